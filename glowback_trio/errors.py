@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +54,10 @@ class Problem:
     path: tuple[str | int, ...]
     message: str
     value: Any = field(default=None)
+
+    def under(self, step: str | int) -> Problem:
+        """The same problem, seen from one level further out."""
+        return evolve(self, path=(step, *self.path))
 
     def __str__(self) -> str:
         where = ".".join(str(step) for step in self.path)

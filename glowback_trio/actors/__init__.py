@@ -1,0 +1,1 @@
+"""Tasks: runs, their broadcasters, and the gateway that owns them."""

@@ -1,0 +1,1 @@
+"""Muscle: where a simulation is carried out."""

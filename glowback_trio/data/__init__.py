@@ -1,0 +1,1 @@
+"""Bars: where they come from, and what is wrong with them."""

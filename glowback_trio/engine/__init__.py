@@ -1,0 +1,1 @@
+"""Arithmetic: request and bars in, events and a result out. Synchronous, numpy only."""

@@ -1,0 +1,1 @@
+"""Words: the frozen values that travel between the floors."""

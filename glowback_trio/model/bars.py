@@ -1,0 +1,123 @@
+"""Bars: one symbol's prices as read-only columns, and the set of them a run is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from attrs import Attribute, field, frozen
+from numpy.typing import NDArray
+
+from glowback_trio.errors import DataError
+
+__all__ = ["Bars", "Dataset", "Floats", "Quality", "Times"]
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+
+def _column(values: Any) -> Floats:
+    column = np.array(values, dtype=np.float64, order="C")
+    column.setflags(write=False)
+    return column
+
+
+def _times(values: Any) -> Times:
+    times = np.array(values, dtype="datetime64[ns]", order="C")
+    times.setflags(write=False)
+    return times
+
+
+def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -> None:
+    if column.shape != bars.time.shape or column.ndim != 1:
+        raise DataError(
+            f"{bars.symbol}: column {attribute.name!r} has shape {column.shape}, "
+            f"the times have {bars.time.shape}; one number per bar is needed"
+        )
+
+
+def _ascending(bars: Bars, _attribute: Attribute[Times], time: Times) -> None:
+    if time.ndim != 1 or np.isnat(time).any() or (np.diff(time) <= np.timedelta64(0)).any():
+        raise DataError(f"{bars.symbol}: bar times should be real and strictly ascending")
+
+
+def _price() -> Any:
+    return field(converter=_column, validator=_as_long_as_time, repr=False)
+
+
+@frozen(eq=False)
+class Bars:
+    """One symbol's bars, oldest first.
+
+    Attributes:
+        symbol: The symbol.
+        time: Opening times of the bars, (T,) datetime64[ns], UTC, strictly ascending.
+        open: Prices, (T,) float64, as are `high`, `low` and `close`.
+        volume: Units traded, (T,) float64.
+
+    Columns are copied and made read-only, so a `Bars` never changes under a run.
+
+    Raises:
+        DataError: Columns of different lengths, or times that do not ascend.
+    """
+
+    symbol: str
+    time: Times = field(converter=_times, validator=_ascending, repr=False)
+    open: Floats = _price()
+    high: Floats = _price()
+    low: Floats = _price()
+    close: Floats = _price()
+    volume: Floats = _price()
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def digest(self) -> str:
+        """SHA-256 of symbol, times and columns, as hex."""
+        content = hashlib.sha256(self.symbol.encode())
+        for column in (self.time, self.open, self.high, self.low, self.close, self.volume):
+            content.update(np.ascontiguousarray(column).data)
+        return content.hexdigest()
+
+
+@frozen
+class Quality:
+    """What was found wrong with one symbol's rows before they became bars.
+
+    Counts are rows. `critical` and `warnings` are sentences for people.
+    """
+
+    symbol: str
+    rows: int
+    bars: int
+    duplicate_timestamps: int = 0
+    missing_intervals: int = 0
+    invalid_ohlc_rows: int = 0
+    negative_volume_rows: int = 0
+    unsorted_rows: int = 0
+    critical: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@frozen(eq=False)
+class Dataset:
+    """The bars of one run.
+
+    Attributes:
+        bars: One `Bars` per requested symbol, in the request's order.
+        source: The resolved data source: `sample`, `csv` or `memory`.
+        kind: `sample` for generated prices, `user_provided` for anything else.
+        quality: One report per symbol, in the same order.
+    """
+
+    bars: Sequence[Bars]
+    source: Literal["sample", "csv", "memory"]
+    kind: Literal["sample", "user_provided"]
+    quality: Sequence[Quality]
+
+    def digest(self) -> str:
+        """SHA-256 over the symbols' digests in alphabetical order, as hex."""
+        parts = sorted((bars.symbol, bars.digest()) for bars in self.bars)
+        return hashlib.sha256("\n".join(f"{s} {d}" for s, d in parts).encode()).hexdigest()

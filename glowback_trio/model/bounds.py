@@ -1,0 +1,164 @@
+"""Bounds declared once, in a field's annotation, and kept wherever a value is made.
+
+A field says `Annotated[int, Ge(1)]`. The same words check a value built in Python (`Checked`), a
+document that came over the wire (`model.wire`, which collects every complaint), and describe the
+field in the OpenAPI schema.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+import attrs
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+from glowback_trio.errors import InvalidRequestError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = [
+    "SCALARS",
+    "Checked",
+    "Ge",
+    "Gt",
+    "Le",
+    "Lt",
+    "MaxLen",
+    "MinLen",
+    "Pattern",
+    "conflicts",
+    "hints",
+    "is_scalar",
+    "one_of",
+    "violations",
+]
+
+SCALARS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
+
+
+@attrs.frozen
+class Pattern:
+    """A regular expression that the whole text must match, and what it means in words."""
+
+    regex: str
+    meaning: str
+
+
+def is_scalar(value: object, kind: type) -> bool:
+    """Whether `value` is of this kind, strictly: a bool is no number, an int is a float."""
+    if kind is float:
+        return type(value) in (float, int)
+    return type(value) is kind
+
+
+def violations(value: Any, bounds: Iterable[object]) -> Iterator[Problem]:
+    """Say which of these bounds `value` breaks; the caller puts the path in front."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Problem("finite_number", (), "Input should be a finite number", value)
+        return
+    for bound in bounds:
+        if (complaint := _broken(value, bound)) is not None:
+            kind, message = complaint
+            yield Problem(kind, (), message, value)
+
+
+def _broken(value: Any, bound: object) -> tuple[str, str] | None:
+    """Name the bound's kind and sentence when `value` breaks it."""
+    match bound:
+        case Ge(ge=limit) if value < limit:
+            return "greater_than_equal", f"Input should be greater than or equal to {limit}"
+        case Gt(gt=limit) if value <= limit:
+            return "greater_than", f"Input should be greater than {limit}"
+        case Le(le=limit) if value > limit:
+            return "less_than_equal", f"Input should be less than or equal to {limit}"
+        case Lt(lt=limit) if value >= limit:
+            return "less_than", f"Input should be less than {limit}"
+        case MinLen(min_length=limit) if len(value) < limit:
+            return "too_short", f"Input should have at least {limit} {_items(value, limit)}"
+        case MaxLen(max_length=limit) if len(value) > limit:
+            return "too_long", f"Input should have at most {limit} {_items(value, limit)}"
+        case Pattern(regex=regex, meaning=meaning) if not re.fullmatch(regex, value):
+            return "string_pattern_mismatch", f"Input should be {meaning}"
+        case _:
+            return None
+
+
+def _items(value: object, count: int) -> str:
+    noun = "character" if isinstance(value, str) else "item"
+    return noun if count == 1 else f"{noun}s"
+
+
+def one_of(choices: Iterable[object]) -> str:
+    """Spell a choice: `'a', 'b' or 'c'`."""
+    *most, last = [repr(choice) for choice in choices]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+class Checked:
+    """A frozen value whose annotations are kept and whose fields agree with each other.
+
+    `__checks__` holds functions whose parameters are named after fields and which yield the
+    problems of their combination. Being told by name which fields they need, they can also be run
+    over a document of which only some fields could be read.
+
+    Raises:
+        InvalidRequestError: At construction, with every problem of every field.
+    """
+
+    __slots__ = ()
+    __checks__: ClassVar[tuple[Callable[..., Iterator[Problem]], ...]] = ()
+
+    def __attrs_post_init__(self) -> None:
+        annotations = hints(type(self))
+        values = {name: getattr(self, name) for name in annotations}
+        problems = [
+            problem.under(name)
+            for name, hint in annotations.items()
+            for problem in _complaints(values[name], hint)
+        ]
+        if problems := problems or list(conflicts(type(self), values)):
+            raise InvalidRequestError(problems)
+
+
+def hints(cls: type[Checked]) -> Mapping[str, Any]:
+    """The annotations of an attrs class, resolved, by field name."""
+    attrs.resolve_types(cls)  # once: attrs remembers it
+    return {field.name: field.type for field in attrs.fields(cls)}
+
+
+def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Run the checks of `cls` whose fields are all among `values`."""
+    for check in cls.__checks__:
+        names = inspect.signature(check).parameters
+        if names.keys() <= values.keys():
+            yield from check(**{name: values[name] for name in names})
+
+
+def _complaints(value: Any, hint: Any) -> list[Problem]:
+    """Check a value built in Python against its annotation, through unions and containers."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint in SCALARS:
+        sort = Problem(f"{hint.__name__}_type", (), f"Input should be {SCALARS[hint]}", value)
+        return [] if is_scalar(value, hint) else [sort]
+    if origin is Annotated:
+        return _complaints(value, args[0]) or list(violations(value, hint.__metadata__))
+    if origin is Literal:
+        choice = Problem("literal_error", (), f"Input should be {one_of(args)}", value)
+        return [] if value in args else [choice]
+    if origin in (Union, UnionType) and type(None) in args:
+        return [] if value is None else _complaints(value, args[0])
+    if origin is tuple:
+        return [p.under(i) for i, item in enumerate(value) for p in _complaints(item, args[0])]
+    if isinstance(value, dict):
+        return [p.under(k) for k, item in value.items() for p in _complaints(item, args[1])]
+    return []

@@ -1,0 +1,92 @@
+"""Points in time as clients write them, and as the wire writes them back: always UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Literal
+
+import attrs
+
+from glowback_trio.errors import InvalidRequestError, Problem
+
+__all__ = ["FIRST_YEAR", "LAST_YEAR", "Edge", "end_instant", "stamp", "start_instant"]
+
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+_RFC3339 = re.compile(
+    r"(?P<year>\d{4})-\d\d-\d\d"
+    r"(?P<time>[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?",
+    re.ASCII,
+)
+
+
+@attrs.frozen
+class Edge:
+    """Which edge of its day a bare date means: the `start` or the `end`."""
+
+    of_day: Literal["start", "end"]
+
+
+def start_instant(value: datetime | date | str) -> datetime:
+    """Read a point in time; a bare date is the first moment of that day.
+
+    Args:
+        value: A datetime, a date, or RFC 3339 text with or without a time. Without an offset it
+            means UTC.
+
+    Returns:
+        The same moment in UTC.
+
+    Raises:
+        InvalidRequestError: It is none of these, or lies outside the years 1900 to 2200.
+    """
+    return _instant(value, time.min)
+
+
+def end_instant(value: datetime | date | str) -> datetime:
+    """Read a point in time as `start_instant` does; a bare date is the last moment of that day."""
+    return _instant(value, time.max)
+
+
+def _instant(value: datetime | date | str, edge: time) -> datetime:
+    match value:
+        case str():
+            return _parse(value, edge)
+        case datetime():
+            moment = value
+        case date():
+            moment = datetime.combine(value, edge)
+        case _:
+            raise _refusal("datetime_type", "Input should be a date or date-time as text", value)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise _refusal("date_range", _YEARS, value)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_YEARS = f"Input should lie in the years {FIRST_YEAR} to {LAST_YEAR}"
+_FORM = "Input should be an RFC 3339 date or date-time, such as 2024-01-31 or 2024-01-31T09:30:00Z"
+
+
+def _parse(text: str, edge: time) -> datetime:
+    parts = _RFC3339.fullmatch(text.strip())
+    if parts is None:
+        raise _refusal("datetime_parsing", _FORM, text)
+    if not FIRST_YEAR <= int(parts["year"]) <= LAST_YEAR:
+        raise _refusal("date_range", _YEARS, text)
+    try:
+        if parts["time"] is None:
+            return datetime.combine(date.fromisoformat(text.strip()), edge, UTC)
+        return _instant(datetime.fromisoformat(text.strip().upper()), edge)
+    except ValueError as error:
+        if isinstance(error, InvalidRequestError):
+            raise
+        raise _refusal("datetime_parsing", f"{_FORM}: {error}", text) from None
+
+
+def _refusal(kind: str, message: str, value: object) -> InvalidRequestError:
+    return InvalidRequestError([Problem(kind, (), message, value)])
+
+
+def stamp(moment: datetime) -> str:
+    """Write a UTC moment as status and events do: microseconds and `Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,213 @@
+"""What may be asked of the gateway: one backtest request, frozen and checked."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from attrs import field, frozen
+
+from glowback_trio.errors import Problem
+from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern
+from glowback_trio.model.instant import Edge, end_instant, start_instant
+from glowback_trio.model.strategies import BuyAndHold, Strategy
+
+# The annotations below are read at run time, so their names cannot hide behind TYPE_CHECKING.
+from collections.abc import Iterable, Mapping  # isort: skip
+from datetime import datetime  # isort: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BacktestRequest", "Execution", "PortfolioConstruction", "Resolution", "Stream"]
+
+Symbol = Annotated[
+    str,
+    Pattern(
+        r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}",
+        "a symbol: 1 to 32 letters, digits or . ^ = _ -, starting with a letter, digit or ^, "
+        "without '..'",
+    ),
+]
+Resolution = Literal["second", "minute", "hour", "day"]
+DataSource = Literal["default", "sample", "csv", "parquet"]
+Percent = Annotated[float, Gt(0), Le(100)]
+BasisPoints = Annotated[float, Ge(0), Le(1000)]
+
+_LATENCY_MAX_MS = 30 * 24 * 3600 * 1000
+
+
+@frozen(kw_only=True)
+class Execution(Checked):
+    """How orders are filled and what that costs. None means 0 wherever a number may be None.
+
+    Attributes:
+        slippage_bps: Basis points a market order gives away on the fill bar's open.
+        commission_bps: Basis points of the notional after slippage.
+        latency_ms: Milliseconds between a signal's bar and the earliest bar that may fill it.
+        commission_per_share: Currency per share, on top.
+        commission_minimum: The least a fill pays, in currency.
+        whole_shares: Round quantities towards zero.
+        allow_short: Whether a position may be negative.
+        max_leverage: Gross exposure over equity that a fill may reach.
+        max_volume_participation: The share of a bar's volume that fills may take; None: no cap.
+    """
+
+    slippage_bps: BasisPoints | None = None
+    commission_bps: BasisPoints | None = None
+    latency_ms: Annotated[int, Ge(0), Le(_LATENCY_MAX_MS)] | None = None
+    commission_per_share: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    commission_minimum: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    whole_shares: bool = False
+    allow_short: bool = True
+    max_leverage: Annotated[float, Gt(0), Le(100)] = 1.0
+    max_volume_participation: Annotated[float, Gt(0), Le(1)] | None = None
+
+
+@frozen(kw_only=True)
+class Stream(Checked):
+    """What a run tells while it runs.
+
+    Attributes:
+        metrics_every: A metric event at every k-th bar and the last; None: at most about 250 in
+            all; 0: none.
+        trades: Whether fills are told.
+        orders: Whether the life of orders is told.
+        progress_steps: Into how many equal steps progress is cut.
+        pace_bars_per_s: Bars told per second; None: as fast as they come.
+    """
+
+    metrics_every: Annotated[int, Ge(0), Le(2_000_000)] | None = None
+    trades: bool = True
+    orders: bool = False
+    progress_steps: Annotated[int, Ge(1), Le(1000)] = 100
+    pace_bars_per_s: Annotated[float, Gt(0), Le(1e6)] | None = None
+
+
+def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
+    total = sum(target_weights.values())
+    if not target_weights or total <= 0:
+        yield Problem("value_error", ("target_weights",), "Weights should be positive", None)
+    elif total > 1 + 1e-9:
+        message = (
+            f"Weights are fractions of equity and should not sum above 1; they sum to {total:g}"
+        )
+        yield Problem("value_error", ("target_weights",), message, None)
+
+
+@frozen(kw_only=True)
+class PortfolioConstruction(Checked):
+    """Target weights, when to return to them, and the limits in between. Percents of equity."""
+
+    __checks__ = (_weights_fit,)
+
+    target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]]
+    method: Literal["target_weights"] = "target_weights"
+    rebalance_frequency: Literal["daily", "weekly", "monthly"] = "weekly"
+    drift_threshold_pct: Annotated[float, Ge(0), Le(100)] | None = None
+    max_weight_pct: Percent | None = None
+    max_turnover_pct: Annotated[float, Ge(0), Le(500)] | None = None
+    cash_floor_pct: Annotated[float, Ge(0), Le(95)] = 0.0
+    max_drawdown_pct: Percent | None = None
+
+
+def _ends_after_start(start_date: datetime, end_date: datetime) -> Iterator[Problem]:
+    if end_date <= start_date:
+        message = f"Input should be after start_date, which is {start_date.isoformat()}"
+        yield Problem("value_error", ("end_date",), message, end_date.isoformat())
+
+
+def _no_symbol_twice(symbols: tuple[str, ...]) -> Iterator[Problem]:
+    for index, symbol in enumerate(symbols):
+        if symbol in symbols[:index]:
+            yield Problem("duplicate", ("symbols", index), f"{symbol!r} is listed twice", symbol)
+
+
+def _zone_exists(timezone: str) -> Iterator[Problem]:
+    try:
+        zoneinfo.ZoneInfo(timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        message = "Input should be a time zone's name, such as UTC or America/New_York"
+        yield Problem("value_error", ("timezone",), message, timezone)
+
+
+def _path_has_its_source(data_source: str, csv_data_path: str | None) -> Iterator[Problem]:
+    if csv_data_path is not None and data_source not in ("csv", "parquet"):
+        message = f"csv_data_path goes with data_source 'csv'; data_source is {data_source!r}"
+        yield Problem("value_error", ("csv_data_path",), message, csv_data_path)
+
+
+def _supported(
+    data_source: str,
+    benchmark_symbol: str | None,
+    portfolio_construction: PortfolioConstruction | None,
+) -> Iterator[Problem]:
+    """Refuse what is well-formed but not carried out yet, rather than ignore it."""
+    asked = {
+        "benchmark_symbol": benchmark_symbol,
+        "portfolio_construction": None if portfolio_construction is None else "{...}",
+        "data_source": data_source if data_source == "parquet" else None,
+    }
+    for name, value in asked.items():
+        if value is not None:
+            yield Problem("not_supported", (name,), f"{name} {value!r} is not supported yet", value)
+
+
+def _trimmed(symbols: Iterable[str]) -> tuple[str, ...]:
+    listed = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+    return tuple(symbol.strip() for symbol in listed)
+
+
+@frozen(kw_only=True)
+class BacktestRequest(Checked):
+    """One backtest, fully described.
+
+    Attributes:
+        symbols: 1 to 1000 distinct symbols. Their order changes nothing.
+        start_date: The first moment a bar may bear. Text, date or datetime; without an offset, UTC.
+        end_date: The last one, included; a bare date means the end of that day.
+        resolution: The length of a bar.
+        strategy: One of the built-in strategies, with its parameters.
+        execution: Fills and costs.
+        initial_capital: Currency at the first bar.
+        currency: Recorded, not used.
+        timezone: Recorded, not used: all times are UTC.
+        benchmark_symbol: Not supported yet.
+        portfolio_construction: Not supported yet.
+        data_source: Where bars come from: the gateway's `default`, `sample`, or `csv`.
+        csv_data_path: A directory inside the gateway's data directory.
+        data_quality_mode: Report critical quality findings (`warn`) or end the run on them
+            (`fail`).
+        risk_free_rate: Fraction per year, for the Sharpe and Sortino ratios.
+        periods_per_year: Bars per year for annualising; None: derived from the bars.
+        stream: What the run tells while it runs.
+
+    Raises:
+        InvalidRequestError: With every problem found.
+    """
+
+    __checks__ = (
+        _ends_after_start,
+        _no_symbol_twice,
+        _zone_exists,
+        _path_has_its_source,
+        _supported,
+    )
+
+    symbols: Annotated[tuple[Symbol, ...], MinLen(1), MaxLen(1000)] = field(converter=_trimmed)
+    start_date: Annotated[datetime, Edge("start")] = field(converter=start_instant)
+    end_date: Annotated[datetime, Edge("end")] = field(converter=end_instant)
+    resolution: Resolution = "day"
+    strategy: Strategy = BuyAndHold()
+    execution: Execution = Execution()
+    initial_capital: Annotated[float, Gt(0), Le(1e12)] = 1_000_000.0
+    currency: Annotated[str, Pattern("[A-Z]{3,5}", "3 to 5 capital letters")] = "USD"
+    timezone: Annotated[str, MaxLen(64)] = "UTC"
+    benchmark_symbol: Symbol | None = None
+    portfolio_construction: PortfolioConstruction | None = None
+    data_source: DataSource = "default"
+    csv_data_path: Annotated[str, MinLen(1), MaxLen(1024)] | None = None
+    data_quality_mode: Literal["warn", "fail"] = "warn"
+    risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
+    periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
+    stream: Stream = Stream()

@@ -1,0 +1,138 @@
+"""What a run leaves behind: curves and fills as arrays, metrics, and the manifest.
+
+Inside, ratios are fractions and money is currency. Percent appears only on the wire
+(`model.payload`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from glowback_trio.model.bars import Floats, Times
+
+__all__ = ["Curve", "OrderLog", "Result", "Trades"]
+
+
+@frozen(eq=False)
+class Curve:
+    """The account, bar by bar: all columns (T,), the first row at the first bar.
+
+    Attributes:
+        capital: What the account started with, in currency.
+        time: Bar times, datetime64[ns] UTC.
+        value: Cash plus the market value of all positions, currency.
+        cash: Currency; negative when borrowed.
+        gross: Sum of the positions' absolute market values, currency.
+        drawdown: Fall from the running peak, which starts at `capital`, as a fraction >= 0.
+    """
+
+    capital: float
+    time: Times = field(repr=False)
+    value: Floats = field(repr=False)
+    cash: Floats = field(repr=False)
+    gross: Floats = field(repr=False)
+    drawdown: Floats = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def positions(self) -> Floats:
+        """Sum of the positions' signed market values, currency, (T,)."""
+        return self.value - self.cash
+
+    @property
+    def returns(self) -> Floats:
+        """Return of each bar on the one before, (T,) fractions; 0.0 on the first."""
+        previous = np.concatenate(([self.capital], self.value[:-1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(previous > 0, self.value / previous - 1.0, 0.0)
+
+
+@frozen(eq=False)
+class Trades:
+    """Every fill in the order it happened: all columns (F,).
+
+    Attributes:
+        symbols: The names that `symbol` counts into.
+        time: Time of the bar that filled it, datetime64[ns] UTC.
+        symbol: Index into `symbols`.
+        quantity: Signed: positive bought, negative sold.
+        price: After slippage.
+        commission: Currency, >= 0.
+        slippage_cost: Currency given away against the bar's open, >= 0.
+        pnl: Realised by this fill, net of its own commission and the pro-rata commission of its
+            entry at average cost; NaN where the fill only opens.
+        order: Number of the order it fills, counting from 1.
+        strategy_id: The strategy's name.
+    """
+
+    symbols: Sequence[str]
+    strategy_id: str
+    time: Times = field(repr=False)
+    symbol: NDArray[np.int64] = field(repr=False)
+    quantity: Floats = field(repr=False)
+    price: Floats = field(repr=False)
+    commission: Floats = field(repr=False)
+    slippage_cost: Floats = field(repr=False)
+    pnl: Floats = field(repr=False)
+    order: NDArray[np.int64] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@frozen(eq=False)
+class OrderLog:
+    """The life of every order, in the order things happened: all columns (E,).
+
+    Attributes:
+        event: `submitted`, `filled`, `cancelled` or `rejected`.
+        time: Time of the bar it happened on, datetime64[ns] UTC.
+        order: Number of the order, counting from 1.
+        symbol: Index into the trades' `symbols`.
+        quantity: Signed: what was ordered (submitted), filled, or left over (cancelled, rejected).
+        price: Fill price; NaN unless filled.
+        reason: Why it was cut, cancelled or rejected; empty otherwise.
+    """
+
+    event: Sequence[str] = field(repr=False)
+    time: Times = field(repr=False)
+    order: NDArray[np.int64] = field(repr=False)
+    symbol: NDArray[np.int64] = field(repr=False)
+    quantity: Floats = field(repr=False)
+    price: Floats = field(repr=False)
+    reason: Sequence[str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+
+@frozen(eq=False)
+class Result:
+    """Everything a finished backtest has to say.
+
+    Attributes:
+        metrics: By name, in wire units (see `engine.metrics`); None where undefined.
+        curve: The account, bar by bar.
+        trades: Every fill.
+        orders: The life of every order.
+        logs: Sentences about the run, for people.
+        final_cash: Currency.
+        final_positions: Signed quantity by symbol; flat symbols are absent.
+        manifest: What was run on what, with a `replay_request` that reproduces it.
+    """
+
+    metrics: Mapping[str, float | int | None]
+    curve: Curve
+    trades: Trades
+    orders: OrderLog
+    logs: Sequence[str]
+    final_cash: float
+    final_positions: Mapping[str, float]
+    manifest: Mapping[str, Any] = field(repr=False)

@@ -1,0 +1,1 @@
+"""HTTP: routes, streams, keys and documents. Translation only."""

@@ -1,0 +1,1 @@
+"""Memory: event logs and run records. Synchronous inside, no tasks."""
