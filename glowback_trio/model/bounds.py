@@ -10,16 +10,14 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import attrs
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from glowback_trio.errors import InvalidRequestError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "SCALARS",
@@ -130,7 +128,7 @@ class Checked:
             raise InvalidRequestError(problems)
 
 
-def hints(cls: type[Checked]) -> Mapping[str, Any]:
+def hints(cls: type[Any]) -> Mapping[str, Any]:
     """The annotations of an attrs class, resolved, by field name."""
     attrs.resolve_types(cls)  # once: attrs remembers it
     return {field.name: field.type for field in attrs.fields(cls)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zoneinfo
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Literal
 
 from attrs import field, frozen
 
@@ -11,13 +13,6 @@ from glowback_trio.errors import Problem
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.strategies import BuyAndHold, Strategy
-
-# The annotations below are read at run time, so their names cannot hide behind TYPE_CHECKING.
-from collections.abc import Iterable, Mapping  # isort: skip
-from datetime import datetime  # isort: skip
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["BacktestRequest", "Execution", "PortfolioConstruction", "Resolution", "Stream"]
 
