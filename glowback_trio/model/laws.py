@@ -1,0 +1,93 @@
+"""The laws every run's log keeps, and the one function that checks them.
+
+1. `event_id` runs 1, 2, 3 … with no gap.
+2. The first event is `state: queued`.
+3. There is exactly one terminal `state` event, and it is last.
+4. Timestamps never go back.
+5. Folding the log walks the lifecycle table.
+6. What one chain of cursors received is a prefix of the log (so: these laws minus the end).
+7. Without timestamps and run id, the log of a run nobody cancelled depends only on request, data
+   and package version. `essence` strips what may differ.
+8. The terminal event carries the number of events and a SHA-256 over the bytes of all before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from glowback_trio.errors import InvalidTransitionError, LogError
+from glowback_trio.model.events import Event
+from glowback_trio.model.lifecycle import TERMINAL, State, step
+
+__all__ = ["Digest", "assert_sound", "essence"]
+
+
+class Digest:
+    """A running SHA-256 over event bytes joined by newlines."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+        self._separator = b""
+
+    def add(self, data: bytes) -> None:
+        """Take one more event in."""
+        self._sha.update(self._separator)
+        self._sha.update(data)
+        self._separator = b"\n"
+
+    def __str__(self) -> str:
+        return f"sha256:{self._sha.hexdigest()}"
+
+
+def assert_sound(events: Iterable[Event], *, ended: bool = True) -> None:
+    """Check that a log, received whole and in order, keeps the laws.
+
+    Args:
+        events: The log from its first event on.
+        ended: Whether the end must be among them. False checks a prefix, as a client that was cut
+            off holds it.
+
+    Raises:
+        LogError: A law is broken; the message says which, and at which event.
+    """
+    log = [(event.event_id, event.data, event.decode()) for event in events]
+    state: State | None = None
+    latest, digest = "", Digest()
+    for index, (event_id, data, fields) in enumerate(log, start=1):
+        _hold(event_id == index == fields["event_id"], 1, index, f"its id is {event_id}")
+        _hold(fields["run_id"] == log[0][2]["run_id"], 1, index, "it belongs to another run")
+        _hold(state not in TERMINAL, 3, index, f"it comes after the end ({state})")
+        _hold(fields["timestamp"] >= latest, 4, index, f"{fields['timestamp']} is before {latest}")
+        latest = fields["timestamp"]
+        state = _walk(state, fields, index)
+        if state in TERMINAL:
+            _check_end(fields["payload"], index, digest)
+        digest.add(data)
+    _hold(not ended or state in TERMINAL, 3, len(log), f"the log ends while {state}")
+
+
+def _walk(state: State | None, fields: Mapping[str, Any], index: int) -> State:
+    kind = fields["type"]
+    try:
+        return step(state, fields["payload"]["state"] if kind == "state" else kind)
+    except InvalidTransitionError as error:
+        raise LogError(f"law {2 if index == 1 else 5}, event {index}: {error}") from None
+
+
+def _check_end(payload: Mapping[str, Any], index: int, digest: Digest) -> None:
+    _hold(payload["event_count"] == index, 8, index, f"it counts {payload['event_count']} events")
+    _hold(payload["digest"] == str(digest), 8, index, f"its digest is not {digest}")
+
+
+def _hold(condition: object, law: int, index: int, complaint: str) -> None:
+    if not condition:
+        raise LogError(f"law {law}, event {index}: {complaint}")
+
+
+def essence(events: Sequence[Event]) -> list[tuple[str, Any]]:
+    """What law 7 compares: types and payloads, without the digest, which covers the timestamps."""
+    return [
+        (event.type, {k: v for k, v in event.payload.items() if k != "digest"}) for event in events
+    ]
