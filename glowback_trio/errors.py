@@ -6,12 +6,10 @@ this page goes on working, and carries a `code` that stays stable while messages
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from attrs import evolve, field, frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "CursorAheadError",

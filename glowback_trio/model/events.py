@@ -6,13 +6,11 @@ bytes on untouched; whoever wants the fields decodes them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import orjson
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["EVENT_TYPES", "Draft", "Event", "EventType", "encode"]
 
@@ -28,11 +26,13 @@ class Draft:
         type: The event type it will have.
         payload: The payload's JSON.
         bar: Index of the bar it belongs to; pace is kept by it.
+        progress: How far the run is, from 0 to 1; None unless it is a progress draft.
     """
 
     type: EventType
     payload: bytes
     bar: int
+    progress: float | None = None
 
 
 @frozen

@@ -13,6 +13,7 @@ from enum import StrEnum
 from attrs import evolve, frozen
 
 from glowback_trio.errors import InvalidTransitionError
+from glowback_trio.model.events import Draft
 
 __all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "step"]
 
@@ -106,24 +107,24 @@ class Status:
         """Whether the run has ended, one way or another."""
         return self.state in TERMINAL
 
-    def after(
-        self,
-        trigger: str,
-        moment: datetime,
-        *,
-        progress: float | None = None,
-        error: str | None = None,
-    ) -> Status:
-        """The status once one more event has happened.
+    def after(self, draft: Draft) -> Status:
+        """The status once the simulation has told something.
 
         Raises:
-            InvalidTransitionError: The table does not allow it.
+            InvalidTransitionError: The run is not running.
         """
-        state = step(self.state, trigger)
-        counted = evolve(self, state=state, event_count=self.event_count + 1)
-        if state == self.state:
-            return counted if progress is None else evolve(counted, progress=progress)
-        if state is State.RUNNING:
-            return evolve(counted, started_at=moment)
+        step(self.state, draft.type)
+        progress = self.progress if draft.progress is None else draft.progress
+        return evolve(self, progress=progress, event_count=self.event_count + 1)
+
+    def announcing(self, state: State, moment: datetime, error: str | None = None) -> Status:
+        """The status once a change of state is announced.
+
+        Raises:
+            InvalidTransitionError: The table does not lead there.
+        """
+        changed = evolve(self, state=step(self.state, state), event_count=self.event_count + 1)
+        if state not in TERMINAL:
+            return evolve(changed, started_at=moment)
         reached = 1.0 if state is State.COMPLETED else self.progress
-        return evolve(counted, finished_at=moment, error=error, progress=reached)
+        return evolve(changed, finished_at=moment, error=error, progress=reached)

@@ -6,16 +6,14 @@ very row of `trades`; both come from here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import orjson
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.result import Curve, OrderLog, Result, Trades
+from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.result import Curve, OrderLog, Result, Trades
 
 __all__ = [
     "dumps",

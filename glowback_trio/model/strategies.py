@@ -6,15 +6,13 @@ Sizes are fractions of a symbol's share of equity; periods are counted in bars.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
 
 from attrs import frozen
 
 from glowback_trio.errors import Problem
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "STRATEGIES",

@@ -1,0 +1,112 @@
+"""Subscriptions: cursors into a run's log, woken by one bell.
+
+A subscriber has no queue. Being slow costs nothing and loses nothing: the log is there anyway, and
+whoever comes back late takes more at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+import trio
+from attrs import define, field
+
+from glowback_trio.errors import CursorAheadError
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.store import EventLog
+
+__all__ = ["Broadcaster", "Subscription"]
+
+_READ_AT_ONCE = 256
+
+
+@define(eq=False)
+class Broadcaster:
+    """The log as its readers see it: what there is, whether more will come, and a bell."""
+
+    #: Set once, right after the run has opened its log.
+    log: EventLog = field(init=False)
+    #: Id of the terminal event, once there is one.
+    end: int | None = field(default=None, init=False)
+    #: How many subscriptions are open.
+    subscribers: int = field(default=0, init=False)
+    _bell: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    def ring(self) -> None:
+        """Wake whoever waits; those who are busy will look at the log by themselves."""
+        self._bell.unpark_all()
+
+    async def wait_ring(self) -> None:
+        """Wait for the next ring."""
+        await self._bell.park()
+
+
+@define(eq=False)
+class Subscription:
+    """One reader's place in a run's log. Made by `Run.subscribe`; use it in a `with` block.
+
+    Iterating gives every event after the cursor, stored ones first, then live ones with no seam,
+    and stops after the terminal event. Cancelling a read loses nothing: the cursor only moves when
+    events are handed over.
+    """
+
+    _broadcaster: Broadcaster
+    _types: Collection[EventType] | None
+    #: Every event up to this id has been handed over or filtered out.
+    cursor: int
+
+    def __attrs_post_init__(self) -> None:
+        newest = self._broadcaster.log.watermark
+        if self.cursor > newest:
+            raise CursorAheadError(self.cursor, newest)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to read, now or later."""
+        return self._broadcaster.end is not None and self.cursor >= self._broadcaster.end
+
+    def read_nowait(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
+        """Take what is there: at most `limit` events, perhaps none."""
+        while events := self._broadcaster.log.read(self.cursor, limit):
+            self.cursor = events[-1].event_id
+            if wanted := [event for event in events if self._wants(event)]:
+                return wanted
+        return ()
+
+    async def read(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
+        """Wait until there is something, then take it; empty only at the end of the log."""
+        await trio.lowlevel.checkpoint()
+        while not (events := self.read_nowait(limit)) and not self.ended:
+            await self._broadcaster.wait_ring()
+        return events
+
+    def _wants(self, event: Event) -> bool:
+        """A filter never hides the end."""
+        return (
+            self._types is None
+            or event.type in self._types
+            or event.event_id == self._broadcaster.end
+        )
+
+    def __enter__(self) -> Self:
+        self._broadcaster.subscribers += 1
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._broadcaster.subscribers -= 1
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        events = await self.read(limit=1)
+        if not events:
+            raise StopAsyncIteration
+        return events[0]

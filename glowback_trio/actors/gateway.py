@@ -1,0 +1,183 @@
+"""The gateway: takes requests, owns the only long-lived nursery, and ends everything it began."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+from attrs import define, field
+
+from glowback_trio.actors.admission import Admission
+from glowback_trio.actors.run import Run
+from glowback_trio.compute import Compute, ThreadCompute
+from glowback_trio.data import Catalogue, Source
+from glowback_trio.errors import (
+    GatewayClosedError,
+    InvalidRequestError,
+    QueueFullError,
+    UnknownRunError,
+)
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.store import MemoryStore, Store
+
+__all__ = ["Gateway", "open_gateway"]
+
+
+@define(eq=False)
+class Gateway:
+    """Where runs are submitted and found. Made by `open_gateway`."""
+
+    #: Where bars come from.
+    source: Source
+    _nursery: trio.Nursery
+    _store: Store
+    _compute: Compute
+    _clock: Callable[[], datetime]
+    _new_id: Callable[[], str]
+    _admission: Admission
+    _max_queued: int
+    _runs: dict[str, Run] = field(factory=dict, init=False)
+    _closed: str | None = field(default=None, init=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more runs are taken."""
+        return self._closed is not None
+
+    def submit(self, request: BacktestRequest) -> Run:
+        """Queue a run; it begins when a place is free.
+
+        Raises:
+            InvalidRequestError: The data source can tell already that it will not do.
+            QueueFullError: As many runs wait as may.
+            GatewayClosedError: The gateway is closing or closed.
+        """
+        if self._closed is not None:
+            raise GatewayClosedError(f"No more runs are taken: {self._closed}")
+        if problems := list(self.source.problems(request)):
+            raise InvalidRequestError(problems)
+        if self._admission.waiting >= self._max_queued:
+            raise QueueFullError(self._max_queued)
+        run = Run(self._new_id(), request, self._store, self._clock)
+        self._runs[run.run_id] = run
+        self._nursery.start_soon(self._house, run, self._admission.ask(), name=run.run_id)
+        return run
+
+    def run(self, run_id: str) -> Run:
+        """Find a run.
+
+        Raises:
+            UnknownRunError: It never was, was deleted, or had to leave the store.
+        """
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise UnknownRunError(run_id) from None
+
+    def runs(self) -> Sequence[Run]:
+        """All runs there are, newest first."""
+        return list(reversed(self._runs.values()))
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run, its events and its result; cancel it first if it has not ended.
+
+        Those who read its events still get them to the end.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        run = self.run(run_id)
+        run.cancel("deleted")
+        del self._runs[run_id]
+        self._store.forget(run_id)
+
+    def close(self, reason: str) -> None:
+        """Take no more runs and cancel those that have not ended. Idempotent."""
+        self._closed = self._closed or reason
+        for run in self._runs.values():
+            run.cancel(reason)
+
+    async def wait_idle(self) -> None:
+        """Wait until every run there is has ended."""
+        for run in self.runs():
+            await run.wait_finished()
+
+    async def _house(self, run: Run, ticket: trio.Event) -> None:
+        """Give a run its place in the nursery, and take it back."""
+        try:
+            await run.live(ticket, self._compute, self.source)
+        finally:
+            self._admission.give_back(ticket)
+            for evicted in self._store.retire(run.run_id):
+                self._runs.pop(evicted, None)
+
+
+@asynccontextmanager
+async def open_gateway(
+    *,
+    data: Source | Path | str | None = None,
+    store: Store | None = None,
+    compute: Compute | None = None,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+    max_running: int = 4,
+    max_queued: int = 1000,
+) -> AsyncIterator[Gateway]:
+    """Open a gateway for the length of an `async with` block.
+
+    Leaving the block, in whatever way, cancels the runs that have not ended, waits for them and
+    leaves nothing behind: no task, no thread at work, no file.
+
+    Args:
+        data: A data directory, or a source of bars; None: generated sample prices.
+        store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB.
+        compute: Where simulations are carried out; None: one worker thread.
+        clock: Gives the time, with its zone, for events; None: UTC now.
+        new_id: Names new runs; None: random UUIDs.
+        max_running: How many runs may run at once.
+        max_queued: How many more may wait.
+    """
+    source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
+    async with _bare_nursery() as nursery:
+        gateway = Gateway(
+            source=source,
+            nursery=nursery,
+            store=store or MemoryStore(),
+            compute=compute or ThreadCompute(),
+            clock=clock or _utc_now,
+            new_id=new_id or _random_id,
+            admission=Admission(max_running),
+            max_queued=max_queued,
+        )
+        try:
+            yield gateway
+        finally:
+            gateway.close("the gateway was closed")
+
+
+@asynccontextmanager
+async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
+    """A nursery whose block raises its own error bare when that is the only one.
+
+    Runs turn their failures into events, so what leaves the block is as a rule the user's own
+    exception, and `except ValueError` around `async with open_gateway()` should catch it.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())

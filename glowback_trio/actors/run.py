@@ -1,0 +1,207 @@
+"""The run: one task that owns a simulation, its status, its log and its broadcaster."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import assert_never
+
+import trio
+from attrs import define, field
+
+from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.compute import Compute, Done, Failed, Step, Told, work
+from glowback_trio.data import Source
+from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
+from glowback_trio.model.events import Draft, Event, EventType, encode
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.laws import Digest
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.payload import dumps
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
+from glowback_trio.store import EventLog, Store
+
+__all__ = ["Run"]
+
+# Emitting is synchronous; after this many events in a row the others get a turn.
+_EMITS_PER_TURN = 64
+# Slices computed ahead of what has been told. A paced run is computed whole, so that it does not
+# hold a compute slot while it waits.
+_SLICES_AHEAD = 4
+
+
+@define(eq=False)
+class Run:
+    """One backtest, from the moment it is queued. Made by `Gateway.submit`.
+
+    Its state belongs to its own task. Others read the log, or send the one message there is:
+    `cancel`.
+    """
+
+    run_id: str
+    request: BacktestRequest
+    _store: Store
+    _clock: Callable[[], datetime]
+    _broadcaster: Broadcaster = field(factory=Broadcaster, init=False)
+    _log: EventLog = field(init=False)
+    _status: Status = field(init=False)
+    _digest: Digest = field(factory=Digest, init=False)
+    _latest: datetime = field(init=False)
+    _reason: str | None = field(default=None, init=False)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _finished: trio.Event = field(factory=trio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Open the log with its first event, so that no run is ever seen without one."""
+        self._log = self._store.open_log(self.run_id, self.request, self._broadcaster.ring)
+        self._broadcaster.log = self._log
+        self._latest = self._clock()
+        status = Status(
+            run_id=self.run_id,
+            state=State.QUEUED,
+            created_at=self._latest,
+            strategy=self.request.strategy.name,
+            symbols=self.request.symbols,
+        )
+        self._append("state", dumps({"state": "queued", "message": "Run queued"}), status)
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands now."""
+        return self._status
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open."""
+        return self._broadcaster.subscribers
+
+    def subscribe(self, after: int = 0, types: Collection[EventType] | None = None) -> Subscription:
+        """Read the log from a cursor on: what is stored first, then what happens.
+
+        Args:
+            after: Id of the last event already known; 0 for none.
+            types: Only events of these types, and the terminal one; None: all.
+
+        Raises:
+            CursorAheadError: The log has not reached `after`.
+        """
+        return Subscription(self._broadcaster, types, after)
+
+    def events(self, after: int = 0, limit: int = 1000) -> Sequence[Event]:
+        """Events that are already there: at most `limit`, with ids above `after`.
+
+        Raises:
+            CursorAheadError: The log has not reached `after`.
+        """
+        return self.subscribe(after).read_nowait(limit)
+
+    async def wait_finished(self) -> Status:
+        """Wait for the end; a run that failed or was cancelled is no error here."""
+        await self._finished.wait()
+        return self._status
+
+    def result(self) -> Result:
+        """The result of a completed run.
+
+        Raises:
+            NotReadyError: It is queued or running.
+            RunFailedError: It failed; the message is its error.
+            RunCancelledError: It was cancelled; the message is the reason.
+            UnknownRunError: The store has let it go.
+        """
+        match self._status.state:
+            case State.QUEUED | State.RUNNING:
+                raise NotReadyError("Results not ready")
+            case State.FAILED:
+                raise RunFailedError(f"Run failed: {self._status.error}")
+            case State.CANCELLED:
+                raise RunCancelledError(f"Run cancelled: {self._status.error}")
+            case State.COMPLETED:
+                return self._store.result(self.run_id)
+            case never:
+                assert_never(never)
+
+    def cancel(self, reason: str) -> None:
+        """Ask the run to end. The first reason counts; after the end this does nothing."""
+        if self._reason is None and not self._status.finished:
+            self._reason = reason
+            self._scope.cancel(reason)
+
+    async def live(self, admitted: trio.Event, compute: Compute, source: Source) -> None:
+        """The run's task: wait for a place, work, tell, end. Called once, by the gateway.
+
+        However it ends, by itself, by `cancel` or with the gateway, the log gets its terminal
+        event. That is told at once; a worker thread in the middle of a slice is waited for after.
+        """
+        async with trio.open_nursery() as muscle:
+            try:
+                with self._scope:
+                    await admitted.wait()
+                    self._announce(State.RUNNING)
+                    paced = self.request.stream.pace_bars_per_s is not None
+                    send, steps = trio.open_memory_channel[Step](
+                        math.inf if paced else _SLICES_AHEAD
+                    )
+                    muscle.start_soon(compute.carry_out, work(self.request, source), send)
+                    async with steps:
+                        await self._follow(steps)
+            finally:
+                if not self._status.finished:
+                    self._end(State.CANCELLED, self._reason or "the gateway was closed")
+                muscle.cancel_scope.cancel()
+
+    async def _follow(self, steps: AsyncIterable[Step]) -> None:
+        began = trio.current_time()
+        async for step in steps:
+            match step:
+                case Told(drafts):
+                    await self._tell(drafts, began)
+                case Done(result):
+                    self._store.keep_result(self.run_id, result)
+                    self._end(State.COMPLETED)
+                case Failed(error):
+                    self._end(State.FAILED, error)
+                case never:
+                    assert_never(never)
+
+    async def _tell(self, drafts: Sequence[Draft], began: float) -> None:
+        pace = self.request.stream.pace_bars_per_s
+        for index, draft in enumerate(drafts, start=1):
+            if pace is not None:
+                await trio.sleep_until(began + draft.bar / pace)
+            elif index % _EMITS_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+            self._emit(draft)
+
+    def _emit(self, draft: Draft) -> None:
+        """Tell what the simulation told: check, number, encode once, append, change state."""
+        self._append(draft.type, draft.payload, self._status.after(draft), self._now())
+
+    def _announce(self, state: State, error: str | None = None, **more: object) -> None:
+        moment = self._now()
+        status = self._status.announcing(state, moment, error)
+        self._append("state", dumps({"state": state, "error": error, **more}), status, moment)
+
+    def _end(self, state: State, error: str | None = None) -> None:
+        count = self._status.event_count + 1
+        self._announce(state, error, event_count=count, digest=str(self._digest))
+        self._broadcaster.end = count
+        self._broadcaster.ring()
+        self._finished.set()
+
+    def _append(
+        self, kind: EventType, payload: bytes, status: Status, moment: datetime | None = None
+    ) -> None:
+        """The one place where a run changes. When the store refuses, nothing has changed."""
+        moment = moment or self._latest
+        event = encode(status.event_count, self.run_id, kind, stamp(moment), payload)
+        self._log.append(event)
+        self._digest.add(event.data)
+        self._latest = moment
+        self._status = status
+
+    def _now(self) -> datetime:
+        """The clock's time, but never before the previous event's."""
+        return max(self._clock(), self._latest)

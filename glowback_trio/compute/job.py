@@ -1,0 +1,74 @@
+"""One run's work, cut into steps: load the bars, simulate slice by slice, hand over the result.
+
+How the work is sliced changes nothing of what it yields, only how soon it can be stopped and how
+often others get their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from glowback_trio.data import Source
+from glowback_trio.engine import Simulation
+from glowback_trio.errors import GlowbackError
+from glowback_trio.model.events import Draft
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
+
+__all__ = ["Done", "Failed", "Step", "Told", "work"]
+
+_log = logging.getLogger(__name__)
+
+# A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long beside the
+# hop between threads, short beside a person's patience with a cancelled run.
+_SLICE_SYMBOL_BARS = 20_000
+_SLICE_MIN_BARS = 50
+
+
+@frozen
+class Told:
+    """Some bars are done; this is what they have to tell. Often nothing."""
+
+    drafts: Sequence[Draft] = ()
+
+
+@frozen
+class Done:
+    """All bars are done."""
+
+    result: Result
+
+
+@frozen
+class Failed:
+    """Strategy, data or arithmetic gave up; the sentence is for the run's owner."""
+
+    error: str
+
+
+Step = Told | Done | Failed
+
+
+def work(request: BacktestRequest, source: Source) -> Iterator[Step]:
+    """Do a run's work step by step; the last step is `Done` or `Failed`."""
+    try:
+        yield from _simulate(request, source)
+    except GlowbackError as error:
+        yield Failed(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a strategy does wrong ends its own run alone
+        _log.exception("A simulation failed unexpectedly")
+        yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
+
+
+def _simulate(request: BacktestRequest, source: Source) -> Iterator[Step]:
+    loading = source.load(request)
+    for _ in loading:
+        yield Told()
+    simulation = Simulation(request, loading.dataset)
+    size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.symbols))
+    while not simulation.finished:
+        yield Told(simulation.advance(size))
+    yield Done(simulation.result())
