@@ -135,22 +135,22 @@ class Run:
         However it ends, by itself, by `cancel` or with the gateway, the log gets its terminal
         event. That is told at once; a worker thread in the middle of a slice is waited for after.
         """
-        async with trio.open_nursery() as muscle:
-            try:
-                with self._scope:
-                    await admitted.wait()
-                    self._announce(State.RUNNING)
-                    paced = self.request.stream.pace_bars_per_s is not None
-                    send, steps = trio.open_memory_channel[Step](
-                        math.inf if paced else _SLICES_AHEAD
-                    )
-                    muscle.start_soon(compute.carry_out, work(self.request, source), send)
-                    async with steps:
+        # Closed after the muscle has let go: a worker that still sends must find a reader or a
+        # cancellation, not a broken channel.
+        paced = self.request.stream.pace_bars_per_s is not None
+        send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
+        with send, steps:
+            async with trio.open_nursery() as muscle:
+                try:
+                    with self._scope:
+                        await admitted.wait()
+                        self._announce(State.RUNNING)
+                        muscle.start_soon(compute.carry_out, work(self.request, source), send)
                         await self._follow(steps)
-            finally:
-                if not self._status.finished:
-                    self._end(State.CANCELLED, self._reason or "the gateway was closed")
-                muscle.cancel_scope.cancel()
+                finally:
+                    if not self._status.finished:
+                        self._end(State.CANCELLED, self._reason or "the gateway was closed")
+                    muscle.cancel_scope.cancel()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         began = trio.current_time()

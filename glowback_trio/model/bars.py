@@ -78,7 +78,7 @@ class Bars:
         """SHA-256 of symbol, times and columns, as hex."""
         content = hashlib.sha256(self.symbol.encode())
         for column in (self.time, self.open, self.high, self.low, self.close, self.volume):
-            content.update(np.ascontiguousarray(column).data)
+            content.update(column.view(np.uint8).data)
         return content.hexdigest()
 
 

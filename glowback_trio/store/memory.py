@@ -67,8 +67,9 @@ class MemoryStore:
         return log
 
     def keep_result(self, run_id: str, result: Result) -> None:
-        """Keep a result."""
-        self._results[run_id] = result
+        """Keep a result, unless its run has been forgotten meanwhile."""
+        if run_id in self._logs:
+            self._results[run_id] = result
 
     def result(self, run_id: str) -> Result:
         """The kept result.

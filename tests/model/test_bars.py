@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars
+
+
+def bars(symbol: str = "A", days: int = 3, **columns: object) -> Bars:
+    time = np.datetime64("2024-01-01") + np.arange(days)
+    price = np.arange(1.0, days + 1)
+    given = dict.fromkeys(("open", "high", "low", "close", "volume"), price)
+    return Bars(symbol, **{"time": time, **given, **columns})  # type: ignore[arg-type]  # by name
+
+
+def test_columns_are_copied_and_read_only() -> None:
+    close = np.ones(3)
+    held = bars(close=close)
+    close[0] = 7.0
+    assert held.close[0] == 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        held.close[0] = 2.0
+
+
+def test_columns_must_be_as_long_as_the_times() -> None:
+    with pytest.raises(DataError, match="'close' has shape"):
+        bars(close=np.ones(2))
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1], [2, 1, 0]])
+def test_times_must_ascend(order: list[int]) -> None:
+    with pytest.raises(DataError, match="ascending"):
+        bars(time=np.datetime64("2024-01-01") + np.array(order))
+
+
+def test_a_digest_tells_content_and_nothing_else() -> None:
+    assert bars().digest() == bars().digest()
+    assert bars().digest() != bars(symbol="B").digest()
+    assert bars().digest() != bars(volume=np.zeros(3)).digest()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from glowback_trio.errors import InvalidTransitionError
+from glowback_trio.model.events import Draft
+from glowback_trio.model.lifecycle import TERMINAL, TRANSITIONS, State, Status, step
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+
+TRIGGERS = (
+    "queued",
+    "running",
+    "completed",
+    "failed",
+    "cancelled",
+    "progress",
+    "metric",
+    "trade",
+    "order",
+    "log",
+)
+
+# The whole table, written out a second time by hand: what may happen, and where it leads.
+ALLOWED = {
+    (None, "queued"): State.QUEUED,
+    (State.QUEUED, "running"): State.RUNNING,
+    (State.QUEUED, "failed"): State.FAILED,
+    (State.QUEUED, "cancelled"): State.CANCELLED,
+    (State.RUNNING, "progress"): State.RUNNING,
+    (State.RUNNING, "metric"): State.RUNNING,
+    (State.RUNNING, "trade"): State.RUNNING,
+    (State.RUNNING, "order"): State.RUNNING,
+    (State.RUNNING, "log"): State.RUNNING,
+    (State.RUNNING, "completed"): State.COMPLETED,
+    (State.RUNNING, "failed"): State.FAILED,
+    (State.RUNNING, "cancelled"): State.CANCELLED,
+}
+
+
+@pytest.mark.parametrize(("state", "trigger"), list(product((None, *State), TRIGGERS)))
+def test_the_table_allows_these_steps_and_no_others(state: State | None, trigger: str) -> None:
+    if (state, trigger) in ALLOWED:
+        assert step(state, trigger) is ALLOWED[state, trigger]
+    else:
+        with pytest.raises(InvalidTransitionError, match=trigger):
+            step(state, trigger)
+
+
+def test_every_state_has_a_row_and_only_the_ends_lead_nowhere() -> None:
+    assert set(TRANSITIONS) == {None, *State}
+    assert {state for state, row in TRANSITIONS.items() if not row} == TERMINAL
+
+
+def fresh() -> Status:
+    return Status(
+        run_id="r", state=State.QUEUED, created_at=NOON, strategy="rsi", symbols=("AAPL",)
+    )
+
+
+def test_a_status_folds_a_completed_run() -> None:
+    later = NOON + timedelta(seconds=1)
+    status = (
+        fresh()
+        .announcing(State.RUNNING, NOON)
+        .after(Draft("progress", b"{}", bar=3, progress=0.5))
+        .after(Draft("trade", b"{}", bar=3))
+    )
+    assert (status.progress, status.event_count, status.started_at) == (0.5, 4, NOON)
+    ended = status.announcing(State.COMPLETED, later)
+    assert ended.finished
+    assert (ended.progress, ended.finished_at, ended.error) == (1.0, later, None)
+
+
+def test_progress_stays_where_it_was_when_a_run_fails() -> None:
+    status = fresh().announcing(State.RUNNING, NOON)
+    status = status.after(Draft("progress", b"{}", bar=0, progress=0.25))
+    ended = status.announcing(State.FAILED, NOON, "no bars")
+    assert (ended.progress, ended.error) == (0.25, "no bars")
+
+
+def test_a_draft_is_refused_before_the_start_and_after_the_end() -> None:
+    draft = Draft("metric", b"{}", bar=0)
+    with pytest.raises(InvalidTransitionError):
+        fresh().after(draft)
+    with pytest.raises(InvalidTransitionError, match="it has ended"):
+        fresh().announcing(State.CANCELLED, NOON, "why").after(draft)
