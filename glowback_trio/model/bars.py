@@ -39,7 +39,7 @@ def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -
 
 
 def _ascending(bars: Bars, _attribute: Attribute[Times], time: Times) -> None:
-    if time.ndim != 1 or np.isnat(time).any() or (np.diff(time) <= np.timedelta64(0)).any():
+    if time.ndim != 1 or np.isnat(time).any() or (time[1:] <= time[:-1]).any():
         raise DataError(f"{bars.symbol}: bar times should be real and strictly ascending")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,12 @@ from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 
 
+def days_after(offsets: Iterable[int]) -> list[np.datetime64]:
+    return [np.datetime64("2024-01-01") + np.timedelta64(n, "D") for n in offsets]
+
+
 def bars(symbol: str = "A", days: int = 3, **columns: object) -> Bars:
-    time = np.datetime64("2024-01-01") + np.arange(days)
+    time = days_after(range(days))
     price = np.arange(1.0, days + 1)
     given = dict.fromkeys(("open", "high", "low", "close", "volume"), price)
     return Bars(symbol, **{"time": time, **given, **columns})  # type: ignore[arg-type]  # by name
@@ -28,10 +34,10 @@ def test_columns_must_be_as_long_as_the_times() -> None:
         bars(close=np.ones(2))
 
 
-@pytest.mark.parametrize("order", [[0, 0, 1], [2, 1, 0]])
-def test_times_must_ascend(order: list[int]) -> None:
+@pytest.mark.parametrize("order", [(0, 0, 1), (2, 1, 0)])
+def test_times_must_ascend(order: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match="ascending"):
-        bars(time=np.datetime64("2024-01-01") + np.array(order))
+        bars(time=days_after(order))
 
 
 def test_a_digest_tells_content_and_nothing_else() -> None:
