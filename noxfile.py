@@ -1,0 +1,68 @@
+"""What has to pass: `nox` runs the tests, the type checker and the linter, each in its own room."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+SUPPORTED = ("3.11", "3.13")
+GROUPS = nox.project.load_toml("pyproject.toml")
+
+nox.options.sessions = ["tests", "typing", "lint"]
+
+
+def _runs(version: str) -> bool:
+    """A version manager's shim lies on the PATH and yet fails, so the interpreter is asked."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return True
+    command = shutil.which(f"python{version}")
+    if command is None:
+        return False
+    asked = subprocess.run([command, "-c", ""], capture_output=True, check=False)  # noqa: S603 - a path of our own making
+    return asked.returncode == 0
+
+
+FOUND = [version for version in SUPPORTED if _runs(version)]
+
+
+def _install(session: nox.Session, group: str) -> None:
+    session.install(".", *nox.project.dependency_groups(GROUPS, group))
+
+
+@nox.session(python=FOUND or False)
+def tests(session: nox.Session) -> None:
+    """Test the installed package on every supported Python there is."""
+    if not FOUND:
+        session.error(f"Neither of Python {' and '.join(SUPPORTED)} is found here")
+    for version in SUPPORTED:
+        if version not in FOUND:
+            session.warn(f"Python {version} is not found here, so nothing is tested on it")
+    _install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types, strictly."""
+    _install(session, "typing")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*nox.project.dependency_groups(GROUPS, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the speed of what has to be fast."""
+    session.install(".")
+    for script in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", str(script), *session.posargs)
