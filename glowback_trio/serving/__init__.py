@@ -1,0 +1,13 @@
+"""A trio server for any ASGI application: HTTP/1.1 and WebSocket, and no client that can break it.
+
+It stands on Hypercorn's protocol classes, h11 and wsproto, and knows nothing of what it serves.
+"""
+
+from __future__ import annotations
+
+from glowback_trio.serving.binding import Tls
+from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.refusal import Answer, Refusal
+from glowback_trio.serving.server import serve
+
+__all__ = ["Answer", "Limits", "Refusal", "Tls", "serve"]

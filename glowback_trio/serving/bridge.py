@@ -1,0 +1,109 @@
+"""Where a connection meets the application: one task and one inbox for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import trio
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from hypercorn.config import Config
+    from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
+
+__all__ = ["Bridge", "Inbox", "leaves"]
+
+Send = Callable[["ASGISendEvent | None"], Awaitable[None]]
+Put = Callable[["ASGIReceiveEvent"], Awaitable[None]]
+Fault = Callable[[BaseException, "Scope"], None]
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the real errors of a group, however deep; an error that is no group yields itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+@define(eq=False)
+class Inbox:
+    """Events on their way to one application task: bounded, but a disconnect never waits.
+
+    The last event of every inbox is its disconnect. It stands beside the queue, so a task that
+    never receives cannot keep the connection from ending.
+    """
+
+    capacity: int
+    _sender: trio.MemorySendChannel[ASGIReceiveEvent] = field(init=False)
+    _receiver: trio.MemoryReceiveChannel[ASGIReceiveEvent] = field(init=False)
+    _last: ASGIReceiveEvent | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sender, self._receiver = trio.open_memory_channel(self.capacity)
+
+    async def put(self, event: ASGIReceiveEvent) -> None:
+        """Queue an event, waiting for room; a disconnect is taken at once and ends the inbox."""
+        if event["type"] in {"http.disconnect", "websocket.disconnect"}:
+            self._last = event
+            self._sender.close()
+            return
+        try:
+            self._sender.send_nowait(event)
+        except trio.WouldBlock:
+            await self._put_patiently(event)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the application has returned, or the connection has ended
+
+    async def _put_patiently(self, event: ASGIReceiveEvent) -> None:
+        try:
+            await self._sender.send(event)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the same, while waiting
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the next event, and for ever after the last the disconnect."""
+        try:
+            return await self._receiver.receive()
+        except trio.EndOfChannel:
+            # An application that receives in a loop after the end must not hold the event loop.
+            await trio.lowlevel.checkpoint()
+            assert self._last is not None
+            return self._last
+
+    def close(self) -> None:
+        """Let go of whoever waits to put: nobody will receive any more."""
+        self._receiver.close()
+
+
+@define(eq=False)
+class Bridge:
+    """Starts application tasks for a connection; what Hypercorn's streams call a task group.
+
+    Attributes:
+        nursery: The connection's own.
+        fault: Told every error an application raises, each leaf of a group by itself.
+        queue: Events an application may leave untaken.
+    """
+
+    nursery: trio.Nursery
+    fault: Fault
+    queue: int
+
+    async def spawn_app(self, app: AppWrapper, config: Config, scope: Scope, send: Send) -> Put:
+        """Start the application on one scope; return where its events go."""
+        inbox = Inbox(self.queue)
+        self.nursery.start_soon(self._run, app, scope, inbox, send)
+        return inbox.put
+
+    async def _run(self, app: Any, scope: Scope, inbox: Inbox, send: Send) -> None:
+        try:
+            await app(scope, inbox.receive, send)
+        except* Exception as group:  # noqa: BLE001 - a fault of one request ends that request only
+            for error in leaves(group):
+                self.fault(error, scope)
+        finally:
+            inbox.close()
+        await send(None)

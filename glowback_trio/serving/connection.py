@@ -1,0 +1,249 @@
+"""One connection: a reader that owns its time, writes that own their progress, one end."""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6
+from typing import TYPE_CHECKING, Any
+
+import trio
+from attrs import define, field
+from hypercorn.events import Closed, Event, RawData
+
+from glowback_trio.serving.bridge import Bridge, leaves
+from glowback_trio.serving.progress import ProgressStream
+from glowback_trio.serving.protocol import Protocol
+from glowback_trio.serving.records import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypercorn.typing import Scope
+
+    from glowback_trio.serving.service import Service
+
+__all__ = ["Connection"]
+
+RECEIVE_BYTES = 64 * 1024
+
+Address = tuple[str, int] | None
+
+
+@define(eq=False)
+class Connection:
+    """The actor of one connection.
+
+    Its reader is the only one that ends it. Everybody else, the application's tasks above all,
+    says that it should end (`end`, `abort`), which cannot be cancelled half-way.
+
+    Attributes:
+        service: What it shares with all others.
+        surplus: It is one too many, and will be told so.
+        client: Address of the peer; None where there is none.
+        server: Address of this side.
+        sent_bytes: Bytes given to the transport so far.
+        sends: Writes so far.
+        ending: Nothing more is read or answered.
+        leaving: The server ends, and with it this connection as soon as it is idle.
+        linger: The client may still be sending: read on for a while before closing.
+    """
+
+    service: Service
+    _transport: ProgressStream
+    surplus: bool = False
+    client: Address = None
+    server: Address = None
+    sent_bytes: int = 0
+    sends: int = 0
+    ending: bool = False
+    leaving: bool = False
+    linger: bool = False
+    _broken: bool = field(default=False, init=False)
+    _stream: trio.abc.Stream = field(init=False)
+    _protocol: Protocol = field(init=False)
+    _turn: trio.Lock = field(factory=trio.Lock, init=False)
+    _waiting: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._stream = self._transport
+
+    async def run(self) -> None:
+        """Serve the connection to its end. Whatever goes wrong ends this connection only."""
+        try:
+            await self._serve()
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the peer is gone, which is how connections end
+        except* Exception as group:  # noqa: BLE001 - a connection's fault is not the server's
+            for error in leaves(group):
+                self.fault(error)
+
+    async def _serve(self) -> None:
+        socket = getattr(self._transport.transport, "socket", None)
+        if socket is not None:
+            self.client = address_of(socket, socket.getpeername)
+            self.server = address_of(socket, socket.getsockname)
+        if self.service.tls is not None and not await self._encrypt():
+            return
+        async with trio.open_nursery() as nursery:
+            bridge = Bridge(nursery, self.fault, self.service.limits.websocket_queue)
+            self._protocol = Protocol(self.service, self, bridge)
+            if self.surplus:
+                await self._protocol.refuse(503, "there are too many connections")
+            await self._read()
+            await self._close()
+            patience = self.service.limits.exit_timeout
+            nursery.cancel_scope.deadline = trio.current_time() + patience
+
+    async def _encrypt(self) -> bool:
+        assert self.service.tls is not None
+        stream = trio.SSLStream(
+            self._transport, self.service.tls, server_side=True, https_compatible=True
+        )
+        self._stream = stream
+        with trio.move_on_after(self.service.limits.tls_handshake_timeout):
+            await stream.do_handshake()
+            return True
+        return False
+
+    # Reading --------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while not self.ending:
+            self._waiting.deadline = self._protocol.deadline()
+            data: bytes | bytearray = b""
+            with self._waiting:
+                data = await self._receive()
+            waited, self._waiting = self._waiting, trio.CancelScope()
+            if waited.cancelled_caught:
+                await self._react()
+            elif data:
+                await self._protocol.handle(RawData(bytes(data)))
+            else:
+                break
+
+    async def _receive(self) -> bytes | bytearray:
+        if self._protocol.saturated:
+            await trio.sleep_forever()
+        try:
+            return await self._stream.receive_some(RECEIVE_BYTES)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+
+    async def _react(self) -> None:
+        if not self.ending:
+            await self._protocol.resume()
+        if not self.ending and trio.current_time() >= self._protocol.deadline():
+            await self._protocol.expire()
+
+    def wake(self) -> None:
+        """Let the reader look again at what there is to do, and until when it may wait."""
+        self._waiting.cancel()
+
+    # Writing --------------------------------------------------------------------------------
+
+    async def send(self, event: Event) -> None:
+        """Take an event from the protocol: bytes to write, or its end."""
+        if isinstance(event, RawData):
+            if event.data:
+                await self._write(event.data)
+        elif isinstance(event, Closed):
+            self.end()
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            await self._write_whole(data)
+        finally:
+            self._turn.release()
+
+    async def _write_whole(self, data: bytes) -> None:
+        if self._broken:
+            await trio.lowlevel.checkpoint()
+            return
+        await trio.lowlevel.checkpoint_if_cancelled()
+        whole = False
+        try:
+            await self._stream.send_all(data)
+            whole = True
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # told to the application by its disconnect, not by the send
+        finally:
+            # Half a frame cannot be taken back, so a send that was cancelled while it waited for
+            # the peer cuts the connection. That is what makes a timeout around a send work.
+            if not whole:
+                self.abort()
+        self.sends += 1
+        self.sent_bytes += len(data)
+
+    @property
+    def sending(self) -> bool:
+        """Whether a write is under way, which means that it waits for the peer."""
+        return self._turn.locked()
+
+    @property
+    def moved_at(self) -> float:
+        """When the peer last took bytes that it had made wait."""
+        return self._transport.moved_at
+
+    # Ending ---------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """End after what has been written."""
+        self.ending = True
+        self._waiting.cancel()
+
+    def abort(self) -> None:
+        """End at once, without regard for what has been written."""
+        self._broken = True
+        self.end()
+
+    def leave(self) -> None:
+        """End as soon as the request in flight is answered, or at once when there is none."""
+        self.leaving = True
+        self._waiting.cancel()
+
+    async def _close(self) -> None:
+        await self._protocol.handle(Closed())
+        if self._broken:
+            await trio.aclose_forcefully(self._stream)
+            return
+        with trio.move_on_after(self.service.limits.close_timeout) as scope:
+            if self.linger or self._protocol.unread:
+                await self._linger()
+        scope.deadline = float("inf")
+        with trio.move_on_after(self.service.limits.close_timeout):
+            await self._stream.aclose()
+
+    async def _linger(self) -> None:
+        # A socket closed with unread bytes is reset, and a reset takes the answer with it.
+        half = self._transport.transport
+        if self._stream is self._transport and isinstance(half, trio.abc.HalfCloseableStream):
+            await half.send_eof()
+        dropped = 0
+        while dropped < self.service.limits.linger_bytes:
+            data = await self._stream.receive_some(RECEIVE_BYTES)
+            if not data:
+                return
+            dropped += len(data)
+
+    # Telling --------------------------------------------------------------------------------
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Hand a record to the server's owner."""
+        self.service.tell(record)
+
+    def fault(self, error: BaseException, scope: Scope | None = None) -> None:
+        """Record an error that ended one request or this connection."""
+        where = "connection" if scope is None else "application"
+        seen = describe(scope) | {"client": self.client}
+        self.service.tell(seen | {"kind": "fault", "where": where, "error": error})
+
+
+def address_of(socket: Any, name: Callable[[], Any]) -> Address:
+    """Return host and port of one end of a connection; None for a socket without them."""
+    if socket.family not in {AF_INET, AF_INET6}:
+        return None
+    host, port, *_ = name()
+    return host, port

@@ -1,0 +1,101 @@
+"""Request heads that two parsers may read differently, refused before either can be fooled.
+
+h11 forgives some of them: it ends lines at a bare LF, joins folded lines, lets chunked framing win
+over a length, and merges repeated lengths. A proxy in front may decide otherwise, and the rest of
+one request becomes the start of another (RFC 9112, sections 2.2, 5.2, 6.3).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from glowback_trio.serving.refusal import RefusedError
+
+if TYPE_CHECKING:
+    import h11
+
+__all__ = ["check_head", "check_request", "origin_form", "wants_websocket"]
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+FOLD = re.compile(rb"\n[ \t]")
+LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r]*)", re.IGNORECASE)
+# These are decoded as ASCII on this side, by h11, wsproto or Hypercorn. The values of all others
+# are opaque bytes for the application: browsers send cookies in UTF-8.
+DECODED = frozenset({b"connection", b"upgrade", b"host", b"transfer-encoding", b"content-length"})
+
+
+def check_head(buffer: bytes, limit: int) -> None:
+    """Check the raw bytes of a request head, whole or still arriving.
+
+    Raises:
+        RefusedError: 431 for a head longer than `limit` bytes; 400 for bare LF, folded lines, or
+            more than one content length.
+    """
+    head, end, _ = buffer.partition(b"\r\n\r\n")
+    if len(head) + len(end) > limit:
+        raise RefusedError(431, f"the request head is longer than {limit} bytes")
+    if BARE_LF.search(head):
+        raise RefusedError(400, "a line of the request head ends without a carriage return")
+    if FOLD.search(head):
+        raise RefusedError(400, "a header is folded over several lines")
+    lengths = LENGTH.findall(head)
+    if len(lengths) > 1 or any(b"," in length for length in lengths):
+        raise RefusedError(400, "the request has more than one Content-Length")
+
+
+def check_request(request: h11.Request) -> None:
+    """Check a parsed request.
+
+    Raises:
+        RefusedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 400 for two
+            framings at once, headers that must be ASCII and are not, or a target without a path.
+    """
+    if request.http_version not in {b"1.0", b"1.1"}:
+        raise RefusedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if request.method == b"CONNECT":
+        raise RefusedError(501, "this server is no proxy")
+    names = {name for name, _ in request.headers}
+    _check_framing(request, names)
+    for name, value in request.headers:
+        if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
+            raise RefusedError(400, f"the header {name.decode()} is not ASCII")
+    origin_form(request)
+
+
+def _check_framing(request: h11.Request, names: set[bytes]) -> None:
+    if b"transfer-encoding" in names:
+        if b"content-length" in names:
+            raise RefusedError(400, "the request has both Content-Length and Transfer-Encoding")
+        if request.http_version == b"1.0":
+            raise RefusedError(400, "Transfer-Encoding does not exist in HTTP/1.0")
+
+
+def origin_form(request: h11.Request) -> bytes:
+    """Return the target as path and query, whatever form it came in (RFC 9112, section 3.2).
+
+    Raises:
+        RefusedError: 400 for a target that is neither a path nor an absolute http URL, nor the
+            `*` of OPTIONS.
+    """
+    target = request.target
+    if target.startswith(b"/") or (target == b"*" and request.method == b"OPTIONS"):
+        return target
+    scheme, colon, rest = target.partition(b"://")
+    if colon and scheme.lower() in {b"http", b"https", b"ws", b"wss"}:
+        authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
+        path = rest[len(authority) :]
+        return path if path.startswith(b"/") else b"/" + path
+    raise RefusedError(400, "the request target is no path and no absolute URL")
+
+
+def wants_websocket(request: h11.Request) -> bool:
+    """Tell whether a request asks to become a WebSocket (RFC 6455, section 4.2.1)."""
+    headers = dict(request.headers)
+    tokens = {token.strip().lower() for token in headers.get(b"connection", b"").split(b",")}
+    return (
+        request.method == b"GET"
+        and request.http_version == b"1.1"
+        and b"upgrade" in tokens
+        and headers.get(b"upgrade", b"").strip().lower() == b"websocket"
+    )

@@ -1,0 +1,65 @@
+"""Every bound a server keeps, each with its default and its meaning."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from attrs.validators import ge, gt, optional
+
+__all__ = ["Limits"]
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What one server allows its clients. Times are seconds, sizes are bytes.
+
+    Attributes:
+        connections: Open connections; one more is answered 503 and closed.
+        backlog: Connections the kernel holds until they are accepted.
+        tls_handshake_timeout: For the TLS handshake, then the connection is closed.
+        header_bytes: A request's head, complete or not; more is answered 431.
+        head_timeout: For a whole request head, from the connection or its first byte; then 408.
+        body_bytes: A request's body, declared or chunked; more is answered 413. None leaves the
+            size to the application.
+        body_timeout: For a whole request body, from the end of its head; then 408.
+        keep_alive: An idle connection between two requests. Longer than the 60 s after which
+            common proxies drop an idle upstream, so that the proxy closes first and never meets
+            a connection that this side is closing at the same moment.
+        send_timeout: Without a single byte moving while a write waits; then the peer is cut.
+        websocket_message_bytes: One inbound message, counted before it is kept; more closes 1009.
+        websocket_messages_per_s: Inbound frames within a second; more closes 1008.
+        websocket_bytes_per_s: Inbound payload within a second; more closes 1008.
+        websocket_queue: Inbound messages the application has not yet taken.
+        queue_timeout: For the application to make room in a full queue; then the WebSocket is
+            closed 1008.
+        ping_interval: Between a WebSocket's pings.
+        pong_timeout: For the answer to a ping; then the peer is cut, whatever else it sends.
+        close_timeout: For a peer to answer a close frame, or to read an answer to the end.
+        linger_bytes: Read and dropped after an answer that came before the request's end.
+        exit_timeout: For an application task to return after its connection has ended; then it
+            is cancelled.
+        grace: From `stop` to the moment whatever is still open is closed by force.
+    """
+
+    connections: int = field(default=10_000, validator=ge(1))
+    backlog: int = field(default=4096, validator=ge(1))
+    tls_handshake_timeout: float = field(default=10.0, validator=gt(0))
+    header_bytes: int = field(default=16 * KIB, validator=ge(256))
+    head_timeout: float = field(default=10.0, validator=gt(0))
+    body_bytes: int | None = field(default=None, validator=optional(ge(0)))
+    body_timeout: float = field(default=60.0, validator=gt(0))
+    keep_alive: float = field(default=75.0, validator=gt(0))
+    send_timeout: float = field(default=30.0, validator=gt(0))
+    websocket_message_bytes: int = field(default=16 * KIB, validator=ge(1))
+    websocket_messages_per_s: int = field(default=100, validator=ge(1))
+    websocket_bytes_per_s: int = field(default=64 * KIB, validator=ge(1))
+    websocket_queue: int = field(default=128, validator=ge(1))
+    queue_timeout: float = field(default=5.0, validator=gt(0))
+    ping_interval: float = field(default=20.0, validator=gt(0))
+    pong_timeout: float = field(default=20.0, validator=gt(0))
+    close_timeout: float = field(default=5.0, validator=gt(0))
+    linger_bytes: int = field(default=16 * MIB, validator=ge(0))
+    exit_timeout: float = field(default=1.0, validator=gt(0))
+    grace: float = field(default=5.0, validator=ge(0))

@@ -1,0 +1,291 @@
+"""One connection's HTTP/1.1: what it accepts, what it refuses, and how long it waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import h11
+import trio
+from hypercorn.events import Closed
+from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
+from hypercorn.typing import ConnectionState
+
+from glowback_trio.serving.heads import check_head, check_request, origin_form, wants_websocket
+from glowback_trio.serving.http import HttpStream
+from glowback_trio.serving.records import describe
+from glowback_trio.serving.refusal import Answer, Refusal, RefusedError
+from glowback_trio.serving.websocket import WebSocketStream
+
+if TYPE_CHECKING:
+    from hypercorn.protocol.events import Event as StreamEvent
+    from hypercorn.typing import TaskGroup
+
+    from glowback_trio.serving.bridge import Bridge
+    from glowback_trio.serving.connection import Connection
+    from glowback_trio.serving.service import Service
+
+__all__ = ["Protocol"]
+
+FOREVER = float("inf")
+
+
+class Protocol(H11Protocol):
+    """Hypercorn's HTTP/1.1, with refusals, limits and deadlines; HTTP/2 is refused.
+
+    The connection's reader drives it: `handle` when bytes come, `expire` at `deadline()`,
+    `resume` when the application has made something possible that had to wait.
+    """
+
+    def __init__(self, service: Service, link: Connection, bridge: Bridge) -> None:
+        super().__init__(
+            service.app,
+            service.config,
+            service.context,
+            # Hypercorn's streams ask a task group for nothing but `spawn_app`.
+            cast("TaskGroup", bridge),
+            ConnectionState(service.state),
+            service.secure,
+            link.client,
+            link.server,
+            link.send,
+        )
+        self.link = link
+        self.limits = service.limits
+        self._make_answer = service.refuse
+        self._deadline = trio.current_time() + self.limits.head_timeout
+        self._idle = True
+        self._body_bytes = 0
+        self._request: h11.Request | None = None
+
+    def stream_arguments(self) -> tuple[Any, ...]:
+        """Return what Hypercorn's streams are made of, in their order."""
+        return (
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+
+    # What is due ----------------------------------------------------------------------------
+
+    def deadline(self) -> float:
+        """Return when `expire` is due, on trio's clock."""
+        if isinstance(self.stream, WebSocketStream):
+            return self.stream.deadline()
+        return self._deadline
+
+    async def expire(self) -> None:
+        """Do what is due at the deadline: give up on a head, a body or an idle client, or ping."""
+        if isinstance(self.stream, WebSocketStream):
+            await self.stream.expire()
+        elif self._idle:
+            self.link.end()
+        else:
+            await self.refuse(408, "the request did not arrive in time")
+
+    async def resume(self) -> None:
+        """Go on after a wait: with what had come early, or with the server's end."""
+        if self.link.leaving:
+            await self._leave()
+        await self._handle_events()
+
+    async def _leave(self) -> None:
+        if isinstance(self.stream, WebSocketStream):
+            await self.stream.leave()
+        elif self.stream is None:
+            self.link.end()
+
+    # From the client ------------------------------------------------------------------------
+
+    async def _handle_events(self) -> None:
+        while not self.link.ending:
+            await self._invite_body()
+            try:
+                event = self._next_event()
+            except h11.RemoteProtocolError as error:
+                own = isinstance(error, RefusedError)
+                reason = str(error) if own else "the request is not well-formed HTTP"
+                await self.refuse(error.error_status_hint, reason)
+                return
+            if event is None:
+                return
+            await self._take(event)
+
+    async def _invite_body(self) -> None:
+        if self.connection.they_are_waiting_for_100_continue:
+            headers = self.config.response_headers("h11")
+            await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=headers))
+
+    def _next_event(self) -> h11.Event | Data | None:
+        if isinstance(self.connection, H11WSConnection):
+            return self._next_frames(self.connection)
+        if self.connection.their_state is h11.IDLE:
+            head = self.connection.trailing_data[0]
+            if not head:
+                return None
+            self._await_head()
+            check_head(head, self.limits.header_bytes)
+        event = self.connection.next_event()
+        if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
+            return None  # h11 says NEED_DATA or PAUSED with a class of its own
+        if isinstance(event, h11.Request):
+            self._request = event
+            self._check(event)
+        return event
+
+    def _next_frames(self, connection: H11WSConnection) -> Data | None:
+        stream = self.stream
+        if isinstance(stream, WebSocketStream) and not stream.accepted:
+            # A client must not send before the answer (RFC 6455, section 4.1). A little waits
+            # for the application to accept; more ends the connection.
+            if len(connection.buffer) > self.limits.websocket_message_bytes:
+                self.link.abort()
+            return None
+        event = connection.next_event()
+        return event if isinstance(event, Data) else None
+
+    def _await_head(self) -> None:
+        if self._idle:
+            self._idle = False
+            self._deadline = trio.current_time() + self.limits.head_timeout
+
+    def _check(self, request: h11.Request) -> None:
+        check_request(request)
+        declared = int(dict(request.headers).get(b"content-length", b"0"))
+        self._check_body(declared)
+
+    def _check_body(self, size: int) -> None:
+        limit = self.limits.body_bytes
+        if limit is not None and size > limit:
+            raise RefusedError(413, f"the request body is longer than {limit} bytes")
+
+    async def _take(self, event: h11.Event | Data) -> None:
+        match event:
+            case h11.Request():
+                await self._create_stream(event)
+            case h11.Data():
+                await self._take_body(event)
+            case h11.EndOfMessage():
+                self._deadline = FOREVER
+                if self.stream is not None:
+                    await self.stream.handle(EndBody(STREAM_ID))
+            case Data() if self.stream is not None:
+                await self.stream.handle(event)
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        self._body_bytes = 0
+        self._deadline = trio.current_time() + self.limits.body_timeout
+        if wants_websocket(request) and isinstance(self.connection, h11.Connection):
+            self.connection = H11WSConnection(self.connection)
+            self.stream = WebSocketStream(self)
+        else:
+            self.stream = HttpStream(self)
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode("ascii"),
+                method=request.method.decode("ascii").upper(),
+                raw_path=origin_form(request),
+                state=self.connection_state,
+            )
+        )
+
+    async def _take_body(self, event: h11.Data) -> None:
+        self._body_bytes += len(event.data)
+        try:
+            self._check_body(self._body_bytes)
+        except RefusedError as error:
+            await self.refuse(error.error_status_hint, str(error))
+            return
+        if self.stream is not None:
+            await self.stream.handle(Body(STREAM_ID, event.data))
+
+    # To the client --------------------------------------------------------------------------
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Send what a stream has to say; the last answer on a connection says that it is."""
+        if isinstance(event, Response) and event.status_code >= 200 and self._is_last():
+            kept = [(name, value) for name, value in event.headers if name.lower() != b"connection"]
+            event = Response(STREAM_ID, [*kept, (b"connection", b"close")], event.status_code)
+        await super().stream_send(event)
+
+    def _is_last(self) -> bool:
+        return self.link.leaving or isinstance(self.connection, H11WSConnection)
+
+    async def _maybe_recycle(self) -> None:
+        await super()._maybe_recycle()
+        if self.link.ending:
+            return
+        self._idle, self._request = True, None
+        self._deadline = trio.current_time() + self.limits.keep_alive
+        self.link.wake()
+
+    async def refuse(self, status: int, reason: str) -> None:
+        """Answer without the application, unless it has begun to answer, and end."""
+        stream = self.stream
+        if isinstance(stream, HttpStream) and stream.status is None:
+            stream.status = status
+        await self._close_stream()
+        if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            await self._send_refusal(status, reason)
+        if stream is None:
+            self._record_refusal(status)
+        self.link.linger = True
+        await self.send(Closed())
+
+    async def _send_refusal(self, status: int, reason: str) -> None:
+        answer = self.answer(status, reason)
+        headers = [*answer.headers, *self.config.response_headers("h11")]
+        await self._send_h11_event(h11.Response(status_code=status, headers=headers))
+        if self._request is None or self._request.method != b"HEAD":
+            await self._send_h11_event(h11.Data(data=answer.body))
+        await self._send_h11_event(h11.EndOfMessage())
+
+    def answer(self, status: int, reason: str) -> Answer:
+        """Return a whole answer that ends the connection, made by the server's owner."""
+        request = self._request
+        path = b"" if request is None else request.target.partition(b"?")[0]
+        headers = () if request is None else tuple(request.headers)
+        given = self._make_answer(Refusal(status, reason, path.decode("ascii"), headers))
+        framing = [(b"content-length", b"%d" % len(given.body)), (b"connection", b"close")]
+        if status == 426:
+            framing.append((b"sec-websocket-version", b"13"))
+        return Answer([*given.headers, *framing], given.body)
+
+    def _record_refusal(self, status: int) -> None:
+        request = self._request
+        asked = (
+            {}
+            if request is None
+            else {
+                "method": request.method.decode("ascii"),
+                "path": request.target.partition(b"?")[0].decode("ascii"),
+            }
+        )
+        seen = describe(None) | {"client": self.client} | asked
+        self.link.record(seen | {"kind": "request", "status": status, "complete": True})
+
+    # For the connection's end ---------------------------------------------------------------
+
+    @property
+    def unread(self) -> bool:
+        """Whether the client may still be sending something that nobody will read."""
+        if isinstance(self.connection, H11WSConnection):
+            return False
+        sending = self.connection.their_state in {h11.SEND_BODY, h11.ERROR}
+        return sending or bool(self.connection.trailing_data[0])
+
+    @property
+    def saturated(self) -> bool:
+        """Whether as much has come early as is kept until the application has answered."""
+        if isinstance(self.connection, H11WSConnection):
+            return False
+        waits = self.connection.their_state is h11.DONE
+        return waits and len(self.connection.trailing_data[0]) > self.limits.header_bytes

@@ -1,0 +1,35 @@
+"""What a server tells its owner's log: one mapping per request, WebSocket and fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from hypercorn.typing import Scope
+
+__all__ = ["Log", "Record", "describe", "discard"]
+
+Record: TypeAlias = Mapping[str, object]
+Log: TypeAlias = Callable[[Record], None]
+
+
+def discard(_: Record) -> None:
+    """Keep no record, the default of `serve`."""
+
+
+def describe(scope: Scope | None) -> dict[str, Any]:
+    """Return what every record says of a request.
+
+    The query string stays out, since keys may stand in it. `state` is the request's own copy of
+    the lifespan state: an application that wants something of its own in its records, such as a
+    request id, puts it there.
+    """
+    if scope is None:
+        return {"method": None, "path": None, "client": None, "state": {}}
+    return {
+        "method": scope.get("method", "GET"),
+        "path": scope.get("path"),
+        "client": scope.get("client"),
+        "state": scope.get("state", {}),
+    }

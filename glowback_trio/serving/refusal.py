@@ -1,0 +1,59 @@
+"""Answers given without the application: what was refused, and what the client is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import TypeAlias
+
+import h11
+from attrs import frozen
+
+__all__ = ["Answer", "Headers", "Refusal", "Refuse", "RefusedError", "answer_plainly"]
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+
+@frozen
+class Refusal:
+    """One request that this server answers by itself.
+
+    Attributes:
+        status: The HTTP status.
+        reason: A sentence for the client.
+        path: The path asked for, without its query; empty when the head could not be read.
+        headers: The request's headers; empty when the head could not be read.
+    """
+
+    status: int
+    reason: str
+    path: str = ""
+    headers: Headers = ()
+
+
+@frozen
+class Answer:
+    """The headers and the body of a refusal; length, date and `Connection` are the server's."""
+
+    headers: Headers
+    body: bytes
+
+
+Refuse: TypeAlias = Callable[[Refusal], Answer]
+
+
+class RefusedError(h11.RemoteProtocolError):
+    """A request breaks a rule that h11 does not keep; it never leaves this room.
+
+    Raised where h11 would raise its own error, so that both take the same way out.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason, error_status_hint=status)
+
+
+def answer_plainly(refusal: Refusal) -> Answer:
+    """Answer with the status and its reason as plain text, the default of `serve`."""
+    phrase = HTTPStatus(refusal.status).phrase
+    body = f"{refusal.status} {phrase}: {refusal.reason}\n".encode()
+    return Answer(headers=[(b"content-type", b"text/plain; charset=utf-8")], body=body)

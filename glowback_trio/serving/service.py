@@ -1,0 +1,57 @@
+"""What all connections of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from ssl import SSLContext
+from typing import Any
+
+from attrs import frozen
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
+
+from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.records import Log
+from glowback_trio.serving.refusal import Refuse
+
+__all__ = ["Service"]
+
+
+@frozen(kw_only=True)
+class Service:
+    """The application, the rules and the owner's hooks.
+
+    Attributes:
+        app: The ASGI application.
+        config: Hypercorn's settings, as far as its protocol classes read them.
+        context: Hypercorn's word for whether the server is ending.
+        limits: What clients may do.
+        refuse: Makes the answers given without the application.
+        log: Takes the records.
+        state: The lifespan state; each request gets a copy.
+        tls: Set when connections are encrypted.
+    """
+
+    app: Any
+    config: Config
+    context: WorkerContext
+    limits: Limits
+    refuse: Refuse
+    log: Log
+    state: dict[str, Any]
+    tls: SSLContext | None
+
+    @property
+    def secure(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.tls is not None
+
+    def tell(self, record: Mapping[str, object]) -> None:
+        """Give a record to the owner's log. If that raises, nobody is left who could be told."""
+        with suppress(Exception):
+            self.log(record)
+
+    def fault(self, error: BaseException) -> None:
+        """Record an error of the application outside any request."""
+        self.tell({"kind": "fault", "where": "lifespan", "error": error})
