@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 import trio
@@ -138,6 +139,7 @@ class Run:
         # Closed after the muscle has let go: a worker that still sends must find a reader or a
         # cancellation, not a broken channel.
         paced = self.request.stream.pace_bars_per_s is not None
+        job = partial(work, self.request, source)
         send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
         with send, steps:
             async with trio.open_nursery() as muscle:
@@ -145,7 +147,7 @@ class Run:
                     with self._scope:
                         await admitted.wait()
                         self._announce(State.RUNNING)
-                        muscle.start_soon(compute.carry_out, work(self.request, source), send)
+                        muscle.start_soon(compute.carry_out, job, send)
                         await self._follow(steps)
                 finally:
                     if not self._status.finished:

@@ -1,6 +1,16 @@
 """Muscle: where a simulation is carried out."""
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
-from glowback_trio.compute.job import Done, Failed, Step, Told, work
+from glowback_trio.compute.job import Done, Failed, Job, Step, Told, work
 
-__all__ = ["Compute", "Done", "Failed", "InlineCompute", "Step", "ThreadCompute", "Told", "work"]
+__all__ = [
+    "Compute",
+    "Done",
+    "Failed",
+    "InlineCompute",
+    "Job",
+    "Step",
+    "ThreadCompute",
+    "Told",
+    "work",
+]

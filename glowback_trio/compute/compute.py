@@ -8,7 +8,7 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
-from glowback_trio.compute.job import Step
+from glowback_trio.compute.job import Job, Step
 
 __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 
@@ -16,21 +16,26 @@ __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 class Compute(Protocol):
     """The muscle."""
 
-    async def carry_out(self, steps: Iterator[Step], send: trio.MemorySendChannel[Step]) -> None:
+    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps one after the other and send each on, then close the channel.
 
-        Cancelled, it returns when the step in hand is done: at most one slice later.
+        Cancelled, it returns at the next checkpoint of the step in hand: at most one slice, or one
+        symbol's loading, later.
         """
 
 
 class InlineCompute:
     """Works on the event loop, with a checkpoint after every step: for tests and small programs."""
 
-    async def carry_out(self, steps: Iterator[Step], send: trio.MemorySendChannel[Step]) -> None:
+    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps on the event loop."""
         async with send:
-            for step in steps:
+            for step in job(_no_checkpoint):
                 await send.send(step)
+
+
+def _no_checkpoint() -> None:
+    """On the event loop there is nobody else who could cancel within a step."""
 
 
 @define(eq=False)
@@ -51,9 +56,10 @@ class ThreadCompute:
         # A step's thread must not queue behind other users of trio's default limiter.
         self._threads = trio.CapacityLimiter(self.slots)
 
-    async def carry_out(self, steps: Iterator[Step], send: trio.MemorySendChannel[Step]) -> None:
+    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps in worker threads, one hop per step, holding a compute slot."""
         async with send, self._slots:
+            steps = job(trio.from_thread.check_cancelled)
             while (step := await self._next(steps)) is not None:
                 await send.send(step)
 

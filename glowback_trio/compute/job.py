@@ -7,7 +7,7 @@ often others get their turn.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
@@ -18,7 +18,7 @@ from glowback_trio.model.events import Draft
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 
-__all__ = ["Done", "Failed", "Step", "Told", "work"]
+__all__ = ["Done", "Failed", "Job", "Step", "Told", "work"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,11 +51,22 @@ class Failed:
 
 Step = Told | Done | Failed
 
+#: A run's work, waiting for the checkpoint of whoever carries it out.
+Job = Callable[[Callable[[], object]], Iterator[Step]]
 
-def work(request: BacktestRequest, source: Source) -> Iterator[Step]:
-    """Do a run's work step by step; the last step is `Done` or `Failed`."""
+
+def work(
+    request: BacktestRequest, source: Source, checkpoint: Callable[[], object]
+) -> Iterator[Step]:
+    """Do a run's work step by step; the last step is `Done` or `Failed`.
+
+    Args:
+        request: What is asked.
+        source: Where its bars come from.
+        checkpoint: Called now and then within long steps; what it raises ends the work.
+    """
     try:
-        yield from _simulate(request, source)
+        yield from _simulate(request, source, checkpoint)
     except GlowbackError as error:
         yield Failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever a strategy does wrong ends its own run alone
@@ -63,11 +74,12 @@ def work(request: BacktestRequest, source: Source) -> Iterator[Step]:
         yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
 
 
-def _simulate(request: BacktestRequest, source: Source) -> Iterator[Step]:
-    loading = source.load(request)
-    for _ in loading:
-        yield Told()
-    simulation = Simulation(request, loading.dataset)
+def _simulate(
+    request: BacktestRequest, source: Source, checkpoint: Callable[[], object]
+) -> Iterator[Step]:
+    dataset = source.load(request, checkpoint)
+    yield Told()
+    simulation = Simulation(request, dataset)
     size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.symbols))
     while not simulation.finished:
         yield Told(simulation.advance(size))
