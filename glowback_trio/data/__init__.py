@@ -1,1 +1,8 @@
-"""Bars: where they come from, and what is wrong with them."""
+"""Bars: where they come from."""
+
+from glowback_trio.data.catalogue import Catalogue
+from glowback_trio.data.demo_prices import demo_path
+from glowback_trio.data.memory import MemoryCatalogue
+from glowback_trio.data.source import Listing, Source
+
+__all__ = ["Catalogue", "Listing", "MemoryCatalogue", "Source", "demo_path"]

@@ -1,0 +1,56 @@
+"""What speaks against a request before any bar is read: unknown symbols, too much work."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from glowback_trio.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["MAX_BARS", "MAX_ROWS", "Limits", "unknown_symbols"]
+
+MAX_BARS = 20_000_000
+MAX_ROWS = 2_000_000
+_SUGGESTIONS = 5  # only so many unknown symbols get one: comparing names is slow
+
+
+@frozen
+class Limits:
+    """How much one request may ask for.
+
+    Attributes:
+        bars: Symbol-bars.
+        rows: Timestamps.
+    """
+
+    bars: int
+    rows: int
+
+    def problems(self, per_symbol: Sequence[int]) -> Iterator[Problem]:
+        """Say which limit these numbers of bars, one per symbol, go beyond."""
+        asked = (
+            ("too_many_bars", "symbol-bars", sum(per_symbol), self.bars),
+            ("too_many_rows", "timestamps", max(per_symbol, default=0), self.rows),
+        )
+        for kind, unit, amount, limit in asked:
+            if amount > limit:
+                message = f"The request asks for {amount:,} {unit}, and the limit is {limit:,}"
+                yield Problem(kind, (), message, amount)
+
+
+def unknown_symbols(request: BacktestRequest, known: Collection[str]) -> Iterator[Problem]:
+    """Name the symbols that are not known, the first few with the nearest ones that are."""
+    unknown = [(i, symbol) for i, symbol in enumerate(request.symbols) if symbol not in known]
+    for order, (index, symbol) in enumerate(unknown):
+        near = difflib.get_close_matches(symbol, known) if order < _SUGGESTIONS else []
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        yield Problem(
+            "unknown_symbol", ("symbols", index), f"No prices for symbol {symbol!r}{hint}", symbol
+        )

@@ -1,0 +1,63 @@
+"""One load: symbol by symbol, with a chance to stop before each, and the gate at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.errors import DataError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from glowback_trio.data.admission import Limits
+    from glowback_trio.data.calendar import Moment
+    from glowback_trio.errors import Problem
+    from glowback_trio.model.bars import Bars, Quality
+    from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["collect", "moment", "refuse"]
+
+
+def moment(when: datetime) -> Moment:
+    """A UTC datetime as numpy has it."""
+    return np.datetime64(when.replace(tzinfo=None), "ns")
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise InvalidRequestError with all of them, if there are any."""
+    if found := tuple(problems):
+        raise InvalidRequestError(found)
+
+
+def collect(
+    request: BacktestRequest,
+    load_one: Callable[[str], tuple[Bars, Quality]],
+    checkpoint: Callable[[], object],
+    limits: Limits,
+) -> tuple[Sequence[Bars], Sequence[Quality]]:
+    """Load the request's symbols in its order.
+
+    Args:
+        request: Names the symbols and the quality mode.
+        load_one: Gets one symbol's bars and what was wrong with its rows.
+        checkpoint: Called before each symbol; what it raises ends the load.
+        limits: Kept as the bars come in, for a file may hold more than a calendar foresees.
+
+    Raises:
+        DataError: More bars than the limits allow, or critical findings in quality mode `fail`.
+    """
+    bars, quality = [], []
+    for symbol in request.symbols:
+        checkpoint()
+        one, its_quality = load_one(symbol)
+        bars.append(one)
+        quality.append(its_quality)
+        for problem in limits.problems([len(loaded) for loaded in bars]):
+            raise DataError(problem.message)
+    findings = [finding for its_quality in quality for finding in its_quality.critical]
+    if request.data_quality_mode == "fail" and findings:
+        raise DataError(f"data_quality_mode 'fail' refuses the data: {'; '.join(findings)}")
+    return bars, quality

@@ -1,0 +1,98 @@
+"""Prices handed over in memory, for programs that embed the gateway."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, unknown_symbols
+from glowback_trio.data.loading import collect, moment, refuse
+from glowback_trio.data.rows import COLUMNS, Rows, judge
+from glowback_trio.data.source import Listing, keep_going
+from glowback_trio.data.spacing import refuse_other_spacing
+from glowback_trio.errors import DataError, Problem
+from glowback_trio.model.bars import Bars, Dataset, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["MemoryCatalogue"]
+
+
+def _by_symbol(bars: Iterable[Bars]) -> Mapping[str, Bars]:
+    held: dict[str, Bars] = {}
+    for one in bars:
+        if one.symbol in held:
+            raise DataError(f"expected one Bars per symbol, got two for {one.symbol!r}")
+        held[one.symbol] = one
+    return held
+
+
+@frozen(eq=False)
+class MemoryCatalogue:
+    """Bars that the program already has, served by the same rules as files.
+
+    Attributes:
+        bars: Given as any number of `Bars`, at most one per symbol; kept by symbol.
+        max_bars: Symbol-bars that one request may ask for.
+        max_rows: Timestamps that one request may ask for.
+
+    Raises:
+        DataError: A symbol is there twice.
+    """
+
+    bars: Mapping[str, Bars] = field(converter=_by_symbol)
+    max_bars: int = MAX_BARS
+    max_rows: int = MAX_ROWS
+
+    def problems(self, request: BacktestRequest) -> Iterator[Problem]:
+        """Say everything that speaks against a request before its bars are looked at."""
+        if request.data_source != "default":
+            message = "Prices are held in memory here; only data_source 'default' is available"
+            yield Problem("not_available", ("data_source",), message, request.data_source)
+        yield from unknown_symbols(request, self.bars)
+
+    def load(
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+    ) -> Dataset:
+        """Get the bars of a request.
+
+        Args:
+            request: What is asked.
+            checkpoint: Called before each symbol; what it raises ends the load.
+
+        Raises:
+            InvalidRequestError: The request has problems.
+            DataError: Bars of another resolution, no bars in the range, a price that is not
+                positive, more bars than the limits allow, or critical findings in quality mode
+                `fail`.
+        """
+        refuse(self.problems(request))
+        limits = Limits(bars=self.max_bars, rows=self.max_rows)
+        bars, quality = collect(request, partial(self._one, request), checkpoint, limits)
+        return Dataset(bars, "memory", "user_provided", quality)
+
+    def datasets(self) -> Sequence[Listing]:
+        """List what is held, in the order of symbols."""
+        return [
+            Listing.of(symbol, "memory", self.bars[symbol].time) for symbol in sorted(self.bars)
+        ]
+
+    def _one(self, request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
+        bars = self.bars[symbol]
+        refuse_other_spacing(symbol, bars.time, request.resolution)
+        rows = Rows(
+            symbol=symbol,
+            source=symbol,
+            time=bars.time,
+            values=np.stack([getattr(bars, column) for column in COLUMNS], axis=1),
+            number=np.arange(len(bars)),
+            locate=lambda number: f"bar {number}",
+        )
+        inside_range = rows.between(moment(request.start_date), moment(request.end_date))
+        return judge(inside_range, request.resolution)

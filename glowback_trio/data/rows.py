@@ -1,0 +1,162 @@
+"""Rows as a source wrote them, and the rules by which they become bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import evolve, field, frozen
+
+from glowback_trio.data.calendar import STEPS, is_always_open
+from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.data.calendar import Moment
+    from glowback_trio.model.bars import Floats, Times
+    from glowback_trio.model.request import Resolution
+
+__all__ = ["COLUMNS", "Rows", "judge"]
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@frozen(eq=False)
+class Rows:
+    """One symbol's rows in the order they were written: unsorted, unchecked.
+
+    Attributes:
+        symbol: The symbol.
+        source: What people call the place they came from: a file's name.
+        time: (R,) datetime64[ns], UTC.
+        values: (R, 5) float64: open, high, low, close, volume.
+        number: (R,) which row of the source each one is, counting from 0.
+        locate: Says where a row of the source stands, given its number: `line 7`.
+    """
+
+    symbol: str
+    source: str
+    time: Times = field(repr=False)
+    values: Floats = field(repr=False)
+    number: NDArray[np.int64] = field(repr=False)
+    locate: Callable[[int], str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+        """Keep some of the rows."""
+        return evolve(
+            self, time=self.time[which], values=self.values[which], number=self.number[which]
+        )
+
+    def between(self, start: Moment, end: Moment) -> Rows:
+        """Keep the rows from `start` to `end`, both included.
+
+        Raises:
+            DataError: There are none.
+        """
+        inside = (self.time >= start) & (self.time <= end)
+        if not inside.any():
+            has = f"{self.source} holds {_span(self.time)}" if len(self) else "there are no rows"
+            raise DataError(f"{self.symbol} has no bars from {start}Z to {end}Z: {has}")
+        return self.take(inside)
+
+
+def _span(time: Times) -> str:
+    first, last = (str(moment.astype("M8[s]")) for moment in (time.min(), time.max()))
+    return f"{first}Z to {last}Z"
+
+
+def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
+    """Turn rows into bars: put them in order, keep the last of duplicates, say what was wrong.
+
+    Args:
+        rows: At least one row.
+        resolution: The length of a bar, which decides what counts as a gap.
+
+    Raises:
+        DataError: A price is not a positive number, or a volume no number at all; no mode of
+            quality lets that pass.
+    """
+    _refuse_impossible(rows)
+    ordered = rows.take(np.argsort(rows.time, kind="stable"))
+    last_of_its_time = np.append(np.diff(ordered.time) > np.timedelta64(0), True)
+    kept = ordered.take(last_of_its_time)
+    bars = Bars(rows.symbol, kept.time, *kept.values.T)
+    return bars, _quality(rows, bars, resolution)
+
+
+def _refuse_impossible(rows: Rows) -> None:
+    possible = np.isfinite(rows.values)
+    possible[:, :4] &= rows.values[:, :4] > 0
+    if possible.all():
+        return
+    row, column = np.argwhere(~possible)[0].tolist()
+    expected = "a number" if COLUMNS[column] == "volume" else "a price above 0"
+    raise DataError(
+        f"{rows.source}, {rows.locate(int(rows.number[row]))}, column {COLUMNS[column]!r}: "
+        f"expected {expected}, got {rows.values[row, column].item()!r}"
+    )
+
+
+def _quality(rows: Rows, bars: Bars, resolution: Resolution) -> Quality:
+    opens, highs, lows, closes, volumes = rows.values.T
+    duplicates = len(rows) - len(bars)
+    body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
+    invalid = int(((highs < body_high) | (lows > body_low) | (highs < lows)).sum())
+    negative = int((volumes < 0).sum())
+    unsorted = int((rows.time < np.maximum.accumulate(rows.time)).sum())
+    missing = _missing(bars, resolution)
+    return Quality(
+        symbol=rows.symbol,
+        rows=len(rows),
+        bars=len(bars),
+        duplicate_timestamps=duplicates,
+        missing_intervals=missing,
+        invalid_ohlc_rows=invalid,
+        negative_volume_rows=negative,
+        unsorted_rows=unsorted,
+        critical=_told(
+            rows.symbol,
+            (duplicates, "with the timestamp of a later row, which was kept instead"),
+            (invalid, "whose open, high, low and close contradict each other"),
+            (negative, "with a negative volume"),
+        ),
+        warnings=_told(rows.symbol, (unsorted, "out of order in time, which were sorted"))
+        + _gaps_told(rows.symbol, missing, resolution),
+    )
+
+
+def _told(symbol: str, *findings: tuple[int, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{symbol}: {count} row{'s' * (count > 1)} {what}" for count, what in findings if count
+    )
+
+
+def _missing(bars: Bars, resolution: Resolution) -> int:
+    """Count the bars missing between the first and the last one.
+
+    An equity's day is missing when it is a weekday, holidays included, for no calendar of them is
+    kept here; within its day an equity may simply not have traded, so nothing is missing there.
+    """
+    first, last = bars.time[0], bars.time[-1]
+    if is_always_open(bars.symbol):
+        step = STEPS[resolution]
+        return int((last - first) // step) + 1 - len(np.unique((bars.time - first) // step))
+    if resolution != "day":
+        return 0
+    days = np.unique(bars.time.astype("M8[D]"))
+    expected = int(np.busday_count(days[0], days[-1] + np.timedelta64(1, "D")))
+    return expected - int(np.is_busday(days).sum())
+
+
+def _gaps_told(symbol: str, missing: int, resolution: Resolution) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    what = f"{resolution}s" if is_always_open(symbol) else "weekdays (market holidays included)"
+    return (f"{symbol}: {missing} {what} between its first and its last bar have no bar",)

@@ -1,0 +1,180 @@
+"""Generated prices for trying things out: a reflected geometric Brownian motion for any symbol.
+
+The path of a symbol is fixed once and for all, from 1900 to 2200, and nothing before the requested
+range has to be computed to serve it. A coarse walk gives the price at every 256th trading day; the
+days between are a Brownian bridge from one of these to the next, drawn from that block's own seed.
+In the same way the intraday bars of a day are a bridge from its open to its close, drawn from that
+day's own seed and folded into its range, so that minutes never leave the day they belong to. Bars
+of different intraday resolutions agree on each day's open and close and on nothing in between.
+
+The logarithm of the price is folded, like light between two mirrors, into a band of e^-2 to e^2
+times the symbol's base price: three centuries of an unbounded walk would leave every plausible
+price behind.
+
+The same bytes on every machine: the only source of randomness is the raw stream of PCG64, which is
+fixed for good (the distributions of `np.random.Generator` may change between versions of numpy).
+A step is the sum of four 16-bit uniforms (Irwin-Hall), close enough to normal, bounded, and exact
+in float64. Only `exp` and `log` may differ in their last bit, and rounding to four decimals takes
+that away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import frozen
+
+from glowback_trio.data.calendar import is_always_open, stamps, trading_days
+from glowback_trio.model.bars import Bars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.data.calendar import Moment
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.request import Resolution
+
+    Words = NDArray[np.uint64]
+
+__all__ = ["sample_bars"]
+
+_BLOCK = 256  # trading days between two points of the coarse walk
+_BLOCKS = 512  # covers 1900 to 2200 on either calendar
+_BAND = 2.0  # how far the log price may stray from the base price
+_DECIMALS = 4
+
+
+def sample_bars(symbol: str, resolution: Resolution, start: Moment, end: Moment) -> Bars:
+    """Generate a symbol's bars from `start` to `end`, both included.
+
+    Args:
+        symbol: Any symbol; each has its own path, base price, volatility and volume.
+        resolution: The length of a bar.
+        start: datetime64, UTC, from 1900.
+        end: datetime64, UTC, to 2200.
+
+    Returns:
+        Bars on the symbol's calendar (see `data.calendar`): prices positive and rounded to four
+        decimals, low <= open, close <= high, whole volumes of at least 1. Empty when the range
+        holds no bar. A bar is the same bar whatever range it was asked in.
+    """
+    days = trading_days(symbol, start, end)
+    columns = _daily(symbol, days) if resolution == "day" else _intraday(symbol, resolution, days)
+    time = stamps(symbol, resolution, days).ravel()
+    inside = (time >= start) & (time <= end)
+    return Bars(symbol, time[inside], *(column[inside] for column in columns))
+
+
+@frozen
+class _Character:
+    """What sets one symbol apart: fixed by its name."""
+
+    base: float  # log of the price the path starts at
+    volatility: float  # standard deviation of a day's log return
+    volume: float  # units traded on a middling day
+
+    @classmethod
+    def of(cls, symbol: str) -> _Character:
+        price, spread, volume, _ = _uniforms(_draw(symbol, "character", 0, 1))[:, 0]
+        always_open = is_always_open(symbol)
+        per_year = 0.5 + 0.4 * spread if always_open else 0.15 + 0.3 * spread
+        return cls(
+            base=math.log(20.0) * (1.0 + price),  # 20 to 400
+            volatility=per_year / math.sqrt(365.0 if always_open else 252.0),
+            volume=1e5 * 1e3**volume,
+        )
+
+
+def _draw(symbol: str, stream: str, block: int, size: int) -> Words:
+    """Take `size` raw words from the generator that belongs to this block of this stream."""
+    seed = hashlib.sha256(f"{symbol}|{stream}|{block}".encode()).digest()
+    return np.random.PCG64(int.from_bytes(seed, "big")).random_raw(size)
+
+
+def _draws(symbol: str, stream: str, blocks: Iterable[int], size: int) -> Words:
+    """Two words per bar, (2, len(blocks), size): one for its step, one for its shape."""
+    raw = [_draw(symbol, stream, block, 2 * size) for block in blocks]
+    return np.array(raw, dtype=np.uint64).reshape(-1, 2, size).swapaxes(0, 1)
+
+
+def _uniforms(words: Words) -> Floats:
+    """Cut each word into four numbers in (0, 1): shape (4, *words.shape)."""
+    shifts = np.arange(0, 64, 16, dtype=np.uint64).reshape(4, *(1,) * words.ndim)
+    return ((words >> shifts & np.uint64(0xFFFF)).astype(np.float64) + 0.5) / 65536.0
+
+
+def _steps(words: Words) -> Floats:
+    """Sum uniforms into numbers of mean 0 and variance 1; every partial sum is exact."""
+    steps: Floats = (_uniforms(words).sum(axis=0) - 2.0) * math.sqrt(3.0)
+    return steps
+
+
+def _bridge(words: Words, start: Floats, end: Floats, deviation: float) -> Floats:
+    """Walk from `start` to `end`, (B,) each, in as many steps as there are words, (B, S)."""
+    walk = np.cumsum(_steps(words), axis=1) * deviation
+    done = np.arange(1, words.shape[1] + 1) / words.shape[1]
+    path: Floats = start[:, None] + walk + (end - start - walk[:, -1])[:, None] * done
+    return path
+
+
+def _fold(path: Floats, low: Floats | float, high: Floats | float) -> Floats:
+    """Reflect a path between two mirrors until all of it lies in [low, high]."""
+    width = np.maximum(high - low, 1e-9)
+    offset = np.mod(path - low, 2.0 * width)
+    return low + np.minimum(offset, 2.0 * width - offset)
+
+
+def _previous(path: Floats, start: Floats) -> Floats:
+    return np.concatenate((start[:, None], path[:, :-1]), axis=1)
+
+
+def _candles(opens: Floats, closes: Floats, up: Floats, down: Floats) -> tuple[Floats, ...]:
+    """Prices out of logarithms; `up` and `down` are how far the bar reaches beyond its body."""
+    tops, bottoms = np.maximum(opens, closes) + up, np.minimum(opens, closes) - down
+    o, h, l_, c = (np.exp(log).round(_DECIMALS) for log in (opens, tops, bottoms, closes))
+    return o, np.maximum(h, np.maximum(o, c)), np.minimum(l_, np.minimum(o, c)), c
+
+
+def _daily(symbol: str, days: range) -> list[Floats]:
+    """Open, high, low, close and volume of these trading days, (len(days),) each."""
+    character = _Character.of(symbol)
+    deviation = character.volatility
+    first, last = days.start // _BLOCK, -(-days.stop // _BLOCK)
+    levels = np.cumsum(_steps(_draw(symbol, "blocks", 0, _BLOCKS))) * deviation * math.sqrt(_BLOCK)
+    starts, ends = levels[first:last], levels[first + 1 : last + 1]
+    step, shape = _draws(symbol, "day", range(first, last), _BLOCK)
+    path = _bridge(step, starts, ends, deviation)
+    gap, up, down, activity = _uniforms(shape)
+    closes = character.base + _fold(path, -_BAND, _BAND)
+    opens = character.base + _fold(_previous(path, starts), -_BAND, _BAND)
+    opens = opens + (gap - 0.5) * deviation
+    prices = _candles(opens, closes, (0.1 + up) * deviation, (0.1 + down) * deviation)
+    volume = np.rint(character.volume * np.exp(activity - 0.5))
+    wanted = slice(days.start - first * _BLOCK, days.stop - first * _BLOCK)
+    return [column.ravel()[wanted] for column in (*prices, volume)]
+
+
+def _intraday(symbol: str, resolution: Resolution, days: range) -> list[Floats]:
+    """The columns of these trading days' shorter bars, (len(days) * bars per day,) each."""
+    *daily, day_volume = _daily(symbol, days)
+    opened, highest, lowest, closed = (np.log(column) for column in daily)
+    size = stamps(symbol, resolution, range(1)).size
+    deviation = _Character.of(symbol).volatility / math.sqrt(size)
+    step, shape = _draws(symbol, resolution, days, size)
+    floor, ceiling = lowest[:, None], highest[:, None]
+    closes = _fold(_bridge(step, opened, closed, deviation), floor, ceiling)
+    opens = _previous(closes, opened)
+    _, up, down, activity = _uniforms(shape)
+    prices = _candles(
+        opens,
+        closes,
+        np.minimum(up * deviation, ceiling - np.maximum(opens, closes)),
+        np.minimum(down * deviation, np.minimum(opens, closes) - floor),
+    )
+    volume = np.maximum(1.0, np.rint(day_volume[:, None] / size * (0.5 + activity)))
+    return [column.ravel() for column in (*prices, volume)]
