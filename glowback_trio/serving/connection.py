@@ -86,12 +86,18 @@ class Connection:
         async with trio.open_nursery() as nursery:
             bridge = Bridge(nursery, self.fault, self.service.limits.websocket_queue)
             self._protocol = Protocol(self.service, self, bridge)
-            if self.surplus:
-                await self._protocol.refuse(503, "there are too many connections")
-            await self._read()
-            await self._close()
+            try:
+                await self._converse()
+            finally:
+                self._protocol.finish()
             patience = self.service.limits.exit_timeout
             nursery.cancel_scope.deadline = trio.current_time() + patience
+
+    async def _converse(self) -> None:
+        if self.surplus:
+            await self._protocol.refuse(503, "there are too many connections")
+        await self._read()
+        await self._close()
 
     async def _encrypt(self) -> bool:
         assert self.service.tls is not None
@@ -137,6 +143,10 @@ class Connection:
     def wake(self) -> None:
         """Let the reader look again at what there is to do, and until when it may wait."""
         self._waiting.cancel()
+
+    def wait_until(self, deadline: float) -> None:
+        """Let the reader wait until another deadline, without waking it."""
+        self._waiting.deadline = deadline
 
     # Writing --------------------------------------------------------------------------------
 
@@ -206,13 +216,12 @@ class Connection:
 
     async def _close(self) -> None:
         await self._protocol.handle(Closed())
-        if self._broken:
+        if self._broken or self.sending:
             await trio.aclose_forcefully(self._stream)
             return
-        with trio.move_on_after(self.service.limits.close_timeout) as scope:
+        with trio.move_on_after(self.service.limits.close_timeout):
             if self.linger or self._protocol.unread:
                 await self._linger()
-        scope.deadline = float("inf")
         with trio.move_on_after(self.service.limits.close_timeout):
             await self._stream.aclose()
 

@@ -20,6 +20,7 @@ __all__ = ["check_head", "check_request", "origin_form", "wants_websocket"]
 BARE_LF = re.compile(rb"(?<!\r)\n")
 FOLD = re.compile(rb"\n[ \t]")
 LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r]*)", re.IGNORECASE)
+KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 # These are decoded as ASCII on this side, by h11, wsproto or Hypercorn. The values of all others
 # are opaque bytes for the application: browsers send cookies in UTF-8.
 DECODED = frozenset({b"connection", b"upgrade", b"host", b"transfer-encoding", b"content-length"})
@@ -48,8 +49,9 @@ def check_request(request: h11.Request) -> None:
     """Check a parsed request.
 
     Raises:
-        RefusedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 400 for two
-            framings at once, headers that must be ASCII and are not, or a target without a path.
+        RefusedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
+            another version of WebSocket; 400 for two framings at once, headers that must be ASCII
+            and are not, a target without a path, or a WebSocket handshake that is none.
     """
     if request.http_version not in {b"1.0", b"1.1"}:
         raise RefusedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
@@ -61,6 +63,18 @@ def check_request(request: h11.Request) -> None:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
             raise RefusedError(400, f"the header {name.decode()} is not ASCII")
     origin_form(request)
+    if wants_websocket(request):
+        _check_handshake(dict(request.headers))
+
+
+def _check_handshake(headers: dict[bytes, bytes]) -> None:
+    """Check what RFC 6455, section 4.2.1, asks of a client's handshake."""
+    if headers.get(b"sec-websocket-version") != b"13":
+        raise RefusedError(426, "only version 13 of the WebSocket protocol is spoken here")
+    if KEY.fullmatch(headers.get(b"sec-websocket-key", b"")) is None:
+        raise RefusedError(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+    if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
+        raise RefusedError(400, "a WebSocket handshake has no body")
 
 
 def _check_framing(request: h11.Request, names: set[bytes]) -> None:

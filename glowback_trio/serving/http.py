@@ -29,15 +29,15 @@ class HttpStream(HTTPStream):
         super().__init__(*protocol.stream_arguments())
         self.protocol = protocol
         self.status: int | None = None
+        self._finished = False
         self._began = trio.current_time()
         self._sent_before = protocol.link.sent_bytes
 
     async def handle(self, event: Event) -> None:
         """Take an event from the client's side."""
-        ends = isinstance(event, StreamClosed) and not self.closed
         await super().handle(event)
-        if ends:
-            self._record()
+        if isinstance(event, StreamClosed):
+            self.finish()
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
@@ -62,7 +62,11 @@ class HttpStream(HTTPStream):
         await self.send(EndBody(self.stream_id))
         self.state = ASGIHTTPState.CLOSED
 
-    def _record(self) -> None:
+    def finish(self) -> None:
+        """Leave the record of this request, once."""
+        if self._finished:
+            return
+        self._finished = True
         link = self.protocol.link
         link.record(
             describe(self.scope)

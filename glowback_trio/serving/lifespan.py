@@ -24,7 +24,8 @@ class Lifespan:
     Attributes:
         app: The ASGI application.
         state: The ASGI lifespan state; each request gets a copy.
-        fault: Told what the lifespan task raised while serving or shutting down.
+        fault: Told what the lifespan task raised. The server goes on: by the ASGI specification
+            an application that raises has no lifespan.
         failure: Why the application did not start, or None.
     """
 
@@ -53,10 +54,9 @@ class Lifespan:
         try:
             with self._scope:
                 await self.app(scope, self._receive, self._send)
-        except* Exception as group:  # noqa: BLE001 - an application without lifespan support raises
-            if self._started.is_set():
-                for error in leaves(group):
-                    self.fault(error)
+        except* Exception as group:  # noqa: BLE001 - an application may serve without a lifespan
+            for error in leaves(group):
+                self.fault(error)
         finally:
             self._started.set()
             self._stopped.set()

@@ -29,6 +29,10 @@ __all__ = ["Protocol"]
 
 FOREVER = float("inf")
 
+# In all other states the client has said what belongs to this request. What it says next belongs to
+# another one, or to nothing after `Connection: close`, and h11 would take the latter for an error.
+READING = {h11.IDLE, h11.SEND_BODY}
+
 
 class Protocol(H11Protocol):
     """Hypercorn's HTTP/1.1, with refusals, limits and deadlines; HTTP/2 is refused.
@@ -125,6 +129,8 @@ class Protocol(H11Protocol):
     def _next_event(self) -> h11.Event | Data | None:
         if isinstance(self.connection, H11WSConnection):
             return self._next_frames(self.connection)
+        if self.connection.their_state not in READING:
+            return None
         if self.connection.their_state is h11.IDLE:
             head = self.connection.trailing_data[0]
             if not head:
@@ -133,7 +139,7 @@ class Protocol(H11Protocol):
             check_head(head, self.limits.header_bytes)
         event = self.connection.next_event()
         if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
-            return None  # h11 says NEED_DATA or PAUSED with a class of its own
+            return None  # h11 says NEED_DATA with a class of its own
         if isinstance(event, h11.Request):
             self._request = event
             self._check(event)
@@ -225,7 +231,10 @@ class Protocol(H11Protocol):
             return
         self._idle, self._request = True, None
         self._deadline = trio.current_time() + self.limits.keep_alive
-        self.link.wake()
+        if self.unread:
+            self.link.wake()
+        else:
+            self.link.wait_until(self._deadline)
 
     async def refuse(self, status: int, reason: str) -> None:
         """Answer without the application, unless it has begun to answer, and end."""
@@ -274,6 +283,11 @@ class Protocol(H11Protocol):
 
     # For the connection's end ---------------------------------------------------------------
 
+    def finish(self) -> None:
+        """Leave the record of a request or WebSocket that was closed by force."""
+        if isinstance(self.stream, HttpStream | WebSocketStream):
+            self.stream.finish()
+
     @property
     def unread(self) -> bool:
         """Whether the client may still be sending something that nobody will read."""
@@ -287,5 +301,5 @@ class Protocol(H11Protocol):
         """Whether as much has come early as is kept until the application has answered."""
         if isinstance(self.connection, H11WSConnection):
             return False
-        waits = self.connection.their_state is h11.DONE
+        waits = self.connection.their_state not in READING
         return waits and len(self.connection.trailing_data[0]) > self.limits.header_bytes

@@ -41,6 +41,7 @@ class WebSocketStream(WSStream):
         self.status: int | None = None
         self.close_code: int | None = None
         self.close_reason = ""
+        self._finished = False
         self._began = trio.current_time()
         self._sent_before = protocol.link.sent_bytes
         self._rate = Rate(self.limits.websocket_messages_per_s, self.limits.websocket_bytes_per_s)
@@ -230,14 +231,19 @@ class WebSocketStream(WSStream):
             CloseReason.NORMAL_CLOSURE if refused else CloseReason.ABNORMAL_CLOSURE, ""
         )
         await self._tell_app()
-        self._record()
+        self.finish()
 
     async def _tell_app(self) -> None:
         if self.app_put is not None:
             code, reason = self.close_code, self.close_reason
             await self.app_put({"type": "websocket.disconnect", "code": code, "reason": reason})
 
-    def _record(self) -> None:
+    def finish(self) -> None:
+        """Leave the record of this WebSocket, once."""
+        if self._finished:
+            return
+        self._finished = True
+        self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
         link = self.protocol.link
         link.record(
             describe(self.scope)
