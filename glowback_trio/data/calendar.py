@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from glowback_trio.model.bars import Times
     from glowback_trio.model.request import Resolution
 
-__all__ = ["STEPS", "Moment", "count", "is_always_open", "stamps", "trading_days"]
+__all__ = ["STEPS", "Calendar", "Moment", "calendar_of"]
 
 Moment = np.datetime64
 
@@ -29,67 +30,74 @@ STEPS: Mapping[Resolution, np.timedelta64] = {
     "hour": np.timedelta64(3600, "s"),
     "day": np.timedelta64(86400, "s"),
 }
+"""The length of a bar, shortest first."""
 
-_EPOCH = np.datetime64("1900-01-01", "D")  # a Monday, so that day 0 is open on both calendars
+_EPOCH = np.datetime64("1900-01-01", "D")  # a Monday: day 0 of every calendar
 _DAY = np.timedelta64(1, "D")
-_EVERY_DAY, _WEEKDAYS = "1111111", "1111100"
-_OPENS, _CLOSES = np.timedelta64(34200, "s"), np.timedelta64(57600, "s")
-_MIDNIGHT = np.timedelta64(0, "s")
 
 
-def is_always_open(symbol: str) -> bool:
-    """Whether a symbol trades every day around the clock: `BTC-USD`, `ETHUSDT`."""
-    return symbol.endswith(("-USD", "USDT"))
+@frozen
+class Calendar:
+    """The days a market is open, and its hours, which are the same on each of them.
 
+    Trading days are numbered, 1900-01-01 being 0, so that a path over them is a plain array.
 
-def _mask(symbol: str) -> str:
-    return _EVERY_DAY if is_always_open(symbol) else _WEEKDAYS
-
-
-def _session(symbol: str, resolution: Resolution) -> NDArray[np.timedelta64]:
-    """Where a day's bars begin, (B,) seconds after midnight."""
-    if resolution == "day":
-        return np.array([_MIDNIGHT])
-    if is_always_open(symbol):
-        return np.arange(_MIDNIGHT, STEPS["day"], STEPS[resolution])
-    return np.arange(_OPENS, _CLOSES, STEPS[resolution])
-
-
-def _ordinal(symbol: str, day: Moment) -> int:
-    """Number the first trading day on or after `day`, counting from 1900-01-01 as 0."""
-    return int(np.busday_count(_EPOCH, day.astype("M8[D]"), weekmask=_mask(symbol)))
-
-
-def trading_days(symbol: str, start: Moment, end: Moment) -> range:
-    """The numbers of the trading days from the day of `start` to the day of `end`, included."""
-    return range(_ordinal(symbol, start), _ordinal(symbol, end.astype("M8[D]") + _DAY))
-
-
-def stamps(symbol: str, resolution: Resolution, days: range) -> Times:
-    """Opening times of the bars of some trading days, (len(days), B) datetime64[s].
-
-    Args:
-        symbol: Decides which of the two calendars holds.
-        resolution: The length of a bar; B bars make a day. A day whose length is no multiple of it
-            ends with a shorter bar.
-        days: Numbers from `trading_days`.
+    Attributes:
+        weekmask: Seven digits from Monday, 1 where the market is open.
+        opens: Seconds after midnight.
+        closes: Seconds after midnight.
     """
-    ordinals = np.arange(days.start, days.stop)
-    dates = np.busday_offset(_EPOCH, ordinals, weekmask=_mask(symbol))
-    midnights: Times = dates.astype("M8[s]")[:, None]
-    return midnights + _session(symbol, resolution)
+
+    weekmask: str
+    opens: int
+    closes: int
+
+    @property
+    def is_always_open(self) -> bool:
+        """Whether no moment lies outside the market's hours."""
+        return self == _ALWAYS
+
+    def days(self, start: Moment, end: Moment) -> range:
+        """Number the trading days from the day of `start` to the day of `end`, both included."""
+        return range(self._number(start), self._number(end.astype("M8[D]") + _DAY))
+
+    def session(self, resolution: Resolution) -> NDArray[np.timedelta64]:
+        """When a day's bars begin, (B,) seconds after midnight.
+
+        A day whose hours are no multiple of the resolution ends with a shorter bar. A daily bar
+        begins at midnight.
+        """
+        if resolution == "day":
+            return np.zeros(1, "m8[s]")
+        return np.arange(self.opens, self.closes, STEPS[resolution].astype(int)).astype("m8[s]")
+
+    def stamps(self, resolution: Resolution, days: range) -> Times:
+        """When the bars of these trading days begin, (len(days), B) datetime64[s]."""
+        dates = np.busday_offset(_EPOCH, np.arange(days.start, days.stop), weekmask=self.weekmask)
+        midnights: Times = dates.astype("M8[s]")[:, None]
+        return midnights + self.session(resolution)
+
+    def count(self, resolution: Resolution, start: Moment, end: Moment) -> int:
+        """Count the bars from `start` to `end`, both included, by arithmetic alone."""
+        before_end = self._bars_before(resolution, end + np.timedelta64(1, "ns"))
+        return max(0, before_end - self._bars_before(resolution, start))
+
+    def _bars_before(self, resolution: Resolution, moment: Moment) -> int:
+        session, day = self.session(resolution), moment.astype("M8[D]")
+        whole_days = self._number(day)
+        is_open = self._number(day + _DAY) > whole_days
+        of_this_day = int(np.searchsorted(session, moment - day)) if is_open else 0
+        return whole_days * len(session) + of_this_day
+
+    def _number(self, moment: Moment) -> int:
+        """The number of the first trading day on or after the day of `moment`."""
+        return int(np.busday_count(_EPOCH, moment.astype("M8[D]"), weekmask=self.weekmask))
 
 
-def count(symbol: str, resolution: Resolution, start: Moment, end: Moment) -> int:
-    """How many bars the calendar has from `start` to `end`, both included, by arithmetic alone."""
-    session = _session(symbol, resolution)
+_ALWAYS = Calendar(weekmask="1111111", opens=0, closes=86400)
+_WEEKDAYS = Calendar(weekmask="1111100", opens=34200, closes=57600)
 
-    def until(moment: Moment, side: str) -> int:
-        day = moment.astype("M8[D]")
-        whole = _ordinal(symbol, day)
-        is_open = _ordinal(symbol, day + _DAY) > whole
-        return whole * len(session) + is_open * int(
-            np.searchsorted(session, moment - day, "left" if side == "before" else "right")
-        )
 
-    return max(0, until(end, "through") - until(start, "before"))
+def calendar_of(symbol: str) -> Calendar:
+    """The calendar a symbol trades on: around the clock for `BTC-USD` and `ETHUSDT`."""
+    return _ALWAYS if symbol.endswith(("-USD", "USDT")) else _WEEKDAYS

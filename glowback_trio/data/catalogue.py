@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, unknown_symbols
-from glowback_trio.data.calendar import STEPS, count
+from glowback_trio.data.calendar import STEPS, calendar_of
 from glowback_trio.data.csv_file import read_csv
 from glowback_trio.data.directory import PriceFile, inside, list_prices
 from glowback_trio.data.loading import collect, moment, refuse
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalogue"]
 
-_SMALLEST_ROW = len("0,1,1,1,1,1\n")  # bytes, so that a file's size bounds its rows
+_SHORT_ROW = 32  # bytes; real rows are seldom shorter, so that a file's size bounds its rows
 _SAMPLE_WARNING = "generated sample prices, fit for trying things out and not for conclusions"
 _SAMPLES = tuple(
     Listing("*", "sample", resolution, f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31")
@@ -112,7 +112,8 @@ class Catalogue:
         if not self.allow_sample:
             message = "Sample data is switched off here; name a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        yield from self._limits.problems([_asked(request, symbol) for symbol in request.symbols])
+        asked = _asked(request)
+        yield from self._limits.problems([asked[symbol] for symbol in request.symbols])
 
     def _csv_problems(self, request: BacktestRequest, root: Path) -> Iterator[Problem]:
         if inside(root, request.csv_data_path or ".") is None:
@@ -120,11 +121,10 @@ class Catalogue:
             return
         files = _files(root, request)
         yield from unknown_symbols(request, files)
-        sizes = []
+        asked, sizes = _asked(request), []
         for index, symbol in enumerate(request.symbols):
             if (file := _fitting(files, symbol, request.resolution)) is not None:
-                rows_at_most = file.path.stat().st_size // _SMALLEST_ROW
-                sizes.append(min(_asked(request, symbol), rows_at_most))
+                sizes.append(min(asked[symbol], file.path.stat().st_size // _SHORT_ROW + 1))
             elif symbol in files:
                 yield _other_resolution(request, index, files[symbol])
         yield from self._limits.problems(sizes)
@@ -164,9 +164,15 @@ def _files(root: Path, request: BacktestRequest) -> Mapping[str, Sequence[PriceF
     return {} if directory is None else list_prices(root, directory)
 
 
-def _asked(request: BacktestRequest, symbol: str) -> int:
+def _asked(request: BacktestRequest) -> Mapping[str, int]:
+    """How many bars each symbol's calendar has in the range."""
     start, end = moment(request.start_date), moment(request.end_date)
-    return count(symbol, request.resolution, start, end)
+    calendars = {symbol: calendar_of(symbol) for symbol in request.symbols}
+    counts = {
+        calendar: calendar.count(request.resolution, start, end)
+        for calendar in set(calendars.values())
+    }
+    return {symbol: counts[calendar] for symbol, calendar in calendars.items()}
 
 
 def _no_directory(request: BacktestRequest) -> Problem:

@@ -16,7 +16,7 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.data.rows import COLUMNS, Rows
-from glowback_trio.data.timestamps import WIDTH, read_stamp, read_stamps
+from glowback_trio.data.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ __all__ = ["read_csv"]
 
 _TIME_NAMES = ("timestamp", "date", "datetime", "time")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_STAMP_FORM = (
-    "a date or time such as 2020-01-31, 2020-01-31 09:30:00, 2020-01-31T09:30:00Z or seconds or "
-    "milliseconds since 1970, in the years 1900 to 2200"
-)
 _SHOWN = 60  # characters of an offending text that a message repeats
 
 
@@ -125,11 +121,14 @@ def _read_at_once(path: Path, header: _Header, symbol: str) -> tuple[Times, Floa
     Raises:
         ValueError: Something is wrong somewhere.
     """
-    if next(_records(path, skip=header.lines), None) is None:
+    _, first = next(_records(path, skip=header.lines), (0, None))
+    if first is None:
         raise DataError(f"{path.name} has a header and no rows")
     # Every column is listed, so that a row with a cell too many is refused rather than cut.
     kinds = dict.fromkeys(range(len(header.names)), "U1")
-    kinds |= dict.fromkeys(header.values, "f8") | {header.time: f"S{WIDTH}"}
+    kinds |= dict.fromkeys(header.values, "f8")
+    # One byte wider than the first timestamp, so that a longer one shows.
+    kinds[header.time] = f"S{len(first[header.time]) + 1}"
     if header.symbol is not None:
         kinds[header.symbol] = "U64"
     table = np.loadtxt(
@@ -142,7 +141,7 @@ def _read_at_once(path: Path, header: _Header, symbol: str) -> tuple[Times, Floa
         encoding="utf-8-sig",
         ndmin=1,
     )
-    values = np.stack([table[f"column {index}"] for index in header.values], axis=1)
+    values = np.stack([table[f"column {index}"] for index in header.values])
     if not np.isfinite(values).all():
         raise ValueError("not every number is finite")
     if header.symbol is not None and (table[f"column {header.symbol}"] != symbol).any():
@@ -166,9 +165,9 @@ def _read_by_cell(path: Path, header: _Header, symbol: str) -> tuple[Times, Floa
         try:
             times.append(read_stamp(record[header.time]))
         except ValueError:
-            raise _bad_cell(where, header, header.time, _STAMP_FORM, record) from None
+            raise _bad_cell(where, header, header.time, FORMS, record) from None
         values.append([_number(where, header, index, record) for index in header.values])
-    return np.array(times), np.array(values)
+    return np.array(times), np.array(values).T
 
 
 def _number(where: str, header: _Header, index: int, record: list[str]) -> float:

@@ -90,7 +90,7 @@ class MemoryCatalogue:
             symbol=symbol,
             source=symbol,
             time=bars.time,
-            values=np.stack([getattr(bars, column) for column in COLUMNS], axis=1),
+            values=np.stack([getattr(bars, column) for column in COLUMNS]),
             number=np.arange(len(bars)),
             locate=lambda number: f"bar {number}",
         )

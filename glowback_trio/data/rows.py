@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.calendar import STEPS, is_always_open
+from glowback_trio.data.calendar import STEPS, calendar_of
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 
@@ -33,7 +33,7 @@ class Rows:
         symbol: The symbol.
         source: What people call the place they came from: a file's name.
         time: (R,) datetime64[ns], UTC.
-        values: (R, 5) float64: open, high, low, close, volume.
+        values: (5, R) float64: open, high, low, close, volume.
         number: (R,) which row of the source each one is, counting from 0.
         locate: Says where a row of the source stands, given its number: `line 7`.
     """
@@ -51,7 +51,7 @@ class Rows:
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Keep some of the rows."""
         return evolve(
-            self, time=self.time[which], values=self.values[which], number=self.number[which]
+            self, time=self.time[which], values=self.values[:, which], number=self.number[which]
         )
 
     def between(self, start: Moment, end: Moment) -> Rows:
@@ -87,25 +87,25 @@ def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
     ordered = rows.take(np.argsort(rows.time, kind="stable"))
     last_of_its_time = np.append(np.diff(ordered.time) > np.timedelta64(0), True)
     kept = ordered.take(last_of_its_time)
-    bars = Bars(rows.symbol, kept.time, *kept.values.T)
+    bars = Bars(rows.symbol, kept.time, *kept.values)
     return bars, _quality(rows, bars, resolution)
 
 
 def _refuse_impossible(rows: Rows) -> None:
     possible = np.isfinite(rows.values)
-    possible[:, :4] &= rows.values[:, :4] > 0
+    possible[:4] &= rows.values[:4] > 0
     if possible.all():
         return
-    row, column = np.argwhere(~possible)[0].tolist()
+    row, column = np.argwhere(~possible.T)[0].tolist()
     expected = "a number" if COLUMNS[column] == "volume" else "a price above 0"
     raise DataError(
         f"{rows.source}, {rows.locate(int(rows.number[row]))}, column {COLUMNS[column]!r}: "
-        f"expected {expected}, got {rows.values[row, column].item()!r}"
+        f"expected {expected}, got {rows.values[column, row].item()!r}"
     )
 
 
 def _quality(rows: Rows, bars: Bars, resolution: Resolution) -> Quality:
-    opens, highs, lows, closes, volumes = rows.values.T
+    opens, highs, lows, closes, volumes = rows.values
     duplicates = len(rows) - len(bars)
     body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
     invalid = int(((highs < body_high) | (lows > body_low) | (highs < lows)).sum())
@@ -145,7 +145,7 @@ def _missing(bars: Bars, resolution: Resolution) -> int:
     kept here; within its day an equity may simply not have traded, so nothing is missing there.
     """
     first, last = bars.time[0], bars.time[-1]
-    if is_always_open(bars.symbol):
+    if calendar_of(bars.symbol).is_always_open:
         step = STEPS[resolution]
         return int((last - first) // step) + 1 - len(np.unique((bars.time - first) // step))
     if resolution != "day":
@@ -158,5 +158,9 @@ def _missing(bars: Bars, resolution: Resolution) -> int:
 def _gaps_told(symbol: str, missing: int, resolution: Resolution) -> tuple[str, ...]:
     if not missing:
         return ()
-    what = f"{resolution}s" if is_always_open(symbol) else "weekdays (market holidays included)"
+    what = (
+        f"{resolution}s"
+        if calendar_of(symbol).is_always_open
+        else "weekdays (market holidays included)"
+    )
     return (f"{symbol}: {missing} {what} between its first and its last bar have no bar",)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.data.calendar import is_always_open, stamps, trading_days
+from glowback_trio.data.calendar import calendar_of
 from glowback_trio.model.bars import Bars
 
 if TYPE_CHECKING:
@@ -63,9 +63,10 @@ def sample_bars(symbol: str, resolution: Resolution, start: Moment, end: Moment)
         decimals, low <= open, close <= high, whole volumes of at least 1. Empty when the range
         holds no bar. A bar is the same bar whatever range it was asked in.
     """
-    days = trading_days(symbol, start, end)
+    calendar = calendar_of(symbol)
+    days = calendar.days(start, end)
     columns = _daily(symbol, days) if resolution == "day" else _intraday(symbol, resolution, days)
-    time = stamps(symbol, resolution, days).ravel()
+    time = calendar.stamps(resolution, days).ravel()
     inside = (time >= start) & (time <= end)
     return Bars(symbol, time[inside], *(column[inside] for column in columns))
 
@@ -81,7 +82,7 @@ class _Character:
     @classmethod
     def of(cls, symbol: str) -> _Character:
         price, spread, volume, _ = _uniforms(_draw(symbol, "character", 0, 1))[:, 0]
-        always_open = is_always_open(symbol)
+        always_open = calendar_of(symbol).is_always_open
         per_year = 0.5 + 0.4 * spread if always_open else 0.15 + 0.3 * spread
         return cls(
             base=math.log(20.0) * (1.0 + price),  # 20 to 400
@@ -163,7 +164,7 @@ def _intraday(symbol: str, resolution: Resolution, days: range) -> list[Floats]:
     """The columns of these trading days' shorter bars, (len(days) * bars per day,) each."""
     *daily, day_volume = _daily(symbol, days)
     opened, highest, lowest, closed = (np.log(column) for column in daily)
-    size = stamps(symbol, resolution, range(1)).size
+    size = len(calendar_of(symbol).session(resolution))
     deviation = _Character.of(symbol).volatility / math.sqrt(size)
     step, shape = _draws(symbol, resolution, days, size)
     floor, ceiling = lowest[:, None], highest[:, None]
