@@ -17,7 +17,7 @@ __all__ = ["refuse_other_spacing", "resolution_of"]
 
 
 def resolution_of(time: Times) -> Resolution | None:
-    """Infer a resolution from the most common distance between neighbouring times.
+    """Infer a resolution from the median distance between neighbouring times.
 
     Args:
         time: (R,) datetime64, in any order, duplicates allowed.
@@ -26,11 +26,12 @@ def resolution_of(time: Times) -> Resolution | None:
         The longest resolution that fits into that distance, so that weekly bars count as `day`;
         None for fewer than two distinct times, which tell nothing.
     """
-    distances, often = np.unique(np.diff(np.unique(time)), return_counts=True)
+    distances = np.diff(np.sort(time))
+    distances = np.sort(distances[distances > np.timedelta64(0)])
     if not len(distances):
         return None
-    usual = distances[often.argmax()]
-    fitting = [resolution for resolution, step in STEPS.items() if step <= usual]
+    median = distances[len(distances) // 2]
+    fitting = [resolution for resolution, step in STEPS.items() if step <= median]
     return fitting[-1] if fitting else "second"
 
 
