@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve, OrderLog, Result, Trades
@@ -51,8 +52,11 @@ def _rows(**columns: list[Any]) -> Iterator[Row]:
     return (dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
-def equity_rows(curve: Curve, bars: slice = slice(None)) -> Iterator[Row]:
-    """Rows of the equity curve, for all bars or some of them."""
+def equity_rows(curve: Curve, bars: slice | NDArray[np.intp] = slice(None)) -> Iterator[Row]:
+    """Rows of the equity curve, for all bars or some of them.
+
+    A row is the same whichever others are asked for, so a run can tell it before the last bar.
+    """
     value, cash = curve.value[bars], curve.cash[bars]
     profit = value - curve.capital
     return _rows(
@@ -62,7 +66,7 @@ def equity_rows(curve: Curve, bars: slice = slice(None)) -> Iterator[Row]:
         positions=(value - cash).tolist(),
         total_pnl=profit.tolist(),
         returns=(profit / curve.capital * 100.0).tolist(),
-        daily_return=(curve.returns[bars] * 100.0).tolist(),
+        daily_return=(curve.returns_at(bars) * 100.0).tolist(),
         drawdown=(curve.drawdown[bars] * 100.0).tolist(),
     )
 

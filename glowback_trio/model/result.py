@@ -49,9 +49,14 @@ class Curve:
     @property
     def returns(self) -> Floats:
         """Return of each bar on the one before, (T,) fractions; 0.0 on the first."""
-        previous = np.concatenate(([self.capital], self.value[:-1]))
+        return self.returns_at(slice(None))
+
+    def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
+        """Returns of some bars, fractions; 0.0 on the first and after a value that is no base."""
+        index = np.arange(len(self))[bars]
+        previous = np.where(index > 0, self.value[index - 1], self.capital)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(previous > 0, self.value / previous - 1.0, 0.0)
+            return np.where(previous > 0, self.value[index] / previous - 1.0, 0.0)
 
 
 @frozen(eq=False)

@@ -1,0 +1,106 @@
+"""Drafts: what a run tells while it runs, in the very rows its result will hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.engine import tape as events
+from glowback_trio.model.events import Draft
+from glowback_trio.model.payload import dumps, equity_rows, iso_times, order_rows, trade_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from glowback_trio.model.bars import Floats, Times
+    from glowback_trio.model.events import EventType
+    from glowback_trio.model.request import Stream
+    from glowback_trio.model.result import Curve
+
+__all__ = ["drafts", "log_draft"]
+
+_METRICS_WANTED = 250
+_IN_A_BAR: tuple[EventType, ...] = ("log", "order", "trade", "metric", "progress")
+
+
+def log_draft(bar: int, message: str) -> Draft:
+    """A warning, told at a bar."""
+    return Draft("log", dumps({"level": "warning", "message": message}), bar)
+
+
+def drafts(
+    stream: Stream,
+    bars: range,
+    curve: Curve,
+    tape: Floats,
+    *,
+    symbols: Sequence[str],
+    strategy_id: str,
+    warnings: Iterable[Draft],
+) -> list[Draft]:
+    """Say what happened on some bars, as the request asks for it.
+
+    Args:
+        stream: What is asked for.
+        bars: Indices of the bars to tell of.
+        curve: The account, known at least up to the last of them.
+        tape: The order events of these bars, (E, 10).
+        symbols: The names of the symbols.
+        strategy_id: The strategy's name.
+        warnings: Drafts of warnings on these bars.
+
+    Returns:
+        By bar, and within one as the contract orders them: order, trade, metric, progress.
+        Warnings come first.
+    """
+    told = list(warnings)
+    if stream.orders:
+        told += _orders(tape, curve.time, symbols)
+    if stream.trades:
+        told += _trades(tape, curve.time, symbols, strategy_id)
+    told += _metrics(stream, curve, bars)
+    told += _progress(stream, curve.time, bars)
+    told.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))
+    return told
+
+
+def _orders(tape: Floats, time: Times, symbols: Sequence[str]) -> Iterator[Draft]:
+    rows = order_rows(events.order_log(tape, time), list(symbols))
+    for bar, row in zip(tape[:, 1].tolist(), rows, strict=True):
+        yield Draft("order", dumps(row), int(bar))
+
+
+def _trades(tape: Floats, time: Times, symbols: Sequence[str], strategy_id: str) -> Iterator[Draft]:
+    fills = tape[tape[:, 0] == events.FILLED]
+    rows = trade_rows(events.trades(fills, time, symbols, strategy_id))
+    for bar, row in zip(fills[:, 1].tolist(), rows, strict=True):
+        yield Draft("trade", dumps(row), int(bar))
+
+
+def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[Draft]:
+    every, last = stream.metrics_every, len(curve) - 1
+    if every == 0:
+        return
+    if every is None:
+        every = max(1, -(-len(curve) // _METRICS_WANTED))
+    index = np.arange(bars.start, bars.stop)
+    told = index[((index + 1) % every == 0) | (index == last)]
+    for bar, row in zip(told.tolist(), equity_rows(curve, told), strict=True):
+        yield Draft("metric", dumps(row), bar)
+
+
+def _progress(stream: Stream, time: Times, bars: range) -> Iterator[Draft]:
+    """At the bars that complete a step: the first with (bar + 1) / T >= j / steps."""
+    count, steps = len(time), stream.progress_steps
+    done = np.arange(bars.start, bars.stop + 1) * steps // count
+    told = np.flatnonzero(done[1:] > done[:-1]) + bars.start
+    for bar, when in zip(told.tolist(), iso_times(time[told]), strict=True):
+        progress = {
+            "progress": (bar + 1) / count,
+            "message": f"Simulated {bar + 1} of {count} bars",
+            "bar": bar + 1,
+            "bars": count,
+            "bar_time": when,
+        }
+        yield Draft("progress", dumps(progress), bar, (bar + 1) / count)

@@ -1,0 +1,41 @@
+"""Sentences about a run, for people: what was done, and what to be careful with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from glowback_trio.model.bars import Dataset
+    from glowback_trio.model.result import Curve, Trades
+
+__all__ = ["ruin_warning", "summary", "warnings"]
+
+_SAMPLE = "Synthetic sample data: use these results for smoke tests, not for research."
+
+
+def summary(curve: Curve, trades: Trades, order_events: int) -> list[str]:
+    """What was done, one fact to a sentence."""
+    return [
+        "Engine-backed backtest completed",
+        f"Processed {len(curve)} equity points",
+        f"Executed {len(trades)} trades",
+        f"Recorded {order_events} order lifecycle events",
+        f"Final portfolio value ${curve.value[-1]:.2f}",
+    ]
+
+
+def warnings(dataset: Dataset) -> list[str]:
+    """What to be careful with: generated prices, and findings by symbol in alphabetical order."""
+    found = [_SAMPLE] if dataset.kind == "sample" else []
+    for quality in sorted(dataset.quality, key=lambda one: one.symbol):
+        found += [f"Data quality warning [{quality.symbol}]: {text}" for text in quality.warnings]
+        found += [f"Data quality critical [{quality.symbol}]: {text}" for text in quality.critical]
+    return found
+
+
+def ruin_warning(curve: Curve, row: int) -> str:
+    """Say when the account was lost."""
+    return (
+        f"Equity fell to {curve.value[row]:.2f} at {curve.time[row]}: all positions are closed at "
+        "the next open and no further orders are made"
+    )

@@ -1,0 +1,96 @@
+"""Signals: every new target of every symbol, and the bar that may first fill it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.engine.strategies import targets
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.execution import Terms
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.strategies import Strategy
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["Signals", "work_out"]
+
+_CELLS = 1 << 18
+
+
+@frozen(eq=False)
+class Signals:
+    """New targets in the order they arise: by row, then by symbol. All columns (S,).
+
+    Attributes:
+        row: Row on the timeline of the bar whose close gave the signal.
+        symbol: Index of the symbol.
+        target: Signed fraction of the symbol's share of equity.
+        close: That close, currency.
+        bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
+            the number of its bars where none is left.
+    """
+
+    row: Indices = field(repr=False)
+    symbol: Indices = field(repr=False)
+    target: Floats = field(repr=False)
+    close: Floats = field(repr=False)
+    bar: Indices = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
+    """Ask the strategy for all its targets at once.
+
+    Symbols that share their bars are worked on together, a bounded number of cells at a time, so
+    that no (T, N) array is made beside the bars themselves.
+
+    Raises:
+        DataError: An open or close that is not a positive finite number.
+    """
+    parts = [
+        part
+        for group in timeline.together(_CELLS)
+        for part in _group_signals(strategy, terms, timeline, group)
+    ]
+    row, symbol, target, close, bar = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    order = np.lexsort((symbol, row))
+    return Signals(row[order], symbol[order], target[order], close[order], bar[order])
+
+
+def _group_signals(
+    strategy: Strategy, terms: Terms, timeline: Timeline, group: range
+) -> Iterator[tuple[Indices, Indices, Floats, Floats, Indices]]:
+    bars = timeline.bars[group.start : group.stop]
+    close = np.stack([one.close for one in bars], axis=1)
+    if not (close.min() > 0 and close.max() < np.inf):
+        _refuse_prices(timeline, group)
+    wanted = targets(strategy, close, allow_short=terms.allow_short)
+    made, column = np.nonzero(~np.isnan(wanted))
+    rows = timeline.rows[group.start]
+    time = bars[0].time
+    first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
+    yield rows[made], column + group.start, wanted[made, column], close[made, column], first
+
+
+def _refuse_prices(timeline: Timeline, group: range) -> None:
+    for bars in timeline.bars[group.start : group.stop]:
+        bad = np.flatnonzero(~((bars.close > 0) & (bars.close < np.inf)))
+        if len(bad):
+            raise DataError(
+                f"{bars.symbol}: close at {bars.time[bad[0]]} is {bars.close[bad[0]]!r}; "
+                "prices should be positive and finite"
+            )

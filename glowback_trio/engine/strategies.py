@@ -1,0 +1,162 @@
+"""What each built-in strategy wants to hold: targets for all bars at once.
+
+A target is a signed fraction of the symbol's share of equity. Each function takes the closes of
+symbols that share their bars, (T, N), and gives targets of the same shape: a number on the bar
+that calls for a new position, NaN on every bar that calls for nothing new. A row depends on that
+row and those before it, and one column never on another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from glowback_trio.engine.indicators import rolling_mean, rsi, zscore
+from glowback_trio.model.strategies import BuyAndHold, MaCrossover, MeanReversion, Momentum, Rsi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.strategies import Strategy
+
+    Sides = NDArray[np.int8]
+
+__all__ = ["targets"]
+
+_EQUAL = 1e-12
+
+
+def targets(strategy: Strategy, close: Floats, *, allow_short: bool) -> Floats:
+    """Work out where a strategy wants to be.
+
+    Args:
+        strategy: The strategy and its parameters.
+        close: (T, N) closes, currency.
+        allow_short: Whether a target may be negative; where it may not, flat takes its place.
+
+    Returns:
+        (T, N) signed fractions of the symbol's share of equity; NaN: nothing new.
+    """
+    match strategy:
+        case BuyAndHold():
+            return _buy_and_hold(strategy, close)
+        case MaCrossover():
+            return _ma_crossover(strategy, close, allow_short=allow_short)
+        case Momentum():
+            return _momentum(strategy, close)
+        case MeanReversion():
+            return _mean_reversion(strategy, close, allow_short=allow_short)
+        case Rsi():
+            return _rsi(strategy, close)
+        case _:
+            assert_never(strategy)
+
+
+def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Floats:
+    wanted = np.full_like(close, np.nan)
+    wanted[:1] = strategy.position_size
+    return wanted
+
+
+def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Floats:
+    fast = rolling_mean(close, strategy.short_period)
+    slow = rolling_mean(close, strategy.long_period)
+    lead, tie = fast - slow, _EQUAL * slow
+    short = allow_short and strategy.direction == "long_short"
+    below = -strategy.position_size if short else 0.0
+    return _on_change(_sides(lead > tie, lead < -tie), strategy.position_size, below)
+
+
+def _momentum(strategy: Momentum, close: Floats) -> Floats:
+    """Compare rise x 100 with threshold x price: a quotient would turn exactly 5 % into more."""
+    lookback = strategy.lookback_period
+    looks = slice(lookback, None, strategy.rebalance_frequency)
+    before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
+    rise, threshold = (close[looks] - before) * 100.0, strategy.momentum_threshold * before
+    wanted = np.full_like(close, np.nan)
+    sides = _sides(rise > threshold, rise < -threshold)
+    wanted[looks] = _on_change(sides, strategy.position_size, 0.0)
+    return wanted
+
+
+def _rsi(strategy: Rsi, close: Floats) -> Floats:
+    index = rsi(close, strategy.lookback_period, strategy.smoothing)
+    sides = _sides(index < strategy.oversold_threshold, index > strategy.overbought_threshold)
+    return _on_change(sides, strategy.position_size, 0.0)
+
+
+def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
+    return up.view(np.int8) - down.view(np.int8)
+
+
+def _on_change(sides: Sides, above: float, below: float) -> Floats:
+    """Turn sides (1, -1, or 0 for none) into targets on the bars where the side changes.
+
+    The first side taken counts as a change; a bar without a side keeps the one before.
+    """
+    wanted = np.full(sides.shape, np.nan)
+    before = np.zeros_like(sides)
+    before[1:] = sides[:-1]
+    column, row = np.nonzero(((sides != before) & (sides != 0)).T)
+    side = sides[row, column]
+    new = np.ones(len(side), dtype=bool)
+    new[1:] = (side[1:] != side[:-1]) | (column[1:] != column[:-1])
+    wanted[row[new], column[new]] = np.where(side[new] > 0, above, below)
+    return wanted
+
+
+def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool) -> Floats:
+    wanted = np.full_like(close, np.nan)
+    scores = zscore(close, strategy.lookback_period)
+    for column in range(close.shape[1]):
+        for bar, level in _levels(scores[:, column], strategy, allow_short=allow_short):
+            wanted[bar, column] = level
+    return wanted
+
+
+def _levels(
+    score: Floats, strategy: MeanReversion, *, allow_short: bool
+) -> Iterator[tuple[int, float]]:
+    """Walk from one extreme score to the next; between them only the first way out matters.
+
+    A bar either leaves or enters, never both: the other side can be entered on a later bar.
+    """
+    entry = strategy.entry_threshold
+    extremes = np.flatnonzero((score < -entry) | (allow_short & (score > entry)))
+    out_of_long = _next_bar(np.flatnonzero(score > -strategy.exit_threshold), extremes)
+    out_of_short = _next_bar(np.flatnonzero(score < strategy.exit_threshold), extremes)
+    level, leaves = 0.0, len(score)
+    columns = (extremes, score[extremes] < 0, out_of_long, out_of_short)
+    for bar, cheap, long_out, short_out in zip(*(c.tolist() for c in columns), strict=True):
+        if level and leaves <= bar:
+            yield leaves, 0.0
+            level = 0.0
+            if leaves == bar:
+                continue
+        stepped = _stepped(level, strategy, cheap=cheap)
+        if not level:
+            leaves = long_out if cheap else short_out
+        if stepped != level:
+            level = stepped
+            yield bar, level
+    if level and leaves < len(score):
+        yield leaves, 0.0
+
+
+def _next_bar(bars: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The first of `bars` later than each of `after`; past every bar where there is none."""
+    end = np.append(bars, np.iinfo(np.intp).max)
+    following: NDArray[np.intp] = end[np.searchsorted(bars, after, side="right")]
+    return following
+
+
+def _stepped(level: float, strategy: MeanReversion, *, cheap: bool) -> float:
+    """One step further in; against a position on the other side there is none."""
+    step, most = strategy.position_size, strategy.max_position_size
+    if cheap:
+        return min(level + step, most) if level >= 0 else level
+    return max(level - step, -most) if level <= 0 else level

@@ -1,0 +1,107 @@
+"""The timeline: all symbols' bars laid along one sorted series of timestamps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.model.bars import Bars, Floats, Times
+
+__all__ = ["Timeline", "align"]
+
+
+@frozen(eq=False)
+class Timeline:
+    """The sorted union of the symbols' timestamps, and where on it each bar lies.
+
+    Symbols are in alphabetical order, whatever order they were asked in: sums of floats depend on
+    their order, and the order of a request must change nothing.
+
+    Attributes:
+        bars: One `Bars` per symbol.
+        time: (T,) datetime64[ns] UTC, strictly ascending.
+        rows: For each symbol, the row on `time` of each of its bars, (bars of the symbol,).
+    """
+
+    bars: Sequence[Bars]
+    time: Times = field(repr=False)
+    rows: Sequence[NDArray[np.intp]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, alphabetically."""
+        return tuple(bars.symbol for bars in self.bars)
+
+    def marks(self, start: int, stop: int) -> Floats:
+        """The last close of every symbol at the rows from `start` to `stop`.
+
+        Returns:
+            (stop - start, N) currency; 0.0 before a symbol's first bar, where nothing is held.
+        """
+        columns = [
+            _marks(bars.close, rows, start, stop)
+            for bars, rows in zip(self.bars, self.rows, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def together(self, cells: int) -> Iterator[range]:
+        """Cut the symbols into runs that share their bar times and hold about `cells` bars each."""
+        first = 0
+        for symbol in range(1, len(self.bars) + 1):
+            most = max(1, cells // len(self.rows[first]))
+            if (
+                symbol == len(self.bars)
+                or symbol - first == most
+                or not _same(self.rows[symbol], self.rows[first])
+            ):
+                yield range(first, symbol)
+                first = symbol
+
+
+def align(bars: Iterable[Bars]) -> Timeline:
+    """Lay bars along one timeline.
+
+    Raises:
+        DataError: No symbols at all, or one without a bar.
+    """
+    ordered = sorted(bars, key=lambda one: one.symbol)
+    if empty := [one.symbol for one in ordered if not len(one)]:
+        raise DataError(f"no bars for {', '.join(empty)} in the requested range")
+    if not ordered:
+        raise DataError("no bars to simulate: at least one symbol is needed")
+    time = _union([one.time for one in ordered])
+    everywhere = np.arange(len(time))
+    rows = [
+        everywhere if len(one) == len(time) else np.searchsorted(time, one.time) for one in ordered
+    ]
+    return Timeline(ordered, time, rows)
+
+
+def _union(times: Sequence[Times]) -> Times:
+    different = [time for time in times if not np.array_equal(time, times[0])]
+    return np.unique(np.concatenate((times[0], *different))) if different else times[0]
+
+
+def _marks(close: Floats, rows: NDArray[np.intp], start: int, stop: int) -> Floats:
+    first, last = np.searchsorted(rows, (start, stop))
+    if last - first == stop - start:
+        return close[first:last]
+    before = close[first - 1] if first else 0.0
+    lasting = np.diff(rows[first:last], prepend=start, append=stop)
+    return np.repeat(np.concatenate(((before,), close[first:last])), lasting)
+
+
+def _same(rows: NDArray[np.intp], others: NDArray[np.intp]) -> bool:
+    return rows is others or np.array_equal(rows, others)
