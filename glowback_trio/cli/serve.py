@@ -1,0 +1,166 @@
+"""`glowback-trio serve`: many backtests over HTTP, until a signal says stop."""
+
+from __future__ import annotations
+
+import inspect
+import ipaddress
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any
+
+import trio
+from attrs import Attribute, evolve, fields
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from glowback_trio.actors import open_gateway
+from glowback_trio.cli.complaints import remark
+from glowback_trio.cli.prices import catalogue
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.server import Settings, serve
+from glowback_trio.store import MemoryStore
+
+__all__ = ["app"]
+
+_EXAMPLES = """\
+Examples:
+
+  glowback-trio serve --data demo
+  GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
+
+A flag wins over the environment, the environment over the default.
+"""
+
+app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
+
+
+async def _serve(
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8000,
+    **flags: str | bool | None,
+) -> None:
+    """Serve backtests over HTTP and WebSocket.
+
+    Prints `listening on http://HOST:PORT` once it accepts connections. SIGINT or SIGTERM ends it in
+    order: runs are cancelled, streams get their last events; a second signal ends it at once.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 picks a free one.
+        flags: One per row of the settings table.
+    """
+    settings = _settings(flags, os.environ)
+    prices = catalogue(
+        settings.data or "sample",
+        allow_sample=settings.allow_sample,
+        max_bars=settings.max_bars,
+        max_rows=settings.max_rows,
+    )
+    _allow_many_files()
+    if not (settings.api_keys or _is_loopback(host)):
+        remark(
+            f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY"
+        )
+    async with open_gateway(
+        data=prices,
+        store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),
+        max_running=settings.max_running,
+        max_queued=settings.max_queued,
+    ) as gateway:
+        bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        await _until_a_signal(partial(serve, gateway, bind=bind, settings=settings))
+
+
+async def _until_a_signal(serving: partial[Any]) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as listening:
+        await listening.start(_set_on_signal, stop)
+        async with trio.open_nursery() as nursery:
+            for url in await nursery.start(partial(serving, stop=stop)):
+                print(f"listening on {url}", flush=True)  # noqa: T201 - whoever starts this waits for it
+        listening.cancel_scope.cancel()
+
+
+async def _set_on_signal(
+    stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Set `stop` on the first signal; the second finds the system's own way to end a process."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        await anext(signals)
+        stop.set()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _settings(flags: Mapping[str, str | bool | None], environ: Mapping[str, str]) -> Settings:
+    """The settings table: flag over environment over default, all read by the same rules."""
+    given = {row.metadata["env"]: row for row in _rows() if flags.get(row.name) is not None}
+    texts = {env: str(flags[row.name]) for env, row in given.items()}
+    try:
+        return Settings.from_environ({**environ, **texts})
+    except InvalidRequestError as error:
+        raise InvalidRequestError(
+            _named_as_given(problem, given) for problem in error.problems
+        ) from None
+
+
+def _named_as_given(problem: Problem, given: Mapping[str, Attribute[Any]]) -> Problem:
+    """Name a complaint's setting by its flag where the flag was used."""
+    row = given.get(str(problem.path[0]))
+    return evolve(problem, path=(row.metadata["flag"],)) if row else problem
+
+
+def _rows() -> list[Attribute[Any]]:
+    return [row for row in fields(Settings) if row.metadata["flag"] is not None]
+
+
+def _signature() -> inspect.Signature:
+    """The command's parameters: its own, and one per setting that has a flag."""
+    own = list(inspect.signature(_serve, eval_str=True).parameters.values())[:-1]
+    return inspect.Signature([*own, *map(_parameter, _rows())])
+
+
+def _parameter(row: Attribute[Any]) -> inspect.Parameter:
+    switch = isinstance(row.default, bool)
+    flag = Parameter(
+        name=row.metadata["flag"],
+        negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
+        help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
+        show_default=False,
+    )
+    return inspect.Parameter(
+        row.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[bool | None, flag] if switch else Annotated[str | None, flag],
+    )
+
+
+def _default(row: Attribute[Any]) -> str:
+    return "" if row.default in (None, ()) else f"[default: {row.default}]"
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit on open files to the hard one: every stream is an open file."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems promise more than they grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_serve.__signature__ = _signature()  # type: ignore[attr-defined]  # functions may carry one, PEP 362
+_serve.__annotations__ = {
+    name: parameter.annotation for name, parameter in _signature().parameters.items()
+}
+app.default(_serve)

@@ -1,0 +1,132 @@
+"""A result on one screen, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
+
+__all__ = ["print_summary", "sparkline"]
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_WIDTH = 60
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f} %"
+
+
+def _change(value: float) -> str:
+    return f"{value:+.2f} %"
+
+
+def _share(value: float) -> str:
+    return f"{value * 100:.1f} %"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+# Two columns of figures: what was made of the money, and how.
+_FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("Initial capital", "initial_capital", _money),
+    ("Sharpe ratio", "sharpe_ratio", _ratio),
+    ("Final value", "final_value", _money),
+    ("Sortino ratio", "sortino_ratio", _ratio),
+    ("Total return", "total_return", _change),
+    ("Fills", "total_trades", _count),
+    ("Annual return", "annualized_return", _change),
+    ("Round trips", "round_trips", _count),
+    ("Volatility", "volatility", _percent),
+    ("Win rate", "win_rate", _share),
+    ("Max drawdown", "max_drawdown", _percent),
+    ("Profit factor", "profit_factor", _ratio),
+    ("Time invested", "exposure_time", _share),
+    ("Commissions", "total_commissions", _money),
+)
+
+
+def print_summary(request: BacktestRequest, result: Result, console: Console) -> None:
+    """Print what was run, what came of it, and the curve of the equity."""
+    parts: list[RenderableType] = [_head(request, result), Text(), _figures(result)]
+    if not console.options.ascii_only and len(result.curve):
+        parts += [Text(), _equity(result)]
+    console.print(Panel.fit(Group(*parts), padding=(1, 2), title=request.strategy.title))
+
+
+def _head(request: BacktestRequest, result: Result) -> Text:
+    parameters = ", ".join(f"{k} {v}" for k, v in attrs.asdict(request.strategy).items())
+    return Text.assemble(
+        (", ".join(request.symbols), "bold"), f"  {_period(request, result)}\n", (parameters, "dim")
+    )
+
+
+def _period(request: BacktestRequest, result: Result) -> str:
+    times = result.curve.time
+    if not len(times):
+        return "no bars"
+    first, last = np.datetime_as_string(times[[0, -1]], unit="D")
+    length = {"day": "daily", "hour": "hourly"}.get(request.resolution, request.resolution)
+    prices = ", SYNTHETIC prices" if result.metrics["sample_data"] else ""
+    return f"{first} to {last}, {len(times):,} {length} bars{prices}"
+
+
+def _figures(result: Result) -> Table:
+    table = Table.grid(padding=(0, 4, 0, 0))
+    for _ in range(2):
+        table.add_column()
+        table.add_column(justify="right", style="bold")
+    cells = list(_cells(result))
+    for left, right in zip(cells[::2], cells[1::2], strict=True):
+        table.add_row(*left, *right)
+    return table
+
+
+def _cells(result: Result) -> Iterator[tuple[str, str]]:
+    for label, name, write in _FIGURES:
+        value = result.metrics[name]
+        yield label, "n/a" if value is None else write(value)
+
+
+def _equity(result: Result) -> Text:
+    value = result.curve.value
+    return Text.assemble(
+        ("Equity  ", "dim"),
+        (sparkline(value, _WIDTH), "green"),
+        (f"\n        low {value.min():,.0f}, high {value.max():,.0f}", "dim"),
+    )
+
+
+def sparkline(values: Floats, width: int) -> str:
+    """Draw a curve as one line of blocks, from its lowest value to its highest.
+
+    Args:
+        values: (T,) numbers, any unit; none gives an empty line, equal ones the lowest block.
+        width: The most blocks to draw; each shows the last value of its share of the curve.
+    """
+    if not len(values):
+        return ""
+    columns = min(width, len(values))
+    ends = np.arange(1, columns + 1) * len(values) // columns - 1
+    shown = values[ends]
+    low, high = shown.min(), shown.max()
+    scaled = (shown - low) / (high - low) if high > low else np.zeros(columns)
+    return "".join(_BLOCKS[level] for level in np.rint(scaled * 7).astype(int).tolist())
