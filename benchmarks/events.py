@@ -1,0 +1,70 @@
+"""What it costs a run to emit an event: check, number, date, encode, append, hash, ring.
+
+    python benchmarks/events.py [--events N]
+
+Prints the median over several rounds, beside the parts that no implementation can do without:
+hashing the bytes and appending them to a list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import time
+from collections.abc import Callable
+
+import trio
+
+from glowback_trio import BacktestRequest
+from glowback_trio.actors.run import Run
+from glowback_trio.model.events import Draft
+from glowback_trio.model.lifecycle import State
+from glowback_trio.store import MemoryStore
+from glowback_trio.testing import virtual_now
+
+ROUNDS = 7
+METRIC = Draft(
+    "metric",
+    b'{"timestamp":"2015-03-02T00:00:00+00:00","value":1012345.67,"cash":50000.0,'
+    b'"positions":962345.67,"total_pnl":12345.67,"returns":1.234567,"daily_return":0.5,'
+    b'"drawdown":0.0}',
+    bar=0,
+)
+
+
+def emit(events: int) -> float:
+    """Seconds that a run takes for so many events."""
+    request = BacktestRequest(symbols="AAPL", start_date="2015-01-01", end_date="2016-01-01")
+    run = Run("00000000-0000-4000-8000-000000000000", request, MemoryStore(), virtual_now)
+    run._announce(State.RUNNING)  # noqa: SLF001 - the inside is what is measured
+    began = time.perf_counter()
+    for _ in range(events):
+        run._emit(METRIC)  # noqa: SLF001
+    return time.perf_counter() - began
+
+
+def floor(events: int) -> float:
+    """Seconds that hashing and appending alone take."""
+    digest, log = hashlib.sha256(), []
+    began = time.perf_counter()
+    for _ in range(events):
+        digest.update(METRIC.payload)
+        log.append(METRIC.payload)
+    return time.perf_counter() - began
+
+
+def median_us(measure: Callable[[int], float], events: int) -> float:
+    return statistics.median(measure(events) for _ in range(ROUNDS)) / events * 1e6
+
+
+async def main(events: int) -> None:
+    emitted, bare = median_us(emit, events), median_us(floor, events)
+    print(f"emit an event          {emitted:6.2f} us   (target: at most 10)")
+    print(f"hash and append alone  {bare:6.2f} us")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=20_000)
+    trio.run(main, parser.parse_args().events)

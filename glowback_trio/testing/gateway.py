@@ -1,0 +1,52 @@
+"""A gateway whose time, ids and schedule belong to the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import trio
+
+from glowback_trio.actors import Gateway, open_gateway
+from glowback_trio.compute import Compute, InlineCompute
+from glowback_trio.data import Source
+from glowback_trio.store import Store
+
+__all__ = ["EPOCH", "open_virtual_gateway", "virtual_now"]
+
+#: What the event clock shows when virtual time stands at zero.
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def virtual_now() -> datetime:
+    """Trio's time as a date: under a `MockClock`, the same in every run."""
+    return EPOCH + timedelta(seconds=trio.current_time())
+
+
+@asynccontextmanager
+async def open_virtual_gateway(
+    *,
+    data: Source | None = None,
+    store: Store | None = None,
+    compute: Compute | None = None,
+    max_running: int = 4,
+    max_queued: int = 1000,
+) -> AsyncIterator[Gateway]:
+    """Open a gateway on trio's time, which computes on the event loop.
+
+    Its runs are named run-1, run-2 and so on. Under a `MockClock` and a seeded schedule, the same
+    program gives the same bytes.
+    """
+    numbers = count(1)
+    async with open_gateway(
+        data=data,
+        store=store,
+        compute=compute or InlineCompute(),
+        clock=virtual_now,
+        new_id=lambda: f"run-{next(numbers)}",
+        max_running=max_running,
+        max_queued=max_queued,
+    ) as gateway:
+        yield gateway

@@ -1,0 +1,475 @@
+"""The run actor: its log, its ends, and the places it waits for.
+
+Doctrine: virtual time, computing on the event loop (one module of tests uses threads, on purpose),
+and every test that saw a log ends by holding it to the laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from attrs import frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glowback_trio import BacktestRequest, Catalogue, Event, MaCrossover, Run, State, Stream
+from glowback_trio.data.source import keep_going
+from glowback_trio.errors import (
+    CursorAheadError,
+    DataError,
+    GatewayClosedError,
+    InvalidRequestError,
+    NotReadyError,
+    QueueFullError,
+    RunCancelledError,
+    RunFailedError,
+    UnknownRunError,
+)
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.laws import assert_sound, essence
+from glowback_trio.store import MemoryStore
+from glowback_trio.testing import (
+    EPOCH,
+    cancel_at_every_step,
+    open_virtual_gateway,
+    seeded_schedule,
+)
+
+
+def asked(**changes: Any) -> BacktestRequest:
+    given: dict[str, Any] = {
+        "symbols": ["AAPL"],
+        "start_date": "2024-01-01",
+        "end_date": "2024-03-31",
+        "strategy": MaCrossover(short_period=3, long_period=8),
+        "stream": Stream(metrics_every=5, progress_steps=10, orders=True),
+    }
+    return BacktestRequest(**{**given, **changes})
+
+
+PACED = Stream(metrics_every=1, progress_steps=1, pace_bars_per_s=2.0)
+
+
+async def read_all(run: Run, after: int = 0) -> list[Event]:
+    with run.subscribe(after) as events:
+        return [event async for event in events]
+
+
+def in_virtual_time(scenario: Callable[[], Any]) -> Any:
+    return trio.run(scenario, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@pytest.fixture(autouse=True)
+def virtual_time(autojump_clock: trio.testing.MockClock) -> None:
+    """Nothing in this module waits for the wall clock."""
+
+
+async def test_a_run_tells_its_whole_life_and_leaves_a_result() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        assert (run.status.state, run.status.event_count) == (State.QUEUED, 1)
+        log = await read_all(run)
+        status = await run.wait_finished()
+        result = run.result()
+    assert_sound(log)
+    assert status.state is State.COMPLETED
+    assert (status.progress, status.error, status.event_count) == (1.0, None, len(log))
+    assert {event.type for event in log} == {"state", "progress", "metric", "trade", "order", "log"}
+    assert [e.payload for e in log if e.type == "metric"][-1]["value"] == result.curve.value[-1]
+    assert sum(e.type == "trade" for e in log) == len(result.trades)
+
+
+async def test_whoever_is_told_that_a_run_completed_can_have_its_result() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        with run.subscribe(types=["state"]) as events:
+            async for event in events:
+                if event.payload["state"] == "completed":
+                    assert run.result().metrics["total_trades"] == len(run.result().trades)
+                else:
+                    with pytest.raises(NotReadyError, match="not ready"):
+                        run.result()
+
+
+async def test_a_subscriber_gets_the_same_log_whenever_it_comes() -> None:
+    logs: list[list[Event]] = []
+
+    async def come_after(run: Run, events: int) -> None:
+        with run.subscribe() as first:
+            for _ in range(events):
+                await anext(first)
+        logs.append(await read_all(run))
+
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        async with trio.open_nursery() as nursery:
+            for events in range(40):
+                nursery.start_soon(come_after, run, events)
+        logs.append(await read_all(run))
+        assert run.subscribers == 0
+    assert all(log == logs[0] for log in logs)
+    assert_sound(logs[0])
+
+
+async def test_no_event_is_lost_or_told_twice_however_often_a_reader_comes_back() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        chained: list[Event] = []
+        while not run.status.finished or len(chained) < run.status.event_count:
+            with run.subscribe(after=len(chained)) as events:
+                chained.append(await anext(events))
+                assert_sound(chained, ended=events.ended)
+        assert chained == await read_all(run)
+
+
+@given(data=st.data(), seed=st.integers(0, 2**32))
+def test_reading_in_any_pieces_under_any_schedule_gives_a_prefix_of_the_log(
+    data: st.DataObject, seed: int
+) -> None:
+    received: list[Event] = []
+
+    async def read_in_pieces(run: Run) -> None:
+        while True:
+            with run.subscribe(after=len(received)) as events:
+                for _ in range(data.draw(st.integers(0, 4))):
+                    received.extend(await events.read(data.draw(st.integers(1, 9))))
+                if events.ended:
+                    return
+
+    async def scenario() -> list[Event]:
+        async with open_virtual_gateway() as gateway:
+            run = gateway.submit(asked(end_date="2024-02-15"))
+            await read_in_pieces(run)
+            return await read_all(run)
+
+    with seeded_schedule(seed):
+        log = in_virtual_time(scenario)
+    assert received == log
+    assert_sound(received)
+
+
+async def test_a_filter_moves_the_cursor_and_never_hides_the_end() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        with run.subscribe(types=["trade"]) as events:
+            told = [event async for event in events]
+            assert events.cursor == run.status.event_count
+            assert events.ended
+    assert [event.type for event in told[:-1]] == ["trade"] * (len(told) - 1)
+    assert told[-1].payload["state"] == "completed"
+
+
+async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        with pytest.raises(CursorAheadError, match="asked for 2, the newest is 1"):
+            run.subscribe(after=2)
+        await run.wait_finished()
+        newest = run.status.event_count
+        assert await read_all(run, after=newest) == []
+        with pytest.raises(CursorAheadError):
+            run.subscribe(after=newest + 1)
+
+
+async def test_a_cancelled_read_loses_nothing() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked(stream=PACED))
+        received: list[Event] = []
+        with run.subscribe() as events:
+            while not events.ended:
+                with trio.move_on_after(0.05):
+                    received += await events.read()
+    assert_sound(received)
+
+
+async def test_a_queued_run_is_cancelled_with_its_reason() -> None:
+    async with open_virtual_gateway(max_running=1) as gateway:
+        gateway.submit(asked(stream=PACED))
+        waiting = gateway.submit(asked())
+        waiting.cancel("changed my mind")
+        waiting.cancel("a second reason does not count")
+        status = await waiting.wait_finished()
+        log = await read_all(waiting)
+    assert_sound(log)
+    assert (status.state, status.error) == (State.CANCELLED, "changed my mind")
+    assert status.started_at is None
+    assert [event.payload["state"] for event in log] == ["queued", "cancelled"]
+    with pytest.raises(RunCancelledError, match="changed my mind"):
+        waiting.result()
+
+
+async def test_a_running_run_is_cancelled_and_a_finished_one_is_not() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked(stream=PACED))
+        await trio.sleep(3)
+        progress = run.status.event_count
+        run.cancel("enough")
+        status = await run.wait_finished()
+        assert (status.state, status.error) == (State.CANCELLED, "enough")
+        assert status.event_count == progress + 1
+        done = gateway.submit(asked())
+        await done.wait_finished()
+        done.cancel("too late")
+        await trio.testing.wait_all_tasks_blocked()
+        assert done.status.state is State.COMPLETED
+        for ended in (run, done):
+            assert_sound(await read_all(ended))
+
+
+async def test_a_run_cancelled_before_its_task_began_still_tells_its_end() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked())
+        run.cancel("at once")
+        log = await read_all(run)
+    assert_sound(log)
+    assert run.status.state is State.CANCELLED
+
+
+async def test_places_are_given_in_the_order_of_submission() -> None:
+    order: list[str] = []
+
+    async def note_start(run: Run) -> None:
+        with run.subscribe(after=1, types=["state"]) as events:
+            await anext(events)
+            order.append(run.run_id)
+
+    async with open_virtual_gateway(max_running=2) as gateway:
+        runs = [gateway.submit(asked(stream=PACED)) for _ in range(6)]
+        async with trio.open_nursery() as nursery:
+            for run in runs:
+                nursery.start_soon(note_start, run)
+            await trio.sleep(1)
+            states = [run.status.state for run in runs]
+            assert states == [State.RUNNING] * 2 + [State.QUEUED] * 4
+    assert sorted(order[:2]) == ["run-1", "run-2"]
+    assert sorted(order) == [run.run_id for run in runs]
+    starts = [run.status.started_at for run in runs]
+    assert starts == sorted(starts, key=str)
+
+
+async def test_pace_is_kept_on_the_clock_of_the_test() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked(stream=PACED))
+        log = await read_all(run)
+        bars = len(run.result().curve)
+    stamps = [event.decode()["timestamp"] for event in log if event.type == "metric"]
+    assert stamps[0] == "2024-01-01T00:00:00.000000Z"
+    assert stamps[1] == "2024-01-01T00:00:00.500000Z"
+    assert len(stamps) == bars
+    finished = run.status.finished_at
+    assert finished is not None
+    assert (finished - EPOCH).total_seconds() == (bars - 1) / 2
+
+
+async def test_leaving_the_gateway_cancels_what_runs_and_what_waits() -> None:
+    async with open_virtual_gateway(max_running=1) as gateway:
+        runs = [gateway.submit(asked(stream=PACED)) for _ in range(3)]
+        await trio.sleep(1)
+    for run in runs:
+        assert (run.status.state, run.status.error) == (State.CANCELLED, "the gateway was closed")
+        assert_sound(run.events())
+    with pytest.raises(GatewayClosedError, match="the gateway was closed"):
+        gateway.submit(asked())
+
+
+async def test_the_users_own_error_leaves_the_gateway_bare() -> None:
+    runs: list[Run] = []
+
+    async def fail_inside() -> None:
+        async with open_virtual_gateway() as gateway:
+            runs.append(gateway.submit(asked(stream=PACED)))
+            await trio.sleep(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_inside()
+    assert_sound(runs[0].events())
+
+
+async def test_cancelling_the_program_around_a_gateway_ends_its_runs_soundly() -> None:
+    with trio.move_on_after(1):
+        async with open_virtual_gateway() as gateway:
+            run = gateway.submit(asked(stream=PACED))
+            await trio.sleep_forever()
+    assert run.status.state is State.CANCELLED
+    assert_sound(run.events())
+
+
+def test_a_cancellation_at_any_step_leaves_sound_logs_and_no_task() -> None:
+    runs: list[Run] = []
+
+    async def scenario() -> None:
+        runs.clear()
+        async with open_virtual_gateway(max_running=1) as gateway:
+            runs.append(gateway.submit(asked(end_date="2024-01-20")))
+            runs.append(gateway.submit(asked(end_date="2024-01-20")))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read_all, runs[0])
+                nursery.start_soon(read_all, runs[1])
+
+    def check() -> None:
+        for run in runs:
+            assert run.status.finished
+            assert run.subscribers == 0
+            assert_sound(run.events())
+
+    assert cancel_at_every_step(scenario, check=check) > 20
+
+
+@frozen
+class BrokenSource:
+    """A source whose bars cannot be had."""
+
+    error: Exception
+
+    def problems(self, request: BacktestRequest) -> Iterator[Any]:
+        return iter(())
+
+    def load(
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+    ) -> Dataset:
+        raise self.error
+
+    def datasets(self) -> list[Any]:
+        return []
+
+
+async def test_bars_that_cannot_be_had_end_the_run_with_a_sentence() -> None:
+    source = BrokenSource(DataError("AAPL_1d.csv, line 3, column 'close': 'x' is no number"))
+    async with open_virtual_gateway(data=source) as gateway:
+        run = gateway.submit(asked())
+        log = await read_all(run)
+    assert_sound(log)
+    assert run.status.state is State.FAILED
+    assert run.status.error == "AAPL_1d.csv, line 3, column 'close': 'x' is no number"
+    with pytest.raises(RunFailedError, match="line 3"):
+        run.result()
+
+
+async def test_an_unexpected_error_ends_its_own_run_alone_and_tells_no_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = BrokenSource(KeyError("/secret/path"))
+    async with open_virtual_gateway(data=source) as gateway:
+        run = gateway.submit(asked())
+        await run.wait_finished()
+        assert run.status.error == "The simulation failed unexpectedly (KeyError)"
+    assert "/secret/path" in caplog.text
+
+
+async def test_a_request_that_the_source_refuses_starts_nothing() -> None:
+    async with open_virtual_gateway(data=Catalogue(allow_sample=False)) as gateway:
+        with pytest.raises(InvalidRequestError):
+            gateway.submit(asked())
+        assert gateway.runs() == []
+
+
+async def test_only_so_many_runs_may_wait() -> None:
+    async with open_virtual_gateway(max_running=1, max_queued=2) as gateway:
+        runs = [gateway.submit(asked(stream=PACED)) for _ in range(3)]
+        with pytest.raises(QueueFullError, match="the limit is 2"):
+            gateway.submit(asked())
+        runs[0].cancel("make room")
+        await trio.testing.wait_all_tasks_blocked()
+        gateway.submit(asked())
+
+
+async def test_runs_are_listed_newest_first_and_found_by_id() -> None:
+    async with open_virtual_gateway() as gateway:
+        runs = [gateway.submit(asked()) for _ in range(3)]
+        assert gateway.runs() == runs[::-1]
+        assert gateway.run("run-2") is runs[1]
+        with pytest.raises(UnknownRunError, match="Run not found"):
+            gateway.run("run-4")
+
+
+async def test_a_deleted_run_is_gone_while_its_readers_still_reach_its_end() -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked(stream=PACED))
+        with run.subscribe() as events:
+            received = [await anext(events) for _ in range(3)]
+            gateway.delete(run.run_id)
+            with pytest.raises(UnknownRunError):
+                gateway.run(run.run_id)
+            received += [event async for event in events]
+        assert gateway.runs() == []
+    assert_sound(received)
+    assert received[-1].payload["error"] == "deleted"
+
+
+async def test_finished_runs_leave_when_the_store_is_full() -> None:
+    async with open_virtual_gateway(store=MemoryStore(keep_runs=2)) as gateway:
+        runs = [gateway.submit(asked()) for _ in range(4)]
+        for run in runs:
+            await run.wait_finished()
+        await trio.testing.wait_all_tasks_blocked()
+        kept = gateway.runs()
+        assert len(kept) == 2
+        assert all(run.result() for run in kept)
+
+
+class FullDisk(MemoryStore):
+    """A store that has no room for the tenth event."""
+
+    def open_log(self, run_id: str, request: BacktestRequest, on_durable: Any) -> Any:
+        log = super().open_log(run_id, request, on_durable)
+        append = log.append
+
+        def refuse_the_tenth(event: Event) -> None:
+            if event.event_id == 10:
+                raise OSError(28, "No space left on device")
+            append(event)
+
+        log.append = refuse_the_tenth  # type: ignore[method-assign]  # a disk fills up like this
+        return log
+
+
+async def test_a_store_that_cannot_write_is_loud_and_the_log_stays_whole() -> None:
+    runs: list[Run] = []
+
+    async def fill_the_disk() -> None:
+        async with open_virtual_gateway(store=FullDisk()) as gateway:
+            runs.append(gateway.submit(asked()))
+            await trio.sleep_forever()
+
+    with pytest.RaisesGroup(OSError, allow_unwrapped=True, flatten_subgroups=True):
+        await fill_the_disk()
+    assert runs[0].status.event_count == 9
+    assert_sound(runs[0].events(), ended=False)
+
+
+async def test_the_log_depends_on_nothing_but_the_request() -> None:
+    logs = []
+    for seed in range(5):
+        with seeded_schedule(seed):
+            async with open_virtual_gateway(max_running=seed + 1) as gateway:
+                runs = [gateway.submit(asked()) for _ in range(3)]
+                logs += [essence(await read_all(run)) for run in runs]
+    assert all(log == logs[0] for log in logs)
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    async def scenario() -> list[bytes]:
+        heard: list[bytes] = []
+
+        async def listen(run: Run) -> None:
+            with run.subscribe() as events:
+                async for event in events:
+                    heard.append(event.data)  # noqa: PERF401 - the order among listeners counts
+
+        async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(listen, gateway.submit(asked()))
+        return heard
+
+    def heard_under(seed: int) -> list[bytes]:
+        with seeded_schedule(seed):
+            heard: list[bytes] = in_virtual_time(scenario)
+            return heard
+
+    assert heard_under(1) == heard_under(1)
+    assert heard_under(1) != heard_under(2)
