@@ -10,9 +10,7 @@ from attrs import frozen
 from glowback_trio.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from glowback_trio.model.request import BacktestRequest
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 __all__ = ["MAX_BARS", "MAX_ROWS", "Limits", "unknown_symbols"]
 
@@ -45,9 +43,15 @@ class Limits:
                 yield Problem(kind, (), message, amount)
 
 
-def unknown_symbols(request: BacktestRequest, known: Collection[str]) -> Iterator[Problem]:
-    """Name the symbols that are not known, the first few with the nearest ones that are."""
-    unknown = [(i, symbol) for i, symbol in enumerate(request.symbols) if symbol not in known]
+def unknown_symbols(
+    unknown: Iterable[tuple[int, str]], known: Collection[str]
+) -> Iterator[Problem]:
+    """Name symbols that are not known, the first few with the nearest ones that are.
+
+    Args:
+        unknown: The symbols, each with its place in the request.
+        known: The symbols there are.
+    """
     for order, (index, symbol) in enumerate(unknown):
         near = difflib.get_close_matches(symbol, known) if order < _SUGGESTIONS else []
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -11,14 +11,15 @@ from attrs import field, frozen
 from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, unknown_symbols
 from glowback_trio.data.calendar import STEPS, calendar_of
 from glowback_trio.data.csv_file import read_csv
-from glowback_trio.data.directory import PriceFile, inside, list_prices
-from glowback_trio.data.loading import collect, moment, refuse
+from glowback_trio.data.directory import PriceDirectory, PriceFile
+from glowback_trio.data.loading import collect, moment, refuse, span
 from glowback_trio.data.rows import judge
 from glowback_trio.data.sample import sample_bars
 from glowback_trio.data.source import Listing, keep_going
 from glowback_trio.data.spacing import refuse_other_spacing
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.bounds import one_of
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["Catalogue"]
 
 _SHORT_ROW = 32  # bytes; real rows are seldom shorter, so that a file's size bounds its rows
 _SAMPLE_WARNING = "generated sample prices, fit for trying things out and not for conclusions"
+_UNREADABLE = "The data directory cannot be read"
 _SAMPLES = tuple(
     Listing("*", "sample", resolution, f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31")
     for resolution in STEPS
@@ -87,7 +89,7 @@ class Catalogue:
             bars, quality = collect(request, load_one, checkpoint, self._limits)
             return Dataset(bars, "sample", "sample", quality)
         assert self.root is not None, "a request without a source has problems"
-        load_one = partial(_csv, request, _files(self.root, request))
+        load_one = partial(_csv, request, PriceDirectory.of(self.root, request.csv_data_path))
         bars, quality = collect(request, load_one, checkpoint, self._limits)
         return Dataset(bars, "csv", "user_provided", quality)
 
@@ -95,10 +97,16 @@ class Catalogue:
         """List the sample generator, and every price file directly in the data directory.
 
         The first call reads every file; later ones only those that have changed.
+
+        Raises:
+            DataError: The data directory cannot be read.
         """
-        files = list_prices(self.root, self.root) if self.root else {}
-        listed = [self._learn(file) for symbol in sorted(files) for file in files[symbol]]
-        return [*(_SAMPLES if self.allow_sample else ()), *listed]
+        samples = _SAMPLES if self.allow_sample else ()
+        if self.root is None:
+            return samples
+        if (directory := PriceDirectory.of(self.root)) is None:
+            raise DataError(_UNREADABLE)
+        return [*samples, *(self._learn(file) for file in directory.files())]
 
     @property
     def _limits(self) -> Limits:
@@ -116,22 +124,19 @@ class Catalogue:
         yield from self._limits.problems([asked[symbol] for symbol in request.symbols])
 
     def _csv_problems(self, request: BacktestRequest, root: Path) -> Iterator[Problem]:
-        if inside(root, request.csv_data_path or ".") is None:
+        directory = PriceDirectory.of(root, request.csv_data_path)
+        if directory is None:
             yield _no_directory(request)
             return
-        files = _files(root, request)
-        yield from unknown_symbols(request, files)
-        asked, sizes = _asked(request), []
-        for index, symbol in enumerate(request.symbols):
-            if (file := _fitting(files, symbol, request.resolution)) is not None:
-                sizes.append(min(asked[symbol], file.path.stat().st_size // _SHORT_ROW + 1))
-            elif symbol in files:
-                yield _other_resolution(request, index, files[symbol])
-        yield from self._limits.problems(sizes)
+        files = [directory.find(symbol, request.resolution) for symbol in request.symbols]
+        absent = [(i, request.symbols[i]) for i, file in enumerate(files) if file is None]
+        yield from _absent_symbols(absent, request.resolution, directory)
+        asked = _asked(request)
+        found = [(asked[file.symbol], file.size) for file in files if file is not None]
+        yield from self._limits.problems([min(n, size // _SHORT_ROW + 1) for n, size in found])
 
     def _learn(self, file: PriceFile) -> Listing:
-        stat = file.path.stat()
-        version = (stat.st_mtime_ns, stat.st_size)
+        version = (file.changed, file.size)
         known = self._learnt.get(file.path)
         if known is None or known[0] != version:
             known = self._learnt[file.path] = (version, _listing(file))
@@ -142,26 +147,21 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
     start, end = moment(request.start_date), moment(request.end_date)
     bars = sample_bars(symbol, request.resolution, start, end)
     if not len(bars):
-        raise DataError(f"{symbol} has no bars from {start}Z to {end}Z: its market is closed then")
+        raise DataError(f"{symbol} has no bars from {span(start, end)}: its market is closed")
     warning = f"{symbol}: {_SAMPLE_WARNING}"
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
 
 
 def _csv(
-    request: BacktestRequest, files: Mapping[str, Sequence[PriceFile]], symbol: str
+    request: BacktestRequest, directory: PriceDirectory | None, symbol: str
 ) -> tuple[Bars, Quality]:
-    file = _fitting(files, symbol, request.resolution)
+    file = directory.find(symbol, request.resolution) if directory else None
     if file is None:
         raise DataError(f"the prices of {symbol} were removed while the run began")
     rows = read_csv(file.path, symbol)
     refuse_other_spacing(file.path.name, rows.time, request.resolution, file.resolution)
     inside_range = rows.between(moment(request.start_date), moment(request.end_date))
     return judge(inside_range, request.resolution)
-
-
-def _files(root: Path, request: BacktestRequest) -> Mapping[str, Sequence[PriceFile]]:
-    directory = inside(root, request.csv_data_path or ".")
-    return {} if directory is None else list_prices(root, directory)
 
 
 def _asked(request: BacktestRequest) -> Mapping[str, int]:
@@ -177,25 +177,25 @@ def _asked(request: BacktestRequest) -> Mapping[str, int]:
 
 def _no_directory(request: BacktestRequest) -> Problem:
     if request.csv_data_path is None:
-        message = "The data directory cannot be read"
-        return Problem("not_available", ("data_source",), message, request.data_source)
+        return Problem("not_available", ("data_source",), _UNREADABLE, request.data_source)
     message = "Input should name a directory inside the data directory"
     return Problem("value_error", ("csv_data_path",), message, request.csv_data_path)
 
 
-def _fitting(
-    files: Mapping[str, Sequence[PriceFile]], symbol: str, resolution: Resolution
-) -> PriceFile | None:
-    """The file named with the resolution; failing that, the one that names none."""
-    fitting = (file for file in files.get(symbol, ()) if file.resolution in (resolution, None))
-    return next(fitting, None)
-
-
-def _other_resolution(request: BacktestRequest, index: int, files: Sequence[PriceFile]) -> Problem:
-    symbol = request.symbols[index]
-    has = ", ".join(sorted({str(file.resolution) for file in files}))
-    message = f"{symbol!r} has no bars of resolution {request.resolution!r}, only of {has}"
-    return Problem("unknown_symbol", ("symbols", index), message, symbol)
+def _absent_symbols(
+    absent: Sequence[tuple[int, str]], resolution: Resolution, directory: PriceDirectory
+) -> Iterator[Problem]:
+    """Tell symbols that are not there at all from those that have other bars than asked."""
+    unknown = []
+    for index, symbol in absent:
+        if has := directory.resolutions(symbol):
+            message = (
+                f"No bars of resolution {resolution!r} for {symbol!r}; there are {one_of(has)}"
+            )
+            yield Problem("unknown_symbol", ("symbols", index), message, symbol)
+        else:
+            unknown.append((index, symbol))
+    yield from unknown_symbols(unknown, directory.symbols() if unknown else ())
 
 
 def _listing(file: PriceFile) -> Listing:

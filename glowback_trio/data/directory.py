@@ -1,14 +1,15 @@
 """Which files of a directory hold prices, and how names map to them.
 
-A symbol never becomes part of a path. The directory is listed, each file's name says whose prices
-it holds, and a symbol is looked up among those names, exactly as written.
+A symbol never makes a path. The directory is listed once, and a symbol's file is one of the listed
+names or none, compared exactly: what is not there cannot be reached, whatever it is called, and a
+file system that ignores case does not make `aapl` out of `AAPL`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.request import Resolution
 
-__all__ = ["PriceFile", "inside", "list_prices"]
+__all__ = ["PriceDirectory", "PriceFile"]
 
 _SUFFIXES: Mapping[str, Resolution] = {
     "1s": "second",
@@ -31,76 +32,100 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
-_NAME = re.compile(
-    rf"(?P<symbol>(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{{0,31}}?)(_(?P<suffix>{'|'.join(_SUFFIXES)}))?\.csv",
-    re.ASCII,
-)
+_NAME = re.compile(rf"(?P<symbol>.+?)(_(?P<suffix>{'|'.join(_SUFFIXES)}))?\.csv")
 
 
 @frozen
 class PriceFile:
-    """One file of prices.
+    """One file of prices, as it was when it was looked at.
 
     Attributes:
         path: Where it is.
         symbol: Whose prices it holds.
         resolution: The length of its bars, or None where only its rows can tell.
+        size: Bytes.
+        changed: When it was written last, nanoseconds since 1970.
     """
 
     path: Path
     symbol: str
     resolution: Resolution | None
+    size: int
+    changed: int
 
 
-def inside(root: Path, path: str) -> Path | None:
-    """Resolve a directory named by a stranger.
+@frozen(eq=False)
+class PriceDirectory:
+    """A directory and the names that were in it when it was listed.
 
-    Args:
-        root: What it must not leave, by `..`, by being absolute, or through a symbolic link.
-        path: The name, relative to `root`.
-
-    Returns:
-        The directory, or None when it is none or lies outside.
+    Attributes:
+        home: What no file may lie outside of.
+        path: The directory: `home` or one inside it.
+        names: What it holds. Directories inside it are not searched.
     """
-    try:
-        home = root.resolve()
-        directory = (home / path).resolve()
-        return directory if directory.is_relative_to(home) and directory.is_dir() else None
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, a name too long
-        return None
 
+    home: Path
+    path: Path
+    names: frozenset[str]
 
-def list_prices(root: Path, directory: Path) -> Mapping[str, Sequence[PriceFile]]:
-    """List the price files of a directory by symbol.
+    @classmethod
+    def of(cls, root: Path, inner: str | None = None) -> PriceDirectory | None:
+        """List a directory.
 
-    Args:
-        root: The data directory; a link that leads out of it is not listed.
-        directory: The directory itself. Its own directories are not searched.
+        Args:
+            root: The data directory.
+            inner: A directory inside it, as a stranger names it; None: `root` itself.
 
-    Returns:
-        Every symbol's files, the one named with its resolution before the one without.
+        Returns:
+            None when it is no directory, cannot be read, or lies outside of `root` - by `..`, by
+            being absolute, or through a symbolic link.
+        """
+        try:
+            home = root.resolve()
+            path = (home / (inner or ".")).resolve()
+            if not path.is_relative_to(home):
+                return None
+            return cls(home, path, frozenset(os.listdir(path)))  # noqa: PTH208 - names are wanted
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, a name too long
+            return None
 
-    Raises:
-        OSError: The directory cannot be listed.
-    """
-    listed: defaultdict[str, list[PriceFile]] = defaultdict(list)
-    for file in sorted(_price_files(root.resolve(), directory), key=_preference):
-        listed[file.symbol].append(file)
-    return dict(listed)
+    def find(self, symbol: str, resolution: Resolution) -> PriceFile | None:
+        """The file of a symbol that is named with this resolution, failing that, with none."""
+        suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
+        names = (f"{symbol}{suffix}.csv" for suffix in (*suffixes, ""))
+        files = (self._look_at(name) for name in names if name in self.names)
+        return next((file for file in files if file and file.symbol == symbol), None)
 
+    def files(self) -> Iterator[PriceFile]:
+        """Every file of prices, in the order of names."""
+        return filter(None, map(self._look_at, sorted(self.names)))
 
-def _preference(file: PriceFile) -> tuple[bool, str]:
-    return file.resolution is None, file.path.name
+    def resolutions(self, symbol: str) -> Sequence[Resolution]:
+        """The resolutions that the names of a symbol's files bear."""
+        named = dict.fromkeys(
+            resolution
+            for suffix, resolution in _SUFFIXES.items()
+            if f"{symbol}_{suffix}.csv" in self.names
+        )
+        return tuple(named)
 
+    def symbols(self) -> frozenset[str]:
+        """Every symbol that a name speaks of."""
+        return frozenset(name["symbol"] for name in map(_NAME.fullmatch, self.names) if name)
 
-def _price_files(home: Path, directory: Path) -> Iterator[PriceFile]:
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            name = _NAME.fullmatch(entry.name)
-            if name is None or not entry.is_file():
-                continue
-            path = Path(entry.path)
-            if entry.is_symlink() and not path.resolve().is_relative_to(home):
-                continue
-            suffix = name["suffix"]
-            yield PriceFile(path, name["symbol"], _SUFFIXES[suffix] if suffix else None)
+    def _look_at(self, name: str) -> PriceFile | None:
+        """Describe a listed file; None for what holds no prices or is a link to the outside."""
+        if (parts := _NAME.fullmatch(name)) is None:
+            return None
+        path = self.path / name
+        try:
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                path = path.resolve()
+                found = path.stat()
+        except (OSError, RuntimeError):  # gone since, or a link that leads nowhere
+            return None
+        if not stat.S_ISREG(found.st_mode) or not path.is_relative_to(self.home):
+            return None
+        resolution = _SUFFIXES.get(parts["suffix"] or "")
+        return PriceFile(path, parts["symbol"], resolution, found.st_size, found.st_mtime_ns)

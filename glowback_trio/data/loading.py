@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from glowback_trio.model.bars import Bars, Quality
     from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["collect", "moment", "refuse"]
+__all__ = ["collect", "moment", "refuse", "span"]
 
 
 def moment(when: datetime) -> Moment:
     """A UTC datetime as numpy has it."""
     return np.datetime64(when.replace(tzinfo=None), "ns")
+
+
+def span(start: Moment, end: Moment) -> str:
+    """A range of time in words, to the second."""
+    return " to ".join(f"{np.datetime_as_string(edge, 's')}Z" for edge in (start, end))
 
 
 def refuse(problems: Iterable[Problem]) -> None:

@@ -55,7 +55,9 @@ class MemoryCatalogue:
         if request.data_source != "default":
             message = "Prices are held in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        yield from unknown_symbols(request, self.bars)
+        places = enumerate(request.symbols)
+        unknown = [(index, symbol) for index, symbol in places if symbol not in self.bars]
+        yield from unknown_symbols(unknown, self.bars)
 
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going

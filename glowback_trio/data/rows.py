@@ -8,6 +8,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.calendar import STEPS, calendar_of
+from glowback_trio.data.loading import span
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 
@@ -62,14 +63,11 @@ class Rows:
         """
         inside = (self.time >= start) & (self.time <= end)
         if not inside.any():
-            has = f"{self.source} holds {_span(self.time)}" if len(self) else "there are no rows"
-            raise DataError(f"{self.symbol} has no bars from {start}Z to {end}Z: {has}")
+            has = span(self.time.min(), self.time.max()) if len(self) else "none"
+            raise DataError(
+                f"{self.symbol} has no bars from {span(start, end)}; {self.source} holds {has}"
+            )
         return self if inside.all() else self.take(inside)
-
-
-def _span(time: Times) -> str:
-    first, last = (str(moment.astype("M8[s]")) for moment in (time.min(), time.max()))
-    return f"{first}Z to {last}Z"
 
 
 def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
