@@ -1,0 +1,151 @@
+"""The app: the registry's routes on Quart, and what every request and response goes through."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from quart import has_request_context, request, websocket
+from quart.wrappers import Request, Websocket
+from quart_trio import QuartTrio
+from werkzeug.exceptions import MethodNotAllowed
+
+from glowback_trio.actors import Gateway
+from glowback_trio.server.answers import Response, json_answer
+from glowback_trio.server.door import stream_view, view
+from glowback_trio.server.failures import Failure, failure_of
+from glowback_trio.server.headers import SECURITY_HEADERS, request_id
+from glowback_trio.server.origins import cors_headers, is_listed, preflight_headers
+from glowback_trio.server.registry import ROUTES, STREAM_PATH
+from glowback_trio.server.route import PREFIXES
+from glowback_trio.server.settings import Settings
+from glowback_trio.server.site import Site
+
+__all__ = ["build_app", "create_app", "open_site"]
+
+_DEFAULTS = Settings()
+
+
+def create_app(
+    gateway: Gateway,
+    settings: Settings = _DEFAULTS,
+    *,
+    new_id: Callable[[], str] | None = None,
+) -> QuartTrio:
+    """Make the ASGI app of a gateway.
+
+    Args:
+        gateway: An open gateway; the app ends nothing of it.
+        settings: Keys, limits and origins.
+        new_id: Makes request ids for clients that bring none; None: random UUIDs.
+    """
+    return build_app(open_site(gateway, settings, new_id))
+
+
+def open_site(
+    gateway: Gateway, settings: Settings, new_id: Callable[[], str] | None = None
+) -> Site:
+    """Make what the handlers of one app share."""
+    return Site(gateway, settings, ROUTES, new_id or _random_id)
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
+
+
+def build_app(site: Site) -> QuartTrio:
+    """Put the registry on Quart."""
+    app = QuartTrio(__name__, static_folder=None, template_folder=None)
+    # Limits on time are the server's: it looks at whether bytes move, these at the whole.
+    app.config.update(
+        MAX_CONTENT_LENGTH=site.settings.max_body_bytes, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    _register(app, site)
+    _hook(app, site)
+    return app
+
+
+def _register(app: QuartTrio, site: Site) -> None:
+    for prefix in PREFIXES:
+        for route in site.routes:
+            app.add_url_rule(
+                _rule(prefix + route.path),
+                endpoint=f"{prefix}{route.method}{route.path}".replace(".", "-"),
+                view_func=view(site, route),
+                methods=[route.method],
+                provide_automatic_options=False,
+            )
+        path = prefix + STREAM_PATH
+        app.add_websocket(_rule(path), endpoint=f"{path}:stream", view_func=stream_view(site))
+
+
+def _rule(path: str) -> str:
+    """A path as the router writes it."""
+    return path.replace("{", "<").replace("}", ">")
+
+
+def _hook(app: QuartTrio, site: Site) -> None:
+    """Hooks are async because Quart would call others in threads."""
+
+    async def before() -> Response | None:
+        headers = _connection().headers
+        _state()["request_id"] = request_id(headers.get("X-Request-ID"), site.new_id)
+        return _preflight(site) if has_request_context() else None
+
+    async def after(response: Response | None) -> Response | None:
+        if response is not None:
+            _complete(site, response)
+        return response
+
+    async def answer_error(error: Exception) -> Response:
+        failure = failure_of(error)
+        document = failure.document(_connection().path, _state()["request_id"])
+        return json_answer(document, failure.status, failure.headers)
+
+    app.before_request(before)
+    app.before_websocket(before)
+    app.after_request(after)
+    app.after_websocket(after)
+    app.register_error_handler(Exception, answer_error)
+
+
+def _connection() -> Request | Websocket:
+    return request if has_request_context() else websocket
+
+
+def _state() -> dict[str, str]:
+    """The request's own copy of the server's state; access records are given it, too."""
+    state: dict[str, str] = _connection().scope.setdefault("state", {})
+    return state
+
+
+def _preflight(site: Site) -> Response | None:
+    """Answer a browser that asks whether it may ask."""
+    allowed = site.settings.cors_origins
+    error = request.routing_exception
+    if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
+        return None
+    if not is_listed(request.headers.get("Origin", ""), allowed):
+        raise Failure(403, "Pages of this origin may not use this server")
+    return Response(b"", 204, preflight_headers(error.valid_methods or ()))
+
+
+def _complete(site: Site, response: Response) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    connection = _connection()
+    response.headers["X-Request-ID"] = _state()["request_id"]
+    origin = connection.headers.get("Origin")
+    response.headers.update(cors_headers(origin, site.settings.cors_origins))
+    if has_request_context() and request.method == "HEAD":
+        _empty(response)
+
+
+def _empty(response: Response) -> None:
+    """Keep the head of an answer only; a body that is streamed is never begun."""
+    length = response.headers.get("Content-Length")
+    response.response = response.data_body_class(b"")
+    if length is not None:
+        response.headers["Content-Length"] = length

@@ -1,0 +1,33 @@
+"""Docstrings read as documentation: what a class is, and what each attribute means."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["attribute_docs", "description", "first_line"]
+
+_SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$", re.MULTILINE)
+_ENTRY = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
+
+
+def description(thing: Any) -> str:
+    """What a docstring says before its first section, each paragraph on one line."""
+    text = _SECTION.split(inspect.getdoc(thing) or "", maxsplit=1)[0].strip()
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def first_line(thing: Any) -> str:
+    """The sentence that a docstring opens with."""
+    return description(thing).partition("\n")[0]
+
+
+def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
+    """What the `Attributes:` section of a class says of each."""
+    _, *sections = _SECTION.split(inspect.getdoc(cls) or "")
+    texts = [text for name, text in zip(sections[::2], sections[1::2]) if name == "Attributes"]
+    return {
+        match[1]: " ".join(match[2].split()) for text in texts for match in _ENTRY.finditer(text)
+    }

@@ -1,0 +1,134 @@
+"""What stands between a request and its handler: the checks, in their order, and the guard.
+
+Declared size (413), key (401), origin (403), path and query, then the body with a running size
+limit (413), its syntax and its fields (422). A client that has no key never makes the server hold
+its body.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from quart import request, websocket
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from glowback_trio.errors import GlowbackError, InvalidRequestError, Problem
+from glowback_trio.model.wire import parse_json
+from glowback_trio.server.answers import Response
+from glowback_trio.server.failures import Failure, sentence
+from glowback_trio.server.keys import check_key, presented_key
+from glowback_trio.server.origins import check_origin
+from glowback_trio.server.parameters import located, read_query
+from glowback_trio.server.route import Route
+from glowback_trio.server.site import Site
+from glowback_trio.server.stream import StreamQuery, stream_events
+
+__all__ = ["View", "stream_view", "view"]
+
+View = Callable[..., Awaitable[Response | None]]
+
+_log = logging.getLogger(__name__)
+
+_INTERNAL_ERROR = 1011
+
+
+def view(site: Site, route: Route) -> View:
+    """The view that Quart calls for a route."""
+
+    async def checked(**path: str) -> Response:
+        with _logging_faults():
+            _check_size(site)
+            _check_access(site, route)
+            arguments: dict[str, Any] = dict(path)
+            if route.query is not None:
+                arguments["query"] = read_query(request.args, route.query)
+            if route.body is not None:
+                arguments["document"] = await _read_document()
+            return await route.handler(site, **arguments)
+
+    return checked
+
+
+def stream_view(site: Site) -> View:
+    """The view that Quart calls for a stream; what it refuses is answered before the handshake."""
+
+    async def checked(run_id: str) -> Response | None:
+        with _logging_faults():
+            check_key(
+                site.settings.api_keys,
+                presented_key(websocket.headers, websocket.args.get("api_key")),
+            )
+            _check_origin(site, websocket.headers)
+            query = _read_stream_query()
+        try:
+            with _logging_faults():
+                await stream_events(site, run_id, query)
+        except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
+            await websocket.close(_INTERNAL_ERROR, "internal error")
+        return None
+
+    return checked
+
+
+def _check_size(site: Site) -> None:
+    if (request.content_length or 0) > site.settings.max_body_bytes:
+        raise RequestEntityTooLarge
+
+
+def _check_access(site: Site, route: Route) -> None:
+    if route.keyed:
+        check_key(site.settings.api_keys, presented_key(request.headers))
+    if route.changes_state:
+        _check_origin(site, request.headers)
+
+
+def _check_origin(site: Site, headers: Any) -> None:
+    if not site.settings.api_keys:
+        check_origin(headers, site.settings.cors_origins)
+
+
+async def _read_document() -> Any:
+    data = await request.get_data(cache=False)
+    if not data:
+        raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
+    if not request.is_json:
+        message = "Send the body with Content-Type: application/json"
+        given = request.headers.get("Content-Type")
+        raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
+    with located("body"):
+        return parse_json(data)
+
+
+def _read_stream_query() -> StreamQuery:
+    try:
+        return read_query(websocket.args, StreamQuery)
+    except InvalidRequestError as error:
+        raise Failure(400, sentence(error)) from None
+
+
+@contextmanager
+def _logging_faults() -> Iterator[None]:
+    """Log what nobody meant to raise, at once.
+
+    Quart-trio answers the first error of a group that it has a handler for and drops the others;
+    those that come together with a cancellation are dropped whole.
+    """
+    try:
+        yield
+    except BaseException as error:
+        for leaf in _leaves(error):
+            if not isinstance(leaf, GlowbackError | HTTPException | Failure | trio.Cancelled):
+                _log.error("A handler failed", exc_info=leaf)
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

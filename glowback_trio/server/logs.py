@@ -1,0 +1,83 @@
+"""One line per request, per stream and per fault, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import structlog
+
+from glowback_trio.server.settings import Settings
+
+__all__ = ["log_access", "logging_to"]
+
+_PACKAGE = "glowback_trio"
+_REFUSALS = (401, 403, 413, 429)
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
+    """Write the package's log for the length of a block, and leave no handler behind.
+
+    Args:
+        settings: Format and level.
+        stream: Where to; None: stderr.
+    """
+    logger = logging.getLogger(_PACKAGE)
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_formatter(settings))
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(settings.log_level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+def _formatter(settings: Settings) -> logging.Formatter:
+    writer: Any = structlog.processors.JSONRenderer(default=str)
+    if settings.log_format == "text":
+        # With repr a line break in a client's path stays within its line.
+        writer = structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.stdlib.ExtraAdder(allow=["access"]),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _spread,
+            structlog.processors.format_exc_info,
+            writer,
+        ],
+    )
+
+
+def _spread(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put an access record's fields beside the others."""
+    access = event.pop("access", {})
+    return {**event, **access}
+
+
+def log_access(record: Mapping[str, Any]) -> None:
+    """Log a record of the serving floor; paths in it are without their queries."""
+    if record["kind"] == "fault":
+        _log.error("A connection failed", exc_info=record["error"])
+        return
+    state = record["state"]
+    fields = {name: value for name, value in record.items() if name not in ("state", "kind")}
+    fields["request_id"] = state.get("request_id")
+    level = logging.WARNING if record["status"] in _REFUSALS else logging.INFO
+    _log.log(level, record["kind"], extra={"access": fields})

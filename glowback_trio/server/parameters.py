@@ -1,0 +1,86 @@
+"""Parameters that arrive as text, in a query or in the environment, read as their fields say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from werkzeug.datastructures import MultiDict
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bounds import Checked, hints
+
+__all__ = ["located", "parse_text", "read_query"]
+
+T = TypeVar("T", bound=Checked)
+
+# Python refuses to read more digits than 4300, and no count is that long.
+_WHOLE = re.compile(r"-?[0-9]{1,4000}")
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
+_SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+def parse_text(text: str, hint: Any) -> Any:
+    """Read text as an annotation says.
+
+    Text that cannot be read is returned as it is, so that the field's own bounds complain about it
+    together with all the others.
+    """
+    kind = _kind(hint)
+    if kind is int and _WHOLE.fullmatch(text):
+        return int(text)
+    if kind is float and _NUMBER.fullmatch(text):
+        return float(text)
+    if kind is bool:
+        return _SWITCH.get(text.lower(), text)
+    if get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _kind(hint: Any) -> Any:
+    """What stands under bounds and `| None`."""
+    while get_origin(hint) in (Annotated, Union, UnionType):
+        hint = get_args(hint)[0]
+    return hint
+
+
+def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
+    """Read the parameters that `cls` has fields for; others are ignored, as proxies may add some.
+
+    Raises:
+        InvalidRequestError: With every problem found, each path beginning with `query`.
+    """
+    with located("query"):
+        given = {name: query.getlist(name) for name in hints(cls) if name in query}
+        twice = [_given_twice(name, values) for name, values in given.items() if len(values) > 1]
+        if twice:
+            raise InvalidRequestError(twice)
+        return cls(**_parsed({name: values[0] for name, values in given.items()}, cls))
+
+
+def _parsed(texts: Mapping[str, str], cls: type[Checked]) -> dict[str, Any]:
+    annotations = hints(cls)
+    return {name: parse_text(text, annotations[name]) for name, text in texts.items()}
+
+
+def _given_twice(name: str, values: list[str]) -> Problem:
+    return Problem("duplicate", (name,), f"Give {name} once, not {len(values)} times", values[-1])
+
+
+@contextmanager
+def located(*steps: str) -> Iterator[None]:
+    """Put these steps in front of the path of every problem that is raised inside."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        problems = error.problems
+        for step in reversed(steps):
+            problems = tuple(problem.under(step) for problem in problems)
+        raise InvalidRequestError(problems) from None

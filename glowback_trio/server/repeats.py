@@ -1,0 +1,95 @@
+"""Requests that are sent again because their answer was lost: the first answer is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import trio
+from attrs import define, field, frozen
+from werkzeug.datastructures import Headers
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["FirstAnswer", "Repeats", "idempotency_key"]
+
+HEADER = "Idempotency-Key"
+_LONGEST = 255
+_KEPT_S = 24 * 3600.0
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """The key a client marked its request with, if it did.
+
+    Raises:
+        InvalidRequestError: It is empty, too long, or not printable ASCII.
+    """
+    key: str | None = headers.get(HEADER)
+    if key is None or (0 < len(key) <= _LONGEST and key.isascii() and key.isprintable()):
+        return key
+    raise _refusal(f"Input should be 1 to {_LONGEST} printable ASCII characters", key)
+
+
+def _refusal(message: str, key: str) -> InvalidRequestError:
+    return InvalidRequestError([Problem("value_error", ("header", HEADER), message, key)])
+
+
+@frozen
+class FirstAnswer:
+    """What the first of several equal requests was answered.
+
+    Attributes:
+        run_id: The run it started.
+        body: The answer's body.
+    """
+
+    run_id: str
+    body: bytes
+
+
+@frozen
+class _Kept:
+    request: BacktestRequest
+    answer: FirstAnswer
+    until: float
+
+
+@define(eq=False)
+class Repeats:
+    """First answers by client and idempotency key, for 24 hours of trio's clock.
+
+    Args:
+        most: How many are kept; the oldest leaves first.
+    """
+
+    most: int = 10_000
+    #: Oldest first, since all are kept for the same time.
+    _kept: dict[tuple[str, str], _Kept] = field(factory=dict, init=False)
+
+    def find(self, client: str, key: str, request: BacktestRequest) -> FirstAnswer | None:
+        """The first answer to this very request, if there was one.
+
+        Raises:
+            InvalidRequestError: The key came with another request before.
+        """
+        self._forget_old()
+        kept = self._kept.get((client, key))
+        if kept is None:
+            return None
+        if kept.request != request:
+            raise _refusal("This key was used with another request before", key)
+        return kept.answer
+
+    def keep(self, client: str, key: str, request: BacktestRequest, answer: FirstAnswer) -> None:
+        """Remember a first answer."""
+        self._kept[client, key] = _Kept(request, answer, trio.current_time() + _KEPT_S)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = trio.current_time()
+        while self._kept and (len(self._kept) > self.most or _first(self._kept).until <= now):
+            del self._kept[next(iter(self._kept))]
+
+
+def _first(kept: Mapping[tuple[str, str], _Kept]) -> _Kept:
+    return next(iter(kept.values()))

@@ -1,0 +1,87 @@
+"""A route as a value: what registers it, documents it and checks its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from glowback_trio.model.bounds import Checked
+from glowback_trio.server.answers import Response
+
+__all__ = ["PREFIXES", "Handler", "Reply", "Route", "is_versioned", "prefix"]
+
+#: Every route exists under each of these; they differ in the shape of errors.
+PREFIXES = ("", "/v1")
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+def is_versioned(path: str) -> bool:
+    """Whether a path belongs to `/v1`."""
+    return path == "/v1" or path.startswith("/v1/")
+
+
+def prefix(path: str) -> str:
+    """The prefix under which a path was asked for."""
+    return PREFIXES[is_versioned(path)]
+
+
+@frozen
+class Reply:
+    """One way a route answers.
+
+    Attributes:
+        meaning: What this answer says.
+        schema: The annotation of its JSON body; None: no JSON.
+        media: Its media types.
+        headers: Names of headers that clients may rely on.
+    """
+
+    meaning: str
+    schema: Any = None
+    media: tuple[str, ...] = ("application/json",)
+    headers: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Route:
+    """One method on one path.
+
+    Attributes:
+        method: The HTTP method; HEAD comes with GET.
+        path: With its parameters in braces.
+        handler: Called with the site, the path's parameters, and `query` or `document` if the
+            route takes them. Its docstring describes the route.
+        tag: The group it is listed in.
+        replies: Its successes, by status.
+        refusals: What else it may answer besides what all routes may, by status.
+        query: The class of its query parameters.
+        body: The class of its JSON body.
+        headers: Request headers it reads, with their meaning.
+        keyed: Whether a key is needed when keys are set.
+        listed: Whether it belongs to the API, rather than to the pages about it.
+    """
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    handler: Handler
+    tag: str
+    replies: Mapping[int, Reply]
+    refusals: Mapping[int, str] = field(factory=dict)
+    query: type[Checked] | None = None
+    body: type[Checked] | None = None
+    headers: Mapping[str, str] = field(factory=dict)
+    keyed: bool = True
+    listed: bool = True
+
+    @property
+    def name(self) -> str:
+        """The handler's name, which is the operation's."""
+        return str(getattr(self.handler, "__name__"))  # noqa: B009 - Callable has no __name__
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether a browser must not be led into it by another host's page."""
+        return self.method != "GET"

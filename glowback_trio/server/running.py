@@ -1,0 +1,108 @@
+"""Serving a gateway: from the first bind to the last farewell."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+
+from glowback_trio import serving
+from glowback_trio.actors import Gateway
+from glowback_trio.model.payload import dumps
+from glowback_trio.server.answers import JSON
+from glowback_trio.server.app import build_app, open_site
+from glowback_trio.server.failures import Failure
+from glowback_trio.server.headers import SECURITY_HEADERS, request_id
+from glowback_trio.server.logs import log_access, logging_to
+from glowback_trio.server.settings import Settings
+from glowback_trio.server.site import Site
+
+__all__ = ["serve"]
+
+_DEFAULTS = Settings()
+
+
+async def serve(
+    gateway: Gateway,
+    *,
+    bind: str | Sequence[str] = "127.0.0.1:8000",
+    settings: Settings = _DEFAULTS,
+    listeners: Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]] | None = None,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve a gateway over HTTP and WebSocket until `stop` is set or the scope is cancelled.
+
+    At `stop`, in this order: `/readyz` answers 503, for `settings.drain` seconds; no connection is
+    accepted any more; runs are cancelled, so that streams tell their end and close 1000; what is
+    left is told 1012, and cut after `settings.grace` seconds. The gateway takes no more runs then.
+
+    Args:
+        gateway: An open gateway.
+        bind: `host:port`, `unix:/path`, or several; port 0 picks one.
+        settings: Keys, limits, origins, logs.
+        listeners: Open listeners to use instead of `bind`.
+        stop: Set it to end in order.
+        task_status: Given the URLs once connections are accepted.
+
+    Raises:
+        ServingError: An address cannot be bound.
+    """
+    site = open_site(gateway, settings)
+    closing = trio.Event()
+    with logging_to(settings):
+        async with _bare_nursery() as nursery:
+            if stop is not None:
+                nursery.start_soon(_drain, site, stop, closing)
+            await serving.serve(
+                build_app(site),
+                bind=bind,
+                listeners=listeners,
+                limits=_limits(settings),
+                stop=closing,
+                on_stop=site.close,
+                log=log_access,
+                refuse=partial(_refuse, site),
+                task_status=task_status,
+            )
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
+    """A nursery around one watcher that cannot fail: what comes out is the block's own error."""
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+async def _drain(site: Site, stop: trio.Event, closing: trio.Event) -> None:
+    """Give a load balancer the time to look elsewhere."""
+    await stop.wait()
+    site.draining = True
+    await trio.sleep(site.settings.drain)
+    closing.set()
+
+
+def _limits(settings: Settings) -> serving.Limits:
+    return serving.Limits(
+        connections=settings.max_connections,
+        send_timeout=settings.send_timeout,
+        grace=settings.grace,
+    )
+
+
+def _refuse(site: Site, refusal: serving.Refusal) -> serving.Answer:
+    """Answer for the app where it was not reached, in its shapes and with its headers."""
+    offered = {name.lower(): value for name, value in refusal.headers}.get(b"x-request-id", b"")
+    identity = request_id(offered.decode("latin-1"), site.new_id)
+    failure = Failure(refusal.status, refusal.reason)
+    headers = {**SECURITY_HEADERS, "X-Request-ID": identity, "Content-Type": JSON}
+    return serving.Answer(
+        headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        body=dumps(failure.document(refusal.path, identity)),
+    )

@@ -1,0 +1,160 @@
+"""What can be set: one table for the code, the environment, the command line and the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from attrs import Attribute, evolve, field, fields, frozen
+
+from glowback_trio.errors import InvalidRequestError
+from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MinLen, Pattern, hints
+from glowback_trio.server.parameters import parse_text
+
+__all__ = ["Settings"]
+
+T = TypeVar("T")
+
+Count = Annotated[int, Ge(1)]
+Origin = Annotated[
+    str, Pattern(r"\*|https?://[^/\s?#@]+", "an origin such as https://example.org, or *")
+]
+
+
+def _setting(default: T, env: str, help_: str, *, flag: str | None = None, **more: Any) -> T:
+    """A row of the table.
+
+    Args:
+        default: The value when nothing is said.
+        env: Its name in the environment.
+        help_: Its meaning, as one line.
+        flag: Its name on the command line; None for what must not stand in a list of processes.
+        more: For `attrs.field`.
+    """
+    metadata = {"env": env, "flag": flag, "help": help_}
+    row: T = field(default=default, metadata=metadata, **more)
+    return row
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+@frozen(kw_only=True)
+class Settings(Checked):
+    """Everything that can be set about a gateway and its server.
+
+    Each attribute's metadata holds `env`, `flag` and `help`.
+
+    Raises:
+        InvalidRequestError: With every problem found.
+    """
+
+    data: Annotated[str, MinLen(1)] | None = _setting(
+        None,
+        "GLOWBACK_DATA",
+        "Data directory; `demo` is the one that ships with the package, none means sample prices",
+        flag="--data",
+    )
+    allow_sample: bool = _setting(
+        default=True,
+        env="GLOWBACK_ALLOW_SAMPLE",
+        help_="Whether generated sample prices may be used at all",
+        flag="--allow-sample",
+    )
+    api_keys: tuple[Annotated[str, MinLen(1)], ...] = _setting(
+        (), "GLOWBACK_API_KEY", "Keys that clients may use, as a comma list; none: open", repr=False
+    )
+    cors_origins: tuple[Origin, ...] = _setting(
+        (),
+        "GLOWBACK_CORS_ORIGINS",
+        "Origins whose pages may use the API from a browser, as a comma list, or *",
+        flag="--cors-origins",
+    )
+    max_body_bytes: Count = _setting(
+        1 << 20,
+        "GLOWBACK_MAX_BODY_BYTES",
+        "Largest request body",
+        flag="--max-body-bytes",
+    )
+    max_streams: Count = _setting(
+        10_000,
+        "GLOWBACK_MAX_STREAMS",
+        "Streams open at once, WebSocket and SSE together",
+        flag="--max-streams",
+    )
+    max_connections: Count = _setting(
+        12_000, "GLOWBACK_MAX_CONNECTIONS", "Connections open at once", flag="--max-connections"
+    )
+    max_running: Count = _setting(
+        4, "GLOWBACK_MAX_RUNNING", "Runs that run at once", flag="--max-running"
+    )
+    max_queued: Annotated[int, Ge(0)] = _setting(
+        1000, "GLOWBACK_MAX_QUEUED", "Runs that may wait for a place", flag="--max-queued"
+    )
+    max_bars: Count = _setting(
+        20_000_000, "GLOWBACK_MAX_BARS", "Symbol-bars one run may ask for", flag="--max-bars"
+    )
+    max_rows: Count = _setting(
+        2_000_000, "GLOWBACK_MAX_ROWS", "Result rows one run may ask for", flag="--max-rows"
+    )
+    keep_runs: Count = _setting(
+        1000, "GLOWBACK_KEEP_RUNS", "Finished runs kept, oldest out first", flag="--keep-runs"
+    )
+    keep_bytes: Count = _setting(
+        1 << 30, "GLOWBACK_KEEP_BYTES", "Bytes that finished runs may take", flag="--keep-bytes"
+    )
+    send_timeout: Annotated[float, Gt(0), Le(3600)] = _setting(
+        30.0,
+        "GLOWBACK_SEND_TIMEOUT",
+        "Seconds without a byte moving after which a client that does not read is cut",
+        flag="--send-timeout",
+    )
+    grace: Annotated[float, Ge(0), Le(3600)] = _setting(
+        5.0,
+        "GLOWBACK_GRACE",
+        "Seconds that open requests and streams get at the end",
+        flag="--grace",
+    )
+    drain: Annotated[float, Ge(0), Le(3600)] = _setting(
+        0.0,
+        "GLOWBACK_DRAIN",
+        "Seconds between answering 503 on /readyz and refusing connections",
+        flag="--drain",
+    )
+    log_format: Literal["json", "text"] = _setting(
+        "json", "GLOWBACK_LOG_FORMAT", "`json` or `text`", flag="--log-format", converter=_lower
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+        "INFO",
+        "GLOWBACK_LOG_LEVEL",
+        "Least level that is logged",
+        flag="--log-level",
+        converter=_upper,
+    )
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read settings from environment variables; an empty one counts as not set.
+
+        Raises:
+            InvalidRequestError: With every problem found, each named by its variable.
+        """
+        annotations = hints(cls)
+        values = {
+            row.name: parse_text(environ[row.metadata["env"]].strip(), annotations[row.name])
+            for row in fields(cls)
+            if environ.get(row.metadata["env"], "").strip()
+        }
+        try:
+            return cls(**values)
+        except InvalidRequestError as error:
+            rows: dict[Any, Attribute[Any]] = {row.name: row for row in fields(cls)}
+            raise InvalidRequestError(
+                evolve(problem, path=(rows[problem.path[0]].metadata["env"], *problem.path[1:]))
+                for problem in error.problems
+            ) from None

@@ -1,0 +1,77 @@
+"""The WebSocket stream: a run's events, replayed and live, one text message each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import trio
+from attrs import frozen
+from quart import websocket
+
+from glowback_trio.actors import Subscription
+from glowback_trio.errors import CursorAheadError, UnknownRunError
+from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.server.site import Site
+
+__all__ = ["StreamQuery", "stream_events"]
+
+_READ_AT_ONCE = 256
+_NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
+
+
+@frozen(kw_only=True)
+class StreamQuery(Checked):
+    """From where on, what, and in which form.
+
+    Attributes:
+        last_event_id: Only events with higher ids.
+        types: Only events of these types, and the terminal one; a comma list.
+        batch: Send arrays of up to so many events instead of single events.
+    """
+
+    last_event_id: Annotated[int, Ge(0)] = 0
+    types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
+    batch: Annotated[int, Ge(2), Le(1000)] | None = None
+
+
+async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
+    """Send a run's events from a cursor on and close after the terminal one."""
+    await websocket.accept()
+    try:
+        run = site.gateway.run(run_id)
+        subscription = run.subscribe(query.last_event_id, query.types)
+    except UnknownRunError:
+        await websocket.close(_POLICY, "run not found")
+        return
+    except CursorAheadError:
+        await websocket.close(_CURSOR_AHEAD, "last_event_id is ahead of the log")
+        return
+    if site.streams.full:
+        await websocket.close(_TRY_LATER, "too many streams are open")
+        return
+    with site.streams.opened(), subscription:
+        await _send_to_the_end(subscription, query.batch)
+
+
+async def _send_to_the_end(subscription: Subscription, batch: int | None) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_discard_messages)
+        # Reading is a checkpoint even where sending is none any more, after a disconnect.
+        while events := await subscription.read(batch or _READ_AT_ONCE):
+            for text in _messages(events, batched=batch is not None):
+                await websocket.send(text)
+        await websocket.close(_NORMAL)
+        nursery.cancel_scope.cancel()
+
+
+def _messages(events: Sequence[Event], *, batched: bool) -> list[str]:
+    texts = [event.data.decode() for event in events]
+    return [f"[{','.join(texts)}]"] if batched else texts
+
+
+async def _discard_messages() -> None:
+    """Take what the client says, so that its going away is heard behind it."""
+    while True:
+        await websocket.receive()
