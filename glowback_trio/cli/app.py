@@ -56,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         code: int | None = _app(
-            arguments, exit_on_error=False, result_action="return_value", backend="trio"
+            arguments,
+            print_error=False,
+            exit_on_error=False,
+            result_action="return_value",
+            backend="trio",
         )
     except BaseException as error:  # noqa: BLE001 - what has no exit code is raised again
         return _exit_code(error)
@@ -69,7 +73,8 @@ def _exit_code(error: BaseException) -> int:
         case BaseExceptionGroup(exceptions=[only]):
             return _exit_code(only)
         case CycloptsError():
-            return 2  # it has been printed
+            complain(error)
+            return 2
         case InvalidRequestError(problems=problems):
             for problem in problems:
                 complain(problem)

@@ -126,7 +126,7 @@ class Follower:
             return Lost(why) if rejection.status_code in _BUSY else Refused(why)
         except HandshakeError as error:
             # Also raised when a peer does not answer the close; then the end may be known already.
-            return self._end or Lost(f"no connection to {self.url}: {error.__cause__ or error!r}")
+            return self._end or Lost(f"no connection: {error.__cause__ or repr(error)}")
 
     async def _read(self, socket: WebSocketConnection) -> Ended | Lost | Refused:
         try:

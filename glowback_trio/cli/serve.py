@@ -32,7 +32,9 @@ Examples:
   glowback-trio serve --data demo
   GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
 
-A flag wins over the environment, the environment over the default.
+Prints `listening on http://HOST:PORT` once it accepts connections. SIGINT or
+SIGTERM ends it in order, a second one at once. A flag wins over the
+environment, the environment over the default.
 """
 
 app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
@@ -46,8 +48,7 @@ async def _serve(
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
-    Prints `listening on http://HOST:PORT` once it accepts connections. SIGINT or SIGTERM ends it in
-    order: runs are cancelled, streams get their last events; a second signal ends it at once.
+    At the first signal runs are cancelled and streams get their last events.
 
     Args:
         host: Address to listen on.
@@ -131,6 +132,7 @@ def _parameter(row: Attribute[Any]) -> inspect.Parameter:
         name=row.metadata["flag"],
         negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
         help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
+        metavar="VALUE",
         show_default=False,
     )
     return inspect.Parameter(
@@ -159,8 +161,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-_serve.__signature__ = _signature()  # type: ignore[attr-defined]  # functions may carry one, PEP 362
-_serve.__annotations__ = {
-    name: parameter.annotation for name, parameter in _signature().parameters.items()
-}
+_published = _signature()
+_serve.__signature__ = _published  # type: ignore[attr-defined]  # functions may carry one, PEP 362
+_serve.__annotations__ = {name: flag.annotation for name, flag in _published.parameters.items()}
 app.default(_serve)

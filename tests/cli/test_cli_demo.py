@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+from glowback_trio.data import demo_path
+
+Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_the_demo_runs_in_an_empty_directory_and_leaves_it_empty(
+    glowback: Glowback, tmp_path: Path
+) -> None:
+    ended = glowback("demo")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for word in ("AAPL, SPY, IBM", "Final value", "Max drawdown", "Next:", "glowback-trio serve"):
+        assert word in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_that_the_demo_suggests_are_ones_that_work(glowback: Glowback) -> None:
+    suggested = [
+        line.split()[1:]
+        for line in glowback("demo").stdout.splitlines()
+        if line.startswith("glowback-trio ")
+    ]
+    assert [words[0] for words in suggested] == ["run", "serve"]
+    assert glowback(*suggested[0]).returncode == 0
+    assert glowback(*suggested[1], "--help").returncode == 0
+
+
+def test_a_terminal_sees_the_run_go_by(environment: dict[str, str], tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    command = [sys.executable, "-m", "glowback_trio", "demo"]
+    drawn = b""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        cwd=tmp_path,
+        env={**environment, "TERM": "xterm-256color"},
+    ) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        while chunk := _read(ours):
+            drawn += chunk
+        summary = process.stdout.read()
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Final value" in summary
+    assert b"\x1b" not in summary
+    assert b"2016-" in drawn  # in the middle of the run, not only at its end
+    assert b"fills" in drawn
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how a terminal says that its last writer has left
+        return b""
+
+
+def test_data_path_prints_where_the_shipped_prices_lie(glowback: Glowback) -> None:
+    assert Path(glowback("data", "path").stdout.strip()) == demo_path()
+
+
+def test_data_list_shows_the_shipped_prices(glowback: Glowback) -> None:
+    shown = glowback("data", "list").stdout
+    rows = [line.split() for line in shown.splitlines() if " csv " in line]
+    assert [row[0] for row in rows] == ["AAPL", "IBM", "SPY"]
+    assert rows[0][2:] == ["day", "2015-01-02", "2020-12-31", "1,511"]

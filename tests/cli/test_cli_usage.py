@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import pytest
+
+from glowback_trio.version import VERSION
+
+Glowback = Callable[..., CompletedProcess[str]]
+
+COMMANDS = ("demo", "run", "serve", "stream", "data")
+
+
+def test_the_version_is_the_package_s(glowback: Glowback) -> None:
+    assert glowback("--version").stdout == f"{VERSION}\n"
+
+
+def test_help_lists_every_command(glowback: Glowback) -> None:
+    shown = glowback("--help")
+    assert shown.returncode == 0
+    assert all(f" {command} " in shown.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_s_help_shows_an_example_that_fits_the_terminal(
+    command: str, glowback: Glowback
+) -> None:
+    shown = glowback(command, "--help", COLUMNS="80")
+    assert shown.returncode == 0
+    assert f"\n  glowback-trio {command}" in shown.stdout.partition("Example")[2]
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_help_does_not_load_the_web_stack(glowback: Glowback) -> None:
+    shown = glowback("--help", PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert "cyclopts" in loaded
+    assert not loaded & {"quart", "hypercorn", "trio_websocket", "structlog"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("walk",),
+        ("demo", "--fast"),
+        ("run",),
+        ("run", "--symbol", "AAPL"),
+        ("serve", "--port", "70000"),
+        ("serve", "--port", "http"),
+        ("stream",),
+        ("stream", "x", "--last-event-id", "-1"),
+        ("stream", "x", "--url", "127.0.0.1:8000"),
+        ("data", "list", "--data", "nowhere"),
+    ],
+)
+def test_bad_usage_is_one_line_on_stderr_and_2(
+    arguments: tuple[str, ...], glowback: Glowback
+) -> None:
+    refused = glowback(*arguments)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr.startswith("error: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_misspelt_flag_is_answered_with_the_right_one(glowback: Glowback) -> None:
+    assert "Did you mean --symbols instead of --symbol?" in glowback("run", "--symbol", "A").stderr
