@@ -55,10 +55,12 @@ def floor(events: int) -> float:
 
 
 def median_us(measure: Callable[[int], float], events: int) -> float:
+    """Microseconds per event, the median of several rounds."""
     return statistics.median(measure(events) for _ in range(ROUNDS)) / events * 1e6
 
 
 async def main(events: int) -> None:
+    """Measure both in one run."""
     emitted, bare = median_us(emit, events), median_us(floor, events)
     print(f"emit an event          {emitted:6.2f} us   (target: at most 10)")
     print(f"hash and append alone  {bare:6.2f} us")

@@ -36,7 +36,8 @@ class Broadcaster:
 
     def ring(self) -> None:
         """Wake whoever waits; those who are busy will look at the log by themselves."""
-        self._bell.unpark_all()
+        if self._bell:
+            self._bell.unpark_all()
 
     async def wait_ring(self) -> None:
         """Wait for the next ring."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import assert_never
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.compute import Compute, Done, Failed, Step, Told, work
@@ -18,7 +18,7 @@ from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedErro
 from glowback_trio.model.events import Draft, Event, EventType, encode
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.laws import Digest
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import State, Status, step
 from glowback_trio.model.payload import dumps
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
@@ -47,7 +47,10 @@ class Run:
     _clock: Callable[[], datetime]
     _broadcaster: Broadcaster = field(factory=Broadcaster, init=False)
     _log: EventLog = field(init=False)
-    _status: Status = field(init=False)
+    #: The status as of the last change of state; what has come since is counted below.
+    _announced: Status = field(init=False)
+    _count: int = field(default=0, init=False)
+    _progress: float = field(default=0.0, init=False)
     _digest: Digest = field(factory=Digest, init=False)
     _latest: datetime = field(init=False)
     _reason: str | None = field(default=None, init=False)
@@ -59,19 +62,26 @@ class Run:
         self._log = self._store.open_log(self.run_id, self.request, self._broadcaster.ring)
         self._broadcaster.log = self._log
         self._latest = self._clock()
-        status = Status(
+        self._announced = Status(
             run_id=self.run_id,
             state=State.QUEUED,
             created_at=self._latest,
             strategy=self.request.strategy.name,
             symbols=self.request.symbols,
         )
-        self._append("state", dumps({"state": "queued", "message": "Run queued"}), status)
+        queued = dumps({"state": State.QUEUED, "message": "Run queued"})
+        self._append("state", queued, self._latest)
 
     @property
     def status(self) -> Status:
-        """Where the run stands now."""
-        return self._status
+        """Where the run stands now: a fold over its log, worked out when somebody asks."""
+        progress = self._announced.progress if self.finished else self._progress
+        return evolve(self._announced, event_count=self._count, progress=progress)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has ended, one way or another."""
+        return self._announced.finished
 
     @property
     def subscribers(self) -> int:
@@ -101,7 +111,7 @@ class Run:
     async def wait_finished(self) -> Status:
         """Wait for the end; a run that failed or was cancelled is no error here."""
         await self._finished.wait()
-        return self._status
+        return self.status
 
     def result(self) -> Result:
         """The result of a completed run.
@@ -112,13 +122,13 @@ class Run:
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
-        match self._status.state:
+        match self._announced.state:
             case State.QUEUED | State.RUNNING:
                 raise NotReadyError("Results not ready")
             case State.FAILED:
-                raise RunFailedError(f"Run failed: {self._status.error}")
+                raise RunFailedError(f"Run failed: {self._announced.error}")
             case State.CANCELLED:
-                raise RunCancelledError(f"Run cancelled: {self._status.error}")
+                raise RunCancelledError(f"Run cancelled: {self._announced.error}")
             case State.COMPLETED:
                 return self._store.result(self.run_id)
             case never:
@@ -126,7 +136,7 @@ class Run:
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end. The first reason counts; after the end this does nothing."""
-        if self._reason is None and not self._status.finished:
+        if self._reason is None and not self.finished:
             self._reason = reason
             self._scope.cancel(reason)
 
@@ -150,14 +160,14 @@ class Run:
                         muscle.start_soon(compute.carry_out, job, send)
                         await self._follow(steps)
                 finally:
-                    if not self._status.finished:
+                    if not self.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
                     muscle.cancel_scope.cancel()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         began = trio.current_time()
-        async for step in steps:
-            match step:
+        async for done in steps:
+            match done:
                 case Told(drafts):
                     await self._tell(drafts, began)
                 case Done(result):
@@ -178,31 +188,33 @@ class Run:
             self._emit(draft)
 
     def _emit(self, draft: Draft) -> None:
-        """Tell what the simulation told: check, number, encode once, append, change state."""
-        self._append(draft.type, draft.payload, self._status.after(draft), self._now())
+        """Tell what the simulation told."""
+        step(self._announced.state, draft.type)
+        self._append(draft.type, draft.payload, self._now())
+        if draft.progress is not None:
+            self._progress = draft.progress
 
     def _announce(self, state: State, error: str | None = None, **more: object) -> None:
+        """Tell a change of state."""
         moment = self._now()
-        status = self._status.announcing(state, moment, error)
-        self._append("state", dumps({"state": state, "error": error, **more}), status, moment)
+        status = self.status.announcing(state, moment, error)
+        self._append("state", dumps({"state": state, "error": error, **more}), moment)
+        self._announced = status
 
     def _end(self, state: State, error: str | None = None) -> None:
-        count = self._status.event_count + 1
+        count = self._count + 1
         self._announce(state, error, event_count=count, digest=str(self._digest))
         self._broadcaster.end = count
         self._broadcaster.ring()
         self._finished.set()
 
-    def _append(
-        self, kind: EventType, payload: bytes, status: Status, moment: datetime | None = None
-    ) -> None:
-        """The one place where a run changes. When the store refuses, nothing has changed."""
-        moment = moment or self._latest
-        event = encode(status.event_count, self.run_id, kind, stamp(moment), payload)
+    def _append(self, kind: EventType, payload: bytes, moment: datetime) -> None:
+        """Number, encode, append, count; when the store refuses, nothing has changed."""
+        event = encode(self._count + 1, self.run_id, kind, stamp(moment), payload)
         self._log.append(event)
         self._digest.add(event.data)
         self._latest = moment
-        self._status = status
+        self._count += 1
 
     def _now(self) -> datetime:
         """The clock's time, but never before the previous event's."""

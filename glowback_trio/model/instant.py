@@ -89,4 +89,4 @@ def _refusal(kind: str, message: str, value: object) -> InvalidRequestError:
 
 def stamp(moment: datetime) -> str:
     """Write a UTC moment as status and events do: microseconds and `Z`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

@@ -13,7 +13,6 @@ from enum import StrEnum
 from attrs import evolve, frozen
 
 from glowback_trio.errors import InvalidTransitionError
-from glowback_trio.model.events import Draft
 
 __all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "step"]
 
@@ -106,16 +105,6 @@ class Status:
     def finished(self) -> bool:
         """Whether the run has ended, one way or another."""
         return self.state in TERMINAL
-
-    def after(self, draft: Draft) -> Status:
-        """The status once the simulation has told something.
-
-        Raises:
-            InvalidTransitionError: The run is not running.
-        """
-        step(self.state, draft.type)
-        progress = self.progress if draft.progress is None else draft.progress
-        return evolve(self, progress=progress, event_count=self.event_count + 1)
 
     def announcing(self, state: State, moment: datetime, error: str | None = None) -> Status:
         """The status once a change of state is announced.

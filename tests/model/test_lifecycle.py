@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from attrs import evolve
 
 from glowback_trio.errors import InvalidTransitionError
-from glowback_trio.model.events import Draft
 from glowback_trio.model.lifecycle import TERMINAL, TRANSITIONS, State, Status, step
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -61,30 +61,25 @@ def fresh() -> Status:
     )
 
 
-def test_a_status_folds_a_completed_run() -> None:
+def test_a_status_follows_a_run_to_its_end() -> None:
     later = NOON + timedelta(seconds=1)
-    status = (
-        fresh()
-        .announcing(State.RUNNING, NOON)
-        .after(Draft("progress", b"{}", bar=3, progress=0.5))
-        .after(Draft("trade", b"{}", bar=3))
-    )
-    assert (status.progress, status.event_count, status.started_at) == (0.5, 4, NOON)
-    ended = status.announcing(State.COMPLETED, later)
+    running = evolve(fresh().announcing(State.RUNNING, NOON), progress=0.5, event_count=4)
+    assert (running.started_at, running.finished) == (NOON, False)
+    ended = running.announcing(State.COMPLETED, later)
     assert ended.finished
     assert (ended.progress, ended.finished_at, ended.error) == (1.0, later, None)
+    assert ended.event_count == 5
 
 
 def test_progress_stays_where_it_was_when_a_run_fails() -> None:
-    status = fresh().announcing(State.RUNNING, NOON)
-    status = status.after(Draft("progress", b"{}", bar=0, progress=0.25))
-    ended = status.announcing(State.FAILED, NOON, "no bars")
+    running = evolve(fresh().announcing(State.RUNNING, NOON), progress=0.25)
+    ended = running.announcing(State.FAILED, NOON, "no bars")
     assert (ended.progress, ended.error) == (0.25, "no bars")
 
 
-def test_a_draft_is_refused_before_the_start_and_after_the_end() -> None:
-    draft = Draft("metric", b"{}", bar=0)
-    with pytest.raises(InvalidTransitionError):
-        fresh().after(draft)
+def test_a_status_refuses_what_the_table_refuses() -> None:
+    ended = fresh().announcing(State.CANCELLED, NOON, "why")
     with pytest.raises(InvalidTransitionError, match="it has ended"):
-        fresh().announcing(State.CANCELLED, NOON, "why").after(draft)
+        ended.announcing(State.RUNNING, NOON)
+    with pytest.raises(InvalidTransitionError):
+        fresh().announcing(State.COMPLETED, NOON)
