@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from hypercorn.config import Config
     from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
 
-__all__ = ["Bridge", "Inbox", "leaves"]
+__all__ = ["LATE_SEND_S", "Bridge", "Inbox", "leaves"]
+
+# What an application sends after the end goes nowhere, but takes this long: one that sends in a
+# loop and never looks must not spin until it is cancelled.
+LATE_SEND_S = 0.01
 
 Send = Callable[["ASGISendEvent | None"], Awaitable[None]]
 Put = Callable[["ASGIReceiveEvent"], Awaitable[None]]

@@ -8,6 +8,7 @@ import trio
 from hypercorn.protocol.events import Body, EndBody, Event, Response, StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 
+from glowback_trio.serving.bridge import LATE_SEND_S
 from glowback_trio.serving.records import describe
 
 if TYPE_CHECKING:
@@ -42,14 +43,18 @@ class HttpStream(HTTPStream):
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
 
-        Always a checkpoint, so that an application that sends in a loop can be cancelled and
-        leaves room for others, whatever becomes of what it sends.
+        Always a checkpoint, so that an application that sends in a loop can be cancelled.
         """
+        if message is None:
+            await super().app_send(None)
+            return
+        if self.closed:
+            await trio.sleep(LATE_SEND_S)
+            return
         sends = self.protocol.link.sends
-        if not self.closed:
-            if message is not None and message["type"] == "http.response.start":
-                self.status = int(message["status"])
-            await super().app_send(message)
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+        await super().app_send(message)
         if sends == self.protocol.link.sends:
             await trio.lowlevel.checkpoint()
 

@@ -126,6 +126,7 @@ class Server:
     stop: trio.Event
     on_stop: Callable[[], Awaitable[None]] | None
     _open: set[Connection] = field(factory=set, init=False)
+    _surplus: set[Connection] = field(factory=set, init=False)
 
     async def run(self, bound: Sequence[Bound], task_status: trio.TaskStatus[list[str]]) -> float:
         """Serve until `stop`, and return when the grace is over, on trio's clock."""
@@ -145,7 +146,7 @@ class Server:
             grace_ends = trio.current_time() + self.service.limits.grace
             await self._tell_app(grace_ends)
             await self.service.context.terminated.set()
-            for connection in self._open:
+            for connection in self._open | self._surplus:
                 connection.leave()
             farewell_ends = trio.current_time() + FAREWELL_S
             connections.cancel_scope.deadline = max(grace_ends, farewell_ends)
@@ -164,13 +165,14 @@ class Server:
     async def _meet(self, stream: trio.abc.Stream) -> None:
         limits = self.service.limits
         surplus = len(self._open) >= limits.connections
-        terminated = self.service.context.terminated.is_set()
-        if terminated or len(self._open) >= limits.connections + TOLD_SURPLUS:
+        crowd = self._surplus if surplus else self._open
+        crowded = surplus and len(self._surplus) >= TOLD_SURPLUS
+        if crowded or self.service.context.terminated.is_set():
             return  # whoever accepted the stream closes it
         transport = ProgressStream(stream, limits.send_timeout)
         connection = Connection(self.service, transport, surplus=surplus)
-        self._open.add(connection)
+        crowd.add(connection)
         try:
             await connection.run()
         finally:
-            self._open.discard(connection)
+            crowd.discard(connection)

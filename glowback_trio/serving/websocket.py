@@ -11,6 +11,7 @@ from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
+from glowback_trio.serving.bridge import LATE_SEND_S
 from glowback_trio.serving.rate import Rate
 from glowback_trio.serving.records import describe
 
@@ -128,14 +129,16 @@ class WebSocketStream(WSStream):
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
 
-        Always a checkpoint, so that an application that sends in a loop can be cancelled and
-        leaves room for others, whatever becomes of what it sends.
+        Always a checkpoint, so that an application that sends in a loop can be cancelled.
         """
-        sends = self.protocol.link.sends
-        if not self.closed and self._closing_at is None:
+        late = self.closed or self._closing_at is not None
+        if late and message is not None:
+            await trio.sleep(LATE_SEND_S)
+        elif not late:
+            sends = self.protocol.link.sends
             await self._send_from_app(message)
-        if sends == self.protocol.link.sends:
-            await trio.lowlevel.checkpoint()
+            if sends == self.protocol.link.sends:
+                await trio.lowlevel.checkpoint()
 
     async def _send_from_app(self, message: ASGISendEvent | None) -> None:
         connected = self.state is ASGIWebsocketState.CONNECTED

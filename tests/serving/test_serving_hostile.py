@@ -1,0 +1,290 @@
+"""Clients that mean harm, and clients that vanish at any moment.
+
+After every one of them: no task is left, and the server still answers.
+"""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from asgi_apps import App, Receive, Scope, Send
+from attrs import define
+from rough_client import BINARY, CONTINUATION, PING, PONG, TEXT, RoughClient, close_frame, frame
+from trio.testing import MockClock
+from virtual_server import VirtualServer, serving
+
+from glowback_trio.serving import Limits
+
+
+async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/deaf")
+        await client.send(frame(TEXT, b"x") * 40)
+        client.stream.close()
+        await trio.sleep(1.1)
+        assert server.app.running == 0
+
+
+async def test_an_unread_flood_is_bounded_and_closed(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/deaf")
+        for _ in range(2):
+            await client.send(frame(TEXT, b"x") * 90)
+            await trio.sleep(1)
+        assert await client.read_close() == 1008
+        client.stream.close()
+        assert await server.still_answers()
+    [record] = server.kinds("websocket")
+    assert record["close_reason"] == "messages are not being read"
+
+
+async def test_a_flood_that_meets_the_handlers_end_leaves_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async def brief(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await trio.sleep(3)
+
+    async with serving(App(App().handlers | {"/brief": brief})) as server:
+        client = await server.websocket(b"/brief")
+        await client.send(frame(TEXT, b"x") * 90)
+        await trio.sleep(1)
+        await client.send(frame(TEXT, b"x") * 90)
+        assert await client.read_close() == 1011
+        assert await server.still_answers()
+
+
+async def test_an_endless_message_is_closed_when_it_is_too_long(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/echo", capacity=2000)
+
+        async def send_for_ever() -> None:
+            with pytest.raises(trio.BrokenResourceError):
+                await client.send(frame(BINARY, b"x" * 100, fin=False))
+                while True:
+                    await client.send(frame(CONTINUATION, b"x" * 1000, fin=False))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_for_ever)
+            assert await client.read_close() == 1009
+        assert await server.still_answers()
+
+
+async def test_a_client_that_reads_nothing_is_cut_after_the_send_timeout(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/flood", capacity=2000)
+        await trio.sleep(29)
+        assert server.app.running == 1
+        await trio.sleep(3)
+        assert server.app.running == 0
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send(b"x")
+
+
+async def test_a_client_that_reads_slowly_is_never_cut(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/flood", capacity=2000)
+        for _ in range(100):
+            data = await client.stream.receive_some(1000)
+            for ping in pings_in(data):
+                await client.send(frame(PONG, ping))
+            await trio.sleep(15)
+        assert server.app.running == 1
+        client.stream.close()
+        await trio.sleep(2)
+
+
+def pings_in(data: bytes) -> list[bytes]:
+    head = bytes([0x80 | PING])
+    return [data[at + 2 : at + 2 + data[at + 1]] for at in range(len(data)) if data[at:at+1] == head]
+
+
+async def test_the_same_holds_for_an_http_answer(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        slow, stalled = server.connect(capacity=2000), server.connect(capacity=2000)
+        for client in (slow, stalled):
+            await client.send(b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n")
+        for _ in range(20):
+            await slow.stream.receive_some(100)
+            await trio.sleep(15)
+        assert server.app.running == 1
+
+
+async def test_a_timeout_around_a_send_cuts_the_stalled_client(
+    autojump_clock: MockClock,
+) -> None:
+    gave_up_at: list[float] = []
+
+    async def impatient(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        with trio.move_on_after(2):
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 1000})
+        gave_up_at.append(trio.current_time())
+
+    async with serving(App(App().handlers | {"/impatient": impatient})) as server:
+        client = await server.websocket(b"/impatient", capacity=2000)
+        assert await server.still_answers()
+        assert gave_up_at == [2]
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send(b"x")
+
+
+@pytest.mark.parametrize("path", [b"/flood", b"/endless"])
+async def test_an_application_that_only_sends_is_ended_by_its_clients_end(
+    path: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        client = server.connect()
+        await (client.upgrade(path) if path == b"/flood" else client.send(GET_ENDLESS))
+        client.stream.reset()
+        await trio.sleep(2)
+        assert server.app.running == 0
+        assert await server.still_answers()
+
+
+GET_ENDLESS = b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+async def test_an_unread_body_is_not_kept(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = server.connect(capacity=1000)
+        await client.send(b"POST /sleep HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sent = 0
+        with trio.move_on_after(5):
+            while True:
+                await client.send(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
+                sent += 1000
+        assert sent < 150_000
+        client.stream.close()
+        assert await server.still_answers()
+
+
+@define(eq=False)
+class AtStep(trio.abc.Instrument):
+    """Does one thing after the n-th step that any task takes, counted from `begin`."""
+
+    step: int
+    act: object = None
+    taken: int = -1
+
+    def begin(self, act: object) -> None:
+        self.act, self.taken = act, 0
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        if self.taken < 0:
+            return
+        self.taken += 1
+        if self.taken == self.step:
+            assert callable(self.act)
+            self.act()
+
+
+async def session(client: RoughClient) -> None:
+    """Some of everything over one connection."""
+    assert (await client.get()).status == 200
+    await client.send(b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
+    assert (await client.read_reply(b"POST")).body == b"hi"
+    await client.upgrade(b"/echo")
+    await client.send(frame(TEXT, b"a", fin=False) + frame(PING) + frame(CONTINUATION, b"b"))
+    assert await client.read_frame() == (PONG, b"")
+    assert await client.read_frame() == (TEXT, b"ab")
+    await client.send(close_frame())
+    assert await client.read_close() == 1000
+    await client.read_to_end()
+
+
+GONE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel, ConnectionRefusedError)
+
+
+async def lost_session(server: VirtualServer, instrument: AtStep, how: str) -> None:
+    client = server.connect()
+    instrument.begin(getattr(client.stream, how))
+    try:
+        await session(client)
+    except GONE:
+        pass
+    except Exception as error:  # noqa: BLE001 - h11 has its own words for a cut answer
+        assert "ConnectionClosed" in str(error) or "peer" in str(error)
+    instrument.taken = -1
+
+
+def steps_of_a_session() -> int:
+    instrument = AtStep(step=-1)
+
+    async def main() -> int:
+        async with serving() as server:
+            client = server.connect()
+            instrument.begin(None)
+            await session(client)
+            return instrument.taken
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[instrument])
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_disconnect_at_any_step_of_a_session_leaves_nothing(how: str) -> None:
+    async def main(instrument: AtStep) -> None:
+        async with serving() as server:
+            await lost_session(server, instrument, how)
+            assert await server.still_answers()
+        assert server.faults == []
+
+    steps = steps_of_a_session()
+    assert steps > 30
+    for step in range(1, steps + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])
+
+
+def test_a_cancel_of_the_server_at_any_step_of_a_session_is_bounded() -> None:
+    async def main(instrument: AtStep) -> None:
+        server = VirtualServer(App())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.run)
+            client = server.connect()
+            instrument.begin(nursery.cancel_scope.cancel)
+            try:
+                await session(client)
+            except GONE:
+                pass
+        assert trio.current_time() <= 1
+        assert server.app.running == 0
+        assert server.app.lifespan == ["startup", "shutdown"]
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+
+    for step in range(1, steps_of_a_session() + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])
+
+
+def test_a_stop_at_any_step_of_a_session_is_bounded() -> None:
+    async def main(instrument: AtStep) -> None:
+        async with serving() as server:
+            client = server.connect()
+            instrument.begin(server.stop.set)
+            with trio.move_on_after(Limits().grace + 1):
+                try:
+                    await session(client)
+                except GONE:
+                    pass
+                except Exception as error:  # noqa: BLE001 - h11 has its own words for a cut answer
+                    assert "ConnectionClosed" in str(error) or "peer" in str(error)
+                except AssertionError:
+                    pass  # the session was answered 1012
+            instrument.taken = -1
+            server.stop.set()
+        assert server.app.running == 0
+        assert server.faults == []
+
+    for step in range(1, steps_of_a_session() + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])

@@ -1,0 +1,384 @@
+"""WebSocket conformance, frame by frame (RFC 6455, sections 5 and 7), and the limits on top.
+
+Every row of the tables sends bytes and says what comes back. A row is sent whole and byte by byte:
+how the network cuts it must change nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+import trio
+from asgi_apps import App, Receive, Scope, Send, answer
+from rough_client import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    HANDSHAKE,
+    PING,
+    PONG,
+    TEXT,
+    close_frame,
+    frame,
+)
+from trio.testing import MockClock
+from virtual_server import serving
+
+from glowback_trio.serving import Limits
+
+EURO = "€".encode()
+
+ECHOED = {
+    "a text": (frame(TEXT, b"hi"), [(TEXT, b"hi")]),
+    "an empty text": (frame(TEXT), [(TEXT, b"")]),
+    "a binary": (frame(BINARY, b"\x00\xff"), [(BINARY, b"\x00\xff")]),
+    "an empty binary": (frame(BINARY), [(BINARY, b"")]),
+    "125 bytes": (frame(BINARY, b"x" * 125), [(BINARY, b"x" * 125)]),
+    "126 bytes": (frame(BINARY, b"x" * 126), [(BINARY, b"x" * 126)]),
+    "as many bytes as are allowed": (frame(BINARY, b"x" * 16384), [(BINARY, b"x" * 16384)]),
+    "two messages": (frame(TEXT, b"1") + frame(TEXT, b"2"), [(TEXT, b"1"), (TEXT, b"2")]),
+    "fragments": (
+        frame(TEXT, b"one ", fin=False)
+        + frame(CONTINUATION, b"two ", fin=False)
+        + frame(CONTINUATION, b"three"),
+        [(TEXT, b"one two three")],
+    ),
+    "empty fragments": (
+        frame(BINARY, fin=False) + frame(CONTINUATION, fin=False) + frame(CONTINUATION),
+        [(BINARY, b"")],
+    ),
+    "a character cut in two": (
+        frame(TEXT, EURO[:1], fin=False) + frame(CONTINUATION, EURO[1:]),
+        [(TEXT, EURO)],
+    ),
+    "a ping": (frame(PING, b"ping"), [(PONG, b"ping")]),
+    "a ping with 125 bytes": (frame(PING, b"p" * 125), [(PONG, b"p" * 125)]),
+    "a ping between fragments": (
+        frame(TEXT, b"a", fin=False) + frame(PING) + frame(CONTINUATION, b"b"),
+        [(PONG, b""), (TEXT, b"ab")],
+    ),
+    "a pong nobody asked for": (frame(PONG, b"?") + frame(TEXT, b"hi"), [(TEXT, b"hi")]),
+}
+
+CLOSED = {
+    "a close": (close_frame(1000), 1000),
+    "a close with a reason": (close_frame(1001, b"bye"), 1001),
+    "a close without a code": (close_frame(None), 1005),
+    "a private code": (close_frame(4999), 4999),
+    "a registered code": (close_frame(3000), 3000),
+    "a close with half a code": (frame(CLOSE, b"\x03"), 1002),
+    "a code below 1000": (close_frame(999), 1002),
+    "a code that is never sent": (close_frame(1006), 1002),
+    "a reserved code": (close_frame(1004), 1002),
+    "an unassigned code": (close_frame(2000), 1002),
+    "a code above 4999": (close_frame(5000), 1002),
+    "a reason that is not UTF-8": (close_frame(1000, b"\xff"), 1007),
+    "an unmasked frame": (frame(TEXT, b"hi", masked=False), 1002),
+    "reserved bit 1": (frame(TEXT, b"hi", rsv=4), 1002),
+    "reserved bit 2": (frame(TEXT, b"hi", rsv=2), 1002),
+    "reserved bit 3": (frame(PING, rsv=1), 1002),
+    "an unknown data frame": (frame(0x3, b"hi"), 1002),
+    "an unknown control frame": (frame(0xB), 1002),
+    "a fragmented ping": (frame(PING, fin=False), 1002),
+    "a ping of 126 bytes": (frame(PING, b"p" * 126), 1002),
+    "a continuation of nothing": (frame(CONTINUATION, b"hi"), 1002),
+    "a message inside a message": (frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
+    "a length longer than needed": (b"\x82\xfe\x00\x05\x00\x00\x00\x00hello", 1002),
+    "a text that is not UTF-8": (frame(TEXT, b"\xc3\x28"), 1007),
+    "half a character at the end": (frame(TEXT, EURO[:2]), 1007),
+    "not UTF-8 in a later fragment": (
+        frame(TEXT, b"ok", fin=False) + frame(CONTINUATION, b"\xff"),
+        1007,
+    ),
+    "a message too long by a byte": (frame(BINARY, b"x" * 16385), 1009),
+    "a text too long in UTF-8 only": (frame(TEXT, EURO * 5462), 1009),
+    "fragments too long together": (
+        frame(BINARY, b"x" * 16000, fin=False) + frame(CONTINUATION, b"x" * 400),
+        1009,
+    ),
+}
+
+
+@pytest.mark.parametrize("step", [1, 1 << 20])
+@pytest.mark.parametrize("row", ECHOED)
+async def test_good_frames_are_answered(row: str, step: int, autojump_clock: MockClock) -> None:
+    sent, expected = ECHOED[row]
+    async with serving() as server:
+        client = await server.websocket()
+        for start in range(0, len(sent), step):
+            await client.send(sent[start : start + step])
+        assert [await client.read_frame() for _ in expected] == expected
+
+
+@pytest.mark.parametrize("step", [1, 1 << 20])
+@pytest.mark.parametrize("row", CLOSED)
+async def test_a_close_or_a_bad_frame_is_answered_with_its_code(
+    row: str, step: int, autojump_clock: MockClock
+) -> None:
+    sent, code = CLOSED[row]
+    async with serving() as server:
+        client = await server.websocket()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_in_steps, client.stream, sent, step)
+            assert await client.read_close() == code
+            assert await client.read_to_end() == b""
+            nursery.cancel_scope.cancel()
+        assert await server.still_answers()
+    [record] = server.kinds("websocket")
+    assert record["close_code"] == code
+
+
+async def send_in_steps(stream: trio.abc.SendStream, data: bytes, step: int) -> None:
+    for start in range(0, len(data), step):
+        await stream.send_all(data[start : start + step])
+
+
+async def test_the_application_learns_how_the_client_closed(autojump_clock: MockClock) -> None:
+    events = []
+
+    async def listen(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        while not events or events[-1]["type"] != "websocket.disconnect":
+            events.append(await receive())
+
+    async with serving(App({"/listen": listen})) as server:
+        client = await server.websocket(b"/listen")
+        await client.send(close_frame(4001, b"enough"))
+        assert await client.read_close() == 4001
+        await trio.sleep(1)
+    assert [event["type"] for event in events] == ["websocket.connect", "websocket.disconnect"]
+    assert (events[1]["code"], events[1]["reason"]) == (4001, "enough")
+
+
+async def test_the_application_closes_and_the_client_answers(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/goodbye")
+        assert await client.read_frame() == (CLOSE, (4000).to_bytes(2, "big") + b"done")
+        await client.send(frame(TEXT, b"too late") + close_frame(4000))
+        with trio.fail_after(0.1):
+            assert await client.read_to_end() == b""
+    [record] = server.kinds("websocket")
+    assert (record["close_code"], record["close_reason"]) == (4000, "done")
+
+
+async def test_a_client_that_never_answers_a_close_is_cut(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/goodbye")
+        began = trio.current_time()
+        assert await client.read_close() == 4000
+        await client.read_to_end()
+        assert trio.current_time() - began == pytest.approx(Limits().close_timeout)
+
+
+async def test_a_handler_that_returns_without_a_close_is_an_error(
+    autojump_clock: MockClock,
+) -> None:
+    async def leave(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+
+    async with serving(App({"/leave": leave})) as server:
+        client = await server.websocket(b"/leave")
+        assert await client.read_close() == 1011
+
+
+async def test_a_handshake_may_be_refused_with_headers_and_a_body(
+    autojump_clock: MockClock,
+) -> None:
+    async def deny(scope: Scope, receive: Receive, send: Send) -> None:
+        assert "websocket.http.response" in scope["extensions"]
+        headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"6")]
+        kind = "websocket.http.response"
+        await send({"type": f"{kind}.start", "status": 401, "headers": headers})
+        await send({"type": f"{kind}.body", "body": b"no ", "more_body": True})
+        await send({"type": f"{kind}.body", "body": b"key"})
+
+    async with serving(App({"/deny": deny})) as server:
+        client = server.connect()
+        head = await client.upgrade(b"/deny")
+        assert head.startswith(b"HTTP/1.1 401")
+        assert b"www-authenticate: Bearer" in head
+        assert b"connection: close" in head
+        assert await client.read_to_end() == b"no key"
+    [record] = server.kinds("websocket")
+    assert record["status"] == 401
+
+
+async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close", "code": 1000})
+
+    async with serving(App({"/refuse": refuse})) as server:
+        assert (await server.connect().upgrade(b"/refuse")).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
+        (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
+        (b"Sec-WebSocket-Version: 13\r\n", 400),
+        (b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", 400),
+        (
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Protocol: caf\xc3\xa9\r\n",
+            400,
+        ),
+        (
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Content-Length: 5\r\n",
+            400,
+        ),
+    ],
+)
+async def test_a_bad_handshake_is_refused(
+    lines: bytes, status: int, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        client = server.connect()
+        await client.send(
+            b"GET /echo HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            + lines
+            + b"\r\n"
+        )
+        whole = await client.read_to_end()
+        assert whole.startswith(b"HTTP/1.1 %d" % status)
+        assert (b"sec-websocket-version: 13" in whole) == (status == 426)
+        assert await server.still_answers()
+    assert server.faults == []
+
+
+@pytest.mark.parametrize(
+    "extension", [b"permessage-deflate", b"permessage-deflate; server_max_window_bits=99;;=", b";;"]
+)
+async def test_no_extension_is_negotiated(extension: bytes, autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = server.connect()
+        head = await client.upgrade(b"/echo", b"Sec-WebSocket-Extensions: " + extension)
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"extensions" not in head.lower()
+        await client.send(frame(TEXT, b"hi"))
+        assert await client.read_frame() == (TEXT, b"hi")
+
+
+async def test_a_subprotocol_and_headers_of_the_application_are_sent(
+    autojump_clock: MockClock,
+) -> None:
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["subprotocols"] == ["one", "two"]
+        await send(
+            {"type": "websocket.accept", "subprotocol": "two", "headers": [(b"x-run", b"1")]}
+        )
+        await receive()
+
+    async with serving(App({"/choose": choose})) as server:
+        head = await server.connect().upgrade(b"/choose", b"Sec-WebSocket-Protocol: one, two")
+    assert b"sec-websocket-protocol: two" in head.lower()
+    assert b"x-run: 1" in head.lower()
+
+
+async def test_frames_before_the_accept_wait_for_it(autojump_clock: MockClock) -> None:
+    async def hesitate(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await trio.sleep(3)
+        await send({"type": "websocket.accept"})
+        event = await receive()
+        await send({"type": "websocket.send", "text": event["text"]})
+
+    async with serving(App({"/hesitate": hesitate})) as server:
+        client = server.connect()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.upgrade, b"/hesitate")
+            await trio.sleep(1)
+            await client.send(frame(TEXT, b"early"))
+        assert await client.read_frame() == (TEXT, b"early")
+
+
+async def test_too_much_before_the_accept_ends_the_connection(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = server.connect()
+        await client.send(HANDSHAKE % (b"/undecided", b""))
+        with pytest.raises(trio.BrokenResourceError):
+            await client.send(b"x" * 1_000_000)
+        assert await server.still_answers()
+
+
+async def test_more_than_a_hundred_messages_in_a_second_are_too_many(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        client = await server.websocket()
+        await client.send(frame(TEXT, b"x") * 101)
+        assert await client.read_close() == 1008
+        assert await server.still_answers()
+
+
+async def test_a_hundred_messages_in_every_second_are_served(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket()
+        for _ in range(5):
+            await client.send(frame(TEXT, b"x") * 100)
+            for _ in range(100):
+                assert await client.read_frame() == (TEXT, b"x")
+            await trio.sleep(1)
+
+
+async def test_more_than_64_kib_in_a_second_are_too_much(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send, frame(BINARY, b"x" * 16384) * 5)
+            assert await client.read_close() == 1008
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_flood_of_pings_is_too_many_messages(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket()
+        await client.send(frame(PING) * 101)
+        assert await client.read_close() == 1008
+
+
+async def test_a_client_that_answers_pings_stays(autojump_clock: MockClock) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/deaf")
+        for _ in range(10):
+            opcode, payload = await client.read_frame()
+            assert opcode == PING
+            await client.send(frame(PONG, payload))
+        assert trio.current_time() == pytest.approx(200, abs=1)
+
+
+@pytest.mark.parametrize("chatter", [b"", frame(TEXT, b"x"), frame(PONG, b"other")])
+async def test_a_client_that_answers_no_ping_is_cut_whatever_else_it_sends(
+    chatter: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/echo")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_every_second, client.stream, chatter)
+            with pytest.raises((trio.EndOfChannel, trio.BrokenResourceError)):
+                while True:
+                    await client.read_frame()
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() == pytest.approx(40, abs=1)
+        assert await server.still_answers()
+    [record] = server.kinds("websocket")
+    assert (record["close_code"], record["close_reason"]) == (1006, "a ping was not answered")
+
+
+async def send_every_second(stream: trio.abc.SendStream, data: bytes) -> None:
+    with suppress(trio.BrokenResourceError):
+        while True:
+            await stream.send_all(data)
+            await trio.sleep(1)
+
+
+async def test_http_before_a_websocket_on_one_connection(autojump_clock: MockClock) -> None:
+    async with serving(App({"/": lambda scope, receive, send: answer(send)})) as server:
+        client = server.connect()
+        assert (await client.get()).body == b"ok"
+        server.app.handlers["/echo"] = App().handlers["/echo"]
+        assert (await client.upgrade()).startswith(b"HTTP/1.1 101")
+        await client.send(frame(TEXT, b"hi"))
+        assert await client.read_frame() == (TEXT, b"hi")
