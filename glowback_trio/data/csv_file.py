@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from glowback_trio.data.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator
     from pathlib import Path
 
     from glowback_trio.model.bars import Floats, Times
+
+    Records = Generator[tuple[int, list[str]]]
 
 __all__ = ["read_csv"]
 
@@ -47,8 +50,11 @@ def read_csv(path: Path, symbol: str) -> Rows:
     """
     try:
         header = _read_header(path)
+        _, first = _one(_records(path, skip=header.lines))
+        if not first:
+            raise DataError(f"{path.name} has a header and no rows")
         try:
-            time, values = _read_at_once(path, header, symbol)
+            time, values = _read_at_once(path, header, symbol, first)
         except ValueError:
             time, values = _read_by_cell(path, header, symbol)
     except OSError as error:
@@ -74,7 +80,7 @@ class _Header:
     symbol: int | None = field(default=None)
 
 
-def _records(path: Path, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
+def _records(path: Path, skip: int = 0) -> Records:
     """Every record that is not blank, with the number of the line it ends on.
 
     Raises:
@@ -93,8 +99,14 @@ def _records(path: Path, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{where}: not UTF-8 text ({error.reason})") from None
 
 
+def _one(records: Records, after: int = 0) -> tuple[int, list[str]]:
+    """One record and no more; `(0, [])` when there are not so many. Closes the file."""
+    with closing(records):
+        return next(islice(records, after, None), (0, []))
+
+
 def _read_header(path: Path) -> _Header:
-    line, names = next(_records(path), (0, []))
+    line, names = _one(_records(path))
     if not names:
         raise DataError(f"{path.name} is empty; a header and rows are needed")
     where = f"{path.name}, line {line}"
@@ -115,15 +127,16 @@ def _read_header(path: Path) -> _Header:
     )
 
 
-def _read_at_once(path: Path, header: _Header, symbol: str) -> tuple[Times, Floats]:
-    """Read with numpy.
+def _read_at_once(
+    path: Path, header: _Header, symbol: str, first: list[str]
+) -> tuple[Times, Floats]:
+    """Read with numpy; `first` is the first row.
 
     Raises:
         ValueError: Something is wrong somewhere.
     """
-    _, first = next(_records(path, skip=header.lines), (0, None))
-    if first is None:
-        raise DataError(f"{path.name} has a header and no rows")
+    if len(first) != len(header.names):
+        raise ValueError("cells that no column names, or too few")
     # Every column is listed, so that a row with a cell too many is refused rather than cut.
     kinds = dict.fromkeys(range(len(header.names)), "U1")
     kinds |= dict.fromkeys(header.values, "f8")
@@ -192,7 +205,5 @@ def _shown(value: str | list[str]) -> str:
 
 def _line_of(path: Path, header: _Header, number: int) -> int:
     """The line on which a row of the file ends, given its number from 0."""
-    records: Mapping[int, list[str]] = dict(
-        islice(_records(path, skip=header.lines), number, number + 1)
-    )
-    return next(iter(records), 0)
+    line, _ = _one(_records(path, skip=header.lines), after=number)
+    return line

@@ -89,10 +89,10 @@ def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
 
 def _in_order(rows: Rows) -> Rows:
     """Sort by time; of rows with the same time, keep the one that was written last."""
-    if (np.diff(rows.time) > np.timedelta64(0)).all():
+    if (np.diff(rows.time) > np.timedelta64(0, "ns")).all():
         return rows  # most files are in order, and copying costs more than looking
     ordered = rows.take(np.argsort(rows.time, kind="stable"))
-    return ordered.take(np.append(np.diff(ordered.time) > np.timedelta64(0), True))
+    return ordered.take(np.append(np.diff(ordered.time) > np.timedelta64(0, "ns"), True))
 
 
 def _refuse_impossible(rows: Rows) -> None:

@@ -27,7 +27,7 @@ def resolution_of(time: Times) -> Resolution | None:
         None for fewer than two distinct times, which tell nothing.
     """
     distances = np.diff(np.sort(time))
-    distances = np.sort(distances[distances > np.timedelta64(0)])
+    distances = np.sort(distances[distances > np.timedelta64(0, "ns")])
     if not len(distances):
         return None
     median = distances[len(distances) // 2]

@@ -1,8 +1,8 @@
 """The ways a file may write a moment, all read as UTC.
 
 `2020-01-31`, `2020-01-31 09:30`, `2020-01-31 09:30:00`, RFC 3339 with fractions and an offset, and
-whole seconds or milliseconds since 1970. Eight digits are refused: `20200131` is more likely a date
-than a moment in 1970.
+whole seconds or milliseconds since 1970. Digits that read as a date are refused: `20200131` and
+`2020` are hardly meant as moments in 1970.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _WRITTEN = re.compile(
     r"([T ](?P<time>\d\d:\d\d(:\d\d(\.\d{1,9})?)?)(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?",
     re.ASCII,
 )
-_COUNTED = re.compile(r"-?(?!\d{8}$)\d{1,13}", re.ASCII)
+# A count of full hours ends in 00, which no day or month does, so that none of them is refused.
+_RUN_TOGETHER = r"(19|2[01])\d\d((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?)?"
+_COUNTED = re.compile(rf"(?!{_RUN_TOGETHER}$)-?\d{{1,13}}", re.ASCII)
 _MILLISECONDS_FROM = 10**11  # as seconds this is the year 5138, as milliseconds 1973
 _FIRST, _AFTER_LAST = np.datetime64(str(FIRST_YEAR), "s"), np.datetime64(str(LAST_YEAR + 1), "s")
 
@@ -78,7 +80,7 @@ def _read(texts: NDArray[np.bytes_], first: str) -> Times:
     if "t" in first:  # RFC 3339 allows it, numpy does not
         texts, first = np.char.upper(texts), first.upper()
     if (parts := _WRITTEN.fullmatch(first)) is None:
-        raise ValueError(first)
+        raise ValueError(f"{first!r} is none of the forms of a timestamp")
     _in_years(texts.astype("S10").astype("M8[s]"))
     offset = parts["offset"] or ""
     local: Times = texts.astype(f"S{len(first) - len(offset)}").astype("M8[ns]")
