@@ -1,0 +1,160 @@
+"""Where work is carried out. Threads are real here; nothing is asserted about time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+from attrs import evolve, frozen
+
+from glowback_trio import BacktestRequest, Catalogue, MaCrossover, open_gateway
+from glowback_trio.compute import (
+    Compute,
+    Done,
+    Failed,
+    InlineCompute,
+    Step,
+    ThreadCompute,
+    Told,
+    work,
+)
+from glowback_trio.data.source import keep_going
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.laws import assert_sound, essence
+
+REQUEST = BacktestRequest(
+    symbols=["AAPL", "SPY"],
+    start_date="2010-01-01",
+    end_date="2020-12-31",
+    strategy=MaCrossover(short_period=5, long_period=20),
+)
+COMPUTES: list[Callable[[], Compute]] = [InlineCompute, ThreadCompute, partial(ThreadCompute, 3)]
+
+
+async def steps_of(compute: Compute, request: BacktestRequest) -> list[Step]:
+    send, receive = trio.open_memory_channel[Step](0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(compute.carry_out, partial(work, request, Catalogue()), send)
+        return [step async for step in receive]
+
+
+@pytest.mark.parametrize("compute", COMPUTES)
+async def test_work_is_told_in_slices_and_ends_with_the_result(
+    compute: Callable[[], Compute],
+) -> None:
+    *told, last = await steps_of(compute(), evolve(REQUEST, resolution="hour"))
+    assert all(isinstance(step, Told) for step in told)
+    assert sum(len(step.drafts) > 0 for step in told if isinstance(step, Told)) > 1
+    assert isinstance(last, Done)
+
+
+async def test_the_log_does_not_depend_on_where_the_work_was_done() -> None:
+    logs = []
+    for compute in COMPUTES:
+        async with open_gateway(compute=compute()) as gateway:
+            run = gateway.submit(REQUEST)
+            await run.wait_finished()
+            log = run.events(limit=10_000)
+        assert_sound(log)
+        logs.append(essence(log))
+    assert logs[0] == logs[1] == logs[2]
+
+
+class Work:
+    """Steps that wait to be let go, one by one, in whatever thread takes them."""
+
+    def __init__(self) -> None:
+        self.entered = trio.Event()
+        self.let_go = threading.Event()
+        self.stopped = False
+        self._token = trio.lowlevel.current_trio_token()
+
+    def job(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+        self._token.run_sync_soon(self.entered.set)
+        self.let_go.wait()
+        try:
+            checkpoint()
+        except trio.Cancelled:
+            self.stopped = True
+            raise
+        yield Told()
+
+
+async def test_the_event_loop_is_free_while_a_thread_works() -> None:
+    work = Work()
+    send, receive = trio.open_memory_channel[Step](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ThreadCompute().carry_out, work.job, send)
+        await work.entered.wait()
+        await trio.lowlevel.checkpoint()
+        work.let_go.set()
+        assert await receive.receive() == Told()
+    assert not work.stopped
+
+
+async def test_a_cancelled_worker_stops_at_its_next_checkpoint() -> None:
+    work = Work()
+    send, _receive = trio.open_memory_channel[Step](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ThreadCompute().carry_out, work.job, send)
+        await work.entered.wait()
+        nursery.cancel_scope.cancel()
+        work.let_go.set()
+    assert work.stopped
+
+
+async def test_only_as_many_compute_as_there_are_slots() -> None:
+    compute = ThreadCompute(slots=1)
+    first, second = Work(), Work()
+    send, receive = trio.open_memory_channel[Step](2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(compute.carry_out, first.job, send.clone())
+        await first.entered.wait()
+        nursery.start_soon(compute.carry_out, second.job, send)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not second.entered.is_set()
+        first.let_go.set()
+        second.let_go.set()
+        await second.entered.wait()
+        assert [await receive.receive() for _ in range(2)] == [Told(), Told()]
+
+
+async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None:
+    compute = ThreadCompute()
+    work = Work()
+
+    class Stubborn(ThreadCompute):
+        async def carry_out(self, job: object, send: trio.MemorySendChannel[Step]) -> None:
+            await compute.carry_out(work.job, send)
+
+    async with open_gateway(compute=Stubborn()) as gateway:
+        run = gateway.submit(REQUEST)
+        await work.entered.wait()
+        run.cancel("now")
+        status = await run.wait_finished()
+        assert status.error == "now"
+        assert not work.stopped
+        work.let_go.set()
+    assert work.stopped
+
+
+@frozen
+class BrokenCatalogue(Catalogue):
+    """A catalogue with a fault of its own."""
+
+    def load(
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+    ) -> Dataset:
+        raise ZeroDivisionError
+
+
+async def test_work_that_breaks_is_a_step_too() -> None:
+    send, receive = trio.open_memory_channel[Step](9)
+    await InlineCompute().carry_out(partial(work, REQUEST, BrokenCatalogue()), send)
+    assert [step async for step in receive] == [
+        Failed("The simulation failed unexpectedly (ZeroDivisionError)")
+    ]
