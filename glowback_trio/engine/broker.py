@@ -7,46 +7,26 @@ new targets become orders. An order never sees the bar it was made on.
 
 from __future__ import annotations
 
-from copy import deepcopy
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from glowback_trio.engine import tape as events
 from glowback_trio.engine.ledger import Ledger
-from glowback_trio.engine.orders import Order
+from glowback_trio.engine.orders import OrderBook
 
 if TYPE_CHECKING:
     from glowback_trio.engine.execution import Terms
+    from glowback_trio.engine.orders import Order
     from glowback_trio.engine.signals import Signals
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
 
-__all__ = ["Account", "Broker", "State"]
+__all__ = ["Account", "Broker", "Checkpoint"]
 
-
-@define(eq=False)
-class State:
-    """All that changes while orders are made and filled, so that it can be kept and put back.
-
-    Attributes:
-        ledger: The account.
-        open: The open order of each symbol.
-        due: Orders to try at a row, some of them replaced since.
-        rows: The keys of `due` as a heap.
-        signal: The next signal to take.
-        orders: How many orders there have been.
-    """
-
-    ledger: Ledger
-    open: dict[int, Order] = field(factory=dict)
-    due: dict[int, list[Order]] = field(factory=dict)
-    rows: list[int] = field(factory=list)
-    signal: int = 0
-    orders: int = 0
+_FEW = 8
 
 
 @frozen(eq=False)
@@ -68,6 +48,16 @@ class Account:
         self.rows.append(row)
         self.cash.append(ledger.cash)
         self.positions.append(ledger.positions.copy())
+
+
+@frozen(eq=False)
+class Checkpoint:
+    """A moment to come back to, once."""
+
+    ledger: Ledger
+    book: OrderBook
+    signal: int
+    written: tuple[int, int]
 
 
 class Broker:
@@ -92,24 +82,26 @@ class Broker:
         self._timeline = timeline
         self._terms = terms
         self._tape = tape
-        self._share = 1.0 / len(timeline.bars)
-        self._signals = [
-            column.tolist()
-            for column in (signals.symbol, signals.target, signals.close, signals.bar)
-        ]
+        self._symbols = len(timeline.bars)
+        self._signals = signals.columns()
         self._signal_rows: list[int] = [*signals.row.tolist(), len(timeline)]
-        self._marks: Floats = np.zeros((0, len(timeline.bars)))
+        self._signal = 0
+        self._book = OrderBook()
+        self.ledger = Ledger.opened(capital, self._symbols)
+        self._marks: Floats = np.zeros((0, self._symbols))
         self._first = 0
-        self.state = State(Ledger(capital, np.zeros(len(timeline.bars))))
+        self._forget_value()
 
-    def checkpoint(self) -> tuple[State, int]:
+    def checkpoint(self) -> Checkpoint:
         """Everything needed to come back to this moment."""
-        return deepcopy(self.state), len(self._tape)
+        return Checkpoint(self.ledger.copy(), self._book.copy(), self._signal, self._tape.mark)
 
-    def restore(self, checkpoint: tuple[State, int]) -> None:
-        """Go back; a checkpoint can be used once."""
-        self.state, length = checkpoint
-        self._tape.cut(length)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint."""
+        self.ledger, self._book = checkpoint.ledger, checkpoint.book
+        self._signal = checkpoint.signal
+        self._tape.cut(checkpoint.written)
+        self._forget_value()
 
     def run(self, start: int, stop: int, marks: Floats) -> Account:
         """Carry out everything that happens on the rows from `start` to before `stop`.
@@ -121,150 +113,161 @@ class Broker:
         """
         self._marks, self._first = marks, max(start - 1, 0)
         account = Account()
-        account.note(start, self.state.ledger)
-        while (row := self._next_row()) < stop:
-            if self._fill_due(row):
-                account.note(row, self.state.ledger)
-            self._take_signals(row)
+        account.note(start, self.ledger)
+        due = self._book.rows
+        while (row := min(due[0], self._signal_rows[self._signal])) < stop:
+            if due[0] == row:
+                self._fill_due(row)
+                account.note(row, self.ledger)
+            if self._signal_rows[self._signal] == row:
+                self._take_signals(row)
         return account
-
-    def _next_row(self) -> int:
-        state = self.state
-        signal = self._signal_rows[state.signal]
-        return min(signal, state.rows[0]) if state.rows else signal
 
     def liquidate(self, row: int) -> None:
         """Fill what is due at this row, then order everything closed and take no more signals."""
         self._fill_due(row)
         self.cancel_open(row, events.RUINED)
-        self.state.signal = len(self._signal_rows) - 1
+        self._signal = len(self._signal_rows) - 1
         earliest = self._timeline.time[row] + self._terms.latency
-        for symbol, held in enumerate(self.state.ledger.positions.tolist()):
-            if held:
-                bars = self._timeline.bars[symbol]
-                after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
-                bar = max(int(after), int(np.searchsorted(bars.time, earliest)))
-                self._submit(row, symbol, -held, bar)
+        for symbol in np.flatnonzero(self.ledger.positions).tolist():
+            after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
+            allowed = np.searchsorted(self._timeline.bars[symbol].time, earliest)
+            self._submit(row, symbol, -self.ledger.positions.item(symbol), int(max(after, allowed)))
 
     def cancel_open(self, row: int, reason: int) -> None:
         """Cancel every open order, oldest first."""
-        for order in sorted(self.state.open.values(), key=lambda order: order.number):
+        for order in sorted(self._book.open.values(), key=lambda order: order.number):
             self._cancel(row, order, reason)
 
     def _take_signals(self, row: int) -> None:
-        state = self.state
-        if self._signal_rows[state.signal] != row:
-            return
+        """Turn the targets given at this row's close into orders, replacing those still open."""
         symbols, targets, closes, bars = self._signals
-        share = self._share * self._equity(row)
-        while self._signal_rows[index := state.signal] == row:
-            state.signal = index + 1
+        share = self._value(row)[0] / self._symbols
+        index = self._signal
+        while self._signal_rows[index] == row:
             symbol = symbols[index]
-            if (replaced := state.open.get(symbol)) is not None:
+            if (replaced := self._book.open.get(symbol)) is not None:
                 self._cancel(row, replaced, events.REPLACED)
-            held = state.ledger.positions.item(symbol)
+            held = self.ledger.positions.item(symbol)
             quantity = self._terms.rounded(targets[index] * share / closes[index] - held)
             if quantity:
                 self._submit(row, symbol, quantity, bars[index])
+            index += 1
+        self._signal = index
 
     def _submit(self, row: int, symbol: int, quantity: float, bar: int) -> None:
-        state = self.state
-        state.orders += 1
-        order = Order(state.orders, symbol, quantity, bar)
-        state.open[symbol] = order
+        order = self._book.add(symbol, quantity, bar)
         self._tape.write(events.SUBMITTED, row, order)
         self._schedule(order)
 
     def _schedule(self, order: Order) -> None:
-        rows, state = self._timeline.rows[order.symbol], self.state
-        if order.bar >= len(rows):
-            return
-        row = rows.item(order.bar)
-        if row in state.due:
-            state.due[row].append(order)
-        else:
-            state.due[row] = [order]
-            heappush(state.rows, row)
+        rows = self._timeline.rows[order.symbol]
+        if order.bar < len(rows):
+            self._book.schedule(order, rows.item(order.bar))
 
     def _cancel(self, row: int, order: Order, reason: int) -> None:
-        del self.state.open[order.symbol]
+        self._book.remove(order)
         self._tape.write(events.CANCELLED, row, order, reason)
 
-    def _fill_due(self, row: int) -> bool:
-        """Try the orders due at this row; whether the account has changed."""
-        state = self.state
-        if not state.rows or state.rows[0] != row:
-            return False
-        heappop(state.rows)
-        orders = [order for order in state.due.pop(row) if state.open.get(order.symbol) is order]
-        orders.sort(key=self._precedence)
-        before = len(self._tape)
+    def _fill_due(self, row: int) -> None:
+        """Try the orders due at this row."""
+        orders = self._book.take(row)
+        if len(orders) > 1:
+            orders.sort(key=self._precedence)
+        equity, gross = self._value(row - 1)
+        marks = self._marks[row - 1 - self._first]
         for order in orders:
-            self._try(order, row)
-        return len(self._tape) > before
+            equity, gross = self._try(order, row, marks.item(order.symbol), equity, gross)
+        self._forget_value()
 
     def _precedence(self, order: Order) -> tuple[bool, int]:
-        held = self.state.ledger.positions.item(order.symbol)
+        held = self.ledger.positions.item(order.symbol)
         reduces = held * order.left < 0 and abs(order.left) <= abs(held)
         return not reduces, order.symbol
 
-    def _try(self, order: Order, row: int) -> None:
-        bars = self._timeline.bars[order.symbol]
-        quantity = self._terms.capped(order.left, bars.volume.item(order.bar))
-        if quantity:
-            opening = bars.open.item(order.bar)
-            price = self._terms.fill_price(opening, quantity)
-            fits = self._affordable(order.symbol, quantity, price, row)
-            if fits:
-                self._fill(order, row, fits, price, abs(fits) * abs(price - opening))
-            if fits != quantity:
-                self._turn_away(order, row)
-                return
-        if order.left:
-            order.bar += 1
-            self._schedule(order)
+    def _try(
+        self, order: Order, row: int, mark: float, equity: float, gross: float
+    ) -> tuple[float, float]:
+        """Fill what the bar's volume and the buying power allow.
+
+        Args:
+            order: What to fill, at the open of its bar.
+            row: The row of that bar.
+            mark: The symbol's last close.
+            equity: Of the account at the last closes, after the fills before this one.
+            gross: Likewise.
+
+        Returns:
+            Equity and gross exposure after the fill.
+        """
+        terms, bars = self._terms, self._timeline.bars[order.symbol]
+        quantity = order.left
+        if terms.participation is not None:
+            quantity = terms.capped(quantity, bars.volume.item(order.bar))
+        if not quantity:
+            self._postpone(order)
+            return equity, gross
+        held = self.ledger.positions.item(order.symbol)
+        opening = bars.open.item(order.bar)
+        price = terms.fill_price(opening, quantity)
+        fits = terms.affordable(
+            quantity, price, held, equity + held * (price - mark), gross - abs(held) * mark
+        )
+        if fits:
+            commission = terms.commission(fits, price)
+            equity += fits * (mark - price) - commission
+            gross += (abs(held + fits) - abs(held)) * mark
+            pnl = self.ledger.fill(order.symbol, held, fits, price, commission)
+            order.left -= fits
+            order.filled = True
+            slippage = abs(fits * (price - opening))
+            self._tape.write_fill(row, order, fits, (price, commission, slippage, pnl))
+        if fits != quantity:
+            self._turn_away(order, row)
+        elif order.left:
+            self._postpone(order)
         else:
-            del self.state.open[order.symbol]
+            self._book.remove(order)
+        return equity, gross
 
-    def _affordable(self, symbol: int, quantity: float, price: float, row: int) -> float:
-        ledger = self.state.ledger
-        held = ledger.positions.item(symbol)
-        if held * quantity < 0 and abs(quantity) <= abs(held):
-            return quantity
-        marks = self._marks[row - 1 - self._first]
-        mark = marks.item(symbol)
-        gross = float(np.add.reduce(np.abs(ledger.positions) * marks))
-        return self._terms.affordable(
-            quantity,
-            price,
-            position=held,
-            equity=self._equity(row - 1) + held * (price - mark),
-            others=gross - abs(held) * mark,
-        )
-
-    def _fill(self, order: Order, row: int, quantity: float, price: float, slippage: float) -> None:
-        commission = self._terms.commission(quantity, price)
-        pnl = self.state.ledger.fill(order.symbol, quantity, price, commission)
-        order.left -= quantity
-        order.filled = True
-        self._tape.write_fill(
-            row,
-            order,
-            quantity=quantity,
-            price=price,
-            commission=commission,
-            slippage=slippage,
-            pnl=pnl,
-        )
+    def _postpone(self, order: Order) -> None:
+        """Leave to the next bar what this one's volume did not allow."""
+        order.bar += 1
+        self._schedule(order)
 
     def _turn_away(self, order: Order, row: int) -> None:
         """Drop what the buying power does not cover."""
-        del self.state.open[order.symbol]
+        self._book.remove(order)
         event = events.CANCELLED if order.filled else events.REJECTED
         self._tape.write(event, row, order, events.BUYING_POWER)
 
-    def _equity(self, row: int) -> float:
-        """Cash and positions at the closes of this row, currency."""
-        marks = self._marks[row - self._first]
-        ledger = self.state.ledger
-        return ledger.cash + float(np.add.reduce(ledger.positions * marks))
+    def _forget_value(self) -> None:
+        self._valued_row, self._valued = -1, (0.0, 0.0)
+
+    def _value(self, row: int) -> tuple[float, float]:
+        """Equity and gross exposure at the closes of this row, currency.
+
+        Remembered until a fill: what sizes an order at a close is what limits it at the next open.
+        """
+        if self._valued_row != row:
+            marks = self._marks[row - self._first]
+            worth, gross = _worth(self.ledger.positions, marks)
+            self._valued_row, self._valued = row, (self.ledger.cash + worth, gross)
+        return self._valued
+
+
+def _worth(positions: Floats, marks: Floats) -> tuple[float, float]:
+    """Signed and absolute market value of positions.
+
+    For a few symbols a plain loop beats numpy, whose sum adds so few in the same order. (`sum`
+    would compensate on newer Pythons and give other digits.)
+    """
+    if len(positions) >= _FEW:
+        worth = positions * marks
+        return float(np.add.reduce(worth)), float(np.add.reduce(np.abs(worth)))
+    net = gross = 0.0
+    for units, mark in zip(positions.tolist(), marks.tolist(), strict=True):
+        worth_here = units * mark
+        net += worth_here
+        gross += abs(worth_here)
+    return net, gross

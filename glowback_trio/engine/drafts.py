@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glowback_trio.engine import tape as events
 from glowback_trio.model.events import Draft
 from glowback_trio.model.payload import dumps, equity_rows, iso_times, order_rows, trade_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from glowback_trio.model.bars import Floats, Times
+    from glowback_trio.engine.tape import Recording
+    from glowback_trio.model.bars import Times
     from glowback_trio.model.events import EventType
     from glowback_trio.model.request import Stream
     from glowback_trio.model.result import Curve
@@ -33,7 +33,7 @@ def drafts(
     stream: Stream,
     bars: range,
     curve: Curve,
-    tape: Floats,
+    recording: Recording,
     *,
     symbols: Sequence[str],
     strategy_id: str,
@@ -45,7 +45,7 @@ def drafts(
         stream: What is asked for.
         bars: Indices of the bars to tell of.
         curve: The account, known at least up to the last of them.
-        tape: The order events of these bars, (E, 10).
+        recording: The order events of these bars.
         symbols: The names of the symbols.
         strategy_id: The strategy's name.
         warnings: Drafts of warnings on these bars.
@@ -56,26 +56,27 @@ def drafts(
     """
     told = list(warnings)
     if stream.orders:
-        told += _orders(tape, curve.time, symbols)
+        told += _orders(recording, curve.time, symbols)
     if stream.trades:
-        told += _trades(tape, curve.time, symbols, strategy_id)
+        told += _trades(recording, curve.time, symbols, strategy_id)
     told += _metrics(stream, curve, bars)
     told += _progress(stream, curve.time, bars)
     told.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))
     return told
 
 
-def _orders(tape: Floats, time: Times, symbols: Sequence[str]) -> Iterator[Draft]:
-    rows = order_rows(events.order_log(tape, time), list(symbols))
-    for bar, row in zip(tape[:, 1].tolist(), rows, strict=True):
-        yield Draft("order", dumps(row), int(bar))
+def _orders(recording: Recording, time: Times, symbols: Sequence[str]) -> Iterator[Draft]:
+    rows = order_rows(recording.order_log(time), list(symbols))
+    for bar, row in zip(recording.rows.tolist(), rows, strict=True):
+        yield Draft("order", dumps(row), bar)
 
 
-def _trades(tape: Floats, time: Times, symbols: Sequence[str], strategy_id: str) -> Iterator[Draft]:
-    fills = tape[tape[:, 0] == events.FILLED]
-    rows = trade_rows(events.trades(fills, time, symbols, strategy_id))
-    for bar, row in zip(fills[:, 1].tolist(), rows, strict=True):
-        yield Draft("trade", dumps(row), int(bar))
+def _trades(
+    recording: Recording, time: Times, symbols: Sequence[str], strategy_id: str
+) -> Iterator[Draft]:
+    rows = trade_rows(recording.trades(time, symbols, strategy_id))
+    for bar, row in zip(recording.rows[recording.filled].tolist(), rows, strict=True):
+        yield Draft("trade", dumps(row), bar)
 
 
 def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[Draft]:

@@ -66,7 +66,7 @@ class Terms:
         return self.rounded(math.copysign(most, quantity))
 
     def affordable(
-        self, quantity: float, price: float, *, position: float, equity: float, others: float
+        self, quantity: float, price: float, position: float, equity: float, others: float
     ) -> float:
         """Cut an order to what the buying power covers.
 

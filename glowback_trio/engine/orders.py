@@ -1,10 +1,15 @@
-"""Orders that are open."""
+"""Orders that are open, and when each is tried next."""
 
 from __future__ import annotations
 
-from attrs import define
+import sys
+from heapq import heappop, heappush
 
-__all__ = ["Order"]
+from attrs import define, evolve, field
+
+__all__ = ["Order", "OrderBook"]
+
+_NEVER = sys.maxsize
 
 
 @define(eq=False)
@@ -24,3 +29,54 @@ class Order:
     left: float
     bar: int
     filled: bool = False
+
+
+@define(eq=False)
+class OrderBook:
+    """The open orders, at most one for each symbol, and the rows at which they are due.
+
+    An order that is replaced stays where it is due and is passed over when its row comes.
+
+    Attributes:
+        open: The open order of each symbol that has one.
+        rows: The rows at which orders are due, as a heap that ends in one past every row.
+        numbered: How many orders there have been.
+    """
+
+    open: dict[int, Order] = field(factory=dict)
+    rows: list[int] = field(factory=lambda: [_NEVER])
+    numbered: int = 0
+    _due: dict[int, list[Order]] = field(factory=dict)
+
+    def copy(self) -> OrderBook:
+        """A book of its own with orders of its own."""
+        orders = {id(order): evolve(order) for order in self.open.values()}
+        due = {
+            row: [orders[id(order)] for order in at_row if id(order) in orders]
+            for row, at_row in self._due.items()
+        }
+        opened = {symbol: orders[id(order)] for symbol, order in self.open.items()}
+        return OrderBook(opened, self.rows.copy(), self.numbered, due)
+
+    def add(self, symbol: int, quantity: float, bar: int) -> Order:
+        """Number and open an order; it is due nowhere yet."""
+        self.numbered += 1
+        order = self.open[symbol] = Order(self.numbered, symbol, quantity, bar)
+        return order
+
+    def schedule(self, order: Order, row: int) -> None:
+        """Let an open order be due at a row."""
+        if row in self._due:
+            self._due[row].append(order)
+        else:
+            self._due[row] = [order]
+            heappush(self.rows, row)
+
+    def remove(self, order: Order) -> None:
+        """Close an order."""
+        del self.open[order.symbol]
+
+    def take(self, row: int) -> list[Order]:
+        """Take the orders due at the first of `rows` that are still open."""
+        heappop(self.rows)
+        return [order for order in self._due.pop(row) if self.open.get(order.symbol) is order]

@@ -15,7 +15,7 @@ from glowback_trio.engine.manifest import manifest
 from glowback_trio.engine.metrics import metrics
 from glowback_trio.engine.report import ruin_warning, summary, warnings
 from glowback_trio.engine.signals import work_out
-from glowback_trio.engine.tape import Tape, order_log, trades
+from glowback_trio.engine.tape import Tape
 from glowback_trio.engine.timeline import align
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Dataset, Quality
@@ -87,13 +87,13 @@ class Simulation:
         """
         if bars < 1:
             raise ValueError(f"bars to advance should be at least 1, not {bars!r}")
-        start, written = self._done, len(self._tape)
+        start, written = self._done, self._tape.mark
         self._simulate(start + bars)
         told = drafts(
             self._request.stream,
             range(start, self._done),
             self._curve,
-            self._tape.events(written),
+            self._tape.read(written),
             symbols=self._timeline.symbols,
             strategy_id=self._request.strategy.name,
             warnings=self._untold,
@@ -113,16 +113,16 @@ class Simulation:
         """
         if not self.finished:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
-        tape = self._tape.events()
+        recording = self._tape.read()
         symbols, time = self._timeline.symbols, self._timeline.time
-        fills = trades(tape, time, symbols, self._request.strategy.name)
+        fills = recording.trades(time, symbols, self._request.strategy.name)
         measured = metrics(self._request, self._dataset, self._curve, fills, self._ledger)
         return Result(
             metrics=measured,
             curve=self._curve,
             trades=fills,
-            orders=order_log(tape, time),
-            logs=[*summary(self._curve, fills, len(tape)), *self._sentences],
+            orders=recording.order_log(time),
+            logs=[*summary(self._curve, fills, len(recording.events)), *self._sentences],
             final_cash=self._ledger.cash,
             final_positions={
                 symbol: units
@@ -134,7 +134,7 @@ class Simulation:
 
     @property
     def _ledger(self) -> Ledger:
-        return self._broker.state.ledger
+        return self._broker.ledger
 
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import define, field
+from attrs import define, field, frozen
 
 from glowback_trio.model.result import OrderLog, Trades
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from glowback_trio.engine.orders import Order
     from glowback_trio.model.bars import Floats, Times
@@ -21,117 +21,131 @@ __all__ = [
     "BUYING_POWER",
     "CANCELLED",
     "END_OF_DATA",
-    "FILLED",
     "REJECTED",
     "REPLACED",
     "RUINED",
     "SUBMITTED",
+    "Recording",
     "Tape",
-    "order_log",
-    "trades",
 ]
 
 SUBMITTED, FILLED, CANCELLED, REJECTED = range(4)
-EVENTS = ("submitted", "filled", "cancelled", "rejected")
+_EVENTS = np.array(["submitted", "filled", "cancelled", "rejected"], dtype=object)
 
 NO_REASON, REPLACED, BUYING_POWER, END_OF_DATA, RUINED = range(5)
-REASONS = (
-    "",
-    "replaced by a newer target",
-    "buying power does not cover it",
-    "no bar left to fill it",
-    "equity is at or below zero",
+_REASONS = np.array(
+    [
+        "",
+        "replaced by a newer target",
+        "buying power does not cover it",
+        "no bar left to fill it",
+        "equity is at or below zero",
+    ],
+    dtype=object,
 )
 
-_FIELDS = 10
-_NAN = math.nan
+_EVENT_FIELDS, _FILL_FIELDS = 6, 4
 
 
 @define(eq=False)
 class Tape:
-    """Order events, written once and never changed.
+    """Order events, and the figures of those that are fills.
 
-    Numbers stand in one flat buffer of doubles, ten to an event: event, row, order, symbol,
-    quantity, price, reason, commission, slippage cost, pnl. A million orders are then a buffer and
-    not twenty million objects.
+    Numbers stand in flat lists, the cheapest thing to write to.
     """
 
-    _numbers: array[float] = field(factory=lambda: array("d"), repr=False)
+    _events: list[float] = field(factory=list, repr=False)
+    _fills: list[float] = field(factory=list, repr=False)
 
-    def __len__(self) -> int:
-        return len(self._numbers) // _FIELDS
+    @property
+    def mark(self) -> tuple[int, int]:
+        """How much has been written: a place to read from or to cut at."""
+        return len(self._events), len(self._fills)
 
-    def cut(self, length: int) -> None:
-        """Forget what was written after the first `length` events."""
-        del self._numbers[length * _FIELDS :]
+    def cut(self, mark: tuple[int, int]) -> None:
+        """Forget what was written after this place."""
+        del self._events[mark[0] :]
+        del self._fills[mark[1] :]
 
     def write(self, event: int, row: int, order: Order, reason: int = NO_REASON) -> None:
         """Write that an order was submitted, cancelled or rejected, with what is left of it."""
-        self._numbers.extend(
-            (event, row, order.number, order.symbol, order.left, _NAN, reason, 0.0, 0.0, _NAN)
-        )
+        self._events.extend((event, row, order.number, order.symbol, order.left, reason))
 
     def write_fill(
-        self,
-        row: int,
-        order: Order,
-        *,
-        quantity: float,
-        price: float,
-        commission: float,
-        slippage: float,
-        pnl: float,
+        self, row: int, order: Order, quantity: float, figures: tuple[float, float, float, float]
     ) -> None:
-        """Write that an order was filled, in whole or in part."""
-        number, symbol = order.number, order.symbol
-        self._numbers.extend(
-            (FILLED, row, number, symbol, quantity, price, NO_REASON, commission, slippage, pnl)
+        """Write that an order was filled, in whole or in part.
+
+        Args:
+            row: The row of the bar that filled it.
+            order: The order.
+            quantity: Signed units.
+            figures: Price, commission, slippage cost and pnl.
+        """
+        self._events.extend((FILLED, row, order.number, order.symbol, quantity, NO_REASON))
+        self._fills.extend(figures)
+
+    def read(self, since: tuple[int, int] = (0, 0)) -> Recording:
+        """What has been written since then, as arrays."""
+        events = _table(self._events[since[0] :], _EVENT_FIELDS)
+        return Recording(events, _table(self._fills[since[1] :], _FILL_FIELDS))
+
+
+@frozen(eq=False)
+class Recording:
+    """A stretch of the tape.
+
+    Attributes:
+        events: (E, 6): event, row, order, symbol, quantity, reason.
+        fills: (F, 4), in the order of the events that are fills: price, commission, slippage cost,
+            pnl.
+    """
+
+    events: Floats = field(repr=False)
+    fills: Floats = field(repr=False)
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """The row of every event, (E,)."""
+        return self.events[:, 1].astype(np.intp)
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which events are fills, (E,)."""
+        return np.equal(self.events[:, 0], FILLED)
+
+    def order_log(self, time: Times) -> OrderLog:
+        """The life of every order, on this timeline."""
+        event, _, order, symbol, quantity, reason = self.events.T
+        price = np.full(len(self.events), np.nan)
+        price[self.filled] = self.fills[:, 0]
+        return OrderLog(
+            event=_EVENTS[event.astype(np.intp)].tolist(),
+            time=time[self.rows],
+            order=order.astype(np.int64),
+            symbol=symbol.astype(np.int64),
+            quantity=quantity.copy(),
+            price=price,
+            reason=_REASONS[reason.astype(np.intp)].tolist(),
         )
 
-    def events(self, since: int = 0) -> Floats:
-        """A copy of the events from number `since` on, (E, 10)."""
-        return np.array(self._numbers[since * _FIELDS :]).reshape(-1, _FIELDS)
+    def trades(self, time: Times, symbols: Sequence[str], strategy_id: str) -> Trades:
+        """The fills, on this timeline."""
+        _, row, order, symbol, quantity, _ = self.events[self.filled].T
+        price, commission, slippage, pnl = self.fills.T
+        return Trades(
+            symbols=symbols,
+            strategy_id=strategy_id,
+            time=time[row.astype(np.intp)],
+            symbol=symbol.astype(np.int64),
+            quantity=quantity.copy(),
+            price=price.copy(),
+            commission=commission.copy(),
+            slippage_cost=slippage.copy(),
+            pnl=pnl.copy(),
+            order=order.astype(np.int64),
+        )
 
 
-def order_log(events: Floats, time: Times) -> OrderLog:
-    """The tape as the life of every order.
-
-    Args:
-        events: (E, 10) as `Tape.events` gives them.
-        time: The timeline, (T,).
-    """
-    event, row, order, symbol, quantity, price, reason = events.T[:7]
-    return OrderLog(
-        event=[EVENTS[int(code)] for code in event.tolist()],
-        time=time[row.astype(np.intp)],
-        order=order.astype(np.int64),
-        symbol=symbol.astype(np.int64),
-        quantity=quantity.copy(),
-        price=price.copy(),
-        reason=[REASONS[int(code)] for code in reason.tolist()],
-    )
-
-
-def trades(events: Floats, time: Times, symbols: Sequence[str], strategy_id: str) -> Trades:
-    """The fills of the tape.
-
-    Args:
-        events: (E, 10) as `Tape.events` gives them.
-        time: The timeline, (T,).
-        symbols: The names of the symbols.
-        strategy_id: The strategy's name.
-    """
-    fills = events[events[:, 0] == FILLED]
-    _, row, order, symbol, quantity, price, _, commission, slippage, pnl = fills.T
-    return Trades(
-        symbols=symbols,
-        strategy_id=strategy_id,
-        time=time[row.astype(np.intp)],
-        symbol=symbol.astype(np.int64),
-        quantity=quantity.copy(),
-        price=price.copy(),
-        commission=commission.copy(),
-        slippage_cost=slippage.copy(),
-        pnl=pnl.copy(),
-        order=order.astype(np.int64),
-    )
+def _table(numbers: list[float], fields: int) -> Floats:
+    return np.fromiter(numbers, np.float64, len(numbers)).reshape(-1, fields)
