@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from quart_trio.wrappers import TrioResponse as Response
 
 from glowback_trio.model.payload import dumps
@@ -14,7 +12,7 @@ JSON = "application/json"
 
 
 def json_answer(
-    document: object, status: int = 200, headers: Mapping[str, str] | None = None
+    document: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Answer with a document as compact JSON; bytes are taken as JSON already."""
     body = document if isinstance(document, bytes) else dumps(document)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any, cast
 
 from quart import has_request_context, request, websocket
+from quart.typing import ResponseTypes
 from quart.wrappers import Request, Websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
@@ -13,7 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from glowback_trio.actors import Gateway
 from glowback_trio.server.answers import Response, json_answer
 from glowback_trio.server.door import stream_view, view
-from glowback_trio.server.failures import Failure, failure_of
+from glowback_trio.server.failures import HttpError, http_error
 from glowback_trio.server.headers import SECURITY_HEADERS, request_id
 from glowback_trio.server.origins import cors_headers, is_listed, preflight_headers
 from glowback_trio.server.registry import ROUTES, STREAM_PATH
@@ -94,20 +96,22 @@ def _hook(app: QuartTrio, site: Site) -> None:
         _state()["request_id"] = request_id(headers.get("X-Request-ID"), site.new_id)
         return _preflight(site) if has_request_context() else None
 
-    async def after(response: Response | None) -> Response | None:
-        if response is not None:
-            _complete(site, response)
+    async def after(response: ResponseTypes) -> ResponseTypes:
+        _complete(site, response)
         return response
 
+    async def after_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
+        return None if response is None else await after(response)
+
     async def answer_error(error: Exception) -> Response:
-        failure = failure_of(error)
+        failure = http_error(error)
         document = failure.document(_connection().path, _state()["request_id"])
         return json_answer(document, failure.status, failure.headers)
 
     app.before_request(before)
     app.before_websocket(before)
     app.after_request(after)
-    app.after_websocket(after)
+    app.after_websocket(after_refusal)
     app.register_error_handler(Exception, answer_error)
 
 
@@ -117,7 +121,8 @@ def _connection() -> Request | Websocket:
 
 def _state() -> dict[str, str]:
     """The request's own copy of the server's state; access records are given it, too."""
-    state: dict[str, str] = _connection().scope.setdefault("state", {})
+    scope = cast(dict[str, Any], _connection().scope)
+    state: dict[str, str] = scope.setdefault("state", {})
     return state
 
 
@@ -128,18 +133,18 @@ def _preflight(site: Site) -> Response | None:
     if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
         return None
     if not is_listed(request.headers.get("Origin", ""), allowed):
-        raise Failure(403, "Pages of this origin may not use this server")
+        raise HttpError(403, "Pages of this origin may not use this server")
     return Response(b"", 204, preflight_headers(error.valid_methods or ()))
 
 
-def _complete(site: Site, response: Response) -> None:
+def _complete(site: Site, response: ResponseTypes) -> None:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     connection = _connection()
     response.headers["X-Request-ID"] = _state()["request_id"]
     origin = connection.headers.get("Origin")
     response.headers.update(cors_headers(origin, site.settings.cors_origins))
-    if has_request_context() and request.method == "HEAD":
+    if has_request_context() and request.method == "HEAD" and isinstance(response, Response):
         _empty(response)
 
 

@@ -13,7 +13,7 @@ from glowback_trio.server.site import Site
 __all__ = ["list_datasets", "list_strategies"]
 
 
-async def list_strategies(site: Site) -> Response:
+async def list_strategies(_site: Site) -> Response:
     """List the strategies, each parameter with its type, default and range."""
     return json_answer([strategy_document(cls) for cls in STRATEGIES.values()])
 

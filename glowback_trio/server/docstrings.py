@@ -25,9 +25,19 @@ def first_line(thing: Any) -> str:
 
 
 def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
-    """What the `Attributes:` section of a class says of each."""
+    """What the `Attributes:` section of a class says of each, in the words of JSON."""
     _, *sections = _SECTION.split(inspect.getdoc(cls) or "")
-    texts = [text for name, text in zip(sections[::2], sections[1::2]) if name == "Attributes"]
+    texts = [
+        text
+        for name, text in zip(sections[::2], sections[1::2], strict=True)
+        if name == "Attributes"
+    ]
     return {
-        match[1]: " ".join(match[2].split()) for text in texts for match in _ENTRY.finditer(text)
+        match[1]: _in_json(" ".join(match[2].split()))
+        for text in texts
+        for match in _ENTRY.finditer(text)
     }
+
+
+def _in_json(text: str) -> str:
+    return re.sub(r"\bNone\b", "null", text)

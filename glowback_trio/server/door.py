@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from glowback_trio.errors import GlowbackError, InvalidRequestError, Problem
 from glowback_trio.model.wire import parse_json
 from glowback_trio.server.answers import Response
-from glowback_trio.server.failures import Failure, sentence
+from glowback_trio.server.failures import HttpError, sentence
 from glowback_trio.server.keys import check_key, presented_key
 from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
@@ -27,16 +27,14 @@ from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
 from glowback_trio.server.stream import StreamQuery, stream_events
 
-__all__ = ["View", "stream_view", "view"]
-
-View = Callable[..., Awaitable[Response | None]]
+__all__ = ["stream_view", "view"]
 
 _log = logging.getLogger(__name__)
 
 _INTERNAL_ERROR = 1011
 
 
-def view(site: Site, route: Route) -> View:
+def view(site: Site, route: Route) -> Callable[..., Awaitable[Response]]:
     """The view that Quart calls for a route."""
 
     async def checked(**path: str) -> Response:
@@ -53,7 +51,7 @@ def view(site: Site, route: Route) -> View:
     return checked
 
 
-def stream_view(site: Site) -> View:
+def stream_view(site: Site) -> Callable[..., Awaitable[Response | None]]:
     """The view that Quart calls for a stream; what it refuses is answered before the handshake."""
 
     async def checked(run_id: str) -> Response | None:
@@ -92,7 +90,7 @@ def _check_origin(site: Site, headers: Any) -> None:
 
 
 async def _read_document() -> Any:
-    data = await request.get_data(cache=False)
+    data = bytes(await request.body)
     if not data:
         raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
     if not request.is_json:
@@ -107,7 +105,7 @@ def _read_stream_query() -> StreamQuery:
     try:
         return read_query(websocket.args, StreamQuery)
     except InvalidRequestError as error:
-        raise Failure(400, sentence(error)) from None
+        raise HttpError(400, sentence(error)) from None
 
 
 @contextmanager
@@ -121,7 +119,7 @@ def _logging_faults() -> Iterator[None]:
         yield
     except BaseException as error:
         for leaf in _leaves(error):
-            if not isinstance(leaf, GlowbackError | HTTPException | Failure | trio.Cancelled):
+            if not isinstance(leaf, GlowbackError | HTTPException | HttpError | trio.Cancelled):
                 _log.error("A handler failed", exc_info=leaf)
         raise
 

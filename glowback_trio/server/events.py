@@ -15,7 +15,7 @@ from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.answers import JSON, Response
-from glowback_trio.server.failures import Failure
+from glowback_trio.server.failures import HttpError
 from glowback_trio.server.parameters import parse_text
 from glowback_trio.server.route import prefix
 from glowback_trio.server.site import Site, Streams
@@ -99,7 +99,7 @@ def _live(streams: Streams, run: Run, query: EventsQuery) -> Response:
         # Browsers reconnect when a response ends; this is how they are told not to.
         return Response(b"", 204)
     if streams.full:
-        raise Failure(503, "Too many streams are open", headers={"Retry-After": "5"})
+        raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return Response(_frames(streams, subscription), 200, headers, content_type=SSE)
 

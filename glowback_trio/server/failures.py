@@ -21,7 +21,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.server.route import is_versioned
 
-__all__ = ["STATUSES", "Failure", "failure_of", "sentence"]
+__all__ = ["STATUSES", "HttpError", "http_error", "sentence"]
 
 #: What is not listed here is a fault of ours: 500.
 STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
@@ -55,7 +55,7 @@ _LONGEST_TEXT = 200
 _LONGEST_SENTENCE = 600
 
 
-class Failure(Exception):
+class HttpError(Exception):
     """An error as a client will see it; it never leaves this floor.
 
     Args:
@@ -95,35 +95,35 @@ def code_of(status: int) -> str:
     return _CODES.get(status, "bad_request" if status < 500 else "internal_error")
 
 
-def failure_of(error: Exception) -> Failure:
+def http_error(error: Exception) -> HttpError:
     """Say what an error means to a client; what is not meant for clients becomes a bare 500."""
     match error:
-        case Failure():
+        case HttpError():
             return error
         case InvalidRequestError(problems=problems):
-            return Failure(422, "Request validation failed", details=_complaints(problems))
+            return HttpError(422, "Request validation failed", details=_complaints(problems))
         case GlowbackError():
             return _of_leaf(error)
         case HTTPException(code=int(status)):
             return _of_http(error, status)
         case _:
-            return Failure(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
+            return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
 
 
-def _of_leaf(error: GlowbackError) -> Failure:
+def _of_leaf(error: GlowbackError) -> HttpError:
     status = next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), None)
     if status is None:
-        return Failure(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
+        return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
     retry = {"Retry-After": _RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Failure(status, str(error), code=error.code, headers=retry)
+    return HttpError(status, str(error), code=error.code, headers=retry)
 
 
-def _of_http(error: HTTPException, status: int) -> Failure:
+def _of_http(error: HTTPException, status: int) -> HttpError:
     """Errors of the framework: routing, and bodies that are too large."""
     headers: dict[str, str] = {}
     if methods := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(methods))
-    return Failure(status, _TOO_LARGE if status == 413 else error.name, headers=headers)
+    return HttpError(status, _TOO_LARGE if status == 413 else error.name, headers=headers)
 
 
 def sentence(error: InvalidRequestError) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from glowback_trio.server.answers import Response, json_answer
-from glowback_trio.server.failures import Failure
+from glowback_trio.server.failures import HttpError
 from glowback_trio.server.site import Site
 from glowback_trio.version import VERSION
 
 __all__ = ["liveness", "readiness"]
 
 
-async def liveness(site: Site) -> Response:
+async def liveness(_site: Site) -> Response:
     """Say that the server is alive."""
     return json_answer({"status": "healthy", "version": VERSION})
 
@@ -18,5 +18,5 @@ async def liveness(site: Site) -> Response:
 async def readiness(site: Site) -> Response:
     """Say whether the server takes new runs; not while it is shutting down."""
     if site.draining or site.gateway.closed:
-        raise Failure(503, "The server is shutting down")
+        raise HttpError(503, "The server is shutting down")
     return json_answer({"status": "ready", "version": VERSION})

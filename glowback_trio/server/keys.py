@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from werkzeug.datastructures import Headers
 
-from glowback_trio.server.failures import Failure
+from glowback_trio.server.failures import HttpError
 
 __all__ = ["check_key", "presented_key"]
 
@@ -29,10 +29,10 @@ def check_key(keys: Sequence[str], presented: str | None) -> None:
     """Let nobody in without a key, unless there are none.
 
     Raises:
-        Failure: 401.
+        HttpError: 401.
     """
     # All keys are compared, each in constant time, so that the time tells nothing.
     given = (presented or "").encode()
     matches = [hmac.compare_digest(key.encode(), given) for key in keys]
     if keys and not any(matches):
-        raise Failure(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})
+        raise HttpError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Headers
 
-from glowback_trio.server.failures import Failure
+from glowback_trio.server.failures import HttpError
 
 __all__ = ["check_origin", "cors_headers", "is_listed", "preflight_headers"]
 
@@ -25,11 +25,11 @@ def check_origin(headers: Headers, allowed: Sequence[str]) -> None:
     page it has open, and says so in `Origin`.
 
     Raises:
-        Failure: 403.
+        HttpError: 403.
     """
     origin = headers.get("Origin")
     if origin and not is_listed(origin, allowed) and not _is_own(origin, headers.get("Host", "")):
-        raise Failure(403, "Pages of this origin may not use this server")
+        raise HttpError(403, "Pages of this origin may not use this server")
 
 
 def is_listed(origin: str, allowed: Sequence[str]) -> bool:
@@ -54,7 +54,7 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str
     }
 
 
-def preflight_headers(methods: Iterable[str]) -> Mapping[str, str]:
+def preflight_headers(methods: Iterable[str]) -> dict[str, str]:
     """What a browser may send next."""
     return {
         "Access-Control-Allow-Methods": ", ".join(sorted(methods)),

@@ -3,107 +3,139 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.server.backtests import (
-    ListQuery,
-    backtest_results,
-    backtest_status,
-    cancel_backtest,
-    create_backtest,
-    delete_backtest,
-    list_backtests,
+from glowback_trio.server import backtests, discovery, events, health, pages, stream
+from glowback_trio.server.documents import (
+    Dataset,
+    Health,
+    Result,
+    Status,
+    StrategyDescription,
 )
-from glowback_trio.server.discovery import list_datasets, list_strategies
-from glowback_trio.server.events import EventsQuery, run_events
-from glowback_trio.server.health import liveness, readiness
+from glowback_trio.server.event_documents import Event
 from glowback_trio.server.route import Reply, Route
 
 __all__ = ["ROUTES", "STREAM_PATH"]
 
 STREAM_PATH = "/backtests/{run_id}/stream"
 
+_EXAMPLE = {
+    "symbols": ["AAPL"],
+    "start_date": "2024-01-01T00:00:00Z",
+    "end_date": "2024-12-31T23:59:59Z",
+    "resolution": "day",
+    "strategy": {"name": "ma_crossover", "params": {"short_period": 10, "long_period": 30}},
+    "execution": {"slippage_bps": 1.0, "commission_bps": 0.5},
+}
+
+_run = partial(Route, tag="backtests")
+_page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
+
 ROUTES: Sequence[Route] = (
-    Route(
+    _run(
         method="POST",
         path="/backtests",
-        handler=create_backtest,
-        tag="backtests",
+        handler=backtests.create_backtest,
         body=BacktestRequest,
-        replies={201: Reply("The run's status", headers=("Location",))},
+        example=_EXAMPLE,
+        headers={"Idempotency-Key": "Marks a request that may be sent again, 1 to 255 characters."},
+        replies={201: Reply("The run's status.", Status, headers=("Location",))},
+        refusals={503: "Too many runs wait already, or the server is shutting down."},
     ),
-    Route(
+    _run(
         method="GET",
         path="/backtests",
-        handler=list_backtests,
-        tag="backtests",
-        query=ListQuery,
-        replies={200: Reply("")},
+        handler=backtests.list_backtests,
+        query=backtests.ListQuery,
+        replies={200: Reply("Runs, newest first.", list[Status], headers=("Link",))},
     ),
-    Route(
+    _run(
         method="GET",
         path="/backtests/{run_id}",
-        handler=backtest_status,
-        tag="backtests",
-        replies={200: Reply("")},
+        handler=backtests.backtest_status,
+        replies={200: Reply("The run's status.", Status)},
     ),
-    Route(
+    _run(
         method="DELETE",
         path="/backtests/{run_id}",
-        handler=delete_backtest,
-        tag="backtests",
-        replies={200: Reply("")},
+        handler=backtests.delete_backtest,
+        replies={204: Reply("The run is forgotten.")},
     ),
-    Route(
+    _run(
         method="GET",
         path="/backtests/{run_id}/results",
-        handler=backtest_results,
-        tag="backtests",
-        replies={200: Reply("")},
+        handler=backtests.backtest_results,
+        replies={200: Reply("The result.", Result)},
+        refusals={409: "The run has not ended, has failed or was cancelled."},
     ),
-    Route(
+    _run(
         method="POST",
         path="/backtests/{run_id}/cancel",
-        handler=cancel_backtest,
-        tag="backtests",
-        replies={200: Reply("")},
+        handler=backtests.cancel_backtest,
+        replies={
+            200: Reply("The run had ended already.", Status),
+            202: Reply("The run is about to end.", Status),
+        },
     ),
-    Route(
+    _run(
         method="GET",
         path="/backtests/{run_id}/events",
-        handler=run_events,
         tag="events",
-        query=EventsQuery,
-        replies={200: Reply("")},
+        handler=events.run_events,
+        query=events.EventsQuery,
+        headers={"Last-Event-ID": "For server-sent events: the last id seen; wins over `after`."},
+        replies={
+            200: Reply("Events.", list[Event], (events.NDJSON, events.SSE), ("Link",)),
+            204: Reply("For server-sent events: there is nothing left to read, now or later."),
+        },
+        refusals={
+            409: "The cursor is ahead of the log.",
+            503: "For server-sent events: too many streams are open.",
+        },
     ),
-    Route(
+    _run(
         method="GET",
-        path="/datasets",
-        handler=list_datasets,
-        tag="discovery",
-        replies={200: Reply("")},
+        path=STREAM_PATH,
+        tag="events",
+        handler=stream.explain_stream,
+        query=stream.StreamQuery,
+        refusals={426: "This path speaks WebSocket."},
     ),
     Route(
         method="GET",
         path="/strategies",
-        handler=list_strategies,
         tag="discovery",
-        replies={200: Reply("")},
+        handler=discovery.list_strategies,
+        replies={200: Reply("The strategies.", list[StrategyDescription])},
+    ),
+    Route(
+        method="GET",
+        path="/datasets",
+        tag="discovery",
+        handler=discovery.list_datasets,
+        replies={200: Reply("The prices.", list[Dataset])},
     ),
     Route(
         method="GET",
         path="/healthz",
-        handler=liveness,
         tag="health",
+        handler=health.liveness,
         keyed=False,
-        replies={200: Reply("")},
+        replies={200: Reply("The server is alive.", Health)},
     ),
     Route(
         method="GET",
         path="/readyz",
-        handler=readiness,
         tag="health",
+        handler=health.readiness,
         keyed=False,
-        replies={200: Reply("")},
+        replies={200: Reply("The server takes runs.", Health)},
+        refusals={503: "The server is shutting down."},
     ),
+    _page(path="/", handler=pages.front_page),
+    _page(path="/docs", handler=pages.docs_page),
+    _page(path="/docs/{name}", handler=pages.docs_asset),
+    _page(path="/openapi.json", handler=pages.api_document),
 )

@@ -35,13 +35,13 @@ class Reply:
     Attributes:
         meaning: What this answer says.
         schema: The annotation of its JSON body; None: no JSON.
-        media: Its media types.
+        media: Media types besides.
         headers: Names of headers that clients may rely on.
     """
 
     meaning: str
     schema: Any = None
-    media: tuple[str, ...] = ("application/json",)
+    media: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
 
 
@@ -59,6 +59,7 @@ class Route:
         refusals: What else it may answer besides what all routes may, by status.
         query: The class of its query parameters.
         body: The class of its JSON body.
+        example: A body that works.
         headers: Request headers it reads, with their meaning.
         keyed: Whether a key is needed when keys are set.
         listed: Whether it belongs to the API, rather than to the pages about it.
@@ -68,10 +69,11 @@ class Route:
     path: str
     handler: Handler
     tag: str
-    replies: Mapping[int, Reply]
+    replies: Mapping[int, Reply] = field(factory=dict)
     refusals: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
     body: type[Checked] | None = None
+    example: Any = None
     headers: Mapping[str, str] = field(factory=dict)
     keyed: bool = True
     listed: bool = True
@@ -79,7 +81,7 @@ class Route:
     @property
     def name(self) -> str:
         """The handler's name, which is the operation's."""
-        return str(getattr(self.handler, "__name__"))  # noqa: B009 - Callable has no __name__
+        return self.handler.__name__
 
     @property
     def changes_state(self) -> bool:

@@ -13,7 +13,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.model.payload import dumps
 from glowback_trio.server.answers import JSON
 from glowback_trio.server.app import build_app, open_site
-from glowback_trio.server.failures import Failure
+from glowback_trio.server.failures import HttpError
 from glowback_trio.server.headers import SECURITY_HEADERS, request_id
 from glowback_trio.server.logs import log_access, logging_to
 from glowback_trio.server.settings import Settings
@@ -100,9 +100,9 @@ def _refuse(site: Site, refusal: serving.Refusal) -> serving.Answer:
     """Answer for the app where it was not reached, in its shapes and with its headers."""
     offered = {name.lower(): value for name, value in refusal.headers}.get(b"x-request-id", b"")
     identity = request_id(offered.decode("latin-1"), site.new_id)
-    failure = Failure(refusal.status, refusal.reason)
+    error = HttpError(refusal.status, refusal.reason)
     headers = {**SECURITY_HEADERS, "X-Request-ID": identity, "Content-Type": JSON}
     return serving.Answer(
         headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        body=dumps(failure.document(refusal.path, identity)),
+        body=dumps(error.document(refusal.path, identity)),
     )

@@ -25,7 +25,7 @@ import attrs
 from attrs import define, field
 
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, Lt, MaxLen, MinLen, Pattern, hints
-from glowback_trio.model.strategies import STRATEGIES, Strategy
+from glowback_trio.model.strategies import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.server.docstrings import attribute_docs, description
 
 __all__ = ["Components", "Format", "Schema", "default_document", "strategy_document"]
@@ -100,6 +100,10 @@ class Components:
             return self._named(cls.__name__, lambda: self._typed_dict(cls))
         return self._named(cls.__name__, lambda: self._attrs_class(cls))
 
+    def object_of(self, cls: type[Checked]) -> Schema:
+        """The schema of an attrs class itself, rather than a reference to it."""
+        return self._attrs_class(cls)
+
     def _named(self, name: str, make: Callable[[], Schema]) -> Schema:
         """Refer to a component, and make it if it is new."""
         if name not in self.schemas:
@@ -148,9 +152,10 @@ class Components:
         """A strategy as requests have it: its name, and its parameters beside it."""
 
         def make() -> Schema:
-            name = {"type": "string", "enum": [cls.name, *cls.aliases]}
+            name: Schema = {"type": "string", "enum": [cls.name, *cls.aliases]}
             params = self._named(f"{cls.__name__}Params", lambda: self._attrs_class(cls))
-            schema = _object(description(cls), {"name": name, "params": params}, ["name"])
+            required = [] if cls is BuyAndHold else ["name"]  # the one that is meant by no name
+            schema = _object(description(cls), {"name": name, "params": params}, required)
             return schema | {"additionalProperties": False}
 
         return self._named(cls.__name__, make)
@@ -207,9 +212,7 @@ def default_document(value: Any) -> Any:
 
 def strategy_document(cls: type[Strategy]) -> Schema:
     """A strategy as `GET /strategies` tells it."""
-    components = Components()
-    components.describe(cls)
-    parameters = components.schemas[cls.__name__]["properties"]
+    parameters = Components().object_of(cls)["properties"]
     return {
         "name": cls.name,
         "aliases": list(cls.aliases),

@@ -13,9 +13,11 @@ from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
+from glowback_trio.server.answers import Response
+from glowback_trio.server.failures import HttpError
 from glowback_trio.server.site import Site
 
-__all__ = ["StreamQuery", "stream_events"]
+__all__ = ["StreamQuery", "explain_stream", "stream_events"]
 
 _READ_AT_ONCE = 256
 _NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
@@ -34,6 +36,20 @@ class StreamQuery(Checked):
     last_event_id: Annotated[int, Ge(0)] = 0
     types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
     batch: Annotated[int, Ge(2), Le(1000)] | None = None
+
+
+async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
+    """Stream a run's events over WebSocket.
+
+    Connect with WebSocket. Each text message is one event, or with `batch` an array of events:
+    those after `last_event_id` first, then live ones with no seam. After the terminal event the
+    server closes with 1000. Other close codes: 1008 run not found, 4400 `last_event_id` is ahead of
+    the log, 1013 too many streams, 1012 the server is shutting down, 1011 a fault. Keys and query
+    are checked before the handshake (401, 403, 400); browsers may give a key as `api_key`.
+    """
+    site.gateway.run(run_id)
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    raise HttpError(426, "This path speaks WebSocket", headers=headers)
 
 
 async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
