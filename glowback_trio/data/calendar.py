@@ -90,8 +90,9 @@ class Calendar:
         return whole_days * len(session) + of_this_day
 
     def _number(self, moment: Moment) -> int:
-        """The number of the first trading day on or after the day of `moment`."""
-        return int(np.busday_count(_EPOCH, moment.astype("M8[D]"), weekmask=self.weekmask))
+        """The number of the first trading day on or after the day of `moment`, from day 0 on."""
+        day = max(_EPOCH, moment.astype("M8[D]"))
+        return int(np.busday_count(_EPOCH, day, weekmask=self.weekmask))
 
 
 _ALWAYS = Calendar(weekmask="1111111", opens=0, closes=86400)

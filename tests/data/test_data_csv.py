@@ -194,37 +194,24 @@ def test_no_text_makes_anything_but_rows_or_a_data_error(folder: Path, text: str
     assert len(rows) >= 1
 
 
-cells = st.sampled_from(
-    [
-        "2020-01-02",
-        "2020-01-03",
-        "1",
-        " 2.5",
-        "3e2",
-        "+4",
-        "-5",
-        ".5",
-        "6.",
-        '"7"',
-        '" 8 "',
-        '"9""9"',
-    ]
-    + ["", " ", "nan", "1_0", "0x1", "1e999", "\u0661", "\u2007", "1\x00", "1d", "1e", "x", "1,1"]
-)
+good = ("1", " 2.5", "3e2", "+4", "-5", ".5", "6.", '"7"', '" 8 "')
+odd = ("", " ", "nan", "1_0", "0x1", "1e999", "\u0661", "\u2007", "1\x00", "1d", "1e", "x", "1,1")
+cells = st.lists(st.sampled_from(good), min_size=5, max_size=5)
 
 
-@given(st.lists(st.lists(cells, min_size=6, max_size=6), min_size=1, max_size=3))
+@given(st.lists(cells, min_size=1, max_size=3), st.sampled_from(good + odd))
 def test_the_fast_reading_agrees_with_the_careful_one(
-    folder: Path, written: list[list[str]]
+    folder: Path, written: list[list[str]], last: str
 ) -> None:
     file = folder / "AAPL_1d.csv"
-    rows = ["2020-01-02," + ",".join(row[1:]) for row in written]
+    rows = ["2020-01-02," + ",".join(row) for row in [*written, [*written[0][:4], last]]]
     file.write_text(HEADER + "\n".join(rows), encoding="utf-8")
     header, first = _read_header(file), next(csv.reader(rows[:1]))
     try:
         time, values = _read_at_once(file, header, "AAPL", first)
     except ValueError:
-        return  # what it refuses is read carefully
+        assert last in odd, "what is refused at once is read carefully, and slowly"
+        return
     careful_time, careful_values = _read_by_cell(file, header, "AAPL")
     assert (time == careful_time).all()
     assert (values == careful_values).all()

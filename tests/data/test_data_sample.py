@@ -135,6 +135,17 @@ def test_three_centuries_can_be_had_at_once() -> None:
     assert equity.close.max() / equity.close.min() < np.exp(4.1)
 
 
+@pytest.mark.parametrize("resolution", ["day", "hour"])
+def test_an_offset_may_reach_beyond_the_first_and_the_last_day(resolution: Resolution) -> None:
+    begin, end = day("1899-12-30"), day("1900-01-02T23:59:59")
+    bars = sample_bars("BTC-USD", resolution, begin, end)
+    assert bars.time[0] == FIRST
+    assert len(bars) == calendar_of("BTC-USD").count(resolution, begin, end)
+    assert len(sample_bars("BTC-USD", resolution, begin, begin)) == 0
+    beyond = sample_bars("BTC-USD", resolution, day("2200-12-31"), day("2201-01-01T12:00"))
+    assert (beyond.close > 0).all()
+
+
 def test_symbols_move_on_their_own() -> None:
     """One path for all would make a mockery of diversification."""
     begin, end = day("2010-01-01"), day("2019-12-31")
