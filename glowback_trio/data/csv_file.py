@@ -8,6 +8,7 @@ line and the column of the first bad cell or, for the few things only it underst
 from __future__ import annotations
 
 import csv
+import math
 import re
 from contextlib import closing
 from itertools import islice
@@ -186,7 +187,7 @@ def _read_by_cell(path: Path, header: _Header, symbol: str) -> tuple[Times, Floa
 def _number(where: str, header: _Header, index: int, record: list[str]) -> float:
     """Read a cell as float64; too many digits before the exponent may make it infinite."""
     text = record[index].strip()
-    if not _NUMBER.fullmatch(text) or not np.isfinite(number := float(text)):
+    if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
         raise _bad_cell(where, header, index, "a number", record)
     return number
 

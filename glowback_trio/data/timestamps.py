@@ -8,13 +8,16 @@ whole seconds or milliseconds since 1970. Digits that read as a date are refused
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from glowback_trio.model.bars import Times
@@ -26,11 +29,16 @@ FORMS = (
     f"milliseconds since 1970, in the years {FIRST_YEAR} to {LAST_YEAR}"
 )
 
+_HOUR, _SIXTIETH = r"([01]\d|2[0-3])", r"[0-5]\d"
 _WRITTEN = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)"
-    r"([T ](?P<time>\d\d:\d\d(:\d\d(\.\d{1,9})?)?)(?P<offset>[Zz]|[+-]\d\d:\d\d)?)?",
+    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)([Tt ]"
+    rf"(?P<hour>{_HOUR}):(?P<minute>{_SIXTIETH})"
+    rf"(:(?P<second>{_SIXTIETH})(\.(?P<fraction>\d{{1,9}}))?)?"
+    rf"([Zz]|(?P<sign>[+-])(?P<hours_ahead>{_HOUR}):(?P<minutes_ahead>{_SIXTIETH}))?)?",
     re.ASCII,
 )
+_DATE = ("year", "month", "day")
+_HIGHEST = {"hour": 23, "minute": 59, "second": 59, "hours_ahead": 23, "minutes_ahead": 59}
 # A count of full hours ends in 00, which no day or month does, so that none of them is refused.
 _RUN_TOGETHER = r"(19|2[01])\d\d((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?)?"
 _COUNTED = re.compile(rf"(?!{_RUN_TOGETHER}$)-?\d{{1,13}}", re.ASCII)
@@ -47,7 +55,13 @@ def read_stamp(text: str) -> np.datetime64:
     Raises:
         ValueError: No such form, no such date, or outside the years 1900 to 2200.
     """
-    moment: np.datetime64 = _read(np.array([text.strip().encode()]), text.strip())[0]
+    text = text.strip()
+    if _COUNTED.fullmatch(text):
+        return np.datetime64(_counted(np.array([int(text)]))[0])
+    parts = _parts(text)
+    day = np.datetime64(date(*(int(parts[part]) for part in _DATE)))
+    _in_years(day)
+    moment: np.datetime64 = day + _time_of_day(lambda part: int(parts[part] or 0), parts)
     return moment
 
 
@@ -70,21 +84,59 @@ def read_stamps(texts: NDArray[np.bytes_]) -> Times:
     fixed = ~digits[0]
     if not (digits == digits[0]).all() or not (cells[:, fixed] == cells[0, fixed]).all():
         raise ValueError("timestamps of different shapes")
-    return _read(texts, bytes(texts[0]).decode("latin-1"))
-
-
-def _read(texts: NDArray[np.bytes_], first: str) -> Times:
-    """Read texts that are all shaped like the first."""
+    first = bytes(texts[0]).decode("latin-1")
     if _COUNTED.fullmatch(first):
         return _counted(texts.astype(np.int64))
-    if "t" in first:  # RFC 3339 allows it, numpy does not
-        texts, first = np.char.upper(texts), first.upper()
-    if (parts := _WRITTEN.fullmatch(first)) is None:
-        raise ValueError(f"{first!r} is none of the forms of a timestamp")
-    _in_years(texts.astype("S10").astype("M8[s]"))
-    offset = parts["offset"] or ""
-    local: Times = texts.astype(f"S{len(first) - len(offset)}").astype("M8[ns]")
-    return local if offset in ("", "Z", "z") else local - _offsets(texts, len(first), offset[0])
+    return _written(cells, _parts(first))
+
+
+def _parts(text: str) -> re.Match[str]:
+    if (parts := _WRITTEN.fullmatch(text)) is None:
+        raise ValueError(f"{text!r} is none of the forms of a timestamp")
+    return parts
+
+
+def _written(cells: NDArray[np.uint8], parts: re.Match[str]) -> Times:
+    """Read texts, (T, W) bytes, whose parts stand where those of the first one stand.
+
+    The arithmetic is done here because a cast from text makes numpy 1.26 crash the process on a
+    date that does not exist.
+    """
+
+    def number(part: str) -> NDArray[np.int64]:
+        start, stop = parts.span(part)  # a part that is absent spans nothing, and nothing is 0
+        digits = cells[:, start:stop].astype(np.int64) - ord("0")
+        total: NDArray[np.int64] = digits @ 10 ** np.arange(stop - start)[::-1]
+        return total
+
+    if any((number(part) > highest).any() for part, highest in _HIGHEST.items()):
+        raise ValueError("no such time of day")
+    moments: Times = _dates(*(number(part) for part in _DATE)).astype("M8[ns]")
+    moments += _time_of_day(number, parts)
+    return moments
+
+
+def _dates(year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]) -> Times:
+    """Days of the calendar, (T,) datetime64[D].
+
+    Raises:
+        ValueError: No such day, or one outside the years.
+    """
+    months = (12 * (year - 1970) + month - 1).astype("M8[M]")
+    dates: Times = months.astype("M8[D]") + (day - 1).astype("m8[D]")
+    if ((month < 1) | (month > 12) | (dates.astype("M8[M]") != months)).any():
+        raise ValueError("no such date")
+    _in_years(dates)
+    return dates
+
+
+def _time_of_day(number: Callable[[str], Any], parts: re.Match[str]) -> Any:
+    """How long after its date's midnight in UTC a moment is, in nanoseconds, one or (T,)."""
+    minutes = number("hour") * 60 + number("minute")
+    ahead = number("hours_ahead") * 60 + number("minutes_ahead")
+    minutes += ahead if parts["sign"] == "-" else -ahead
+    fraction = number("fraction") * 10 ** (9 - len(parts["fraction"] or ""))
+    return np.asarray((minutes * 60 + number("second")) * 10**9 + fraction).astype("m8[ns]")[()]
 
 
 def _counted(since_1970: NDArray[np.int64]) -> Times:
@@ -94,18 +146,7 @@ def _counted(since_1970: NDArray[np.int64]) -> Times:
     return ms.astype("M8[ns]")
 
 
-def _offsets(texts: NDArray[np.bytes_], length: int, sign: str) -> NDArray[np.timedelta64]:
-    """How far local time is ahead of UTC, by the `hh:mm` at the end of texts of this length."""
-    cells = texts.view(np.uint8).reshape(len(texts), -1)[:, length - 5 : length].astype(np.int64)
-    hours = (cells[:, :2] - ord("0")) @ (10, 1)
-    minutes = (cells[:, 3:] - ord("0")) @ (10, 1)
-    if (hours > 23).any() or (minutes > 59).any():
-        raise ValueError("offset of a day or more")
-    ahead = (hours * 60 + minutes).astype("m8[m]")
-    return -ahead if sign == "-" else ahead
-
-
-def _in_years(moments: Times) -> None:
+def _in_years(moments: Times | np.datetime64) -> None:
     """Refuse what a count of nanoseconds could not hold, before it wraps around."""
-    if not ((moments >= _FIRST) & (moments < _AFTER_LAST)).all():
+    if not np.all((moments >= _FIRST) & (moments < _AFTER_LAST)):
         raise ValueError(f"outside the years {FIRST_YEAR} to {LAST_YEAR}")
