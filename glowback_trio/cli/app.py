@@ -84,6 +84,8 @@ def _exit_code(error: BaseException) -> int:
             return 1
         case KeyboardInterrupt():
             return 130
+        case BaseExceptionGroup() if error.subgroup(KeyboardInterrupt):
+            return 130
         case BrokenPipeError():
             # The reader of stdout has left, as `head` does. What is buffered has nowhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

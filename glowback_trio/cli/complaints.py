@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["complain", "remark"]
+__all__ = ["complain", "remark", "warn"]
 
 
 def complain(complaint: object) -> None:
     """Say what went wrong, on one line of stderr."""
     _say("error", complaint)
+
+
+def warn(danger: object) -> None:
+    """Say what may go wrong although the command does as it was told."""
+    _say("warning", danger)
 
 
 def remark(observation: object) -> None:

@@ -1,4 +1,4 @@
-"""A chain of WebSocket connections that together receive one run's log, whole and in order."""
+"""A chain of connections that together receive one run's log, whole and in order."""
 
 from __future__ import annotations
 
@@ -8,30 +8,19 @@ from typing import Any, assert_never
 import orjson
 import trio
 from attrs import define, field, frozen
-from trio_websocket import (
-    CloseReason,
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    open_websocket_url,
-)
 
-from glowback_trio.errors import LogError
+from glowback_trio.cli.websocket import Broken, Closed, Rejected, open_websocket
 from glowback_trio.model.laws import Digest
 from glowback_trio.model.lifecycle import TERMINAL, State
 
 __all__ = ["Ended", "Follower", "Refused"]
 
-_CONNECT_S = 10.0
 _CLOSE_S = 2.0
-# A server that vanished without a word is found out by a ping after this much silence.
-_SILENCE_S = 30.0
-_PONG_S = 10.0
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 5.0
 
-_BUSY = {408, 429, 500, 502, 503, 504}
-_REFUSING_CLOSES = {1008, 4400}
+# Answers after which another attempt would end the same.
+_FINAL_STATUSES = {400, 401, 403, 404, 405, 410}
+_FINAL_CODES = {1008, 4400}
 
 
 @frozen
@@ -51,14 +40,17 @@ class Lost:
 
 @frozen
 class Refused:
-    """The server will not have it; another attempt would end the same."""
+    """Another attempt would not do better."""
 
     why: str
 
 
+Outcome = Ended | Lost | Refused
+
+
 @define(eq=False)
 class Follower:
-    """Reads one run's events over as many connections as it takes.
+    """Reads one run's events over as many connections as it takes, and checks that none is missing.
 
     Attributes:
         url: The run's stream, `ws://` or `wss://`, without a query.
@@ -73,7 +65,6 @@ class Follower:
     take: Callable[[bytes], None]
     #: Over all events before the next one; None when the first ones were never received here.
     _digest: Digest | None = field(init=False)
-    _end: Ended | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._digest = Digest() if self.cursor == 0 else None
@@ -87,9 +78,6 @@ class Follower:
             retry_for: Seconds without a new event after which a lost connection is final.
             jitter: Gives numbers from 0 to 1, so that many followers do not come back at once.
             say: Told about every connection lost.
-
-        Raises:
-            LogError: What was received is not the log: an event is missing, repeated or altered.
         """
         attempt, latest = 0, trio.current_time()
         while True:
@@ -101,7 +89,7 @@ class Follower:
                 case Ended() | Refused():
                     return outcome
                 case Lost(why) if trio.current_time() - latest >= retry_for:
-                    return Refused(f"{why}; no event for {retry_for:g} s, so this is the end")
+                    return Refused(f"{why}; there was no event for {retry_for:g} s")
                 case Lost(why):
                     delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2**attempt)
                     delay *= 0.5 + jitter() / 2
@@ -111,48 +99,44 @@ class Follower:
                 case never:
                     assert_never(never)
 
-    async def _connect(self) -> Ended | Lost | Refused:
+    async def _connect(self) -> Outcome:
+        outcome: Outcome | None = None
         try:
-            async with open_websocket_url(
-                f"{self.url}?last_event_id={self.cursor}",
-                extra_headers=self.headers,
-                message_queue_size=64,
-                connect_timeout=_CONNECT_S,
-                disconnect_timeout=_CLOSE_S,
-            ) as socket:
-                return await self._read(socket)
-        except ConnectionRejected as rejection:
-            why = f"the server answered {rejection.status_code}{_detail(rejection.body)}"
-            return Lost(why) if rejection.status_code in _BUSY else Refused(why)
-        except HandshakeError as error:
-            # Also raised when a peer does not answer the close; then the end may be known already.
-            return self._end or Lost(f"no connection: {error.__cause__ or repr(error)}")
-
-    async def _read(self, socket: WebSocketConnection) -> Ended | Lost | Refused:
-        try:
-            while self._end is None:
-                self._receive(await _next_message(socket))
-        except ConnectionClosed as closed:
-            return _judge(closed.reason)
+            url = f"{self.url}?last_event_id={self.cursor}"
+            async with open_websocket(url, self.headers) as socket:
+                while outcome is None:
+                    match await socket.receive():
+                        case str(message):
+                            outcome = self._receive(message.encode())
+                        case end:
+                            outcome = _judge(end)
+                if isinstance(outcome, Ended):
+                    # The server closes after the last event; to leave before would reset it.
+                    with trio.move_on_after(_CLOSE_S):
+                        await socket.receive()
         except trio.TooSlowError:
-            return Lost(f"the server has been silent for {_SILENCE_S + _PONG_S:g} s")
+            return Lost("no connection: it took too long")
+        except (OSError, trio.BrokenResourceError) as error:
+            return Lost(f"no connection: {error}")
+        return outcome
+
+    def _receive(self, message: bytes) -> Ended | Refused | None:
+        """Check and pass on one event; say so when it is the last or not the next."""
+        try:
+            event = orjson.loads(message)
+            event_id, payload = event["event_id"], event["payload"]
+            end = _end_told(event["type"], payload)
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return Refused("the server sent something that is not an event")
-        return self._end
-
-    def _receive(self, message: bytes) -> None:
-        event = orjson.loads(message)
-        if event["event_id"] != self.cursor + 1:
-            raise LogError(f"Event {event['event_id']} came after event {self.cursor}")
-        payload = event["payload"]
-        end = _end_told(event["type"], payload)
+        if event_id != self.cursor + 1:
+            return Refused(f"event {event_id} came after event {self.cursor}")
         if end is not None and self._digest is not None and payload["digest"] != str(self._digest):
-            raise LogError(f"The events' digest is {self._digest}, not {payload['digest']}")
+            return Refused(f"the events' digest is {self._digest}, not {payload['digest']}")
         if self._digest is not None:
             self._digest.add(message)
-        self.cursor += 1
+        self.cursor = event_id
         self.take(message)
-        self._end = end
+        return end
 
 
 def _end_told(kind: str, payload: dict[str, Any]) -> Ended | None:
@@ -161,28 +145,25 @@ def _end_told(kind: str, payload: dict[str, Any]) -> Ended | None:
     return Ended(State(payload["state"]), payload["error"])
 
 
-async def _next_message(socket: WebSocketConnection) -> bytes:
-    """Wait for a message for as long as the server answers pings."""
-    while True:
-        with trio.move_on_after(_SILENCE_S):
-            message = await socket.get_message()
-            return message.encode() if isinstance(message, str) else message
-        with trio.fail_after(_PONG_S):
-            await socket.ping()
+def _judge(end: Closed | Rejected | Broken) -> Outcome:
+    match end:
+        case Closed(1000):
+            return Ended(None)
+        case Closed(code, reason):
+            why = f"the server closed the stream: {reason or 'no reason given'} ({code})"
+            return Refused(why) if code in _FINAL_CODES else Lost(why)
+        case Rejected(status, body):
+            why = f"the server answered {status}{_detail(body)}"
+            return Refused(why) if status in _FINAL_STATUSES else Lost(why)
+        case Broken(why):
+            return Lost(why)
+        case never:
+            assert_never(never)
 
 
-def _judge(reason: CloseReason | None) -> Ended | Lost | Refused:
-    if reason is None:
-        return Lost("the connection broke")
-    if reason.code == 1000:
-        return Ended(None)
-    why = f"the server closed the stream: {reason.reason or reason.name} ({reason.code})"
-    return Refused(why) if reason.code in _REFUSING_CLOSES else Lost(why)
-
-
-def _detail(body: bytes | None) -> str:
+def _detail(body: bytes) -> str:
     """The sentence in an error's body, where there is one."""
     try:
-        return f": {orjson.loads(body or b'')['detail']}"
+        return f": {orjson.loads(body)['detail']}"
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return ""

@@ -18,7 +18,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.complaints import remark
+from glowback_trio.cli.complaints import warn
 from glowback_trio.cli.prices import catalogue
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server import Settings, serve
@@ -64,9 +64,7 @@ async def _serve(
     )
     _allow_many_files()
     if not (settings.api_keys or _is_loopback(host)):
-        remark(
-            f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY"
-        )
+        warn(f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY")
     async with open_gateway(
         data=prices,
         store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),

@@ -68,7 +68,7 @@ def _exit_code(outcome: Ended | Refused, cursor: int) -> int:
             remark(f"the run ended with event {cursor}; there is nothing after it")
             return 0
         case Ended(state, error):
-            complain(f"the run {state}: {error}" if error else f"the run {state}")
+            complain(f"Run {state}: {error}")
         case Refused(why):
             complain(why)
     return 1

@@ -5,23 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
+from attrs import frozen
 
 import glowback_trio
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
 
+KEY = {"X-API-Key": "second"}
 
-@pytest.fixture
-def environment() -> dict[str, str]:
+
+def clean_environment() -> dict[str, str]:
     """The environment without whatever the machine says about this program or its terminal."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GLOWBACK_", "FORCE_"))}
     # The package under test, wherever it lies, is found from any directory.
     found = {"PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
     return {**kept, **found, "COLUMNS": "100", "PYTHONUTF8": "1", "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """What the command line runs in."""
+    return clean_environment()
 
 
 @pytest.fixture
@@ -40,3 +50,61 @@ def glowback(tmp_path: Path, environment: dict[str, str]) -> Glowback:
         )
 
     return run
+
+
+@frozen
+class Server:
+    """A served gateway in a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    async def submit(self, **fields: object) -> str:
+        """Post a backtest on the shipped prices and return its id."""
+        request = {"symbols": ["AAPL"], "start_date": "2015-01-01", "end_date": "2020-12-31"}
+        async with httpx2.AsyncClient(base_url=self.url) as client:
+            answer = await client.post("/backtests", json={**request, **fields}, headers=KEY)
+        run_id: str = answer.json()["run_id"]
+        return run_id
+
+    async def log(self, run_id: str) -> list[bytes]:
+        """The run's stored events, as their exact bytes."""
+        async with httpx2.AsyncClient(base_url=self.url) as client:
+            answer = await client.get(
+                f"/backtests/{run_id}/events",
+                headers={**KEY, "Accept": "application/x-ndjson"},
+            )
+        return answer.content.splitlines()
+
+
+@contextmanager
+def open_server(directory: Path, environment: dict[str, str], *flags: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0", "--data", "demo"]
+    keys = {**environment, "GLOWBACK_API_KEY": "first,second"}
+    with (
+        (directory / "serve.log").open("wb") as log,
+        subprocess.Popen(
+            [*command, *flags], stdout=subprocess.PIPE, stderr=log, cwd=directory, env=keys
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline().decode()
+            assert line.startswith("listening on http://127.0.0.1:"), line
+            yield Server(line.removeprefix("listening on ").strip(), process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """Serve the shipped prices on a free port; a test may name flags as the parameter."""
+    with open_server(tmp_path, clean_environment(), *getattr(request, "param", ())) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same for tests that leave it as they found it."""
+    with open_server(tmp_path_factory.mktemp("served"), clean_environment()) as served:
+        yield served
