@@ -80,7 +80,12 @@ def _register(app: QuartTrio, site: Site) -> None:
                 provide_automatic_options=False,
             )
         path = prefix + STREAM_PATH
-        app.add_websocket(_rule(path), endpoint=f"{path}:stream", view_func=stream_view(site))
+        app.add_websocket(
+            _rule(path),
+            endpoint=f"{path}:stream",
+            view_func=stream_view(site),
+            provide_automatic_options=False,
+        )
 
 
 def _rule(path: str) -> str:

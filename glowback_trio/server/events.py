@@ -48,7 +48,7 @@ class EventsQuery(Checked):
 
 
 async def run_events(site: Site, run_id: str, query: EventsQuery) -> Response:
-    """Give a run's events after a cursor, in the form that `Accept` asks for.
+    """Give a run's events after a cursor, in the form that is accepted.
 
     `application/json` and `application/x-ndjson` give the events that are stored, with a `Link` to
     the rest; `text/event-stream` replays them and goes on live, until the terminal event. Each

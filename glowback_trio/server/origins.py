@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Headers
 
@@ -38,7 +37,7 @@ def is_listed(origin: str, allowed: Sequence[str]) -> bool:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    return bool(host) and urlsplit(origin.lower()).netloc == host.lower()
+    return bool(host) and origin.lower().partition("://")[2] == host.lower()
 
 
 def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str]:

@@ -1,0 +1,122 @@
+"""A gateway that computes on the event loop, and three ways to reach it: app, server, WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import httpx2
+import pytest
+import trio
+from quart.typing import TestClientProtocol as Client
+from trio_websocket import open_websocket_url
+from watcher import Watcher
+
+from glowback_trio import InlineCompute, Run, open_gateway
+from glowback_trio.actors import Gateway
+from glowback_trio.model.wire import parse_request
+from glowback_trio.server import Settings, create_app, serve
+
+Document: TypeAlias = dict[str, Any]
+Submit: TypeAlias = Callable[..., Run]
+Serve: TypeAlias = Callable[..., Awaitable[str]]
+
+# A run told at this pace never gets beyond its first bar while a test looks at it.
+FOREVER = {"pace_bars_per_s": 1e-6}
+
+
+@pytest.fixture
+def asked() -> Document:
+    """A request as the reference's own page gives it, three months long."""
+    return {
+        "symbols": ["AAPL"],
+        "start_date": "2024-01-01T00:00:00Z",
+        "end_date": "2024-03-31T23:59:59Z",
+        "resolution": "day",
+        "strategy": {"name": "buy_and_hold"},
+        "execution": {"slippage_bps": 1.0, "commission_bps": 0.5},
+    }
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with open_gateway(compute=InlineCompute(), max_running=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+def submit(gateway: Gateway, asked: Document) -> Submit:
+    """Start a run without HTTP; keywords change the request."""
+    return lambda **changes: gateway.submit(parse_request(asked | changes))
+
+
+@pytest.fixture
+def endless(submit: Submit) -> Run:
+    """A run that goes on until somebody ends it."""
+    return submit(stream=FOREVER)
+
+
+@pytest.fixture
+async def finished(submit: Submit) -> Run:
+    """A completed run with every type of event in its log."""
+    run = submit(
+        strategy={"name": "ma_crossover", "params": {"short_period": 3, "long_period": 8}},
+        stream={"orders": True},
+    )
+    await run.wait_finished()
+    return run
+
+
+@pytest.fixture
+def client_of(gateway: Gateway) -> Callable[..., Client]:
+    """A client of an app that has the settings given as keywords."""
+    return lambda **settings: create_app(gateway, Settings(**settings)).test_client()
+
+
+@pytest.fixture
+def client(client_of: Callable[..., Client]) -> Client:
+    return client_of()
+
+
+@pytest.fixture
+def serve_with(gateway: Gateway, nursery: trio.Nursery) -> Serve:
+    """Serve on a real socket with the settings given as keywords; the URL comes back."""
+
+    async def start(stop: trio.Event | None = None, **settings: Any) -> str:
+        start_serving = partial(
+            serve, gateway, bind="127.0.0.1:0", settings=Settings(**settings), stop=stop
+        )
+        urls: list[str] = await nursery.start(start_serving)
+        return urls[0]
+
+    return start
+
+
+@pytest.fixture
+async def url(serve_with: Serve) -> str:
+    return await serve_with()
+
+
+@pytest.fixture
+async def http(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def watch() -> Callable[..., Awaitable[Watcher]]:
+    """Follow a stream at a URL to its end, or for a number of messages."""
+
+    async def follow(url: str, count: int | None = None, **headers: str) -> Watcher:
+        watcher = Watcher()
+        extra = [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+        ]
+        socket_url = url.replace("http://", "ws://", 1)
+        with trio.fail_after(10):
+            async with open_websocket_url(socket_url, extra_headers=extra) as socket:
+                await watcher.follow(socket, count)
+        return watcher
+
+    return follow

@@ -1,0 +1,39 @@
+"""A WebSocket client that keeps what it is told."""
+
+from __future__ import annotations
+
+from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+
+from glowback_trio import Event
+
+
+class Watcher:
+    """What one WebSocket client received: messages, then how it ended."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.code = 0
+        self.reason: str | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        return [event_of(message.encode()) for message in self.messages]
+
+    async def follow(self, socket: WebSocketConnection, count: int | None = None) -> None:
+        """Read to the end, or until `count` messages are there."""
+        try:
+            while count is None or len(self.messages) < count:
+                message = await socket.get_message()
+                assert isinstance(message, str)
+                self.messages.append(message)
+        except ConnectionClosed as closed:
+            self._note(closed.reason)
+
+    def _note(self, end: CloseReason | None) -> None:
+        assert end is not None, "the connection was cut without a close frame"
+        self.code, self.reason = end.code, end.reason
+
+
+def event_of(data: bytes) -> Event:
+    fields = Event(0, "log", data).decode()
+    return Event(fields["event_id"], fields["type"], data)
