@@ -33,7 +33,9 @@ _SHORT_ROW = 32  # bytes; real rows are seldom shorter, so that a file's size bo
 _SAMPLE_WARNING = "generated sample prices, fit for trying things out and not for conclusions"
 _UNREADABLE = "The data directory cannot be read"
 _SAMPLES = tuple(
-    Listing("*", "sample", resolution, f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31")
+    Listing(
+        "*", "sample", resolution, f"{FIRST_YEAR}-01-01T00:00:00Z", f"{LAST_YEAR}-12-31T00:00:00Z"
+    )
     for resolution in STEPS
 )
 
@@ -54,8 +56,8 @@ class Catalogue:
     allow_sample: bool = True
     max_bars: int = MAX_BARS
     max_rows: int = MAX_ROWS
-    # Mutable: what `datasets` learnt of each file, good until its time of change or size differ.
-    _learnt: dict[Path, tuple[tuple[int, int], Listing]] = field(
+    # Mutable: what `datasets` learnt of each file, good while its size and time of change stay.
+    _learnt: dict[Path, tuple[PriceFile, Listing]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
 
@@ -136,11 +138,11 @@ class Catalogue:
         yield from self._limits.problems([min(n, size // _SHORT_ROW + 1) for n, size in found])
 
     def _learn(self, file: PriceFile) -> Listing:
-        version = (file.changed, file.size)
-        known = self._learnt.get(file.path)
-        if known is None or known[0] != version:
-            known = self._learnt[file.path] = (version, _listing(file))
-        return known[1]
+        seen, listing = self._learnt.get(file.path, (None, None))
+        if listing is None or seen != file:
+            listing = _listing(file)
+            self._learnt[file.path] = (file, listing)
+        return listing
 
 
 def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:

@@ -121,11 +121,12 @@ class PriceDirectory:
         try:
             found = path.lstat()
             if stat.S_ISLNK(found.st_mode):
-                path = path.resolve()
+                if not path.resolve().is_relative_to(self.home):
+                    return None
                 found = path.stat()
         except (OSError, RuntimeError):  # gone since, or a link that leads nowhere
             return None
-        if not stat.S_ISREG(found.st_mode) or not path.is_relative_to(self.home):
+        if not stat.S_ISREG(found.st_mode):
             return None
         resolution = _SUFFIXES.get(parts["suffix"] or "")
         return PriceFile(path, parts["symbol"], resolution, found.st_size, found.st_mtime_ns)

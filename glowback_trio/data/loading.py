@@ -9,7 +9,7 @@ import numpy as np
 from glowback_trio.errors import DataError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from glowback_trio.data.admission import Limits
@@ -42,7 +42,7 @@ def collect(
     load_one: Callable[[str], tuple[Bars, Quality]],
     checkpoint: Callable[[], object],
     limits: Limits,
-) -> tuple[Sequence[Bars], Sequence[Quality]]:
+) -> tuple[tuple[Bars, ...], tuple[Quality, ...]]:
     """Load the request's symbols in its order.
 
     Args:
@@ -54,15 +54,16 @@ def collect(
     Raises:
         DataError: More bars than the limits allow, or critical findings in quality mode `fail`.
     """
-    bars, quality = [], []
+    loaded: list[tuple[Bars, Quality]] = []
+    sizes: list[int] = []
     for symbol in request.symbols:
         checkpoint()
-        one, its_quality = load_one(symbol)
-        bars.append(one)
-        quality.append(its_quality)
-        for problem in limits.problems([len(loaded) for loaded in bars]):
+        loaded.append(load_one(symbol))
+        sizes.append(len(loaded[-1][0]))
+        for problem in limits.problems(sizes):
             raise DataError(problem.message)
-    findings = [finding for its_quality in quality for finding in its_quality.critical]
+    bars, quality = zip(*loaded, strict=True)
+    findings = [finding for one in quality for finding in one.critical]
     if request.data_quality_mode == "fail" and findings:
         raise DataError(f"data_quality_mode 'fail' refuses the data: {'; '.join(findings)}")
     return bars, quality

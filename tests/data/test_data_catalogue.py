@@ -307,6 +307,12 @@ def test_the_listing_tells_what_each_file_holds(root: Path) -> None:
     assert listed["notes"].rows is None
 
 
+def test_a_link_is_listed_under_its_own_name(root: Path) -> None:
+    (root / "ALIAS_1d.csv").symlink_to("AAPL_1d.csv")
+    listed = [one.symbol for one in Catalogue(root, allow_sample=False).datasets()]
+    assert listed == ["AAPL", "ALIAS", "IBM", "MSFT", "SPY"]
+
+
 def test_the_listing_notices_a_changed_file(root: Path) -> None:
     catalogue = Catalogue(root, allow_sample=False)
     assert catalogue.datasets()[0].rows == 5
