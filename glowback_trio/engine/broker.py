@@ -125,7 +125,8 @@ class Broker:
 
     def liquidate(self, row: int) -> None:
         """Fill what is due at this row, then order everything closed and take no more signals."""
-        self._fill_due(row)
+        if self._book.rows[0] == row:
+            self._fill_due(row)
         self.cancel_open(row, events.RUINED)
         self._signal = len(self._signal_rows) - 1
         earliest = self._timeline.time[row] + self._terms.latency

@@ -60,10 +60,10 @@ class Terms:
 
     def capped(self, quantity: float, volume: float) -> float:
         """As much of the quantity as a bar of this volume may fill."""
-        if self.participation is None or abs(quantity) <= self.participation * volume:
+        if self.participation is None:
             return quantity
-        most = self.participation * volume
-        return self.rounded(math.copysign(most, quantity))
+        most = max(0.0, self.participation * volume)  # in this order a volume of NaN fills nothing
+        return quantity if abs(quantity) <= most else self.rounded(math.copysign(most, quantity))
 
     def affordable(
         self, quantity: float, price: float, position: float, equity: float, others: float

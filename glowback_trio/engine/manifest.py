@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
 
+from glowback_trio.model.instant import stamp
 from glowback_trio.model.payload import iso_times
+from glowback_trio.model.wire import request_document
 from glowback_trio.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Dataset
@@ -61,8 +62,8 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "data_source": dataset.source,
         "dataset_kind": dataset.kind,
         "resolution": request.resolution,
-        "start_date": _rfc3339(request.start_date),
-        "end_date": _rfc3339(request.end_date),
+        "start_date": stamp(request.start_date),
+        "end_date": stamp(request.end_date),
         "symbols": list(counts),
         "bar_counts": counts,
         "total_bars": sum(counts.values()),
@@ -90,18 +91,8 @@ def _replay_request(request: BacktestRequest, dataset: Dataset) -> dict[str, Any
     The source is the one that was found behind `default`, except for bars that came from memory.
     What a run tells while it runs is left out: it changes nothing of the result.
     """
-    replay = asdict(request, recurse=False)
+    replay = request_document(request)
     del replay["stream"]
-    return {
-        **replay,
-        "symbols": list(request.symbols),
-        "start_date": _rfc3339(request.start_date),
-        "end_date": _rfc3339(request.end_date),
-        "strategy": {"name": request.strategy.name, "params": asdict(request.strategy)},
-        "execution": asdict(request.execution),
-        "data_source": request.data_source if dataset.source == "memory" else dataset.source,
-    }
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.isoformat()
+    if dataset.source != "memory":
+        replay["data_source"] = dataset.source
+    return replay

@@ -8,7 +8,6 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.engine.strategies import targets
-from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +58,6 @@ def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
 
     Symbols that share their bars are worked on together, a bounded number of cells at a time, so
     that no (T, N) array is made beside the bars themselves.
-
-    Raises:
-        DataError: An open or close that is not a positive finite number.
     """
     parts = [
         part
@@ -80,21 +76,9 @@ def _group_signals(
 ) -> Iterator[tuple[Indices, Indices, Floats, Floats, Indices]]:
     bars = timeline.bars[group.start : group.stop]
     close = np.stack([one.close for one in bars], axis=1)
-    if not (close.min() > 0 and close.max() < np.inf):
-        _refuse_prices(timeline, group)
     wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column = np.nonzero(~np.isnan(wanted))
     rows = timeline.rows[group.start]
     time = bars[0].time
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
     yield rows[made], column + group.start, wanted[made, column], close[made, column], first
-
-
-def _refuse_prices(timeline: Timeline, group: range) -> None:
-    for bars in timeline.bars[group.start : group.stop]:
-        bad = np.flatnonzero(~((bars.close > 0) & (bars.close < np.inf)))
-        if len(bad):
-            raise DataError(
-                f"{bars.symbol}: close at {bars.time[bad[0]]} is {bars.close[bad[0]]!r}; "
-                "prices should be positive and finite"
-            )

@@ -74,19 +74,34 @@ def align(bars: Iterable[Bars]) -> Timeline:
     """Lay bars along one timeline.
 
     Raises:
-        DataError: No symbols at all, or one without a bar.
+        DataError: No symbols at all, one without a bar, or an open or close that is not a positive
+            finite number.
     """
     ordered = sorted(bars, key=lambda one: one.symbol)
     if empty := [one.symbol for one in ordered if not len(one)]:
         raise DataError(f"no bars for {', '.join(empty)} in the requested range")
     if not ordered:
         raise DataError("no bars to simulate: at least one symbol is needed")
+    for one in ordered:
+        _check_prices(one)
     time = _union([one.time for one in ordered])
     everywhere = np.arange(len(time))
     rows = [
         everywhere if len(one) == len(time) else np.searchsorted(time, one.time) for one in ordered
     ]
     return Timeline(ordered, time, rows)
+
+
+def _check_prices(bars: Bars) -> None:
+    """Refuse prices that cannot be traded at; high and low are not traded at."""
+    for name in ("open", "close"):
+        column: Floats = getattr(bars, name)
+        if not (np.minimum.reduce(column) > 0 and np.maximum.reduce(column) < np.inf):
+            bad = np.flatnonzero(~((column > 0) & (column < np.inf)))[0]
+            raise DataError(
+                f"{bars.symbol}: {name} at {bars.time[bad]} is {column.item(bad)!r}; "
+                "prices should be positive and finite"
+            )
 
 
 def _union(times: Sequence[Times]) -> Times:

@@ -1,0 +1,227 @@
+"""What holds for every run, whatever the prices, the strategy and the costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from attrs import evolve
+from engine_bars import as_bytes, audit, in_memory, make_request, run_slices
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glowback_trio.engine import Simulation, backtest
+from glowback_trio.model.bars import Bars, Floats
+from glowback_trio.model.request import BacktestRequest, Stream
+from glowback_trio.model.strategies import (
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+    Strategy,
+)
+
+DAY_MS = 86_400_000
+
+STRATEGIES: list[Strategy] = [
+    BuyAndHold(position_size=1.0),
+    MaCrossover(short_period=1, long_period=2, position_size=1.0),
+    MaCrossover(short_period=2, long_period=5, direction="long_only"),
+    Momentum(lookback_period=2, momentum_threshold=1.0, rebalance_frequency=2, position_size=1.0),
+    MeanReversion(lookback_period=3, entry_threshold=0.7, exit_threshold=0.1, position_size=0.3),
+    Rsi(lookback_period=2, oversold_threshold=40.0, overbought_threshold=60.0),
+]
+
+ON, OFF = (st.sampled_from([value]) for value in (True, False))
+
+EXECUTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "slippage_bps": st.sampled_from([0.5, 50.0]),
+        "commission_bps": st.sampled_from([1.5, 100.0]),
+        "commission_per_share": st.just(0.01),
+        "commission_minimum": st.sampled_from([1.0, 40.0]),
+        "latency_ms": st.sampled_from([1, DAY_MS, int(2.5 * DAY_MS)]),
+        "whole_shares": ON,
+        "allow_short": OFF,
+        "max_leverage": st.sampled_from([0.4, 3.0]),
+        "max_volume_participation": st.sampled_from([0.01, 0.5]),
+    },
+)
+
+
+def market(seed: int, symbols: int, rows: int, *, gaps: float, spread: float) -> list[Bars]:
+    """Random walks, each with its own missing bars and its own late start."""
+    rng = np.random.default_rng(seed)
+    time = np.datetime64("2024-01-01", "ns") + np.arange(rows) * np.timedelta64(1, "D")
+    return [_walk(rng, f"S{n}", time, gaps=gaps, spread=spread) for n in range(symbols)]
+
+
+def _walk(rng: np.random.Generator, symbol: str, time: Any, *, gaps: float, spread: float) -> Bars:
+    close = rng.uniform(5, 50) * np.exp(np.cumsum(rng.normal(0, spread, len(time))))
+    opening: Floats = close * np.exp(rng.normal(0, spread / 2, len(time)))
+    volume = rng.uniform(0, 200, len(time)).round()
+    kept = rng.random(len(time)) >= gaps
+    kept[rng.integers(len(time))] = True
+    columns = (opening, np.maximum(opening, close), np.minimum(opening, close), close, volume)
+    return Bars(symbol, time[kept], *(column[kept] for column in columns))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars]]:
+    # 9 symbols are summed by numpy, fewer in a plain loop: the law spans both
+    bars = market(
+        draw(st.integers(0, 2**32 - 1)),
+        symbols=draw(st.sampled_from([1, 2, 3, 9])),
+        rows=draw(st.integers(1, 40)),
+        gaps=draw(st.sampled_from([0.0, 0.3])),
+        spread=draw(st.sampled_from([0.02, 0.3])),
+    )
+    request = make_request(
+        [one.symbol for one in bars],
+        draw(st.sampled_from(STRATEGIES)),
+        execution=draw(EXECUTIONS),
+        stream=Stream(orders=True, metrics_every=draw(st.sampled_from([1, 7])), progress_steps=9),
+    )
+    return request, bars
+
+
+@given(runs())
+@settings(max_examples=300)
+def test_the_books_balance_at_every_bar(run: tuple[BacktestRequest, list[Bars]]) -> None:
+    request, bars = run
+    audit(backtest(request, bars), bars)
+
+
+@given(runs())
+def test_every_order_is_filled_or_turned_away_to_the_last_unit(
+    run: tuple[BacktestRequest, list[Bars]],
+) -> None:
+    orders = backtest(*run).orders
+    left: dict[int, float] = {}
+    for event, number, quantity in zip(
+        orders.event, orders.order.tolist(), orders.quantity.tolist(), strict=True
+    ):
+        if event == "submitted":
+            assert number == len(left) + 1
+            left[number] = quantity
+        elif event == "filled":
+            assert quantity * left[number] > 0
+            left[number] -= quantity
+        else:
+            assert quantity == left[number]
+            left[number] = 0.0
+    assert not any(left.values())
+
+
+@given(runs())
+def test_no_fill_takes_more_than_buying_power_volume_and_whole_shares_allow(
+    run: tuple[BacktestRequest, list[Bars]],
+) -> None:
+    request, bars = run
+    result = backtest(request, bars)
+    trades, execution = result.trades, request.execution
+    if execution.whole_shares:
+        assert (trades.quantity == np.trunc(trades.quantity)).all()
+    if not execution.allow_short:
+        held = np.zeros(len(bars))
+        for symbol, quantity in zip(trades.symbol.tolist(), trades.quantity.tolist(), strict=True):
+            held[symbol] += quantity
+            assert held[symbol] >= -1e-9
+    if (cap := execution.max_volume_participation) is not None:
+        volume = {one.symbol: dict(zip(one.time.tolist(), one.volume, strict=True)) for one in bars}
+        for moment, symbol, quantity in zip(
+            trades.time.tolist(), trades.symbol.tolist(), trades.quantity.tolist(), strict=True
+        ):
+            assert abs(quantity) <= cap * volume[trades.symbols[symbol]][moment] * (1 + 1e-12)
+
+
+@given(runs(), st.lists(st.integers(1, 15), min_size=1, max_size=8))
+def test_slicing_changes_neither_a_draft_nor_the_result(
+    run: tuple[BacktestRequest, list[Bars]], slices: list[int]
+) -> None:
+    whole, result = run_slices(*run, [1_000_000])
+    for cut in (slices, [1]):
+        drafts, sliced = run_slices(*run, cut)
+        assert drafts == whole
+        assert as_bytes(sliced) == as_bytes(result)
+    assert as_bytes(backtest(*run)) == as_bytes(result)
+
+
+@given(runs(), st.data())
+def test_no_bar_after_another_changes_what_was_decided_or_filled_up_to_it(
+    run: tuple[BacktestRequest, list[Bars]], data: st.DataObject
+) -> None:
+    request, bars = run
+    before = Simulation(request, in_memory(bars))
+    last = data.draw(st.integers(0, before.bars - 1))
+    then = np.unique(np.concatenate([one.time for one in bars]))[last]
+    rng = np.random.default_rng(7)
+    after = Simulation(request, in_memory([_with_another_future(one, then, rng) for one in bars]))
+    told, told_after = before.advance(last + 1), after.advance(last + 1)
+    if last == before.bars - 1:  # only the end cancels what is open
+        assert as_bytes(before.result()) == as_bytes(after.result())
+    assert told == told_after
+
+
+def _with_another_future(bars: Bars, then: Any, rng: np.random.Generator) -> Bars:
+    later = bars.time > then
+    columns = []
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        changed = column.copy()
+        changed[later] *= rng.uniform(0.1, 10.0, later.sum())
+        columns.append(changed)
+    return Bars(bars.symbol, bars.time, *columns)
+
+
+@given(runs(), st.randoms(use_true_random=False))
+def test_the_order_of_symbols_changes_nothing(
+    run: tuple[BacktestRequest, list[Bars]], random: Any
+) -> None:
+    request, bars = run
+    shuffled = random.sample(bars, len(bars))
+    again = backtest(evolve(request, symbols=[one.symbol for one in shuffled]), shuffled)
+    first = backtest(request, bars)
+    same = {"symbols": list(request.symbols)}
+    replay = {**again.manifest["replay_request"], **same}
+    manifest = {**again.manifest, "replay_request": replay}
+    assert as_bytes(evolve(again, manifest=manifest)) == as_bytes(first)
+
+
+@given(runs(), st.sampled_from([2.0, 1024.0, 0.125]))
+def test_scaling_prices_and_capital_scales_money_and_leaves_ratios(
+    run: tuple[BacktestRequest, list[Bars]], factor: float
+) -> None:
+    request, bars = run
+    execution = request.execution
+    dearer = evolve(
+        request,
+        initial_capital=request.initial_capital * factor,
+        execution=evolve(
+            execution,
+            commission_per_share=execution.commission_per_share * factor,
+            commission_minimum=execution.commission_minimum * factor,
+        ),
+    )
+    scaled = backtest(dearer, [_scaled(one, factor) for one in bars])
+    result = backtest(request, bars)
+    assert scaled.trades.quantity.tolist() == result.trades.quantity.tolist()
+    assert scaled.curve.value.tolist() == (result.curve.value * factor).tolist()
+    for name in ("sharpe_ratio", "max_drawdown", "win_rate", "turnover", "total_return"):
+        assert scaled.metrics[name] == result.metrics[name]
+
+
+def _scaled(bars: Bars, factor: float) -> Bars:
+    return evolve(
+        bars,
+        open=bars.open * factor,
+        high=bars.high * factor,
+        low=bars.low * factor,
+        close=bars.close * factor,
+    )
+
+
+@given(runs())
+def test_the_same_run_gives_the_same_bytes(run: tuple[BacktestRequest, list[Bars]]) -> None:
+    assert as_bytes(backtest(*run)) == as_bytes(backtest(*run))
