@@ -173,7 +173,7 @@ def _read_by_cell(path: Path, header: _Header, symbol: str) -> tuple[Times, Floa
     for line, record in _records(path, skip=header.lines):
         where = f"{path.name}, line {line}"
         if len(record) != len(header.names):
-            raise DataError(f"{where}: {len(record)} cells, the header has {len(header.names)}")
+            raise DataError(f"{where}: expected {len(header.names)} cells, got {len(record)}")
         if header.symbol is not None and record[header.symbol].strip() != symbol:
             raise _bad_cell(where, header, header.symbol, repr(symbol), record)
         try:

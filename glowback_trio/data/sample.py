@@ -136,9 +136,13 @@ def _previous(path: Floats, start: Floats) -> Floats:
 
 def _candles(opens: Floats, closes: Floats, up: Floats, down: Floats) -> tuple[Floats, ...]:
     """Prices out of logarithms; `up` and `down` are how far the bar reaches beyond its body."""
-    tops, bottoms = np.maximum(opens, closes) + up, np.minimum(opens, closes) - down
-    o, h, l_, c = (np.exp(log).round(_DECIMALS) for log in (opens, tops, bottoms, closes))
-    return o, np.maximum(h, np.maximum(o, c)), np.minimum(l_, np.minimum(o, c)), c
+    body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
+    logs = (opens, body_high + up, body_low - down, closes)
+    opened, high, low, closed = (np.exp(log).round(_DECIMALS) for log in logs)
+    # `exp` is not promised to be monotone to the last bit, but low <= open <= high is.
+    high = np.maximum(high, np.maximum(opened, closed))
+    low = np.minimum(low, np.minimum(opened, closed))
+    return opened, high, low, closed
 
 
 def _daily(symbol: str, days: range) -> list[Floats]:
@@ -152,8 +156,8 @@ def _daily(symbol: str, days: range) -> list[Floats]:
     path = _bridge(step, starts, ends, deviation)
     gap, up, down, activity = _uniforms(shape)
     closes = character.base + _fold(path, -_BAND, _BAND)
-    opens = character.base + _fold(_previous(path, starts), -_BAND, _BAND)
-    opens = opens + (gap - 0.5) * deviation
+    before = character.base + _fold(_previous(path, starts), -_BAND, _BAND)
+    opens = before + (gap - 0.5) * deviation
     prices = _candles(opens, closes, (0.1 + up) * deviation, (0.1 + down) * deviation)
     volume = np.rint(character.volume * np.exp(activity - 0.5))
     wanted = slice(days.start - first * _BLOCK, days.stop - first * _BLOCK)

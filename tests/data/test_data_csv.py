@@ -115,8 +115,8 @@ def test_timestamps_of_different_forms_may_stand_in_one_file(tmp_path: Path) -> 
         ("2020-02-30,10,12,9,11,100", "column 'date': expected a date or time"),
         ("20200103,10,12,9,11,100", "column 'date': expected a date or time"),
         (",10,12,9,11,100", "column 'date': expected a date or time"),
-        ("2020-01-03,10,12,9,11", "5 cells, the header has 6"),
-        ("2020-01-03,10,12,9,11,1,000", "7 cells, the header has 6"),
+        ("2020-01-03,10,12,9,11", "expected 6 cells, got 5"),
+        ("2020-01-03,10,12,9,11,1,000", "expected 6 cells, got 7"),
     ],
 )
 def test_a_bad_row_is_named_by_line_and_column(tmp_path: Path, row: str, complaint: str) -> None:
@@ -171,7 +171,7 @@ def test_rows_of_another_symbol_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_short_first_row_is_a_bad_row(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="line 2: 1 cells, the header has 6"):
+    with pytest.raises(DataError, match="line 2: expected 6 cells, got 1"):
         read(tmp_path, "open,high,low,close,volume,date\n1\n")
 
 
