@@ -6,7 +6,10 @@ import json
 import sys
 
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, open_websocket_url
+from trio_websocket import ConnectionClosed, HandshakeError, open_websocket_url
+
+# The run has ended; there is no such run; the cursor is ahead of its log.
+FINAL = (1000, 1008, 4400)
 
 
 async def watch(server: str, run_id: str) -> None:
@@ -21,14 +24,12 @@ async def watch(server: str, run_id: str) -> None:
                     last = event["event_id"]
                     print(last, event["type"], event["payload"])
         except ConnectionClosed as closed:
-            if closed.reason is not None and closed.reason.code in (1000, 1008, 4400):
-                return  # the run has ended, or there is none
-        except ConnectionRejected:
-            raise
+            if closed.reason is not None and closed.reason.code in FINAL:
+                return
         except HandshakeError as error:
-            print(f"no connection: {error!r}", file=sys.stderr)
+            print(f"no stream: {error!r}", file=sys.stderr)
         await trio.sleep(1)
 
 
 if __name__ == "__main__":
-    trio.run(watch, *sys.argv[1:3])
+    trio.run(watch, sys.argv[1], sys.argv[2])

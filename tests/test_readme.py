@@ -1,0 +1,178 @@
+"""What the README says is done here, word for word."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import orjson
+import pytest
+
+import glowback_trio
+from glowback_trio.model.strategies import STRATEGIES
+from glowback_trio.server import Settings
+from glowback_trio.server.registry import ROUTES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMPATIBILITY = (ROOT / "docs" / "compatibility.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING = blocks("bash")
+WATCH, EMBED = blocks("python")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A shell in which `glowback-trio` and `python` are the ones under test."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, words in {"glowback-trio": "-m glowback_trio ", "python": "", "python3": ""}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        (programs / name).chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GLOWBACK_")}
+    return {
+        **kept,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1]),
+        "PYTHONUTF8": "1",
+    }
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where a reader stands: beside the checkout's examples."""
+    place = tmp_path / "checkout"
+    place.mkdir()
+    (place / "examples").symlink_to(ROOT / "examples")
+    return place
+
+
+def shell(script: str, environment: dict[str, str], directory: Path) -> str:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=directory,
+        env=environment,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture
+def server(environment: dict[str, str], directory: Path) -> Iterator[str]:
+    """The README's server, on a port that is free."""
+    command = f"exec {SERVING.strip()} --port 0"
+    with subprocess.Popen(
+        ["bash", "-c", command], stdout=subprocess.PIPE, text=True, cwd=directory, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().removeprefix("listening on http://").strip()
+        finally:
+            process.terminate()
+
+
+def test_the_quick_start_works_as_it_stands(
+    server: str, environment: dict[str, str], directory: Path
+) -> None:
+    (client,) = re.findall(r"`(python examples/watch\.py .*?)`", README)
+    script = "\necho\n".join([SUBMITTING, *WATCHING.splitlines(), client])
+    told = shell(
+        script.replace("127.0.0.1:8000", server),
+        {**environment, "GLOWBACK_URL": f"http://{server}"},
+        directory,
+    )
+    documents = [orjson.loads(line) for line in told.splitlines() if line.startswith("{")]
+    submitted = orjson.loads((directory / "run.json").read_text())
+    assert {document["run_id"] for document in documents} == {submitted["run_id"]}
+    status, result = documents[-2:]
+    assert status["state"] == "completed"
+    assert result["trades"]
+    events = [document for document in documents if "event_id" in document]
+    watched = [line for line in told.splitlines() if re.match(r"\d+ [a-z]+ \{", line)]
+    assert len(events) == len(watched) == status["event_count"]
+
+
+def test_the_embedding_program_works_as_it_stands(
+    environment: dict[str, str], directory: Path
+) -> None:
+    (directory / "program.py").write_text(EMBED)
+    *trades, sharpe = shell("python program.py", environment, directory).splitlines()
+    assert trades
+    assert all(line.startswith(("trade {", "state {")) for line in trades)
+    assert float(sharpe)
+
+
+def test_the_run_from_a_shell_works_as_it_stands(
+    environment: dict[str, str], directory: Path
+) -> None:
+    assert shell(RUNNING, environment, directory) == ""
+    assert orjson.loads((directory / "result.json").read_text())["trades"]
+
+
+def test_the_client_shown_is_the_example() -> None:
+    assert WATCH in (ROOT / "examples" / "watch.py").read_text()
+
+
+def test_the_first_screen_shows_the_two_commands() -> None:
+    assert SETTING_UP == "pip install . && glowback-trio demo\n"
+    assert TESTING == "pip install nox && nox\n"
+    assert README.splitlines().index(TESTING.strip()) < 30
+
+
+def rows_under(heading: str) -> list[tuple[str, ...]]:
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[2:]]
+
+
+def written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value in (None, ()) else str(value)
+
+
+def test_the_configuration_table_is_the_settings_table() -> None:
+    assert rows_under("Configuration") == [
+        (
+            f"`{row.metadata['env']}`",
+            f"`{row.metadata['flag']}`" if row.metadata["flag"] else "",
+            written(row.default),
+            row.metadata["help"],
+        )
+        for row in attrs.fields(Settings)
+    ]
+
+
+def test_the_strategies_table_is_the_strategies() -> None:
+    assert rows_under("Strategies") == [
+        (
+            f"`{name}`",
+            (strategy.__doc__ or "").splitlines()[0],
+            ", ".join(f"`{row.name}` {row.default}" for row in attrs.fields(strategy)),
+        )
+        for name, strategy in STRATEGIES.items()
+    ]
+
+
+def test_the_api_table_names_every_route_and_no_other() -> None:
+    named = re.findall(r"`([A-Z]+ /\S*)`", " ".join(row[0] for row in rows_under("API")))
+    unlisted = {"GET /", "GET /docs/{name}"}
+    assert {f"{route.method} {route.path}" for route in ROUTES} - unlisted == set(named)
+
+
+def test_no_link_leads_nowhere() -> None:
+    for text, base in ((README, ROOT), (COMPATIBILITY, ROOT / "docs")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (base / target).exists(), target
