@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -26,10 +27,8 @@ def nothing_is_left_behind() -> Iterator[None]:
 def _open_files() -> set[tuple[str, str]]:
     found = set()
     for link in Path("/proc/self/fd").iterdir():
-        try:
+        with suppress(FileNotFoundError):  # the descriptor of this very listing
             found.add((link.name, str(link.readlink())))
-        except FileNotFoundError:  # the descriptor of this very listing
-            continue
     return found
 
 
@@ -40,8 +39,8 @@ def _threads() -> set[str]:
 
 
 def _children() -> set[str]:
-    return {
-        child
-        for task in Path("/proc/self/task").glob("*/children")
-        for child in task.read_text().split()
-    }
+    found: set[str] = set()
+    for listing in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # a thread that ended just now
+            found.update(listing.read_text().split())
+    return found
