@@ -1,0 +1,222 @@
+"""What the server tells Prometheus.
+
+What happens is counted in plain dicts, what is so is asked for at the scrape; no number lives in a
+registry of the process, so each app has its own. Every label has few values: templates of paths
+and never paths, codes and sentences from a list, so that no client can add a time series.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Literal, TypeAlias
+
+import trio
+from attrs import define, field
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from glowback_trio.actors import Gateway
+from glowback_trio.model.lifecycle import State
+
+__all__ = ["METHODS", "REASONS", "Metrics", "Transport"]
+
+Transport: TypeAlias = Literal["websocket", "sse"]
+_Labels: TypeAlias = tuple[str, ...]
+
+_OTHER, _NONE = "other", "none"
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand more.
+_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), 4400})
+#: What this server says when it ends a WebSocket; what clients say is not repeated.
+REASONS = frozenset(
+    {
+        "a ping was not answered",
+        "closed by force",
+        "internal error",
+        "last_event_id is ahead of the log",
+        "messages are not being read",
+        "run not found",
+        "the application has ended",
+        "the server is shutting down",
+        "too many streams are open",
+        "too much was sent within a second",
+    }
+)
+
+_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BOUND_NAMES = [*map(str, _BOUNDS_S), "+Inf"]
+
+_LAG_EVERY_S = 0.25
+# A quarter of a minute, the usual time between scrapes, so that none misses the worst.
+_LAGS = 60
+
+
+@define
+class _Durations:
+    """How long things took: a count for each bound, and the sum in seconds."""
+
+    counts: list[int] = field(factory=lambda: [0] * len(_BOUND_NAMES))
+    total_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(_BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+
+    @property
+    def cumulative(self) -> Sequence[tuple[str, float]]:
+        """Bounds, and how many took no longer."""
+        return list(zip(_BOUND_NAMES, accumulate(self.counts), strict=True))
+
+
+@define(eq=False)
+class Metrics(Collector):
+    """The numbers of one app.
+
+    Args:
+        gateway: Whose runs are counted, at each scrape.
+        routes: The templates of all paths there are; anything else counts as `other`.
+        connections: Tells how many connections are open.
+        streams: Tells how many streams are open, WebSocket and SSE together.
+    """
+
+    gateway: Gateway
+    routes: Collection[str]
+    connections: Callable[[], int]
+    streams: Callable[[], int]
+    _requests: Counter[_Labels] = field(factory=Counter, init=False)
+    _durations: dict[_Labels, _Durations] = field(factory=dict, init=False)
+    _closes: Counter[_Labels] = field(factory=Counter, init=False)
+    _faults: Counter[_Labels] = field(factory=Counter, init=False)
+    _events: Counter[_Labels] = field(factory=Counter, init=False)
+    _bytes: int = field(default=0, init=False)
+    _lags: deque[float] = field(factory=lambda: deque(maxlen=_LAGS), init=False)
+
+    def observe(self, record: Mapping[str, Any]) -> None:
+        """Count a record of the serving floor.
+
+        The app says more in the record's `state`: `route`, the template of the path; and `stream`,
+        anything, when the response lasts as long as a run and tells nothing about latency.
+        """
+        if record["kind"] == "fault":
+            self._faults[(record["where"],)] += 1
+            return
+        route = self._label(record["state"].get("route"), self.routes)
+        method = self._label(record["method"], METHODS)
+        self._requests[method, route, str(record["status"] or _NONE)] += 1
+        # Streams tell their bytes when they end; what is open counts only then.
+        self._bytes += record.get("bytes", 0)
+        if record["kind"] == "websocket":
+            self._observe_close(record)
+        elif "stream" not in record["state"] and "duration" in record:
+            self._durations.setdefault((method, route), _Durations()).add(record["duration"])
+
+    def _observe_close(self, record: Mapping[str, Any]) -> None:
+        if record["status"] != 101:
+            return  # refused before it was a WebSocket
+        code = self._label(record["close_code"], _CLOSE_CODES)
+        reason = record["close_reason"]
+        self._closes[code, self._label(reason, REASONS) if reason else _NONE] += 1
+
+    @staticmethod
+    def _label(value: object, known: Collection[Any]) -> str:
+        return str(value) if value in known else _OTHER
+
+    def count_events(self, transport: Transport, events: int) -> None:
+        """Count events that were sent."""
+        self._events[(transport,)] += events
+
+    async def measure_lag(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Measure for ever how much later than due the event loop wakes a task.
+
+        The owner is whoever runs the app: start it in a nursery, and cancel it with that.
+        """
+        task_status.started()
+        while True:
+            due = trio.current_time() + _LAG_EVERY_S
+            await trio.sleep_until(due)
+            self._lags.append(trio.current_time() - due)
+
+    def render(self) -> tuple[str, bytes]:
+        """Return the content type and the text of a scrape."""
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all there is to tell, for `prometheus_client`."""
+        yield from self._counted()
+        yield self._latency()
+        yield from self._gauges()
+        yield from self._runs()
+
+    def _counted(self) -> Iterator[Metric]:
+        yield _counter(
+            "glowback_requests",
+            "Finished requests and WebSocket handshakes, by template of the path and by status.",
+            self._requests,
+            ("method", "route", "status"),
+        )
+        yield _counter(
+            "glowback_websocket_closes",
+            "Ended WebSockets, by close code and by reason where it is this server's.",
+            self._closes,
+            ("code", "reason"),
+        )
+        yield _counter("glowback_faults", "Unexpected errors.", self._faults, ("where",))
+        yield _counter("glowback_events_sent", "Events sent.", self._events, ("transport",))
+        sent = "Bytes sent, counted when the request or the stream ends."
+        yield _counter("glowback_bytes_sent", sent, {(): self._bytes})
+
+    def _latency(self) -> Metric:
+        family = HistogramMetricFamily(
+            "glowback_request_duration_seconds",
+            "Time from a request's head to the end of its answer; streams are left out.",
+            labels=("method", "route"),
+        )
+        for labels, durations in self._durations.items():
+            family.add_metric(labels, durations.cumulative, durations.total_s)
+        return family
+
+    def _gauges(self) -> Iterator[Metric]:
+        yield _gauge("glowback_open_connections", "Open connections.", {(): self.connections()})
+        yield _gauge("glowback_open_streams", "Open streams.", {(): self.streams()})
+        seconds = _LAGS * _LAG_EVERY_S
+        late = f"How late the event loop woke a task, at worst in the last {seconds:g} s."
+        yield _gauge("glowback_loop_lag_seconds", late, {(): max(self._lags, default=0.0)})
+
+    def _runs(self) -> Iterator[Metric]:
+        states = Counter(run.status.state for run in self.gateway.runs())
+        kept: dict[_Labels, float] = {(state.value,): states[state] for state in State}
+        yield _gauge("glowback_runs", "Runs that are kept, by state.", kept, ("state",))
+        waiting: dict[_Labels, float] = {(): states[State.QUEUED]}
+        yield _gauge("glowback_queue_length", "Runs that wait for a place.", waiting)
+
+
+def _counter(
+    name: str, meaning: str, values: Mapping[_Labels, float], labels: _Labels = ()
+) -> Metric:
+    return _filled(CounterMetricFamily(name, meaning, labels=labels), values)
+
+
+def _gauge(
+    name: str, meaning: str, values: Mapping[_Labels, float], labels: _Labels = ()
+) -> Metric:
+    return _filled(GaugeMetricFamily(name, meaning, labels=labels), values)
+
+
+def _filled(
+    family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[_Labels, float]
+) -> Metric:
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
