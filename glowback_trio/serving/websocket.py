@@ -176,6 +176,7 @@ class WebSocketStream(WSStream):
     async def leave(self) -> None:
         """End because the server ends: 1012, or 503 where the handshake is not over."""
         if self.state is ASGIWebsocketState.HANDSHAKE:
+            self._closing_at = trio.current_time()  # an accept comes too late from here on
             await self._send_error_response(503)
             await self.send(StreamClosed(self.stream_id))
         elif self.state is ASGIWebsocketState.CONNECTED:

@@ -5,6 +5,9 @@ After every one of them: no task is left, and the server still answers.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import h11
 import pytest
 import trio
 from asgi_apps import App, Receive, Scope, Send
@@ -12,8 +15,6 @@ from attrs import define
 from rough_client import BINARY, CONTINUATION, PING, PONG, TEXT, RoughClient, close_frame, frame
 from trio.testing import MockClock
 from virtual_server import VirtualServer, serving
-
-from glowback_trio.serving import Limits
 
 
 async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
@@ -61,13 +62,16 @@ async def test_an_endless_message_is_closed_when_it_is_too_long(
         client = await server.websocket(b"/echo", capacity=2000)
 
         async def send_for_ever() -> None:
+            await client.send(frame(BINARY, b"x" * 100, fin=False))
+            while True:
+                await client.send(frame(CONTINUATION, b"x" * 1000, fin=False))
+
+        async def send_until_cut() -> None:
             with pytest.raises(trio.BrokenResourceError):
-                await client.send(frame(BINARY, b"x" * 100, fin=False))
-                while True:
-                    await client.send(frame(CONTINUATION, b"x" * 1000, fin=False))
+                await send_for_ever()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(send_for_ever)
+            nursery.start_soon(send_until_cut)
             assert await client.read_close() == 1009
         assert await server.still_answers()
 
@@ -99,8 +103,8 @@ async def test_a_client_that_reads_slowly_is_never_cut(autojump_clock: MockClock
 
 
 def pings_in(data: bytes) -> list[bytes]:
-    head = bytes([0x80 | PING])
-    return [data[at + 2 : at + 2 + data[at + 1]] for at in range(len(data)) if data[at:at+1] == head]
+    starts = [at for at, byte in enumerate(data) if byte == 0x80 | PING]
+    return [data[at + 2 : at + 2 + data[at + 1]] for at in starts]
 
 
 async def test_the_same_holds_for_an_http_answer(autojump_clock: MockClock) -> None:
@@ -109,7 +113,7 @@ async def test_the_same_holds_for_an_http_answer(autojump_clock: MockClock) -> N
         for client in (slow, stalled):
             await client.send(b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n")
         for _ in range(20):
-            await slow.stream.receive_some(100)
+            await slow.stream.receive_some(1000)
             await trio.sleep(15)
         assert server.app.running == 1
 
@@ -198,18 +202,19 @@ async def session(client: RoughClient) -> None:
     await client.read_to_end()
 
 
-GONE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.EndOfChannel, ConnectionRefusedError)
+GONE = (
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.EndOfChannel,
+    h11.RemoteProtocolError,
+)
 
 
 async def lost_session(server: VirtualServer, instrument: AtStep, how: str) -> None:
     client = server.connect()
     instrument.begin(getattr(client.stream, how))
-    try:
+    with suppress(*GONE):
         await session(client)
-    except GONE:
-        pass
-    except Exception as error:  # noqa: BLE001 - h11 has its own words for a cut answer
-        assert "ConnectionClosed" in str(error) or "peer" in str(error)
     instrument.taken = -1
 
 
@@ -249,10 +254,8 @@ def test_a_cancel_of_the_server_at_any_step_of_a_session_is_bounded() -> None:
             await nursery.start(server.run)
             client = server.connect()
             instrument.begin(nursery.cancel_scope.cancel)
-            try:
+            with suppress(*GONE):
                 await session(client)
-            except GONE:
-                pass
         assert trio.current_time() <= 1
         assert server.app.running == 0
         assert server.app.lifespan == ["startup", "shutdown"]
@@ -270,17 +273,10 @@ def test_a_stop_at_any_step_of_a_session_is_bounded() -> None:
         async with serving() as server:
             client = server.connect()
             instrument.begin(server.stop.set)
-            with trio.move_on_after(Limits().grace + 1):
-                try:
-                    await session(client)
-                except GONE:
-                    pass
-                except Exception as error:  # noqa: BLE001 - h11 has its own words for a cut answer
-                    assert "ConnectionClosed" in str(error) or "peer" in str(error)
-                except AssertionError:
-                    pass  # the session was answered 1012
+            # A session that is closed 1012 fails its own assertions.
+            with suppress(*GONE, AssertionError):
+                await session(client)
             instrument.taken = -1
-            server.stop.set()
         assert server.app.running == 0
         assert server.faults == []
 

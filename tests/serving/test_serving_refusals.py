@@ -14,8 +14,14 @@ from glowback_trio.serving import Answer, Limits, Refusal
 POST = b"POST /mirror HTTP/1.1\r\nHost: test\r\n"
 
 REFUSED = {
-    "length and chunks": (POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "chunks and length": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400),
+    "length and chunks": (
+        POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "chunks and length": (
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
     "one length twice": (POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab", 400),
     "a list of lengths": (POST + b"Content-Length: 2, 2\r\n\r\nab", 400),
@@ -29,7 +35,10 @@ REFUSED = {
     "a bare LF at the end": (b"GET / HTTP/1.1\r\nHost: test\r\n\n", 400),
     "a bare CR": (b"GET / HTTP/1.1\r\nHost: test\r\nX: a\rb\r\n\r\n", 400),
     "a NUL": (b"GET / HTTP/1.1\r\nHost: test\r\nX: a\x00b\r\n\r\n", 400),
-    "chunked in HTTP/1.0": (b"POST /mirror HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunked in HTTP/1.0": (
+        b"POST /mirror HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
     "another transfer coding": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     "a chunk that is none": (POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
@@ -40,11 +49,17 @@ REFUSED = {
     "another scheme": (b"GET file:///etc/passwd HTTP/1.1\r\nHost: test\r\n\r\n", 400),
     "a request to be a proxy": (b"CONNECT test:443 HTTP/1.1\r\nHost: test\r\n\r\n", 501),
     "HTTP/0.9": (b"GET /\r\n\r\n", 400),
-    "HTTP/2 by prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 505),
+    "HTTP/2 by prior knowledge": (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+        505,
+    ),
     "HTTP/3": (b"GET / HTTP/3.0\r\nHost: test\r\n\r\n", 505),
     "TLS on a plain port": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), 400),
     "noise": (bytes(range(256)), 400),
-    "a long head in one piece": (b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+    "a long head in one piece": (
+        b"GET / HTTP/1.1\r\nHost: test\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",
+        431,
+    ),
     "a long head without an end": (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000, 431),
     "a long target": (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: test\r\n\r\n", 431),
 }
@@ -134,7 +149,7 @@ async def test_a_chunked_body_that_grows_too_long_is_refused(autojump_clock: Moc
         assert reply.status == 413
         client.stream.close()
         assert await server.still_answers()
-    assert [record["status"] for record in server.kinds("request")][0] == 413
+    assert server.records[0]["status"] == 413
 
 
 async def test_a_body_of_the_allowed_length_is_taken(autojump_clock: MockClock) -> None:
@@ -151,8 +166,7 @@ async def test_a_client_that_never_stops_sending_is_left_at_last(
         client = server.connect()
         await client.send(b"nonsense\r\n\r\n")
         with pytest.raises(trio.BrokenResourceError):
-            while True:
-                await client.send(b"x" * 10_000)
+            await client.send(b"x" * 1_000_000)
         assert trio.current_time() < Limits().close_timeout
 
 
@@ -230,7 +244,9 @@ async def test_the_owner_makes_the_answers(autojump_clock: MockClock) -> None:
 
     def refuse(refusal: Refusal) -> Answer:
         asked.append(refusal)
-        return Answer([(b"content-type", b"application/json"), (b"x-frame-options", b"DENY")], b"{}")
+        return Answer(
+            [(b"content-type", b"application/json"), (b"x-frame-options", b"DENY")], b"{}"
+        )
 
     async with serving(refuse=refuse, limits=Limits(body_bytes=1)) as server:
         client = server.connect()
@@ -256,11 +272,13 @@ async def test_what_a_client_pipelines_is_not_kept_without_bound(
 ) -> None:
     async with serving() as server:
         client = server.connect(capacity=1000)
-        with trio.move_on_after(5) as scope:
+        request = b"GET /sleep HTTP/1.1\r\nHost: test\r\n\r\n"
+        sent = 0
+        with trio.move_on_after(5):
             while True:
-                await client.send(b"GET /sleep HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
-        assert scope.cancelled_caught
-        statuses = set()
-        while 408 not in statuses:  # the last request was sent in part
-            statuses.add((await client.read_reply()).status)
-        assert statuses == {200, 408}
+                await client.send(request)
+                sent += 1
+        assert sent * len(request) < 100_000
+        assert [(await client.read_reply()).status for _ in range(10)] == [200] * 10
+        client.stream.close()
+        assert await server.still_answers()

@@ -7,10 +7,11 @@ how the network cuts it must change nothing.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import trio
-from asgi_apps import App, Receive, Scope, Send, answer
+from asgi_apps import App, Receive, Scope, Send
 from rough_client import (
     BINARY,
     CLOSE,
@@ -19,6 +20,7 @@ from rough_client import (
     PING,
     PONG,
     TEXT,
+    RoughClient,
     close_frame,
     frame,
 )
@@ -28,6 +30,7 @@ from virtual_server import serving
 from glowback_trio.serving import Limits
 
 EURO = "€".encode()
+VERSION_AND_KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 ECHOED = {
     "a text": (frame(TEXT, b"hi"), [(TEXT, b"hi")]),
@@ -135,7 +138,7 @@ async def send_in_steps(stream: trio.abc.SendStream, data: bytes, step: int) -> 
 
 
 async def test_the_application_learns_how_the_client_closed(autojump_clock: MockClock) -> None:
-    events = []
+    events: list[dict[str, Any]] = []
 
     async def listen(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
@@ -215,20 +218,12 @@ async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> 
 @pytest.mark.parametrize(
     ("lines", "status"),
     [
-        (b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
+        (VERSION_AND_KEY.replace(b"13", b"8"), 426),
         (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
         (b"Sec-WebSocket-Version: 13\r\n", 400),
         (b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", 400),
-        (
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Sec-WebSocket-Protocol: caf\xc3\xa9\r\n",
-            400,
-        ),
-        (
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Content-Length: 5\r\n",
-            400,
-        ),
+        (VERSION_AND_KEY + b"Sec-WebSocket-Protocol: caf\xc3\xa9\r\n", 400),
+        (VERSION_AND_KEY + b"Content-Length: 5\r\n", 400),
     ],
 )
 async def test_a_bad_handshake_is_refused(
@@ -358,13 +353,17 @@ async def test_a_client_that_answers_no_ping_is_cut_whatever_else_it_sends(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send_every_second, client.stream, chatter)
             with pytest.raises((trio.EndOfChannel, trio.BrokenResourceError)):
-                while True:
-                    await client.read_frame()
+                await read_for_ever(client)
             nursery.cancel_scope.cancel()
         assert trio.current_time() == pytest.approx(40, abs=1)
         assert await server.still_answers()
     [record] = server.kinds("websocket")
     assert (record["close_code"], record["close_reason"]) == (1006, "a ping was not answered")
+
+
+async def read_for_ever(client: RoughClient) -> None:
+    while True:
+        await client.read_frame()
 
 
 async def send_every_second(stream: trio.abc.SendStream, data: bytes) -> None:
@@ -375,10 +374,9 @@ async def send_every_second(stream: trio.abc.SendStream, data: bytes) -> None:
 
 
 async def test_http_before_a_websocket_on_one_connection(autojump_clock: MockClock) -> None:
-    async with serving(App({"/": lambda scope, receive, send: answer(send)})) as server:
+    async with serving() as server:
         client = server.connect()
         assert (await client.get()).body == b"ok"
-        server.app.handlers["/echo"] = App().handlers["/echo"]
         assert (await client.upgrade()).startswith(b"HTTP/1.1 101")
         await client.send(frame(TEXT, b"hi"))
         assert await client.read_frame() == (TEXT, b"hi")
