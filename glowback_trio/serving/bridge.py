@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LATE_SEND_S", "Bridge", "Inbox", "leaves"]
 
+# A request body waits in as few pieces of at most 64 KiB as an application leaves untaken.
+BODY_EVENTS = 4
+
 # What an application sends after the end goes nowhere, but takes this long: one that sends in a
 # loop and never looks must not spin until it is cancelled.
 LATE_SEND_S = 0.01
@@ -89,16 +92,16 @@ class Bridge:
     Attributes:
         nursery: The connection's own.
         fault: Told every error an application raises, each leaf of a group by itself.
-        queue: Events an application may leave untaken.
+        messages: WebSocket messages an application may leave untaken.
     """
 
     nursery: trio.Nursery
     fault: Fault
-    queue: int
+    messages: int
 
     async def spawn_app(self, app: AppWrapper, config: Config, scope: Scope, send: Send) -> Put:
         """Start the application on one scope; return where its events go."""
-        inbox = Inbox(self.queue)
+        inbox = Inbox(self.messages if scope["type"] == "websocket" else BODY_EVENTS)
         self.nursery.start_soon(self._run, app, scope, inbox, send)
         return inbox.put
 

@@ -15,7 +15,7 @@ Log: TypeAlias = Callable[[Record], None]
 
 
 def discard(_: Record) -> None:
-    """Keep no record, the default of `serve`."""
+    """Keep no record."""
 
 
 def describe(scope: Scope | None) -> dict[str, Any]:

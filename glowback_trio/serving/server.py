@@ -42,7 +42,7 @@ async def serve(
     tls: Tls | None = None,
     stop: trio.Event | None = None,
     on_stop: Callable[[], Awaitable[None]] | None = None,
-    log: Log = discard,
+    log: Log | None = None,
     refuse: Refuse = answer_plainly,
     date_header: bool = True,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
@@ -81,7 +81,7 @@ async def serve(
         context=WorkerContext(None),
         limits=limits,
         refuse=refuse,
-        log=log,
+        log=log or discard,
         state={},
         tls=None if tls is None else tls.context(),
     )
@@ -93,7 +93,7 @@ async def serve(
             backlog=limits.backlog,
             scheme="https" if service.secure else "http",
         ) as bound,
-        open_lifespan(app, service.state, service.fault) as lifespan,
+        open_lifespan(app, service.state, partial(service.fault, "lifespan")) as lifespan,
     ):
         server = Server(service, trio.Event() if stop is None else stop, on_stop)
         lifespan.shutdown_by = await server.run(bound, task_status)
@@ -160,7 +160,7 @@ class Server:
                 await self.on_stop()
         except* Exception as group:  # noqa: BLE001 - the shutdown goes on whatever it raises
             for error in leaves(group):
-                self.service.fault(error)
+                self.service.fault("on_stop", error)
 
     async def _meet(self, stream: trio.abc.Stream) -> None:
         limits = self.service.limits

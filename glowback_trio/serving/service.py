@@ -52,6 +52,6 @@ class Service:
         with suppress(Exception):
             self.log(record)
 
-    def fault(self, error: BaseException) -> None:
+    def fault(self, where: str, error: BaseException) -> None:
         """Record an error of the application outside any request."""
-        self.tell({"kind": "fault", "where": "lifespan", "error": error})
+        self.tell({"kind": "fault", "where": where, "error": error})

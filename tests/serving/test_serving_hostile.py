@@ -5,6 +5,7 @@ After every one of them: no task is left, and the server still answers.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import h11
@@ -13,8 +14,10 @@ import trio
 from asgi_apps import App, Receive, Scope, Send
 from attrs import define
 from rough_client import BINARY, CONTINUATION, PING, PONG, TEXT, RoughClient, close_frame, frame
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 from virtual_server import VirtualServer, serving
+
+from glowback_trio.serving import Limits
 
 
 async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
@@ -58,7 +61,7 @@ async def test_a_flood_that_meets_the_handlers_end_leaves_nothing(
 async def test_an_endless_message_is_closed_when_it_is_too_long(
     autojump_clock: MockClock,
 ) -> None:
-    async with serving() as server:
+    async with serving(limits=Limits(linger_bytes=50_000)) as server:
         client = await server.websocket(b"/echo", capacity=2000)
 
         async def send_for_ever() -> None:
@@ -138,6 +141,25 @@ async def test_a_timeout_around_a_send_cuts_the_stalled_client(
             await client.send(b"x")
 
 
+async def test_a_send_cancelled_while_it_waits_its_turn_harms_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async def crowd(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send, {"type": "websocket.send", "text": "a" * 5000})
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(1):
+                await send({"type": "websocket.send", "text": "b" * 5000})
+        await send({"type": "websocket.close"})
+
+    async with serving(App({"/crowd": crowd})) as server:
+        client = await server.websocket(b"/crowd", capacity=1000)
+        await trio.sleep(2)
+        assert await client.read_frame() == (TEXT, b"a" * 5000)
+        assert await client.read_close() == 1000
+
+
 @pytest.mark.parametrize("path", [b"/flood", b"/endless"])
 async def test_an_application_that_only_sends_is_ended_by_its_clients_end(
     path: bytes, autojump_clock: MockClock
@@ -188,6 +210,16 @@ class AtStep(trio.abc.Instrument):
             self.act()
 
 
+async def stream(client: RoughClient) -> None:
+    """A WebSocket that the server fills faster than the client reads."""
+    await client.upgrade(b"/flood")
+    for _ in range(10):
+        assert await client.read_frame() == (TEXT, b"x" * 1000)
+    await client.send(close_frame())
+    assert await client.read_close() == 1000
+    await client.read_to_end()
+
+
 async def session(client: RoughClient) -> None:
     """Some of everything over one connection."""
     assert (await client.get()).status == 200
@@ -210,36 +242,37 @@ GONE = (
 )
 
 
-async def lost_session(server: VirtualServer, instrument: AtStep, how: str) -> None:
-    client = server.connect()
-    instrument.begin(getattr(client.stream, how))
-    with suppress(*GONE):
-        await session(client)
-    instrument.taken = -1
+Scenario = Callable[[RoughClient], Awaitable[None]]
 
 
-def steps_of_a_session() -> int:
+def steps_of(scenario: Scenario) -> int:
+    """How many steps tasks take from the scenario's beginning to its end."""
     instrument = AtStep(step=-1)
 
     async def main() -> int:
         async with serving() as server:
-            client = server.connect()
+            client = server.connect(capacity=4000)
             instrument.begin(None)
-            await session(client)
+            await scenario(client)
             return instrument.taken
 
     return trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[instrument])
 
 
+@pytest.mark.parametrize("scenario", [session, stream])
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_disconnect_at_any_step_of_a_session_leaves_nothing(how: str) -> None:
+def test_a_disconnect_at_any_step_leaves_nothing(how: str, scenario: Scenario) -> None:
     async def main(instrument: AtStep) -> None:
         async with serving() as server:
-            await lost_session(server, instrument, how)
+            client = server.connect(capacity=4000)
+            instrument.begin(getattr(client.stream, how))
+            with suppress(*GONE):
+                await scenario(client)
+            instrument.taken = -1
             assert await server.still_answers()
         assert server.faults == []
 
-    steps = steps_of_a_session()
+    steps = steps_of(scenario)
     assert steps > 30
     for step in range(1, steps + 1):
         instrument = AtStep(step)
@@ -247,40 +280,42 @@ def test_a_disconnect_at_any_step_of_a_session_leaves_nothing(how: str) -> None:
         trio.run(main, instrument, clock=clock, instruments=[instrument])
 
 
-def test_a_cancel_of_the_server_at_any_step_of_a_session_is_bounded() -> None:
+@pytest.mark.parametrize("scenario", [session, stream])
+def test_a_cancel_of_the_server_at_any_step_is_bounded(scenario: Scenario) -> None:
     async def main(instrument: AtStep) -> None:
         server = VirtualServer(App())
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
-            client = server.connect()
+            client = server.connect(capacity=4000)
             instrument.begin(nursery.cancel_scope.cancel)
             with suppress(*GONE):
-                await session(client)
+                await scenario(client)
         assert trio.current_time() <= 1
         assert server.app.running == 0
         assert server.app.lifespan == ["startup", "shutdown"]
         with pytest.raises(ConnectionRefusedError):
             server.connect()
 
-    for step in range(1, steps_of_a_session() + 1):
+    for step in range(1, steps_of(scenario) + 1):
         instrument = AtStep(step)
         clock = MockClock(autojump_threshold=0)
         trio.run(main, instrument, clock=clock, instruments=[instrument])
 
 
-def test_a_stop_at_any_step_of_a_session_is_bounded() -> None:
+@pytest.mark.parametrize("scenario", [session, stream])
+def test_a_stop_at_any_step_is_bounded(scenario: Scenario) -> None:
     async def main(instrument: AtStep) -> None:
         async with serving() as server:
-            client = server.connect()
+            client = server.connect(capacity=4000)
             instrument.begin(server.stop.set)
             # A session that is closed 1012 fails its own assertions.
             with suppress(*GONE, AssertionError):
-                await session(client)
+                await scenario(client)
             instrument.taken = -1
         assert server.app.running == 0
         assert server.faults == []
 
-    for step in range(1, steps_of_a_session() + 1):
+    for step in range(1, steps_of(scenario) + 1):
         instrument = AtStep(step)
         clock = MockClock(autojump_threshold=0)
         trio.run(main, instrument, clock=clock, instruments=[instrument])

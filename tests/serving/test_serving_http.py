@@ -108,13 +108,14 @@ async def test_the_answer_to_head_has_no_body(autojump_clock: MockClock) -> None
 
 
 async def test_an_application_that_fails_is_answered_500_and_recorded_leaf_by_leaf(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as server:
         reply = await server.connect().get(b"/boom")
         assert reply.status == 500
         assert await server.still_answers()
     assert sorted(server.faults) == ["KeyError('one')", "ValueError('two')"]
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_an_application_that_fails_after_its_answer_began_cuts_the_answer(

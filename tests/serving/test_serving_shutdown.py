@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -299,6 +300,38 @@ async def test_the_lifespan_state_reaches_every_request_as_a_copy(
     async with serving(Stateful()) as server:
         client = server.connect()
         assert [(await client.get()).body for _ in range(2)] == [b"1", b"1"]
+
+
+async def test_streams_that_are_no_sockets_are_served_too(autojump_clock: MockClock) -> None:
+    class Plain(Network):
+        async def accept(self) -> trio.StapledStream[Any, Any]:  # type: ignore[override] # no socket
+            end = await super().accept()
+            return trio.StapledStream(end, end)
+
+    app, network, stop = App(), Plain(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, app, listeners=[network], stop=stop))
+        client = RoughClient(network.connect())
+        assert (await client.get()).body == b"ok"
+        await client.upgrade()
+        await client.send(frame(TEXT, b"hi"))
+        assert await client.read_frame() == (TEXT, b"hi")
+        client.stream.close()
+        stop.set()
+
+
+async def test_a_cancelled_shutdown_is_bounded_too(autojump_clock: MockClock) -> None:
+    server = VirtualServer(App())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        for peer in PEERS:
+            await peer(server)
+        server.stop.set()
+        await trio.sleep(0.1)
+        began = trio.current_time()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began <= 1
+    assert server.app.running == 0
 
 
 async def test_two_servers_in_one_program_do_not_meet(autojump_clock: MockClock) -> None:
