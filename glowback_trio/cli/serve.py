@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import ipaddress
 import os
 import resource
 import signal
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
 import trio
-from attrs import Attribute, evolve, fields
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.complaints import warn
+from glowback_trio.cli.flags import read_settings, with_setting_flags
 from glowback_trio.cli.prices import catalogue
-from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.server import Settings, serve
+from glowback_trio.server import serve
 from glowback_trio.store import MemoryStore
 
 __all__ = ["app"]
@@ -40,7 +37,9 @@ environment, the environment over the default.
 app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
 
 
-async def _serve(
+@app.default
+@with_setting_flags
+async def serve_prices(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8000,
@@ -55,7 +54,7 @@ async def _serve(
         port: Port to listen on; 0 picks a free one.
         flags: One per row of the settings table.
     """
-    settings = _settings(flags, os.environ)
+    settings = read_settings(flags, os.environ)
     prices = catalogue(
         settings.data or "sample",
         allow_sample=settings.allow_sample,
@@ -96,55 +95,6 @@ async def _set_on_signal(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _settings(flags: Mapping[str, str | bool | None], environ: Mapping[str, str]) -> Settings:
-    """The settings table: flag over environment over default, all read by the same rules."""
-    given = {row.metadata["env"]: row for row in _rows() if flags.get(row.name) is not None}
-    texts = {env: str(flags[row.name]) for env, row in given.items()}
-    try:
-        return Settings.from_environ({**environ, **texts})
-    except InvalidRequestError as error:
-        raise InvalidRequestError(
-            _named_as_given(problem, given) for problem in error.problems
-        ) from None
-
-
-def _named_as_given(problem: Problem, given: Mapping[str, Attribute[Any]]) -> Problem:
-    """Name a complaint's setting by its flag where the flag was used."""
-    row = given.get(str(problem.path[0]))
-    return evolve(problem, path=(row.metadata["flag"],)) if row else problem
-
-
-def _rows() -> list[Attribute[Any]]:
-    return [row for row in fields(Settings) if row.metadata["flag"] is not None]
-
-
-def _signature() -> inspect.Signature:
-    """The command's parameters: its own, and one per setting that has a flag."""
-    own = list(inspect.signature(_serve, eval_str=True).parameters.values())[:-1]
-    return inspect.Signature([*own, *map(_parameter, _rows())])
-
-
-def _parameter(row: Attribute[Any]) -> inspect.Parameter:
-    switch = isinstance(row.default, bool)
-    flag = Parameter(
-        name=row.metadata["flag"],
-        negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
-        help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
-        metavar="VALUE",
-        show_default=False,
-    )
-    return inspect.Parameter(
-        row.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[bool | None, flag] if switch else Annotated[str | None, flag],
-    )
-
-
-def _default(row: Attribute[Any]) -> str:
-    return "" if row.default in (None, ()) else f"[default: {row.default}]"
-
-
 def _allow_many_files() -> None:
     """Raise the soft limit on open files to the hard one: every stream is an open file."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -157,9 +107,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-_published = _signature()
-_serve.__signature__ = _published  # type: ignore[attr-defined]  # functions may carry one, PEP 362
-_serve.__annotations__ = {name: flag.annotation for name, flag in _published.parameters.items()}
-app.default(_serve)

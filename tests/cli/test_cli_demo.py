@@ -3,11 +3,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from glowback_trio.data import demo_path
@@ -36,29 +38,54 @@ def test_the_commands_that_the_demo_suggests_are_ones_that_work(glowback: Glowba
     assert glowback(*suggested[1], "--help").returncode == 0
 
 
-def test_a_terminal_sees_the_run_go_by(environment: dict[str, str], tmp_path: Path) -> None:
+@contextmanager
+def demo_on_a_terminal(
+    environment: dict[str, str], directory: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run the demo with a terminal for stderr, and hold the other end of it."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    command = [sys.executable, "-m", "glowback_trio", "demo"]
-    drawn = b""
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", "glowback_trio", "demo"],
         stdout=subprocess.PIPE,
         stderr=theirs,
-        cwd=tmp_path,
+        cwd=directory,
         env={**environment, "TERM": "xterm-256color"},
     ) as process:
         os.close(theirs)
-        assert process.stdout is not None
-        while chunk := _read(ours):
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def test_a_terminal_sees_the_run_go_by(environment: dict[str, str], tmp_path: Path) -> None:
+    drawn = b""
+    with demo_on_a_terminal(environment, tmp_path) as (process, terminal):
+        while chunk := _read(terminal):
             drawn += chunk
+        assert process.stdout is not None
         summary = process.stdout.read()
-    os.close(ours)
-    assert process.returncode == 0
+        assert process.wait() == 0
     assert b"Final value" in summary
     assert b"\x1b" not in summary
     assert b"2016-" in drawn  # in the middle of the run, not only at its end
     assert b"fills" in drawn
+
+
+def test_an_interrupt_ends_the_demo_quietly_with_130(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    drawn = b""
+    with demo_on_a_terminal(environment, tmp_path) as (process, terminal):
+        while b"2015-" not in drawn:
+            drawn += _read(terminal)
+        process.send_signal(signal.SIGINT)
+        while chunk := _read(terminal):
+            drawn += chunk
+        assert process.wait() == 130
+    assert b"Traceback" not in drawn
 
 
 def _read(terminal: int) -> bytes:

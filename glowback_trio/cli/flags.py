@@ -1,0 +1,76 @@
+"""One flag per row of the settings table, read by the same rules as the environment."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from attrs import Attribute, evolve, fields
+from cyclopts import Parameter
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.server import Settings
+
+__all__ = ["read_settings", "with_setting_flags"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def with_setting_flags(command: Command) -> Command:
+    """Publish the settings' flags in place of the command's `**flags`, for the parser to see."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+    published = inspect.Signature([*own, *map(_parameter, _rows())])
+    command.__signature__ = published  # type: ignore[attr-defined]  # PEP 362 lets it carry one
+    command.__annotations__ = {name: row.annotation for name, row in published.parameters.items()}
+    return command
+
+
+def read_settings(flags: Mapping[str, str | bool | None], environ: Mapping[str, str]) -> Settings:
+    """Read the settings: a flag wins over the environment, the environment over the default.
+
+    Args:
+        flags: By the settings' names; None where one was not given.
+        environ: Environment variables.
+
+    Raises:
+        InvalidRequestError: With every problem found, each named as it was given.
+    """
+    given = {row.metadata["env"]: row for row in _rows() if flags.get(row.name) is not None}
+    texts = {env: str(flags[row.name]) for env, row in given.items()}
+    try:
+        return Settings.from_environ({**environ, **texts})
+    except InvalidRequestError as error:
+        problems = [_named_as_given(problem, given) for problem in error.problems]
+        raise InvalidRequestError(problems) from None
+
+
+def _named_as_given(problem: Problem, given: Mapping[str, Attribute[Any]]) -> Problem:
+    row = given.get(str(problem.path[0]))
+    return evolve(problem, path=(row.metadata["flag"],)) if row else problem
+
+
+def _rows() -> list[Attribute[Any]]:
+    return [row for row in fields(Settings) if row.metadata["flag"] is not None]
+
+
+def _parameter(row: Attribute[Any]) -> inspect.Parameter:
+    """A row as a parameter of text; its own rules read the text later, with all the others."""
+    switch = isinstance(row.default, bool)
+    flag = Parameter(
+        name=row.metadata["flag"],
+        negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
+        help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
+        metavar="VALUE",
+        show_default=False,
+    )
+    return inspect.Parameter(
+        row.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[bool | None, flag] if switch else Annotated[str | None, flag],
+    )
+
+
+def _default(row: Attribute[Any]) -> str:
+    return "" if row.default in (None, ()) else f"[default: {row.default}]"
