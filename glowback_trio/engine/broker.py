@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
 
+    Wanted = tuple[list[int], list[float], list[float], list[int], list[int]]
+
 __all__ = ["Account", "Broker", "Checkpoint"]
 
 _FEW = 8
@@ -83,7 +85,14 @@ class Broker:
         self._terms = terms
         self._tape = tape
         self._symbols = len(timeline.bars)
-        self._signals = signals.columns()
+        # a loop reads lists several times faster than arrays
+        self._wanted: Wanted = (
+            signals.symbol.tolist(),
+            signals.target.tolist(),
+            signals.close.tolist(),
+            signals.bar.tolist(),
+            signals.due.tolist(),
+        )
         self._signal_rows: list[int] = [*signals.row.tolist(), len(timeline)]
         self._signal = 0
         self._book = OrderBook()
@@ -133,7 +142,10 @@ class Broker:
         for symbol in np.flatnonzero(self.ledger.positions).tolist():
             after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
             allowed = np.searchsorted(self._timeline.bars[symbol].time, earliest)
-            self._submit(row, symbol, -self.ledger.positions.item(symbol), int(max(after, allowed)))
+            bar = int(max(after, allowed))
+            self._submit(
+                row, symbol, -self.ledger.positions.item(symbol), bar, self._row(symbol, bar)
+            )
 
     def cancel_open(self, row: int, reason: int) -> None:
         """Cancel every open order, oldest first."""
@@ -142,32 +154,29 @@ class Broker:
 
     def _take_signals(self, row: int) -> None:
         """Turn the targets given at this row's close into orders, replacing those still open."""
-        symbols, targets, closes, bars = self._signals
+        symbols, targets, closes, bars, due = self._wanted
+        rows, index, terms = self._signal_rows, self._signal, self._terms
+        held, is_open = self.ledger.positions.item, self._book.open.get
         share = self._value(row)[0] / self._symbols
-        index = self._signal
-        while self._signal_rows[index] == row:
+        while rows[index] == row:
             symbol = symbols[index]
-            if (replaced := self._book.open.get(symbol)) is not None:
+            quantity = targets[index] * share / closes[index] - held(symbol)
+            if (replaced := is_open(symbol)) is not None:
                 self._cancel(row, replaced, events.REPLACED)
-            held = self.ledger.positions.item(symbol)
-            quantity = self._terms.rounded(targets[index] * share / closes[index] - held)
+            if terms.whole:
+                quantity = terms.rounded(quantity)
             if quantity:
-                self._submit(row, symbol, quantity, bars[index])
+                self._submit(row, symbol, quantity, bars[index], due[index])
             index += 1
         self._signal = index
 
-    def _submit(self, row: int, symbol: int, quantity: float, bar: int) -> None:
-        order = self._book.add(symbol, quantity, bar)
-        self._tape.write(events.SUBMITTED, row, order)
-        self._schedule(order)
-
-    def _schedule(self, order: Order) -> None:
-        rows = self._timeline.rows[order.symbol]
-        if order.bar < len(rows):
-            self._book.schedule(order, rows.item(order.bar))
+    def _submit(self, row: int, symbol: int, quantity: float, bar: int, due: int) -> None:
+        self._tape.write(
+            events.SUBMITTED, row, self._book.add(symbol, quantity, bar, due), events.NO_REASON
+        )
 
     def _cancel(self, row: int, order: Order, reason: int) -> None:
-        self._book.remove(order)
+        del self._book.open[order.symbol]
         self._tape.write(events.CANCELLED, row, order, reason)
 
     def _fill_due(self, row: int) -> None:
@@ -205,9 +214,9 @@ class Broker:
         quantity = order.left
         if terms.participation is not None:
             quantity = terms.capped(quantity, bars.volume.item(order.bar))
-        if not quantity:
-            self._postpone(order)
-            return equity, gross
+            if not quantity:
+                self._postpone(order)
+                return equity, gross
         held = self.ledger.positions.item(order.symbol)
         opening = bars.open.item(order.bar)
         price = terms.fill_price(opening, quantity)
@@ -228,17 +237,22 @@ class Broker:
         elif order.left:
             self._postpone(order)
         else:
-            self._book.remove(order)
+            del self._book.open[order.symbol]
         return equity, gross
 
     def _postpone(self, order: Order) -> None:
         """Leave to the next bar what this one's volume did not allow."""
         order.bar += 1
-        self._schedule(order)
+        self._book.schedule(order, self._row(order.symbol, order.bar))
+
+    def _row(self, symbol: int, bar: int) -> int:
+        """The row of a symbol's bar; the end of the timeline where it has none left."""
+        rows = self._timeline.rows[symbol]
+        return rows.item(bar) if bar < len(rows) else len(self._timeline)
 
     def _turn_away(self, order: Order, row: int) -> None:
         """Drop what the buying power does not cover."""
-        self._book.remove(order)
+        del self._book.open[order.symbol]
         event = events.CANCELLED if order.filled else events.REJECTED
         self._tape.write(event, row, order, events.BUYING_POWER)
 

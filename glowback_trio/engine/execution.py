@@ -25,7 +25,8 @@ class Terms:
     """The conditions every order of a run is filled on.
 
     Attributes:
-        slippage: Fraction of the price that a market order gives away.
+        buying: What a market order to buy pays, as a multiple of the price.
+        selling: What a market order to sell gets, likewise.
         rate: Commission as a fraction of the notional after slippage.
         per_share: Commission per unit, currency.
         minimum: The least a fill pays, currency.
@@ -36,7 +37,8 @@ class Terms:
         latency: Between a signal's bar and the earliest bar that may fill it.
     """
 
-    slippage: float
+    buying: float
+    selling: float
     rate: float
     per_share: float
     minimum: float
@@ -48,7 +50,7 @@ class Terms:
 
     def fill_price(self, reference: float, quantity: float) -> float:
         """Price of a market fill: buys pay slippage on top, sells give it away; not clamped."""
-        return reference * (1.0 + self.slippage if quantity > 0 else 1.0 - self.slippage)
+        return reference * (self.buying if quantity > 0 else self.selling)
 
     def commission(self, quantity: float, price: float) -> float:
         """Currency a fill pays, at least the minimum."""
@@ -104,8 +106,10 @@ class Terms:
 
 def terms(execution: Execution) -> Terms:
     """Resolve what a request says about fills: basis points to fractions, None to its meaning."""
+    slippage = (execution.slippage_bps or 0.0) / 1e4
     return Terms(
-        slippage=(execution.slippage_bps or 0.0) / 1e4,
+        buying=1.0 + slippage,
+        selling=1.0 - slippage,
         rate=(execution.commission_bps or 0.0) / 1e4,
         per_share=execution.commission_per_share,
         minimum=execution.commission_minimum,

@@ -35,7 +35,9 @@ def rolling_mean(values: Floats, window: int) -> Floats:
     if len(values) < window:
         return np.full_like(values, np.nan)
     blocks = _blocks(values, window)
-    return _joined(blocks / window, blocks[:-1] / window, values)
+    mean = _joined(blocks, blocks[:-1], values)
+    mean /= window
+    return mean
 
 
 def zscore(values: Floats, window: int) -> Floats:
@@ -95,6 +97,8 @@ def rsi(values: Floats, period: int, smoothing: Literal["wilder", "cutler"]) -> 
 def _blocks(values: Floats, length: int) -> Floats:
     """Cut (T, N) into (M, length, N); what is missing in the last block repeats the last row."""
     missing = -len(values) % length
+    if not missing:
+        return values.reshape(-1, length, values.shape[1])
     padded = np.concatenate((values, np.repeat(values[-1:], missing, axis=0)))
     return padded.reshape(-1, length, values.shape[1])
 

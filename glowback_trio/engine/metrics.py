@@ -51,7 +51,7 @@ def _curve_metrics(request: BacktestRequest, curve: Curve) -> Metrics:
     spread, rate = stats.moments(returns), request.risk_free_rate
     growth = float(curve.value[-1]) / curve.capital
     annualized = stats.annualized_return(growth, len(returns), periods)
-    fall = float(curve.drawdown.max())
+    fall, worst = float(curve.drawdown.max()), stats.tail(returns)
     return {
         "initial_capital": curve.capital,
         "final_value": float(curve.value[-1]),
@@ -64,8 +64,8 @@ def _curve_metrics(request: BacktestRequest, curve: Curve) -> Metrics:
         "calmar_ratio": stats.calmar_ratio(annualized, fall),
         "max_drawdown": fall * 100.0,
         "max_drawdown_duration_days": stats.max_drawdown_duration_days(curve.drawdown, curve.time),
-        "var_95": stats.var_95(returns),
-        "cvar_95": stats.cvar_95(returns),
+        "var_95": stats.var_95(worst, len(returns)),
+        "cvar_95": stats.cvar_95(worst),
         "skewness": stats.skewness(spread),
         "kurtosis": stats.kurtosis(spread),
         "periods_per_year": periods,

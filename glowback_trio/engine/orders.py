@@ -58,25 +58,26 @@ class OrderBook:
         opened = {symbol: orders[id(order)] for symbol, order in self.open.items()}
         return OrderBook(opened, self.rows.copy(), self.numbered, due)
 
-    def add(self, symbol: int, quantity: float, bar: int) -> Order:
-        """Number and open an order; it is due nowhere yet."""
+    def add(self, symbol: int, quantity: float, bar: int, row: int) -> Order:
+        """Number and open an order that is due at a row."""
         self.numbered += 1
         order = self.open[symbol] = Order(self.numbered, symbol, quantity, bar)
+        self.schedule(order, row)
         return order
 
     def schedule(self, order: Order, row: int) -> None:
-        """Let an open order be due at a row."""
-        if row in self._due:
-            self._due[row].append(order)
-        else:
+        """Let an open order be due at a row, which past the last one is never."""
+        at_row = self._due.get(row)
+        if at_row is None:
             self._due[row] = [order]
             heappush(self.rows, row)
-
-    def remove(self, order: Order) -> None:
-        """Close an order."""
-        del self.open[order.symbol]
+        else:
+            at_row.append(order)
 
     def take(self, row: int) -> list[Order]:
         """Take the orders due at the first of `rows` that are still open."""
         heappop(self.rows)
-        return [order for order in self._due.pop(row) if self.open.get(order.symbol) is order]
+        orders = self._due.pop(row)
+        if len(orders) == 1 and self.open.get(orders[0].symbol) is orders[0]:
+            return orders
+        return [order for order in orders if self.open.get(order.symbol) is order]

@@ -29,6 +29,7 @@ __all__ = [
     "sharpe_ratio",
     "skewness",
     "sortino_ratio",
+    "tail",
     "var_95",
     "volatility",
 ]
@@ -168,34 +169,38 @@ def max_drawdown_duration_days(drawdown: Floats, time: Times) -> float:
     return float((until - time[peaks[under]]).max() / _DAY)
 
 
-def var_95(returns: Floats) -> float | None:
-    """Loss that one bar in twenty exceeds: minus the 5th percentile, linearly interpolated.
+def tail(returns: Floats) -> Floats | None:
+    """The smallest returns up to the first above the 5th percentile, which comes last.
 
-    None below twenty returns. Positive is a loss, unlike in `empyrical`.
+    None below twenty returns.
     """
     if len(returns) < _LEAST_FOR_A_TAIL:
         return None
-    worst, rank = _worst(returns)
-    below = float(worst[:-1].max())
+    above = math.floor(_TAIL * (len(returns) - 1)) + 1
+    return np.partition(returns, above)[: above + 1]
+
+
+def var_95(worst: Floats | None, returns: int) -> float | None:
+    """Loss that one bar in twenty exceeds: minus the 5th percentile, linearly interpolated.
+
+    Positive is a loss, unlike in `empyrical`.
+
+    Args:
+        worst: As `tail` gives it.
+        returns: How many there are.
+    """
+    if worst is None:
+        return None
+    rank, below = _TAIL * (returns - 1), float(worst[:-1].max())
     return -(below + (float(worst[-1]) - below) * (rank - math.floor(rank)))
 
 
-def cvar_95(returns: Floats) -> float | None:
+def cvar_95(worst: Floats | None) -> float | None:
     """Mean loss in the worst twentieth: minus the mean of the floor(0.05 (N - 1)) + 1 smallest.
 
-    None below twenty returns. Positive is a loss, unlike in `empyrical`.
+    Positive is a loss, unlike in `empyrical`.
     """
-    if len(returns) < _LEAST_FOR_A_TAIL:
-        return None
-    worst, _ = _worst(returns)
-    return -float(worst[:-1].mean())
-
-
-def _worst(returns: Floats) -> tuple[Floats, float]:
-    """The smallest returns, up to the first above the 5th percentile as the last; and its rank."""
-    rank = _TAIL * (len(returns) - 1)
-    above = math.floor(rank) + 1
-    return np.partition(returns, above)[: above + 1], rank
+    return None if worst is None else -float(worst[:-1].mean())
 
 
 def skewness(spread: Moments) -> float | None:

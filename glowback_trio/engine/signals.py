@@ -37,6 +37,7 @@ class Signals:
         close: That close, currency.
         bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
             the number of its bars where none is left.
+        due: Row of that bar on the timeline; the number of rows where none is left.
     """
 
     row: Indices = field(repr=False)
@@ -44,13 +45,10 @@ class Signals:
     target: Floats = field(repr=False)
     close: Floats = field(repr=False)
     bar: Indices = field(repr=False)
+    due: Indices = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.row)
-
-    def columns(self) -> tuple[list[int], list[float], list[float], list[int]]:
-        """Symbol, target, close and bar as plain numbers, which a loop reads faster."""
-        return self.symbol.tolist(), self.target.tolist(), self.close.tolist(), self.bar.tolist()
 
 
 def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
@@ -64,16 +62,14 @@ def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
         for group in timeline.together(_CELLS)
         for part in _group_signals(strategy, terms, timeline, group)
     ]
-    row, symbol, target, close, bar = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
+    row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((symbol, row))
-    return Signals(row[order], symbol[order], target[order], close[order], bar[order])
+    return Signals(*(column[order] for column in (row, symbol, *others)))
 
 
 def _group_signals(
     strategy: Strategy, terms: Terms, timeline: Timeline, group: range
-) -> Iterator[tuple[Indices, Indices, Floats, Floats, Indices]]:
+) -> Iterator[tuple[Indices, Indices, Floats, Floats, Indices, Indices]]:
     bars = timeline.bars[group.start : group.stop]
     close = np.stack([one.close for one in bars], axis=1)
     wanted = targets(strategy, close, allow_short=terms.allow_short)
@@ -81,4 +77,6 @@ def _group_signals(
     rows = timeline.rows[group.start]
     time = bars[0].time
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
-    yield rows[made], column + group.start, wanted[made, column], close[made, column], first
+    due = np.append(rows, len(timeline))[first]
+    target, at = wanted[made, column], close[made, column]
+    yield rows[made], column + group.start, target, at, first, due

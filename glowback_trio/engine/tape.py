@@ -21,6 +21,7 @@ __all__ = [
     "BUYING_POWER",
     "CANCELLED",
     "END_OF_DATA",
+    "NO_REASON",
     "REJECTED",
     "REPLACED",
     "RUINED",
@@ -67,7 +68,7 @@ class Tape:
         del self._events[mark[0] :]
         del self._fills[mark[1] :]
 
-    def write(self, event: int, row: int, order: Order, reason: int = NO_REASON) -> None:
+    def write(self, event: int, row: int, order: Order, reason: int) -> None:
         """Write that an order was submitted, cancelled or rejected, with what is left of it."""
         self._events.extend((event, row, order.number, order.symbol, order.left, reason))
 

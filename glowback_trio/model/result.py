@@ -49,7 +49,11 @@ class Curve:
     @property
     def returns(self) -> Floats:
         """Return of each bar on the one before, (T,) fractions; 0.0 on the first."""
-        return self.returns_at(slice(None))
+        returns = np.zeros(len(self))
+        before = self.value[:-1]
+        np.divide(self.value[1:], before, out=returns[1:], where=before > 0)
+        returns[1:] -= before > 0
+        return returns
 
     def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
         """Returns of some bars, fractions; 0.0 on the first and after a value that is no base."""

@@ -116,17 +116,17 @@ def test_cagr_counts_calendar_years() -> None:
 
 def test_value_at_risk_interpolates_and_the_tail_mean_counts_whole_returns() -> None:
     series = np.arange(41.0)[::-1] / 100.0 - 0.2  # rank 2 exactly: -0.18
-    assert returns.var_95(series) == pytest.approx(0.18)
-    assert returns.cvar_95(series) == pytest.approx((0.20 + 0.19 + 0.18) / 3)
+    assert returns.var_95(returns.tail(series), len(series)) == pytest.approx(0.18)
+    assert returns.cvar_95(returns.tail(series)) == pytest.approx((0.20 + 0.19 + 0.18) / 3)
     longer = np.arange(51.0) / 100.0 - 0.2  # rank 2.5: between -0.18 and -0.17
-    assert returns.var_95(longer) == pytest.approx(0.175)
-    assert returns.cvar_95(longer) == pytest.approx(0.19)
+    assert returns.var_95(returns.tail(longer), len(longer)) == pytest.approx(0.175)
+    assert returns.cvar_95(returns.tail(longer)) == pytest.approx(0.19)
 
 
 def test_a_tail_needs_twenty_returns() -> None:
-    assert returns.var_95(np.zeros(19)) is None
-    assert returns.cvar_95(np.zeros(19)) is None
-    assert returns.var_95(np.zeros(20)) == 0.0
+    assert returns.var_95(returns.tail(np.zeros(19)), 19) is None
+    assert returns.cvar_95(returns.tail(np.zeros(19))) is None
+    assert returns.var_95(returns.tail(np.zeros(20)), 20) == 0.0
 
 
 @pytest.mark.parametrize(
