@@ -97,9 +97,13 @@ def _hook(app: QuartTrio, site: Site) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        headers = _connection().headers
-        _state()["request_id"] = request_id(headers.get("X-Request-ID"), site.new_id)
-        return _preflight(site) if has_request_context() else None
+        _name_request(site)
+        return _preflight(site)
+
+    async def before_stream() -> None:
+        _name_request(site)
+        if websocket.routing_exception is not None:
+            raise HttpError(404, "Not Found")  # whatever methods the path has, none is a stream
 
     async def after(response: ResponseTypes) -> ResponseTypes:
         _complete(site, response)
@@ -114,7 +118,7 @@ def _hook(app: QuartTrio, site: Site) -> None:
         return json_answer(document, failure.status, failure.headers)
 
     app.before_request(before)
-    app.before_websocket(before)
+    app.before_websocket(before_stream)
     app.after_request(after)
     app.after_websocket(after_refusal)
     app.register_error_handler(Exception, answer_error)
@@ -129,6 +133,11 @@ def _state() -> dict[str, str]:
     scope = cast(dict[str, Any], _connection().scope)
     state: dict[str, str] = scope.setdefault("state", {})
     return state
+
+
+def _name_request(site: Site) -> None:
+    offered = _connection().headers.get("X-Request-ID")
+    _state()["request_id"] = request_id(offered, site.new_id)
 
 
 def _preflight(site: Site) -> Response | None:

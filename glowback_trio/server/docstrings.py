@@ -16,7 +16,7 @@ _ENTRY = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
 def description(thing: Any) -> str:
     """What a docstring says before its first section, each paragraph on one line."""
     text = _SECTION.split(inspect.getdoc(thing) or "", maxsplit=1)[0].strip()
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    return "\n\n".join(_in_json(part) for part in text.split("\n\n"))
 
 
 def first_line(thing: Any) -> str:
@@ -25,7 +25,7 @@ def first_line(thing: Any) -> str:
 
 
 def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
-    """What the `Attributes:` section of a class says of each, in the words of JSON."""
+    """What the `Attributes:` section of a class says of each."""
     _, *sections = _SECTION.split(inspect.getdoc(cls) or "")
     texts = [
         text
@@ -33,11 +33,12 @@ def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
         if name == "Attributes"
     ]
     return {
-        match[1]: _in_json(" ".join(match[2].split()))
+        match[1]: _in_json(match[2])
         for text in texts
         for match in _ENTRY.finditer(text)
     }
 
 
 def _in_json(text: str) -> str:
-    return re.sub(r"\bNone\b", "null", text)
+    """Put text on one line, in the words of those who send JSON."""
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))

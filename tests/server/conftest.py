@@ -10,8 +10,7 @@ import httpx2
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
-from trio_websocket import open_websocket_url
-from watcher import Watcher
+from watcher import Watcher, connected
 
 from glowback_trio import InlineCompute, Run, open_gateway
 from glowback_trio.actors import Gateway
@@ -110,12 +109,8 @@ def watch() -> Callable[..., Awaitable[Watcher]]:
 
     async def follow(url: str, count: int | None = None, **headers: str) -> Watcher:
         watcher = Watcher()
-        extra = [
-            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
-        ]
-        socket_url = url.replace("http://", "ws://", 1)
         with trio.fail_after(10):
-            async with open_websocket_url(socket_url, extra_headers=extra) as socket:
+            async with connected(url, **headers) as socket:
                 await watcher.follow(socket, count)
         return watcher
 

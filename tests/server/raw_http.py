@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import attrs
 import trio
 
-__all__ = ["Answer", "connect", "read_answer", "say"]
+__all__ = ["Answer", "asking", "connect", "read_answer", "read_until", "say"]
 
 
 @attrs.frozen
@@ -41,3 +42,22 @@ async def say(url: str, data: bytes) -> Answer:
         async with await connect(url) as stream:
             await stream.send_all(data)
             return await read_answer(stream)
+
+
+@asynccontextmanager
+async def asking(url: str, path: str, **headers: str) -> AsyncIterator[trio.SocketStream]:
+    """A connection on which something was asked for, with the answer still to be read."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    async with await connect(url) as stream:
+        await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        yield stream
+
+
+async def read_until(stream: trio.abc.ReceiveStream, mark: bytes) -> bytes:
+    """Read until something was said."""
+    data = b""
+    while mark not in data:
+        more = await stream.receive_some()
+        assert more, f"the end came before {mark!r}: {data!r}"
+        data += more
+    return data

@@ -281,7 +281,7 @@ async def test_a_trailing_slash_is_accepted_without_a_redirect(
 
 
 @pytest.mark.parametrize(
-    "path", [b"//backtests", b"/backtests//", b"/v2/backtests", b"/v1x", b"/%2e%2e", b"/%", b"/%zz"]
+    "path", [b"/backtests//", b"/v2/backtests", b"/v1x", b"/%2e%2e", b"/%", b"/%zz"]
 )
 async def test_an_unknown_path_is_404(url: str, path: bytes) -> None:
     answer = await say(url, b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)

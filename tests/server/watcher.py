@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import trio
+from trio_websocket import (
+    CloseReason,
+    ConnectionClosed,
+    WebSocketConnection,
+    wrap_client_stream,
+)
 
 from glowback_trio import Event
 
@@ -32,6 +42,24 @@ class Watcher:
     def _note(self, end: CloseReason | None) -> None:
         assert end is not None, "the connection was cut without a close frame"
         self.code, self.reason = end.code, end.reason
+
+
+@asynccontextmanager
+async def connected(url: str, **headers: str) -> AsyncIterator[WebSocketConnection]:
+    """A WebSocket at an http URL; its socket is closed whoever closed the WebSocket."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    extra = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    async with (
+        await trio.open_tcp_stream(parts.hostname, parts.port) as stream,
+        trio.open_nursery() as nursery,
+    ):
+        path = f"{parts.path}?{parts.query}"
+        socket = await wrap_client_stream(nursery, stream, parts.netloc, path, extra_headers=extra)
+        yield socket
+        await socket.aclose()
+        nursery.cancel_scope.cancel()
 
 
 def event_of(data: bytes) -> Event:
