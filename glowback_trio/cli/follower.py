@@ -9,7 +9,7 @@ import orjson
 import trio
 from attrs import define, field, frozen
 
-from glowback_trio.cli.websocket import Broken, Closed, Rejected, open_websocket
+from glowback_trio.cli.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
 from glowback_trio.model.laws import Digest
 from glowback_trio.model.lifecycle import TERMINAL, State
 
@@ -100,24 +100,25 @@ class Follower:
                     assert_never(never)
 
     async def _connect(self) -> Outcome:
+        url = f"{self.url}?last_event_id={self.cursor}"
+        async with open_websocket(url, self.headers) as socket:
+            if isinstance(socket, Broken):
+                return Lost(socket.why)
+            outcome = await self._read(socket)
+            if isinstance(outcome, Ended):
+                # The server closes after the last event; to leave before would reset it.
+                with trio.move_on_after(_CLOSE_S):
+                    await socket.receive()
+        return outcome
+
+    async def _read(self, socket: WebSocket) -> Outcome:
         outcome: Outcome | None = None
-        try:
-            url = f"{self.url}?last_event_id={self.cursor}"
-            async with open_websocket(url, self.headers) as socket:
-                while outcome is None:
-                    match await socket.receive():
-                        case str(message):
-                            outcome = self._receive(message.encode())
-                        case end:
-                            outcome = _judge(end)
-                if isinstance(outcome, Ended):
-                    # The server closes after the last event; to leave before would reset it.
-                    with trio.move_on_after(_CLOSE_S):
-                        await socket.receive()
-        except trio.TooSlowError:
-            return Lost("no connection: it took too long")
-        except (OSError, trio.BrokenResourceError) as error:
-            return Lost(f"no connection: {error}")
+        while outcome is None:
+            match await socket.receive():
+                case str(message):
+                    outcome = self._receive(message.encode())
+                case end:
+                    outcome = _judge(end)
         return outcome
 
     def _receive(self, message: bytes) -> Ended | Refused | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import SplitResult, urlsplit
 
 import trio
 from attrs import define, field, frozen
@@ -130,38 +130,53 @@ class WebSocket:
 
 
 @asynccontextmanager
-async def open_websocket(url: str, headers: list[tuple[bytes, bytes]]) -> AsyncIterator[WebSocket]:
+async def open_websocket(
+    url: str, headers: list[tuple[bytes, bytes]]
+) -> AsyncIterator[WebSocket | Broken]:
     """Connect and send the handshake; what comes of it is the first thing to be received.
 
     Args:
         url: `ws://` or `wss://`.
         headers: Sent with the handshake.
 
-    Raises:
-        OSError: There is nobody to connect to.
-        trio.TooSlowError: Connecting takes too long.
+    Yields:
+        The WebSocket, or why there is nobody to connect to.
     """
     parts = urlsplit(url)
-    with trio.fail_after(_CONNECT_S):
-        stream = await _connect(parts.hostname or "", parts.port, secure=parts.scheme == "wss")
+    stream = await _connect(parts)
+    if isinstance(stream, Broken):
+        yield stream
+        return
     async with stream:
         socket = WebSocket(stream)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        await socket.send(Request(parts.netloc.rpartition("@")[2], target, extra_headers=headers))
+        with suppress(trio.BrokenResourceError):  # the first receive will tell
+            await socket.send(
+                Request(parts.netloc.rpartition("@")[2], target, extra_headers=headers)
+            )
         yield socket
 
 
-async def _connect(host: str, port: int | None, *, secure: bool) -> trio.abc.Stream:
-    if not secure:
-        return await trio.open_tcp_stream(host, port or 80)
+async def _connect(parts: SplitResult) -> trio.abc.Stream | Broken:
+    host = parts.hostname or ""
+    try:
+        with trio.fail_after(_CONNECT_S):
+            if parts.scheme == "wss":
+                return await _connect_securely(host, parts.port or 443)
+            return await trio.open_tcp_stream(host, parts.port or 80)
+    except trio.TooSlowError:
+        return Broken(f"no connection within {_CONNECT_S:g} s")
+    except (OSError, trio.BrokenResourceError) as error:
+        return Broken(f"no connection: {error.__cause__ or error}")
+
+
+async def _connect_securely(host: str, port: int) -> trio.abc.Stream:
     stream = await trio.open_ssl_over_tcp_stream(
-        host, port or 443, ssl_context=ssl.create_default_context(), https_compatible=True
+        host, port, ssl_context=ssl.create_default_context(), https_compatible=True
     )
     try:
         await stream.do_handshake()
-    except BaseException as error:
+    except BaseException:
         await trio.aclose_forcefully(stream)
-        if isinstance(error, trio.BrokenResourceError):
-            raise OSError(f"TLS failed: {error.__cause__ or error}") from None
         raise
     return stream

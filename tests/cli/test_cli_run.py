@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, CompletedProcess, Popen
 from typing import Any
 
 import orjson
@@ -134,3 +135,18 @@ def test_a_run_that_fails_is_one_line_and_1(glowback: Glowback) -> None:
     assert len(failed.stderr.splitlines()) == 1
     assert failed.stderr.startswith("error: Run failed: AAPL has no bars")
     assert "Traceback" not in failed.stderr
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "glowback_trio", *DEMO, "--symbols", "AAPL", "--json"]
+    with (
+        (tmp_path / "said").open("w+") as said,
+        Popen(command, stdout=PIPE, stderr=said, cwd=tmp_path, env=environment) as process,
+    ):
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 1
+        said.seek(0)
+        assert all(line.startswith("warning: ") for line in said)

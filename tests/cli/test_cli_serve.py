@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from glowback_trio.cli.serve import _is_loopback
-from glowback_trio.cli.websocket import Closed, open_websocket
+from glowback_trio.cli.websocket import Closed, WebSocket, open_websocket
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
 
@@ -32,6 +32,7 @@ async def test_a_signal_ends_runs_streams_and_process_in_order(
         url = f"{own_server.url.replace('http', 'ws')}/backtests/{run_id}/stream"
         events: list[Event] = []
         async with open_websocket(url, KEY) as stream:
+            assert isinstance(stream, WebSocket)
             while isinstance(received := await stream.receive(), str):
                 fields = orjson.loads(received)
                 events.append(Event(fields["event_id"], fields["type"], received.encode()))

@@ -142,6 +142,27 @@ def test_a_server_that_never_comes_is_given_up_with_one_line(glowback: Glowback)
     assert ended.stderr.startswith("error: no connection: ")
 
 
+async def test_a_reader_that_leaves_early_ends_it_without_a_word(
+    server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run_id = await server.submit()
+    command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "glowback_trio", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await process.stdout.aclose()
+    async with process.stderr:
+        with trio.fail_after(30):
+            assert await process.wait() == 1
+        assert await process.stderr.receive_some() == b""
+
+
 async def test_an_interrupt_ends_it_quietly_with_130(
     server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
