@@ -1,0 +1,106 @@
+"""What others are measured beside: the same three routes, minimal, on FastAPI and uvicorn.
+
+    python benchmarks/peer.py
+
+One run that never ends, a queue for each follower. Prints the same line as `glowback-trio serve`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeAlias
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, WebSocket
+
+Status: TypeAlias = dict[str, str | float | list[str] | None]
+
+RUN = "00000000-0000-4000-8000-000000000000"
+STATUS: Status = {
+    "run_id": RUN,
+    "state": "completed",
+    "progress": 1.0,
+    "created_at": "2024-01-01T00:00:00.000000Z",
+    "started_at": "2024-01-01T00:00:00.000000Z",
+    "finished_at": "2024-01-01T00:00:00.000000Z",
+    "error": None,
+    "strategy": "buy_and_hold",
+    "symbols": ["AAPL"],
+    "event_count": 356,
+    "paused": False,
+}
+QUEUED = {
+    "event_id": 1,
+    "run_id": RUN,
+    "type": "state",
+    "timestamp": "2024-01-01T00:00:00.000000Z",
+    "payload": {"state": "queued", "message": "Run queued"},
+}
+
+followers: set[asyncio.Queue[dict[str, Any]]] = set()
+
+
+async def healthz() -> dict[str, str]:
+    """Say that the server is alive."""
+    return {"status": "healthy", "version": "1"}
+
+
+async def status(run_id: str) -> Status:
+    """Say where a run stands."""
+    if run_id != RUN:
+        raise HTTPException(404, "Run not found")
+    return STATUS
+
+
+async def stream(websocket: WebSocket, run_id: str) -> None:
+    """Send a run's events until the client leaves."""
+    if run_id != RUN:
+        raise HTTPException(404, "Run not found")
+    await websocket.accept()
+    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    queue.put_nowait(QUEUED)
+    followers.add(queue)
+    sending = asyncio.create_task(_send(websocket, queue))
+    try:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        sending.cancel()
+        followers.discard(queue)
+
+
+async def _send(websocket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
+    while True:
+        await websocket.send_json(await queue.get())
+
+
+def make_app() -> FastAPI:
+    """Put the routes on an app."""
+    app = FastAPI()
+    app.add_api_route("/healthz", healthz)
+    app.add_api_route("/backtests/{run_id}", status)
+    app.add_api_websocket_route("/backtests/{run_id}/stream", stream)
+    return app
+
+
+def main() -> None:
+    """Serve on a free port, with the extras that make uvicorn fast and without an access log."""
+    config = uvicorn.Config(
+        make_app(),
+        port=0,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        backlog=4096,
+        # Ours negotiates none either, and it costs a peer most of its memory.
+        ws_per_message_deflate=False,
+    )
+    socket = config.bind_socket()
+    socket.listen(config.backlog)
+    print(f"listening on http://127.0.0.1:{socket.getsockname()[1]}", flush=True)
+    uvicorn.Server(config).run(sockets=[socket])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Requests a second, beside a minimal FastAPI on uvicorn, in the same run.
+
+    python benchmarks/rest.py [--rounds N] [--seconds S] [--connections N]
+
+Client and server have a core each. Rounds alternate between the two servers, so that whatever else
+the machine does hits both; what is printed is the median, and the ratio of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import selectors
+import socket
+import statistics
+import time
+from collections import defaultdict
+
+from attrs import define
+from servers import OURS, PEER, PEERS_RUN, Server, opened, prepare
+
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+STUCK_S = 10.0
+TARGET = "at least 0.5, aim for 1"
+
+
+@define(eq=False)
+class Client:
+    """One keep-alive connection with one request under way."""
+
+    socket: socket.socket
+    request: bytes
+    received: bytes = b""
+
+    def ask(self) -> None:
+        """Send the request."""
+        self.socket.sendall(self.request)
+
+    def hear(self) -> bool:
+        """Read what has come; tell whether the answer is whole.
+
+        Raises:
+            RuntimeError: It is another answer than 200.
+        """
+        data = self.socket.recv(65536)
+        self.received += data
+        head, found, body = self.received.partition(b"\r\n\r\n")
+        if not found and data:
+            return False
+        length = LENGTH.search(head)
+        if length is None or not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"Expected a 200 with its length, not {self.received[:200]!r}")
+        if len(body) < int(length[1]):
+            return False
+        self.received = b""
+        return True
+
+
+def rate(server: Server, path: str, connections: int, seconds: float) -> float:
+    """Requests that a server answers in a second."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+    clients = [
+        Client(socket.create_connection(("127.0.0.1", server.port)), request)
+        for _ in range(connections)
+    ]
+    try:
+        return exchange(clients, seconds)
+    finally:
+        for client in clients:
+            client.socket.close()
+
+
+def exchange(clients: list[Client], seconds: float) -> float:
+    """Keep one request under way on every connection, and return answers a second."""
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client.socket, selectors.EVENT_READ, client)
+            client.ask()
+        answers, began = 0, time.perf_counter()
+        while (now := time.perf_counter()) < began + seconds:
+            ready = selector.select(STUCK_S)
+            if not ready:
+                raise RuntimeError(f"The server gave no answer for {STUCK_S:g} s")
+            for key, _events in ready:
+                client = key.data
+                if client.hear():
+                    answers += 1
+                    client.ask()
+    return answers / (now - began)
+
+
+def paths(ours: Server, peer: Server) -> dict[str, dict[str, str]]:
+    """What to ask of each server, by what it is called in the figures."""
+    run = ours.start_run()
+    while ours.ask("GET", f"/backtests/{run}")["state"] != "completed":
+        time.sleep(0.05)
+    return {
+        "GET /healthz": {ours.name: "/healthz", peer.name: "/healthz"},
+        "GET /backtests/{id}": {
+            ours.name: f"/backtests/{run}",
+            peer.name: f"/backtests/{PEERS_RUN}",
+        },
+    }
+
+
+def main(rounds: int, seconds: float, connections: int) -> None:
+    """Measure both servers in alternating rounds."""
+    prepare()
+    with opened("ours", OURS) as ours, opened("peer", PEER) as peer:
+        for title, path in paths(ours, peer).items():
+            rates: dict[str, list[float]] = defaultdict(list)
+            for turn in range(rounds + 1):
+                for server in (ours, peer):
+                    measured = rate(server, path[server.name], connections, seconds)
+                    if turn > 0:  # the first round warms caches up
+                        rates[server.name].append(measured)
+            report(title, rates)
+
+
+def report(title: str, rates: dict[str, list[float]]) -> None:
+    """Print the figures of one route."""
+    print(title)
+    for name, values in rates.items():
+        low, high = min(values), max(values)
+        print(f"  {name} {statistics.median(values):8,.0f} /s   ({low:,.0f} to {high:,.0f})")
+    ratio = statistics.median(rates["ours"]) / statistics.median(rates["peer"])
+    print(f"  ratio {ratio:6.2f}        (target: {TARGET})")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--connections", type=int, default=32)
+    options = parser.parse_args()
+    main(options.rounds, options.seconds, options.connections)
