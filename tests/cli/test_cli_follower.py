@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import orjson
 import pytest
@@ -19,6 +21,8 @@ from glowback_trio.cli.websocket import Broken, WebSocket
 from glowback_trio.model.events import encode
 from glowback_trio.model.laws import Digest
 from glowback_trio.model.lifecycle import State
+
+CERTIFICATE = Path(__file__).parents[1] / "serving" / "localhost.pem"
 
 Scene = Callable[[WebSocketRequest], Awaitable[None]]
 
@@ -55,7 +59,9 @@ def reject(status: int, body: bytes = b"") -> Scene:
 
 
 @asynccontextmanager
-async def playing(*scenes: Scene) -> AsyncIterator[tuple[Follower, list[bytes], list[str]]]:
+async def playing(
+    *scenes: Scene, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Follower, list[bytes], list[str]]]:
     """Serve one scene per connection, and record what each connection asked for."""
     asked: list[str] = []
     received: list[bytes] = []
@@ -68,8 +74,11 @@ async def playing(*scenes: Scene) -> AsyncIterator[tuple[Follower, list[bytes], 
 
     async with trio.open_nursery() as nursery:
         with trio.fail_after(30):
-            server = await nursery.start(partial(serve_websocket, handle, "127.0.0.1", 0, None))
-            url = f"ws://127.0.0.1:{server.port}/backtests/r/stream"
+            server = await nursery.start(partial(serve_websocket, handle, "127.0.0.1", 0, tls))
+            origin = (
+                f"ws://127.0.0.1:{server.port}" if tls is None else f"wss://localhost:{server.port}"
+            )
+            url = f"{origin}/backtests/r/stream"
             yield Follower(url, [], 0, received.append), received, asked
         nursery.cancel_scope.cancel()
 
@@ -167,6 +176,33 @@ async def test_a_lost_connection_is_given_up_when_its_time_is_over() -> None:
         outcome = await follow(follower, retry_for=0)
         assert outcome == Refused("the server answered 503; there was no event for 0 s")
         assert len(asked) == 1
+
+
+async def test_a_secure_server_is_followed_when_its_certificate_is_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(CERTIFICATE)
+    scene = tell(QUEUED, RUNNING, COMPLETED)
+    async with playing(scene, tls=tls) as (follower, received, _asked):
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        assert await follow(follower) == Ended(State.COMPLETED)
+        assert len(received) == 3
+
+
+async def test_what_is_said_to_be_secure_and_is_not_is_no_connection() -> None:
+    async def speak_plainly(stream: trio.abc.Stream) -> None:
+        await stream.send_all(b"HTTP/1.1 400 \r\n\r\n")
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(
+            partial(trio.serve_tcp, speak_plainly, 0, host="127.0.0.1")
+        )
+        url = f"wss://127.0.0.1:{listener.socket.getsockname()[1]}/"
+        outcome = await follow(Follower(url, [], 0, lambda _: None), retry_for=0)
+        nursery.cancel_scope.cancel()
+    assert isinstance(outcome, Refused)
+    assert outcome.why.startswith("no connection: [SSL")
 
 
 async def test_a_silent_server_is_asked_and_then_left(
