@@ -30,6 +30,7 @@ app = App(name="stream", help_format="plaintext", help_epilogue=_EXAMPLES)
 @app.default
 async def stream(
     run_id: str,
+    /,
     *,
     url: Annotated[str, Parameter(env_var="GLOWBACK_URL")] = "http://127.0.0.1:8000",
     last_event_id: Annotated[int, Parameter(validator=Number(gte=0))] = 0,

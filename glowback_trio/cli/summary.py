@@ -19,6 +19,7 @@ __all__ = ["print_summary", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
+_NAMED = 5
 
 
 def _money(value: float) -> str:
@@ -74,9 +75,9 @@ def print_summary(request: BacktestRequest, result: Result, console: Console) ->
 
 def _head(request: BacktestRequest, result: Result) -> Text:
     parameters = ", ".join(f"{k} {v}" for k, v in attrs.asdict(request.strategy).items())
-    return Text.assemble(
-        (", ".join(request.symbols), "bold"), f"  {_period(request, result)}\n", (parameters, "dim")
-    )
+    named, more = ", ".join(request.symbols[:_NAMED]), len(request.symbols) - _NAMED
+    symbols = f"{named} and {more} more" if more > 0 else named
+    return Text.assemble((symbols, "bold"), f"  {_period(request, result)}\n", (parameters, "dim"))
 
 
 def _period(request: BacktestRequest, result: Result) -> str:

@@ -60,6 +60,11 @@ def test_a_summary_is_printed_for_people(glowback: Glowback) -> None:
         assert word in ended.stdout
 
 
+def test_of_many_symbols_the_first_are_named(glowback: Glowback) -> None:
+    ended = glowback("run", *PERIOD, "--symbols", "A,B,C,D,E,F,G")
+    assert "A, B, C, D, E and 2 more" in ended.stdout
+
+
 def test_a_terminal_that_knows_no_blocks_gets_a_summary_without_them(glowback: Glowback) -> None:
     ended = glowback(*DEMO, "--symbols", "SPY", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert ended.returncode == 0
