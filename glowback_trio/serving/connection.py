@@ -110,8 +110,6 @@ class Connection:
             return True
         return False
 
-    # Reading --------------------------------------------------------------------------------
-
     async def _read(self) -> None:
         while not self.ending:
             self._waiting.deadline = self._protocol.deadline()
@@ -148,8 +146,6 @@ class Connection:
         """Let the reader wait until another deadline, without waking it."""
         self._waiting.deadline = deadline
 
-    # Writing --------------------------------------------------------------------------------
-
     async def send(self, event: Event) -> None:
         """Take an event from the protocol: bytes to write, or its end."""
         if isinstance(event, RawData):
@@ -169,7 +165,7 @@ class Connection:
             self._turn.release()
 
     async def _write_whole(self, data: bytes) -> None:
-        if self._broken:
+        if self.ending:
             await trio.lowlevel.checkpoint()
             return
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -197,10 +193,8 @@ class Connection:
         """When the peer last took bytes that it had made wait."""
         return self._transport.moved_at
 
-    # Ending ---------------------------------------------------------------------------------
-
     def end(self) -> None:
-        """End after what has been written."""
+        """End after what has been written; what comes later goes nowhere."""
         self.ending = True
         self._waiting.cancel()
 
@@ -216,12 +210,13 @@ class Connection:
 
     async def _close(self) -> None:
         await self._protocol.handle(Closed())
+        with trio.move_on_after(self.service.limits.close_timeout):
+            if not self._broken and (self.linger or self._protocol.unread):
+                async with self._turn:
+                    await self._linger()
         if self._broken or self.sending:
             await trio.aclose_forcefully(self._stream)
             return
-        with trio.move_on_after(self.service.limits.close_timeout):
-            if self.linger or self._protocol.unread:
-                await self._linger()
         with trio.move_on_after(self.service.limits.close_timeout):
             await self._stream.aclose()
 
@@ -237,8 +232,6 @@ class Connection:
                 return
             dropped += len(data)
 
-    # Telling --------------------------------------------------------------------------------
-
     def record(self, record: dict[str, Any]) -> None:
         """Hand a record to the server's owner."""
         self.service.tell(record)
@@ -246,7 +239,7 @@ class Connection:
     def fault(self, error: BaseException, scope: Scope | None = None) -> None:
         """Record an error that ended one request or this connection."""
         where = "connection" if scope is None else "application"
-        seen = describe(scope) | {"client": self.client}
+        seen = {"client": self.client} if scope is None else describe(scope)
         self.service.tell(seen | {"kind": "fault", "where": where, "error": error})
 
 

@@ -13,13 +13,12 @@ from hypercorn.typing import ConnectionState
 
 from glowback_trio.serving.heads import check_head, check_request, origin_form, wants_websocket
 from glowback_trio.serving.http import HttpStream
-from glowback_trio.serving.records import describe
 from glowback_trio.serving.refusal import Answer, Refusal, RefusedError
 from glowback_trio.serving.websocket import WebSocketStream
 
 if TYPE_CHECKING:
     from hypercorn.protocol.events import Event as StreamEvent
-    from hypercorn.typing import TaskGroup
+    from hypercorn.typing import H11SendableEvent, TaskGroup
 
     from glowback_trio.serving.bridge import Bridge
     from glowback_trio.serving.connection import Connection
@@ -76,8 +75,6 @@ class Protocol(H11Protocol):
             STREAM_ID,
         )
 
-    # What is due ----------------------------------------------------------------------------
-
     def deadline(self) -> float:
         """Return when `expire` is due, on trio's clock."""
         if isinstance(self.stream, WebSocketStream):
@@ -104,8 +101,6 @@ class Protocol(H11Protocol):
             await self.stream.leave()
         elif self.stream is None:
             self.link.end()
-
-    # From the client ------------------------------------------------------------------------
 
     async def _handle_events(self) -> None:
         while not self.link.ending:
@@ -141,8 +136,9 @@ class Protocol(H11Protocol):
         if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
             return None  # h11 says NEED_DATA with a class of its own
         if isinstance(event, h11.Request):
-            self._request = event
-            self._check(event)
+            self._begin(event)
+        elif isinstance(event, h11.Data):
+            self._count(len(event.data))
         return event
 
     def _next_frames(self, connection: H11WSConnection) -> Data | None:
@@ -161,10 +157,16 @@ class Protocol(H11Protocol):
             self._idle = False
             self._deadline = trio.current_time() + self.limits.head_timeout
 
-    def _check(self, request: h11.Request) -> None:
+    def _begin(self, request: h11.Request) -> None:
+        self._request = request
+        self._body_bytes = 0
+        self._deadline = trio.current_time() + self.limits.body_timeout
         check_request(request)
-        declared = int(dict(request.headers).get(b"content-length", b"0"))
-        self._check_body(declared)
+        self._check_body(int(dict(request.headers).get(b"content-length", b"0")))
+
+    def _count(self, size: int) -> None:
+        self._body_bytes += size
+        self._check_body(self._body_bytes)
 
     def _check_body(self, size: int) -> None:
         limit = self.limits.body_bytes
@@ -185,8 +187,6 @@ class Protocol(H11Protocol):
                 await self.stream.handle(event)
 
     async def _create_stream(self, request: h11.Request) -> None:
-        self._body_bytes = 0
-        self._deadline = trio.current_time() + self.limits.body_timeout
         if wants_websocket(request) and isinstance(self.connection, h11.Connection):
             self.connection = H11WSConnection(self.connection)
             self.stream = WebSocketStream(self)
@@ -204,16 +204,9 @@ class Protocol(H11Protocol):
         )
 
     async def _take_body(self, event: h11.Data) -> None:
-        self._body_bytes += len(event.data)
-        try:
-            self._check_body(self._body_bytes)
-        except RefusedError as error:
-            await self.refuse(error.error_status_hint, str(error))
-            return
+        await trio.lowlevel.checkpoint()  # a body in chunks of a byte has thousands in one read
         if self.stream is not None:
             await self.stream.handle(Body(STREAM_ID, event.data))
-
-    # To the client --------------------------------------------------------------------------
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send what a stream has to say; the last answer on a connection says that it is."""
@@ -242,46 +235,44 @@ class Protocol(H11Protocol):
         if isinstance(stream, HttpStream) and stream.status is None:
             stream.status = status
         await self._close_stream()
+        refusal = Refusal.of(self._request, status, reason)
         if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self._send_refusal(status, reason)
+            await self._send_refusal(refusal)
         if stream is None:
-            self._record_refusal(status)
+            self._record_refusal(refusal)
         self.link.linger = True
         await self.send(Closed())
 
-    async def _send_refusal(self, status: int, reason: str) -> None:
-        answer = self.answer(status, reason)
+    async def _send_refusal(self, refusal: Refusal) -> None:
+        answer = self._make_answer(refusal).framed(refusal.status)
         headers = [*answer.headers, *self.config.response_headers("h11")]
-        await self._send_h11_event(h11.Response(status_code=status, headers=headers))
-        if self._request is None or self._request.method != b"HEAD":
+        await self._send_h11_event(h11.Response(status_code=refusal.status, headers=headers))
+        if refusal.method != "HEAD":
             await self._send_h11_event(h11.Data(data=answer.body))
         await self._send_h11_event(h11.EndOfMessage())
 
     def answer(self, status: int, reason: str) -> Answer:
-        """Return a whole answer that ends the connection, made by the server's owner."""
-        request = self._request
-        path = b"" if request is None else request.target.partition(b"?")[0]
-        headers = () if request is None else tuple(request.headers)
-        given = self._make_answer(Refusal(status, reason, path.decode("ascii"), headers))
-        framing = [(b"content-length", b"%d" % len(given.body)), (b"connection", b"close")]
-        if status == 426:
-            framing.append((b"sec-websocket-version", b"13"))
-        return Answer([*given.headers, *framing], given.body)
+        """Return a whole answer to the request at hand, made by the server's owner."""
+        return self._make_answer(Refusal.of(self._request, status, reason)).framed(status)
 
-    def _record_refusal(self, status: int) -> None:
-        request = self._request
-        asked = (
-            {}
-            if request is None
-            else {
-                "method": request.method.decode("ascii"),
-                "path": request.target.partition(b"?")[0].decode("ascii"),
-            }
-        )
-        seen = describe(None) | {"client": self.client} | asked
-        self.link.record(seen | {"kind": "request", "status": status, "complete": True})
+    def _record_refusal(self, refusal: Refusal) -> None:
+        record: dict[str, Any] = {"kind": "request", "status": refusal.status, "complete": True}
+        asked = {"method": refusal.method or None, "path": refusal.path or None}
+        self.link.record(record | asked | {"client": self.client, "state": {}})
 
-    # For the connection's end ---------------------------------------------------------------
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        if self.connection.our_state is h11.ERROR:
+            self.link.abort()  # the application has been told already, by an error of h11's
+            return
+        whole = False
+        try:
+            await super()._send_h11_event(event)
+            whole = True
+        finally:
+            # h11 has counted the event as sent. Without its bytes on the way, the client would
+            # take the next answer for the rest of this one.
+            if not whole:
+                self.link.abort()
 
     def finish(self) -> None:
         """Leave the record of a request or WebSocket that was closed by force."""

@@ -18,15 +18,13 @@ def discard(_: Record) -> None:
     """Keep no record."""
 
 
-def describe(scope: Scope | None) -> dict[str, Any]:
+def describe(scope: Scope) -> dict[str, Any]:
     """Return what every record says of a request.
 
     The query string stays out, since keys may stand in it. `state` is the request's own copy of
     the lifespan state: an application that wants something of its own in its records, such as a
     request id, puts it there.
     """
-    if scope is None:
-        return {"method": None, "path": None, "client": None, "state": {}}
     return {
         "method": scope.get("method", "GET"),
         "path": scope.get("path"),

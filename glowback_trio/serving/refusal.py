@@ -21,14 +21,25 @@ class Refusal:
     Attributes:
         status: The HTTP status.
         reason: A sentence for the client.
+        method: The request's method; empty when the head could not be read.
         path: The path asked for, without its query; empty when the head could not be read.
         headers: The request's headers; empty when the head could not be read.
     """
 
     status: int
     reason: str
+    method: str = ""
     path: str = ""
     headers: Headers = ()
+
+    @classmethod
+    def of(cls, request: h11.Request | None, status: int, reason: str) -> Refusal:
+        """Return the refusal of a request, or of what was to become one."""
+        if request is None:
+            return cls(status, reason)
+        path = request.target.partition(b"?")[0].decode("ascii")
+        method = request.method.decode("ascii")
+        return cls(status, reason, method, path, tuple(request.headers))
 
 
 @frozen
@@ -37,6 +48,13 @@ class Answer:
 
     headers: Headers
     body: bytes
+
+    def framed(self, status: int) -> Answer:
+        """Return the answer with the headers that end a connection."""
+        framing = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
+        if status == 426:
+            framing.append((b"sec-websocket-version", b"13"))
+        return Answer([*self.headers, *framing], self.body)
 
 
 Refuse: TypeAlias = Callable[[Refusal], Answer]

@@ -79,6 +79,19 @@ async def test_an_endless_message_is_closed_when_it_is_too_long(
         assert await server.still_answers()
 
 
+async def test_a_rule_broken_in_the_middle_of_a_flood_is_answered_with_its_code(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        client = await server.websocket(b"/flood", capacity=3000)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send, frame(BINARY, b"x" * 20_000))
+            assert await client.read_close() == 1009
+            nursery.cancel_scope.cancel()
+        client.stream.close()
+        assert await server.still_answers()
+
+
 async def test_a_client_that_reads_nothing_is_cut_after_the_send_timeout(
     autojump_clock: MockClock,
 ) -> None:

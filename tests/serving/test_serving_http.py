@@ -134,6 +134,41 @@ async def test_an_application_that_fails_after_its_answer_began_cuts_the_answer(
     assert not whole.endswith(b"0\r\n\r\n")
 
 
+async def test_an_answer_whose_end_was_cancelled_is_not_followed_by_another(
+    autojump_clock: MockClock,
+) -> None:
+    async def distracted(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        with trio.CancelScope() as scope_:
+            scope_.cancel()
+            await send({"type": "http.response.body", "body": b""})
+
+    async with serving(App(App().handlers | {"/distracted": distracted})) as server:
+        client = server.connect()
+        await client.send(b"GET /distracted HTTP/1.1\r\nHost: test\r\n\r\n")
+        await client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        whole = await client.read_to_end()
+        assert whole.endswith(b"4\r\nhalf\r\n")
+        assert await server.still_answers()
+
+
+@pytest.mark.parametrize("header", [(b"x", b"a\r\nb: c"), (b"content-length", b"many")])
+async def test_an_application_that_sends_a_bad_header_is_recorded(
+    header: tuple[bytes, bytes], autojump_clock: MockClock
+) -> None:
+    async def bad(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [header]})
+
+    async with serving(App(App().handlers | {"/bad": bad})) as server:
+        client = server.connect()
+        await client.send(b"GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert b"b: c" not in await client.read_to_end()
+        assert await server.still_answers()
+    [fault] = server.kinds("fault")
+    assert (fault["where"], fault["path"]) == ("application", "/bad")
+
+
 async def test_an_early_answer_reaches_a_client_that_is_still_sending(
     autojump_clock: MockClock,
 ) -> None:
