@@ -3,7 +3,8 @@
     python benchmarks/rest.py [--rounds N] [--seconds S] [--connections N]
 
 Client and server have a core each. Rounds alternate between the two servers, so that whatever else
-the machine does hits both; what is printed is the median, and the ratio of the medians.
+the machine does hits both; what is printed is the median, and the ratio of the medians. Processor
+time stands beside it because it stays true on a machine that does other things, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import statistics
 import time
 from collections import defaultdict
 
-from attrs import define
+from attrs import define, frozen
 from servers import OURS, PEER, PEERS_RUN, Server, opened, prepare
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -56,28 +57,44 @@ class Client:
         return True
 
 
-def rate(server: Server, path: str, connections: int, seconds: float) -> float:
-    """Requests that a server answers in a second."""
+@frozen
+class Rate:
+    """What one server did in one round.
+
+    Attributes:
+        per_s: Requests it answered in a second.
+        cpu_us: Processor time it took for each, in microseconds.
+    """
+
+    per_s: float
+    cpu_us: float
+
+
+def measure(server: Server, path: str, connections: int, seconds: float) -> Rate:
+    """Ask a server as fast as it answers."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
     clients = [
         Client(socket.create_connection(("127.0.0.1", server.port)), request)
         for _ in range(connections)
     ]
     try:
-        return exchange(clients, seconds)
+        used, began = server.cpu_s, time.perf_counter()
+        answers = exchange(clients, began + seconds)
+        took = time.perf_counter() - began
+        return Rate(answers / took, (server.cpu_s - used) / answers * 1e6)
     finally:
         for client in clients:
             client.socket.close()
 
 
-def exchange(clients: list[Client], seconds: float) -> float:
-    """Keep one request under way on every connection, and return answers a second."""
+def exchange(clients: list[Client], end: float) -> int:
+    """Keep one request under way on every connection until the end, and count the answers."""
     with selectors.DefaultSelector() as selector:
         for client in clients:
             selector.register(client.socket, selectors.EVENT_READ, client)
             client.ask()
-        answers, began = 0, time.perf_counter()
-        while (now := time.perf_counter()) < began + seconds:
+        answers = 0
+        while time.perf_counter() < end:
             ready = selector.select(STUCK_S)
             if not ready:
                 raise RuntimeError(f"The server gave no answer for {STUCK_S:g} s")
@@ -86,7 +103,7 @@ def exchange(clients: list[Client], seconds: float) -> float:
                 if client.hear():
                     answers += 1
                     client.ask()
-    return answers / (now - began)
+    return answers
 
 
 def paths(ours: Server, peer: Server) -> dict[str, dict[str, str]]:
@@ -108,23 +125,26 @@ def main(rounds: int, seconds: float, connections: int) -> None:
     prepare()
     with opened("ours", OURS) as ours, opened("peer", PEER) as peer:
         for title, path in paths(ours, peer).items():
-            rates: dict[str, list[float]] = defaultdict(list)
+            rates: dict[str, list[Rate]] = defaultdict(list)
             for turn in range(rounds + 1):
                 for server in (ours, peer):
-                    measured = rate(server, path[server.name], connections, seconds)
+                    measured = measure(server, path[server.name], connections, seconds)
                     if turn > 0:  # the first round warms caches up
                         rates[server.name].append(measured)
             report(title, rates)
 
 
-def report(title: str, rates: dict[str, list[float]]) -> None:
+def report(title: str, rates: dict[str, list[Rate]]) -> None:
     """Print the figures of one route."""
     print(title)
-    for name, values in rates.items():
-        low, high = min(values), max(values)
-        print(f"  {name} {statistics.median(values):8,.0f} /s   ({low:,.0f} to {high:,.0f})")
-    ratio = statistics.median(rates["ours"]) / statistics.median(rates["peer"])
-    print(f"  ratio {ratio:6.2f}        (target: {TARGET})")
+    middle = {}
+    for name, measured in rates.items():
+        values = [each.per_s for each in measured]
+        middle[name] = statistics.median(values)
+        cpu_us = statistics.median(each.cpu_us for each in measured)
+        spread = f"({min(values):,.0f} to {max(values):,.0f})"
+        print(f"  {name} {middle[name]:8,.0f} /s {cpu_us:8,.0f} us CPU each   {spread}")
+    print(f"  ratio {middle['ours'] / middle['peer']:6.2f}   (target: {TARGET})")
 
 
 if __name__ == "__main__":
