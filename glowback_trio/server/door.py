@@ -25,6 +25,7 @@ from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
 from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
+from glowback_trio.server.size import check_members
 from glowback_trio.server.stream import StreamQuery, stream_events
 
 __all__ = ["stream_view", "view"]
@@ -98,7 +99,9 @@ async def _read_document() -> Any:
         given = request.headers.get("Content-Type")
         raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
     with located("body"):
-        return parse_json(data)
+        document = parse_json(data)
+        check_members(document)
+    return document
 
 
 def _read_stream_query() -> StreamQuery:

@@ -241,12 +241,32 @@ async def test_no_value_of_a_client_can_break_or_bloat_the_answer(
     assert len(await response.get_data()) < 5000
 
 
-async def test_half_a_million_mistakes_make_a_short_answer(client: Client) -> None:
-    body = b'{"symbols": [' + b"1," * 200_000 + b"1]}"
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        (b'{"symbols": [' + b"1," * 400_000 + b"1]}", ["body", "symbols"]),
+        (b"[" + b"1," * 1000 + b"1]", ["body"]),
+        (b"{" + b",".join(b'"k%d":1' % n for n in range(1001)) + b"}", ["body"]),
+        (b'{"a": ' * 500 + b"[" + b"0," * 1000 + b"0]" + b"}" * 500, ["body"] + ["a"] * 500),
+    ],
+    ids=["symbols", "list", "object", "deep"],
+)
+async def test_a_list_longer_than_any_request_needs_is_one_mistake(
+    client: Client, body: bytes, loc: list[str]
+) -> None:
     response = await client.post("/backtests", data=body, headers=JSON)
+    (problem,) = (await response.get_json())["detail"]
+    assert (problem["type"], problem["loc"]) == ("too_long", loc)
+
+
+async def test_more_than_a_thousand_complaints_are_counted_instead_of_listed(
+    client: Client,
+) -> None:
+    many = {f"k{n}": 1 for n in range(1000)}
+    response = await client.post("/backtests", json={"execution": many, "stream": many})
     problems = (await response.get_json())["detail"]
     assert len(problems) == 1001
-    assert problems[-1]["msg"] == "and 199003 more problems"
+    assert problems[-1]["msg"] == "and 1003 more problems"
 
 
 async def test_a_long_name_is_not_echoed_whole(client: Client) -> None:
