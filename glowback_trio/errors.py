@@ -25,9 +25,12 @@ __all__ = [
     "ResultUnavailableError",
     "RunCancelledError",
     "RunFailedError",
+    "ServerRefusedError",
     "ServingError",
     "StrategyError",
+    "UnexpectedAnswerError",
     "UnknownRunError",
+    "UnreachableError",
 ]
 
 
@@ -164,3 +167,37 @@ class ServingError(GlowbackError, OSError):
     """A server cannot start: an address in use, an unreadable certificate, a bad bind."""
 
     code = "unavailable"
+
+
+class UnreachableError(GlowbackError, ConnectionError):
+    """A client cannot reach its server, or lost it and was not let in again in time."""
+
+    code = "unreachable"
+
+
+class UnexpectedAnswerError(GlowbackError, ValueError):
+    """A client was given something that is no answer of this API: it speaks to something else."""
+
+    code = "unexpected_answer"
+
+
+class ServerRefusedError(GlowbackError, RuntimeError):
+    """A server will not, or cannot, do what a client asked.
+
+    Not raised where another leaf says it better, such as `UnknownRunError`.
+
+    Attributes:
+        status: The HTTP status, or from 1000 on the close code of a WebSocket.
+        reason: The server's own stable word for it, such as `unauthorized`.
+        retry_after: Seconds after which the server asks to be tried again; None: it does not say.
+    """
+
+    code = "refused"
+
+    def __init__(
+        self, status: int, message: str, *, reason: str = "", retry_after: float | None = None
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+        super().__init__(f"the server answered {status}: {message}")

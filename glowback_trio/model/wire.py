@@ -28,11 +28,18 @@ from glowback_trio.model.bounds import (
     violations,
 )
 from glowback_trio.model.instant import Edge, end_instant, stamp, start_instant
-from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies import STRATEGIES, UNSUPPORTED, Strategy
 
-__all__ = ["did_you_mean", "parse_json", "parse_request", "request_document", "status_document"]
+__all__ = [
+    "did_you_mean",
+    "parse_json",
+    "parse_request",
+    "parse_status",
+    "request_document",
+    "status_document",
+]
 
 Document = dict[str, Any]
 
@@ -79,6 +86,18 @@ def status_document(status: Status) -> Document:
         "event_count": status.event_count,
         "paused": False,
     }
+
+
+def parse_status(document: object) -> Status:
+    """Read a status as `status_document` writes it; fields that are not known are left aside.
+
+    Raises:
+        InvalidRequestError: With every problem found.
+    """
+    known = {field.name for field in attrs.fields(Status)}
+    fields = {name: value for name, value in _object(document).items() if name in known}
+    status: Status = _checked(fields, Status)
+    return status
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -146,6 +165,14 @@ def _moment(edge: Edge) -> Callable[[Any, Any], datetime]:
     return lambda value, _hint: read(value)
 
 
+def _state(value: Any, _hint: Any) -> State:
+    try:
+        return State(value)
+    except ValueError:
+        choices = one_of(state.value for state in State)
+        raise _refuse("enum", f"Input should be {choices}", value) from None
+
+
 def _sequence(value: Any, hint: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise _refuse("list_type", "Input should be a list", value)
@@ -199,7 +226,8 @@ def _checked(document: Any, cls: type[Any]) -> Any:
             problems.append(Problem("missing", (field.name,), "Field required"))
         else:
             values[field.name] = field.default
-    problems += conflicts(cls, values)
+    if issubclass(cls, Checked):
+        problems += conflicts(cls, values)
     if problems:
         raise InvalidRequestError(problems)
     return cls(**values)
@@ -242,6 +270,8 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=False)
     for scalar in SCALARS:
         converter.register_structure_hook(scalar, _scalar)
+    converter.register_structure_hook(State, _state)
+    converter.register_structure_hook(datetime, lambda value, _hint: start_instant(value))
     converter.register_structure_hook_func(_has_origin(Literal), _literal)
     converter.register_structure_hook_func(_has_origin(tuple), _sequence)
     converter.register_structure_hook_func(_has_origin(Mapping), _mapping)
