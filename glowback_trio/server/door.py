@@ -25,7 +25,7 @@ from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
 from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
-from glowback_trio.server.size import check_members
+from glowback_trio.server.size import check_size
 from glowback_trio.server.stream import StreamQuery, stream_events
 
 __all__ = ["stream_view", "view"]
@@ -100,7 +100,7 @@ async def _read_document() -> Any:
         raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
     with located("body"):
         document = parse_json(data)
-        check_members(document)
+        check_size(document)
     return document
 
 
