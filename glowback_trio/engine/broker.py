@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Broker", "Checkpoint"]
 
 _FEW = 8
+_NO_ROW = -1
 
 
 @frozen(eq=False)
@@ -99,7 +100,7 @@ class Broker:
         self.ledger = Ledger.opened(capital, self._symbols)
         self._marks: Floats = np.zeros((0, self._symbols))
         self._first = 0
-        self._forget_value()
+        self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
 
     def checkpoint(self) -> Checkpoint:
         """Everything needed to come back to this moment."""
@@ -110,7 +111,7 @@ class Broker:
         self.ledger, self._book = checkpoint.ledger, checkpoint.book
         self._signal = checkpoint.signal
         self._tape.cut(checkpoint.written)
-        self._forget_value()
+        self._valued_row = _NO_ROW
 
     def run(self, start: int, stop: int, marks: Floats) -> Account:
         """Carry out everything that happens on the rows from `start` to before `stop`.
@@ -123,12 +124,13 @@ class Broker:
         self._marks, self._first = marks, max(start - 1, 0)
         account = Account()
         account.note(start, self.ledger)
-        due = self._book.rows
-        while (row := min(due[0], self._signal_rows[self._signal])) < stop:
-            if due[0] == row:
+        due, signal_rows = self._book.rows, self._signal_rows
+        while (row := signal_rows[self._signal]) < stop or due[0] < stop:
+            if due[0] <= row:
+                row = due[0]
                 self._fill_due(row)
                 account.note(row, self.ledger)
-            if self._signal_rows[self._signal] == row:
+            else:
                 self._take_signals(row)
         return account
 
@@ -143,41 +145,39 @@ class Broker:
             after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
             allowed = np.searchsorted(self._timeline.bars[symbol].time, earliest)
             bar = int(max(after, allowed))
-            self._submit(
-                row, symbol, -self.ledger.positions.item(symbol), bar, self._row(symbol, bar)
-            )
+            self._submit(row, symbol, -self.ledger.held[symbol], bar, self._row(symbol, bar))
 
     def cancel_open(self, row: int, reason: int) -> None:
         """Cancel every open order, oldest first."""
         for order in sorted(self._book.open.values(), key=lambda order: order.number):
-            self._cancel(row, order, reason)
+            self._close(row, order, events.CANCELLED, reason)
 
     def _take_signals(self, row: int) -> None:
         """Turn the targets given at this row's close into orders, replacing those still open."""
         symbols, targets, closes, bars, due = self._wanted
         rows, index, terms = self._signal_rows, self._signal, self._terms
-        held, is_open = self.ledger.positions.item, self._book.open.get
+        held, is_open, submit = self.ledger.held, self._book.open.get, self._submit
         share = self._value(row)[0] / self._symbols
         while rows[index] == row:
             symbol = symbols[index]
-            quantity = targets[index] * share / closes[index] - held(symbol)
+            quantity = targets[index] * share / closes[index] - held[symbol]
             if (replaced := is_open(symbol)) is not None:
-                self._cancel(row, replaced, events.REPLACED)
+                self._close(row, replaced, events.CANCELLED, events.REPLACED)
             if terms.whole:
                 quantity = terms.rounded(quantity)
             if quantity:
-                self._submit(row, symbol, quantity, bars[index], due[index])
+                submit(row, symbol, quantity, bars[index], due[index])
             index += 1
         self._signal = index
 
     def _submit(self, row: int, symbol: int, quantity: float, bar: int, due: int) -> None:
-        self._tape.write(
-            events.SUBMITTED, row, self._book.add(symbol, quantity, bar, due), events.NO_REASON
-        )
+        number = self._book.add(symbol, quantity, bar, due)
+        self._tape.events.extend((events.SUBMITTED, row, number, symbol, quantity, 0))
 
-    def _cancel(self, row: int, order: Order, reason: int) -> None:
+    def _close(self, row: int, order: Order, event: int, reason: int) -> None:
+        """Close an order with something left of it."""
         del self._book.open[order.symbol]
-        self._tape.write(events.CANCELLED, row, order, reason)
+        self._tape.events.extend((event, row, order.number, order.symbol, order.left, reason))
 
     def _fill_due(self, row: int) -> None:
         """Try the orders due at this row."""
@@ -185,13 +185,13 @@ class Broker:
         if len(orders) > 1:
             orders.sort(key=self._precedence)
         equity, gross = self._value(row - 1)
-        marks = self._marks[row - 1 - self._first]
         for order in orders:
-            equity, gross = self._try(order, row, marks.item(order.symbol), equity, gross)
-        self._forget_value()
+            mark = self._marks.item(row - 1 - self._first, order.symbol)
+            equity, gross = self._try(order, row, mark, equity, gross)
+        self._valued_row = _NO_ROW
 
     def _precedence(self, order: Order) -> tuple[bool, int]:
-        held = self.ledger.positions.item(order.symbol)
+        held = self.ledger.held[order.symbol]
         reduces = held * order.left < 0 and abs(order.left) <= abs(held)
         return not reduces, order.symbol
 
@@ -217,23 +217,27 @@ class Broker:
             if not quantity:
                 self._postpone(order)
                 return equity, gross
-        held = self.ledger.positions.item(order.symbol)
+        held = self.ledger.held[order.symbol]
         opening = bars.open.item(order.bar)
-        price = terms.fill_price(opening, quantity)
-        fits = terms.affordable(
-            quantity, price, held, equity + held * (price - mark), gross - abs(held) * mark
-        )
-        if fits:
+        price = opening * (terms.buying if quantity > 0.0 else terms.selling)
+        commission = terms.commission(quantity, price)
+        worth, others = equity + held * (price - mark), gross - abs(held) * mark
+        fits = quantity
+        if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
+            fits = terms.affordable(quantity, price, held, worth, others)
             commission = terms.commission(fits, price)
+        if fits:
             equity += fits * (mark - price) - commission
             gross += (abs(held + fits) - abs(held)) * mark
-            pnl = self.ledger.fill(order.symbol, held, fits, price, commission)
+            pnl = self.ledger.fill(order.symbol, fits, price, commission)
             order.left -= fits
             order.filled = True
             slippage = abs(fits * (price - opening))
-            self._tape.write_fill(row, order, fits, (price, commission, slippage, pnl))
+            self._tape.events.extend((events.FILLED, row, order.number, order.symbol, fits, 0))
+            self._tape.fills.extend((price, commission, slippage, pnl))
         if fits != quantity:
-            self._turn_away(order, row)
+            event = events.CANCELLED if order.filled else events.REJECTED
+            self._close(row, order, event, events.BUYING_POWER)
         elif order.left:
             self._postpone(order)
         else:
@@ -250,39 +254,28 @@ class Broker:
         rows = self._timeline.rows[symbol]
         return rows.item(bar) if bar < len(rows) else len(self._timeline)
 
-    def _turn_away(self, order: Order, row: int) -> None:
-        """Drop what the buying power does not cover."""
-        del self._book.open[order.symbol]
-        event = events.CANCELLED if order.filled else events.REJECTED
-        self._tape.write(event, row, order, events.BUYING_POWER)
-
-    def _forget_value(self) -> None:
-        self._valued_row, self._valued = -1, (0.0, 0.0)
-
     def _value(self, row: int) -> tuple[float, float]:
         """Equity and gross exposure at the closes of this row, currency.
 
         Remembered until a fill: what sizes an order at a close is what limits it at the next open.
         """
         if self._valued_row != row:
-            marks = self._marks[row - self._first]
-            worth, gross = _worth(self.ledger.positions, marks)
-            self._valued_row, self._valued = row, (self.ledger.cash + worth, gross)
+            net, gross = self._worth(self._marks[row - self._first])
+            self._valued_row, self._valued = row, (self.ledger.cash + net, gross)
         return self._valued
 
+    def _worth(self, marks: Floats) -> tuple[float, float]:
+        """Signed and absolute market value of what is held.
 
-def _worth(positions: Floats, marks: Floats) -> tuple[float, float]:
-    """Signed and absolute market value of positions.
-
-    For a few symbols a plain loop beats numpy, whose sum adds so few in the same order. (`sum`
-    would compensate on newer Pythons and give other digits.)
-    """
-    if len(positions) >= _FEW:
-        worth = positions * marks
-        return float(np.add.reduce(worth)), float(np.add.reduce(np.abs(worth)))
-    net = gross = 0.0
-    for units, mark in zip(positions.tolist(), marks.tolist(), strict=True):
-        worth_here = units * mark
-        net += worth_here
-        gross += abs(worth_here)
-    return net, gross
+        For a few symbols a plain loop beats numpy, whose sum adds so few in the same order. (`sum`
+        would compensate on newer Pythons and give other digits.)
+        """
+        if self._symbols >= _FEW:
+            worth = self.ledger.positions * marks
+            return float(np.add.reduce(worth)), float(np.add.reduce(np.abs(worth)))
+        net = gross = 0.0
+        for units, mark in zip(self.ledger.held, marks.tolist(), strict=True):
+            value = units * mark
+            net += value
+            gross += abs(value)
+        return net, gross

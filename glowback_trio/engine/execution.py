@@ -48,13 +48,9 @@ class Terms:
     allow_short: bool
     latency: np.timedelta64
 
-    def fill_price(self, reference: float, quantity: float) -> float:
-        """Price of a market fill: buys pay slippage on top, sells give it away; not clamped."""
-        return reference * (self.buying if quantity > 0 else self.selling)
-
     def commission(self, quantity: float, price: float) -> float:
         """Currency a fill pays, at least the minimum."""
-        return max(abs(quantity) * (price * self.rate + self.per_share), self.minimum)
+        return max(self.minimum, abs(quantity) * (price * self.rate + self.per_share))
 
     def rounded(self, quantity: float) -> float:
         """The quantity, towards zero where only whole units are traded."""

@@ -21,12 +21,14 @@ class Ledger:
     Attributes:
         cash: Currency; negative when borrowed.
         positions: Signed units, (N,).
+        held: The same as a list, which is read one at a time much faster.
         round_trips: Net profit of each round trip from flat to flat or to a change of sign, in the
             order they closed, currency.
     """
 
     cash: float
     positions: Floats
+    held: list[float]
     round_trips: list[float]
     _cost: list[float]
     _entry_commission: list[float]
@@ -35,28 +37,26 @@ class Ledger:
     @classmethod
     def opened(cls, capital: float, symbols: int) -> Ledger:
         """An account with nothing but cash."""
-        cost, entry_commission, trip = ([0.0] * symbols for _ in range(3))
-        return cls(capital, np.zeros(symbols), [], cost, entry_commission, trip)
+        held, cost, entry_commission, trip = ([0.0] * symbols for _ in range(4))
+        return cls(capital, np.zeros(symbols), held, [], cost, entry_commission, trip)
 
     def copy(self) -> Ledger:
         """An account of its own in the same state."""
         return Ledger(
             self.cash,
             self.positions.copy(),
+            self.held.copy(),
             self.round_trips.copy(),
             self._cost.copy(),
             self._entry_commission.copy(),
             self._trip.copy(),
         )
 
-    def fill(
-        self, symbol: int, held: float, quantity: float, price: float, commission: float
-    ) -> float:
+    def fill(self, symbol: int, quantity: float, price: float, commission: float) -> float:
         """Book a fill.
 
         Args:
             symbol: Index into `positions`.
-            held: What `positions` holds of it.
             quantity: Signed units, not zero.
             price: Currency per unit, after slippage.
             commission: Currency.
@@ -66,28 +66,23 @@ class Ledger:
             entry, both for the closed quantity only; NaN where it only opens.
         """
         self.cash -= quantity * price + commission
-        self.positions[symbol] = held + quantity
-        if held * quantity < 0.0:
-            return self._close(symbol, held, quantity, price, commission)
-        cost = self._cost[symbol]
-        self._cost[symbol] = cost + (price - cost) * (quantity / (held + quantity))
-        self._entry_commission[symbol] += commission
-        return math.nan
-
-    def _close(
-        self, symbol: int, held: float, quantity: float, price: float, commission: float
-    ) -> float:
+        held = self.held[symbol]
+        self.held[symbol] = self.positions[symbol] = held + quantity
+        cost, entry = self._cost[symbol], self._entry_commission[symbol]
+        if held * quantity >= 0.0:
+            self._cost[symbol] = cost + (price - cost) * (quantity / (held + quantity))
+            self._entry_commission[symbol] = entry + commission
+            return math.nan
         crosses = abs(quantity) >= abs(held)
         closed = held if crosses else -quantity
-        entry = self._entry_commission[symbol] * (closed / held)
-        own = commission * (closed / -quantity)
-        net = closed * (price - self._cost[symbol]) - entry - own
+        entry_part, own_part = entry * (closed / held), commission * (closed / -quantity)
+        net = closed * (price - cost) - entry_part - own_part
+        self._trip[symbol] += net
         if crosses:
-            self.round_trips.append(self._trip[symbol] + net)
+            self.round_trips.append(self._trip[symbol])
             self._trip[symbol] = 0.0
             self._cost[symbol] = price
-            self._entry_commission[symbol] = commission - own
+            self._entry_commission[symbol] = commission - own_part
         else:
-            self._trip[symbol] += net
-            self._entry_commission[symbol] -= entry
+            self._entry_commission[symbol] = entry - entry_part
         return net

@@ -58,12 +58,12 @@ class OrderBook:
         opened = {symbol: orders[id(order)] for symbol, order in self.open.items()}
         return OrderBook(opened, self.rows.copy(), self.numbered, due)
 
-    def add(self, symbol: int, quantity: float, bar: int, row: int) -> Order:
-        """Number and open an order that is due at a row."""
+    def add(self, symbol: int, quantity: float, bar: int, row: int) -> int:
+        """Open an order that is due at a row, and number it."""
         self.numbered += 1
         order = self.open[symbol] = Order(self.numbered, symbol, quantity, bar)
         self.schedule(order, row)
-        return order
+        return self.numbered
 
     def schedule(self, order: Order, row: int) -> None:
         """Let an open order be due at a row, which past the last one is never."""

@@ -75,12 +75,13 @@ def moments(returns: Floats) -> Moments:
     """Work out the moments; all zero for no returns."""
     if not len(returns):
         return Moments(0, 0.0, 0.0, 0.0, 0.0)
-    mean = returns.mean()
+    mean = float(returns.mean())
     deviation = returns - mean
     square = deviation * deviation
-    third = (square * deviation).mean()
-    fourth = (square * square).mean()
-    return Moments(len(returns), float(mean), float(square.mean()), float(third), float(fourth))
+    second = float(square.mean())
+    third = float(np.multiply(deviation, square, out=deviation).mean())
+    fourth = float(np.multiply(square, square, out=square).mean())
+    return Moments(len(returns), mean, second, third, fourth)
 
 
 def periods_per_year(time: Times) -> float:
@@ -92,11 +93,12 @@ def periods_per_year(time: Times) -> float:
     Args:
         time: (T,) at least one, datetime64[ns] UTC.
     """
-    date = time.astype("datetime64[D]").astype(np.int64)
-    weekday = (date + 3) % 7  # 1970-01-01, day 0, was a Thursday
-    days = 365.0 if len(time) >= 7 and bool((weekday >= 5).any()) else 252.0
-    starts = np.flatnonzero(np.diff(date, prepend=date[0] - 1))
-    return days * float(np.median(np.diff(starts, append=len(date))))
+    date = time.astype("datetime64[D]").view(np.int64)
+    starts = np.flatnonzero(np.concatenate(([True], date[1:] != date[:-1])))
+    weekday = (date[starts] + 3) % 7  # 1970-01-01, day 0, was a Thursday
+    days = 365.0 if len(time) >= 7 and weekday.max() >= 5 else 252.0
+    per_date = 1.0 if len(starts) == len(date) else np.median(np.diff(starts, append=len(date)))
+    return days * float(per_date)
 
 
 def annualized_return(growth: float, returns: int, periods: float) -> float | None:
@@ -141,9 +143,10 @@ def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> flo
     if not len(returns):
         return None
     excess = returns - risk_free_rate / periods
-    shortfall = np.minimum(excess, 0.0)
-    downside = math.sqrt(float((shortfall * shortfall).mean()))
-    return float(excess.mean()) / downside * math.sqrt(periods) if downside > _FLAT else None
+    mean = float(excess.mean())
+    shortfall = np.minimum(excess, 0.0, out=excess)
+    downside = math.sqrt(float(np.multiply(shortfall, shortfall, out=shortfall).mean()))
+    return mean / downside * math.sqrt(periods) if downside > _FLAT else None
 
 
 def calmar_ratio(annualized: float | None, max_drawdown: float) -> float | None:

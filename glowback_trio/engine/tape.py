@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.engine.orders import Order
     from glowback_trio.model.bars import Floats, Times
 
 __all__ = [
     "BUYING_POWER",
     "CANCELLED",
     "END_OF_DATA",
+    "FILLED",
     "NO_REASON",
     "REJECTED",
     "REPLACED",
@@ -52,44 +52,30 @@ _EVENT_FIELDS, _FILL_FIELDS = 6, 4
 class Tape:
     """Order events, and the figures of those that are fills.
 
-    Numbers stand in flat lists, the cheapest thing to write to.
+    Numbers stand in flat lists, the cheapest thing a loop can write to: the broker extends them.
+
+    Attributes:
+        events: Six numbers an event: event, row, order, symbol, signed quantity, reason.
+        fills: Four numbers for every event that is a fill: price, commission, slippage cost, pnl.
     """
 
-    _events: list[float] = field(factory=list, repr=False)
-    _fills: list[float] = field(factory=list, repr=False)
+    events: list[float] = field(factory=list, repr=False)
+    fills: list[float] = field(factory=list, repr=False)
 
     @property
     def mark(self) -> tuple[int, int]:
         """How much has been written: a place to read from or to cut at."""
-        return len(self._events), len(self._fills)
+        return len(self.events), len(self.fills)
 
     def cut(self, mark: tuple[int, int]) -> None:
         """Forget what was written after this place."""
-        del self._events[mark[0] :]
-        del self._fills[mark[1] :]
-
-    def write(self, event: int, row: int, order: Order, reason: int) -> None:
-        """Write that an order was submitted, cancelled or rejected, with what is left of it."""
-        self._events.extend((event, row, order.number, order.symbol, order.left, reason))
-
-    def write_fill(
-        self, row: int, order: Order, quantity: float, figures: tuple[float, float, float, float]
-    ) -> None:
-        """Write that an order was filled, in whole or in part.
-
-        Args:
-            row: The row of the bar that filled it.
-            order: The order.
-            quantity: Signed units.
-            figures: Price, commission, slippage cost and pnl.
-        """
-        self._events.extend((FILLED, row, order.number, order.symbol, quantity, NO_REASON))
-        self._fills.extend(figures)
+        del self.events[mark[0] :]
+        del self.fills[mark[1] :]
 
     def read(self, since: tuple[int, int] = (0, 0)) -> Recording:
         """What has been written since then, as arrays."""
-        events = _table(self._events[since[0] :], _EVENT_FIELDS)
-        return Recording(events, _table(self._fills[since[1] :], _FILL_FIELDS))
+        events = _table(self.events[since[0] :], _EVENT_FIELDS)
+        return Recording(events, _table(self.fills[since[1] :], _FILL_FIELDS))
 
 
 @frozen(eq=False)
