@@ -22,9 +22,10 @@ def check_size(document: Any) -> None:
         InvalidRequestError: It holds too many.
     """
     # By hand, because a document may be nested deeper than calls may.
-    count, waiting = 0, [[document]]
+    count = 0
+    waiting: list[Any] = [[document]]
     while waiting:
-        value: Any = waiting.pop()
+        value = waiting.pop()
         count += len(value)
         if count > _MOST_VALUES:
             message = f"Input should hold at most {_MOST_VALUES} values in all"
