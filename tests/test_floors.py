@@ -23,6 +23,7 @@ _MODEL = _GROUND | {"model"}
 _COMPUTE = _MODEL | {"engine", "data", "store", "compute"}
 _ACTORS = _COMPUTE | {"actors"}
 _SERVER = _ACTORS | {"serving", "server"}
+_TOP = _SERVER | {"client"}
 
 #: Room -> the rooms it may import from, its own included.
 MAY_IMPORT = {
@@ -37,14 +38,15 @@ MAY_IMPORT = {
     "__init__": _ACTORS,
     "serving": {"errors", "serving"},
     "server": _SERVER,
-    "cli": _SERVER | {"cli"},
-    "testing": _SERVER | {"testing"},
+    "client": _MODEL | {"client"},
+    "cli": _TOP | {"cli"},
+    "testing": _TOP | {"testing"},
     "__main__": {"cli"},
 }
 
 #: Outside package -> the rooms that may import it.
 CONFINED = {
-    "trio": {"compute", "actors", "serving", "server", "cli", "testing"},
+    "trio": {"compute", "actors", "serving", "server", "client", "cli", "testing"},
     "quart": {"server", "cli", "testing"},
     "quart_trio": {"server", "cli", "testing"},
     "hypercorn": {"serving"},
@@ -132,6 +134,8 @@ def test_the_walk_sees_every_room() -> None:
         ("actors", "from .gateway import Gateway"),
         ("serving", "from glowback_trio.model.events import Event"),
         ("server", "from glowback_trio.cli import main"),
+        ("server", "from glowback_trio.client import open_client"),
+        ("client", "from glowback_trio.actors import Run"),
         ("testing", "from glowback_trio.cli import main"),
         ("engine", "import trio"),
         ("store", "from trio.lowlevel import checkpoint"),
@@ -158,7 +162,7 @@ def test_what_is_allowed_passes(room: str, source: str) -> None:
 
 
 def test_importing_the_package_leaves_the_web_and_the_terminal_out() -> None:
-    heavy = ("quart", "quart_trio", "hypercorn", "cyclopts", "rich", "structlog")
+    heavy = ("quart", "quart_trio", "hypercorn", "cyclopts", "rich", "structlog", "httpx2")
     program = f"import sys, glowback_trio; print([m for m in {heavy!r} if m in sys.modules])"
     environment = {"PYTHONPATH": str(PACKAGE.parent)}
     run = subprocess.run(
