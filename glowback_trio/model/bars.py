@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +76,11 @@ class Bars:
         return len(self.time)
 
     def digest(self) -> str:
-        """SHA-256 of symbol, times and columns, as hex."""
+        """SHA-256 of symbol, times and columns, as hex; worked out once."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         content = hashlib.sha256(self.symbol.encode())
         for column in (self.time, self.open, self.high, self.low, self.close, self.volume):
             content.update(column.view(np.uint8).data)
