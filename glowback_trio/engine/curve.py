@@ -36,7 +36,8 @@ def draw(curve: Curve, account: Account, marks: Floats, start: int) -> None:
     """
     rows = slice(start, start + len(marks))
     lasting = np.diff(account.rows, append=rows.stop)
-    worth = np.repeat(np.stack(account.positions), lasting, axis=0) * marks
+    worth = np.repeat(np.stack(account.positions), lasting, axis=0)
+    worth *= marks
     curve.cash[rows] = np.repeat(account.cash, lasting)
     curve.value[rows] = curve.cash[rows] + worth.sum(axis=1)
     curve.gross[rows] = np.abs(worth, out=worth).sum(axis=1)

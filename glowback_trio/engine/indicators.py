@@ -115,11 +115,24 @@ def _joined(within: Floats, before: Floats, values: Floats) -> Floats:
         (T, N); the first `window` - 1 rows are NaN.
     """
     window = within.shape[1]
-    total = np.cumsum(within, axis=1)
-    tail = np.cumsum(before[:, :0:-1], axis=1)[:, ::-1]
-    total[1:, :-1] += tail
+    total = _running_sum(within)
+    total[1:, :-1] += _running_sum(before[:, :0:-1])[:, ::-1]
     total[0, : window - 1] = np.nan
     return total.reshape(-1, values.shape[1])[: len(values)]
+
+
+def _running_sum(blocks: Floats) -> Floats:
+    """Sum each block of (M, length, N) from its first row on.
+
+    Many short blocks are added row by row across all of them, which gives the same digits several
+    times faster than `cumsum`, who walks one block after the other.
+    """
+    if len(blocks) < blocks.shape[1]:
+        return np.cumsum(blocks, axis=1)
+    total = blocks.copy()
+    for row in range(1, total.shape[1]):
+        total[:, row] += total[:, row - 1]
+    return total
 
 
 def _wilder_mean(values: Floats, period: int) -> Floats:
@@ -138,7 +151,7 @@ def _wilder_mean(values: Floats, period: int) -> Floats:
     length = _block_length(decay, len(rest))
     blocks = _blocks(rest, length)
     weight = decay ** np.arange(length)[:, None]
-    own = np.cumsum(blocks / weight, axis=1) * (weight / period)
+    own = _running_sum(blocks / weight) * (weight / period)
     carried = result[period - 1]
     for block in range(len(own)):
         own[block] += carried * (weight * decay)

@@ -71,7 +71,11 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "last_bar": last,
         "digest": f"sha256:{dataset.digest()}",
         "validation_summaries": [
-            {**asdict(one), "critical": list(one.critical), "warnings": list(one.warnings)}
+            {
+                **asdict(one, recurse=False),
+                "critical": list(one.critical),
+                "warnings": list(one.warnings),
+            }
             for one in sorted(dataset.quality, key=lambda one: one.symbol)
         ],
     }

@@ -65,10 +65,12 @@ def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Floats:
 def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Floats:
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
-    lead, tie = fast - slow, _EQUAL * slow
+    lead = np.subtract(fast, slow, out=fast)
+    tie = np.multiply(slow, _EQUAL, out=slow)
+    sides = _sides(lead > tie, lead < np.negative(tie, out=tie))
     short = allow_short and strategy.direction == "long_short"
     below = -strategy.position_size if short else 0.0
-    return _on_change(_sides(lead > tie, lead < -tie), strategy.position_size, below)
+    return _on_change(sides, strategy.position_size, below)
 
 
 def _momentum(strategy: Momentum, close: Floats) -> Floats:
