@@ -34,6 +34,7 @@ class Limits:
         websocket_queue: Inbound messages the application has not yet taken.
         queue_timeout: For the application to make room in a full queue; then the WebSocket is
             closed 1008.
+        compression: Whether permessage-deflate is negotiated, without context takeover.
         ping_interval: Between a WebSocket's pings.
         pong_timeout: For the answer to a ping; then the peer is cut, whatever else it sends.
         close_timeout: For a peer to answer a close frame, or to read an answer to the end.
@@ -57,6 +58,7 @@ class Limits:
     websocket_bytes_per_s: int = field(default=64 * KIB, validator=ge(1))
     websocket_queue: int = field(default=128, validator=ge(1))
     queue_timeout: float = field(default=5.0, validator=gt(0))
+    compression: bool = False
     ping_interval: float = field(default=20.0, validator=gt(0))
     pong_timeout: float = field(default=20.0, validator=gt(0))
     close_timeout: float = field(default=5.0, validator=gt(0))

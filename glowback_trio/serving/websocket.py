@@ -12,6 +12,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.frame_protocol import CloseReason
 
 from glowback_trio.serving.bridge import LATE_SEND_S
+from glowback_trio.serving.compression import CompressingHandshake
 from glowback_trio.serving.rate import Rate
 from glowback_trio.serving.records import describe
 
@@ -63,14 +64,21 @@ class WebSocketStream(WSStream):
             return
         if isinstance(event, Request):
             await super().handle(event)
-            # No extension is negotiated: a compressed stream costs 100 kB a client and may
-            # inflate a thousandfold before its size is known.
-            self.handshake.extensions = None
+            self._choose_extensions(event)
         elif isinstance(event, StreamClosed):
             await self._end()
         elif isinstance(event, Data) and self.connection.state is not ConnectionState.CLOSED:
             self.connection.receive_data(event.data)
             await self._handle_events()
+
+    def _choose_extensions(self, event: Request) -> None:
+        # Hypercorn would take every offer to compress, at 100 kB a client and with no bound on
+        # what a message inflates to. The application has not run yet, so it is not too late.
+        if self.limits.compression:
+            limit = self.limits.websocket_message_bytes
+            self.handshake = CompressingHandshake(event.headers, event.http_version, limit)
+        else:
+            self.handshake.extensions = None
 
     async def _handle_events(self) -> None:
         for event in self.connection.events():

@@ -29,7 +29,7 @@ from glowback_trio.serving.refusal import RefusedError, answer_plainly
 )
 def test_a_limit_that_makes_no_sense_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Limits(**wrong)
+        Limits(**wrong)  # type: ignore[arg-type] # a mapping has one type for all values
 
 
 def test_a_group_of_errors_is_told_leaf_by_leaf() -> None:

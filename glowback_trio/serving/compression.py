@@ -1,0 +1,155 @@
+"""permessage-deflate (RFC 7692) that costs nothing between messages and inflates no bomb.
+
+Without context takeover each message is compressed by itself: no window is kept for a client, and
+a message that was cancelled before it was sent leaves the next one readable. Inflation stops at the
+limit of a message, before what lies beyond it exists.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+from hypercorn.protocol.ws_stream import Handshake
+from wsproto.connection import Connection, ConnectionType
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason, Opcode, RsvBits
+from wsproto.handshake import server_extensions_handshake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wsproto.frame_protocol import FrameDecoder, FrameProtocol
+
+__all__ = ["CompressingHandshake", "Deflate"]
+
+# Below this a message grows, or all but does, when it is compressed by itself.
+WORTHWHILE_BYTES = 200
+
+# What a sender cuts off the end of each message (RFC 7692, section 7.2.1).
+TAIL = b"\x00\x00\xff\xff"
+
+FLAGS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
+# zlib cannot make raw deflate with a window of 8 bits.
+SERVER_BITS = re.compile(r"server_max_window_bits=\"?(9|1[0-5])\"?")
+CLIENT_BITS = re.compile(r"client_max_window_bits=\"?([89]|1[0-5])\"?")
+
+
+class Deflate(Extension):
+    """One WebSocket's compression, as wsproto asks for it frame by frame."""
+
+    name = "permessage-deflate"
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._enabled = False
+        self._bits = zlib.MAX_WBITS
+        #: Of the message that is coming in, when it is compressed.
+        self._inflater: zlib._Decompress | None = None
+        self._inflated = 0
+        self._is_control = False
+
+    def enabled(self) -> bool:
+        """Whether it was negotiated."""
+        return self._enabled
+
+    def offer(self) -> bool:
+        """Offer nothing: that is for clients."""
+        return False
+
+    def accept(self, offer: str) -> bool | str | None:
+        """Return the answer to a client's offer; None when it cannot be taken as it stands."""
+        parameters = [part.strip() for part in offer.split(";")[1:]]
+        names = [part.partition("=")[0] for part in parameters]
+        known = all(
+            part in FLAGS or SERVER_BITS.fullmatch(part) or CLIENT_BITS.fullmatch(part)
+            for part in parameters
+        )
+        if self._enabled or not known or len(set(names)) < len(names):
+            return None
+        answer = ["server_no_context_takeover", "client_no_context_takeover"]
+        for match in filter(None, map(SERVER_BITS.fullmatch, parameters)):
+            self._bits = int(match[1])
+            answer.append(f"server_max_window_bits={self._bits}")
+        self._enabled = True
+        return "; ".join(answer)
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        """Take a frame's header: the first of a message says whether it is compressed."""
+        del proto, payload_length
+        self._is_control = opcode.iscontrol()
+        if rsv.rsv1 and opcode not in {Opcode.TEXT, Opcode.BINARY}:
+            return CloseReason.PROTOCOL_ERROR
+        if rsv.rsv1:
+            self._inflater, self._inflated = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        return RsvBits(rsv1=True, rsv2=False, rsv3=False)
+
+    def frame_inbound_payload_data(
+        self, proto: FrameDecoder | FrameProtocol, data: bytes
+    ) -> bytes | CloseReason:
+        """Inflate what has come of a frame, or say why it cannot be."""
+        del proto
+        return data if self._is_control or self._inflater is None else self._inflate(data)
+
+    def frame_inbound_complete(
+        self,
+        proto: FrameDecoder | FrameProtocol,
+        fin: bool,  # noqa: FBT001 - the signature is wsproto's
+    ) -> bytes | CloseReason | None:
+        """Inflate the rest of a message at its last frame."""
+        del proto
+        if self._is_control or not fin or self._inflater is None:
+            return None
+        rest = self._inflate(TAIL)
+        self._inflater = None
+        return rest
+
+    def _inflate(self, data: bytes) -> bytes | CloseReason:
+        assert self._inflater is not None
+        # One byte more than is allowed tells a message that is too long; nothing beyond it is made.
+        room = self._limit - self._inflated + 1
+        try:
+            inflated = self._inflater.decompress(data, room)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        self._inflated += len(inflated)
+        return inflated if self._inflated <= self._limit else CloseReason.MESSAGE_TOO_BIG
+
+    def frame_outbound(
+        self,
+        proto: FrameDecoder | FrameProtocol,
+        opcode: Opcode,
+        rsv: RsvBits,
+        data: bytes,
+        fin: bool,  # noqa: FBT001 - the signature is wsproto's
+    ) -> tuple[RsvBits, bytes]:
+        """Compress a whole message that is worth it; this server sends no fragments."""
+        del proto
+        if opcode.iscontrol() or not fin or len(data) < WORTHWHILE_BYTES:
+            return rsv, data
+        deflater = zlib.compressobj(wbits=-self._bits)
+        whole = deflater.compress(bytes(data)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        return RsvBits(rsv1=True, rsv2=rsv.rsv2, rsv3=rsv.rsv3), whole.removesuffix(TAIL)
+
+
+class CompressingHandshake(Handshake):
+    """Hypercorn's handshake, negotiating this compression instead of its own."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]], http_version: str, limit: int) -> None:
+        super().__init__(headers, http_version)
+        self._limit = limit
+
+    def accept(
+        self, subprotocol: str | None, additional_headers: Iterable[tuple[bytes, bytes]]
+    ) -> tuple[int, list[tuple[bytes, bytes]], Connection]:
+        """Accept the WebSocket, and compression where the client offers it."""
+        offers, self.extensions = self.extensions, None
+        status, headers, _ = super().accept(subprotocol, additional_headers)
+        deflate = Deflate(self._limit)
+        answer = server_extensions_handshake(offers or [], [deflate])
+        if answer:
+            headers.append((b"sec-websocket-extensions", answer))
+        return status, headers, Connection(ConnectionType.SERVER, [deflate])
