@@ -1,0 +1,16 @@
+"""A client of the server, for trio programs: values in, values out, streams without loss.
+
+    async with open_client("http://127.0.0.1:8000") as client:
+        status = await client.submit(BacktestRequest(symbols=["AAPL"], ...))
+        async with client.stream(status.run_id) as events:
+            async for event in events:
+                print(event.event_id, event.type, event.payload)
+        result = await client.results(status.run_id)
+
+`glowback_trio.client.sync` has the same for programs without trio.
+"""
+
+from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.stream import EventStream, Retry
+
+__all__ = ["Client", "EventStream", "Retry", "open_client"]

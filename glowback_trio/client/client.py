@@ -1,0 +1,279 @@
+"""A server's API as methods that take and give values of the model."""
+
+from __future__ import annotations
+
+import random
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import trio
+from attrs import define
+
+from glowback_trio.client.answers import document_of, refusal
+from glowback_trio.client.chain import Chain
+from glowback_trio.client.patience import Patience
+from glowback_trio.client.stream import EventStream, Retry
+from glowback_trio.errors import (
+    InvalidRequestError,
+    NotReadyError,
+    Problem,
+    ResultUnavailableError,
+    RunCancelledError,
+    RunFailedError,
+    ServerRefusedError,
+    UnexpectedAnswerError,
+    UnknownRunError,
+    UnreachableError,
+)
+from glowback_trio.model.events import EventType
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.wire import parse_status, request_document
+
+__all__ = ["Client", "open_client"]
+
+Document = Mapping[str, Any]
+
+# What a server gives as a run's id; anything else could lead to another path than the run's.
+_RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
+_CONFLICT = 409
+
+
+@define(eq=False)
+class Client:
+    """A server's API. Made by `open_client`.
+
+    A request is sent once: whether to repeat it is for the caller to say, and `submit` has its
+    `idempotency_key` for that. Streams reconnect by themselves.
+
+    Besides what they list, all methods raise `UnreachableError` where there is no answer,
+    `UnexpectedAnswerError` where the answer is not this API's, and `ServerRefusedError` for
+    refusals that have no error of their own: a wrong key, too many requests, a fault.
+    """
+
+    _http: httpx2.AsyncClient
+    _url: str
+    _jitter: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[object]]
+
+    async def submit(
+        self, request: BacktestRequest, *, idempotency_key: str | None = None
+    ) -> Status:
+        """Start a backtest.
+
+        Args:
+            request: What to run.
+            idempotency_key: Marks this very request. Sent again with the same mark, it gives the
+                first run's status instead of a second run.
+
+        Raises:
+            InvalidRequestError: The server can tell already that it will not do.
+        """
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        document = request_document(request)
+        return _status(await self._ask("POST", "/backtests", json=document, headers=headers))
+
+    async def status(self, run_id: str) -> Status:
+        """Tell where a run stands.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        return _status(await self._ask_run("GET", run_id))
+
+    async def list(
+        self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[Status]:
+        """List runs, newest first.
+
+        Args:
+            state: Only runs in this state.
+            limit: At most so many, from 1 to 200.
+            before: Only runs that are older than this one.
+
+        Raises:
+            InvalidRequestError: The server knows no such state or run, or the limit is out of
+                bounds.
+        """
+        asked = {"state": state and str(state), "limit": limit, "before": before}
+        parameters = {name: value for name, value in asked.items() if value is not None}
+        return [_status(each) for each in _listed(await self._get("/backtests", parameters))]
+
+    async def results(self, run_id: str) -> Document:
+        """Give the result of a completed run, as the wire has it.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            NotReadyError: It is queued or running.
+            RunFailedError: It failed; the message says why.
+            RunCancelledError: It was cancelled; the message says why.
+        """
+        try:
+            return _object(await self._ask_run("GET", run_id, "/results"))
+        except ServerRefusedError as error:
+            if error.status != _CONFLICT:
+                raise
+        raise _no_result(await self.status(run_id))
+
+    async def cancel(self, run_id: str) -> Status:
+        """Cancel a run; on one that has ended this changes nothing.
+
+        Returns:
+            Its status at that moment; the end may come a little later.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        return _status(await self._ask_run("POST", run_id, "/cancel"))
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run, its events and its result; it is cancelled first if need be.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        await self._ask_run("DELETE", run_id)
+
+    async def strategies(self) -> Sequence[Document]:
+        """List the strategies there are, with their parameters."""
+        return _listed(await self._get("/strategies"))
+
+    async def datasets(self) -> Sequence[Document]:
+        """List the prices there are."""
+        return _listed(await self._get("/datasets"))
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        run_id: str,
+        *,
+        after: int = 0,
+        types: Sequence[EventType] | None = None,
+        retry_for: float = 60.0,
+        on_retry: Callable[[Retry], object] | None = None,
+    ) -> AsyncIterator[EventStream]:
+        """Follow a run's events to its end, each once and in order, over any number of cuts.
+
+        Args:
+            run_id: The run.
+            after: Only events with higher ids.
+            types: Only events of these types, and the terminal one; None: all. All events from the
+                first on are checked against the digest in the terminal one.
+            retry_for: Seconds after which a lost connection that cannot be made again is given up.
+            on_retry: Told about every connection that was lost.
+        """
+        events = EventStream(
+            http=self._http,
+            url=f"{self._url}{_path(run_id)}/stream",
+            types=types,
+            chain=Chain(run_id, after, filtered=types is not None),
+            patience=Patience(retry_for, self._jitter),
+            sleep=self._sleep,
+            on_retry=on_retry,
+        )
+        try:
+            yield events
+        finally:
+            await events.aclose()
+
+    async def _get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        return await self._ask("GET", path, params=parameters)
+
+    async def _ask_run(self, method: str, run_id: str, verb: str = "") -> Any:
+        return await self._ask(method, _path(run_id) + verb, run_id)
+
+    async def _ask(self, method: str, path: str, run_id: str | None = None, **more: Any) -> Any:
+        try:
+            response = await self._http.request(method, self._url + path, **more)
+        except httpx2.RequestError as error:
+            raise UnreachableError(f"{self._url}: {str(error) or type(error).__name__}") from error
+        if not response.is_success:
+            raise refusal(response, run_id)
+        return document_of(response) if response.content else None
+
+
+@asynccontextmanager
+async def open_client(
+    url: str = "http://127.0.0.1:8000",
+    api_key: str | None = None,
+    *,
+    silent_for: float = 30.0,
+    ssl_context: ssl.SSLContext | None = None,
+    jitter: Callable[[], float] = random.random,
+    sleep: Callable[[float], Awaitable[object]] = trio.sleep,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Client]:
+    """Open a client for the length of an `async with` block. Nothing is sent by that.
+
+    Args:
+        url: The server, with the path under which it is mounted, if any.
+        api_key: Sent with every request.
+        silent_for: Seconds after which a server that says nothing is taken for unreachable.
+        ssl_context: Whom to trust; None: whom the system trusts.
+        jitter: Gives numbers from 0 to 1, by which streams vary their delays.
+        sleep: Waits between the attempts of streams.
+        transport: Carries the requests; None: the network.
+
+    Raises:
+        InvalidRequestError: The URL is none of a server.
+    """
+    root = f"{_server(url)}/v1"
+    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+    # Every stream holds a connection; how many there may be is the server's to say.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    async with httpx2.AsyncClient(
+        headers=headers,
+        timeout=silent_for,
+        limits=limits,
+        verify=ssl_context or True,
+        transport=transport,
+    ) as http:
+        yield Client(http, root, jitter, sleep)
+
+
+def _server(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        message = f"Input should be a server's URL, such as http://127.0.0.1:8000, not {url!r}"
+        raise InvalidRequestError([Problem("value_error", ("url",), message, url)])
+    return url.rstrip("/")
+
+
+def _path(run_id: str) -> str:
+    if not _RUN_ID.fullmatch(run_id):
+        raise UnknownRunError(run_id)
+    return f"/backtests/{run_id}"
+
+
+def _status(document: object) -> Status:
+    try:
+        return parse_status(document)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"the answer is no status: {error}") from None
+
+
+def _listed(document: object) -> list[Any]:
+    if not isinstance(document, list):
+        raise UnexpectedAnswerError(f"the answer should be a list, not {document!r:.100}")
+    return document
+
+
+def _object(document: object) -> Document:
+    if not isinstance(document, dict):
+        raise UnexpectedAnswerError(f"the answer should be an object, not {document!r:.100}")
+    return document
+
+
+def _no_result(status: Status) -> ResultUnavailableError:
+    match status.state:
+        case State.FAILED:
+            return RunFailedError(f"Run failed: {status.error}")
+        case State.CANCELLED:
+            return RunCancelledError(f"Run cancelled: {status.error}")
+        case _:
+            return NotReadyError("Results not ready")

@@ -1,0 +1,149 @@
+"""The client for programs without trio, such as notebooks: the same verbs, blocking.
+
+    with connect("http://127.0.0.1:8000") as client:
+        status = client.submit(BacktestRequest(symbols=["AAPL"], ...))
+        for event in client.stream(status.run_id):
+            print(event.event_id, event.type, event.payload)
+        result = client.results(status.run_id)
+
+A thread runs trio for the length of the `with` block; whatever is open in it is closed at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from attrs import define, field
+
+from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.stream import EventStream, Retry
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["SyncClient", "connect"]
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class SyncClient:
+    """What `Client` does, for callers that block. Made by `connect`.
+
+    Its methods raise what those of `Client` raise. An interrupt ends the wait, not the client.
+    """
+
+    _portal: BlockingPortal
+    _client: Client
+    #: Streams that have begun and not ended, as an ordered set.
+    _open: dict[AbstractAsyncContextManager[EventStream], None] = field(factory=dict, init=False)
+
+    def submit(self, request: BacktestRequest, *, idempotency_key: str | None = None) -> Status:
+        """Start a backtest; see `Client.submit`."""
+        return self._call(self._client.submit, request, idempotency_key=idempotency_key)
+
+    def status(self, run_id: str) -> Status:
+        """Tell where a run stands; see `Client.status`."""
+        return self._call(self._client.status, run_id)
+
+    def list(
+        self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[Status]:
+        """List runs, newest first; see `Client.list`."""
+        return self._call(self._client.list, state=state, limit=limit, before=before)
+
+    def results(self, run_id: str) -> Mapping[str, Any]:
+        """Give the result of a completed run; see `Client.results`."""
+        return self._call(self._client.results, run_id)
+
+    def cancel(self, run_id: str) -> Status:
+        """Cancel a run; see `Client.cancel`."""
+        return self._call(self._client.cancel, run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run; see `Client.delete`."""
+        self._call(self._client.delete, run_id)
+
+    def strategies(self) -> Sequence[Mapping[str, Any]]:
+        """List the strategies there are, with their parameters."""
+        return self._call(self._client.strategies)
+
+    def datasets(self) -> Sequence[Mapping[str, Any]]:
+        """List the prices there are."""
+        return self._call(self._client.datasets)
+
+    def stream(
+        self,
+        run_id: str,
+        *,
+        after: int = 0,
+        types: Sequence[EventType] | None = None,
+        retry_for: float = 60.0,
+        on_retry: Callable[[Retry], object] | None = None,
+    ) -> Iterator[Event]:
+        """Follow a run's events to its end; see `Client.stream`.
+
+        `on_retry` is called in the client's own thread.
+        """
+        opening = self._client.stream(
+            run_id, after=after, types=types, retry_for=retry_for, on_retry=on_retry
+        )
+        events = self._call(opening.__aenter__)
+        self._open[opening] = None
+        try:
+            while (event := self._call(_next, events)) is not None:
+                yield event
+        finally:
+            self._end(opening)
+
+    def close(self) -> None:
+        """End the streams that nobody has read to their end."""
+        for opening in list(self._open):
+            self._end(opening)
+
+    def _end(self, opening: AbstractAsyncContextManager[EventStream]) -> None:
+        if opening in self._open:
+            del self._open[opening]
+            self._call(opening.__aexit__, None, None, None)
+
+    def _call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
+        future = self._portal.start_task_soon(partial(function, *args, **more))
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # an interrupt of the wait is one of the task
+            raise
+
+
+async def _next(events: EventStream) -> Event | None:
+    return await anext(events, None)
+
+
+@contextmanager
+def connect(
+    url: str = "http://127.0.0.1:8000", api_key: str | None = None, *, silent_for: float = 30.0
+) -> Iterator[SyncClient]:
+    """Open a client for the length of a `with` block. Nothing is sent by that.
+
+    Args:
+        url: The server, with the path under which it is mounted, if any.
+        api_key: Sent with every request.
+        silent_for: Seconds after which a server that says nothing is taken for unreachable.
+
+    Raises:
+        InvalidRequestError: The URL is none of a server.
+    """
+    opening = open_client(url, api_key, silent_for=silent_for)
+    with (
+        start_blocking_portal("trio") as portal,
+        portal.wrap_async_context_manager(opening) as client,
+    ):
+        opened = SyncClient(portal, client)
+        try:
+            yield opened
+        finally:
+            opened.close()
