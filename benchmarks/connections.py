@@ -14,11 +14,11 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from servers import EXIT_S, OURS, PEER, PEERS_RUN, Server, opened, prepare
 
 AT_ONCE = 64
@@ -190,56 +190,69 @@ def crowd_of(server: Server, run: str) -> Iterator[Crowd]:
 
 
 @frozen
-class Figures:
-    """What one server did in one round.
+class Filled:
+    """What it took a server to be followed by a crowd.
 
     Attributes:
         connects_per_s: Connections made, each to its first event.
-        kib_each: Resident memory of the server for each idle one.
-        let_go_s: From SIGTERM to the end of the process; None where it is not measured.
-        cut: How many streams were not closed 1000 then.
+        cpu_us: Processor time of the server for each.
+        kib: Resident memory of the server for each, when it is idle.
     """
 
     connects_per_s: float
-    kib_each: float
-    let_go_s: float | None = None
-    cut: int = 0
+    cpu_us: float
+    kib: float
 
 
-def measure_ours(count: int) -> Figures:
+@frozen
+class LetGo:
+    """What it took a server to end all its streams and itself.
+
+    Attributes:
+        seconds: From SIGTERM to the end of the process.
+        cpu_s: Its processor time, to the end of the last stream.
+        cut: Streams that were not closed 1000.
+    """
+
+    seconds: float
+    cpu_s: float
+    cut: int
+
+
+def measure_ours(count: int) -> tuple[Filled, LetGo]:
     """Measure a fresh server of ours."""
     with opened("ours", OURS) as server:
         # At this pace no second bar is told before the benchmark has ended.
         run = server.start_run(pace_bars_per_s=1e-6)
         with crowd_of(server, run) as crowd:
-            figures = fill(server, crowd, count)
-            let_go_s = let_go(server, crowd)
-            cut = crowd.codes.total() - crowd.codes[1000]
-            return evolve(figures, let_go_s=let_go_s, cut=cut)
+            return fill(server, crowd, count), let_go(server, crowd)
 
 
-def measure_peer(count: int) -> Figures:
+def measure_peer(count: int) -> Filled:
     """Measure a fresh peer."""
     with opened("peer", PEER) as server, crowd_of(server, PEERS_RUN) as crowd:
         return fill(server, crowd, count)
 
 
-def fill(server: Server, crowd: Crowd, count: int) -> Figures:
+def fill(server: Server, crowd: Crowd, count: int) -> Filled:
     """Connect a crowd to a server and look at what it costs."""
     crowd.connect(WARM_UP)
-    before = server.memory_kib
+    memory_kib, cpu_s = server.memory_kib, server.cpu_s
     connects_per_s = crowd.connect(count)
+    cpu_us = (server.cpu_s - cpu_s) / count * 1e6
     crowd.rest(SETTLE_S)
-    return Figures(connects_per_s, (server.memory_kib - before) / count)
+    return Filled(connects_per_s, cpu_us, (server.memory_kib - memory_kib) / count)
 
 
-def let_go(server: Server, crowd: Crowd) -> float:
-    """Seconds that a server takes to end all its streams and itself."""
-    began = time.perf_counter()
+def let_go(server: Server, crowd: Crowd) -> LetGo:
+    """End a server and watch its streams end."""
+    began, cpu_s = time.perf_counter(), server.cpu_s
     server.process.send_signal(signal.SIGTERM)
     crowd.wait_let_go()
+    cpu_s = server.cpu_s - cpu_s  # a process that has ended still tells, until it is waited for
     server.process.wait(EXIT_S)
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return LetGo(seconds, cpu_s, crowd.codes.total() - crowd.codes[1000])
 
 
 def main(count: int, rounds: int) -> None:
@@ -249,22 +262,24 @@ def main(count: int, rounds: int) -> None:
     for _ in range(rounds):
         ours.append(measure_ours(count))
         peer.append(measure_peer(count))
-    rate, peers_rate = (median(each.connects_per_s for each in all_) for all_ in (ours, peer))
-    kib, peers_kib = (median(each.kib_each for each in all_) for all_ in (ours, peer))
-    let_go_s = median(each.let_go_s for each in ours if each.let_go_s is not None)
-    cut = sum(each.cut for each in ours)
-    print(
-        f"connect     ours {rate:7,.0f} /s   peer {peers_rate:7,.0f} /s   "
-        f"ratio {rate / peers_rate:.2f}   (target: at least 1)"
-    )
-    print(
-        f"hold idle   ours {kib:7.1f} KiB  peer {peers_kib:7.1f} KiB  "
-        f"each of {count:,}   (target: at most 30 KiB at 5,000)"
-    )
-    print(
-        f"let go      ours {let_go_s:7.2f} s    of {count + WARM_UP:,} streams, {cut} cut   "
-        "(target: at most 2 s for 2,000)"
-    )
+    rate = report("ours", [filled for filled, _gone in ours])
+    peers_rate = report("peer", peer)
+    print(f"  ratio of connects {rate / peers_rate:.2f}   (target: at least 1)")
+    print(f"  idle ones were {count:,}   (target: at most 30 KiB each at 5,000)")
+    seconds = median(gone.seconds for _filled, gone in ours)
+    cpu_s = median(gone.cpu_s for _filled, gone in ours)
+    cut = max(gone.cut for _filled, gone in ours)
+    print(f"ours let go of {count + WARM_UP:,} in {seconds:.2f} s, {cpu_s:.2f} s CPU, {cut} cut")
+    print("  (target: at most 2 s for 2,000, none cut)")
+
+
+def report(name: str, rounds: Sequence[Filled]) -> float:
+    """Print what one server took, and return its connects a second."""
+    rate = median(each.connects_per_s for each in rounds)
+    cpu_us = median(each.cpu_us for each in rounds)
+    kib = median(each.kib for each in rounds)
+    print(f"{name} {rate:7,.0f} connects/s {cpu_us:8,.0f} us CPU each {kib:7.1f} KiB idle")
+    return rate
 
 
 if __name__ == "__main__":
