@@ -126,6 +126,16 @@ class Checked:
         ]
         if problems := problems or list(conflicts(type(self), values)):
             raise InvalidRequestError(problems)
+        for name, hint in annotations.items():
+            if type(values[name]) is int and _holds_float(hint):
+                # one value, one spelling: 5 and 5.0 would be written differently on the wire
+                object.__setattr__(self, name, float(values[name]))
+
+
+def _holds_float(hint: Any) -> bool:
+    """Whether a field is a float, through bounds and `| None`."""
+    wrapped = get_origin(hint) in (Annotated, Union, UnionType)
+    return hint is float or (wrapped and any(_holds_float(part) for part in get_args(hint)))
 
 
 def hints(cls: type[Any]) -> Mapping[str, Any]:

@@ -62,12 +62,12 @@ def test_the_digest_follows_the_bars() -> None:
 
 
 def test_the_replay_request_is_the_request_and_gives_the_same_bytes() -> None:
-    request = make_request(
+    request = make_request(  # whole numbers are written as the floats they mean
         ("B", "A"),
         MeanReversion(lookback_period=2, entry_threshold=0.5),
-        execution={"commission_bps": 1.25, "latency_ms": 5, "whole_shares": True},
+        execution={"commission_bps": 1, "latency_ms": 5, "whole_shares": True},
         end_date="2025-06-30T12:00:00+02:00",
-        risk_free_rate=0.02,
+        risk_free_rate=0,
         periods_per_year=260.0,
         stream=Stream(orders=True),
     )
