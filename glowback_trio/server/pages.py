@@ -26,12 +26,10 @@ __all__ = ["api_document", "docs_asset", "docs_page", "front_page"]
 
 _PAGES = resources.files("glowback_trio.server") / "pages"
 
-# Swagger UI sets styles on its elements and has its icons in data URLs; everything else is a file
-# of ours.
+# Swagger UI has its icons in data URLs; everything else it loads is a file of this server.
 _DOCS_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 _ASSETS: Mapping[str, str] = {

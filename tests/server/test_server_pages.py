@@ -38,7 +38,7 @@ async def test_the_front_page_runs_no_script_and_only_its_own_style(client: Clie
 async def test_the_docs_run_only_scripts_of_this_host(client: Client) -> None:
     policy = await policy_of(client, "/docs")
     assert policy["default-src"] == ["'none'"]
-    assert policy["script-src"] == policy["connect-src"] == ["'self'"]
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == ["'self'"]
     page = await (await client.get("/docs")).get_data(as_text=True)
     assert re.findall(r"<script[^>]*>(.+?)</script>", page) == []
 
