@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
 from glowback_trio.engine import tape as events
-from glowback_trio.engine.ledger import Ledger
+from glowback_trio.engine.ledger import Account, Ledger
 from glowback_trio.engine.orders import OrderBook
 
 if TYPE_CHECKING:
@@ -26,31 +26,10 @@ if TYPE_CHECKING:
 
     Wanted = tuple[list[int], list[float], list[float], list[int], list[int]]
 
-__all__ = ["Account", "Broker", "Checkpoint"]
+__all__ = ["Broker", "Checkpoint"]
 
 _FEW = 8
 _NO_ROW = -1
-
-
-@frozen(eq=False)
-class Account:
-    """What was held over some rows: the account after each row that changed it.
-
-    Attributes:
-        rows: (C,) rows from which on the account was so, the first being the first row asked for.
-        cash: (C,) currency.
-        positions: (C, N) signed units.
-    """
-
-    rows: list[int] = field(factory=list, repr=False)
-    cash: list[float] = field(factory=list, repr=False)
-    positions: list[Floats] = field(factory=list, repr=False)
-
-    def note(self, row: int, ledger: Ledger) -> None:
-        """Remember the account as it is from this row on."""
-        self.rows.append(row)
-        self.cash.append(ledger.cash)
-        self.positions.append(ledger.positions.copy())
 
 
 @frozen(eq=False)
@@ -135,7 +114,11 @@ class Broker:
         return account
 
     def liquidate(self, row: int) -> None:
-        """Fill what is due at this row, then order everything closed and take no more signals."""
+        """Fill what is due at this row, then order everything closed and take no more signals.
+
+        These orders are filled as all others are, latency and volume cap included; no buying power
+        is asked of them, as they only reduce.
+        """
         if self._book.rows[0] == row:
             self._fill_due(row)
         self.cancel_open(row, events.RUINED)
@@ -155,24 +138,23 @@ class Broker:
     def _take_signals(self, row: int) -> None:
         """Turn the targets given at this row's close into orders, replacing those still open."""
         symbols, targets, closes, bars, due = self._wanted
-        rows, index, terms = self._signal_rows, self._signal, self._terms
-        held, is_open, submit = self.ledger.held, self._book.open.get, self._submit
+        rows, index, book, held = self._signal_rows, self._signal, self._book, self.ledger.held
         share = self._value(row)[0] / self._symbols
         while rows[index] == row:
             symbol = symbols[index]
-            quantity = targets[index] * share / closes[index] - held[symbol]
-            if (replaced := is_open(symbol)) is not None:
+            if (replaced := book.open.get(symbol)) is not None:
                 self._close(row, replaced, events.CANCELLED, events.REPLACED)
-            if terms.whole:
-                quantity = terms.rounded(quantity)
-            if quantity:
-                submit(row, symbol, quantity, bars[index], due[index])
+            wanted = targets[index] * share / closes[index]
+            if quantity := self._terms.rounded(wanted - held[symbol]):
+                self._submit(row, symbol, quantity, bars[index], due[index])
             index += 1
         self._signal = index
 
     def _submit(self, row: int, symbol: int, quantity: float, bar: int, due: int) -> None:
         number = self._book.add(symbol, quantity, bar, due)
-        self._tape.events.extend((events.SUBMITTED, row, number, symbol, quantity, 0))
+        self._tape.events.extend(
+            (events.SUBMITTED, row, number, symbol, quantity, events.NO_REASON)
+        )
 
     def _close(self, row: int, order: Order, event: int, reason: int) -> None:
         """Close an order with something left of it."""
@@ -211,14 +193,11 @@ class Broker:
             Equity and gross exposure after the fill.
         """
         terms, bars = self._terms, self._timeline.bars[order.symbol]
-        quantity = order.left
-        if terms.participation is not None:
-            quantity = terms.capped(quantity, bars.volume.item(order.bar))
-            if not quantity:
-                self._postpone(order)
-                return equity, gross
-        held = self.ledger.held[order.symbol]
-        opening = bars.open.item(order.bar)
+        quantity = terms.capped(order.left, bars.volume.item(order.bar))
+        if not quantity:
+            self._postpone(order)
+            return equity, gross
+        held, opening = self.ledger.held[order.symbol], bars.open.item(order.bar)
         price = opening * (terms.buying if quantity > 0.0 else terms.selling)
         commission = terms.commission(quantity, price)
         worth, others = equity + held * (price - mark), gross - abs(held) * mark
@@ -229,12 +208,7 @@ class Broker:
         if fits:
             equity += fits * (mark - price) - commission
             gross += (abs(held + fits) - abs(held)) * mark
-            pnl = self.ledger.fill(order.symbol, fits, price, commission)
-            order.left -= fits
-            order.filled = True
-            slippage = abs(fits * (price - opening))
-            self._tape.events.extend((events.FILLED, row, order.number, order.symbol, fits, 0))
-            self._tape.fills.extend((price, commission, slippage, pnl))
+            self._fill(order, row, fits, (price, commission, abs(fits * (price - opening))))
         if fits != quantity:
             event = events.CANCELLED if order.filled else events.REJECTED
             self._close(row, order, event, events.BUYING_POWER)
@@ -243,6 +217,17 @@ class Broker:
         else:
             del self._book.open[order.symbol]
         return equity, gross
+
+    def _fill(
+        self, order: Order, row: int, quantity: float, figures: tuple[float, float, float]
+    ) -> None:
+        """Book a fill and write it down; the figures are price, commission and slippage cost."""
+        number, symbol = order.number, order.symbol
+        pnl = self.ledger.fill(symbol, quantity, figures[0], figures[1])
+        order.left -= quantity
+        order.filled = True
+        self._tape.events.extend((events.FILLED, row, number, symbol, quantity, events.NO_REASON))
+        self._tape.fills.extend((*figures, pnl))
 
     def _postpone(self, order: Order) -> None:
         """Leave to the next bar what this one's volume did not allow."""

@@ -13,10 +13,10 @@ import numpy as np
 from glowback_trio.model.result import Curve
 
 if TYPE_CHECKING:
-    from glowback_trio.engine.broker import Account
+    from glowback_trio.engine.ledger import Account
     from glowback_trio.model.bars import Floats, Times
 
-__all__ = ["blank_curve", "draw", "draw_drawdown"]
+__all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
 
 
 def blank_curve(capital: float, time: Times) -> Curve:
@@ -59,3 +59,9 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     peaks = np.maximum(np.maximum.accumulate(value), peak)
     curve.drawdown[start:stop] = (peaks - value) / peaks
     return float(peaks[-1])
+
+
+def seal(curve: Curve) -> None:
+    """Make a curve that is drawn to its end read-only."""
+    for column in (curve.value, curve.cash, curve.gross, curve.drawdown):
+        column.setflags(write=False)

@@ -14,10 +14,9 @@ from attrs import frozen
 if TYPE_CHECKING:
     from glowback_trio.model.request import Execution
 
-__all__ = ["ROUNDING", "Terms", "terms"]
+__all__ = ["Terms", "terms"]
 
-ROUNDING = 1e-9
-"""The part of an order below which a difference is rounding, not a quantity."""
+_ROUNDING = 1e-9  # the part of an order below which a difference is rounding, not a quantity
 
 
 @frozen
@@ -93,9 +92,9 @@ class Terms:
         room = self.leverage * equity - others - side * position * price
         dearer = price + self.leverage * (price * self.rate + self.per_share)
         most = min(room / dearer, (room - self.leverage * self.minimum) / price)
-        if most >= asked * (1.0 - ROUNDING):
+        if most >= asked * (1.0 - _ROUNDING):
             return quantity
-        if most - closing <= asked * ROUNDING:
+        if most - closing <= asked * _ROUNDING:
             most = min(closing, asked)
         return self.rounded(side * most)
 

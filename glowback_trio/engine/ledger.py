@@ -1,4 +1,4 @@
-"""The ledger: cash, positions at average cost, and round trips."""
+"""The ledger: cash, positions at average cost, round trips, and what they were row by row."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import define
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats
 
-__all__ = ["Ledger"]
+__all__ = ["Account", "Ledger"]
 
 
 @define(eq=False)
@@ -86,3 +86,24 @@ class Ledger:
         else:
             self._entry_commission[symbol] = entry - entry_part
         return net
+
+
+@frozen(eq=False)
+class Account:
+    """What was held over some rows: the account after each row that changed it.
+
+    Attributes:
+        rows: (C,) rows from which on the account was so, the first being the first row asked for.
+        cash: (C,) currency.
+        positions: (C, N) signed units.
+    """
+
+    rows: list[int] = field(factory=list, repr=False)
+    cash: list[float] = field(factory=list, repr=False)
+    positions: list[Floats] = field(factory=list, repr=False)
+
+    def note(self, row: int, ledger: Ledger) -> None:
+        """Remember the account as it is from this row on."""
+        self.rows.append(row)
+        self.cash.append(ledger.cash)
+        self.positions.append(ledger.positions.copy())

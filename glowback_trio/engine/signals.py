@@ -10,8 +10,6 @@ from attrs import field, frozen
 from glowback_trio.engine.strategies import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from glowback_trio.engine.execution import Terms
@@ -47,9 +45,6 @@ class Signals:
     bar: Indices = field(repr=False)
     due: Indices = field(repr=False)
 
-    def __len__(self) -> int:
-        return len(self.row)
-
 
 def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
     """Ask the strategy for all its targets at once.
@@ -57,19 +52,16 @@ def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
     Symbols that share their bars are worked on together, a bounded number of cells at a time, so
     that no (T, N) array is made beside the bars themselves.
     """
-    parts = [
-        part
-        for group in timeline.together(_CELLS)
-        for part in _group_signals(strategy, terms, timeline, group)
-    ]
+    parts = [_of_group(strategy, terms, timeline, group) for group in timeline.together(_CELLS)]
     row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((symbol, row))
     return Signals(*(column[order] for column in (row, symbol, *others)))
 
 
-def _group_signals(
+def _of_group(
     strategy: Strategy, terms: Terms, timeline: Timeline, group: range
-) -> Iterator[tuple[Indices, Indices, Floats, Floats, Indices, Indices]]:
+) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices]:
+    """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = timeline.bars[group.start : group.stop]
     close = np.stack([one.close for one in bars], axis=1)
     wanted = targets(strategy, close, allow_short=terms.allow_short)
@@ -79,4 +71,4 @@ def _group_signals(
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
     due = np.append(rows, len(timeline))[first]
     target, at = wanted[made, column], close[made, column]
-    yield rows[made], column + group.start, target, at, first, due
+    return rows[made], column + group.start, target, at, first, due

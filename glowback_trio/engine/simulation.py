@@ -8,7 +8,7 @@ import numpy as np
 
 from glowback_trio.engine import tape as events
 from glowback_trio.engine.broker import Broker
-from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown
+from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown, seal
 from glowback_trio.engine.drafts import drafts, log_draft
 from glowback_trio.engine.execution import terms
 from glowback_trio.engine.manifest import manifest
@@ -144,6 +144,7 @@ class Simulation:
             self._done = self._block(self._done, min(self._done + block, stop))
         if self.finished:
             self._broker.cancel_open(self.bars - 1, events.END_OF_DATA)
+            seal(self._curve)
 
     def _block(self, start: int, stop: int) -> int:
         """Simulate rows as if the account survived them; where it did not, go back and close it.
