@@ -14,12 +14,12 @@ from typing import Any
 
 import trio
 from quart import request, websocket
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from glowback_trio.errors import GlowbackError, InvalidRequestError, Problem
+from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.wire import parse_json
 from glowback_trio.server.answers import Response
-from glowback_trio.server.failures import HttpError, sentence
+from glowback_trio.server.failures import HttpError, http_error, sentence
 from glowback_trio.server.keys import check_key, presented_key
 from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
@@ -122,7 +122,7 @@ def _logging_faults() -> Iterator[None]:
         yield
     except BaseException as error:
         for leaf in _leaves(error):
-            if not isinstance(leaf, GlowbackError | HTTPException | HttpError | trio.Cancelled):
+            if not isinstance(leaf, trio.Cancelled) and http_error(leaf).status == 500:
                 _log.error("A handler failed", exc_info=leaf)
         raise
 

@@ -49,7 +49,7 @@ _CODES: Mapping[int, str] = {
 
 _TOO_LARGE = "Request body too large"
 _RETRY_AFTER_S = "5"
-# A client that sends half a million wrong items is not told of each.
+# A client with more mistakes than this is told how many more there are.
 _MOST_PROBLEMS = 1000
 _LONGEST_TEXT = 200
 _LONGEST_SENTENCE = 600
@@ -78,7 +78,7 @@ class HttpError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-        self.code = code or code_of(status)
+        self.code = code or _code_of(status)
         self.details = details
         self.headers = dict(headers or {})
 
@@ -90,12 +90,12 @@ class HttpError(Exception):
         return {"detail": self.message if self.details is None else self.details}
 
 
-def code_of(status: int) -> str:
+def _code_of(status: int) -> str:
     """The stable word for a status."""
     return _CODES.get(status, "bad_request" if status < 500 else "internal_error")
 
 
-def http_error(error: Exception) -> HttpError:
+def http_error(error: BaseException) -> HttpError:
     """Say what an error means to a client; what is not meant for clients becomes a bare 500."""
     match error:
         case HttpError():

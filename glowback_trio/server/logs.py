@@ -24,11 +24,17 @@ _log = logging.getLogger(__name__)
 def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
     """Write the package's log for the length of a block, and leave no handler behind.
 
+    A program that has given the logger `glowback_trio` a handler of its own keeps it, and so does
+    the first of several servers in one process.
+
     Args:
         settings: Format and level.
         stream: Where to; None: stderr.
     """
     logger = logging.getLogger(_PACKAGE)
+    if logger.handlers:
+        yield
+        return
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_formatter(settings))
     before = logger.level, logger.propagate

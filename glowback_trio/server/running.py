@@ -72,11 +72,13 @@ async def serve(
 
 @asynccontextmanager
 async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery around one watcher that cannot fail: what comes out is the block's own error."""
+    """A nursery whose block raises its own error bare, when that is the only one."""
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
     except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
         raise group.exceptions[0] from None
 
 

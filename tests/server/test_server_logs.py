@@ -107,6 +107,16 @@ def test_other_parts_of_the_package_log_in_the_same_form() -> None:
     assert (line["event"], line["logger"]) == ("watch out: x", "glowback_trio.compute.job")
 
 
+def test_a_program_that_has_its_own_handler_keeps_it() -> None:
+    logger, theirs = logging.getLogger("glowback_trio"), logging.NullHandler()
+    logger.addHandler(theirs)
+    try:
+        with logging_to(Settings(), io.StringIO()):
+            assert logger.handlers == [theirs]
+    finally:
+        logger.removeHandler(theirs)
+
+
 def test_logging_ends_with_its_block() -> None:
     logger = logging.getLogger("glowback_trio")
     before = (logger.handlers[:], logger.level, logger.propagate)

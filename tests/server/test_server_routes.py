@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 from quart.typing import TestClientProtocol as Client
+from raw_http import asking, read_answer
 
 from glowback_trio import Run, open_gateway
 from glowback_trio.actors import Gateway
@@ -255,9 +257,12 @@ async def test_a_full_queue_is_503_and_says_when_to_come_back(asked: dict[str, A
         assert statuses[-1].headers["Retry-After"] == "5"
 
 
-async def test_the_stream_path_tells_plain_clients_to_upgrade(
-    client: Client, finished: Run
-) -> None:
-    response = await client.get(f"/backtests/{finished.run_id}/stream")
-    assert response.status_code == 426
-    assert response.headers["Upgrade"] == "websocket"
+async def test_the_stream_path_tells_plain_clients_to_upgrade(url: str, finished: Run) -> None:
+    with trio.fail_after(5):
+        path = f"/backtests/{finished.run_id}/stream"
+        async with asking(url, path) as stream:
+            answer = await read_answer(stream)
+            await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await read_answer(stream)).status == 200  # the connection is still good
+    assert answer.status == 426
+    assert answer.headers["upgrade"] == "websocket"
