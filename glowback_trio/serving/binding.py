@@ -87,12 +87,14 @@ async def open_bound(
         scheme: Of the URLs.
 
     Raises:
-        ServingError: If a bind has another form, or its address cannot be had.
+        ServingError: If a bind has another form, its address cannot be had, or there is none.
     """
     bound = [Bound(listener, url_of(listener, scheme)) for listener in given]
     try:
         for bind in binds:
             bound += await _open(bind, backlog, scheme)
+        if not bound:
+            raise ServingError("there is nothing to listen on: neither a bind nor a listener")
         yield bound
     finally:
         for each in bound:

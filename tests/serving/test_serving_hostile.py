@@ -123,6 +123,28 @@ def pings_in(data: bytes) -> list[bytes]:
     return [data[at + 2 : at + 2 + data[at + 1]] for at in starts]
 
 
+async def test_a_ping_waits_its_turn_behind_what_a_slow_client_has_yet_to_read(
+    autojump_clock: MockClock,
+) -> None:
+    async def burst(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await trio.sleep(1)
+        await send({"type": "websocket.send", "text": "x" * 1500})
+        await trio.sleep(20)  # a ping goes out meanwhile
+        await send({"type": "websocket.send", "text": "x" * 15_000})
+        await trio.sleep_forever()
+
+    async with serving(App({"/burst": burst})) as server:
+        client = await server.websocket(b"/burst", capacity=2000)
+        await trio.sleep(30)
+        for _ in range(20):
+            data = await client.stream.receive_some(600)
+            for ping in pings_in(data):
+                await client.send(frame(PONG, ping))
+            await trio.sleep(9)
+        assert server.app.running == 1
+
+
 async def test_the_same_holds_for_an_http_answer(autojump_clock: MockClock) -> None:
     async with serving() as server:
         slow, stalled = server.connect(capacity=2000), server.connect(capacity=2000)

@@ -13,6 +13,7 @@ async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
     async with serving() as server:
         reply = await server.connect().get()
     assert (reply.status, reply.body) == (200, b"ok")
+    assert reply.headers == {b"content-length": b"2"}
 
 
 async def test_a_connection_is_kept_for_the_next_request(autojump_clock: MockClock) -> None:

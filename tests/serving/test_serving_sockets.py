@@ -121,7 +121,14 @@ async def test_several_binds_are_served_and_named() -> None:
         assert server.urls[1].startswith("http://[::1]:")
         async with httpx2.AsyncClient() as client:
             for url in server.urls:
-                assert (await client.get(url)).text == "ok"
+                reply = await client.get(url)
+                assert reply.text == "ok"
+                assert reply.headers["date"].endswith("GMT")
+
+
+async def test_nothing_to_listen_on_is_a_plain_sentence() -> None:
+    with pytest.raises(ServingError, match="nothing to listen on"):
+        await serve(App(), bind=[])
 
 
 async def test_a_unix_socket_is_served_and_its_file_removed(tmp_path: Path) -> None:
