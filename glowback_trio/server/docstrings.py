@@ -32,11 +32,7 @@ def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
         for name, text in zip(sections[::2], sections[1::2], strict=True)
         if name == "Attributes"
     ]
-    return {
-        match[1]: _in_json(match[2])
-        for text in texts
-        for match in _ENTRY.finditer(text)
-    }
+    return {match[1]: _in_json(match[2]) for text in texts for match in _ENTRY.finditer(text)}
 
 
 def _in_json(text: str) -> str:
