@@ -167,8 +167,9 @@ class Broker:
         if len(orders) > 1:
             orders.sort(key=self._precedence)
         equity, gross = self._value(row - 1)
+        mark_of, before = self._marks.item, row - 1 - self._first
         for order in orders:
-            mark = self._marks.item(row - 1 - self._first, order.symbol)
+            mark = mark_of(before, order.symbol)
             equity, gross = self._try(order, row, mark, equity, gross)
         self._valued_row = _NO_ROW
 
@@ -193,10 +194,12 @@ class Broker:
             Equity and gross exposure after the fill.
         """
         terms, bars = self._terms, self._timeline.bars[order.symbol]
-        quantity = terms.capped(order.left, bars.volume.item(order.bar))
-        if not quantity:
-            self._postpone(order)
-            return equity, gross
+        quantity = order.left
+        if terms.participation is not None:
+            quantity = terms.capped(quantity, terms.participation * bars.volume.item(order.bar))
+            if not quantity:
+                self._postpone(order)
+                return equity, gross
         held, opening = self.ledger.held[order.symbol], bars.open.item(order.bar)
         price = opening * (terms.buying if quantity > 0.0 else terms.selling)
         commission = terms.commission(quantity, price)

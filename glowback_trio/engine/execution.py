@@ -55,11 +55,9 @@ class Terms:
         """The quantity, towards zero where only whole units are traded."""
         return float(math.trunc(quantity)) if self.whole else quantity
 
-    def capped(self, quantity: float, volume: float) -> float:
-        """As much of the quantity as a bar of this volume may fill."""
-        if self.participation is None:
-            return quantity
-        most = max(0.0, self.participation * volume)  # in this order a volume of NaN fills nothing
+    def capped(self, quantity: float, most: float) -> float:
+        """As much of a quantity as a bar may fill of which `most` units are to be had."""
+        most = max(0.0, most)  # in this order NaN, from a volume that is not known, becomes 0.0
         return quantity if abs(quantity) <= most else self.rounded(math.copysign(most, quantity))
 
     def affordable(
@@ -86,7 +84,7 @@ class Terms:
             A quantity of the same sign, between 0.0 and `quantity`.
         """
         side = math.copysign(1.0, quantity)
-        asked, closing = abs(quantity), max(-side * position, 0.0)
+        asked, closing = abs(quantity), max(0.0, -side * position)
         if asked <= closing:
             return quantity
         room = self.leverage * equity - others - side * position * price

@@ -35,7 +35,7 @@ def make_bars(
     closes = np.array(close, dtype=float)
     opens = np.concatenate((closes[:1], closes[:-1])) if opening is None else np.array(opening)
     time = np.datetime64(start, "ns") + np.arange(len(closes)) * np.timedelta64(1, step)
-    rows = np.arange(len(closes)) if keep is None else np.array(keep)
+    rows = np.arange(len(closes)) if keep is None else np.array(keep, dtype=int)
     high, low = np.maximum(opens, closes), np.minimum(opens, closes)
     columns = (opens, high, low, closes, np.full(len(closes), volume))
     return Bars(symbol, time[rows], *(column[rows] for column in columns))
