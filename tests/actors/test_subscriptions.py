@@ -1,0 +1,174 @@
+"""Cursors, filters and ends, against a plain list and under many schedules.
+
+Mutants that these tests and `test_run.py` must kill stand in `tests/mutants.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+import trio
+from attrs import define, field
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from trio.testing import MockClock
+
+from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.errors import CursorAheadError
+from glowback_trio.model.events import EVENT_TYPES, Event, EventType
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.store import MemoryStore
+from glowback_trio.testing import seeded_schedule
+
+REQUEST = BacktestRequest(symbols=["A"], start_date="2024-01-01", end_date="2024-02-01")
+
+
+class Writer:
+    """A log with its broadcaster, written the way a run writes it."""
+
+    def __init__(self) -> None:
+        self.broadcaster = Broadcaster()
+        self.log = MemoryStore().open_log("r", REQUEST, self.broadcaster.ring)
+        self.broadcaster.log = self.log
+
+    def append(self, kind: EventType) -> Event:
+        event = Event(self.log.watermark + 1, kind, b"{}")
+        self.log.append(event)
+        return event
+
+    def end(self) -> Event:
+        event = self.append("state")
+        self.broadcaster.end = event.event_id
+        self.broadcaster.ring()
+        return event
+
+    def subscribe(self, after: int, types: Collection[EventType] | None = None) -> Subscription:
+        return Subscription(self.broadcaster, types, after)
+
+
+@define(eq=False)
+class Chain:
+    """One client over any number of connections: what it should know, and what it was told."""
+
+    start: int
+    subscription: Subscription
+    filters: list[tuple[int, Collection[EventType] | None]]
+    received: list[Event] = field(factory=list)
+
+
+kinds = st.sampled_from(EVENT_TYPES)
+filters = st.none() | st.frozensets(kinds, min_size=1)
+
+
+class StreamMachine(RuleBasedStateMachine):
+    """Everything a client can do to a log, in any order, beside a list that remembers it all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writer = Writer()
+        self.written: list[Event] = []
+        self.ended = False
+        self.chains: list[Chain] = []
+
+    @precondition(lambda self: not self.ended)
+    @rule(kind=kinds)
+    def append(self, kind: EventType) -> None:
+        self.written.append(self.writer.append(kind))
+
+    @precondition(lambda self: not self.ended)
+    @rule()
+    def end(self) -> None:
+        self.written.append(self.writer.end())
+        self.ended = True
+
+    @rule(data=st.data(), types=filters)
+    def subscribe(self, data: st.DataObject, types: Collection[EventType] | None) -> None:
+        start = data.draw(st.integers(0, len(self.written)))
+        self.chains.append(Chain(start, self.writer.subscribe(start, types), [(start, types)]))
+
+    @rule(ahead=st.integers(1, 5))
+    def subscribe_ahead(self, ahead: int) -> None:
+        with pytest.raises(CursorAheadError):
+            self.writer.subscribe(len(self.written) + ahead)
+
+    @precondition(lambda self: self.chains)
+    @rule(data=st.data(), limit=st.integers(1, 7))
+    def read(self, data: st.DataObject, limit: int) -> None:
+        chain = data.draw(st.sampled_from(self.chains))
+        events = chain.subscription.read_nowait(limit)
+        assert len(events) <= limit
+        assert events or chain.subscription.cursor == len(self.written)
+        chain.received += events
+
+    @precondition(lambda self: self.chains)
+    @rule(data=st.data(), types=filters)
+    def resume(self, data: st.DataObject, types: Collection[EventType] | None) -> None:
+        chain = data.draw(st.sampled_from(self.chains))
+        cursor = chain.subscription.cursor
+        chain.subscription = self.writer.subscribe(cursor, types)
+        chain.filters.append((cursor, types))
+
+    @precondition(lambda self: self.chains)
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        self.chains.remove(data.draw(st.sampled_from(self.chains)))
+
+    @invariant()
+    def everybody_has_exactly_what_it_asked_for(self) -> None:
+        for chain in self.chains:
+            cursor = chain.subscription.cursor
+            assert chain.received == self._wanted(chain, cursor)
+            assert chain.subscription.ended == (self.ended and cursor == len(self.written))
+
+    def _wanted(self, chain: Chain, cursor: int) -> list[Event]:
+        """What the filters in force let through, event by event; the end always."""
+        bounds = [*(start for start, _ in chain.filters[1:]), cursor]
+        return [
+            event
+            for (start, types), stop in zip(chain.filters, bounds, strict=True)
+            for event in self.written[start:stop]
+            if types is None
+            or event.type in types
+            or (self.ended and event.event_id == len(self.written))
+        ]
+
+
+TestStreamMachine = StreamMachine.TestCase
+TestStreamMachine.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+@pytest.mark.parametrize("first_seed", range(0, 1000, 50))
+def test_a_reader_that_comes_at_any_point_of_the_writing_misses_nothing(first_seed: int) -> None:
+    """One writer, one reader for every event that has been written, fifty schedules."""
+    events = 10
+
+    async def scenario() -> list[list[int]]:
+        writer = Writer()
+        received: list[list[int]] = []
+
+        async def read_from_here() -> None:
+            ids: list[int] = []
+            subscription = writer.subscribe(after=writer.log.watermark)
+            ids.append(subscription.cursor)
+            while told := await subscription.read(limit=3):
+                ids += [event.event_id for event in told]
+            received.append(ids)
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                for _ in range(events):
+                    nursery.start_soon(read_from_here)
+                    await trio.lowlevel.checkpoint()
+                    writer.append("metric")
+                    await trio.lowlevel.checkpoint()
+                writer.end()
+        return received
+
+    for seed in range(first_seed, first_seed + 50):
+        with seeded_schedule(seed):
+            received = trio.run(scenario, clock=MockClock(autojump_threshold=0))
+        assert len(received) == events
+        for ids in received:
+            assert ids == list(range(ids[0], events + 2))
