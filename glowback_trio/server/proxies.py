@@ -76,6 +76,8 @@ class Proxies:
             peer: The address at the other end of the connection; None: it has none.
             forwarded_for: The values of all `X-Forwarded-For` headers, in their order.
         """
+        if peer is not None and ":" not in peer and not self.networks:
+            return peer  # what nearly every request comes to, without reading an address
         known = UNIX if peer is None else str(_address(peer) or peer)
         if not self._trusts_peer(peer):
             return known
