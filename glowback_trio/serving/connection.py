@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Any
 
@@ -115,18 +116,18 @@ class Connection:
             self._waiting.deadline = self._protocol.deadline()
             data: bytes | bytearray = b""
             with self._waiting:
+                if self._protocol.saturated:
+                    await trio.sleep_forever()
                 data = await self._receive()
             waited, self._waiting = self._waiting, trio.CancelScope()
-            if waited.cancelled_caught:
-                await self._react()
-            elif data:
+            if data:
                 await self._protocol.handle(RawData(bytes(data)))
-            else:
+            if waited.cancel_called:  # perhaps in the same moment in which data came
+                await self._react()
+            elif not data:
                 break
 
     async def _receive(self) -> bytes | bytearray:
-        if self._protocol.saturated:
-            await trio.sleep_forever()
         try:
             return await self._stream.receive_some(RECEIVE_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -224,10 +225,11 @@ class Connection:
         # A socket closed with unread bytes is reset, and a reset takes the answer with it.
         half = self._transport.transport
         if self._stream is self._transport and isinstance(half, trio.abc.HalfCloseableStream):
-            await half.send_eof()
+            with suppress(trio.BrokenResourceError):
+                await half.send_eof()
         dropped = 0
         while dropped < self.service.limits.linger_bytes:
-            data = await self._stream.receive_some(RECEIVE_BYTES)
+            data = await self._receive()
             if not data:
                 return
             dropped += len(data)

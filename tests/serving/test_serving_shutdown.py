@@ -206,6 +206,25 @@ async def test_an_on_stop_that_fails_is_recorded_and_the_end_goes_on(
     assert server.faults == ["ValueError('no')"]
 
 
+@pytest.mark.parametrize("ticks", range(12))
+async def test_a_message_that_meets_the_end_does_not_hide_it(
+    ticks: int, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        clients = [await server.websocket() for _ in range(20)]
+        await wait_all_tasks_blocked()
+        server.stop.set()
+        for _ in range(ticks):
+            await trio.lowlevel.checkpoint()
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(client.send, frame(TEXT, b"hi"))
+        assert [await client.read_close() for client in clients] == [1012] * 20
+        assert trio.current_time() == 0
+        for client in clients:
+            client.stream.close()
+
+
 async def test_a_thousand_healthy_streams_end_at_once(autojump_clock: MockClock) -> None:
     async def follow(client: RoughClient) -> None:
         assert await client.read_close() == 1012
