@@ -8,7 +8,7 @@ import orjson
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
-from raw_http import connect, read_answer, say
+from raw_http import asking, connect, read_answer, say
 
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
@@ -183,6 +183,16 @@ async def test_errors_before_the_app_have_its_headers_and_shapes(url: str) -> No
         assert answer.headers[name] == value
     assert "detail" in orjson.loads(answer.body)
     assert answer.headers["x-request-id"]
+
+
+async def test_a_connection_too_many_is_told_so_in_the_same_form(serve_with: Serve) -> None:
+    url = await serve_with(max_connections=1)
+    with trio.fail_after(5):
+        async with asking(url, "/healthz") as first:
+            await read_answer(first)
+            answer = await say(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.status == 503
+    assert {name: answer.headers[name] for name in ALL_HEADERS} == ALL_HEADERS
 
 
 async def test_an_old_client_gets_its_answer_and_the_end(url: str) -> None:

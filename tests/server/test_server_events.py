@@ -110,14 +110,12 @@ async def test_a_cursor_ahead_of_the_log_is_409(
 @pytest.mark.parametrize(
     "query", ["after=x", "after=-1", "after=", "limit=0", "limit=10001", "types=tirade", "types="]
 )
-@pytest.mark.parametrize("headers", [{}, NDJSON, SSE])
-async def test_a_bad_query_is_422(
-    client: Client, finished: Run, query: str, headers: dict[str, str]
-) -> None:
-    response = await client.get(path(finished, query), headers=headers)
-    assert response.status_code == 422
-    (problem,) = (await response.get_json())["detail"]
-    assert problem["loc"][:2] == ["query", query.partition("=")[0]]
+async def test_a_bad_query_is_422_in_every_form(client: Client, finished: Run, query: str) -> None:
+    for headers in ({}, NDJSON, SSE):
+        response = await client.get(path(finished, query), headers=headers)
+        assert response.status_code == 422
+        (problem,) = (await response.get_json())["detail"]
+        assert problem["loc"][:2] == ["query", query.partition("=")[0]]
 
 
 # Server-sent events
