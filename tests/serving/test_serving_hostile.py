@@ -55,6 +55,9 @@ async def test_a_flood_that_meets_the_handlers_end_leaves_nothing(
         await trio.sleep(1)
         await client.send(frame(TEXT, b"x") * 90)
         assert await client.read_close() == 1011
+        await client.send(close_frame(1011))
+        with trio.fail_after(0.1):
+            await client.read_to_end()
         assert await server.still_answers()
 
 
