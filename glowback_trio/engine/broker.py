@@ -7,6 +7,8 @@ new targets become orders. An order never sees the bar it was made on.
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import attrgetter, not_
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +32,7 @@ __all__ = ["Broker", "Checkpoint"]
 
 _FEW = 8
 _NO_ROW = -1
+_symbol_of = attrgetter("symbol")
 
 
 @frozen(eq=False)
@@ -128,7 +131,11 @@ class Broker:
             after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
             allowed = np.searchsorted(self._timeline.bars[symbol].time, earliest)
             bar = int(max(after, allowed))
-            self._submit(row, symbol, -self.ledger.held[symbol], bar, self._row(symbol, bar))
+            quantity = -self.ledger.held[symbol]
+            number = self._book.add(symbol, quantity, bar, self._row(symbol, bar))
+            self._tape.events.extend(
+                (events.SUBMITTED, row, number, symbol, quantity, events.NO_REASON)
+            )
 
     def cancel_open(self, row: int, reason: int) -> None:
         """Cancel every open order, oldest first."""
@@ -139,22 +146,18 @@ class Broker:
         """Turn the targets given at this row's close into orders, replacing those still open."""
         symbols, targets, closes, bars, due = self._wanted
         rows, index, book, held = self._signal_rows, self._signal, self._book, self.ledger.held
+        rounded, record = self._terms.rounded, self._tape.events.extend
         share = self._value(row)[0] / self._symbols
         while rows[index] == row:
             symbol = symbols[index]
             if (replaced := book.open.get(symbol)) is not None:
                 self._close(row, replaced, events.CANCELLED, events.REPLACED)
             wanted = targets[index] * share / closes[index]
-            if quantity := self._terms.rounded(wanted - held[symbol]):
-                self._submit(row, symbol, quantity, bars[index], due[index])
+            if quantity := rounded(wanted - held[symbol]):
+                number = book.add(symbol, quantity, bars[index], due[index])
+                record((events.SUBMITTED, row, number, symbol, quantity, events.NO_REASON))
             index += 1
         self._signal = index
-
-    def _submit(self, row: int, symbol: int, quantity: float, bar: int, due: int) -> None:
-        number = self._book.add(symbol, quantity, bar, due)
-        self._tape.events.extend(
-            (events.SUBMITTED, row, number, symbol, quantity, events.NO_REASON)
-        )
 
     def _close(self, row: int, order: Order, event: int, reason: int) -> None:
         """Close an order with something left of it."""
@@ -165,7 +168,7 @@ class Broker:
         """Try the orders due at this row."""
         orders = self._book.take(row)
         if len(orders) > 1:
-            orders.sort(key=self._precedence)
+            orders = self._in_turn(orders)
         equity, gross = self._value(row - 1)
         mark_of, before = self._marks.item, row - 1 - self._first
         for order in orders:
@@ -173,10 +176,16 @@ class Broker:
             equity, gross = self._try(order, row, mark, equity, gross)
         self._valued_row = _NO_ROW
 
-    def _precedence(self, order: Order) -> tuple[bool, int]:
-        held = self.ledger.held[order.symbol]
-        reduces = held * order.left < 0 and abs(order.left) <= abs(held)
-        return not reduces, order.symbol
+    def _in_turn(self, orders: list[Order]) -> list[Order]:
+        """Reductions first, because they free buying power, and each part alphabetically."""
+        orders.sort(key=_symbol_of)
+        held = self.ledger.held
+        reduces = [
+            held[order.symbol] * order.left < 0.0 and abs(order.left) <= abs(held[order.symbol])
+            for order in orders
+        ]
+        rest = map(not_, reduces)
+        return [*compress(orders, reduces), *compress(orders, rest)]
 
     def _try(
         self, order: Order, row: int, mark: float, equity: float, gross: float
