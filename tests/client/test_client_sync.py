@@ -1,0 +1,146 @@
+"""The client for programs without trio: a server in a thread of its own, callers that block."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+import trio
+from anyio.from_thread import start_blocking_portal
+
+from glowback_trio import BacktestRequest, State, assert_sound, demo_path, open_gateway
+from glowback_trio import Stream as Told
+from glowback_trio.actors import Gateway
+from glowback_trio.client import Retry
+from glowback_trio.client.sync import SyncClient, connect
+from glowback_trio.errors import (
+    InvalidRequestError,
+    NotReadyError,
+    UnknownRunError,
+    UnreachableError,
+)
+from glowback_trio.server import Settings, serve
+
+FOREVER = Told(pace_bars_per_s=1e-6)
+
+
+def asked(stream: Told | None = None) -> BacktestRequest:
+    return BacktestRequest(
+        symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31", stream=stream or Told()
+    )
+
+
+async def _serve(task_status: trio.TaskStatus[str]) -> None:
+    async with open_gateway(data=demo_path()) as gateway, trio.open_nursery() as nursery:
+        (url,) = await nursery.start(partial(_on_any_port, gateway))
+        task_status.started(url)
+        await trio.sleep_forever()
+
+
+async def _on_any_port(gateway: Gateway, task_status: trio.TaskStatus[list[str]]) -> None:
+    quiet = Settings(log_level="ERROR")
+    await serve(gateway, bind="127.0.0.1:0", settings=quiet, task_status=task_status)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with start_blocking_portal("trio") as portal:
+        task, served = portal.start_task(_serve)
+        yield served
+        task.cancel()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[SyncClient]:
+    with connect(url) as opened:
+        yield opened
+
+
+def test_a_run_from_its_submission_to_its_result(client: SyncClient) -> None:
+    run_id = client.submit(asked(), idempotency_key="once").run_id
+    events = list(client.stream(run_id))
+    assert_sound(events)
+    assert client.status(run_id).state is State.COMPLETED
+    assert client.results(run_id)["run_id"] == run_id
+    assert [status.run_id for status in client.list(state="completed")] == [run_id]
+    assert [e.type for e in client.stream(run_id, types=["trade"])][-1] == "state"
+    assert list(client.stream(run_id, after=3)) == events[3:]
+    client.delete(run_id)
+    assert client.list() == []
+
+
+def test_what_there_is_can_be_listed(client: SyncClient) -> None:
+    assert "rsi" in [strategy["name"] for strategy in client.strategies()]
+    assert "AAPL" in [dataset["symbol"] for dataset in client.datasets()]
+
+
+def test_errors_are_those_of_the_other_client(client: SyncClient) -> None:
+    run_id = client.submit(asked(FOREVER)).run_id
+    with pytest.raises(NotReadyError):
+        client.results(run_id)
+    with pytest.raises(InvalidRequestError):
+        client.list(limit=0)
+    with pytest.raises(UnknownRunError):
+        next(iter(client.stream("no-such-run")))
+    client.cancel(run_id)
+    assert list(client.stream(run_id))[-1].payload["state"] == "cancelled"
+
+
+def test_nobody_there_is_unreachable() -> None:
+    lost: list[str] = []
+    with connect("http://127.0.0.1:1") as client:
+        with pytest.raises(UnreachableError):
+            client.list()
+        with pytest.raises(UnreachableError):
+            list(client.stream("r", retry_for=0.001, on_retry=lambda retry: lost.append(retry.why)))
+    assert len(lost) == 1
+
+
+def test_a_url_that_is_no_servers_is_refused_at_once() -> None:
+    with pytest.raises(InvalidRequestError, match="url"), connect("nowhere"):
+        pass
+
+
+def test_streams_that_are_not_read_to_their_end_end_with_the_client(url: str) -> None:
+    with connect(url) as client:
+        run_id = client.submit(asked(FOREVER)).run_id
+        left = client.stream(run_id)
+        assert next(left).event_id == 1
+        for event in client.stream(run_id):
+            assert event.event_id == 1
+            break
+    assert [thread.name for thread in threading.enumerate() if "portal" in thread.name] != []
+    with pytest.raises(RuntimeError):
+        next(left)
+
+
+def _fail_within(url: str) -> None:
+    with connect(url) as client:
+        client.list()
+        raise ZeroDivisionError
+
+
+def test_the_thread_ends_with_the_block_even_when_it_fails(url: str) -> None:
+    before = threading.enumerate()
+    with pytest.raises(ZeroDivisionError):
+        _fail_within(url)
+    assert threading.enumerate() == before
+
+
+def _interrupt(_retry: Retry) -> None:
+    """Press Ctrl-C while the main thread waits."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+def test_an_interrupt_ends_the_wait_and_not_the_client() -> None:
+    # A wait that was not ended with it would hold the block open for ever.
+    with connect("http://127.0.0.1:1") as client:
+        with pytest.raises(KeyboardInterrupt):
+            list(client.stream("r", retry_for=float("inf"), on_retry=_interrupt))
+        with pytest.raises(UnreachableError):
+            client.list()
