@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
+
 import trio
 from attrs import define
 
@@ -10,6 +13,8 @@ __all__ = ["ProgressStream"]
 # A stream that is no socket tells nothing until a piece has gone as a whole, so pieces are small:
 # with the default deadline a reader of 34 bytes a second is still moving.
 PIECE_BYTES = 1024
+
+DAY_S = 24 * 60 * 60
 
 # A send that took longer than this has waited for the peer, not for the event loop.
 WAITED_S = 0.1
@@ -32,6 +37,14 @@ class ProgressStream(trio.abc.Stream):
     transport: trio.abc.Stream
     patience: float
     moved_at: float = float("-inf")
+
+    def __attrs_post_init__(self) -> None:
+        # What the kernel has taken may never arrive: a stream that says little would take a quarter
+        # of an hour to find out that its peer has lost power. Other systems keep their own time.
+        if isinstance(self.transport, trio.SocketStream) and hasattr(socket, "TCP_USER_TIMEOUT"):
+            with suppress(OSError):  # a Unix socket
+                patience_ms = int(min(self.patience, DAY_S) * 1000)
+                self.transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything.
