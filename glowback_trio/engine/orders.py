@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from heapq import heappop, heappush
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 __all__ = ["Order", "OrderBook"]
 
@@ -50,7 +51,7 @@ class OrderBook:
 
     def copy(self) -> OrderBook:
         """A book of its own with orders of its own."""
-        orders = {id(order): evolve(order) for order in self.open.values()}
+        orders = {id(order): copy(order) for order in self.open.values()}
         due = {
             row: [orders[id(order)] for order in at_row if id(order) in orders]
             for row, at_row in self._due.items()

@@ -10,6 +10,8 @@ from attrs import field, frozen
 from glowback_trio.engine.strategies import targets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from glowback_trio.engine.execution import Terms
@@ -46,13 +48,18 @@ class Signals:
     due: Indices = field(repr=False)
 
 
-def work_out(strategy: Strategy, terms: Terms, timeline: Timeline) -> Signals:
+def work_out(
+    strategy: Strategy, terms: Terms, timeline: Timeline, checkpoint: Callable[[], object]
+) -> Signals:
     """Ask the strategy for all its targets at once.
 
     Symbols that share their bars are worked on together, a bounded number of cells at a time, so
-    that no (T, N) array is made beside the bars themselves.
+    that no (T, N) array is made beside the bars themselves; `checkpoint` is called between them.
     """
-    parts = [_of_group(strategy, terms, timeline, group) for group in timeline.together(_CELLS)]
+    parts = []
+    for group in timeline.together(_CELLS):
+        checkpoint()
+        parts.append(_of_group(strategy, terms, timeline, group))
     row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((symbol, row))
     return Signals(*(column[order] for column in (row, symbol, *others)))

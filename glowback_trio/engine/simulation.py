@@ -22,7 +22,7 @@ from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from glowback_trio.engine.ledger import Ledger
     from glowback_trio.model.events import Draft
@@ -41,20 +41,27 @@ class Simulation:
     Args:
         request: What to simulate.
         dataset: The bars of the requested symbols, within the requested range.
+        checkpoint: Called now and then while the signals of many symbols are worked out, which
+            happens here; what it raises ends the work.
 
     Raises:
         DataError: Bars for other symbols than requested, a symbol without bars, or a price that is
             not a positive finite number.
     """
 
-    def __init__(self, request: BacktestRequest, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        request: BacktestRequest,
+        dataset: Dataset,
+        checkpoint: Callable[[], object] = lambda: None,
+    ) -> None:
         _same_symbols(request, dataset)
         self._request = request
         self._dataset = dataset
         self._timeline = align(dataset.bars)
         self._tape = Tape()
         agreed = terms(request.execution)
-        signals = work_out(request.strategy, agreed, self._timeline)
+        signals = work_out(request.strategy, agreed, self._timeline, checkpoint)
         self._broker = Broker(self._timeline, signals, agreed, self._tape, request.initial_capital)
         self._curve = blank_curve(request.initial_capital, self._timeline.time)
         self._peak = request.initial_capital

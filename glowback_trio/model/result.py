@@ -52,7 +52,7 @@ class Curve:
         returns = np.zeros(len(self))
         before = self.value[:-1]
         np.divide(self.value[1:], before, out=returns[1:], where=before > 0)
-        returns[1:] -= before > 0
+        np.subtract(returns[1:], 1.0, out=returns[1:], where=before > 0)
         return returns
 
     def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:

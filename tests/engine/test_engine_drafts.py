@@ -134,3 +134,14 @@ def test_a_simulation_knows_its_bars_and_its_end() -> None:
     assert simulation.finished
     assert simulation.advance(1) == []
     assert len(simulation.result().curve) == 10
+
+
+def test_working_out_signals_can_be_stopped() -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        Simulation(make_request(), in_memory([make_bars("A", ZIGZAG)]), stop)
