@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
 
 from quart import has_request_context, request, websocket
 from quart.typing import ResponseTypes
-from quart.wrappers import Request, Websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
 
 from glowback_trio.actors import Gateway
 from glowback_trio.server.answers import Response, json_answer
+from glowback_trio.server.current import connection, identify, identity
 from glowback_trio.server.door import stream_view, view
 from glowback_trio.server.failures import HttpError, http_error
-from glowback_trio.server.headers import SECURITY_HEADERS, request_id
+from glowback_trio.server.headers import SECURITY_HEADERS
 from glowback_trio.server.origins import cors_headers, is_listed, preflight_headers
 from glowback_trio.server.registry import ROUTES, STREAM_PATH
 from glowback_trio.server.route import PREFIXES
@@ -97,11 +96,11 @@ def _hook(app: QuartTrio, site: Site) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        _name_request(site)
+        identify(site.new_id)
         return _preflight(site)
 
     async def before_stream() -> None:
-        _name_request(site)
+        identify(site.new_id)
         if websocket.routing_exception is not None:
             raise HttpError(404, "Not Found")  # whatever methods the path has, none is a stream
 
@@ -114,7 +113,7 @@ def _hook(app: QuartTrio, site: Site) -> None:
 
     async def answer_error(error: Exception) -> Response:
         failure = http_error(error)
-        document = failure.document(_connection().path, _state()["request_id"])
+        document = failure.document(connection().path, identity())
         return json_answer(document, failure.status, failure.headers)
 
     app.before_request(before)
@@ -122,22 +121,6 @@ def _hook(app: QuartTrio, site: Site) -> None:
     app.after_request(after)
     app.after_websocket(after_refusal)
     app.register_error_handler(Exception, answer_error)
-
-
-def _connection() -> Request | Websocket:
-    return request if has_request_context() else websocket
-
-
-def _state() -> dict[str, str]:
-    """The request's own copy of the server's state; access records are given it, too."""
-    scope = cast(dict[str, Any], _connection().scope)
-    state: dict[str, str] = scope.setdefault("state", {})
-    return state
-
-
-def _name_request(site: Site) -> None:
-    offered = _connection().headers.get("X-Request-ID")
-    _state()["request_id"] = request_id(offered, site.new_id)
 
 
 def _preflight(site: Site) -> Response | None:
@@ -154,9 +137,8 @@ def _preflight(site: Site) -> Response | None:
 def _complete(site: Site, response: ResponseTypes) -> None:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
-    connection = _connection()
-    response.headers["X-Request-ID"] = _state()["request_id"]
-    origin = connection.headers.get("Origin")
+    response.headers["X-Request-ID"] = identity()
+    origin = connection().headers.get("Origin")
     response.headers.update(cors_headers(origin, site.settings.cors_origins))
     if has_request_context() and request.method == "HEAD" and isinstance(response, Response):
         _empty(response)

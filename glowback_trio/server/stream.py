@@ -14,6 +14,7 @@ from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.answers import Response
+from glowback_trio.server.current import identity
 from glowback_trio.server.failures import HttpError
 from glowback_trio.server.site import Site
 
@@ -54,7 +55,7 @@ async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
 
 async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
-    await websocket.accept()
+    await websocket.accept({"X-Request-ID": identity()})
     try:
         run = site.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)

@@ -21,7 +21,7 @@ def stream(url: str, run: Run | str, query: str = "", prefix: str = "") -> str:
     return f"{url}{prefix}/backtests/{run_id}/stream?{query}"
 
 
-async def refused(url: str, path: str, headers: str = "") -> Answer:
+async def shake(url: str, path: str, headers: str = "") -> Answer:
     """Ask for a WebSocket by hand and read the answer to the handshake."""
     head = (
         f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"
@@ -147,7 +147,7 @@ async def test_a_stream_without_its_key_is_401_before_the_handshake(
     serve_with: Serve, finished: Run
 ) -> None:
     url = await serve_with(api_keys=("k",))
-    answer = await refused(
+    answer = await shake(
         url, "/v1/backtests/nobody/stream?last_event_id=x", "Origin: http://evil\r\n"
     )
     assert answer.status == 401
@@ -180,14 +180,14 @@ async def test_a_wrong_key_in_a_header_is_not_saved_by_the_query(
 ) -> None:
     url = await serve_with(api_keys=("k",))
     path = f"/backtests/{finished.run_id}/stream?api_key=k"
-    assert (await refused(url, path, headers)).status == 401
+    assert (await shake(url, path, headers)).status == 401
 
 
 async def test_pages_of_other_hosts_are_refused_before_the_query_is_read(
     url: str, finished: Run
 ) -> None:
     path = f"/backtests/{finished.run_id}/stream?last_event_id=x"
-    answer = await refused(url, path, "Origin: https://evil.example\r\n")
+    answer = await shake(url, path, "Origin: https://evil.example\r\n")
     assert answer.status == 403
 
 
@@ -218,7 +218,7 @@ async def test_pages_of_this_host_and_listed_ones_may_watch(
     ],
 )
 async def test_a_bad_query_is_400_before_the_run_is_looked_for(url: str, query: str) -> None:
-    answer = await refused(url, f"/v1/backtests/nobody/stream?{query}")
+    answer = await shake(url, f"/v1/backtests/nobody/stream?{query}")
     assert answer.status == 400
     error = orjson.loads(answer.body)["error"]
     assert error["code"] == "bad_request"
@@ -255,13 +255,20 @@ async def test_one_stream_too_many_is_closed_1013_and_room_comes_back(
 
 
 async def test_an_unknown_stream_path_is_404(url: str) -> None:
-    assert (await refused(url, "/nowhere/stream")).status == 404
+    assert (await shake(url, "/nowhere/stream")).status == 404
 
 
 async def test_a_websocket_on_another_route_is_refused(url: str) -> None:
-    answer = await refused(url, "/v1/backtests")
+    answer = await shake(url, "/v1/backtests")
     assert answer.status == 404
     assert orjson.loads(answer.body)["error"]["code"] == "not_found"
+
+
+async def test_the_handshake_tells_the_id_that_the_log_will_have(url: str, finished: Run) -> None:
+    path = f"/backtests/{finished.run_id}/stream"
+    answer = await shake(url, path, "X-Request-ID: mine\r\n")
+    assert answer.status == 101
+    assert answer.headers["x-request-id"] == "mine"
 
 
 # Clients that leave, talk or hold still
