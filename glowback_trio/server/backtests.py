@@ -123,7 +123,7 @@ def _write(result: Result, run_id: str) -> bytes:
 async def cancel_backtest(site: Site, run_id: str) -> Response:
     """Cancel a backtest; on one that has ended this changes nothing."""
     run = site.gateway.run(run_id)
-    if run.status.finished:
+    if run.finished:
         return json_answer(status_document(run.status))
     run.cancel("cancelled by a client")
     return json_answer(status_document(run.status), 202)
