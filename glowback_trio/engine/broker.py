@@ -146,14 +146,16 @@ class Broker:
         """Turn the targets given at this row's close into orders, replacing those still open."""
         symbols, targets, closes, bars, due = self._wanted
         rows, index, book, held = self._signal_rows, self._signal, self._book, self.ledger.held
-        rounded, record = self._terms.rounded, self._tape.events.extend
+        terms, record = self._terms, self._tape.events.extend
         share = self._value(row)[0] / self._symbols
         while rows[index] == row:
             symbol = symbols[index]
             if (replaced := book.open.get(symbol)) is not None:
                 self._close(row, replaced, events.CANCELLED, events.REPLACED)
-            wanted = targets[index] * share / closes[index]
-            if quantity := rounded(wanted - held[symbol]):
+            quantity = targets[index] * share / closes[index] - held[symbol]
+            if terms.whole:
+                quantity = terms.rounded(quantity)
+            if quantity:
                 number = book.add(symbol, quantity, bars[index], due[index])
                 record((events.SUBMITTED, row, number, symbol, quantity, events.NO_REASON))
             index += 1
