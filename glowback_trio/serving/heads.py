@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from glowback_trio.serving.refusal import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import h11
 
-__all__ = ["check_head", "check_request", "origin_form", "wants_websocket"]
+__all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_websocket"]
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
 FOLD = re.compile(rb"\n[ \t]")
@@ -24,6 +26,9 @@ KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 # These are decoded as ASCII on this side, by h11, wsproto or Hypercorn. The values of all others
 # are opaque bytes for the application: browsers send cookies in UTF-8.
 DECODED = frozenset({b"connection", b"upgrade", b"host", b"transfer-encoding", b"content-length"})
+
+
+LISTS = frozenset({b"connection", b"sec-websocket-protocol", b"sec-websocket-extensions"})
 
 
 def check_head(buffer: bytes, limit: int) -> None:
@@ -103,9 +108,24 @@ def origin_form(request: h11.Request) -> bytes:
     raise RefusedError(400, "the request target is no path and no absolute URL")
 
 
+def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Join the lines of a handshake's list headers, of which Hypercorn reads the last one only.
+
+    They mean the same on one line and on several (RFC 9110, section 5.3).
+    """
+    lists: dict[bytes, list[bytes]] = {}
+    others = []
+    for name, value in headers:
+        if name in LISTS:
+            lists.setdefault(name, []).append(value)
+        else:
+            others.append((name, value))
+    return [*others, *((name, b", ".join(values)) for name, values in lists.items())]
+
+
 def wants_websocket(request: h11.Request) -> bool:
     """Tell whether a request asks to become a WebSocket (RFC 6455, section 4.2.1)."""
-    headers = dict(request.headers)
+    headers = dict(join_lists(request.headers))
     tokens = {token.strip().lower() for token in headers.get(b"connection", b"").split(b",")}
     return (
         request.method == b"GET"

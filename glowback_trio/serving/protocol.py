@@ -11,7 +11,14 @@ from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.typing import ConnectionState
 
-from glowback_trio.serving.heads import check_head, check_request, origin_form, wants_websocket
+from glowback_trio.serving.allowance import Allowance
+from glowback_trio.serving.heads import (
+    check_head,
+    check_request,
+    join_lists,
+    origin_form,
+    wants_websocket,
+)
 from glowback_trio.serving.http import HttpStream
 from glowback_trio.serving.refusal import Answer, Refusal, RefusedError
 from glowback_trio.serving.websocket import WebSocketStream
@@ -25,8 +32,6 @@ if TYPE_CHECKING:
     from glowback_trio.serving.service import Service
 
 __all__ = ["Protocol"]
-
-FOREVER = float("inf")
 
 # In all other states the client has said what belongs to this request. What it says next belongs to
 # another one, or to nothing after `Connection: close`, and h11 would take the latter for an error.
@@ -56,9 +61,7 @@ class Protocol(H11Protocol):
         self.link = link
         self.limits = service.limits
         self._make_answer = service.refuse
-        self._deadline = trio.current_time() + self.limits.head_timeout
-        self._idle = True
-        self._body_bytes = 0
+        self._allowance = Allowance(service.limits)
         self._request: h11.Request | None = None
 
     def stream_arguments(self) -> tuple[Any, ...]:
@@ -79,13 +82,13 @@ class Protocol(H11Protocol):
         """Return when `expire` is due, on trio's clock."""
         if isinstance(self.stream, WebSocketStream):
             return self.stream.deadline()
-        return self._deadline
+        return self._allowance.deadline
 
     async def expire(self) -> None:
         """Do what is due at the deadline: give up on a head, a body or an idle client, or ping."""
         if isinstance(self.stream, WebSocketStream):
             await self.stream.expire()
-        elif self._idle:
+        elif self._allowance.idle:
             self.link.end()
         else:
             await self.refuse(408, "the request did not arrive in time")
@@ -130,7 +133,7 @@ class Protocol(H11Protocol):
             head = self.connection.trailing_data[0]
             if not head:
                 return None
-            self._await_head()
+            self._allowance.begin_head()
             check_head(head, self.limits.header_bytes)
         event = self.connection.next_event()
         if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
@@ -138,7 +141,7 @@ class Protocol(H11Protocol):
         if isinstance(event, h11.Request):
             self._begin(event)
         elif isinstance(event, h11.Data):
-            self._count(len(event.data))
+            self._allowance.count_body(len(event.data))
         return event
 
     def _next_frames(self, connection: H11WSConnection) -> Data | None:
@@ -152,26 +155,10 @@ class Protocol(H11Protocol):
         event = connection.next_event()
         return event if isinstance(event, Data) else None
 
-    def _await_head(self) -> None:
-        if self._idle:
-            self._idle = False
-            self._deadline = trio.current_time() + self.limits.head_timeout
-
     def _begin(self, request: h11.Request) -> None:
         self._request = request
-        self._body_bytes = 0
-        self._deadline = trio.current_time() + self.limits.body_timeout
         check_request(request)
-        self._check_body(int(dict(request.headers).get(b"content-length", b"0")))
-
-    def _count(self, size: int) -> None:
-        self._body_bytes += size
-        self._check_body(self._body_bytes)
-
-    def _check_body(self, size: int) -> None:
-        limit = self.limits.body_bytes
-        if limit is not None and size > limit:
-            raise RefusedError(413, f"the request body is longer than {limit} bytes")
+        self._allowance.begin_body(int(dict(request.headers).get(b"content-length", b"0")))
 
     async def _take(self, event: h11.Event | Data) -> None:
         match event:
@@ -180,14 +167,16 @@ class Protocol(H11Protocol):
             case h11.Data():
                 await self._take_body(event)
             case h11.EndOfMessage():
-                self._deadline = FOREVER
+                self._allowance.end_body()
                 if self.stream is not None:
                     await self.stream.handle(EndBody(STREAM_ID))
             case Data() if self.stream is not None:
                 await self.stream.handle(event)
 
     async def _create_stream(self, request: h11.Request) -> None:
+        headers = list(request.headers)
         if wants_websocket(request) and isinstance(self.connection, h11.Connection):
+            headers = join_lists(headers)
             self.connection = H11WSConnection(self.connection)
             self.stream = WebSocketStream(self)
         else:
@@ -195,7 +184,7 @@ class Protocol(H11Protocol):
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
-                headers=list(request.headers),
+                headers=headers,
                 http_version=request.http_version.decode("ascii"),
                 method=request.method.decode("ascii").upper(),
                 raw_path=origin_form(request),
@@ -222,12 +211,12 @@ class Protocol(H11Protocol):
         await super()._maybe_recycle()
         if self.link.ending:
             return
-        self._idle, self._request = True, None
-        self._deadline = trio.current_time() + self.limits.keep_alive
+        self._request = None
+        self._allowance.rest()
         if self.unread:
             self.link.wake()
         else:
-            self.link.wait_until(self._deadline)
+            self.link.wait_until(self.deadline())
 
     async def refuse(self, status: int, reason: str) -> None:
         """Answer without the application, unless it has begun to answer, and end."""

@@ -257,6 +257,27 @@ async def test_no_extension_is_negotiated(extension: bytes, autojump_clock: Mock
         assert await client.read_frame() == (TEXT, b"hi")
 
 
+async def test_the_tokens_of_a_handshake_may_stand_on_several_lines(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        head = await server.connect().upgrade(b"/echo", b"Connection: keep-alive")
+        assert head.startswith(b"HTTP/1.1 101")
+
+
+async def test_subprotocols_may_stand_on_several_lines(autojump_clock: MockClock) -> None:
+    seen: list[str] = []
+
+    async def look(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(scope["subprotocols"])
+        await send({"type": "websocket.close"})
+
+    async with serving(App({"/look": look})) as server:
+        lines = (b"Sec-WebSocket-Protocol: one, two", b"Sec-WebSocket-Protocol: three")
+        await server.connect().upgrade(b"/look", *lines)
+    assert seen == ["one", "two", "three"]
+
+
 async def test_a_subprotocol_and_headers_of_the_application_are_sent(
     autojump_clock: MockClock,
 ) -> None:

@@ -1,0 +1,69 @@
+"""The time and the bytes that one request may take."""
+
+from __future__ import annotations
+
+import trio
+from attrs import define, field
+
+from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.refusal import RefusedError
+
+__all__ = ["Allowance"]
+
+
+@define(eq=False)
+class Allowance:
+    """What a client has left, from one request on a connection to the next.
+
+    Attributes:
+        limits: What clients may do.
+        idle: Nothing of a request has come yet.
+        deadline: Until when the client may take for what it does next, on trio's clock.
+    """
+
+    limits: Limits
+    idle: bool = True
+    deadline: float = field(init=False)
+    _body_bytes: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.deadline = trio.current_time() + self.limits.head_timeout
+
+    def begin_head(self) -> None:
+        """Count from a head's first byte; later ones change nothing."""
+        if self.idle:
+            self.idle = False
+            self.deadline = trio.current_time() + self.limits.head_timeout
+
+    def begin_body(self, declared: int) -> None:
+        """Count from a head's end.
+
+        Raises:
+            RefusedError: 413 for a declared length beyond the limit.
+        """
+        self._body_bytes = 0
+        self.deadline = trio.current_time() + self.limits.body_timeout
+        self._check_body(declared)
+
+    def count_body(self, size: int) -> None:
+        """Count a piece of the body.
+
+        Raises:
+            RefusedError: 413 for a body that grows beyond the limit.
+        """
+        self._body_bytes += size
+        self._check_body(self._body_bytes)
+
+    def _check_body(self, size: int) -> None:
+        limit = self.limits.body_bytes
+        if limit is not None and size > limit:
+            raise RefusedError(413, f"the request body is longer than {limit} bytes")
+
+    def end_body(self) -> None:
+        """Leave the client all the time that the application takes to answer."""
+        self.deadline = float("inf")
+
+    def rest(self) -> None:
+        """Count from an answer's end to the next request."""
+        self.idle = True
+        self.deadline = trio.current_time() + self.limits.keep_alive
