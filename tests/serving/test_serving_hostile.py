@@ -5,6 +5,7 @@ After every one of them: no task is left, and the server still answers.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -13,11 +14,28 @@ import pytest
 import trio
 from asgi_apps import App, Receive, Scope, Send
 from attrs import define
-from rough_client import BINARY, CONTINUATION, PING, PONG, TEXT, RoughClient, close_frame, frame
+from rough_client import (
+    BINARY,
+    CONTINUATION,
+    HANDSHAKE,
+    PING,
+    PONG,
+    TEXT,
+    RoughClient,
+    close_frame,
+    frame,
+)
 from trio.testing import MockClock, wait_all_tasks_blocked
 from virtual_server import VirtualServer, serving
 
 from glowback_trio.serving import Limits
+
+GONE = (
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.EndOfChannel,
+    h11.RemoteProtocolError,
+)
 
 
 async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
@@ -228,6 +246,46 @@ async def test_an_unread_body_is_not_kept(autojump_clock: MockClock) -> None:
         assert await server.still_answers()
 
 
+CONVERSATION = (
+    b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+    b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi"
+    b"POST /mirror HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+    + HANDSHAKE % (b"/echo", b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    + frame(TEXT, b"a", fin=False)
+    + frame(PING, b"?")
+    + frame(CONTINUATION, b"b")
+    + frame(BINARY, b"\x00" * 300)
+    + close_frame()
+)
+
+
+def spoil(conversation: bytes, chance: random.Random) -> bytes:
+    """Change, drop, repeat or add a few bytes."""
+    spoiled = bytearray(conversation)
+    for _ in range(chance.randint(1, 4)):
+        at, size = chance.randrange(len(spoiled)), chance.randint(0, 3)
+        new = chance.choice([b"", b"\r", b"\n", b" ", b"\x00", b"\xff", chance.randbytes(2)])
+        spoiled[at : at + size] = new
+    return bytes(spoiled)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_a_spoiled_conversation_harms_nobody(seed: int, autojump_clock: MockClock) -> None:
+    chance = random.Random(seed)
+    spoiled = spoil(CONVERSATION, chance)
+    async with serving(limits=Limits(compression=bool(seed % 2))) as server:
+        client = server.connect()
+        with suppress(*GONE):
+            while spoiled:
+                size = chance.randint(1, 200)
+                await client.send(spoiled[:size])
+                spoiled = spoiled[size:]
+        client.stream.close()
+        assert await server.still_answers()
+    # A spoiled path is an application's own trouble.
+    assert [fault for fault in server.kinds("fault") if fault["where"] == "connection"] == []
+
+
 @define(eq=False)
 class AtStep(trio.abc.Instrument):
     """Does one thing after the n-th step that any task takes, counted from `begin`."""
@@ -270,14 +328,6 @@ async def session(client: RoughClient) -> None:
     await client.send(close_frame())
     assert await client.read_close() == 1000
     await client.read_to_end()
-
-
-GONE = (
-    trio.BrokenResourceError,
-    trio.ClosedResourceError,
-    trio.EndOfChannel,
-    h11.RemoteProtocolError,
-)
 
 
 Scenario = Callable[[RoughClient], Awaitable[None]]
