@@ -1,4 +1,4 @@
-"""WebSocket conformance, frame by frame (RFC 6455, sections 5 and 7), and the limits on top.
+"""WebSocket conformance, frame by frame (RFC 6455, sections 5 and 7).
 
 Every row of the tables sends bytes and says what comes back. A row is sent whole and in pieces: how
 the network cuts it must change nothing.
@@ -6,7 +6,6 @@ the network cuts it must change nothing.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,11 +15,9 @@ from rough_client import (
     BINARY,
     CLOSE,
     CONTINUATION,
-    HANDSHAKE,
     PING,
     PONG,
     TEXT,
-    RoughClient,
     close_frame,
     frame,
 )
@@ -30,7 +27,6 @@ from virtual_server import serving
 from glowback_trio.serving import Limits
 
 EURO = "€".encode()
-VERSION_AND_KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 ECHOED = {
     "a text": (frame(TEXT, b"hi"), [(TEXT, b"hi")]),
@@ -184,221 +180,3 @@ async def test_a_handler_that_returns_without_a_close_is_an_error(
     async with serving(App({"/leave": leave})) as server:
         client = await server.websocket(b"/leave")
         assert await client.read_close() == 1011
-
-
-async def test_a_handshake_may_be_refused_with_headers_and_a_body(
-    autojump_clock: MockClock,
-) -> None:
-    async def deny(scope: Scope, receive: Receive, send: Send) -> None:
-        assert "websocket.http.response" in scope["extensions"]
-        headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"6")]
-        kind = "websocket.http.response"
-        await send({"type": f"{kind}.start", "status": 401, "headers": headers})
-        await send({"type": f"{kind}.body", "body": b"no ", "more_body": True})
-        await send({"type": f"{kind}.body", "body": b"key"})
-
-    async with serving(App({"/deny": deny})) as server:
-        client = server.connect()
-        head = await client.upgrade(b"/deny")
-        assert head.startswith(b"HTTP/1.1 401")
-        assert b"www-authenticate: Bearer" in head
-        assert b"connection: close" in head
-        assert await client.read_to_end() == b"no key"
-    [record] = server.kinds("websocket")
-    assert record["status"] == 401
-
-
-async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> None:
-    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "websocket.close", "code": 1000})
-
-    async with serving(App({"/refuse": refuse})) as server:
-        assert (await server.connect().upgrade(b"/refuse")).startswith(b"HTTP/1.1 403")
-
-
-@pytest.mark.parametrize(
-    ("lines", "status"),
-    [
-        (VERSION_AND_KEY.replace(b"13", b"8"), 426),
-        (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 426),
-        (b"Sec-WebSocket-Version: 13\r\n", 400),
-        (b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", 400),
-        (VERSION_AND_KEY + b"Sec-WebSocket-Protocol: caf\xc3\xa9\r\n", 400),
-        (VERSION_AND_KEY + b"Content-Length: 5\r\n", 400),
-    ],
-)
-async def test_a_bad_handshake_is_refused(
-    lines: bytes, status: int, autojump_clock: MockClock
-) -> None:
-    async with serving() as server:
-        client = server.connect()
-        await client.send(
-            b"GET /echo HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-            + lines
-            + b"\r\n"
-        )
-        whole = await client.read_to_end()
-        assert whole.startswith(b"HTTP/1.1 %d" % status)
-        assert (b"sec-websocket-version: 13" in whole) == (status == 426)
-        assert await server.still_answers()
-    assert server.faults == []
-
-
-@pytest.mark.parametrize(
-    "extension", [b"permessage-deflate", b"permessage-deflate; server_max_window_bits=99;;=", b";;"]
-)
-async def test_no_extension_is_negotiated(extension: bytes, autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = server.connect()
-        head = await client.upgrade(b"/echo", b"Sec-WebSocket-Extensions: " + extension)
-        assert head.startswith(b"HTTP/1.1 101")
-        assert b"extensions" not in head.lower()
-        await client.send(frame(TEXT, b"hi"))
-        assert await client.read_frame() == (TEXT, b"hi")
-
-
-async def test_the_tokens_of_a_handshake_may_stand_on_several_lines(
-    autojump_clock: MockClock,
-) -> None:
-    async with serving() as server:
-        head = await server.connect().upgrade(b"/echo", b"Connection: keep-alive")
-        assert head.startswith(b"HTTP/1.1 101")
-
-
-async def test_subprotocols_may_stand_on_several_lines(autojump_clock: MockClock) -> None:
-    seen: list[str] = []
-
-    async def look(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend(scope["subprotocols"])
-        await send({"type": "websocket.close"})
-
-    async with serving(App({"/look": look})) as server:
-        lines = (b"Sec-WebSocket-Protocol: one, two", b"Sec-WebSocket-Protocol: three")
-        await server.connect().upgrade(b"/look", *lines)
-    assert seen == ["one", "two", "three"]
-
-
-async def test_a_subprotocol_and_headers_of_the_application_are_sent(
-    autojump_clock: MockClock,
-) -> None:
-    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["subprotocols"] == ["one", "two"]
-        await send(
-            {"type": "websocket.accept", "subprotocol": "two", "headers": [(b"x-run", b"1")]}
-        )
-        await receive()
-
-    async with serving(App({"/choose": choose})) as server:
-        head = await server.connect().upgrade(b"/choose", b"Sec-WebSocket-Protocol: one, two")
-    assert b"sec-websocket-protocol: two" in head.lower()
-    assert b"x-run: 1" in head.lower()
-
-
-async def test_frames_before_the_accept_wait_for_it(autojump_clock: MockClock) -> None:
-    async def hesitate(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        await trio.sleep(3)
-        await send({"type": "websocket.accept"})
-        event = await receive()
-        await send({"type": "websocket.send", "text": event["text"]})
-
-    async with serving(App({"/hesitate": hesitate})) as server:
-        client = server.connect()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.upgrade, b"/hesitate")
-            await trio.sleep(1)
-            await client.send(frame(TEXT, b"early"))
-        assert await client.read_frame() == (TEXT, b"early")
-
-
-async def test_too_much_before_the_accept_ends_the_connection(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = server.connect()
-        await client.send(HANDSHAKE % (b"/undecided", b""))
-        with pytest.raises(trio.BrokenResourceError):
-            await client.send(b"x" * 1_000_000)
-        assert await server.still_answers()
-
-
-async def test_more_than_a_hundred_messages_in_a_second_are_too_many(
-    autojump_clock: MockClock,
-) -> None:
-    async with serving() as server:
-        client = await server.websocket()
-        await client.send(frame(TEXT, b"x") * 101)
-        assert await client.read_close() == 1008
-        assert await server.still_answers()
-
-
-async def test_a_hundred_messages_in_every_second_are_served(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = await server.websocket()
-        for _ in range(5):
-            await client.send(frame(TEXT, b"x") * 100)
-            for _ in range(100):
-                assert await client.read_frame() == (TEXT, b"x")
-            await trio.sleep(1)
-
-
-async def test_more_than_64_kib_in_a_second_are_too_much(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = await server.websocket()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.send, frame(BINARY, b"x" * 16384) * 5)
-            assert await client.read_close() == 1008
-            nursery.cancel_scope.cancel()
-
-
-async def test_a_flood_of_pings_is_too_many_messages(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = await server.websocket()
-        await client.send(frame(PING) * 101)
-        assert await client.read_close() == 1008
-
-
-async def test_a_client_that_answers_pings_stays(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = await server.websocket(b"/deaf")
-        for _ in range(10):
-            opcode, payload = await client.read_frame()
-            assert opcode == PING
-            await client.send(frame(PONG, payload))
-        assert trio.current_time() == pytest.approx(200, abs=1)
-
-
-@pytest.mark.parametrize("chatter", [b"", frame(TEXT, b"x"), frame(PONG, b"other")])
-async def test_a_client_that_answers_no_ping_is_cut_whatever_else_it_sends(
-    chatter: bytes, autojump_clock: MockClock
-) -> None:
-    async with serving() as server:
-        client = await server.websocket(b"/echo")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(send_every_second, client.stream, chatter)
-            with pytest.raises((trio.EndOfChannel, trio.BrokenResourceError)):
-                await read_for_ever(client)
-            nursery.cancel_scope.cancel()
-        assert trio.current_time() == pytest.approx(40, abs=1)
-        assert await server.still_answers()
-    [record] = server.kinds("websocket")
-    assert (record["close_code"], record["close_reason"]) == (1006, "a ping was not answered")
-
-
-async def read_for_ever(client: RoughClient) -> None:
-    while True:
-        await client.read_frame()
-
-
-async def send_every_second(stream: trio.abc.SendStream, data: bytes) -> None:
-    with suppress(trio.BrokenResourceError):
-        while True:
-            await stream.send_all(data)
-            await trio.sleep(1)
-
-
-async def test_http_before_a_websocket_on_one_connection(autojump_clock: MockClock) -> None:
-    async with serving() as server:
-        client = server.connect()
-        assert (await client.get()).body == b"ok"
-        assert (await client.upgrade()).startswith(b"HTTP/1.1 101")
-        await client.send(frame(TEXT, b"hi"))
-        assert await client.read_frame() == (TEXT, b"hi")
