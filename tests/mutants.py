@@ -50,29 +50,20 @@ MUTANTS = (
     Mutant(
         "waiting for the bell before looking at the log",
         BROADCASTER,
-        "        while not (events := self.read_nowait(limit)) and not self.ended:\n"
-        "            await self._broadcaster.wait_ring()\n",
-        "        events = ()\n"
-        "        while not events and not self.ended:\n"
-        "            await self._broadcaster.wait_ring()\n"
-        "            events = self.read_nowait(limit)\n",
+        "        await trio.lowlevel.checkpoint()\n        while not (wanted",
+        "        await self._broadcaster.wait_ring()\n        while not (wanted",
     ),
     Mutant(
         "filter applied before the cursor moves",
         BROADCASTER,
-        "            self.cursor = events[-1].event_id\n"
-        "            if wanted := [event for event in events if self._wants(event)]:\n"
-        "                return wanted\n",
-        "            wanted = [event for event in events if self._wants(event)]\n"
-        "            if not wanted:\n"
-        "                return ()\n"
-        "            self.cursor = wanted[-1].event_id\n"
-        "            return wanted\n",
+        "        if events:\n            self.cursor",
+        "        if events and (self._types is None or events[-1].type in self._types):\n"
+        "            self.cursor",
     ),
     Mutant(
         "filter that hides the end",
         BROADCASTER,
-        "            or event.event_id == self._broadcaster.end\n",
+        " or event.event_id == self._broadcaster.end",
         "",
     ),
     Mutant(

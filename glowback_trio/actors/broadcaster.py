@@ -70,26 +70,35 @@ class Subscription:
 
     def read_nowait(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Take what is there: at most `limit` events, perhaps none."""
-        while events := self._broadcaster.log.read(self.cursor, limit):
-            self.cursor = events[-1].event_id
-            if wanted := [event for event in events if self._wants(event)]:
-                return wanted
-        return ()
+        while not (wanted := self._scan(limit)) and self._behind:
+            continue
+        return wanted
 
     async def read(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Wait until there is something, then take it; empty only at the end of the log."""
         await trio.lowlevel.checkpoint()
-        while not (events := self.read_nowait(limit)) and not self.ended:
-            await self._broadcaster.wait_ring()
-        return events
+        while not (wanted := self._scan(limit)) and not self.ended:
+            if self._behind:  # a rare type is looked for in a long log; others get their turn
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._broadcaster.wait_ring()
+        return wanted
+
+    @property
+    def _behind(self) -> bool:
+        return self.cursor < self._broadcaster.log.watermark
+
+    def _scan(self, limit: int) -> Sequence[Event]:
+        """Move over the next `limit` events and keep those that are wanted."""
+        events = self._broadcaster.log.read(self.cursor, limit)
+        if events:
+            self.cursor = events[-1].event_id
+        return events if self._types is None else [event for event in events if self._wants(event)]
 
     def _wants(self, event: Event) -> bool:
         """A filter never hides the end."""
-        return (
-            self._types is None
-            or event.type in self._types
-            or event.event_id == self._broadcaster.end
-        )
+        assert self._types is not None
+        return event.type in self._types or event.event_id == self._broadcaster.end
 
     def __enter__(self) -> Self:
         self._broadcaster.subscribers += 1

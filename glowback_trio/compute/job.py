@@ -79,7 +79,7 @@ def _simulate(
 ) -> Iterator[Step]:
     dataset = source.load(request, checkpoint)
     yield Told()
-    simulation = Simulation(request, dataset)
+    simulation = Simulation(request, dataset, checkpoint)
     size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.symbols))
     while not simulation.finished:
         yield Told(simulation.advance(size))

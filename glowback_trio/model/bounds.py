@@ -29,6 +29,7 @@ __all__ = [
     "MaxLen",
     "MinLen",
     "Pattern",
+    "Trimmed",
     "conflicts",
     "hints",
     "is_scalar",
@@ -50,6 +51,11 @@ class Pattern:
 
     regex: str
     meaning: str
+
+
+@attrs.frozen
+class Trimmed:
+    """White space around the text does not count: it is cut off before anything else is checked."""
 
 
 def is_scalar(value: object, kind: type) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from attrs import field, frozen
 
 from glowback_trio.errors import Problem
-from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern
+from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern, Trimmed
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.strategies import BuyAndHold, Strategy
 
@@ -18,6 +18,7 @@ __all__ = ["BacktestRequest", "Execution", "PortfolioConstruction", "Resolution"
 
 Symbol = Annotated[
     str,
+    Trimmed(),
     Pattern(
         r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}",
         "a symbol: 1 to 32 letters, digits or . ^ = _ -, starting with a letter, digit or ^, "

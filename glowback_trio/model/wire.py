@@ -21,6 +21,7 @@ from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import (
     SCALARS,
     Checked,
+    Trimmed,
     conflicts,
     hints,
     is_scalar,
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+
+# Comparing words takes time that grows with their product.
+_LONGEST_WORD = 64
 
 
 def parse_json(text: bytes) -> Any:
@@ -102,7 +106,7 @@ def parse_status(document: object) -> Status:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A half-sentence with the nearest known words, or with all of them when none is near."""
-    known = sorted(known)
+    known, word = sorted(known), word[:_LONGEST_WORD]
     near = difflib.get_close_matches(word, known, n=3) or difflib.get_close_matches(
         word.lower(), known, n=3
     )
@@ -149,9 +153,12 @@ def _literal(value: Any, hint: Any) -> Any:
 def _bounded(hint: Any) -> Callable[[Any, Any], Any]:
     """Structure what `Annotated` wraps, then hold it against its bounds."""
     inner, *bounds = get_args(hint)
+    trimmed = any(isinstance(bound, Trimmed) for bound in bounds)
 
     def structure(value: Any, _hint: Any) -> Any:
         structured = _converter.structure(value, inner)
+        if trimmed:
+            structured = structured.strip()
         if problems := list(violations(structured, bounds)):
             raise InvalidRequestError(problems)
         return structured

@@ -62,6 +62,16 @@ def test_a_request_written_and_read_again_is_equal() -> None:
     assert parse_request(request_document(request)) == request
 
 
+def test_symbols_are_trimmed() -> None:
+    assert parse_request({**MINIMAL, "symbols": [" AAPL", "SPY "]}).symbols == ("AAPL", "SPY")
+
+
+def test_a_whole_number_is_a_float_where_a_float_is_meant() -> None:
+    whole = parse_request({**MINIMAL, "initial_capital": 5})
+    assert request_document(whole)["initial_capital"] == 5.0
+    assert type(whole.initial_capital) is float
+
+
 def test_an_alias_and_loose_spelling_name_the_same_strategy() -> None:
     request = parse_request(
         {**MINIMAL, "strategy": strategy(" Moving_Average_Crossover ", short_period=3)}
