@@ -61,6 +61,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Follow runs in a real browser, which has to be installed as /usr/bin/chromium."""
+    _install(session, "browser")
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the speed of what has to be fast: everything, or what is named after `--`."""
     _install(session, "bench")

@@ -22,7 +22,7 @@ from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
 from glowback_trio.version import VERSION
 
-__all__ = ["api_document", "docs_asset", "docs_page", "front_page"]
+__all__ = ["api_document", "docs_asset", "docs_page", "front_page", "stream_module"]
 
 _PAGES = resources.files("glowback_trio.server") / "pages"
 
@@ -31,6 +31,8 @@ _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+_CACHED = {"Cache-Control": "public, max-age=3600"}
 
 _ASSETS: Mapping[str, str] = {
     "docs.js": "text/javascript; charset=utf-8",
@@ -82,8 +84,7 @@ async def docs_asset(site: Site, name: str) -> Response:
     if name not in _ASSETS:
         raise HttpError(404, "Not Found")
     data = await trio.to_thread.run_sync(_read_asset, name, limiter=site.writers)
-    headers = {"Cache-Control": "public, max-age=3600"}
-    return Response(data, 200, headers, content_type=_ASSETS[name])
+    return Response(data, 200, _CACHED, content_type=_ASSETS[name])
 
 
 def _read_asset(name: str) -> bytes:
@@ -97,6 +98,12 @@ def _swagger_ui() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "dist"
+
+
+async def stream_module(_site: Site) -> Response:
+    """Give the JavaScript module that follows a run in a browser."""
+    module = (_PAGES / "glowback-stream.js").read_bytes()
+    return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
 
 
 async def api_document(site: Site) -> Response:

@@ -138,4 +138,5 @@ ROUTES: Sequence[Route] = (
     _page(path="/docs", handler=pages.docs_page),
     _page(path="/docs/{name}", handler=pages.docs_asset),
     _page(path="/openapi.json", handler=pages.api_document),
+    _page(path="/glowback-stream.js", handler=pages.stream_module),
 )
