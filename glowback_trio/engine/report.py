@@ -28,9 +28,13 @@ def warnings(dataset: Dataset) -> list[str]:
     """What to be careful with: generated prices, and findings by symbol in alphabetical order."""
     found = [_SAMPLE] if dataset.kind == "sample" else []
     for quality in sorted(dataset.quality, key=lambda one: one.symbol):
-        found += [f"Data quality warning [{quality.symbol}]: {text}" for text in quality.warnings]
-        found += [f"Data quality critical [{quality.symbol}]: {text}" for text in quality.critical]
+        found += [_finding("warning", quality.symbol, text) for text in quality.warnings]
+        found += [_finding("critical", quality.symbol, text) for text in quality.critical]
     return found
+
+
+def _finding(grade: str, symbol: str, text: str) -> str:
+    return f"Data quality {grade} [{symbol}]: {text.removeprefix(f'{symbol}: ')}"
 
 
 def ruin_warning(curve: Curve, row: int) -> str:
