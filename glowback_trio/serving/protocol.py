@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import h11
@@ -36,6 +37,8 @@ __all__ = ["Protocol"]
 # In all other states the client has said what belongs to this request. What it says next belongs to
 # another one, or to nothing after `Connection: close`, and h11 would take the latter for an error.
 READING = {h11.IDLE, h11.SEND_BODY}
+
+PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 class Protocol(H11Protocol):
@@ -253,6 +256,10 @@ class Protocol(H11Protocol):
         if self.connection.our_state is h11.ERROR:
             self.link.abort()  # the application has been told already, by an error of h11's
             return
+        if isinstance(event, h11.Response | h11.InformationalResponse):
+            # Hypercorn leaves out the words of a status, and h11 leaves the headers as they are.
+            status, phrase = event.status_code, PHRASES.get(event.status_code, "")
+            event = type(event)(headers=event.headers, status_code=status, reason=phrase)
         whole = False
         try:
             await super()._send_h11_event(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from asgi_apps import App, Receive, Scope, Send, answer
+from rough_client import HANDSHAKE
 from trio.testing import MockClock
 from virtual_server import serving
 
@@ -14,6 +15,38 @@ async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
         reply = await server.connect().get()
     assert (reply.status, reply.body) == (200, b"ok")
     assert reply.headers == {b"content-length": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: test\r\n\r\n", b"HTTP/1.1 200 OK"),
+        (
+            b"PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+            b"HTTP/1.1 100 Continue",
+        ),
+        (HANDSHAKE % (b"/echo", b""), b"HTTP/1.1 101 Switching Protocols"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+    ],
+)
+async def test_a_status_comes_with_its_words(
+    asked: bytes, line: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving() as server:
+        client = server.connect()
+        await client.send(asked)
+        assert (await client.read_head()).split(b"\r\n")[0] == line
+        client.stream.close()
+
+
+async def test_a_status_of_an_application_s_own_has_none(autojump_clock: MockClock) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, b"", status=299)
+
+    async with serving(App({"/": app})) as server:
+        client = server.connect()
+        await client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert (await client.read_head()).startswith(b"HTTP/1.1 299 \r\n")
 
 
 async def test_a_connection_is_kept_for_the_next_request(autojump_clock: MockClock) -> None:
