@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from glowback_trio.serving.binding import Tls
 from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.records import Load, Record
 from glowback_trio.serving.refusal import Answer, Refusal
 from glowback_trio.serving.server import serve
 
-__all__ = ["Answer", "Limits", "Refusal", "Tls", "serve"]
+__all__ = ["Answer", "Limits", "Load", "Record", "Refusal", "Tls", "serve"]

@@ -41,7 +41,8 @@ class Limits:
         linger_bytes: Read and dropped after an answer that came before the request's end.
         exit_timeout: For an application task to return after its connection has ended; then it
             is cancelled.
-        grace: From `stop` to the moment whatever is still open is closed by force.
+        drain: From `stop`, for `on_drain`, to the beginning of the grace.
+        grace: From there to the moment whatever is still open is closed by force.
     """
 
     connections: int = field(default=10_000, validator=ge(1))
@@ -64,4 +65,5 @@ class Limits:
     close_timeout: float = field(default=5.0, validator=gt(0))
     linger_bytes: int = field(default=16 * MIB, validator=ge(0))
     exit_timeout: float = field(default=1.0, validator=gt(0))
+    drain: float = field(default=0.0, validator=ge(0))
     grace: float = field(default=5.0, validator=ge(0))

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from attrs import define
+
 if TYPE_CHECKING:
     from hypercorn.typing import Scope
 
-__all__ = ["Log", "Record", "describe", "discard"]
+__all__ = ["Load", "Log", "Record", "describe", "discard"]
 
 Record: TypeAlias = Mapping[str, object]
 Log: TypeAlias = Callable[[Record], None]
+
+
+@define(eq=False)
+class Load:
+    """What a server has to carry now, for its owner to look at.
+
+    Attributes:
+        connections: Open connections, those that are one too many included.
+    """
+
+    connections: int = 0
 
 
 def discard(_: Record) -> None:

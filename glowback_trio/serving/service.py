@@ -11,8 +11,9 @@ from attrs import frozen
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.records import Log
+from glowback_trio.serving.records import Load, Log
 from glowback_trio.serving.refusal import Refuse
 
 __all__ = ["Service"]
@@ -29,6 +30,8 @@ class Service:
         limits: What clients may do.
         refuse: Makes the answers given without the application.
         log: Takes the records.
+        load: What there is to do now.
+        hub: Writes to the WebSockets that were handed over to it.
         state: The lifespan state; each request gets a copy.
         tls: Set when connections are encrypted.
     """
@@ -39,6 +42,8 @@ class Service:
     limits: Limits
     refuse: Refuse
     log: Log
+    load: Load
+    hub: Hub
     state: dict[str, Any]
     tls: SSLContext | None
 

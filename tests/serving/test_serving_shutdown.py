@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from virtual_net import Network
 from virtual_server import VirtualServer, serving
 
-from glowback_trio.serving import Limits, serve
+from glowback_trio.serving import Limits, Load, serve
 
 GRACE = Limits().grace
 
@@ -190,6 +190,57 @@ async def test_an_on_stop_that_hangs_is_cut_at_the_end_of_the_grace(
         assert await client.read_close() == 1012
         await server.ended.wait()
         assert trio.current_time() - began <= GRACE + 1
+
+
+async def test_the_grace_begins_when_the_application_has_drained(
+    autojump_clock: MockClock,
+) -> None:
+    steps: list[tuple[str, float]] = []
+
+    async def on_drain() -> None:
+        with pytest.raises(ConnectionRefusedError):
+            server.network.connect()
+        await trio.sleep(60)
+        assert (await idle.get()).status == 200
+        steps.append(("drained", trio.current_time()))
+
+    async def on_stop() -> None:
+        steps.append(("told", trio.current_time()))
+        await trio.sleep_forever()
+
+    limits = Limits(drain=100)
+    async with serving(on_drain=on_drain, on_stop=on_stop, limits=limits) as server:
+        idle = server.connect()
+        await idle.get()
+        server.stop.set()
+        await trio.sleep(limits.drain)
+        await server.ended.wait()
+    assert steps == [("drained", 60), ("told", 60)]
+
+
+@pytest.mark.parametrize("drain", [0, 30])
+async def test_an_on_drain_that_hangs_is_cut_after_its_time(
+    drain: float, autojump_clock: MockClock
+) -> None:
+    async with serving(on_drain=trio.sleep_forever, limits=Limits(drain=drain)) as server:
+        client = await server.websocket()
+        server.stop.set()
+        assert await client.read_close() == 1012
+        assert trio.current_time() == drain
+
+
+async def test_a_server_knows_its_load(autojump_clock: MockClock) -> None:
+    load = Load()
+    async with serving(load=load) as server:
+        assert load.connections == 0
+        clients = [server.connect() for _ in range(3)]
+        for client in clients:
+            await client.get()
+        assert load.connections == 3
+        for client in clients:
+            client.stream.close()
+        await wait_all_tasks_blocked()
+        assert load.connections == 0
 
 
 async def test_an_on_stop_that_fails_is_recorded_and_the_end_goes_on(
