@@ -38,14 +38,14 @@ MUTANTS = (
     Mutant(
         "cursor off by one",
         BROADCASTER,
-        "self.cursor = events[-1].event_id",
-        "self.cursor = events[-1].event_id + 1",
+        "after = events[-1].event_id",
+        "after = events[-1].event_id + 1",
     ),
     Mutant(
         "cursor of the first event instead of the last",
         BROADCASTER,
-        "self.cursor = events[-1].event_id",
-        "self.cursor = events[0].event_id",
+        "after = events[-1].event_id",
+        "after = events[0].event_id",
     ),
     Mutant(
         "waiting for the bell before looking at the log",
@@ -56,21 +56,20 @@ MUTANTS = (
     Mutant(
         "filter applied before the cursor moves",
         BROADCASTER,
-        "        if events:\n            self.cursor",
-        "        if events and (self._types is None or events[-1].type in self._types):\n"
-        "            self.cursor",
+        "        return events, after\n",
+        "        return events, events[-1].event_id if events else cursor\n",
     ),
     Mutant(
         "filter that hides the end",
         BROADCASTER,
-        " or event.event_id == self._broadcaster.end",
+        " or e.event_id == self.end",
         "",
     ),
     Mutant(
         "a queue of eight per client, oldest dropped",
         BROADCASTER,
-        "self._broadcaster.log.read(self.cursor, limit)",
-        "self._broadcaster.log.read(self.cursor, limit)[-8:]",
+        "self.log.read(cursor, limit)",
+        "self.log.read(cursor, limit)[-8:]",
     ),
     Mutant(
         "an event after the end",

@@ -6,7 +6,7 @@ whoever comes back late takes more at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -33,11 +33,45 @@ class Broadcaster:
     #: How many subscriptions are open.
     subscribers: int = field(default=0, init=False)
     _bell: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+    _watchers: dict[object, Callable[[], object]] = field(factory=dict, init=False)
 
     def ring(self) -> None:
         """Wake whoever waits; those who are busy will look at the log by themselves."""
         if self._bell:
             self._bell.unpark_all()
+        for watcher in self._watchers.values():
+            watcher()
+
+    def watch(self, watcher: Callable[[], object]) -> Callable[[], None]:
+        """Have a function called at every ring; returns what ends that. It must not block."""
+        key = object()
+        self._watchers[key] = watcher
+
+        def unwatch() -> None:
+            self._watchers.pop(key, None)
+
+        return unwatch
+
+    def ended(self, cursor: int) -> bool:
+        """Whether there is nothing after this cursor, now or later."""
+        return self.end is not None and cursor >= self.end
+
+    def scan(
+        self, cursor: int, limit: int, types: Collection[EventType] | None
+    ) -> tuple[Sequence[Event], int]:
+        """Look at up to `limit` events after a cursor.
+
+        Returns:
+            Those of these types, and always the end; and the cursor after all that were looked at,
+            which has not moved where there was nothing to look at.
+        """
+        events = self.log.read(cursor, limit)
+        if not events:
+            return (), cursor
+        after = events[-1].event_id
+        if types is not None:
+            events = [e for e in events if e.type in types or e.event_id == self.end]
+        return events, after
 
     async def wait_ring(self) -> None:
         """Wait for the next ring."""
@@ -66,7 +100,7 @@ class Subscription:
     @property
     def ended(self) -> bool:
         """Whether nothing is left to read, now or later."""
-        return self._broadcaster.end is not None and self.cursor >= self._broadcaster.end
+        return self._broadcaster.ended(self.cursor)
 
     def read_nowait(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Take what is there: at most `limit` events, perhaps none."""
@@ -90,15 +124,8 @@ class Subscription:
 
     def _scan(self, limit: int) -> Sequence[Event]:
         """Move over the next `limit` events and keep those that are wanted."""
-        events = self._broadcaster.log.read(self.cursor, limit)
-        if events:
-            self.cursor = events[-1].event_id
-        return events if self._types is None else [event for event in events if self._wants(event)]
-
-    def _wants(self, event: Event) -> bool:
-        """A filter never hides the end."""
-        assert self._types is not None
-        return event.type in self._types or event.event_id == self._broadcaster.end
+        events, self.cursor = self._broadcaster.scan(self.cursor, limit, self._types)
+        return events
 
     def __enter__(self) -> Self:
         self._broadcaster.subscribers += 1

@@ -84,6 +84,11 @@ class Run:
         return self._announced.finished
 
     @property
+    def broadcaster(self) -> Broadcaster:
+        """The log as its readers see it, for those who keep cursors of their own."""
+        return self._broadcaster
+
+    @property
     def subscribers(self) -> int:
         """How many subscriptions are open."""
         return self._broadcaster.subscribers

@@ -9,6 +9,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors import Gateway
+from glowback_trio.server.feed import Feeds
 from glowback_trio.server.repeats import Repeats
 from glowback_trio.server.route import Route
 from glowback_trio.server.settings import Settings
@@ -63,6 +64,7 @@ class Site:
         routes: The registry.
         new_id: Makes request ids.
         streams: The open streams.
+        feeds: What the open streams follow.
         repeats: First answers to requests that may be repeated.
         writers: Threads that write result documents.
         draining: Whether the server is about to end.
@@ -73,6 +75,7 @@ class Site:
     routes: Sequence[Route]
     new_id: Callable[[], str]
     streams: Streams = field(init=False)
+    feeds: Feeds = field(factory=Feeds, init=False)
     repeats: Repeats = field(factory=Repeats, init=False)
     writers: trio.CapacityLimiter = field(init=False)
     draining: bool = field(default=False, init=False)

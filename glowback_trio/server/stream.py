@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, cast
 
 import trio
 from attrs import frozen
@@ -12,15 +12,16 @@ from quart import websocket
 from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import EventType
 from glowback_trio.server.answers import Response
 from glowback_trio.server.current import identity
 from glowback_trio.server.failures import HttpError
+from glowback_trio.server.feed import messages
 from glowback_trio.server.site import Site
+from glowback_trio.serving import FOLLOW, Follow
 
 __all__ = ["StreamQuery", "explain_stream", "stream_events"]
 
-_READ_AT_ONCE = 256
 _NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
 
 
@@ -68,24 +69,27 @@ async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
     if site.streams.full:
         await websocket.close(_TRY_LATER, "too many streams are open")
         return
-    with site.streams.opened(), subscription:
-        await _send_to_the_end(subscription, query.batch)
+    with ExitStack() as open_stream:
+        open_stream.enter_context(site.streams.opened())
+        open_stream.enter_context(subscription)
+        follow = cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
+        if follow is None:
+            await _send_to_the_end(subscription, query.batch)
+        else:
+            feed = site.feeds.of(run, query.types, query.batch)
+            follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
 async def _send_to_the_end(subscription: Subscription, batch: int | None) -> None:
+    """Stream on a server that has no way of taking a WebSocket over."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_discard_messages)
         # Reading is a checkpoint even where sending is none any more, after a disconnect.
-        while events := await subscription.read(batch or _READ_AT_ONCE):
-            for text in _messages(events, batched=batch is not None):
-                await websocket.send(text)
+        while events := await subscription.read():
+            for message in messages(events, batch):
+                await websocket.send(message.decode())
         await websocket.close(_NORMAL)
         nursery.cancel_scope.cancel()
-
-
-def _messages(events: Sequence[Event], *, batched: bool) -> list[str]:
-    texts = [event.data.decode() for event in events]
-    return [f"[{','.join(texts)}]"] if batched else texts
 
 
 async def _discard_messages() -> None:

@@ -6,9 +6,22 @@ It stands on Hypercorn's protocol classes, h11 and wsproto, and knows nothing of
 from __future__ import annotations
 
 from glowback_trio.serving.binding import Tls
+from glowback_trio.serving.following import FOLLOW, Follow
+from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.records import Load, Record
 from glowback_trio.serving.refusal import Answer, Refusal
 from glowback_trio.serving.server import serve
 
-__all__ = ["Answer", "Limits", "Load", "Record", "Refusal", "Tls", "serve"]
+__all__ = [
+    "FOLLOW",
+    "Answer",
+    "Feed",
+    "Follow",
+    "Limits",
+    "Load",
+    "Record",
+    "Refusal",
+    "Tls",
+    "serve",
+]

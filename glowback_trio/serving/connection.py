@@ -59,6 +59,7 @@ class Connection:
     leaving: bool = False
     linger: bool = False
     _broken: bool = field(default=False, init=False)
+    _rest: bytes = field(default=b"", init=False)
     _stream: trio.abc.Stream = field(init=False)
     _protocol: Protocol = field(init=False)
     _turn: trio.Lock = field(factory=trio.Lock, init=False)
@@ -150,8 +151,7 @@ class Connection:
     async def send(self, event: Event) -> None:
         """Take an event from the protocol: bytes to write, or its end."""
         if isinstance(event, RawData):
-            if event.data:
-                await self._write(event.data)
+            await self._write(event.data)
         elif isinstance(event, Closed):
             self.end()
 
@@ -165,8 +165,23 @@ class Connection:
         finally:
             self._turn.release()
 
+    def write_nowait(self, data: bytes) -> bool:
+        """Write what goes at once; whether that was all. The rest goes first with the next write.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        direct = self._stream is self._transport and not (self.ending or self.sending or self._rest)
+        written = self._transport.send_nowait(data) if direct else 0
+        self.sends += 1
+        self.sent_bytes += written
+        self._rest += data[written:]
+        return written == len(data)
+
     async def _write_whole(self, data: bytes) -> None:
-        if self.ending:
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        if self.ending or not data:
             await trio.lowlevel.checkpoint()
             return
         await trio.lowlevel.checkpoint_if_cancelled()

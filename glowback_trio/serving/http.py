@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import h11
 import trio
-from hypercorn.protocol.events import Body, EndBody, Event, Response, StreamClosed
+from hypercorn.protocol.events import Body, EndBody, Event, Request, StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 
 from glowback_trio.serving.bridge import LATE_SEND_S
 from glowback_trio.serving.records import describe
+from glowback_trio.serving.refusal import Headers
 
 if TYPE_CHECKING:
-    from hypercorn.typing import ASGISendEvent
+    from hypercorn.typing import ASGISendEvent, H11SendableEvent
 
     from glowback_trio.serving.protocol import Protocol
 
@@ -20,7 +24,10 @@ __all__ = ["HttpStream"]
 
 
 class HttpStream(HTTPStream):
-    """Hypercorn's HTTP stream, with an end: a record, and sends that never hold the event loop.
+    """What Hypercorn's protocol takes for its HTTP stream: one request, its answer and its record.
+
+    The head of an answer whose length it declares waits for the body, and both go in one write. The
+    head of a stream goes at once, to a client that may wait for nothing else.
 
     Attributes:
         status: The status that was answered, by the application or by this server; None so far.
@@ -33,39 +40,107 @@ class HttpStream(HTTPStream):
         self._finished = False
         self._began = trio.current_time()
         self._sent_before = protocol.link.sent_bytes
+        #: Of an answer that has begun, as far as it is not written.
+        self._unsent: list[H11SendableEvent] = []
 
     async def handle(self, event: Event) -> None:
         """Take an event from the client's side."""
-        await super().handle(event)
-        if isinstance(event, StreamClosed):
-            self.finish()
+        if self.closed:
+            return
+        match event:
+            case Request():
+                await self._begin(event)
+            case Body():
+                await self._put({"type": "http.request", "body": event.data, "more_body": True})
+            case EndBody():
+                await self._put({"type": "http.request", "body": b"", "more_body": False})
+            case StreamClosed():
+                self.closed = True
+                await self._put({"type": "http.disconnect"})
+                self.finish()
+
+    async def _put(self, event: Any) -> None:
+        assert self.app_put is not None
+        await self.app_put(event)
+
+    async def _begin(self, request: Request) -> None:
+        path, _, query = request.raw_path.partition(b"?")
+        self.scope = {
+            "type": "http",
+            "http_version": request.http_version,
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": request.method,
+            "scheme": self.scheme,
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": request.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": type(request.state)(request.state.copy()),
+            "extensions": {},
+        }
+        self.app_put = await self.task_group.spawn_app(
+            self.app, self.config, self.scope, self.app_send
+        )
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
 
-        Always a checkpoint, so that an application that sends in a loop can be cancelled.
+        Always a checkpoint until the end is sent, so that an application that sends in a loop can
+        be cancelled.
         """
         if message is None:
-            await super().app_send(None)
-            return
-        if self.closed:
+            await self._leave()
+        elif self.closed:
             await trio.sleep(LATE_SEND_S)
-            return
-        sends = self.protocol.link.sends
-        if message["type"] == "http.response.start":
-            self.status = int(message["status"])
-        await super().app_send(message)
-        if sends == self.protocol.link.sends:
-            await trio.lowlevel.checkpoint()
+        else:
+            sends = self.protocol.link.sends
+            await self._take(message)
+            if sends == self.protocol.link.sends and not self.closed:
+                await trio.lowlevel.checkpoint()
 
-    async def _send_error_response(self, status_code: int) -> None:
-        self.status = status_code
-        answer = self.protocol.answer(status_code, "the application gave no answer")
-        await self.send(Response(self.stream_id, [*answer.headers], status_code))
-        if self.scope["method"] != "HEAD":
-            await self.send(Body(self.stream_id, answer.body))
-        await self.send(EndBody(self.stream_id))
+    async def _take(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start" and self.state is ASGIHTTPState.REQUEST:
+            await self._start(int(message["status"]), message.get("headers", []))
+        elif message["type"] == "http.response.body" and self.state is ASGIHTTPState.RESPONSE:
+            await self._go_on(bytes(message.get("body", b"")), more=message.get("more_body", False))
+        else:
+            raise UnexpectedMessageError(self.state, message["type"])
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        response = self.protocol.response(status, build_and_validate_headers(headers))
+        self.state, self.status = ASGIHTTPState.RESPONSE, status
+        self._unsent.append(response)
+        if all(name != b"content-length" for name, _ in response.headers):
+            await self._send_events()
+
+    async def _go_on(self, data: bytes, *, more: bool) -> None:
+        assert self.status is not None
+        if data and not suppress_body(self.scope["method"], self.status):
+            self._unsent.append(h11.Data(data))
+        if more:
+            await self._send_events()
+            return
+        self._unsent.append(h11.EndOfMessage())
+        await self._send_events()
         self.state = ASGIHTTPState.CLOSED
+        await self.send(StreamClosed(self.stream_id))
+
+    async def _send_events(self) -> None:
+        events, self._unsent = self._unsent, []
+        await self.protocol.send_events(events)
+
+    async def _leave(self) -> None:
+        """Answer for an application that has not, and end what it left unfinished."""
+        if self.closed:
+            return
+        if self.state is ASGIHTTPState.REQUEST:
+            self.status = 500
+            await self.protocol.send_answer(500, "the application gave no answer")
+            self.state = ASGIHTTPState.CLOSED
+        await self.send(StreamClosed(self.stream_id))
 
     def finish(self) -> None:
         """Leave the record of this request, once."""

@@ -23,17 +23,19 @@ __all__ = ["Feed", "Follower", "Hub", "Link", "frame_text"]
 # After so many writes in a row the others get a turn: about two milliseconds.
 WRITES_PER_TURN = 200
 
+_NORMAL_CLOSURE = 1000
 _TEXT = 0x81  # the opcode of text, on a frame that is a whole message
 _SHORT, _MEDIUM = 126, 1 << 16
 
 
 class Feed(Protocol):
-    """Messages in one order, for many readers with cursors of their own."""
+    """Messages in one order, for many readers with cursors of their own. Hashed by identity."""
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Messages after a cursor, as UTF-8, a moderate number at once; and the cursor after them.
 
-        The cursor may move without a message, over what this feed leaves out.
+        The cursor may move without a message, over what this feed leaves out. Where it does not
+        move, there is nothing to read for now.
         """
 
     def ended(self, cursor: int) -> bool:
@@ -46,21 +48,21 @@ class Feed(Protocol):
 class Link(Protocol):
     """One WebSocket's way out, as the hub sees it."""
 
-    def write_nowait(self, data: bytes | memoryview) -> int:
-        """Write what goes at once and return how much; 0 where writing would have to wait.
+    def write_nowait(self, data: bytes) -> bool:
+        """Write what goes at once; whether that was all. The rest goes first with the next write.
 
         Raises:
             OSError: The peer is gone.
         """
 
-    async def write(self, data: bytes | memoryview) -> bool:
+    async def write(self, data: bytes) -> bool:
         """Write all of it, waiting for the peer; whether the link is still good."""
 
-    async def close(self, code: int) -> None:
-        """Say goodbye."""
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye, after what has been written."""
 
-    def abort(self) -> None:
-        """End at once."""
+    def abort(self, error: BaseException | None = None) -> None:
+        """End at once; an error is the feed's, and is put on record."""
 
 
 @define(eq=False)
@@ -72,28 +74,35 @@ class Follower:
         cursor: Everything up to here has been given to its link.
         link: Its way out.
         nursery: Where its own task runs while it is behind, and when it says goodbye.
-        behind: It has a task of its own at the moment.
+        busy: It has a task of its own at the moment.
+        gone: It has left the hub.
     """
 
     feed: Feed
     cursor: int
     link: Link
     nursery: trio.Nursery
-    behind: bool = True
+    busy: bool = True
+    gone: bool = False
 
 
 @define(eq=False)
 class _Crowd:
     """All who follow one feed, and what ends the watch on it."""
 
+    unwatch: Callable[[], None]
     followers: set[Follower] = field(factory=set)
-    unwatch: Callable[[], None] | None = None
 
 
 @define(eq=False)
 class Hub:
-    """The actor that writes to all followers. `run` is its task."""
+    """The actor that writes to all followers; `run` is its task.
 
+    Attributes:
+        messages: How many messages have been given to links.
+    """
+
+    messages: int = field(default=0, init=False)
     _crowds: dict[Feed, _Crowd] = field(factory=dict, init=False)
     #: Feeds with something to write, in the order in which they rang.
     _rung: dict[Feed, None] = field(factory=dict, init=False)
@@ -102,19 +111,19 @@ class Hub:
     def follow(self, follower: Follower) -> None:
         """Take over a WebSocket whose handshake is done; it begins by catching up."""
         feed = follower.feed
-        crowd = self._crowds.setdefault(feed, _Crowd())
-        crowd.followers.add(follower)
-        if crowd.unwatch is None:
-            crowd.unwatch = feed.watch(lambda: self._ring(feed))
+        if feed not in self._crowds:
+            self._crowds[feed] = _Crowd(feed.watch(lambda: self._ring(feed)))
+        self._crowds[feed].followers.add(follower)
         follower.nursery.start_soon(self._catch_up, follower)
 
     def leave(self, follower: Follower) -> None:
-        """Let go of a WebSocket that has ended. Idempotent."""
-        crowd = self._crowds.get(follower.feed)
-        if crowd is None or follower not in crowd.followers:
+        """Let go of a WebSocket that ends. Idempotent."""
+        if follower.gone:
             return
+        follower.gone = True
+        crowd = self._crowds[follower.feed]
         crowd.followers.remove(follower)
-        if not crowd.followers and crowd.unwatch is not None:
+        if not crowd.followers:
             crowd.unwatch()
             del self._crowds[follower.feed]
 
@@ -125,67 +134,84 @@ class Hub:
             self._bell = trio.Event()
             rung, self._rung = self._rung, {}
             for feed in rung:
-                await self._serve(feed)
+                try:
+                    await self._serve(feed)
+                except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
+                    self._give_up(feed, error)
 
     def _ring(self, feed: Feed) -> None:
         self._rung[feed] = None
         self._bell.set()
 
+    def _give_up(self, feed: Feed, error: BaseException) -> None:
+        for follower in tuple(self._crowds[feed].followers):
+            follower.link.abort(error)
+            self.leave(follower)
+
     async def _serve(self, feed: Feed) -> None:
-        """Give everybody who is not behind what there is, one chunk each."""
-        crowd = self._crowds.get(feed)
-        if crowd is None:
+        """Give everybody who is not busy what there is, one chunk each."""
+        if feed not in self._crowds:
             return
-        chunks: dict[int, tuple[bytes, int]] = {}
-        for count, follower in enumerate(tuple(crowd.followers), start=1):
-            if not follower.behind and follower in crowd.followers:
+        chunks: dict[int, _Chunk] = {}
+        for count, follower in enumerate(tuple(self._crowds[feed].followers), start=1):
+            if not follower.busy and not follower.gone:
                 self._give(follower, chunks)
             if count % WRITES_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        if any(chunk for chunk, _ in chunks.values()):
+        if any(chunk.cursor != cursor for cursor, chunk in chunks.items()):
             self._ring(feed)  # perhaps there is another chunk; the next round finds out
 
-    def _give(self, follower: Follower, chunks: dict[int, tuple[bytes, int]]) -> None:
+    def _give(self, follower: Follower, chunks: dict[int, _Chunk]) -> None:
         if follower.cursor not in chunks:
             chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)
-        chunk, cursor = chunks[follower.cursor]
+        chunk = chunks[follower.cursor]
         try:
-            written = follower.link.write_nowait(chunk) if chunk else 0
+            whole = not chunk.frames or follower.link.write_nowait(chunk.frames)
         except OSError:
             follower.link.abort()
             self.leave(follower)
             return
-        follower.cursor = cursor
-        if written < len(chunk):
-            follower.behind = True
-            follower.nursery.start_soon(self._catch_up, follower, memoryview(chunk)[written:])
-        elif follower.feed.ended(cursor):
-            self._say_goodbye(follower)
+        self._count(follower, chunk)
+        if not whole or follower.feed.ended(follower.cursor):
+            follower.busy = True
+            follower.nursery.start_soon(self._catch_up, follower)
 
-    async def _catch_up(self, follower: Follower, rest: bytes | memoryview = b"") -> None:
-        """Write to one follower that is behind, first what is left of a chunk, until it is not."""
-        good = True
-        while good:
-            if rest:
-                good = await follower.link.write(rest)
-            rest, follower.cursor = _chunk(follower.feed, follower.cursor)
-            if not rest:
+    async def _catch_up(self, follower: Follower) -> None:
+        """Write to one follower until nothing is left to write, for now or for good."""
+        good = await follower.link.write(b"")  # what a write that could not wait left over
+        while good and not follower.gone:
+            chunk = _chunk(follower.feed, follower.cursor)
+            if chunk.cursor == follower.cursor:
                 break
-        follower.behind = False
+            self._count(follower, chunk)
+            good = await follower.link.write(chunk.frames)
+        if follower.gone:
+            return
         if not good:
             self.leave(follower)
         elif follower.feed.ended(follower.cursor):
-            self._say_goodbye(follower)
+            await follower.link.close(_NORMAL_CLOSURE, "")
+            self.leave(follower)
+        else:
+            follower.busy = False
 
-    def _say_goodbye(self, follower: Follower) -> None:
-        self.leave(follower)
-        follower.nursery.start_soon(follower.link.close, 1000)
+    def _count(self, follower: Follower, chunk: _Chunk) -> None:
+        follower.cursor = chunk.cursor
+        self.messages += chunk.messages
 
 
-def _chunk(feed: Feed, cursor: int) -> tuple[bytes, int]:
-    """Frames of the messages after a cursor, and the cursor after them."""
-    messages, cursor = feed.read(cursor)
-    return b"".join([frame_text(message) for message in messages]), cursor
+@define(eq=False)
+class _Chunk:
+    """Some messages of a feed, framed, and the cursor after them."""
+
+    frames: bytes
+    messages: int
+    cursor: int
+
+
+def _chunk(feed: Feed, cursor: int) -> _Chunk:
+    messages, after = feed.read(cursor)
+    return _Chunk(b"".join([frame_text(text) for text in messages]), len(messages), after)
 
 
 def frame_text(text: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 
@@ -78,6 +79,17 @@ class ProgressStream(trio.abc.Stream):
         piece = view[:PIECE_BYTES]
         await self.transport.send_all(piece)
         return len(piece)
+
+    def send_nowait(self, data: bytes) -> int:
+        """Send what the transport takes at once, and return how much that was.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        if isinstance(self.transport, trio.SocketStream):
+            with suppress(BlockingIOError):
+                return os.write(self.transport.socket.fileno(), data)
+        return 0
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until a send might not wait."""

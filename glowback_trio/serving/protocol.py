@@ -62,6 +62,7 @@ class Protocol(H11Protocol):
             link.send,
         )
         self.link = link
+        self.bridge = bridge
         self.limits = service.limits
         self._make_answer = service.refuse
         self._allowance = Allowance(service.limits)

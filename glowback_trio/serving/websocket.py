@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response, StreamClosed
@@ -13,6 +14,8 @@ from wsproto.frame_protocol import CloseReason
 
 from glowback_trio.serving.bridge import LATE_SEND_S
 from glowback_trio.serving.compression import CompressingHandshake
+from glowback_trio.serving.following import FOLLOW, Following
+from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.rate import Rate
 from glowback_trio.serving.records import describe
 
@@ -52,6 +55,7 @@ class WebSocketStream(WSStream):
         self._ping_at = float("inf")
         self._pinged_at: float | None = None
         self._pings = 0
+        self._following: Following | None = None
 
     @property
     def accepted(self) -> bool:
@@ -65,6 +69,7 @@ class WebSocketStream(WSStream):
         if isinstance(event, Request):
             await super().handle(event)
             self._choose_extensions(event)
+            cast("dict[str, Any]", self.scope)["extensions"][FOLLOW] = self.follow
         elif isinstance(event, StreamClosed):
             await self._end()
         elif isinstance(event, Data) and self.connection.state is not ConnectionState.CLOSED:
@@ -139,7 +144,7 @@ class WebSocketStream(WSStream):
 
         Always a checkpoint, so that an application that sends in a loop can be cancelled.
         """
-        late = self.closed or self._closing_at is not None
+        late = self.closed or self._closing_at is not None or self._following is not None
         if late and message is not None:
             await trio.sleep(LATE_SEND_S)
         elif not late:
@@ -165,6 +170,14 @@ class WebSocketStream(WSStream):
         self._ping_at = trio.current_time() + self.limits.ping_interval
         self.protocol.link.wake()  # for frames that came early, and for the first ping
 
+    def follow(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
+        """Let the hub send this WebSocket a feed; see `Follow`."""
+        if self._following is not None or self.state is not ASGIWebsocketState.CONNECTED:
+            done()
+            return
+        self._following = Following(self, done)
+        self._following.begin(feed, cursor)
+
     async def close(self, code: int, reason: str) -> None:
         """Say that this side closes; the end is the client's answer, or `close_timeout`."""
         self._note_close(code, reason)
@@ -172,6 +185,12 @@ class WebSocketStream(WSStream):
         self._closing_at = trio.current_time()
         self.protocol.link.wake()
         await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """End what the hub does for this WebSocket."""
+        if self._following is not None:
+            self._following.end()
 
     async def fail(self, code: int, reason: str) -> None:
         """Close at once on a client that breaks a rule, without reading what else it sends."""
@@ -255,6 +274,7 @@ class WebSocketStream(WSStream):
         if self._finished:
             return
         self._finished = True
+        self._let_go()
         self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
         link = self.protocol.link
         link.record(

@@ -1,0 +1,207 @@
+"""The hub: everybody gets everything, in order, and nobody waits for anybody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
+from wsproto.frame_protocol import FrameProtocol, Opcode
+
+from glowback_trio.serving.hub import Follower, Hub, frame_text
+from glowback_trio.testing import seeded_schedule
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+def test_a_frame_is_what_a_websocket_library_makes_of_it(size: int) -> None:
+    text = "é" * (size // 2) + "x" * (size % 2)
+    expected = FrameProtocol(client=False, extensions=[])._serialize_frame(
+        Opcode.TEXT, bytearray(text.encode())
+    )
+    assert frame_text(text.encode()) == expected
+
+
+@define(eq=False)
+class ListFeed:
+    """Messages in a list, three at once."""
+
+    messages: list[bytes] = field(factory=list)
+    over: bool = False
+    watchers: list[Callable[[], None]] = field(factory=list)
+    fault: Exception | None = None
+
+    def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
+        if self.fault is not None:
+            raise self.fault
+        taken = self.messages[cursor : cursor + 3]
+        return taken, cursor + len(taken)
+
+    def ended(self, cursor: int) -> bool:
+        return self.over and cursor == len(self.messages)
+
+    def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
+        self.watchers.append(ring)
+        return lambda: self.watchers.remove(ring)
+
+    def add(self, *messages: bytes, over: bool = False) -> None:
+        self.messages += messages
+        self.over = over
+        for ring in self.watchers:
+            ring()
+
+
+@define(eq=False)
+class Pipe:
+    """A link that takes so many bytes at once, and waits for `opened` when it is full."""
+
+    room: float = float("inf")
+    received: bytes = b""
+    rest: bytes = b""
+    opened: trio.Event = field(factory=trio.Event)
+    closed: int | None = None
+    aborted: bool = False
+    error: BaseException | None = None
+    gone: bool = False
+
+    def write_nowait(self, data: bytes) -> bool:
+        if self.gone:
+            raise BrokenPipeError
+        taken = int(min(self.room, len(data)))
+        self.room -= taken
+        self.received += data[:taken]
+        self.rest += data[taken:]
+        return taken == len(data)
+
+    async def write(self, data: bytes) -> bool:
+        if self.rest or self.room < len(data):
+            await self.opened.wait()
+        await trio.lowlevel.checkpoint()
+        self.received += self.rest + data
+        self.rest = b""
+        return not self.gone
+
+    async def close(self, code: int, reason: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.closed = code
+
+    def abort(self, error: BaseException | None = None) -> None:
+        self.aborted, self.error = True, error
+
+
+@asynccontextmanager
+async def running_hub() -> AsyncIterator[tuple[Hub, trio.Nursery]]:
+    hub = Hub()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hub.run)
+        yield hub, nursery
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+
+def framed(*messages: bytes) -> bytes:
+    return b"".join(map(frame_text, messages))
+
+
+async def test_followers_get_what_is_there_and_what_comes(autojump_clock: MockClock) -> None:
+    feed = ListFeed([b"1", b"2"])
+    pipes = [Pipe() for _ in range(500)]
+    async with running_hub() as (hub, nursery):
+        for cursor, pipe in enumerate(pipes):
+            hub.follow(Follower(feed, cursor % 3, pipe, nursery))
+        await wait_all_tasks_blocked()
+        feed.add(b"3")
+        feed.add(b"4", b"5", b"6", b"7", b"8", over=True)
+    texts = [b"%d" % n for n in range(1, 9)]
+    for cursor, pipe in enumerate(pipes):
+        assert pipe.received == framed(*texts[cursor % 3 :])
+        assert pipe.closed == 1000
+    assert feed.watchers == []
+    assert hub.messages == sum(8 - n % 3 for n in range(500))
+
+
+async def test_a_follower_that_is_stuck_holds_up_nobody(autojump_clock: MockClock) -> None:
+    feed, stuck, free = ListFeed(), Pipe(room=4), Pipe()
+    async with running_hub() as (hub, nursery):
+        for pipe in (stuck, free):
+            hub.follow(Follower(feed, 0, pipe, nursery))
+        await wait_all_tasks_blocked()
+        for number in range(20):
+            feed.add(b"%d" % number)
+            await wait_all_tasks_blocked()
+        assert free.received == framed(*feed.messages)
+        assert len(stuck.received) == 4
+        assert len(stuck.rest) < 8, "it is owed the rest of one chunk, whatever has come since"
+        stuck.room = float("inf")
+        stuck.opened.set()
+        await wait_all_tasks_blocked()
+        assert stuck.received == framed(*feed.messages)
+        feed.add(b"more")
+        await wait_all_tasks_blocked()
+        assert stuck.received == free.received == framed(*feed.messages)
+
+
+async def test_a_peer_that_is_gone_is_let_go(autojump_clock: MockClock) -> None:
+    feed, gone, left, stays = ListFeed(), Pipe(), Pipe(), Pipe()
+    async with running_hub() as (hub, nursery):
+        followers = [Follower(feed, 0, pipe, nursery) for pipe in (gone, left, stays)]
+        for follower in followers:
+            hub.follow(follower)
+        await wait_all_tasks_blocked()
+        gone.gone = True
+        hub.leave(followers[1])
+        hub.leave(followers[1])
+        feed.add(b"x", over=True)
+    assert gone.aborted
+    assert left.received == b""
+    assert (stays.received, stays.closed) == (framed(b"x"), 1000)
+    assert feed.watchers == []
+
+
+async def test_a_feed_that_breaks_ends_its_own_followers_only(autojump_clock: MockClock) -> None:
+    broken, sound = ListFeed(), ListFeed()
+    victim, bystander = Pipe(), Pipe()
+    async with running_hub() as (hub, nursery):
+        hub.follow(Follower(broken, 0, victim, nursery))
+        hub.follow(Follower(sound, 0, bystander, nursery))
+        await wait_all_tasks_blocked()
+        broken.fault = ZeroDivisionError()
+        broken.add(b"x")
+        sound.add(b"y")
+    assert isinstance(victim.error, ZeroDivisionError)
+    assert bystander.received == framed(b"y")
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    rooms=st.lists(st.integers(0, 40), min_size=1, max_size=5),
+    bursts=st.lists(st.integers(1, 7), max_size=6),
+)
+def test_under_any_schedule_and_any_blockage_everybody_gets_everything(
+    seed: int, rooms: list[int], bursts: list[int]
+) -> None:
+    async def scenario() -> None:
+        feed = ListFeed()
+        pipes = [Pipe(room=room) for room in rooms]
+        async with running_hub() as (hub, nursery):
+            for pipe in pipes:
+                hub.follow(Follower(feed, 0, pipe, nursery))
+                feed.add(b"joined")
+                await trio.lowlevel.checkpoint()
+            for burst in bursts:
+                feed.add(*[b"%d" % n for n in range(burst)])
+                await trio.lowlevel.checkpoint()
+                pipes[burst % len(pipes)].opened.set()
+            feed.add(over=True)
+            for pipe in pipes:
+                pipe.opened.set()
+            await wait_all_tasks_blocked()
+        for pipe in pipes:
+            assert (pipe.received, pipe.closed) == (framed(*feed.messages), 1000)
+
+    with seeded_schedule(seed):
+        trio.run(scenario, clock=MockClock(autojump_threshold=0))
