@@ -54,6 +54,11 @@ class Run:
     _digest: Digest = field(factory=Digest, init=False)
     _latest: datetime = field(init=False)
     _reason: str | None = field(default=None, init=False)
+    #: Set by the one who ends the pause; None while the run is not paused.
+    _held: trio.Event | None = field(default=None, init=False)
+    _held_at: float = field(default=0.0, init=False)
+    #: When the run's own time began, on trio's clock; pauses are added.
+    _began: float = field(default=0.0, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
 
@@ -76,7 +81,12 @@ class Run:
     def status(self) -> Status:
         """Where the run stands now: a fold over its log, worked out when somebody asks."""
         progress = self._announced.progress if self.finished else self._progress
-        return evolve(self._announced, event_count=self._count, progress=progress)
+        return evolve(
+            self._announced,
+            event_count=self._count,
+            progress=progress,
+            paused=self._held is not None and not self.finished,
+        )
 
     @property
     def finished(self) -> bool:
@@ -145,6 +155,18 @@ class Run:
             self._reason = reason
             self._scope.cancel(reason)
 
+    def pause(self) -> None:
+        """Hold the run: it tells nothing more until `resume`. Leaves no trace in the log."""
+        if self._held is None and not self.finished:
+            self._held, self._held_at = trio.Event(), trio.current_time()
+
+    def resume(self) -> None:
+        """Let a held run go on where it was: its own time, which pace is kept by, stood still."""
+        if self._held is not None:
+            self._held.set()
+            self._held = None
+            self._began += trio.current_time() - max(self._held_at, self._began)
+
     async def live(self, admitted: trio.Event, compute: Compute, source: Source) -> None:
         """The run's task: wait for a place, work, tell, end. Called once, by the gateway.
 
@@ -170,27 +192,41 @@ class Run:
                     muscle.cancel_scope.cancel()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
-        began = trio.current_time()
+        self._began = trio.current_time()
         async for done in steps:
             match done:
                 case Told(drafts):
-                    await self._tell(drafts, began)
+                    await self._tell(drafts)
                 case Done(result):
+                    await self._wait_released()
                     self._store.keep_result(self.run_id, result)
                     self._end(State.COMPLETED)
                 case Failed(error):
+                    await self._wait_released()
                     self._end(State.FAILED, error)
                 case never:
                     assert_never(never)
 
-    async def _tell(self, drafts: Sequence[Draft], began: float) -> None:
+    async def _tell(self, drafts: Sequence[Draft]) -> None:
         pace = self.request.stream.pace_bars_per_s
         for index, draft in enumerate(drafts, start=1):
+            await self._wait_released()
             if pace is not None:
-                await trio.sleep_until(began + draft.bar / pace)
+                await self._wait_due(draft.bar / pace)
             elif index % _EMITS_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
             self._emit(draft)
+
+    async def _wait_due(self, elapsed: float) -> None:
+        """Wait until so much of the run's own time has passed."""
+        while trio.current_time() < self._began + elapsed or self._held is not None:
+            await trio.sleep_until(self._began + elapsed)
+            await self._wait_released()
+
+    async def _wait_released(self) -> None:
+        """Wait while somebody holds the run."""
+        while self._held is not None:
+            await self._held.wait()
 
     def _emit(self, draft: Draft) -> None:
         """Tell what the simulation told."""

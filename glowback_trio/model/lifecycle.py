@@ -88,6 +88,7 @@ class Status:
         strategy: Name of its strategy.
         symbols: The symbols it was asked for.
         event_count: Events in its log so far.
+        paused: Whether somebody holds it.
     """
 
     run_id: str
@@ -100,6 +101,7 @@ class Status:
     finished_at: datetime | None = None
     error: str | None = None
     event_count: int = 1
+    paused: bool = False
 
     @property
     def finished(self) -> bool:

@@ -88,7 +88,7 @@ def status_document(status: Status) -> Document:
         "strategy": status.strategy,
         "symbols": list(status.symbols),
         "event_count": status.event_count,
-        "paused": False,
+        "paused": status.paused,
     }
 
 

@@ -269,6 +269,50 @@ async def test_pace_is_kept_on_the_clock_of_the_test(autojump_clock: MockClock) 
     assert told == [stamp(EPOCH + timedelta(seconds=bar / 2)) for bar in range(bars)]
 
 
+async def test_a_held_run_tells_nothing_until_it_is_let_go(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(asked(stream=PACED))
+        await trio.sleep(3.2)
+        told = run.status.event_count
+        run.pause()
+        run.pause()
+        await trio.sleep(100)
+        assert (run.status.event_count, run.status.paused) == (told, True)
+        assert run.status.state is State.RUNNING
+        run.resume()
+        run.resume()
+        assert not run.status.paused
+        log = await read_all(run)
+        bars = len(run.result().curve)
+    assert_sound(log)
+    stamps = [event.decode()["timestamp"] for event in log if event.type == "metric"]
+    seconds = [bar / 2 if bar / 2 < 3.2 else bar / 2 + 100 for bar in range(bars)]
+    assert stamps == [stamp(EPOCH + timedelta(seconds=second)) for second in seconds]
+
+
+async def test_a_pause_leaves_no_trace_in_the_log(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway() as gateway:
+        plain, held = gateway.submit(asked()), gateway.submit(asked())
+        held.pause()
+        await plain.wait_finished()
+        assert held.status.event_count == 2
+        held.resume()
+        assert essence(await read_all(held)) == essence(await read_all(plain))
+
+
+async def test_a_held_run_can_be_cancelled(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway(max_running=1) as gateway:
+        running, queued = gateway.submit(asked(stream=PACED)), gateway.submit(asked())
+        running.pause()
+        queued.pause()
+        await trio.sleep(5)
+        for run in (running, queued):
+            run.cancel("enough")
+            status = await run.wait_finished()
+            assert (status.state, status.paused) == (State.CANCELLED, False)
+            assert_sound(await read_all(run))
+
+
 async def test_leaving_the_gateway_cancels_what_runs_and_what_waits(
     autojump_clock: MockClock,
 ) -> None:
