@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 from attrs import define, field
@@ -44,45 +45,38 @@ class Inbox:
     """
 
     capacity: int
-    _sender: trio.MemorySendChannel[ASGIReceiveEvent] = field(init=False)
-    _receiver: trio.MemoryReceiveChannel[ASGIReceiveEvent] = field(init=False)
+    _events: deque[ASGIReceiveEvent] = field(factory=deque, init=False)
     _last: ASGIReceiveEvent | None = field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._sender, self._receiver = trio.open_memory_channel(self.capacity)
+    _closed: bool = field(default=False, init=False)
+    _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     async def put(self, event: ASGIReceiveEvent) -> None:
         """Queue an event, waiting for room; a disconnect is taken at once and ends the inbox."""
         if event["type"] in {"http.disconnect", "websocket.disconnect"}:
             self._last = event
-            self._sender.close()
-            return
-        try:
-            self._sender.send_nowait(event)
-        except trio.WouldBlock:
-            await self._put_patiently(event)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # the application has returned, or the connection has ended
+        while self._takes() and len(self._events) >= self.capacity:
+            await self._changed.park()
+        if self._takes():
+            self._events.append(event)
+        self._changed.unpark_all()
 
-    async def _put_patiently(self, event: ASGIReceiveEvent) -> None:
-        try:
-            await self._sender.send(event)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # the same, while waiting
+    def _takes(self) -> bool:
+        """Not when the application has returned, or the connection has ended."""
+        return self._last is None and not self._closed
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the next event, and for ever after the last the disconnect."""
-        try:
-            return await self._receiver.receive()
-        except trio.EndOfChannel:
-            # An application that receives in a loop after the end must not hold the event loop.
-            await trio.lowlevel.checkpoint()
-            assert self._last is not None
-            return self._last
+        # An application that receives in a loop after the end must not hold the event loop.
+        await trio.lowlevel.checkpoint()
+        while not self._events and self._last is None:
+            await self._changed.park()
+        self._changed.unpark_all()
+        return self._events.popleft() if self._events else cast("ASGIReceiveEvent", self._last)
 
     def close(self) -> None:
         """Let go of whoever waits to put: nobody will receive any more."""
-        self._receiver.close()
+        self._closed = True
+        self._changed.unpark_all()
 
 
 @define(eq=False)

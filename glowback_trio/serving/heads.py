@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_websocket"]
 
-BARE_LF = re.compile(rb"(?<!\r)\n")
 FOLD = re.compile(rb"\n[ \t]")
 LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r]*)", re.IGNORECASE)
 KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -41,7 +40,7 @@ def check_head(buffer: bytes, limit: int) -> None:
     head, end, _ = buffer.partition(b"\r\n\r\n")
     if len(head) + len(end) > limit:
         raise RefusedError(431, f"the request head is longer than {limit} bytes")
-    if BARE_LF.search(head):
+    if head.count(b"\n") != head.count(b"\r\n"):
         raise RefusedError(400, "a line of the request head ends without a carriage return")
     if FOLD.search(head):
         raise RefusedError(400, "a header is folded over several lines")
@@ -125,11 +124,10 @@ def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
 
 def wants_websocket(request: h11.Request) -> bool:
     """Tell whether a request asks to become a WebSocket (RFC 6455, section 4.2.1)."""
-    headers = dict(join_lists(request.headers))
-    tokens = {token.strip().lower() for token in headers.get(b"connection", b"").split(b",")}
-    return (
-        request.method == b"GET"
-        and request.http_version == b"1.1"
-        and b"upgrade" in tokens
-        and headers.get(b"upgrade", b"").strip().lower() == b"websocket"
-    )
+    if request.method != b"GET" or request.http_version != b"1.1":
+        return False
+    upgrades = [value for name, value in request.headers if name == b"upgrade"]
+    if not upgrades or upgrades[-1].strip().lower() != b"websocket":
+        return False
+    connection = dict(join_lists(request.headers)).get(b"connection", b"")
+    return b"upgrade" in {token.strip().lower() for token in connection.split(b",")}

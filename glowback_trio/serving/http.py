@@ -13,9 +13,10 @@ from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, 
 
 from glowback_trio.serving.bridge import LATE_SEND_S
 from glowback_trio.serving.records import describe
-from glowback_trio.serving.refusal import Headers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hypercorn.typing import ASGISendEvent, H11SendableEvent
 
     from glowback_trio.serving.protocol import Protocol
@@ -109,11 +110,11 @@ class HttpStream(HTTPStream):
         else:
             raise UnexpectedMessageError(self.state, message["type"])
 
-    async def _start(self, status: int, headers: Headers) -> None:
-        response = self.protocol.response(status, build_and_validate_headers(headers))
+    async def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        head = self.protocol.head(status, build_and_validate_headers(headers))
         self.state, self.status = ASGIHTTPState.RESPONSE, status
-        self._unsent.append(response)
-        if all(name != b"content-length" for name, _ in response.headers):
+        self._unsent.append(head)
+        if all(name != b"content-length" for name, _ in head.headers):
             await self._send_events()
 
     async def _go_on(self, data: bytes, *, more: bool) -> None:
@@ -136,9 +137,9 @@ class HttpStream(HTTPStream):
         """Answer for an application that has not, and end what it left unfinished."""
         if self.closed:
             return
-        if self.state is ASGIHTTPState.REQUEST:
+        if self.state is ASGIHTTPState.REQUEST or self._unsent:
             self.status = 500
-            await self.protocol.send_answer(500, "the application gave no answer")
+            await self.protocol.send_refusal(500, "the application gave no answer")
             self.state = ASGIHTTPState.CLOSED
         await self.send(StreamClosed(self.stream_id))
 

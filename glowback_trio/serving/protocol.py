@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import h11
 import trio
-from hypercorn.events import Closed
+from hypercorn.events import Closed, RawData
 from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.typing import ConnectionState
 
 from glowback_trio.serving.allowance import Allowance
+from glowback_trio.serving.answers import answer_head
 from glowback_trio.serving.heads import (
     check_head,
     check_request,
@@ -21,10 +21,12 @@ from glowback_trio.serving.heads import (
     wants_websocket,
 )
 from glowback_trio.serving.http import HttpStream
-from glowback_trio.serving.refusal import Answer, Refusal, RefusedError
+from glowback_trio.serving.refusal import Answer, Headers, Refusal, RefusedError
 from glowback_trio.serving.websocket import WebSocketStream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hypercorn.protocol.events import Event as StreamEvent
     from hypercorn.typing import H11SendableEvent, TaskGroup
 
@@ -37,8 +39,6 @@ __all__ = ["Protocol"]
 # In all other states the client has said what belongs to this request. What it says next belongs to
 # another one, or to nothing after `Connection: close`, and h11 would take the latter for an error.
 READING = {h11.IDLE, h11.SEND_BODY}
-
-PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 class Protocol(H11Protocol):
@@ -125,8 +125,7 @@ class Protocol(H11Protocol):
 
     async def _invite_body(self) -> None:
         if self.connection.they_are_waiting_for_100_continue:
-            headers = self.config.response_headers("h11")
-            await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=headers))
+            await self.send_events([answer_head(100, [], self.config)])
 
     def _next_event(self) -> h11.Event | Data | None:
         if isinstance(self.connection, H11WSConnection):
@@ -202,11 +201,22 @@ class Protocol(H11Protocol):
             await self.stream.handle(Body(STREAM_ID, event.data))
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Send what a stream has to say; the last answer on a connection says that it is."""
-        if isinstance(event, Response) and event.status_code >= 200 and self._is_last():
-            kept = [(name, value) for name, value in event.headers if name.lower() != b"connection"]
-            event = Response(STREAM_ID, [*kept, (b"connection", b"close")], event.status_code)
-        await super().stream_send(event)
+        """Send what a stream has to say."""
+        if isinstance(event, Response):
+            await self.send_events([self.head(event.status_code, event.headers)])
+        else:
+            await super().stream_send(event)
+
+    def head(self, status: int, headers: Headers) -> h11.Response | h11.InformationalResponse:
+        """Return the head of an answer; the last one on a connection says that it is.
+
+        Raises:
+            h11.LocalProtocolError: If it cannot be a head.
+        """
+        if status >= 200 and self._is_last():
+            kept = [header for header in headers if header[0].lower() != b"connection"]
+            headers = [*kept, (b"connection", b"close")]
+        return answer_head(status, headers, self.config)
 
     def _is_last(self) -> bool:
         return self.link.leaving or isinstance(self.connection, H11WSConnection)
@@ -230,19 +240,19 @@ class Protocol(H11Protocol):
         await self._close_stream()
         refusal = Refusal.of(self._request, status, reason)
         if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self._send_refusal(refusal)
+            await self.send_refusal(status, reason)
         if stream is None:
             self._record_refusal(refusal)
         self.link.linger = True
         await self.send(Closed())
 
-    async def _send_refusal(self, refusal: Refusal) -> None:
-        answer = self._make_answer(refusal).framed(refusal.status)
-        headers = [*answer.headers, *self.config.response_headers("h11")]
-        await self._send_h11_event(h11.Response(status_code=refusal.status, headers=headers))
-        if refusal.method != "HEAD":
-            await self._send_h11_event(h11.Data(data=answer.body))
-        await self._send_h11_event(h11.EndOfMessage())
+    async def send_refusal(self, status: int, reason: str) -> None:
+        """Answer the request at hand without the application."""
+        answer = self.answer(status, reason)
+        events: list[H11SendableEvent] = [answer_head(status, answer.headers, self.config)]
+        if self._request is None or self._request.method != b"HEAD":
+            events.append(h11.Data(data=answer.body))
+        await self.send_events([*events, h11.EndOfMessage()])
 
     def answer(self, status: int, reason: str) -> Answer:
         """Return a whole answer to the request at hand, made by the server's owner."""
@@ -254,19 +264,21 @@ class Protocol(H11Protocol):
         self.link.record(record | asked | {"client": self.client, "state": {}})
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        await self.send_events([event])
+
+    async def send_events(self, events: Iterable[H11SendableEvent]) -> None:
+        """Send parts of an answer in one write."""
         if self.connection.our_state is h11.ERROR:
             self.link.abort()  # the application has been told already, by an error of h11's
             return
-        if isinstance(event, h11.Response | h11.InformationalResponse):
-            # Hypercorn leaves out the words of a status, and h11 leaves the headers as they are.
-            status, phrase = event.status_code, PHRASES.get(event.status_code, "")
-            event = type(event)(headers=event.headers, status_code=status, reason=phrase)
         whole = False
         try:
-            await super()._send_h11_event(event)
+            data = b"".join([self.connection.send(event) or b"" for event in events])
+            if data:
+                await self.link.send(RawData(data))
             whole = True
         finally:
-            # h11 has counted the event as sent. Without its bytes on the way, the client would
+            # h11 has counted the events as sent. Without their bytes on the way, the client would
             # take the next answer for the rest of this one.
             if not whole:
                 self.link.abort()
