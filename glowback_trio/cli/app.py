@@ -35,14 +35,19 @@ _app = App(
 
 # By import path, so that asking for help does not load the web stack. The sentence stands here
 # because the list of commands is printed without loading them.
-for _name, _help in {
-    "demo": "Watch a backtest on real prices, then read its summary.",
-    "run": "Run one backtest here and print its summary or its result as JSON.",
-    "serve": "Serve backtests over HTTP and WebSocket.",
-    "stream": "Print a run's events as lines, resuming after every cut.",
-    "data": "Find and list price data.",
-}.items():
-    _app.command(f"glowback_trio.cli.{_name}:app", name=_name, help=_help)
+for _name, _place, _help in (
+    ("demo", "demo:app", "Watch a backtest on real prices, then read its summary."),
+    ("run", "run:app", "Run one backtest here and print its summary or its result as JSON."),
+    ("data", "data:app", "Find and list price data."),
+    ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
+    ("submit", "submit:app", "Start a backtest on a server and print the id of its run."),
+    ("stream", "stream:app", "Print a run's events as lines, resuming after every cut."),
+    ("list", "runs:list_app", "List the runs of a server, newest first."),
+    ("show", "runs:show_app", "Show where a run stands."),
+    ("results", "runs:results_app", "Print the result of a completed run as JSON."),
+    ("cancel", "runs:cancel_app", "Cancel a run."),
+):
+    _app.command(f"glowback_trio.cli.{_place}", name=_name, help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ async def test_the_module_is_served_as_one_to_everybody(prefix: str) -> None:
     async with open_gateway() as gateway:
         client = create_app(gateway, Settings(api_keys=("key",))).test_client()
         answer = await client.get(f"{prefix}/glowback-stream.js")
-        body = (await answer.get_data()).decode()
+        body = await answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert answer.headers["Cache-Control"] == "public, max-age=3600"

@@ -14,13 +14,13 @@ import pytest
 import trio
 
 from glowback_trio.cli.serve import _is_loopback
-from glowback_trio.cli.websocket import Closed, WebSocket, open_websocket
+from glowback_trio.client.websocket import Closed, WebSocket, open_websocket
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
 
-KEY = [(b"x-api-key", b"first")]
+KEY = {"X-API-Key": "first"}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
@@ -29,15 +29,17 @@ async def test_a_signal_ends_runs_streams_and_process_in_order(
 ) -> None:
     with trio.fail_after(30):
         run_id = await own_server.submit(stream={"pace_bars_per_s": 1, "progress_steps": 1})
-        url = f"{own_server.url.replace('http', 'ws')}/backtests/{run_id}/stream"
+        url = f"{own_server.url}/backtests/{run_id}/stream"
         events: list[Event] = []
-        async with open_websocket(url, KEY) as stream:
+        async with httpx2.AsyncClient(headers=KEY) as http:
+            stream = await open_websocket(http, url, {})
             assert isinstance(stream, WebSocket)
-            while isinstance(received := await stream.receive(), str):
+            while isinstance(received := await stream.receive(), bytes):
                 fields = orjson.loads(received)
-                events.append(Event(fields["event_id"], fields["type"], received.encode()))
+                events.append(Event(fields["event_id"], fields["type"], received))
                 if fields["payload"].get("state") == "running":
                     own_server.process.send_signal(ending)
+            await stream.aclose()
         assert received == Closed(1000, "")
         assert_sound(events)
         assert events[-1].payload["state"] == "cancelled"

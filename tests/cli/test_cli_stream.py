@@ -3,56 +3,19 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import trio
+from cutting_proxy import open_cutting_proxy
 
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@asynccontextmanager
-async def open_cutting_proxy(target: str, after_bytes: int, cuts: int) -> AsyncIterator[str]:
-    """Forward to `target`, but cut each of the first connections after so many bytes of answers."""
-    port = int(target.rpartition(":")[2])
-    connection = count()
-
-    async def pump(
-        source: trio.SocketStream, sink: trio.SocketStream, budget: float, both: trio.CancelScope
-    ) -> None:
-        try:
-            async for chunk in source:
-                await sink.send_all(chunk[: int(min(budget, len(chunk)))])
-                budget -= len(chunk)
-                if budget <= 0:
-                    break
-        except trio.BrokenResourceError:
-            pass
-        both.cancel()
-
-    async def forward(client: trio.SocketStream) -> None:
-        budget = after_bytes if next(connection) < cuts else float("inf")
-        server = await trio.open_tcp_stream("127.0.0.1", port)
-        async with server, trio.open_nursery() as nursery:
-            both = nursery.cancel_scope
-            nursery.start_soon(pump, client, server, float("inf"), both)
-            nursery.start_soon(pump, server, client, budget, both)
-
-    async with trio.open_nursery() as nursery:
-        listeners: list[trio.SocketListener] = await nursery.start(
-            partial(trio.serve_tcp, forward, 0, host="127.0.0.1")
-        )
-        yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-        nursery.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -76,7 +39,7 @@ def stream(environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
 async def test_a_stream_that_is_cut_again_and_again_is_whole(
     server: Any, stream: Callable[..., Any]
 ) -> None:
-    async with open_cutting_proxy(server.url, after_bytes=9_000, cuts=4) as proxy:
+    async with open_cutting_proxy(server.url, [9_000] * 4) as (proxy, _cuts):
         run_id = await server.submit()
         ended = await stream(run_id, "--url", proxy)
         lines = ended.stdout.splitlines()
@@ -90,7 +53,7 @@ async def test_a_stream_that_is_cut_again_and_again_is_whole(
 async def test_a_server_that_went_away_is_waited_for(
     server: Any, stream: Callable[..., Any]
 ) -> None:
-    async with open_cutting_proxy(server.url, after_bytes=0, cuts=3) as proxy:
+    async with open_cutting_proxy(server.url, [0] * 3) as (proxy, _cuts):
         run_id = await server.submit(stream={"metrics_every": 0, "trades": False})
         ended = await stream(run_id, "--url", proxy)
         assert ended.returncode == 0
@@ -114,8 +77,8 @@ async def test_it_prints_only_what_comes_after_the_last_event_known(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["no-such-run"], "run not found"),
-        (["../backtests"], "404"),
+        (["no-such-run"], "Run not found"),
+        (["../backtests"], "Run not found"),
         (["{run_id}", "--last-event-id", "9999"], "ahead of the log"),
         (["{run_id}", "--api-key", "wrong"], "401"),
         (["{run_id}"], "Run failed: AAPL has no bars"),

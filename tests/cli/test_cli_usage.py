@@ -9,7 +9,10 @@ from glowback_trio.version import VERSION
 
 Glowback = Callable[..., CompletedProcess[str]]
 
-COMMANDS = ("demo", "run", "serve", "stream", "data")
+COMMANDS = (
+    *("demo", "run", "data", "serve"),
+    *("submit", "stream", "list", "show", "results", "cancel"),
+)
 
 
 def test_the_version_is_the_package_s(glowback: Glowback) -> None:
@@ -36,7 +39,7 @@ def test_help_does_not_load_the_web_stack(glowback: Glowback) -> None:
     shown = glowback("--help", PYTHONPROFILEIMPORTTIME="1")
     loaded = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
     assert "cyclopts" in loaded
-    assert not loaded & {"quart", "hypercorn", "trio_websocket", "structlog"}
+    assert not loaded & {"quart", "hypercorn", "httpx2", "structlog"}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,12 @@ def test_help_does_not_load_the_web_stack(glowback: Glowback) -> None:
         ("stream",),
         ("stream", "x", "--last-event-id", "-1"),
         ("stream", "x", "--url", "127.0.0.1:8000"),
+        ("stream", "x", "--types", "weather"),
+        ("submit", "--symbols", "AAPL"),
+        ("list", "--state", "asleep"),
+        ("list", "--limit", "0"),
+        ("show",),
+        ("show", "x", "--url", "ftp://127.0.0.1"),
         ("data", "list", "--data", "nowhere"),
     ],
 )
