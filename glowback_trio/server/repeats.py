@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
 
 import trio
 from attrs import define, field, frozen
@@ -63,8 +63,9 @@ class Repeats:
     """
 
     most: int = 10_000
-    #: Oldest first, since all are kept for the same time.
-    _kept: dict[tuple[str, str], _Kept] = field(factory=dict, init=False)
+    #: Oldest first, since all are kept for the same time. A plain dict would search for its first
+    #: entry among all that it has lost.
+    _kept: OrderedDict[tuple[str, str], _Kept] = field(factory=OrderedDict, init=False)
 
     def find(self, client: str, key: str, request: BacktestRequest) -> FirstAnswer | None:
         """The first answer to this very request, if there was one.
@@ -87,9 +88,8 @@ class Repeats:
 
     def _forget_old(self) -> None:
         now = trio.current_time()
-        while self._kept and (len(self._kept) > self.most or _first(self._kept).until <= now):
-            del self._kept[next(iter(self._kept))]
-
-
-def _first(kept: Mapping[tuple[str, str], _Kept]) -> _Kept:
-    return next(iter(kept.values()))
+        while self._kept:
+            oldest = next(iter(self._kept.values()))
+            if oldest.until > now and len(self._kept) <= self.most:
+                return
+            self._kept.popitem(last=False)
