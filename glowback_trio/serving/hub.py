@@ -18,6 +18,8 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
+from glowback_trio.serving.records import Load
+
 __all__ = ["Feed", "Follower", "Hub", "Link", "frame_text"]
 
 # After so many writes in a row the others get a turn: about two milliseconds.
@@ -99,10 +101,10 @@ class Hub:
     """The actor that writes to all followers; `run` is its task.
 
     Attributes:
-        messages: How many messages have been given to links.
+        load: Where the messages are counted that have been given to links.
     """
 
-    messages: int = field(default=0, init=False)
+    load: Load = field(factory=Load)
     _crowds: dict[Feed, _Crowd] = field(factory=dict, init=False)
     #: Feeds with something to write, in the order in which they rang.
     _rung: dict[Feed, None] = field(factory=dict, init=False)
@@ -197,7 +199,7 @@ class Hub:
 
     def _count(self, follower: Follower, chunk: _Chunk) -> None:
         follower.cursor = chunk.cursor
-        self.messages += chunk.messages
+        self.load.messages += chunk.messages
 
 
 @define(eq=False)

@@ -18,13 +18,15 @@ Log: TypeAlias = Callable[[Record], None]
 
 @define(eq=False)
 class Load:
-    """What a server has to carry now, for its owner to look at.
+    """What a server has to carry, for its owner to look at.
 
     Attributes:
         connections: Open connections, those that are one too many included.
+        messages: Messages that the hub has given to WebSockets so far.
     """
 
     connections: int = 0
+    messages: int = 0
 
 
 def discard(_: Record) -> None:

@@ -83,6 +83,7 @@ async def serve(
     Cancellation closes all connections at once; the lifespan still shuts down, within half a
     second.
     """
+    load = Load() if load is None else load
     service = Service(
         app=app,
         config=hypercorn_config(limits, date_header=date_header),
@@ -90,8 +91,8 @@ async def serve(
         limits=limits,
         refuse=refuse,
         log=log or discard,
-        load=load or Load(),
-        hub=Hub(),
+        load=load,
+        hub=Hub(load),
         state={},
         tls=None if tls is None else tls.context(),
     )

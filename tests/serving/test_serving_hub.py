@@ -121,7 +121,7 @@ async def test_followers_get_what_is_there_and_what_comes(autojump_clock: MockCl
         assert pipe.received == framed(*texts[cursor % 3 :])
         assert pipe.closed == 1000
     assert feed.watchers == []
-    assert hub.messages == sum(8 - n % 3 for n in range(500))
+    assert hub.load.messages == sum(8 - n % 3 for n in range(500))
 
 
 async def test_a_follower_that_is_stuck_holds_up_nobody(autojump_clock: MockClock) -> None:
