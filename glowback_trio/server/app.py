@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from quart import has_request_context, request, websocket
 from quart.typing import ResponseTypes
@@ -12,10 +13,11 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from glowback_trio.actors import Gateway
 from glowback_trio.server.answers import Response, json_answer
-from glowback_trio.server.current import connection, identify, identity
+from glowback_trio.server.current import connection, identity, introduce, is_encrypted, state
 from glowback_trio.server.door import stream_view, view
 from glowback_trio.server.failures import HttpError, http_error
-from glowback_trio.server.headers import SECURITY_HEADERS
+from glowback_trio.server.headers import HSTS, SECURITY_HEADERS
+from glowback_trio.server.hosts import check_host
 from glowback_trio.server.origins import cors_headers, is_listed, preflight_headers
 from glowback_trio.server.registry import ROUTES, STREAM_PATH
 from glowback_trio.server.route import PREFIXES
@@ -32,6 +34,7 @@ def create_app(
     settings: Settings = _DEFAULTS,
     *,
     new_id: Callable[[], str] | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> QuartTrio:
     """Make the ASGI app of a gateway.
 
@@ -39,19 +42,27 @@ def create_app(
         gateway: An open gateway; the app ends nothing of it.
         settings: Keys, limits and origins.
         new_id: Makes request ids for clients that bring none; None: random UUIDs.
+        clock: Gives the time, with its zone, at which tickets end; None: UTC now.
     """
-    return build_app(open_site(gateway, settings, new_id))
+    return build_app(open_site(gateway, settings, new_id, clock))
 
 
 def open_site(
-    gateway: Gateway, settings: Settings, new_id: Callable[[], str] | None = None
+    gateway: Gateway,
+    settings: Settings,
+    new_id: Callable[[], str] | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> Site:
     """Make what the handlers of one app share."""
-    return Site(gateway, settings, ROUTES, new_id or _random_id)
+    return Site(gateway, settings, ROUTES, new_id or _random_id, clock or _utc_now)
 
 
 def _random_id() -> str:
     return str(uuid.uuid4())
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def build_app(site: Site) -> QuartTrio:
@@ -96,11 +107,11 @@ def _hook(app: QuartTrio, site: Site) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        identify(site.new_id)
+        _greet(site)
         return _preflight(site)
 
     async def before_stream() -> None:
-        identify(site.new_id)
+        _greet(site)
         if websocket.routing_exception is not None:
             raise HttpError(404, "Not Found")  # whatever methods the path has, none is a stream
 
@@ -123,6 +134,11 @@ def _hook(app: QuartTrio, site: Site) -> None:
     app.register_error_handler(Exception, answer_error)
 
 
+def _greet(site: Site) -> None:
+    introduce(site)
+    check_host(connection().headers.get("Host", ""), site.settings.allowed_hosts)
+
+
 def _preflight(site: Site) -> Response | None:
     """Answer a browser that asks whether it may ask."""
     allowed = site.settings.cors_origins
@@ -138,6 +154,9 @@ def _complete(site: Site, response: ResponseTypes) -> None:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = identity()
+    response.headers.update(state().get("rate", {}))
+    if is_encrypted(site):
+        response.headers.update(HSTS)
     origin = connection().headers.get("Origin")
     response.headers.update(cors_headers(origin, site.settings.cors_origins))
     if has_request_context() and request.method == "HEAD" and isinstance(response, Response):

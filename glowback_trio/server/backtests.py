@@ -63,7 +63,7 @@ async def create_backtest(site: Site, document: object) -> Response:
     first = site.repeats.find(client, key, asked) if key else None
     if first is None:
         with located("body"):
-            run = site.gateway.submit(asked)
+            run = site.submit(asked)
         first = FirstAnswer(run.run_id, dumps(status_document(run.status)))
         if key:
             site.repeats.keep(client, key, asked, first)

@@ -24,6 +24,7 @@ __all__ = [
     "RunId",
     "Status",
     "StrategyDescription",
+    "StreamTicket",
     "Trade",
 ]
 
@@ -218,6 +219,18 @@ class StrategyDescription(TypedDict):
     title: str
     description: str
     parameters: list[StrategyParameter]
+
+
+class StreamTicket(TypedDict):
+    """What opens one WebSocket without a key.
+
+    Attributes:
+        ticket: To be offered as the subprotocol `ticket.` followed by this.
+        expires_at: Until when it can be used.
+    """
+
+    ticket: str
+    expires_at: Instant
 
 
 class Health(TypedDict):

@@ -1,8 +1,8 @@
 """What stands between a request and its handler: the checks, in their order, and the guard.
 
-Declared size (413), key (401), origin (403), path and query, then the body with a running size
-limit (413), its syntax and its fields (422). A client that has no key never makes the server hold
-its body.
+Declared size (413), key (401), rate (429), origin (403), path and query, then the body with a
+running size limit (413), its syntax and its fields (422). A client that has no key never makes the
+server hold its body.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.wire import parse_json
+from glowback_trio.server.access import admit, admit_stream, count_request
 from glowback_trio.server.answers import Response
+from glowback_trio.server.current import client
 from glowback_trio.server.failures import HttpError, http_error, sentence
-from glowback_trio.server.keys import check_key, presented_key
+from glowback_trio.server.keys import presented_key
 from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
+from glowback_trio.server.rates import caller_of
 from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
 from glowback_trio.server.size import check_size
 from glowback_trio.server.stream import StreamQuery, stream_events
+from glowback_trio.server.tickets import read_offer
 
 __all__ = ["stream_view", "view"]
 
@@ -57,15 +61,14 @@ def stream_view(site: Site) -> Callable[..., Awaitable[Response | None]]:
 
     async def checked(run_id: str) -> Response | None:
         with _logging_faults():
-            check_key(
-                site.settings.api_keys,
-                presented_key(websocket.headers, websocket.args.get("api_key")),
-            )
+            offer = read_offer(websocket.headers.getlist("Sec-WebSocket-Protocol"))
+            key = presented_key(websocket.headers, websocket.args.get("api_key"))
+            admit_stream(site, offer, key)
             _check_origin(site, websocket.headers)
             query = _read_stream_query()
         try:
             with _logging_faults():
-                await stream_events(site, run_id, query)
+                await stream_events(site, run_id, query, offer.subprotocol)
         except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
             await websocket.close(_INTERNAL_ERROR, "internal error")
         return None
@@ -79,8 +82,10 @@ def _check_size(site: Site) -> None:
 
 
 def _check_access(site: Site, route: Route) -> None:
-    if route.keyed:
-        check_key(site.settings.api_keys, presented_key(request.headers))
+    key = presented_key(request.headers)
+    caller = admit(site, key) if route.keyed else caller_of(None, client())
+    if route.rated:
+        count_request(site, caller)
     if route.changes_state:
         _check_origin(site, request.headers)
 

@@ -15,10 +15,11 @@ from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.answers import JSON, Response
+from glowback_trio.server.current import state
 from glowback_trio.server.failures import HttpError
 from glowback_trio.server.parameters import parse_text
 from glowback_trio.server.route import prefix
-from glowback_trio.server.site import Site, Streams
+from glowback_trio.server.site import Site
 
 __all__ = ["NDJSON", "SSE", "EventsQuery", "run_events"]
 
@@ -57,7 +58,7 @@ async def run_events(site: Site, run_id: str, query: EventsQuery) -> Response:
     run = site.gateway.run(run_id)
     match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
         case "text/event-stream":
-            return _live(site.streams, run, query)
+            return _live(site, run, query)
         case "application/x-ndjson":
             return _stored(run, query, NDJSON, _lines)
         case _:
@@ -93,15 +94,16 @@ def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
     return f'<{prefix(request.path)}/backtests/{run.run_id}/events?{parameters}>; rel="next"'
 
 
-def _live(streams: Streams, run: Run, query: EventsQuery) -> Response:
+def _live(site: Site, run: Run, query: EventsQuery) -> Response:
     subscription = run.subscribe(_cursor(query), query.types)
     if subscription.ended:
         # Browsers reconnect when a response ends; this is how they are told not to.
         return Response(b"", 204)
-    if streams.full:
+    if site.streams.full:
         raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
+    state()["stream"] = "sse"
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return Response(_frames(streams, subscription), 200, headers, content_type=SSE)
+    return Response(_frames(site, subscription), 200, headers, content_type=SSE)
 
 
 def _cursor(query: EventsQuery) -> int:
@@ -117,14 +119,15 @@ def _cursor(query: EventsQuery) -> int:
     return cursor
 
 
-async def _frames(streams: Streams, subscription: Subscription) -> AsyncIterator[bytes]:
-    with streams.opened(), subscription:
+async def _frames(site: Site, subscription: Subscription) -> AsyncIterator[bytes]:
+    with site.streams.opened(), subscription:
         yield _OPENING
         while not subscription.ended:
             events: Sequence[Event] = ()
             with trio.move_on_after(_QUIET_S):
                 events = await subscription.read(_READ_AT_ONCE)
             yield b"".join(map(_frame, events)) or _COMMENT
+            site.metrics.count_sent("sse", len(events))
 
 
 def _frame(event: Event) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["NO_CONTENT_POLICY", "SECURITY_HEADERS", "request_id"]
+__all__ = ["HSTS", "NO_CONTENT_POLICY", "SECURITY_HEADERS", "request_id"]
 
 #: For responses that are no page.
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -18,6 +18,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": NO_CONTENT_POLICY,
 }
+
+#: For responses over TLS: browsers come back over TLS only, for a year.
+HSTS: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000"}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 

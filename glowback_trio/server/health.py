@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it wants work."""
+"""Whether the server lives, whether it wants work, and its numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from glowback_trio.server.failures import HttpError
 from glowback_trio.server.site import Site
 from glowback_trio.version import VERSION
 
-__all__ = ["liveness", "readiness"]
+__all__ = ["liveness", "readiness", "show_metrics"]
 
 
 async def liveness(_site: Site) -> Response:
@@ -17,6 +17,12 @@ async def liveness(_site: Site) -> Response:
 
 async def readiness(site: Site) -> Response:
     """Say whether the server takes new runs; not while it is shutting down."""
-    if site.draining or site.gateway.closed:
+    if site.stopping or site.gateway.closed:
         raise HttpError(503, "The server is shutting down")
     return json_answer({"status": "ready", "version": VERSION})
+
+
+async def show_metrics(site: Site) -> Response:
+    """Show the numbers of the server in the text format of Prometheus."""
+    content_type, text = site.metrics.render()
+    return Response(text, content_type=content_type)

@@ -9,7 +9,7 @@ from werkzeug.datastructures import Headers
 
 from glowback_trio.server.failures import HttpError
 
-__all__ = ["check_key", "presented_key"]
+__all__ = ["check_key", "presented_key", "unauthorized"]
 
 
 def presented_key(headers: Headers, in_query: str | None = None) -> str | None:
@@ -35,4 +35,9 @@ def check_key(keys: Sequence[str], presented: str | None) -> None:
     given = (presented or "").encode()
     matches = [hmac.compare_digest(key.encode(), given) for key in keys]
     if keys and not any(matches):
-        raise HttpError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})
+        raise unauthorized("Invalid or missing API key")
+
+
+def unauthorized(message: str) -> HttpError:
+    """What a client is told that may not come in: how it might."""
+    return HttpError(401, message, headers={"WWW-Authenticate": "Bearer"})

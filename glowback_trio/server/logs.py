@@ -84,6 +84,8 @@ def log_access(record: Mapping[str, Any]) -> None:
         return
     state = record["state"]
     fields = {name: value for name, value in record.items() if name not in ("state", "kind")}
+    peer = record["client"]
+    fields["client"] = state.get("client", peer and peer[0])
     fields["request_id"] = state.get("request_id")
     level = logging.WARNING if record["status"] in _REFUSALS else logging.INFO
     _log.log(level, record["kind"], extra={"access": fields})

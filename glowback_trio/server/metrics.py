@@ -87,17 +87,19 @@ class Metrics(Collector):
         routes: The templates of all paths there are; anything else counts as `other`.
         connections: Tells how many connections are open.
         streams: Tells how many streams are open, WebSocket and SSE together.
+        messages: Tells how many messages the server has written to WebSockets by itself.
     """
 
     gateway: Gateway
     routes: Collection[str]
     connections: Callable[[], int]
     streams: Callable[[], int]
+    messages: Callable[[], int]
     _requests: Counter[_Labels] = field(factory=Counter, init=False)
     _durations: dict[_Labels, _Durations] = field(factory=dict, init=False)
     _closes: Counter[_Labels] = field(factory=Counter, init=False)
     _faults: Counter[_Labels] = field(factory=Counter, init=False)
-    _events: Counter[_Labels] = field(factory=Counter, init=False)
+    _sent: Counter[_Labels] = field(factory=Counter, init=False)
     _bytes: int = field(default=0, init=False)
     _lags: deque[float] = field(factory=lambda: deque(maxlen=_LAGS), init=False)
 
@@ -131,9 +133,9 @@ class Metrics(Collector):
     def _label(value: object, known: Collection[Any]) -> str:
         return str(value) if value in known else _OTHER
 
-    def count_events(self, transport: Transport, events: int) -> None:
-        """Count events that were sent."""
-        self._events[(transport,)] += events
+    def count_sent(self, transport: Transport, messages: int = 1) -> None:
+        """Count messages that the app itself has sent."""
+        self._sent[(transport,)] += messages
 
     async def measure_lag(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -173,7 +175,12 @@ class Metrics(Collector):
             ("code", "reason"),
         )
         yield _counter("glowback_faults", "Unexpected errors.", self._faults, ("where",))
-        yield _counter("glowback_events_sent", "Events sent.", self._events, ("transport",))
+        yield _counter(
+            "glowback_messages_sent",
+            "Messages sent on streams: one event each, or an array where a client asked for that.",
+            self._sent + Counter({("websocket",): self.messages()}),
+            ("transport",),
+        )
         sent = "Bytes sent, counted when the request or the stream ends."
         yield _counter("glowback_bytes_sent", sent, {(): self._bytes})
 

@@ -38,7 +38,14 @@ _HEADERS = {
     "Retry-After": "Seconds after which to try again.",
     "WWW-Authenticate": "Bearer.",
     "Upgrade": "websocket.",
+    "X-RateLimit-Limit": "Requests that may come at once.",
+    "X-RateLimit-Remaining": "How many of them are left.",
+    "X-RateLimit-Reset": "Seconds until all of them are.",
 }
+
+_RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+# Said before anybody is counted.
+_UNCOUNTED = (400, 401, 413)
 
 
 def openapi_document(routes: Sequence[Route]) -> Mapping[str, Any]:
@@ -121,23 +128,27 @@ def _responses(
     route: Route, prefix: str, components: Components
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for status, reply in sorted(route.replies.items()):
-        yield status, _reply(reply, components)
+        yield status, _reply(reply, _rate(route, status), components)
     error = components.describe(Envelope if is_versioned(prefix) else PlainError)
     for status, (meaning, headers) in sorted(_refusals(route).items()):
         yield (
             status,
             {
                 "description": meaning,
-                "headers": _described(headers),
+                "headers": _described((*headers, *_rate(route, status))),
                 "content": {"application/json": {"schema": error}},
             },
         )
 
 
-def _reply(reply: Reply, components: Components) -> Mapping[str, Any]:
+def _rate(route: Route, status: int) -> Sequence[str]:
+    return _RATE if route.rated and status not in _UNCOUNTED else ()
+
+
+def _reply(reply: Reply, rate: Sequence[str], components: Components) -> Mapping[str, Any]:
     answer: dict[str, Any] = {
         "description": reply.meaning,
-        "headers": _described(reply.headers),
+        "headers": _described((*reply.headers, *rate)),
     }
     if reply.schema is not None:
         answer["content"] = {"application/json": {"schema": components.describe(reply.schema)}}
@@ -158,11 +169,14 @@ def _described(names: Sequence[str]) -> Mapping[str, Any]:
 def _refusals(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
     """Everything a route may answer besides its successes, with the headers that come along."""
     refusals: dict[int, tuple[str, Sequence[str]]] = {
+        400: ("The request is not well-formed, or its Host is not served here.", ()),
         413: ("The request body is too large.", ()),
         500: ("A fault of the server; the request id finds it in the log.", ()),
     }
     if route.keyed:
         refusals[401] = ("The key is missing or wrong.", ("WWW-Authenticate",))
+    if route.rated:
+        refusals[429] = ("Too much was asked, or too many wrong keys came.", ("Retry-After",))
     if route.changes_state:
         refusals[403] = ("A browser's page of another host asked, and no keys are set.", ())
     if "{" in route.path:

@@ -13,7 +13,10 @@ __all__ = ["check_origin", "cors_headers", "is_listed", "preflight_headers"]
 _ALLOWED_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-Key, X-Request-ID"
 )
-_EXPOSED_HEADERS = "Link, Location, Retry-After, X-Request-ID"
+_EXPOSED_HEADERS = (
+    "Link, Location, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
+    "X-Request-ID"
+)
 _PREFLIGHT_S = "600"
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.server import backtests, discovery, events, health, pages, stream
+from glowback_trio.server import access, backtests, discovery, events, health, pages, stream
 from glowback_trio.server.documents import (
     Dataset,
     Health,
     Result,
     Status,
     StrategyDescription,
+    StreamTicket,
 )
 from glowback_trio.server.event_documents import Event
 from glowback_trio.server.route import Reply, Route
@@ -104,6 +105,13 @@ ROUTES: Sequence[Route] = (
         refusals={426: "This path speaks WebSocket."},
     ),
     Route(
+        method="POST",
+        path="/stream-tickets",
+        tag="events",
+        handler=access.create_stream_ticket,
+        replies={201: Reply("The ticket.", StreamTicket)},
+    ),
+    Route(
         method="GET",
         path="/strategies",
         tag="discovery",
@@ -122,6 +130,7 @@ ROUTES: Sequence[Route] = (
         path="/healthz",
         tag="health",
         handler=health.liveness,
+        rated=False,
         keyed=False,
         replies={200: Reply("The server is alive.", Health)},
     ),
@@ -130,9 +139,17 @@ ROUTES: Sequence[Route] = (
         path="/readyz",
         tag="health",
         handler=health.readiness,
+        rated=False,
         keyed=False,
         replies={200: Reply("The server takes runs.", Health)},
         refusals={503: "The server is shutting down."},
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        tag="health",
+        handler=health.show_metrics,
+        replies={200: Reply("The numbers.", media=("text/plain",))},
     ),
     _page(path="/", handler=pages.front_page),
     _page(path="/docs", handler=pages.docs_page),

@@ -61,6 +61,7 @@ class Route:
         body: The class of its JSON body.
         example: A body that works.
         headers: Request headers it reads, with their meaning.
+        rated: Whether a caller may ask for it only so often.
         keyed: Whether a key is needed when keys are set.
         listed: Whether it belongs to the API, rather than to the pages about it.
     """
@@ -75,6 +76,7 @@ class Route:
     body: type[Checked] | None = None
     example: Any = None
     headers: Mapping[str, str] = field(factory=dict)
+    rated: bool = True
     keyed: bool = True
     listed: bool = True
 

@@ -14,7 +14,7 @@ from glowback_trio.model.payload import dumps
 from glowback_trio.server.answers import JSON
 from glowback_trio.server.app import build_app, open_site
 from glowback_trio.server.failures import HttpError
-from glowback_trio.server.headers import SECURITY_HEADERS, request_id
+from glowback_trio.server.headers import HSTS, SECURITY_HEADERS, request_id
 from glowback_trio.server.logs import log_access, logging_to
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.site import Site
@@ -35,9 +35,11 @@ async def serve(
 ) -> None:
     """Serve a gateway over HTTP and WebSocket until `stop` is set or the scope is cancelled.
 
-    At `stop`, in this order: `/readyz` answers 503, for `settings.drain` seconds; no connection is
-    accepted any more; runs are cancelled, so that streams tell their end and close 1000; what is
-    left is told 1012, and cut after `settings.grace` seconds. The gateway takes no more runs then.
+    At `stop`, in this order: `/readyz` answers 503, for `settings.shutdown_delay` seconds; no
+    connection is accepted any more and no run taken; runs that wait are cancelled, those that run
+    may finish within `settings.drain` seconds and are cancelled then, so that streams tell their
+    end and close 1000; what is left is told 1012, and cut after `settings.grace` seconds. The
+    gateway stays closed.
 
     Args:
         gateway: An open gateway.
@@ -55,15 +57,19 @@ async def serve(
     with logging_to(settings):
         async with _bare_nursery() as nursery:
             if stop is not None:
-                nursery.start_soon(_drain, site, stop, closing)
+                nursery.start_soon(_delay, site, stop, closing)
+            await nursery.start(site.metrics.measure_lag)
             await serving.serve(
                 build_app(site),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(settings),
+                tls=_tls(settings),
                 stop=closing,
+                on_drain=site.drain,
                 on_stop=site.close,
-                log=log_access,
+                log=partial(_record, site),
+                load=site.load,
                 refuse=partial(_refuse, site),
                 task_status=task_status,
             )
@@ -82,18 +88,30 @@ async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
         raise group.exceptions[0] from None
 
 
-async def _drain(site: Site, stop: trio.Event, closing: trio.Event) -> None:
+async def _delay(site: Site, stop: trio.Event, closing: trio.Event) -> None:
     """Give a load balancer the time to look elsewhere."""
     await stop.wait()
-    site.draining = True
-    await trio.sleep(site.settings.drain)
+    site.stopping = True
+    await trio.sleep(site.settings.shutdown_delay)
     closing.set()
+
+
+def _record(site: Site, record: serving.Record) -> None:
+    site.metrics.observe(record)
+    log_access(record)
+
+
+def _tls(settings: Settings) -> serving.Tls | None:
+    if settings.tls_cert is None:
+        return None
+    return serving.Tls(settings.tls_cert, settings.tls_key)
 
 
 def _limits(settings: Settings) -> serving.Limits:
     return serving.Limits(
         connections=settings.max_connections,
         send_timeout=settings.send_timeout,
+        drain=settings.drain,
         grace=settings.grace,
     )
 
@@ -103,7 +121,8 @@ def _refuse(site: Site, refusal: serving.Refusal) -> serving.Answer:
     offered = {name.lower(): value for name, value in refusal.headers}.get(b"x-request-id", b"")
     identity = request_id(offered.decode("latin-1"), site.new_id)
     error = HttpError(refusal.status, refusal.reason)
-    headers = {**SECURITY_HEADERS, "X-Request-ID": identity, "Content-Type": JSON}
+    hsts = HSTS if site.settings.tls_cert else {}
+    headers = {**SECURITY_HEADERS, **hsts, "X-Request-ID": identity, "Content-Type": JSON}
     return serving.Answer(
         headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
         body=dumps(error.document(refusal.path, identity)),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from attrs import Attribute, evolve, field, fields, frozen
 
-from glowback_trio.errors import InvalidRequestError
+from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MinLen, Pattern, hints
 from glowback_trio.server.parameters import parse_text
+from glowback_trio.server.proxies import Proxies
 
 __all__ = ["Settings"]
 
@@ -19,6 +20,10 @@ Count = Annotated[int, Ge(1)]
 Origin = Annotated[
     str, Pattern(r"\*|https?://[^/\s?#@]+", "an origin such as https://example.org, or *")
 ]
+Host = Annotated[
+    str, Pattern(r"\[[^\s\[\]@/]+\]|[^\s\[\]@/:]+", "a host name or address without a port")
+]
+File = Annotated[str, MinLen(1)]
 
 
 def _setting(default: T, env: str, help_: str, *, flag: str | None = None, **more: Any) -> T:
@@ -44,6 +49,19 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _proxies_can_be_read(trusted_proxies: tuple[str, ...]) -> Iterator[Problem]:
+    try:
+        Proxies.read(trusted_proxies)
+    except InvalidRequestError as error:
+        yield from error.problems
+
+
+def _a_key_has_its_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Problem]:
+    if tls_key is not None and tls_cert is None:
+        message = "A private key needs its certificate: set GLOWBACK_TLS_CERT, too"
+        yield Problem("missing", ("tls_key",), message, tls_key)
+
+
 @frozen(kw_only=True)
 class Settings(Checked):
     """Everything that can be set about a gateway and its server.
@@ -53,6 +71,8 @@ class Settings(Checked):
     Raises:
         InvalidRequestError: With every problem found.
     """
+
+    __checks__ = (_proxies_can_be_read, _a_key_has_its_certificate)
 
     data: Annotated[str, MinLen(1)] | None = _setting(
         None,
@@ -74,6 +94,39 @@ class Settings(Checked):
         "GLOWBACK_CORS_ORIGINS",
         "Origins whose pages may use the API from a browser, as a comma list, or *",
         flag="--cors-origins",
+    )
+    allowed_hosts: tuple[Host, ...] = _setting(
+        (),
+        "GLOWBACK_ALLOWED_HOSTS",
+        "Hosts that requests may be for, without ports, as a comma list; none: any",
+        flag="--allowed-hosts",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "GLOWBACK_TRUSTED_PROXIES",
+        "Proxies whose X-Forwarded headers count: addresses, networks or unix, as a comma list",
+        flag="--trusted-proxies",
+    )
+    tls_cert: File | None = _setting(
+        None,
+        "GLOWBACK_TLS_CERT",
+        "PEM file with the certificate and its chain; none: no TLS",
+        flag="--tls-cert",
+    )
+    tls_key: File | None = _setting(
+        None,
+        "GLOWBACK_TLS_KEY",
+        "PEM file with the private key; none: it is in the certificate's",
+        flag="--tls-key",
+    )
+    rate_limit: Annotated[int, Ge(0)] = _setting(
+        6000,
+        "GLOWBACK_RATE_LIMIT",
+        "Requests per window and key, or client address; 0: any number",
+        flag="--rate-limit",
+    )
+    rate_window: Annotated[float, Gt(0), Le(86400)] = _setting(
+        60.0, "GLOWBACK_RATE_WINDOW", "Seconds of that window", flag="--rate-window"
     )
     max_body_bytes: Count = _setting(
         1 << 20,
@@ -120,11 +173,17 @@ class Settings(Checked):
         "Seconds that open requests and streams get at the end",
         flag="--grace",
     )
-    drain: Annotated[float, Ge(0), Le(3600)] = _setting(
+    drain: Annotated[float, Ge(0), Le(86400)] = _setting(
         0.0,
         "GLOWBACK_DRAIN",
-        "Seconds between answering 503 on /readyz and refusing connections",
+        "Seconds in which runs may finish at the end, before they are cancelled",
         flag="--drain",
+    )
+    shutdown_delay: Annotated[float, Ge(0), Le(3600)] = _setting(
+        0.0,
+        "GLOWBACK_SHUTDOWN_DELAY",
+        "Seconds between answering 503 on /readyz and refusing connections",
+        flag="--shutdown-delay",
     )
     log_format: Literal["json", "text"] = _setting(
         "json", "GLOWBACK_LOG_FORMAT", "`json` or `text`", flag="--log-format", converter=_lower

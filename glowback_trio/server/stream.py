@@ -47,16 +47,19 @@ async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
     those after `last_event_id` first, then live ones with no seam. After the terminal event the
     server closes with 1000. Other close codes: 1008 run not found, 4400 `last_event_id` is ahead of
     the log, 1013 too many streams, 1012 the server is shutting down, 1011 a fault. Keys and query
-    are checked before the handshake (401, 403, 400); browsers may give a key as `api_key`.
+    are checked before the handshake (401, 403, 429, 400). Browsers offer a ticket from
+    `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
     """
     site.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
     raise HttpError(426, "This path speaks WebSocket", headers=headers)
 
 
-async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
+async def stream_events(
+    site: Site, run_id: str, query: StreamQuery, subprotocol: str | None
+) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
-    await websocket.accept({"X-Request-ID": identity()})
+    await websocket.accept({"X-Request-ID": identity()}, subprotocol)
     try:
         run = site.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
@@ -74,13 +77,13 @@ async def stream_events(site: Site, run_id: str, query: StreamQuery) -> None:
         open_stream.enter_context(subscription)
         follow = cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
         if follow is None:
-            await _send_to_the_end(subscription, query.batch)
+            await _send_to_the_end(site, subscription, query.batch)
         else:
             feed = site.feeds.of(run, query.types, query.batch)
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-async def _send_to_the_end(subscription: Subscription, batch: int | None) -> None:
+async def _send_to_the_end(site: Site, subscription: Subscription, batch: int | None) -> None:
     """Stream on a server that has no way of taking a WebSocket over."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_discard_messages)
@@ -88,6 +91,7 @@ async def _send_to_the_end(subscription: Subscription, batch: int | None) -> Non
         while events := await subscription.read():
             for message in messages(events, batch):
                 await websocket.send(message.decode())
+                site.metrics.count_sent("websocket")
         await websocket.close(_NORMAL)
         nursery.cancel_scope.cancel()
 

@@ -46,7 +46,7 @@ async def test_a_signal_ends_runs_streams_and_process_in_order(
     assert own_server.process.wait(10) == 0
 
 
-@pytest.mark.parametrize("own_server", [("--drain", "3600")], indirect=True)
+@pytest.mark.parametrize("own_server", [("--shutdown-delay", "3600")], indirect=True)
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_the_process_at_once(
     ending: signal.Signals, own_server: Any

@@ -22,7 +22,7 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def metrics(gateway: Gateway) -> Metrics:
-    return Metrics(gateway, ROUTES, connections=lambda: 7, streams=lambda: 3)
+    return Metrics(gateway, ROUTES, connections=lambda: 7, streams=lambda: 3, messages=lambda: 100)
 
 
 def request(**changes: Any) -> dict[str, Any]:
@@ -155,25 +155,28 @@ def test_every_reason_is_one_that_the_server_gives() -> None:
     assert said >= REASONS
 
 
-async def test_events_bytes_and_faults_are_counted(metrics: Metrics) -> None:
-    metrics.count_events("websocket", 256)
-    metrics.count_events("websocket", 4)
-    metrics.count_events("sse", 1)
+async def test_messages_bytes_and_faults_are_counted(metrics: Metrics) -> None:
+    metrics.count_sent("websocket", 256)
+    metrics.count_sent("websocket", 4)
+    metrics.count_sent("sse")
     metrics.observe(request())
     metrics.observe(stream(1000, bytes=5000))
     metrics.observe({"kind": "fault", "where": "lifespan", "error": ValueError()})
-    assert value(metrics, "events_sent_total", transport="websocket") == 260
-    assert value(metrics, "events_sent_total", transport="sse") == 1
+    assert value(metrics, "messages_sent_total", transport="websocket") == 360
+    assert value(metrics, "messages_sent_total", transport="sse") == 1
     assert value(metrics, "bytes_sent_total") == 5300
     assert value(metrics, "faults_total", where="lifespan") == 1
 
 
 async def test_what_is_open_is_asked_for_at_the_scrape(gateway: Gateway) -> None:
     open_now = [0]
-    metrics = Metrics(gateway, ROUTES, connections=lambda: open_now[0], streams=lambda: 2)
+    metrics = Metrics(
+        gateway, ROUTES, connections=lambda: open_now[0], streams=lambda: 2, messages=lambda: 9
+    )
     open_now[0] = 5
     assert value(metrics, "open_connections") == 5
     assert value(metrics, "open_streams") == 2
+    assert value(metrics, "messages_sent_total", transport="websocket") == 9
 
 
 async def test_runs_are_counted_by_state_at_the_scrape(
@@ -231,7 +234,7 @@ async def test_the_worst_lag_is_told_for_a_quarter_of_a_minute(
 
 
 async def test_two_apps_have_numbers_of_their_own(metrics: Metrics, gateway: Gateway) -> None:
-    other = Metrics(gateway, ROUTES, connections=lambda: 0, streams=lambda: 0)
+    other = Metrics(gateway, ROUTES, connections=lambda: 0, streams=lambda: 0, messages=lambda: 0)
     metrics.observe(request())
     assert value(metrics, "bytes_sent_total") == 300
     assert value(other, "bytes_sent_total") == 0

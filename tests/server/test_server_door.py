@@ -264,7 +264,8 @@ async def test_head_works_wherever_get_does(url: str, finished: Run) -> None:
             get, head = await http.get(path), await http.head(path)
             assert head.status_code == get.status_code, path
             assert head.content == b""
-            assert head.headers["content-length"] == get.headers["content-length"]
+            if route.path != "/metrics":  # which count this very request, too
+                assert head.headers["content-length"] == get.headers["content-length"]
 
 
 async def test_head_of_a_live_stream_is_answered_at_once(url: str, endless: Run) -> None:

@@ -82,7 +82,7 @@ async def test_draining_answers_503_on_readyz_before_it_refuses(
     serve_with: Serve, gateway: Gateway
 ) -> None:
     stop = trio.Event()
-    url = await serve_with(stop, drain=3600)
+    url = await serve_with(stop, shutdown_delay=3600)
     async with httpx2.AsyncClient(base_url=url) as http:
         assert (await http.get("/readyz")).status_code == 200
         stop.set()
