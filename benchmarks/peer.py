@@ -8,10 +8,11 @@ One run that never ends, a queue for each follower. Prints the same line as `glo
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeAlias
+import json
+from typing import TypeAlias
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, WebSocket
+from fastapi import BackgroundTasks, FastAPI, HTTPException, WebSocket
 
 Status: TypeAlias = dict[str, str | float | list[str] | None]
 
@@ -37,7 +38,8 @@ QUEUED = {
     "payload": {"state": "queued", "message": "Run queued"},
 }
 
-followers: set[asyncio.Queue[dict[str, Any]]] = set()
+followers: set[asyncio.Queue[str]] = set()
+events: list[str] = []
 
 
 async def healthz() -> dict[str, str]:
@@ -57,8 +59,8 @@ async def stream(websocket: WebSocket, run_id: str) -> None:
     if run_id != RUN:
         raise HTTPException(404, "Run not found")
     await websocket.accept()
-    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    queue.put_nowait(QUEUED)
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    queue.put_nowait(json.dumps(QUEUED))
     followers.add(queue)
     sending = asyncio.create_task(_send(websocket, queue))
     try:
@@ -69,9 +71,29 @@ async def stream(websocket: WebSocket, run_id: str) -> None:
         followers.discard(queue)
 
 
-async def _send(websocket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
+async def _send(websocket: WebSocket, queue: asyncio.Queue[str]) -> None:
     while True:
-        await websocket.send_json(await queue.get())
+        await websocket.send_text(await queue.get())
+
+
+async def keep(given: list[str]) -> dict[str, int]:
+    """Take the events that `publish` will send."""
+    events[:] = given
+    return {"events": len(events)}
+
+
+async def publish(tasks: BackgroundTasks) -> dict[str, int]:
+    """Begin to publish the kept events."""
+    tasks.add_task(_publish)
+    return {"followers": len(followers)}
+
+
+async def _publish() -> None:
+    """Put every event into every follower's queue, as a run would: one after the other."""
+    for event in events:
+        for queue in followers:
+            queue.put_nowait(event)
+        await asyncio.sleep(0)
 
 
 def make_app() -> FastAPI:
@@ -79,6 +101,8 @@ def make_app() -> FastAPI:
     app = FastAPI()
     app.add_api_route("/healthz", healthz)
     app.add_api_route("/backtests/{run_id}", status)
+    app.add_api_route("/events", keep, methods=["POST"])
+    app.add_api_route("/publish", publish, methods=["POST"])
     app.add_api_websocket_route("/backtests/{run_id}/stream", stream)
     return app
 

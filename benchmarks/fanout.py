@@ -1,0 +1,217 @@
+"""What it costs to tell many clients the same events, beside a queue per client on FastAPI.
+
+    python benchmarks/fanout.py [--full]
+
+One server process on one core, all clients on the other. A real run of ours is told first; then the
+peer sends the very same events, each from a queue of its subscriber. Delivered events per second
+are subscribers times events over the time until the last subscriber has the last byte. `--full`
+adds 10,000 subscribers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import http.client
+import statistics
+import time
+
+import orjson
+from servers import OURS, PEER, PEERS_RUN, Server, opened, prepare
+from watchers import Watcher, connect, frames, watch
+
+ROUNDS = 3
+OUR_COMMAND = (*OURS, "--max-running", "1")
+BLOCKER = {"pace_bars_per_s": 0.001}
+EVERYTHING = {"metrics_every": 1}
+PAGE = 10_000
+
+
+class Waiting:
+    """A run of ours that waits behind another, so that clients can come before it begins."""
+
+    def __init__(self, server: Server, **stream: object) -> None:
+        self._server = server
+        self._blocker = server.start_run(**BLOCKER)
+        self.run_id = server.start_run(**stream)
+
+    def begin(self) -> None:
+        """Let it run."""
+        self._server.ask("POST", f"/backtests/{self._blocker}/cancel")
+
+
+def tell_ours(server: Server, subscribers: int, query: str = "") -> tuple[float, float, bytes]:
+    """Seconds and processor seconds to tell a run to so many, and what the first one received."""
+    run = Waiting(server, **EVERYTHING)
+    path = f"/backtests/{run.run_id}/stream{query}"
+    watchers = [connect(server.port, path, keeps=n == 0) for n in range(subscribers)]
+    cpu, began = server.cpu_s, time.perf_counter()
+    run.begin()
+    ended = watch(watchers)
+    _same(watchers)
+    return ended - began, server.cpu_s - cpu, b"".join(watchers[0].kept)
+
+
+def _same(watchers: list[Watcher]) -> None:
+    sizes = {watcher.size for watcher in watchers}
+    if len(sizes) != 1 or not watchers[0].closed:
+        raise RuntimeError(f"subscribers received different amounts: {sorted(sizes)}")
+
+
+def tell_peer(server: Server, subscribers: int, events: list[bytes]) -> tuple[float, float]:
+    """Seconds and processor seconds in which the peer sends these events to so many."""
+    path = f"/backtests/{PEERS_RUN}/stream"
+    watchers = [connect(server.port, path) for _ in range(subscribers)]
+    greeting = watchers[0].size
+    size = sum(len(event) + (2 if len(event) < 126 else 4) for event in events) + greeting
+    server.ask("POST", "/events", [event.decode() for event in events])
+    cpu, began = server.cpu_s, time.perf_counter()
+    server.ask("POST", "/publish")
+    ended = watch(watchers, size)
+    return ended - began, server.cpu_s - cpu
+
+
+def compare(ours: Server, peer: Server, subscribers: int) -> None:
+    """Print one row: single events, arrays of up to 100, and the peer."""
+    rows: dict[str, list[float]] = {"ours": [], "batch=100": [], "peer": []}
+    cpus: dict[str, list[float]] = {"ours": [], "batch=100": [], "peer": []}
+    for _ in range(ROUNDS):
+        seconds, cpu, stream = tell_ours(ours, subscribers)
+        events = [payload for _, payload in frames(stream)]
+        rows["ours"].append(seconds)
+        cpus["ours"].append(cpu)
+        seconds, cpu, _ = tell_ours(ours, subscribers, "?batch=100")
+        rows["batch=100"].append(seconds)
+        cpus["batch=100"].append(cpu)
+        seconds, cpu = tell_peer(peer, subscribers, events)
+        rows["peer"].append(seconds)
+        cpus["peer"].append(cpu)
+    delivered = subscribers * len(events)
+    base = statistics.median(rows["peer"])
+    for name, times in rows.items():
+        seconds = statistics.median(times)
+        spent = statistics.median(cpus[name]) / delivered * 1e6
+        print(
+            f"{subscribers:6} subscribers  {name:10} {delivered / seconds:12,.0f} events/s  "
+            f"{spent:7.2f} us CPU each  {base / seconds:6.2f} x peer"
+        )
+
+
+def replay(ours: Server) -> None:
+    """Print how fast one client replays a finished run of 100,000 events, in every form."""
+    request = {
+        "symbols": ["AAPL"],
+        "start_date": "2020-01-01",
+        "end_date": "2020-12-31",
+        "resolution": "minute",
+        "stream": EVERYTHING,
+    }
+    run_id = ours.ask("POST", "/backtests", request)["run_id"]
+    while (status := ours.ask("GET", f"/backtests/{run_id}"))["finished_at"] is None:
+        time.sleep(0.2)
+    count = status["event_count"]
+    for name, query in (("WebSocket", ""), ("WebSocket batch=100", "?batch=100")):
+        began = time.perf_counter()
+        seconds = watch([connect(ours.port, f"/backtests/{run_id}/stream{query}")]) - began
+        print(f"replay of {count:,} events, {name:20} {count / seconds:12,.0f} events/s")
+    for name, accept in (("SSE", "text/event-stream"), ("NDJSON", "application/x-ndjson")):
+        began = time.perf_counter()
+        pages = _pages(ours, f"/backtests/{run_id}/events?limit={PAGE}", accept)
+        seconds = time.perf_counter() - began
+        print(
+            f"replay of {count:,} events, {name:20} {count / seconds:12,.0f} events/s"
+            f"   ({pages} answers)"
+        )
+
+
+def _pages(server: Server, path: str, accept: str) -> int:
+    """Read an answer and all that its links lead to; returns how many there were."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    pages = 0
+    while path:
+        connection.request("GET", path, headers={"Accept": accept})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"{path} was answered {answer.status}: {answer.read()!r}")
+        answer.read()
+        path = (answer.getheader("Link") or "").partition("<")[2].partition(">")[0]
+        pages += 1
+    connection.close()
+    return pages
+
+
+def latency(ours: Server, subscribers: int, events_per_s: int = 20, seconds: int = 5) -> None:
+    """Print how long an event takes from its timestamp to the last subscribers."""
+    stream = {"metrics_every": 1, "trades": False, "progress_steps": 1}
+    run = Waiting(ours, pace_bars_per_s=events_per_s, **stream)
+    path = f"/backtests/{run.run_id}/stream"
+    watchers = [connect(ours.port, path, keeps=n % 10 == 0) for n in range(subscribers)]
+    run.begin()
+    time.sleep(0)
+    stop = time.perf_counter() + seconds
+    try:
+        watch(watchers, patience_s=stop - time.perf_counter())
+    except RuntimeError:
+        ours.ask("POST", f"/backtests/{run.run_id}/cancel")
+    delays = sorted(delay for watcher in watchers if watcher.keeps for delay in _delays(watcher))
+    p50, p99 = (delays[int(len(delays) * share)] * 1e3 for share in (0.5, 0.99))
+    print(
+        f"{subscribers:6} subscribers, {events_per_s} events/s: emitted to received "
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms   (target: p99 at most 60)"
+    )
+
+
+def _delays(watcher: Watcher) -> list[float]:
+    """Arrival minus timestamp of every event that came while it was watched."""
+    ends = [
+        (end, dt.datetime.fromisoformat(orjson.loads(payload)["timestamp"]).timestamp())
+        for end, payload in frames(b"".join(watcher.kept))
+        if b'"type":"metric"' in payload
+    ]
+    delays, at = [], 0
+    for end, emitted in ends:
+        while watcher.arrivals[at][1] < end:
+            at += 1
+        delays.append(watcher.arrivals[at][0] - emitted)
+    return delays
+
+
+def many(ours: Server, subscribers: int) -> None:
+    """Print what so many subscribers of one run cost, and that all of them get all of it."""
+    before = ours.memory_kib
+    run = Waiting(ours, metrics_every=10)
+    began = time.perf_counter()
+    watchers = [
+        connect(ours.port, f"/backtests/{run.run_id}/stream", keeps=n == 0)
+        for n in range(subscribers)
+    ]
+    connected = time.perf_counter() - began
+    each = (ours.memory_kib - before) / subscribers
+    run.begin()
+    watch(watchers, patience_s=300)
+    _same(watchers)
+    events = sum(1 for _ in frames(b"".join(watchers[0].kept)))
+    print(
+        f"{subscribers:6} subscribers: connected at {subscribers / connected:.0f}/s, "
+        f"{each:.1f} KiB each (target: at most 40), all {events} events reached all of them"
+    )
+
+
+def main(*, full: bool) -> None:
+    """Measure everything in one run."""
+    prepare()
+    with opened("ours", OUR_COMMAND) as ours, opened("FastAPI + uvicorn", PEER) as peer:
+        compare(ours, peer, 100)
+        compare(ours, peer, 1000)
+        latency(ours, 1000)
+    with opened("ours", (*OURS, "--max-bars", "1000000")) as ours:
+        replay(ours)
+    if full:
+        with opened("ours", OUR_COMMAND) as ours:
+            many(ours, 10_000)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true")
+    main(full=parser.parse_args().full)
