@@ -54,7 +54,7 @@ class EventStream:
 
     Nothing runs between two events: a caller that takes its time holds the server back, and what a
     cut costs is had from the server again. Waiting for an event may be cancelled and taken up
-    again; no event is lost by it.
+    again; no event is lost by it. Events that came together are given without a checkpoint between.
     """
 
     _http: httpx2.AsyncClient

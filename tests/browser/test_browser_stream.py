@@ -163,6 +163,18 @@ async def test_a_stream_cut_again_and_again_is_whole(
     assert [error for error in seen.errors if "ERR_INCOMPLETE_CHUNKED_ENCODING" not in error] == []
 
 
+async def test_where_websockets_do_not_get_through_events_do(
+    serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    async with open_cutting_proxy(url, [], refused=b"Upgrade: websocket") as (proxy, _cuts):
+        seen = await browse(url, finished.run_id, proxy)
+    assert seen.events == await log_of(finished)
+    assert seen.error is None
+    assert len(seen.errors) == 3
+    assert all(error.startswith("WebSocket connection to ") for error in seen.errors)
+
+
 @TRANSPORTS
 async def test_a_stream_resumed_after_the_end_has_nothing_to_tell(
     transport: str, serve_page: Callable[..., Any], finished: Run

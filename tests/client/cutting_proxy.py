@@ -27,16 +27,23 @@ class Cuts:
 
 @asynccontextmanager
 async def open_cutting_proxy(
-    target: str, offsets: Iterable[int]
+    target: str, offsets: Iterable[int], refused: bytes | None = None
 ) -> AsyncIterator[tuple[str, Cuts]]:
-    """Forward to the server at `target`; the proxy's URL and its account of cuts come back."""
+    """Forward to the server at `target`; the proxy's URL and its account of cuts come back.
+
+    A connection that begins with a request in which `refused` stands is hung up on.
+    """
     port = int(target.rpartition(":")[2])
     cuts = Cuts(iter(offsets))
 
     async def forward(client: trio.SocketStream) -> None:
+        request = await client.receive_some()
+        if not request or (refused is not None and refused in request):
+            return
         budget = cuts.budget()
         server = await trio.open_tcp_stream("127.0.0.1", port)
         async with server, trio.open_nursery() as nursery:
+            await server.send_all(request)
             both = nursery.cancel_scope
             nursery.start_soon(_pump, client, server, float("inf"), both)
             nursery.start_soon(_pump, server, client, budget, both)
