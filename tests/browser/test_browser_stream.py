@@ -208,12 +208,15 @@ async def test_an_unknown_run_is_not_asked_for_again(
     assert "run not found" in seen.error.lower()
 
 
-async def test_a_key_opens_a_stream(serve_page: Callable[..., Any], finished: Run) -> None:
+@TRANSPORTS
+async def test_a_key_opens_a_stream(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
     url = await serve_page(api_keys=("right",))
-    seen = await browse(url, finished.run_id, transport="sse", apiKey="right")
+    seen = await browse(url, finished.run_id, transport=transport, apiKey="right")
     assert seen.events == await log_of(finished)
     assert (seen.error, seen.errors) == (None, [])
-    seen = await browse(url, finished.run_id, transport="sse", apiKey="wrong")
+    seen = await browse(url, finished.run_id, transport=transport, apiKey="wrong")
     assert seen.final
     assert seen.error is not None
     assert seen.error.startswith("401: ")
