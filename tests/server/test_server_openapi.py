@@ -175,6 +175,8 @@ async def test_answers_are_what_the_document_promises(
         (f"{prefix}/readyz", f"{prefix}/readyz"),
     ):
         await check_answer(await client.get(url), "get", path)
+    tickets = f"{prefix}/stream-tickets"
+    await check_answer(await client.post(tickets), "post", tickets)
     await check_answer(await client.post(f"{live}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.post(f"{done}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.delete(done), "delete", one)

@@ -22,10 +22,18 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "GLOWBACK_ALLOW_SAMPLE": "no",
             "GLOWBACK_API_KEY": " k1, k2 ,,",
             "GLOWBACK_CORS_ORIGINS": "https://a.example,http://b.example:8080",
+            "GLOWBACK_ALLOWED_HOSTS": "api.example,[::1]",
+            "GLOWBACK_TRUSTED_PROXIES": "10.0.0.0/8, unix",
+            "GLOWBACK_TLS_CERT": "cert.pem",
+            "GLOWBACK_TLS_KEY": "key.pem",
+            "GLOWBACK_RATE_LIMIT": "0",
+            "GLOWBACK_RATE_WINDOW": "1.5",
             "GLOWBACK_MAX_BODY_BYTES": "1000",
             "GLOWBACK_MAX_STREAMS": "7",
             "GLOWBACK_SEND_TIMEOUT": "2.5",
             "GLOWBACK_GRACE": "0",
+            "GLOWBACK_DRAIN": "60",
+            "GLOWBACK_SHUTDOWN_DELAY": "5",
             "GLOWBACK_LOG_FORMAT": "TEXT",
             "GLOWBACK_LOG_LEVEL": "warning",
         }
@@ -35,10 +43,18 @@ def test_every_setting_is_read_from_its_variable() -> None:
         allow_sample=False,
         api_keys=("k1", "k2"),
         cors_origins=("https://a.example", "http://b.example:8080"),
+        allowed_hosts=("api.example", "[::1]"),
+        trusted_proxies=("10.0.0.0/8", "unix"),
+        tls_cert="cert.pem",
+        tls_key="key.pem",
+        rate_limit=0,
+        rate_window=1.5,
         max_body_bytes=1000,
         max_streams=7,
         send_timeout=2.5,
         grace=0.0,
+        drain=60.0,
+        shutdown_delay=5.0,
         log_format="text",
         log_level="WARNING",
     )
@@ -59,6 +75,10 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("GLOWBACK_LOG_FORMAT", "xml", "Input should be 'json' or 'text'"),
         ("GLOWBACK_LOG_LEVEL", "loud", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("GLOWBACK_CORS_ORIGINS", "a.example", "Input should be an origin"),
+        ("GLOWBACK_ALLOWED_HOSTS", "a.example:80", "Input should be a host name or address"),
+        ("GLOWBACK_TRUSTED_PROXIES", "10.0.0.1/8", "Input should be an address, a network or"),
+        ("GLOWBACK_RATE_LIMIT", "-1", "Input should be greater than or equal to 0"),
+        ("GLOWBACK_RATE_WINDOW", "0", "Input should be greater than 0"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(
@@ -87,3 +107,9 @@ def test_every_row_of_the_table_is_complete_and_its_names_are_its_own() -> None:
     assert len({row["env"] for row in rows}) == len(rows)
     flags = [row["flag"] for row in rows if row["flag"]]
     assert len(set(flags)) == len(flags) == len(rows) - 1
+
+
+def test_a_private_key_needs_its_certificate() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^GLOWBACK_TLS_KEY: A private key needs"):
+        Settings.from_environ({"GLOWBACK_TLS_KEY": "key.pem"})
+    assert Settings(tls_cert="both.pem").tls_key is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.errors import ServingError
 from glowback_trio.server import Settings, serve
 
+Document = dict[str, Any]
 Serve = Callable[..., Awaitable[str]]
 
 
@@ -91,6 +93,53 @@ async def test_draining_answers_503_on_readyz_before_it_refuses(
         assert (await http.get("/v1/readyz")).json()["error"]["code"] == "unavailable"
         assert (await http.get("/healthz")).status_code == 200
     assert not gateway.closed
+
+
+async def test_runs_that_run_may_finish_while_the_server_drains(
+    serve_with: Serve, submit: Callable[..., Run]
+) -> None:
+    stop, watcher = trio.Event(), Watcher()
+    url = await serve_with(stop, drain=60)
+    running, *_, waiting = [submit(stream={"pace_bars_per_s": 200}) for _ in range(3)]
+    with trio.fail_after(10):
+        async with connected(f"{url}/backtests/{running.run_id}/stream") as socket:
+            while running.status.state != "running":
+                watcher.messages.append(str(await socket.get_message()))
+            stop.set()
+            assert (await waiting.wait_finished()).state == "cancelled"
+            await watcher.follow(socket)
+    assert_sound(watcher.events)
+    assert running.status.state == "completed"
+    assert watcher.code == 1000
+
+
+async def test_a_draining_server_takes_no_run(
+    serve_with: Serve, endless: Run, asked: Document, gateway: Gateway
+) -> None:
+    stop = trio.Event()
+    url = await serve_with(stop, drain=3600)
+    with trio.fail_after(5):
+        async with httpx2.AsyncClient(base_url=url) as http:
+            while (await http.get(f"/backtests/{endless.run_id}")).json()["state"] != "running":
+                pass
+            stop.set()
+            await trio.testing.wait_all_tasks_blocked()
+            refused = await http.post("/v1/backtests", json=asked)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]
+    assert refused.json()["error"]["code"] == "unavailable"
+    assert endless.status.state == "running"
+    assert not gateway.closed
+
+
+async def test_runs_that_take_longer_than_the_drain_are_cancelled(
+    gateway: Gateway, endless: Run
+) -> None:
+    stop = trio.Event()
+    stop.set()
+    with trio.fail_after(5):
+        await serve(gateway, bind="127.0.0.1:0", stop=stop, settings=Settings(drain=0.1))
+    assert (await endless.wait_finished()).error == "the server was shut down"
 
 
 async def test_cancelling_serve_leaves_the_gateway_to_its_owner(

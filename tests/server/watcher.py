@@ -45,7 +45,9 @@ class Watcher:
 
 
 @asynccontextmanager
-async def connected(url: str, **headers: str) -> AsyncIterator[WebSocketConnection]:
+async def connected(
+    url: str, *subprotocols: str, **headers: str
+) -> AsyncIterator[WebSocketConnection]:
     """A WebSocket at an http URL; its socket is closed whoever closed the WebSocket."""
     parts = urlsplit(url)
     assert parts.hostname is not None
@@ -56,7 +58,9 @@ async def connected(url: str, **headers: str) -> AsyncIterator[WebSocketConnecti
         trio.open_nursery() as nursery,
     ):
         path = f"{parts.path}?{parts.query}"
-        socket = await wrap_client_stream(nursery, stream, parts.netloc, path, extra_headers=extra)
+        socket = await wrap_client_stream(
+            nursery, stream, parts.netloc, path, subprotocols=subprotocols, extra_headers=extra
+        )
         yield socket
         await socket.aclose()
         nursery.cancel_scope.cancel()
