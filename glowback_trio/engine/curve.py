@@ -1,4 +1,4 @@
-"""The curve, drawn some rows at a time from what the account held.
+"""The curve, drawn some rows at a time from the fills.
 
 Every row depends on its own marks and positions (and the drawdown on the rows before), never on
 how many rows are drawn at once: sums run along one row at a time.
@@ -13,7 +13,9 @@ import numpy as np
 from glowback_trio.model.result import Curve
 
 if TYPE_CHECKING:
-    from glowback_trio.engine.ledger import Account
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.tape import Recording
     from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
@@ -25,22 +27,48 @@ def blank_curve(capital: float, time: Times) -> Curve:
     return Curve(capital, time, value, cash, gross, drawdown)
 
 
-def draw(curve: Curve, account: Account, marks: Floats, start: int) -> None:
+def draw(
+    curve: Curve, before: tuple[float, Floats], recording: Recording, marks: Floats, start: int
+) -> None:
     """Draw value, cash and gross exposure.
 
     Args:
         curve: Drawn on from row `start`.
-        account: What was held, from that row on.
+        before: Cash, and the units of each symbol, (N,), before that row.
+        recording: What happened on the rows to draw.
         marks: Last closes of the rows to draw, (rows, N), currency.
         start: The first row.
     """
-    rows = slice(start, start + len(marks))
-    lasting = np.diff(account.rows, append=rows.stop)
-    worth = np.repeat(np.stack(account.positions), lasting, axis=0)
-    worth *= marks
-    curve.cash[rows] = np.repeat(account.cash, lasting)
+    count, symbols = marks.shape
+    rows = slice(start, start + count)
+    filled, fills = recording.filled, recording.fills
+    row = filled["row"] - start
+    cash, units = before
+    curve.cash[rows] = _lasting(np.array([cash]), fills["cash"], row, count)
+    place = row + filled["symbol"] * count
+    order = np.argsort(place, kind="stable")
+    held = _lasting(units, fills["units"][order], place[order], count).reshape(symbols, count)
+    worth = np.multiply(held.T, marks, order="C")
     curve.value[rows] = curve.cash[rows] + worth.sum(axis=1)
     curve.gross[rows] = np.abs(worth, out=worth).sum(axis=1)
+
+
+def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: int) -> Floats:
+    """Hold every value until the next one.
+
+    Args:
+        before: (N,) the first values of N stretches.
+        values: Values in the order of their places, of which the last at a place holds.
+        places: Where each begins to hold, counted along all stretches.
+        count: Length of a stretch.
+
+    Returns:
+        (N x count,) the stretches one after the other.
+    """
+    heads = np.arange(len(before)) * count
+    at = np.searchsorted(places, heads)
+    places, values = np.insert(places, at, heads), np.insert(values, at, before)
+    return np.repeat(values, np.diff(places, append=len(before) * count))
 
 
 def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:

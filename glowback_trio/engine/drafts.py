@@ -67,7 +67,7 @@ def drafts(
 
 def _orders(recording: Recording, time: Times, symbols: Sequence[str]) -> Iterator[Draft]:
     rows = order_rows(recording.order_log(time), list(symbols))
-    for bar, row in zip(recording.rows.tolist(), rows, strict=True):
+    for bar, row in zip(recording.events["row"].tolist(), rows, strict=True):
         yield Draft("order", dumps(row), bar)
 
 
@@ -75,7 +75,7 @@ def _trades(
     recording: Recording, time: Times, symbols: Sequence[str], strategy_id: str
 ) -> Iterator[Draft]:
     rows = trade_rows(recording.trades(time, symbols, strategy_id))
-    for bar, row in zip(recording.rows[recording.filled].tolist(), rows, strict=True):
+    for bar, row in zip(recording.filled["row"].tolist(), rows, strict=True):
         yield Draft("trade", dumps(row), bar)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: cash, positions at average cost, round trips, and what they were row by row."""
+"""The ledger: cash, and positions at average cost."""
 
 from __future__ import annotations
 
@@ -6,12 +6,29 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
 if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats
 
-__all__ = ["Account", "Ledger"]
+__all__ = ["Ledger", "Position"]
+
+
+@define(eq=False)
+class Position:
+    """What is held of one symbol, and what it cost.
+
+    Attributes:
+        units: Signed.
+        cost: Average price paid for them, currency per unit.
+        commission: What entering them cost beside it, currency.
+        earned: Net profit so far of the round trip it is part of, currency.
+    """
+
+    units: float = 0.0
+    cost: float = 0.0
+    commission: float = 0.0
+    earned: float = 0.0
 
 
 @define(eq=False)
@@ -20,37 +37,21 @@ class Ledger:
 
     Attributes:
         cash: Currency; negative when borrowed.
-        positions: Signed units, (N,).
-        held: The same as a list, which is read one at a time much faster.
+        positions: One for each symbol.
+        units: The units of all of them, (N,), to be summed at once.
         round_trips: Net profit of each round trip from flat to flat or to a change of sign, in the
             order they closed, currency.
     """
 
     cash: float
-    positions: Floats
-    held: list[float]
-    round_trips: list[float]
-    _cost: list[float]
-    _entry_commission: list[float]
-    _trip: list[float]
+    positions: list[Position]
+    units: Floats
+    round_trips: list[float] = field(factory=list)
 
     @classmethod
     def opened(cls, capital: float, symbols: int) -> Ledger:
         """An account with nothing but cash."""
-        held, cost, entry_commission, trip = ([0.0] * symbols for _ in range(4))
-        return cls(capital, np.zeros(symbols), held, [], cost, entry_commission, trip)
-
-    def copy(self) -> Ledger:
-        """An account of its own in the same state."""
-        return Ledger(
-            self.cash,
-            self.positions.copy(),
-            self.held.copy(),
-            self.round_trips.copy(),
-            self._cost.copy(),
-            self._entry_commission.copy(),
-            self._trip.copy(),
-        )
+        return cls(capital, [Position() for _ in range(symbols)], np.zeros(symbols))
 
     def fill(self, symbol: int, quantity: float, price: float, commission: float) -> float:
         """Book a fill.
@@ -66,44 +67,22 @@ class Ledger:
             entry, both for the closed quantity only; NaN where it only opens.
         """
         self.cash -= quantity * price + commission
-        held = self.held[symbol]
-        self.held[symbol] = self.positions[symbol] = held + quantity
-        cost, entry = self._cost[symbol], self._entry_commission[symbol]
+        position = self.positions[symbol]
+        held, cost, entry = position.units, position.cost, position.commission
+        position.units = self.units[symbol] = after = held + quantity
         if held * quantity >= 0.0:
-            self._cost[symbol] = cost + (price - cost) * (quantity / (held + quantity))
-            self._entry_commission[symbol] = entry + commission
+            position.cost = cost + (price - cost) * (quantity / after)
+            position.commission = entry + commission
             return math.nan
         crosses = abs(quantity) >= abs(held)
         closed = held if crosses else -quantity
         entry_part, own_part = entry * (closed / held), commission * (closed / -quantity)
         net = closed * (price - cost) - entry_part - own_part
-        self._trip[symbol] += net
+        position.earned += net
         if crosses:
-            self.round_trips.append(self._trip[symbol])
-            self._trip[symbol] = 0.0
-            self._cost[symbol] = price
-            self._entry_commission[symbol] = commission - own_part
+            self.round_trips.append(position.earned)
+            position.cost, position.commission = price, commission - own_part
+            position.earned = 0.0
         else:
-            self._entry_commission[symbol] = entry - entry_part
+            position.commission = entry - entry_part
         return net
-
-
-@frozen(eq=False)
-class Account:
-    """What was held over some rows: the account after each row that changed it.
-
-    Attributes:
-        rows: (C,) rows from which on the account was so, the first being the first row asked for.
-        cash: (C,) currency.
-        positions: (C, N) signed units.
-    """
-
-    rows: list[int] = field(factory=list, repr=False)
-    cash: list[float] = field(factory=list, repr=False)
-    positions: list[Floats] = field(factory=list, repr=False)
-
-    def note(self, row: int, ledger: Ledger) -> None:
-        """Remember the account as it is from this row on."""
-        self.rows.append(row)
-        self.cash.append(ledger.cash)
-        self.positions.append(ledger.positions.copy())

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from glowback_trio.engine.strategies import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glowback_trio.model.strategies import Strategy
 
     Indices = NDArray[np.intp]
+    Signal = tuple[int, int, float, float, int, int, float, float]
 
 __all__ = ["Signals", "work_out"]
 
@@ -38,6 +39,8 @@ class Signals:
         bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
             the number of its bars where none is left.
         due: Row of that bar on the timeline; the number of rows where none is left.
+        opening: Open of that bar, currency; where none is left, of the last one.
+        mark: Close of the bar before it, currency.
     """
 
     row: Indices = field(repr=False)
@@ -46,6 +49,14 @@ class Signals:
     close: Floats = field(repr=False)
     bar: Indices = field(repr=False)
     due: Indices = field(repr=False)
+    opening: Floats = field(repr=False)
+    mark: Floats = field(repr=False)
+
+    def __iter__(self) -> Iterator[Signal]:
+        """One signal after the other, as plain numbers."""
+        columns = (self.row, self.symbol, self.target, self.close, self.bar, self.due)
+        prices = (self.opening, self.mark)
+        return zip(*(column.tolist() for column in (*columns, *prices)), strict=True)
 
 
 def work_out(
@@ -67,15 +78,23 @@ def work_out(
 
 def _of_group(
     strategy: Strategy, terms: Terms, timeline: Timeline, group: range
-) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices]:
+) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = timeline.bars[group.start : group.stop]
+    opening = np.stack([one.open for one in bars], axis=1)
     close = np.stack([one.close for one in bars], axis=1)
     wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column = np.nonzero(~np.isnan(wanted))
     rows = timeline.rows[group.start]
     time = bars[0].time
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
-    due = np.append(rows, len(timeline))[first]
-    target, at = wanted[made, column], close[made, column]
-    return rows[made], column + group.start, target, at, first, due
+    return (
+        rows[made],
+        column + group.start,
+        wanted[made, column],
+        close[made, column],
+        first,
+        np.append(rows, len(timeline))[first],
+        opening[np.minimum(first, len(rows) - 1), column],
+        close[first - 1, column],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from glowback_trio.engine.manifest import manifest
 from glowback_trio.engine.metrics import metrics
 from glowback_trio.engine.report import ruin_warning, summary, warnings
 from glowback_trio.engine.signals import work_out
-from glowback_trio.engine.tape import Tape
+from glowback_trio.engine.tape import Tape, joined
 from glowback_trio.engine.timeline import align
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Dataset, Quality
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glowback_trio.engine.ledger import Ledger
+    from glowback_trio.engine.tape import Recording
     from glowback_trio.model.events import Draft
     from glowback_trio.model.request import BacktestRequest
 
@@ -60,11 +62,14 @@ class Simulation:
         self._dataset = dataset
         self._timeline = align(dataset.bars)
         self._tape = Tape()
+        self._recordings: list[Recording] = []
         agreed = terms(request.execution)
         signals = work_out(request.strategy, agreed, self._timeline, checkpoint)
-        self._broker = Broker(self._timeline, signals, agreed, self._tape, request.initial_capital)
-        self._curve = blank_curve(request.initial_capital, self._timeline.time)
-        self._peak = request.initial_capital
+        capital = request.initial_capital
+        self._open = partial(Broker, self._timeline, signals, agreed, self._tape, capital)
+        self._broker = self._open()
+        self._curve = blank_curve(capital, self._timeline.time)
+        self._peak = capital
         self._done = 0
         self._sentences = warnings(dataset)
         self._untold = [log_draft(0, sentence) for sentence in self._sentences]
@@ -94,13 +99,13 @@ class Simulation:
         """
         if bars < 1:
             raise ValueError(f"bars to advance should be at least 1, not {bars!r}")
-        start, written = self._done, self._tape.mark
+        start, recorded = self._done, len(self._recordings)
         self._simulate(start + bars)
         told = drafts(
             self._request.stream,
             range(start, self._done),
             self._curve,
-            self._tape.read(written),
+            joined(self._recordings[recorded:]),
             symbols=self._timeline.symbols,
             strategy_id=self._request.strategy.name,
             warnings=self._untold,
@@ -120,7 +125,7 @@ class Simulation:
         """
         if not self.finished:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
-        recording = self._tape.read()
+        recording = joined(self._recordings)
         symbols, time = self._timeline.symbols, self._timeline.time
         fills = recording.trades(time, symbols, self._request.strategy.name)
         measured = metrics(self._request, self._dataset, self._curve, fills, self._ledger)
@@ -133,7 +138,7 @@ class Simulation:
             final_cash=self._ledger.cash,
             final_positions={
                 symbol: units
-                for symbol, units in zip(symbols, self._ledger.positions.tolist(), strict=True)
+                for symbol, units in zip(symbols, self._ledger.units.tolist(), strict=True)
                 if units
             },
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
@@ -146,12 +151,16 @@ class Simulation:
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""
         stop = min(stop, self.bars)
-        block = max(1, _CELLS // len(self._timeline.bars))
         while self._done < stop:
-            self._done = self._block(self._done, min(self._done + block, stop))
+            self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
-            self._broker.cancel_open(self.bars - 1, events.END_OF_DATA)
+            self._broker.cancel_open(self.bars - 1, events.UNFILLED)
+            self._recordings.append(self._tape.take())
             seal(self._curve)
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(1, _CELLS // len(self._timeline.bars))
 
     def _block(self, start: int, stop: int) -> int:
         """Simulate rows as if the account survived them; where it did not, go back and close it.
@@ -162,19 +171,31 @@ class Simulation:
         Returns:
             One past the last row that is now final.
         """
+        before = self._ledger.cash, self._ledger.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
-        checkpoint = self._broker.checkpoint()
-        account = self._broker.run(start, stop, marks)
-        draw(self._curve, account, marks[start - stop :], start)
+        self._broker.run(start, stop, marks)
+        recording = self._tape.take()
+        draw(self._curve, before, recording, marks[start - stop :], start)
         lost = np.flatnonzero(self._curve.value[start:stop] <= 0)
         if len(lost) and not self._ruined:
             stop = start + int(lost[0]) + 1
-            self._broker.restore(checkpoint)
+            self._broker = self._rerun(start)
             self._broker.run(start, stop - 1, marks)
             self._broker.liquidate(stop - 1)
+            recording = self._tape.take()
             self._ruin(stop - 1)
+        self._recordings.append(recording)
         self._peak = draw_drawdown(self._curve, self._peak, start, stop)
         return stop
+
+    def _rerun(self, stop: int) -> Broker:
+        """Carry out all rows before `stop` once more, to come back to that moment."""
+        broker, most = self._open(), self._rows_at_once
+        for start in range(0, stop, most):
+            end = min(start + most, stop)
+            broker.run(start, end, self._timeline.marks(max(start - 1, 0), end))
+        self._tape.take()
+        return broker
 
     def _ruin(self, row: int) -> None:
         self._ruined = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from struct import Struct
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import define, field, frozen
@@ -14,30 +15,36 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.model.bars import Floats, Times
+    from glowback_trio.model.bars import Times
+
+    Records = NDArray[Any]
 
 __all__ = [
-    "BUYING_POWER",
-    "CANCELLED",
-    "END_OF_DATA",
+    "CUT",
     "FILLED",
-    "NO_REASON",
     "REJECTED",
     "REPLACED",
     "RUINED",
     "SUBMITTED",
+    "UNFILLED",
     "Recording",
     "Tape",
+    "joined",
+    "pack_event",
+    "pack_fill",
 ]
 
-SUBMITTED, FILLED, CANCELLED, REJECTED = range(4)
-_EVENTS = np.array(["submitted", "filled", "cancelled", "rejected"], dtype=object)
-
-NO_REASON, REPLACED, BUYING_POWER, END_OF_DATA, RUINED = range(5)
+SUBMITTED, FILLED, REPLACED, CUT, REJECTED, UNFILLED, RUINED = range(7)
+_EVENTS = np.array(
+    ["submitted", "filled", "cancelled", "cancelled", "rejected", "cancelled", "cancelled"],
+    dtype=object,
+)
 _REASONS = np.array(
     [
         "",
+        "",
         "replaced by a newer target",
+        "buying power does not cover it",
         "buying power does not cover it",
         "no bar left to fill it",
         "equity is at or below zero",
@@ -45,94 +52,99 @@ _REASONS = np.array(
     dtype=object,
 )
 
-_EVENT_FIELDS, _FILL_FIELDS = 6, 4
+_EVENT = np.dtype(
+    [("what", "i8"), ("row", "i8"), ("order", "i8"), ("symbol", "i8"), ("quantity", "f8")]
+)
+_FILL = np.dtype(
+    [
+        ("price", "f8"),
+        ("commission", "f8"),
+        ("slippage", "f8"),
+        ("pnl", "f8"),
+        ("units", "f8"),
+        ("cash", "f8"),
+    ]
+)
+pack_event = Struct("=4qd").pack
+pack_fill = Struct("=6d").pack
 
 
 @define(eq=False)
 class Tape:
-    """Order events, and the figures of those that are fills.
+    """Order events, and the figures of those that are fills, since the tape was last taken.
 
-    Numbers stand in flat lists, the cheapest thing a loop can write to: the broker extends them.
+    They are packed as they happen, which is the cheapest thing a loop can do with numbers: they
+    need no object each, and become arrays without being touched again.
 
     Attributes:
-        events: Six numbers an event: event, row, order, symbol, signed quantity, reason.
-        fills: Four numbers for every event that is a fill: price, commission, slippage cost, pnl.
+        events: By `pack_event`: what happened, row, order, symbol, signed quantity.
+        fills: By `pack_fill`, for every event that is a fill: price, commission, slippage cost,
+            pnl, and what the account has after it: units of the symbol, cash.
     """
 
-    events: list[float] = field(factory=list, repr=False)
-    fills: list[float] = field(factory=list, repr=False)
+    events: bytearray = field(factory=bytearray, repr=False)
+    fills: bytearray = field(factory=bytearray, repr=False)
 
-    @property
-    def mark(self) -> tuple[int, int]:
-        """How much has been written: a place to read from or to cut at."""
-        return len(self.events), len(self.fills)
-
-    def cut(self, mark: tuple[int, int]) -> None:
-        """Forget what was written after this place."""
-        del self.events[mark[0] :]
-        del self.fills[mark[1] :]
-
-    def read(self, since: tuple[int, int] = (0, 0)) -> Recording:
-        """What has been written since then, as arrays."""
-        events = _table(self.events[since[0] :], _EVENT_FIELDS)
-        return Recording(events, _table(self.fills[since[1] :], _FILL_FIELDS))
+    def take(self) -> Recording:
+        """What has been written, as arrays, and an empty tape."""
+        recording = Recording(np.frombuffer(self.events, _EVENT), np.frombuffer(self.fills, _FILL))
+        self.events, self.fills = bytearray(), bytearray()
+        return recording
 
 
 @frozen(eq=False)
 class Recording:
-    """A stretch of the tape.
+    """A stretch of the tape, as structured arrays with a field for every packed number.
 
     Attributes:
-        events: (E, 6): event, row, order, symbol, quantity, reason.
-        fills: (F, 4), in the order of the events that are fills: price, commission, slippage cost,
-            pnl.
+        events: (E,).
+        fills: (F,), in the order of the events that are fills.
     """
 
-    events: Floats = field(repr=False)
-    fills: Floats = field(repr=False)
+    events: Records = field(repr=False)
+    fills: Records = field(repr=False)
 
     @property
-    def rows(self) -> NDArray[np.intp]:
-        """The row of every event, (E,)."""
-        return self.events[:, 1].astype(np.intp)
-
-    @property
-    def filled(self) -> NDArray[np.bool_]:
-        """Which events are fills, (E,)."""
-        return np.equal(self.events[:, 0], FILLED)
+    def filled(self) -> Records:
+        """The events that are fills, (F,)."""
+        filled: Records = self.events[self.events["what"] == FILLED]
+        return filled
 
     def order_log(self, time: Times) -> OrderLog:
         """The life of every order, on this timeline."""
-        event, _, order, symbol, quantity, reason = self.events.T
-        price = np.full(len(self.events), np.nan)
-        price[self.filled] = self.fills[:, 0]
+        events = self.events
+        price = np.full(len(events), np.nan)
+        price[events["what"] == FILLED] = self.fills["price"]
         return OrderLog(
-            event=_EVENTS[event.astype(np.intp)].tolist(),
-            time=time[self.rows],
-            order=order.astype(np.int64),
-            symbol=symbol.astype(np.int64),
-            quantity=quantity.copy(),
+            event=_EVENTS[events["what"]].tolist(),
+            time=time[events["row"]],
+            order=events["order"].copy(),
+            symbol=events["symbol"].copy(),
+            quantity=events["quantity"].copy(),
             price=price,
-            reason=_REASONS[reason.astype(np.intp)].tolist(),
+            reason=_REASONS[events["what"]].tolist(),
         )
 
     def trades(self, time: Times, symbols: Sequence[str], strategy_id: str) -> Trades:
         """The fills, on this timeline."""
-        _, row, order, symbol, quantity, _ = self.events[self.filled].T
-        price, commission, slippage, pnl = self.fills.T
+        filled, fills = self.filled, self.fills
         return Trades(
             symbols=symbols,
             strategy_id=strategy_id,
-            time=time[row.astype(np.intp)],
-            symbol=symbol.astype(np.int64),
-            quantity=quantity.copy(),
-            price=price.copy(),
-            commission=commission.copy(),
-            slippage_cost=slippage.copy(),
-            pnl=pnl.copy(),
-            order=order.astype(np.int64),
+            time=time[filled["row"]],
+            symbol=filled["symbol"].copy(),
+            quantity=filled["quantity"].copy(),
+            price=fills["price"].copy(),
+            commission=fills["commission"].copy(),
+            slippage_cost=fills["slippage"].copy(),
+            pnl=fills["pnl"].copy(),
+            order=filled["order"].copy(),
         )
 
 
-def _table(numbers: list[float], fields: int) -> Floats:
-    return np.fromiter(numbers, np.float64, len(numbers)).reshape(-1, fields)
+def joined(recordings: Sequence[Recording]) -> Recording:
+    """One recording of several that follow each other."""
+    return Recording(
+        np.concatenate([one.events for one in recordings]),
+        np.concatenate([one.fills for one in recordings]),
+    )
