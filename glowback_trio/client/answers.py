@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpcore2
 import httpx2
 
 from glowback_trio.errors import (
@@ -16,7 +17,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.wire import parse_json
 
-__all__ = ["document_of", "is_passing", "refusal"]
+__all__ = ["document_of", "is_passing", "refusal", "why"]
 
 # Too slow or too often: the same question may be answered later.
 _PASSING = {408, 425, 429}
@@ -59,6 +60,16 @@ def refusal(response: httpx2.Response, run_id: str | None = None) -> GlowbackErr
         reason=str(error.get("code") or ""),
         retry_after=_seconds(response.headers.get("Retry-After", "")),
     )
+
+
+def why(error: BaseException) -> str:
+    """What a lost connection says of itself; often only the error that it came from has words."""
+    if isinstance(error, httpx2.TimeoutException | httpcore2.TimeoutException):
+        return "there was no answer in time"
+    cause: BaseException | None = error
+    while cause is not None and not str(cause):
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__ if cause is None else str(cause)
 
 
 def _envelope(response: httpx2.Response) -> dict[str, Any]:

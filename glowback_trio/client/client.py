@@ -14,7 +14,7 @@ import httpx2
 import trio
 from attrs import define
 
-from glowback_trio.client.answers import document_of, refusal
+from glowback_trio.client.answers import document_of, refusal, why
 from glowback_trio.client.chain import Chain
 from glowback_trio.client.patience import Patience
 from glowback_trio.client.stream import EventStream, Retry
@@ -191,7 +191,7 @@ class Client:
         try:
             response = await self._http.request(method, self._url + path, **more)
         except httpx2.RequestError as error:
-            raise UnreachableError(f"{self._url}: {str(error) or type(error).__name__}") from error
+            raise UnreachableError(f"{self._url}: {why(error)}") from error
         if not response.is_success:
             raise refusal(response, run_id)
         return document_of(response) if response.content else None

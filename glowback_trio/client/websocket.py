@@ -24,6 +24,8 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import ProtocolError, generate_accept_token
 
+from glowback_trio.client.answers import why
+
 __all__ = ["Broken", "Closed", "Rejected", "WebSocket", "open_websocket"]
 
 _READ_BYTES = 65_536
@@ -85,7 +87,7 @@ class WebSocket:
         except trio.TooSlowError:
             return Broken(f"the server has been silent for {_SILENCE_S + _PONG_S:g} s")
         except (*_LOST, ProtocolError) as error:
-            return Broken(f"the connection broke ({str(error) or type(error).__name__})")
+            return Broken(f"the connection broke ({why(error)})")
 
     async def aclose(self) -> None:
         """Say good-bye if that is still possible, and close the connection. Idempotent."""
@@ -170,7 +172,7 @@ async def open_websocket(
         response = await http.send(request, stream=True)
         return await _judge(response, generate_accept_token(nonce))
     except httpx2.TransportError as error:
-        return Broken(f"no connection: {str(error) or type(error).__name__}")
+        return Broken(f"no connection: {why(error)}")
 
 
 async def _judge(response: httpx2.Response, token: bytes) -> WebSocket | Rejected | Broken:
