@@ -28,11 +28,15 @@ Examples:
 
   glowback-trio serve --data demo
   GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
+  glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
-Prints `listening on http://HOST:PORT` once it accepts connections. SIGINT or
-SIGTERM ends it in order, a second one at once. A flag wins over the
-environment, the environment over the default.
+Prints `listening on http://HOST:PORT` once it accepts connections, with https
+where there is a certificate, or `listening on unix:/PATH`. SIGINT or SIGTERM
+ends it in order, a second one at once. A flag wins over the environment, the
+environment over the default.
 """
+
+_UNIX = "unix:"
 
 app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
 
@@ -50,7 +54,7 @@ async def serve_prices(
     At the first signal runs are cancelled and streams get their last events.
 
     Args:
-        host: Address to listen on.
+        host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.
         port: Port to listen on; 0 picks a free one.
         flags: One per row of the settings table.
     """
@@ -62,7 +66,7 @@ async def serve_prices(
         max_rows=settings.max_rows,
     )
     _allow_many_files()
-    if not (settings.api_keys or _is_loopback(host)):
+    if not (settings.api_keys or _is_local(host)):
         warn(f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY")
     async with open_gateway(
         data=prices,
@@ -70,8 +74,13 @@ async def serve_prices(
         max_running=settings.max_running,
         max_queued=settings.max_queued,
     ) as gateway:
-        bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        await _until_a_signal(partial(serve, gateway, bind=bind, settings=settings))
+        await _until_a_signal(partial(serve, gateway, bind=_bind(host, port), settings=settings))
+
+
+def _bind(host: str, port: int) -> str:
+    if host.startswith(_UNIX):
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _until_a_signal(serving: partial[Any]) -> None:
@@ -102,7 +111,10 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _is_loopback(host: str) -> bool:
+def _is_local(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host.startswith(_UNIX):
+        return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ import orjson
 import pytest
 import trio
 
-from glowback_trio.cli.serve import _is_loopback
+from glowback_trio.cli.serve import _is_local
 from glowback_trio.client.websocket import Closed, WebSocket, open_websocket
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
+
+#: For the name `localhost`, with its key.
+PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -57,6 +61,27 @@ async def test_a_second_signal_ends_the_process_at_once(
             await trio.lowlevel.checkpoint()
     own_server.process.send_signal(ending)
     assert own_server.process.wait(10) == -ending
+
+
+@pytest.mark.parametrize("own_server", [("--host", "unix:app.sock")], indirect=True)
+async def test_it_listens_on_a_unix_socket(own_server: Any, tmp_path: Path) -> None:
+    assert own_server.url == "unix:app.sock"
+    transport = httpx2.AsyncHTTPTransport(uds=str(tmp_path / "app.sock"))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert (await client.get("/healthz")).status_code == 200
+    own_server.process.send_signal(signal.SIGTERM)
+    assert own_server.process.wait(10) == 0
+    assert not (tmp_path / "app.sock").exists()
+
+
+@pytest.mark.parametrize("own_server", [("--tls-cert", str(PEM))], indirect=True)
+async def test_it_speaks_tls(own_server: Any) -> None:
+    assert own_server.url.startswith("https://127.0.0.1:")
+    port = own_server.url.rpartition(":")[2]
+    trusting = ssl.create_default_context(cafile=PEM)
+    async with httpx2.AsyncClient(verify=trusting) as client:
+        response = await client.get(f"https://localhost:{port}/healthz")
+    assert response.headers["strict-transport-security"]
 
 
 async def test_it_serves_the_prices_and_the_keys_it_was_told_to(server: Any) -> None:
@@ -117,10 +142,11 @@ def test_listening_beyond_this_machine_without_keys_is_warned_of(
         ("192.168.1.4", False),
         ("example.org", False),
         ("", False),
+        ("unix:/run/glowback.sock", True),
     ],
 )
-def test_loopback_is_this_machine_alone(host: str, expected: object) -> None:
-    assert _is_loopback(host) is expected
+def test_what_only_this_machine_can_reach_is_known(host: str, expected: object) -> None:
+    assert _is_local(host) is expected
 
 
 def test_a_bad_setting_is_named_as_it_was_given(glowback: Glowback) -> None:
