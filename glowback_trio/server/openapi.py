@@ -71,7 +71,7 @@ def openapi_document(routes: Sequence[Route]) -> Mapping[str, Any]:
 
 def _operation(route: Route, prefix: str, components: Components) -> Mapping[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{prefix.strip('/')}_{route.name}".strip("_"),
+        "operationId": _operation_id(route.name, prefix),
         "tags": [route.tag],
         "summary": first_line(route.handler).rstrip("."),
         "description": description(route.handler),
@@ -88,6 +88,10 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
         # The empty requirement stands for a server on which no keys are set.
         operation["security"] = [{"bearer": []}, {"header": []}, {}]
     return operation
+
+
+def _operation_id(name: str, prefix: str) -> str:
+    return f"{prefix.strip('/')}_{name}".strip("_")
 
 
 def _example(route: Route) -> Mapping[str, Any]:
@@ -128,7 +132,8 @@ def _responses(
     route: Route, prefix: str, components: Components
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for status, reply in sorted(route.replies.items()):
-        yield status, _reply(reply, _rate(route, status), components)
+        answer = _reply(reply, _rate(route, status), components)
+        yield status, {**answer, **_links(reply, prefix)}
     error = components.describe(Envelope if is_versioned(prefix) else PlainError)
     for status, (meaning, headers) in sorted(_refusals(route).items()):
         yield (
@@ -155,6 +160,15 @@ def _reply(reply: Reply, rate: Sequence[str], components: Components) -> Mapping
     for media in reply.media:
         answer.setdefault("content", {})[media] = {"schema": {"type": "string"}}
     return answer
+
+
+def _links(reply: Reply, prefix: str) -> Mapping[str, Any]:
+    run_id = {"run_id": "$response.body#/run_id"}
+    links = {
+        name: {"operationId": _operation_id(name, prefix), "parameters": run_id}
+        for name in reply.leads_to
+    }
+    return {"links": links} if links else {}
 
 
 def _described(names: Sequence[str]) -> Mapping[str, Any]:

@@ -37,12 +37,14 @@ class Reply:
         schema: The annotation of its JSON body; None: no JSON.
         media: Media types besides.
         headers: Names of headers that clients may rely on.
+        leads_to: Names of operations that take the `run_id` of this answer.
     """
 
     meaning: str
     schema: Any = None
     media: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    leads_to: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

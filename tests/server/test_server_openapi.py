@@ -80,9 +80,19 @@ def test_every_listed_route_is_there_in_both_versions() -> None:
 
 
 def test_operations_have_names_of_their_own_and_say_what_they_do() -> None:
-    operations = [each for each in walk(DOCUMENT["paths"]) if "operationId" in each]
+    operations = [each for each in walk(DOCUMENT["paths"]) if "tags" in each]
     assert len({each["operationId"] for each in operations}) == len(operations)
     assert all(each["summary"] and each["description"] for each in operations)
+
+
+def test_what_a_new_run_leads_to_is_there() -> None:
+    for prefix in ("", "/v1"):
+        operations = DOCUMENT["paths"][f"{prefix}/backtests"]
+        links = operations["post"]["responses"]["201"]["links"].values()
+        named = {each["operationId"]: each for each in walk(DOCUMENT["paths"]) if "tags" in each}
+        for link in links:
+            (parameter, *_) = named[link["operationId"]]["parameters"]
+            assert list(link["parameters"]) == [parameter["name"]] == ["run_id"]
 
 
 def test_every_field_of_a_request_says_what_it_means() -> None:
