@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from weakref import WeakValueDictionary
 
@@ -10,7 +11,7 @@ from attrs import define, field
 from glowback_trio.actors import Run
 from glowback_trio.model.events import Event, EventType
 
-__all__ = ["Feeds", "RunFeed", "messages"]
+__all__ = ["Feeds", "RunFeed", "heartbeat", "messages"]
 
 _READ_AT_ONCE = 256
 # A write is as long as what has gathered, up to about this.
@@ -26,6 +27,11 @@ def messages(events: Sequence[Event], batch: int | None) -> list[bytes]:
     return [b"[%b]" % b",".join(part) for part in batches]
 
 
+def heartbeat(cursor: int) -> bytes:
+    """Tell how far a stream has come, over what its filter leaves out as well."""
+    return b'{"type":"heartbeat","event_id":%d}' % cursor
+
+
 @define(eq=False)
 class RunFeed:
     """One run, some types of events, one form. Shared by all streams that ask for just this.
@@ -34,11 +40,13 @@ class RunFeed:
         run: The run.
         types: Only events of these types, and the terminal one; None: all.
         batch: Messages are arrays of up to so many events; None: single events.
+        quiet: Seconds without an event after which a heartbeat is sent; inf for never.
     """
 
     run: Run
     types: Collection[EventType] | None
     batch: int | None
+    quiet: float = math.inf
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Messages of the events after a cursor, and the cursor after them."""
@@ -50,6 +58,10 @@ class RunFeed:
     def ended(self, cursor: int) -> bool:
         """Whether the cursor has passed the run's terminal event."""
         return self.run.broadcaster.ended(cursor)
+
+    def heartbeat(self, cursor: int) -> bytes:
+        """Tell how far the stream has come."""
+        return heartbeat(cursor)
 
     def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
         """Have `ring` called when the log has grown."""
@@ -70,14 +82,21 @@ def _fitting(events: Sequence[Event]) -> Sequence[Event]:
 class Feeds:
     """The feeds that somebody follows, so that equal wishes share one."""
 
-    _shared: WeakValueDictionary[tuple[str, frozenset[EventType] | None, int | None], RunFeed] = (
-        field(factory=WeakValueDictionary, init=False)
+    _shared: WeakValueDictionary[tuple[object, ...], RunFeed] = field(
+        factory=WeakValueDictionary, init=False
     )
 
-    def of(self, run: Run, types: Collection[EventType] | None, batch: int | None) -> RunFeed:
+    def of(
+        self,
+        run: Run,
+        types: Collection[EventType] | None,
+        batch: int | None,
+        quiet: float = math.inf,
+    ) -> RunFeed:
         """The feed of a run in one form."""
-        key = (run.run_id, None if types is None else frozenset(types), batch)
+        wanted = None if types is None else frozenset(types)
+        key = (run.run_id, wanted, batch, quiet)
         feed = self._shared.get(key)
         if feed is None or feed.run is not run:
-            feed = self._shared[key] = RunFeed(run, key[1], batch)
+            feed = self._shared[key] = RunFeed(run, wanted, batch, quiet)
         return feed

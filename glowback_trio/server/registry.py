@@ -31,15 +31,6 @@ _EXAMPLE = {
     "execution": {"slippage_bps": 1.0, "commission_bps": 0.5},
 }
 
-_ONE_RUN = (
-    "backtest_status",
-    "backtest_results",
-    "run_events",
-    "explain_stream",
-    "cancel_backtest",
-    "delete_backtest",
-)
-
 _run = partial(Route, tag="backtests")
 _page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
 
@@ -51,7 +42,7 @@ ROUTES: Sequence[Route] = (
         body=BacktestRequest,
         example=_EXAMPLE,
         headers={"Idempotency-Key": "Marks a request that may be sent again, 1 to 255 characters."},
-        replies={201: Reply("The run's status.", Status, headers=("Location",), leads_to=_ONE_RUN)},
+        replies={201: Reply("The run's status.", Status, headers=("Location",))},
         refusals={503: "Too many runs wait already, or the server is shutting down."},
     ),
     _run(
@@ -88,6 +79,18 @@ ROUTES: Sequence[Route] = (
             200: Reply("The run had ended already.", Status),
             202: Reply("The run is about to end.", Status),
         },
+    ),
+    _run(
+        method="POST",
+        path="/backtests/{run_id}/pause",
+        handler=backtests.pause_backtest,
+        replies={200: Reply("The status; `paused` unless the run has ended.", Status)},
+    ),
+    _run(
+        method="POST",
+        path="/backtests/{run_id}/resume",
+        handler=backtests.resume_backtest,
+        replies={200: Reply("The status.", Status)},
     ),
     _run(
         method="GET",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Annotated, cast
 
@@ -12,11 +14,11 @@ from quart import websocket
 from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
-from glowback_trio.model.events import EventType
+from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.answers import Response
 from glowback_trio.server.current import identity
 from glowback_trio.server.failures import HttpError
-from glowback_trio.server.feed import messages
+from glowback_trio.server.feed import heartbeat, messages
 from glowback_trio.server.site import Site
 from glowback_trio.serving import FOLLOW, Follow
 
@@ -33,11 +35,13 @@ class StreamQuery(Checked):
         last_event_id: Only events with higher ids.
         types: Only events of these types, and the terminal one; a comma list.
         batch: Send arrays of up to so many events instead of single events.
+        heartbeat: After so many seconds without an event, tell how far the stream has come.
     """
 
     last_event_id: Annotated[int, Ge(0)] = 0
     types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
     batch: Annotated[int, Ge(2), Le(1000)] | None = None
+    heartbeat: Annotated[float, Ge(1), Le(3600)] | None = None
 
 
 async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
@@ -45,10 +49,12 @@ async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
 
     Connect with WebSocket. Each text message is one event, or with `batch` an array of events:
     those after `last_event_id` first, then live ones with no seam. After the terminal event the
-    server closes with 1000. Other close codes: 1008 run not found, 4400 `last_event_id` is ahead of
-    the log, 1013 too many streams, 1012 the server is shutting down, 1011 a fault. Keys and query
-    are checked before the handshake (401, 403, 429, 400). Browsers offer a ticket from
-    `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
+    server closes with 1000. With `heartbeat`, a stream that has been quiet for so many seconds is
+    told `{"type":"heartbeat","event_id":n}`: everything up to n has been sent or filtered out, so
+    that a resume need not look at it again. Other close codes: 1008 run not found, 4400
+    `last_event_id` is ahead of the log, 1013 too many streams, 1012 the server is shutting down,
+    1011 a fault. Keys and query are checked before the handshake (401, 403, 429, 400). Browsers
+    offer a ticket from `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
     """
     site.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -77,21 +83,25 @@ async def stream_events(
         open_stream.enter_context(subscription)
         follow = cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
         if follow is None:
-            await _send_to_the_end(site, subscription, query.batch)
+            await _send_to_the_end(site, subscription, query)
         else:
-            feed = site.feeds.of(run, query.types, query.batch)
+            quiet = query.heartbeat or math.inf
+            feed = site.feeds.of(run, query.types, query.batch, quiet)
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-async def _send_to_the_end(site: Site, subscription: Subscription, batch: int | None) -> None:
+async def _send_to_the_end(site: Site, subscription: Subscription, query: StreamQuery) -> None:
     """Stream on a server that has no way of taking a WebSocket over."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_discard_messages)
         # Reading is a checkpoint even where sending is none any more, after a disconnect.
-        while events := await subscription.read():
-            for message in messages(events, batch):
+        while not subscription.ended:
+            events: Sequence[Event] = ()
+            with trio.move_on_after(query.heartbeat or math.inf):
+                events = await subscription.read()
+            for message in messages(events, query.batch) or [heartbeat(subscription.cursor)]:
                 await websocket.send(message.decode())
-                site.metrics.count_sent("websocket")
+            site.metrics.count_sent("websocket", len(events))
         await websocket.close(_NORMAL)
         nursery.cancel_scope.cancel()
 

@@ -12,6 +12,7 @@ whatever has gathered goes out in one write.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -46,6 +47,13 @@ class Feed(Protocol):
     def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
         """Have `ring` called whenever there is more to read; returns what ends that."""
 
+    @property
+    def quiet(self) -> float:
+        """Seconds without a message after which a follower is sent a heartbeat; inf for never."""
+
+    def heartbeat(self, cursor: int) -> bytes:
+        """What a follower whose cursor stands here is sent when it has been quiet for so long."""
+
 
 class Link(Protocol):
     """One WebSocket's way out, as the hub sees it."""
@@ -78,6 +86,7 @@ class Follower:
         nursery: Where its own task runs while it is behind, and when it says goodbye.
         busy: It has a task of its own at the moment.
         gone: It has left the hub.
+        told_at: When it was last sent something, on trio's clock.
     """
 
     feed: Feed
@@ -86,13 +95,15 @@ class Follower:
     nursery: trio.Nursery
     busy: bool = True
     gone: bool = False
+    told_at: float = field(factory=trio.current_time)
 
 
 @define(eq=False)
 class _Crowd:
-    """All who follow one feed, and what ends the watch on it."""
+    """All who follow one feed, what ends the watch on it, and when somebody may be too quiet."""
 
     unwatch: Callable[[], None]
+    quiet_at: float
     followers: set[Follower] = field(factory=set)
 
 
@@ -114,7 +125,9 @@ class Hub:
         """Take over a WebSocket whose handshake is done; it begins by catching up."""
         feed = follower.feed
         if feed not in self._crowds:
-            self._crowds[feed] = _Crowd(feed.watch(lambda: self._ring(feed)))
+            quiet_at = trio.current_time() + feed.quiet
+            self._crowds[feed] = _Crowd(feed.watch(lambda: self._ring(feed)), quiet_at)
+            self._bell.set()  # the task may have to wake earlier now
         self._crowds[feed].followers.add(follower)
         follower.nursery.start_soon(self._catch_up, follower)
 
@@ -132,8 +145,10 @@ class Hub:
     async def run(self) -> None:
         """Write until cancelled, which leaves every follower's cursor where its bytes are."""
         while True:
-            await self._bell.wait()
+            with trio.move_on_at(self._next_heartbeat()):
+                await self._bell.wait()
             self._bell = trio.Event()
+            self._beat()
             rung, self._rung = self._rung, {}
             for feed in rung:
                 try:
@@ -144,6 +159,24 @@ class Hub:
     def _ring(self, feed: Feed) -> None:
         self._rung[feed] = None
         self._bell.set()
+
+    def _next_heartbeat(self) -> float:
+        return min((crowd.quiet_at for crowd in self._crowds.values()), default=math.inf)
+
+    def _beat(self) -> None:
+        """Send a heartbeat to everybody who has not been told anything for too long."""
+        now = trio.current_time()
+        for feed, crowd in tuple(self._crowds.items()):
+            if crowd.quiet_at > now:
+                continue
+            crowd.quiet_at = now + feed.quiet
+            for follower in tuple(crowd.followers):
+                if follower.busy:
+                    continue  # it has something to read, or the next round is soon enough
+                if follower.told_at + feed.quiet <= now:
+                    beat = _Chunk(frame_text(feed.heartbeat(follower.cursor)), 0, follower.cursor)
+                    self._write(follower, beat)
+                crowd.quiet_at = min(crowd.quiet_at, follower.told_at + feed.quiet)
 
     def _give_up(self, feed: Feed, error: BaseException) -> None:
         for follower in tuple(self._crowds[feed].followers):
@@ -166,7 +199,9 @@ class Hub:
     def _give(self, follower: Follower, chunks: dict[int, _Chunk]) -> None:
         if follower.cursor not in chunks:
             chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)
-        chunk = chunks[follower.cursor]
+        self._write(follower, chunks[follower.cursor])
+
+    def _write(self, follower: Follower, chunk: _Chunk) -> None:
         try:
             whole = not chunk.frames or follower.link.write_nowait(chunk.frames)
         except OSError:
@@ -200,6 +235,8 @@ class Hub:
     def _count(self, follower: Follower, chunk: _Chunk) -> None:
         follower.cursor = chunk.cursor
         self.load.messages += chunk.messages
+        if chunk.frames:
+            follower.told_at = trio.current_time()
 
 
 @define(eq=False)

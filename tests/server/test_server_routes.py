@@ -58,6 +58,8 @@ async def test_an_unknown_run_is_404_on_every_route_that_names_one(
         (client.get, "/events"),
         (client.get, "/stream"),
         (client.post, "/cancel"),
+        (client.post, "/pause"),
+        (client.post, "/resume"),
         (client.delete, ""),
     ):
         response = await ask(f"{prefix}/backtests/nope{tail}")
@@ -128,6 +130,20 @@ async def test_cancelling_a_live_run_is_202_and_ends_it(client: Client, endless:
     assert response.status_code == 202
     status = await endless.wait_finished()
     assert (status.state, status.error) == ("cancelled", "cancelled by a client")
+
+
+async def test_a_run_is_held_and_let_go(client: Client, endless: Run) -> None:
+    for _ in range(2):
+        response = await client.post(f"/backtests/{endless.run_id}/pause")
+        assert (response.status_code, (await response.get_json())["paused"]) == (200, True)
+    assert endless.status.paused
+    response = await client.post(f"/v1/backtests/{endless.run_id}/resume")
+    assert (response.status_code, (await response.get_json())["paused"]) == (200, False)
+
+
+async def test_a_run_that_has_ended_cannot_be_held(client: Client, finished: Run) -> None:
+    response = await client.post(f"/backtests/{finished.run_id}/pause")
+    assert (response.status_code, (await response.get_json())["paused"]) == (200, False)
 
 
 async def test_cancelling_twice_changes_nothing(client: Client, endless: Run) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 import orjson
 import pytest
 import trio
+import trio.testing
 from raw_http import Answer, say
 from watcher import Watcher, connected
 
-from glowback_trio import Event, Run, assert_sound
+from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
 from glowback_trio.actors import Gateway
+from glowback_trio.model.wire import parse_request
+from glowback_trio.server import create_app
 
 Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
@@ -329,3 +332,39 @@ async def test_a_fault_in_a_stream_closes_1011(
     watcher = await watch(stream(url, finished))
     assert (watcher.code, watcher.reason) == (1011, "internal error")
     assert "/secret/place" in capsys.readouterr().err
+
+
+# Heartbeats, on a server that cannot take a WebSocket over; the hub has tests of its own
+
+
+async def test_a_quiet_stream_tells_how_far_it_has_come(
+    asked: dict[str, Any], autojump_clock: trio.testing.MockClock
+) -> None:
+    told: list[tuple[int, str]] = []
+    async with open_gateway(compute=InlineCompute()) as gateway:
+        # A bar every 40 seconds, of which this stream hears nothing.
+        run = gateway.submit(
+            parse_request(asked | {"stream": {"pace_bars_per_s": 1 / 40, "metrics_every": 1}})
+        )
+        began = trio.current_time()
+        query = "types=state&last_event_id=1&heartbeat=30"
+        client = create_app(gateway).test_client()
+        async with client.websocket(f"/backtests/{run.run_id}/stream?{query}") as socket:
+            while len(told) < 4:
+                message = orjson.loads(await socket.receive())
+                told.append((round(trio.current_time() - began), message["event_id"]))
+                if len(told) > 1:
+                    assert message == {"type": "heartbeat", "event_id": message["event_id"]}
+        run.cancel("enough")
+    assert [second for second, _ in told] == [0, 30, 60, 90]
+    covered = [event_id for _, event_id in told]
+    assert covered == sorted(covered)
+    assert covered[-1] > covered[0]
+
+
+@pytest.mark.parametrize("heartbeat", ["0", "-1", "x", "3601", "nan"])
+async def test_a_heartbeat_out_of_bounds_is_refused_before_the_handshake(
+    url: str, finished: Run, heartbeat: str
+) -> None:
+    path = f"/backtests/{finished.run_id}/stream?heartbeat={heartbeat}"
+    assert (await shake(url, path)).status == 400

@@ -34,6 +34,10 @@ class ListFeed:
     over: bool = False
     watchers: list[Callable[[], None]] = field(factory=list)
     fault: Exception | None = None
+    quiet: float = float("inf")
+
+    def heartbeat(self, cursor: int) -> bytes:
+        return b"at %d" % cursor
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         if self.fault is not None:
@@ -160,6 +164,27 @@ async def test_a_peer_that_is_gone_is_let_go(autojump_clock: MockClock) -> None:
     assert left.received == b""
     assert (stays.received, stays.closed) == (framed(b"x"), 1000)
     assert feed.watchers == []
+
+
+async def test_who_hears_nothing_for_a_while_is_told_where_it_stands(
+    autojump_clock: MockClock,
+) -> None:
+    feed, pipe, late = ListFeed(quiet=10), Pipe(), Pipe()
+    async with running_hub() as (hub, nursery):
+        hub.follow(Follower(feed, 0, pipe, nursery))
+        await trio.sleep(6)
+        feed.add(b"x")
+        await trio.sleep(7)
+        hub.follow(Follower(feed, 1, late, nursery))
+        assert pipe.received == framed(b"x")
+        await trio.sleep(4)
+        assert pipe.received == framed(b"x", b"at 1"), "ten seconds after its last message"
+        assert late.received == b""
+        await trio.sleep(7)
+        assert pipe.received == framed(b"x", b"at 1")
+        assert late.received == framed(b"at 1")
+        feed.add(b"y", over=True)
+    assert pipe.received == framed(b"x", b"at 1", b"y")
 
 
 async def test_a_feed_that_breaks_ends_its_own_followers_only(autojump_clock: MockClock) -> None:
