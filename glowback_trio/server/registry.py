@@ -31,6 +31,17 @@ _EXAMPLE = {
     "execution": {"slippage_bps": 1.0, "commission_bps": 0.5},
 }
 
+_ONE_RUN = (
+    "backtest_status",
+    "backtest_results",
+    "run_events",
+    "explain_stream",
+    "cancel_backtest",
+    "pause_backtest",
+    "resume_backtest",
+    "delete_backtest",
+)
+
 _run = partial(Route, tag="backtests")
 _page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
 
@@ -42,7 +53,7 @@ ROUTES: Sequence[Route] = (
         body=BacktestRequest,
         example=_EXAMPLE,
         headers={"Idempotency-Key": "Marks a request that may be sent again, 1 to 255 characters."},
-        replies={201: Reply("The run's status.", Status, headers=("Location",))},
+        replies={201: Reply("The run's status.", Status, headers=("Location",), leads_to=_ONE_RUN)},
         refusals={503: "Too many runs wait already, or the server is shutting down."},
     ),
     _run(

@@ -89,10 +89,13 @@ def test_what_a_new_run_leads_to_is_there() -> None:
     for prefix in ("", "/v1"):
         operations = DOCUMENT["paths"][f"{prefix}/backtests"]
         links = operations["post"]["responses"]["201"]["links"].values()
-        named = {each["operationId"]: each for each in walk(DOCUMENT["paths"]) if "tags" in each}
-        for link in links:
-            (parameter, *_) = named[link["operationId"]]["parameters"]
-            assert list(link["parameters"]) == [parameter["name"]] == ["run_id"]
+        assert {link["operationId"] for link in links} == {
+            operation["operationId"]
+            for path, item in DOCUMENT["paths"].items()
+            if path.startswith(f"{prefix}/backtests/{{run_id}}")
+            for operation in item.values()
+        }
+        assert all(list(link["parameters"]) == ["run_id"] for link in links)
 
 
 def test_every_field_of_a_request_says_what_it_means() -> None:
