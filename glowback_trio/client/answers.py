@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpcore2
@@ -10,14 +11,28 @@ import httpx2
 from glowback_trio.errors import (
     GlowbackError,
     InvalidRequestError,
+    NotReadyError,
     Problem,
+    ResultUnavailableError,
+    RunCancelledError,
+    RunFailedError,
     ServerRefusedError,
     UnexpectedAnswerError,
     UnknownRunError,
 )
-from glowback_trio.model.wire import parse_json
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.wire import parse_json, parse_status
 
-__all__ = ["document_of", "is_passing", "refusal", "why"]
+__all__ = [
+    "document_of",
+    "is_passing",
+    "list_of",
+    "no_result",
+    "object_of",
+    "refusal",
+    "status_of",
+    "why",
+]
 
 # Too slow or too often: the same question may be answered later.
 _PASSING = {408, 425, 429}
@@ -35,6 +50,51 @@ def document_of(response: httpx2.Response) -> Any:
         media = response.headers.get("Content-Type", "")
         message = f"the answer of {response.url} should be JSON, not {media!r}"
         raise UnexpectedAnswerError(message) from None
+
+
+def status_of(document: object) -> Status:
+    """A document as a status.
+
+    Raises:
+        UnexpectedAnswerError: It is none.
+    """
+    try:
+        return parse_status(document)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"the answer is no status: {error}") from None
+
+
+def list_of(document: object) -> list[Any]:
+    """A document as a list.
+
+    Raises:
+        UnexpectedAnswerError: It is none.
+    """
+    if not isinstance(document, list):
+        raise UnexpectedAnswerError(f"the answer should be a list, not {document!r:.100}")
+    return document
+
+
+def object_of(document: object) -> Mapping[str, Any]:
+    """A document as an object.
+
+    Raises:
+        UnexpectedAnswerError: It is none.
+    """
+    if not isinstance(document, dict):
+        raise UnexpectedAnswerError(f"the answer should be an object, not {document!r:.100}")
+    return document
+
+
+def no_result(status: Status) -> ResultUnavailableError:
+    """The error that says why a run in this state has no result to give."""
+    match status.state:
+        case State.FAILED:
+            return RunFailedError(f"Run failed: {status.error}")
+        case State.CANCELLED:
+            return RunCancelledError(f"Run cancelled: {status.error}")
+        case _:
+            return NotReadyError("Results not ready")
 
 
 def is_passing(response: httpx2.Response) -> bool:

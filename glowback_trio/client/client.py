@@ -14,26 +14,29 @@ import httpx2
 import trio
 from attrs import define
 
-from glowback_trio.client.answers import document_of, refusal, why
+from glowback_trio.client.answers import (
+    document_of,
+    list_of,
+    no_result,
+    object_of,
+    refusal,
+    status_of,
+    why,
+)
 from glowback_trio.client.chain import Chain
 from glowback_trio.client.patience import Patience
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
     InvalidRequestError,
-    NotReadyError,
     Problem,
-    ResultUnavailableError,
-    RunCancelledError,
-    RunFailedError,
     ServerRefusedError,
-    UnexpectedAnswerError,
     UnknownRunError,
     UnreachableError,
 )
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.wire import parse_status, request_document
+from glowback_trio.model.wire import request_document
 
 __all__ = ["Client", "open_client"]
 
@@ -76,7 +79,7 @@ class Client:
         """
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         document = request_document(request)
-        return _status(await self._ask("POST", "/backtests", json=document, headers=headers))
+        return status_of(await self._ask("POST", "/backtests", json=document, headers=headers))
 
     async def status(self, run_id: str) -> Status:
         """Tell where a run stands.
@@ -84,7 +87,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return _status(await self._ask_run("GET", run_id))
+        return status_of(await self._ask_run("GET", run_id))
 
     async def list(
         self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
@@ -102,7 +105,7 @@ class Client:
         """
         asked = {"state": state and str(state), "limit": limit, "before": before}
         parameters = {name: value for name, value in asked.items() if value is not None}
-        return [_status(each) for each in _listed(await self._get("/backtests", parameters))]
+        return [status_of(each) for each in list_of(await self._get("/backtests", parameters))]
 
     async def results(self, run_id: str) -> Document:
         """Give the result of a completed run, as the wire has it.
@@ -114,11 +117,11 @@ class Client:
             RunCancelledError: It was cancelled; the message says why.
         """
         try:
-            return _object(await self._ask_run("GET", run_id, "/results"))
+            return object_of(await self._ask_run("GET", run_id, "/results"))
         except ServerRefusedError as error:
             if error.status != _CONFLICT:
                 raise
-        raise _no_result(await self.status(run_id))
+        raise no_result(await self.status(run_id))
 
     async def cancel(self, run_id: str) -> Status:
         """Cancel a run; on one that has ended this changes nothing.
@@ -129,7 +132,23 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return _status(await self._ask_run("POST", run_id, "/cancel"))
+        return status_of(await self._ask_run("POST", run_id, "/cancel"))
+
+    async def pause(self, run_id: str) -> Status:
+        """Hold a run where it stands; its log does not tell.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        return status_of(await self._ask_run("POST", run_id, "/pause"))
+
+    async def resume(self, run_id: str) -> Status:
+        """Let a run that is held go on.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        return status_of(await self._ask_run("POST", run_id, "/resume"))
 
     async def delete(self, run_id: str) -> None:
         """Forget a run, its events and its result; it is cancelled first if need be.
@@ -141,11 +160,11 @@ class Client:
 
     async def strategies(self) -> Sequence[Document]:
         """List the strategies there are, with their parameters."""
-        return _listed(await self._get("/strategies"))
+        return list_of(await self._get("/strategies"))
 
     async def datasets(self) -> Sequence[Document]:
         """List the prices there are."""
-        return _listed(await self._get("/datasets"))
+        return list_of(await self._get("/datasets"))
 
     @asynccontextmanager
     async def stream(
@@ -248,32 +267,3 @@ def _path(run_id: str) -> str:
     if not _RUN_ID.fullmatch(run_id):
         raise UnknownRunError(run_id)
     return f"/backtests/{run_id}"
-
-
-def _status(document: object) -> Status:
-    try:
-        return parse_status(document)
-    except InvalidRequestError as error:
-        raise UnexpectedAnswerError(f"the answer is no status: {error}") from None
-
-
-def _listed(document: object) -> list[Any]:
-    if not isinstance(document, list):
-        raise UnexpectedAnswerError(f"the answer should be a list, not {document!r:.100}")
-    return document
-
-
-def _object(document: object) -> Document:
-    if not isinstance(document, dict):
-        raise UnexpectedAnswerError(f"the answer should be an object, not {document!r:.100}")
-    return document
-
-
-def _no_result(status: Status) -> ResultUnavailableError:
-    match status.state:
-        case State.FAILED:
-            return RunFailedError(f"Run failed: {status.error}")
-        case State.CANCELLED:
-            return RunCancelledError(f"Run cancelled: {status.error}")
-        case _:
-            return NotReadyError("Results not ready")

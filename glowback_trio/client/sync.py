@@ -64,6 +64,14 @@ class SyncClient:
         """Cancel a run; see `Client.cancel`."""
         return self._call(self._client.cancel, run_id)
 
+    def pause(self, run_id: str) -> Status:
+        """Hold a run where it stands; see `Client.pause`."""
+        return self._call(self._client.pause, run_id)
+
+    def resume(self, run_id: str) -> Status:
+        """Let a run that is held go on; see `Client.resume`."""
+        return self._call(self._client.resume, run_id)
+
     def delete(self, run_id: str) -> None:
         """Forget a run; see `Client.delete`."""
         self._call(self._client.delete, run_id)

@@ -97,6 +97,14 @@ async def test_a_run_is_cancelled_and_deleted(
         await client.status(run_id)
 
 
+async def test_a_run_is_held_and_let_go(client: Client, asked: BacktestRequest) -> None:
+    run_id = (await client.submit(evolve(asked, stream=FOREVER))).run_id
+    assert not (await client.status(run_id)).paused
+    assert (await client.pause(run_id)).paused
+    assert (await client.status(run_id)).paused
+    assert not (await client.resume(run_id)).paused
+
+
 async def test_a_failed_run_says_why_it_has_no_result(
     client: Client, asked: BacktestRequest, gateway: Gateway
 ) -> None:
@@ -112,7 +120,7 @@ async def test_strategies_and_datasets_are_listed(client: Client) -> None:
     assert "AAPL" in [dataset["symbol"] for dataset in await client.datasets()]
 
 
-@pytest.mark.parametrize("verb", ["status", "results", "cancel", "delete"])
+@pytest.mark.parametrize("verb", ["status", "results", "cancel", "pause", "resume", "delete"])
 async def test_an_unknown_run_is_said_to_be_one(client: Client, verb: str) -> None:
     with pytest.raises(UnknownRunError) as caught:
         await getattr(client, verb)("no-such-run")

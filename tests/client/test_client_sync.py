@@ -85,6 +85,8 @@ def test_errors_are_those_of_the_other_client(client: SyncClient) -> None:
         client.list(limit=0)
     with pytest.raises(UnknownRunError):
         next(iter(client.stream("no-such-run")))
+    assert client.pause(run_id).paused
+    assert not client.resume(run_id).paused
     client.cancel(run_id)
     assert list(client.stream(run_id))[-1].payload["state"] == "cancelled"
 
