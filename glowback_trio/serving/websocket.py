@@ -172,7 +172,8 @@ class WebSocketStream(WSStream):
 
     def follow(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
         """Let the hub send this WebSocket a feed; see `Follow`."""
-        if self._following is not None or self.state is not ASGIWebsocketState.CONNECTED:
+        connected = self.state is ASGIWebsocketState.CONNECTED and not self.closed
+        if self._following is not None or not connected:
             done()
             return
         self._following = Following(self, done)

@@ -67,6 +67,8 @@ class RoughClient:
                     status, headers = response.status_code, dict(response.headers)
                 case h11.Data() as part:
                     body += part.data
+                case h11.ConnectionClosed():
+                    raise trio.EndOfChannel("the server closed without an answer")
                 case h11.EndOfMessage():
                     self.buffer = bytearray(parser.trailing_data[0])
                     return Reply(status, headers, body)

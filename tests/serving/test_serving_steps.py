@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 import trio
 from asgi_apps import App
-from attrs import define
+from at_step import AtStep
 from rough_client import (
     CONTINUATION,
     GONE,
@@ -24,26 +24,6 @@ from rough_client import (
 )
 from trio.testing import MockClock
 from virtual_server import VirtualServer, serving
-
-
-@define(eq=False)
-class AtStep(trio.abc.Instrument):
-    """Does one thing after the n-th step that any task takes, counted from `begin`."""
-
-    step: int
-    act: object = None
-    taken: int = -1
-
-    def begin(self, act: object) -> None:
-        self.act, self.taken = act, 0
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.taken < 0:
-            return
-        self.taken += 1
-        if self.taken == self.step:
-            assert callable(self.act)
-            self.act()
 
 
 async def stream(client: RoughClient) -> None:
@@ -80,7 +60,7 @@ def steps_of(scenario: Scenario) -> int:
     async def main() -> int:
         async with serving() as server:
             client = server.connect(capacity=4000)
-            instrument.begin(None)
+            instrument.begin(lambda: None)
             await scenario(client)
             return instrument.taken
 
@@ -96,7 +76,7 @@ def test_a_disconnect_at_any_step_leaves_nothing(how: str, scenario: Scenario) -
             instrument.begin(getattr(client.stream, how))
             with suppress(*GONE):
                 await scenario(client)
-            instrument.taken = -1
+            instrument.end()
             assert await server.still_answers()
         assert server.faults == []
 
@@ -139,7 +119,7 @@ def test_a_stop_at_any_step_is_bounded(scenario: Scenario) -> None:
             # A session that is closed 1012 fails its own assertions.
             with suppress(*GONE, AssertionError):
                 await scenario(client)
-            instrument.taken = -1
+            instrument.end()
         assert server.app.running == 0
         assert server.faults == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from socket import AF_INET
 from typing import Any
 
@@ -140,6 +141,10 @@ class Network(trio.abc.Listener[Any]):
             raise trio.ClosedResourceError("nobody listens any more") from None
 
     async def aclose(self) -> None:
+        """Close as a socket does: whoever was not accepted yet is reset."""
+        with suppress(trio.WouldBlock, trio.ClosedResourceError):
+            while True:
+                self._receive.receive_nowait().reset()
         self._receive.close()
         await trio.lowlevel.checkpoint()
 
