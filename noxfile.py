@@ -61,6 +61,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def schemathesis(session: nox.Session) -> None:
+    """Ask a server for everything its description has, rightly and wrongly; about two minutes."""
+    _install(session, "schemathesis")
+    session.run("python", "tests/schema_fuzz.py", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Follow runs in a real browser, which has to be installed as /usr/bin/chromium."""
     _install(session, "browser")
