@@ -20,7 +20,7 @@ from glowback_trio.server.registry import ROUTES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMPATIBILITY = (ROOT / "docs" / "compatibility.md").read_text()
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 
 
 def blocks(language: str) -> list[str]:
@@ -173,6 +173,7 @@ def test_the_api_table_names_every_route_and_no_other() -> None:
 
 
 def test_no_link_leads_nowhere() -> None:
-    for text, base in ((README, ROOT), (COMPATIBILITY, ROOT / "docs")):
+    texts = ((README, ROOT), *((page.read_text(), page.parent) for page in DOCS))
+    for text, base in texts:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             assert (base / target).exists(), target
