@@ -178,6 +178,14 @@ class Connection:
         self._rest += data[written:]
         return written == len(data)
 
+    def write_soon(self, data: bytes) -> bool:
+        """Do the same; that the peer is gone is told to the application by its disconnect."""
+        try:
+            return self.write_nowait(data)
+        except OSError:
+            self.abort()
+            return True
+
     async def _write_whole(self, data: bytes) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""

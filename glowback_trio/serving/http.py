@@ -89,18 +89,15 @@ class HttpStream(HTTPStream):
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
 
-        Always a checkpoint until the end is sent, so that an application that sends in a loop can
-        be cancelled.
+        It can be cancelled before anything is sent, and one that sends in a loop lets others run.
         """
         if message is None:
             await self._leave()
         elif self.closed:
             await trio.sleep(LATE_SEND_S)
         else:
-            sends = self.protocol.link.sends
+            await trio.lowlevel.checkpoint_if_cancelled()
             await self._take(message)
-            if sends == self.protocol.link.sends and not self.closed:
-                await trio.lowlevel.checkpoint()
 
     async def _take(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and self.state is ASGIHTTPState.REQUEST:
@@ -115,19 +112,23 @@ class HttpStream(HTTPStream):
         self.state, self.status = ASGIHTTPState.RESPONSE, status
         self._unsent.append(head)
         if all(name != b"content-length" for name, _ in head.headers):
-            await self._send_events()
+            await self._send_part()
 
     async def _go_on(self, data: bytes, *, more: bool) -> None:
         assert self.status is not None
         if data and not suppress_body(self.scope["method"], self.status):
             self._unsent.append(h11.Data(data))
         if more:
-            await self._send_events()
+            await self._send_part()
             return
         self._unsent.append(h11.EndOfMessage())
         await self._send_events()
         self.state = ASGIHTTPState.CLOSED
         await self.send(StreamClosed(self.stream_id))
+
+    async def _send_part(self) -> None:
+        await self._send_events()
+        await trio.lowlevel.checkpoint()
 
     async def _send_events(self) -> None:
         events, self._unsent = self._unsent, []
