@@ -192,14 +192,14 @@ class Broker:
         opening, mark = order.opening, order.mark
         price = opening * (terms.buying if quantity > 0.0 else terms.selling)
         commission = terms.commission(quantity, price)
-        worth, others = equity + held * (price - mark), gross - abs(held) * mark
-        fits = quantity
+        size, fits = abs(held), quantity
+        worth, others = equity + held * (price - mark), gross - size * mark
         if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
             fits = terms.affordable(quantity, price, held, worth, others)
             commission = terms.commission(fits, price)
         if fits:
             equity += fits * (mark - price) - commission
-            gross += (abs(held + fits) - abs(held)) * mark
+            gross += (abs(held + fits) - size) * mark
             self._fill(order, row, fits, (price, commission, abs(fits * (price - opening))))
         if fits != quantity:
             self._close(row, order, events.CUT if order.filled else events.REJECTED)

@@ -46,8 +46,7 @@ def draw(
     cash, units = before
     curve.cash[rows] = _lasting(np.array([cash]), fills["cash"], row, count)
     place = row + filled["symbol"] * count
-    order = np.argsort(place, kind="stable")
-    held = _lasting(units, fills["units"][order], place[order], count).reshape(symbols, count)
+    held = _lasting(units, fills["units"], place, count).reshape(symbols, count)
     worth = np.multiply(held.T, marks, order="C")
     curve.value[rows] = curve.cash[rows] + worth.sum(axis=1)
     curve.gross[rows] = np.abs(worth, out=worth).sum(axis=1)
@@ -58,17 +57,17 @@ def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: i
 
     Args:
         before: (N,) the first values of N stretches.
-        values: Values in the order of their places, of which the last at a place holds.
+        values: What follows; of several values for a place the last one holds.
         places: Where each begins to hold, counted along all stretches.
         count: Length of a stretch.
 
     Returns:
         (N x count,) the stretches one after the other.
     """
-    heads = np.arange(len(before)) * count
-    at = np.searchsorted(places, heads)
-    places, values = np.insert(places, at, heads), np.insert(values, at, before)
-    return np.repeat(values, np.diff(places, append=len(before) * count))
+    first = np.arange(len(before)) * count
+    places, values = np.concatenate((first, places)), np.concatenate((before, values))
+    order = np.argsort(places, kind="stable")
+    return np.repeat(values[order], np.diff(places[order], append=len(before) * count))
 
 
 def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
