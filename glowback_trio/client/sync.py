@@ -11,7 +11,7 @@ A thread runs trio for the length of the `with` block; whatever is open in it is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -92,7 +92,7 @@ class SyncClient:
         types: Sequence[EventType] | None = None,
         retry_for: float = 60.0,
         on_retry: Callable[[Retry], object] | None = None,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Follow a run's events to its end; see `Client.stream`.
 
         `on_retry` is called in the client's own thread.

@@ -175,6 +175,22 @@ async def test_a_silent_server_is_unreachable(nursery: trio.Nursery) -> None:
             await client.list()
 
 
+async def test_a_fault_of_the_server_is_not_taken_for_a_missing_result() -> None:
+    moment = "2024-01-02T00:00:00.000000Z"
+    status = {"run_id": "r", "state": "running", "created_at": moment}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/results"):
+            return httpx2.Response(500)
+        return httpx2.Response(200, json={**status, "strategy": "rsi", "symbols": ["A"]})
+
+    transport = httpx2.MockTransport(answer)
+    async with open_client("http://elsewhere", transport=transport) as client:
+        assert (await client.status("r")).state is State.RUNNING
+        with pytest.raises(ServerRefusedError, match="500: Internal Server Error"):
+            await client.results("r")
+
+
 @pytest.mark.parametrize(
     "body", [b"<html>", b"", b"[1]", b'{"state":"queued"}', b'"text"', b"{}", b"null"]
 )
