@@ -177,7 +177,7 @@ class Metrics(Collector):
         yield _counter("glowback_faults", "Unexpected errors.", self._faults, ("where",))
         yield _counter(
             "glowback_messages_sent",
-            "Messages sent on streams: one event each, or an array where a client asked for that.",
+            "Messages sent on streams: an event each, or an array of them, or a heartbeat.",
             self._sent + Counter({("websocket",): self.messages()}),
             ("transport",),
         )

@@ -106,6 +106,8 @@ class Proxies:
     def _trusts_peer(self, peer: str | None) -> bool:
         if peer is None:
             return self.unix
+        if not self.networks:
+            return False  # without reading an address, as above
         address = _address(peer)
         return address is not None and self._trusts(address)
 
