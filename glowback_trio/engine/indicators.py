@@ -128,7 +128,7 @@ def _running_sum(blocks: Floats) -> Floats:
     Where a row across all blocks is wide, rows are added to one another, which gives the same
     digits several times faster than `cumsum`, who walks one block after the other.
     """
-    if blocks[:, 0].size < _WIDE:
+    if blocks[:, :1].size < _WIDE:
         return np.cumsum(blocks, axis=1)
     total = blocks.copy()
     for row in range(1, total.shape[1]):
