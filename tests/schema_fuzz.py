@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,7 +46,9 @@ def fuzz(url: str, *arguments: str) -> int:
     """Ask a server for everything; return 0 when every answer was right."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     options = ["--checks", ",".join(CHECKS), "--max-examples", "20", "--continue-on-failure"]
-    return subprocess.run([*command, *options, *arguments], check=False).returncode
+    with tempfile.TemporaryDirectory() as directory:  # for what it remembers of earlier servers
+        run = subprocess.run([*command, *options, *arguments], check=False, cwd=directory)
+    return run.returncode
 
 
 def main(arguments: list[str]) -> int:

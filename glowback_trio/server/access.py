@@ -20,7 +20,8 @@ def admit(site: Site, key: str | None) -> str:
     """Let a client in by its key, and name the caller it is from here on.
 
     Raises:
-        HttpError: 401; 429 where too many wrong keys came from, before the key is compared.
+        HttpError: 401; or 429, before the key is compared, where too many wrong ones came from its
+            address.
     """
     keys, origin = site.settings.api_keys, caller_of(None, current.client())
     if not keys:
