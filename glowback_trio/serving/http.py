@@ -43,6 +43,8 @@ class HttpStream(HTTPStream):
         self._sent_before = protocol.link.sent_bytes
         #: Of an answer that has begun, as far as it is not written.
         self._unsent: list[H11SendableEvent] = []
+        #: Bytes to come of a body whose length was declared.
+        self._left: int | None = None
 
     async def handle(self, event: Event) -> None:
         """Take an event from the client's side."""
@@ -111,24 +113,31 @@ class HttpStream(HTTPStream):
         head = self.protocol.head(status, build_and_validate_headers(headers))
         self.state, self.status = ASGIHTTPState.RESPONSE, status
         self._unsent.append(head)
-        if all(name != b"content-length" for name, _ in head.headers):
-            await self._send_part()
+        self._left = next((int(v) for name, v in head.headers if name == b"content-length"), None)
+        if self._left is None:
+            await self._send_events()
+            await trio.lowlevel.checkpoint()
 
     async def _go_on(self, data: bytes, *, more: bool) -> None:
         assert self.status is not None
         if data and not suppress_body(self.scope["method"], self.status):
             self._unsent.append(h11.Data(data))
         if more:
-            await self._send_part()
+            await self._send_events()
+            if not self._is_last(data):
+                await trio.lowlevel.checkpoint()
             return
         self._unsent.append(h11.EndOfMessage())
         await self._send_events()
         self.state = ASGIHTTPState.CLOSED
         await self.send(StreamClosed(self.stream_id))
 
-    async def _send_part(self) -> None:
-        await self._send_events()
-        await trio.lowlevel.checkpoint()
+    def _is_last(self, data: bytes) -> bool:
+        """Whether what was declared is all there now, so that only an empty end can follow."""
+        if not data or self._left is None:
+            return False
+        self._left -= len(data)
+        return self._left == 0
 
     async def _send_events(self) -> None:
         events, self._unsent = self._unsent, []

@@ -11,15 +11,9 @@ from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.typing import ConnectionState
 
+from glowback_trio.serving import heads
 from glowback_trio.serving.allowance import Allowance
 from glowback_trio.serving.answers import answer_head
-from glowback_trio.serving.heads import (
-    check_head,
-    check_request,
-    join_lists,
-    origin_form,
-    wants_websocket,
-)
 from glowback_trio.serving.http import HttpStream
 from glowback_trio.serving.refusal import Answer, Headers, Refusal, RefusedError
 from glowback_trio.serving.websocket import WebSocketStream
@@ -137,7 +131,7 @@ class Protocol(H11Protocol):
             if not head:
                 return None
             self._allowance.begin_head()
-            check_head(head, self.limits.header_bytes)
+            heads.check_head(head, self.limits.header_bytes)
         event = self.connection.next_event()
         if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
             return None  # h11 says NEED_DATA with a class of its own
@@ -160,7 +154,7 @@ class Protocol(H11Protocol):
 
     def _begin(self, request: h11.Request) -> None:
         self._request = request
-        check_request(request)
+        heads.check_request(request)
         self._allowance.begin_body(int(dict(request.headers).get(b"content-length", b"0")))
 
     async def _take(self, event: h11.Event | Data) -> None:
@@ -178,8 +172,8 @@ class Protocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         headers = list(request.headers)
-        if wants_websocket(request) and isinstance(self.connection, h11.Connection):
-            headers = join_lists(headers)
+        if heads.wants_websocket(request) and isinstance(self.connection, h11.Connection):
+            headers = heads.join_lists(headers)
             self.connection = H11WSConnection(self.connection)
             self.stream = WebSocketStream(self)
         else:
@@ -190,7 +184,7 @@ class Protocol(H11Protocol):
                 headers=headers,
                 http_version=request.http_version.decode("ascii"),
                 method=request.method.decode("ascii").upper(),
-                raw_path=origin_form(request),
+                raw_path=heads.origin_form(request),
                 state=self.connection_state,
             )
         )
@@ -208,11 +202,7 @@ class Protocol(H11Protocol):
             await super().stream_send(event)
 
     def head(self, status: int, headers: Headers) -> h11.Response | h11.InformationalResponse:
-        """Return the head of an answer; the last one on a connection says that it is.
-
-        Raises:
-            h11.LocalProtocolError: If it cannot be a head.
-        """
+        """Return the head of an answer; the last one on a connection says that it is."""
         if status >= 200 and self._is_last():
             kept = [header for header in headers if header[0].lower() != b"connection"]
             headers = [*kept, (b"connection", b"close")]
@@ -269,8 +259,7 @@ class Protocol(H11Protocol):
     async def send_events(self, events: Iterable[H11SendableEvent]) -> None:
         """Send parts of an answer in one write; no checkpoint where the peer takes it at once.
 
-        The end of an answer and the turn to the next request are one step then, so a client that
-        is quick finds the connection ready.
+        Its end and the turn to the next request are one step then, so no client is too quick.
         """
         if self.connection.our_state is h11.ERROR:
             self.link.abort()  # the application has been told already, by an error of h11's
