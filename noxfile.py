@@ -75,6 +75,21 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def crowds(session: nox.Session) -> None:
+    """Hold thousands of clients against a real server, which takes ten thousand open files."""
+    _install(session, "tests")
+    session.run("pytest", "tests/serving/crowds.py", *session.posargs)
+
+
+@nox.session
+def control(session: nox.Session) -> None:
+    """See the stock server fail where this one must not, so that it is known the tests can."""
+    _install(session, "tests")
+    helpers = {"PYTHONPATH": "tests/serving"}
+    session.run("pytest", "tests/serving_control/control.py", *session.posargs, env=helpers)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the speed of what has to be fast: everything, or what is named after `--`."""
     _install(session, "bench")
