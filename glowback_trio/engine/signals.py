@@ -81,7 +81,7 @@ def _of_group(
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = timeline.bars[group.start : group.stop]
-    opening = np.stack([one.open for one in bars], axis=1)
+    opening = np.stack([one.open for one in bars])
     close = np.stack([one.close for one in bars], axis=1)
     wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column = np.nonzero(~np.isnan(wanted))
@@ -95,6 +95,6 @@ def _of_group(
         close[made, column],
         first,
         np.append(rows, len(timeline))[first],
-        opening[np.minimum(first, len(rows) - 1), column],
+        opening[column, np.minimum(first, len(rows) - 1)],
         close[first - 1, column],
     )
