@@ -12,6 +12,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.admission import Admission
+from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.run import Run
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.data import Catalogue, Source
@@ -142,7 +143,7 @@ async def open_gateway(
         max_queued: How many more may wait.
     """
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
-    async with _bare_nursery() as nursery:
+    async with open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
             nursery=nursery,
@@ -157,22 +158,6 @@ async def open_gateway(
             yield gateway
         finally:
             gateway.close("the gateway was closed")
-
-
-@asynccontextmanager
-async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery whose block raises its own error bare when that is the only one.
-
-    Runs turn their failures into events, so what leaves the block is as a rule the user's own
-    exception, and `except ValueError` around `async with open_gateway()` should catch it.
-    """
-    try:
-        async with trio.open_nursery() as nursery:
-            yield nursery
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        raise group.exceptions[0] from None
 
 
 def _utc_now() -> datetime:

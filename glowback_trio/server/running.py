@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import partial
 
 import trio
 
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
+from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.model.payload import dumps
 from glowback_trio.server.answers import JSON
 from glowback_trio.server.app import build_app, open_site
@@ -55,7 +55,7 @@ async def serve(
     site = open_site(gateway, settings)
     closing = trio.Event()
     with logging_to(settings):
-        async with _bare_nursery() as nursery:
+        async with open_bare_nursery() as nursery:
             if stop is not None:
                 nursery.start_soon(_delay, site, stop, closing)
             await nursery.start(site.metrics.measure_lag)
@@ -74,18 +74,6 @@ async def serve(
                 task_status=task_status,
             )
             nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def _bare_nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery whose block raises its own error bare, when that is the only one."""
-    try:
-        async with trio.open_nursery() as nursery:
-            yield nursery
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) > 1:
-            raise
-        raise group.exceptions[0] from None
 
 
 async def _delay(site: Site, stop: trio.Event, closing: trio.Event) -> None:
