@@ -9,7 +9,7 @@ import sys
 import nox
 
 SUPPORTED = ("3.11", "3.13")
-BENCHMARKS = ("engine", "events", "rest", "connections")
+BENCHMARKS = ("engine", "events", "fanout", "rest", "connections")
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["tests", "typing", "lint"]
@@ -85,8 +85,14 @@ def crowds(session: nox.Session) -> None:
 def control(session: nox.Session) -> None:
     """See the stock server fail where this one must not, so that it is known the tests can."""
     _install(session, "tests")
-    helpers = {"PYTHONPATH": "tests/serving"}
-    session.run("pytest", "tests/serving_control/control.py", *session.posargs, env=helpers)
+    session.run("pytest", "tests/serving_control/control.py", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Write faults into a copy of the package, and see the tests find every one of them."""
+    _install(session, "tests")
+    session.run("python", "tests/mutants.py")
 
 
 @nox.session
