@@ -53,8 +53,14 @@ def unknown_symbols(
         known: The symbols there are.
     """
     for order, (index, symbol) in enumerate(unknown):
-        near = difflib.get_close_matches(symbol, known) if order < _SUGGESTIONS else []
+        near = _nearest(symbol, known) if order < _SUGGESTIONS else []
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         yield Problem(
             "unknown_symbol", ("symbols", index), f"No prices for symbol {symbol!r}{hint}", symbol
         )
+
+
+def _nearest(symbol: str, known: Collection[str]) -> list[str]:
+    """Known symbols that this one may be meant to be; the case of letters counts for little."""
+    spelled = {name.upper(): name for name in known}
+    return [spelled[near] for near in difflib.get_close_matches(symbol.upper(), spelled)]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from glowback_trio.model.request import SYMBOL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -32,7 +34,8 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
-_NAME = re.compile(rf"(?P<symbol>.+?)(_(?P<suffix>{'|'.join(_SUFFIXES)}))?\.csv")
+# Names that no request could ask for are not listed, so that nobody is told to try them.
+_NAME = re.compile(rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{'|'.join(_SUFFIXES)}))?\.csv")
 
 
 @frozen

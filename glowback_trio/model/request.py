@@ -14,13 +14,21 @@ from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Patt
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.strategies import BuyAndHold, Strategy
 
-__all__ = ["BacktestRequest", "Execution", "PortfolioConstruction", "Resolution", "Stream"]
+__all__ = [
+    "SYMBOL",
+    "BacktestRequest",
+    "Execution",
+    "PortfolioConstruction",
+    "Resolution",
+    "Stream",
+]
 
+SYMBOL = r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}"
 Symbol = Annotated[
     str,
     Trimmed(),
     Pattern(
-        r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}",
+        SYMBOL,
         "a symbol: 1 to 32 letters, digits or . ^ = _ -, starting with a letter, digit or ^, "
         "without '..'",
     ),

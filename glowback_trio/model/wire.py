@@ -57,7 +57,7 @@ def parse_json(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        problem = Problem("json_invalid", (error.pos,), f"JSON decode error: {error.msg}", {})
+        problem = Problem("json_invalid", (error.pos,), f"JSON decode error: {error.msg}")
         raise InvalidRequestError([problem]) from None
 
 

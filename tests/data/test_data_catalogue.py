@@ -91,7 +91,7 @@ def test_a_directory_that_is_gone_is_a_complaint(tmp_path: Path) -> None:
 def test_unknown_symbols_are_named_with_the_nearest(root: Path) -> None:
     assert complaints(Catalogue(root), asking("APPL", "AAPL", "aapl")) == [
         ("symbols.0", "No prices for symbol 'APPL'; did you mean 'AAPL'?"),
-        ("symbols.2", "No prices for symbol 'aapl'"),
+        ("symbols.2", "No prices for symbol 'aapl'; did you mean 'AAPL'?"),
     ]
 
 
@@ -381,3 +381,18 @@ def test_a_symbol_is_held_in_memory_once(root: Path) -> None:
     bars = Catalogue(root).load(asking("AAPL")).bars[0]
     with pytest.raises(DataError, match="two for 'AAPL'"):
         MemoryCatalogue([bars, bars])
+
+
+def test_a_symbol_in_other_letters_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "lower_1d.csv").write_text(
+        "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n"
+    )
+    request = BacktestRequest(symbols="LOWER", start_date="2024-01-01", end_date="2024-02-01")
+    (problem,) = Catalogue(tmp_path).problems(request)
+    assert "did you mean 'lower'?" in problem.message
+
+
+def test_a_file_whose_symbol_nobody_could_ask_for_is_not_listed(tmp_path: Path) -> None:
+    row = "2024-01-02,1,1,1,1,1"
+    (tmp_path / "foo bar.csv").write_text(f"date,open,high,low,close,volume\n{row}\n")
+    assert list(Catalogue(tmp_path, allow_sample=False).datasets()) == []
