@@ -76,11 +76,9 @@ class Work:
     def job(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         self._token.run_sync_soon(self.entered.set)
         self.let_go.wait()
-        try:
-            checkpoint()
-        except trio.Cancelled:
-            self.stopped = True
-            raise
+        self.stopped = True
+        checkpoint()
+        self.stopped = False
         yield Told()
 
 
