@@ -98,6 +98,7 @@ def _tls(settings: Settings) -> serving.Tls | None:
 def _limits(settings: Settings) -> serving.Limits:
     return serving.Limits(
         connections=settings.max_connections,
+        compression=settings.allow_compression,
         send_timeout=settings.send_timeout,
         drain=settings.drain,
         grace=settings.grace,

@@ -161,6 +161,12 @@ class Settings(Checked):
     keep_bytes: Count = _setting(
         1 << 30, "GLOWBACK_KEEP_BYTES", "Bytes that finished runs may take", flag="--keep-bytes"
     )
+    allow_compression: bool = _setting(
+        default=False,
+        env="GLOWBACK_ALLOW_COMPRESSION",
+        help_="Whether WebSocket messages are compressed for clients that offer it",
+        flag="--allow-compression",
+    )
     send_timeout: Annotated[float, Gt(0), Le(3600)] = _setting(
         30.0,
         "GLOWBACK_SEND_TIMEOUT",

@@ -81,7 +81,7 @@ async def stream_events(
     with ExitStack() as open_stream:
         open_stream.enter_context(site.streams.opened())
         open_stream.enter_context(subscription)
-        follow = cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
+        follow = _hub(site)
         if follow is None:
             await _send_to_the_end(site, subscription, query)
         else:
@@ -90,8 +90,16 @@ async def stream_events(
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
+def _hub(site: Site) -> Follow | None:
+    """What takes this WebSocket over; None where each message has to be made for it alone."""
+    offered = websocket.headers.getlist("Sec-WebSocket-Extensions")
+    if site.settings.allow_compression and any("permessage-deflate" in each for each in offered):
+        return None  # the hub writes the same bytes to all, and they are not compressed
+    return cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
+
+
 async def _send_to_the_end(site: Site, subscription: Subscription, query: StreamQuery) -> None:
-    """Stream on a server that has no way of taking a WebSocket over."""
+    """Stream message by message, where nothing takes the WebSocket over."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_discard_messages)
         # Reading is a checkpoint even where sending is none any more, after a disconnect.
