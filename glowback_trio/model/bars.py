@@ -13,22 +13,44 @@ from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
 
-__all__ = ["Bars", "Dataset", "Floats", "Quality", "Times"]
+__all__ = ["Adjustment", "Bars", "Dataset", "Floats", "Origin", "Quality", "Times"]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+Adjustment = Literal["none", "splits", "total"]
+Origin = Literal["default", "sample", "csv", "parquet", "memory"]
 
 
 def _column(values: Any) -> Floats:
-    column = np.array(values, dtype=np.float64, order="C")
-    column.setflags(write=False)
-    return column
+    return _fixed(values, np.dtype(np.float64))
 
 
 def _times(values: Any) -> Times:
-    times = np.array(values, dtype="datetime64[ns]", order="C")
-    times.setflags(write=False)
-    return times
+    return _fixed(values, np.dtype("datetime64[ns]"))
+
+
+def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Copy, unless nobody can write to what is there: then a map of a file need not be read."""
+    if (
+        isinstance(values, np.ndarray)
+        and values.dtype == kind
+        and values.flags.c_contiguous
+        and _is_read_only(values)
+    ):
+        return values
+    copied = np.array(values, dtype=kind, order="C")
+    copied.setflags(write=False)
+    return copied
+
+
+def _is_read_only(array: NDArray[Any]) -> bool:
+    """Whether an array, and every memory it is a view of, is closed to writers."""
+    memory: Any = array
+    while isinstance(memory, np.ndarray):
+        if memory.flags.writeable:
+            return False
+        memory = memory.base
+    return memory is None or memoryview(memory).readonly
 
 
 def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -> None:
@@ -57,8 +79,10 @@ class Bars:
         time: Opening times of the bars, (T,) datetime64[ns], UTC, strictly ascending.
         open: Prices, (T,) float64, as are `high`, `low` and `close`.
         volume: Units traded, (T,) float64.
+        known_digest: What `digest` says, where whoever gives the columns knows it already.
 
-    Columns are copied and made read-only, so a `Bars` never changes under a run.
+    Columns are copied and made read-only, so a `Bars` never changes under a run. Those that nobody
+    can write to are kept as they are.
 
     Raises:
         DataError: Columns of different lengths, or times that do not ascend.
@@ -71,13 +95,14 @@ class Bars:
     low: Floats = _price()
     close: Floats = _price()
     volume: Floats = _price()
+    known_digest: str | None = field(default=None, kw_only=True, repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
 
     def digest(self) -> str:
         """SHA-256 of symbol, times and columns, as hex; worked out once."""
-        return self._digest
+        return self.known_digest or self._digest
 
     @cached_property
     def _digest(self) -> str:
@@ -91,7 +116,9 @@ class Bars:
 class Quality:
     """What was found wrong with one symbol's rows before they became bars.
 
-    Counts are rows. `critical` and `warnings` are sentences for people.
+    Counts are rows, but `missing_intervals` counts bars, or days of a market that closes at night.
+    `critical` and `warnings` are sentences for people. `adjustment` says what the bars' prices were
+    adjusted for; the counts are of the rows as written.
     """
 
     symbol: str
@@ -104,6 +131,7 @@ class Quality:
     unsorted_rows: int = 0
     critical: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    adjustment: Adjustment = "none"
 
 
 @frozen(eq=False)
@@ -112,13 +140,14 @@ class Dataset:
 
     Attributes:
         bars: One `Bars` per requested symbol, in the request's order.
-        source: The resolved data source: `sample`, `csv` or `memory`.
+        source: The resolved data source: `sample`, `csv`, `parquet` or `memory`; `default` where
+            some files are of the one format and some of the other.
         kind: `sample` for generated prices, `user_provided` for anything else.
         quality: One report per symbol, in the same order.
     """
 
     bars: Sequence[Bars]
-    source: Literal["sample", "csv", "memory"]
+    source: Origin
     kind: Literal["sample", "user_provided"]
     quality: Sequence[Quality]
 

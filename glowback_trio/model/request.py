@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from attrs import field, frozen
 
 from glowback_trio.errors import Problem
+from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern, Trimmed
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.strategies import BuyAndHold, Strategy
@@ -137,12 +138,11 @@ def _zone_exists(timezone: str) -> Iterator[Problem]:
 
 def _path_has_its_source(data_source: str, csv_data_path: str | None) -> Iterator[Problem]:
     if csv_data_path is not None and data_source not in ("csv", "parquet"):
-        message = f"csv_data_path goes with data_source 'csv'; data_source is {data_source!r}"
+        message = f"csv_data_path goes with 'csv' or 'parquet'; data_source is {data_source!r}"
         yield Problem("value_error", ("csv_data_path",), message, csv_data_path)
 
 
 def _supported(
-    data_source: str,
     benchmark_symbol: str | None,
     portfolio_construction: PortfolioConstruction | None,
 ) -> Iterator[Problem]:
@@ -150,7 +150,6 @@ def _supported(
     asked = {
         "benchmark_symbol": benchmark_symbol,
         "portfolio_construction": None if portfolio_construction is None else "{...}",
-        "data_source": data_source if data_source == "parquet" else None,
     }
     for name, value in asked.items():
         if value is not None:
@@ -178,8 +177,12 @@ class BacktestRequest(Checked):
         timezone: Recorded, not used: all times are UTC.
         benchmark_symbol: Not supported yet.
         portfolio_construction: Not supported yet.
-        data_source: Where bars come from: the gateway's `default`, `sample`, or `csv`.
+        data_source: Where bars come from: the gateway's `default`, `sample`, `csv` or `parquet`.
         csv_data_path: A directory inside the gateway's data directory.
+        adjustment: What prices are adjusted for by their factors file: nothing (`none`), splits
+            (`splits`), or splits and dividends (`total`).
+        calendar: The exchange whose trading days should have bars, such as `XNYS`; None: a day on
+            which any symbol of the request has a bar counts as a trading day.
         data_quality_mode: Report critical quality findings (`warn`) or end the run on them
             (`fail`).
         risk_free_rate: Fraction per year, for the Sharpe and Sortino ratios.
@@ -211,6 +214,8 @@ class BacktestRequest(Checked):
     portfolio_construction: PortfolioConstruction | None = None
     data_source: DataSource = "default"
     csv_data_path: Annotated[str, MinLen(1), MaxLen(1024)] | None = None
+    adjustment: Adjustment = "none"
+    calendar: Annotated[str, MinLen(1), MaxLen(32)] | None = None
     data_quality_mode: Literal["warn", "fail"] = "warn"
     risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None

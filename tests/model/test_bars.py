@@ -44,3 +44,20 @@ def test_a_digest_tells_content_and_nothing_else() -> None:
     assert bars().digest() == bars().digest()
     assert bars().digest() != bars(symbol="B").digest()
     assert bars().digest() != bars(volume=np.zeros(3)).digest()
+
+
+def test_columns_that_nobody_can_write_to_are_kept_as_they_are() -> None:
+    page = np.frombuffer(np.arange(1.0, 4.0).tobytes())
+    time = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]")
+    assert Bars("X", time, page, page, page, page, page[:]).close is page
+    assert Bars("X", time, page, page, page, page, page).time is not time
+
+
+def test_a_read_only_view_of_an_open_column_is_copied() -> None:
+    behind = np.arange(1.0, 4.0)
+    view = behind[:]
+    view.setflags(write=False)
+    time = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]")
+    bars = Bars("X", time, view, view, view, view, view)
+    behind[0] = 99.0
+    assert bars.close[0] == 1.0

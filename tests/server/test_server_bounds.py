@@ -79,7 +79,6 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("portfolio_construction.target_weights", {"AAPL": 0.7, "SPY": 0.7}, "value_error"),
         ("portfolio_construction.target_weights", {}, "value_error"),
         ("data_source", "ftp", "literal_error"),
-        ("data_source", "parquet", "not_supported"),
         ("csv_data_path", "prices", "value_error"),
         ("data_quality_mode", "ignore", "literal_error"),
         ("risk_free_rate", 11, "less_than_equal"),
