@@ -16,9 +16,11 @@ async def liveness(_site: Site) -> Response:
 
 
 async def readiness(site: Site) -> Response:
-    """Say whether the server takes new runs; not while it is shutting down."""
+    """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
     if site.stopping or site.gateway.closed:
         raise HttpError(503, "The server is shutting down")
+    if not site.gateway.writable:
+        raise HttpError(503, "The store cannot write")
     return json_answer({"status": "ready", "version": VERSION})
 
 

@@ -165,7 +165,7 @@ ROUTES: Sequence[Route] = (
         rated=False,
         keyed=False,
         replies={200: Reply("The server takes runs.", Health)},
-        refusals={503: "The server is shutting down."},
+        refusals={503: "The server is shutting down, or its store cannot write."},
     ),
     Route(
         method="GET",
