@@ -57,6 +57,7 @@ class Route:
         handler: Called with the site, the path's parameters, and `query` or `document` if the
             route takes them. Its docstring describes the route.
         tag: The group it is listed in.
+        choices: The values there are for parameters of the path that have not any.
         replies: Its successes, by status.
         refusals: What else it may answer besides what all routes may, by status.
         query: The class of its query parameters.
@@ -72,6 +73,7 @@ class Route:
     path: str
     handler: Handler
     tag: str
+    choices: Mapping[str, tuple[str, ...]] = field(factory=dict)
     replies: Mapping[int, Reply] = field(factory=dict)
     refusals: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
