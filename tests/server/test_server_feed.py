@@ -73,6 +73,14 @@ async def test_a_feed_moves_over_what_it_leaves_out(autojump_clock: MockClock) -
     assert [cursor for _, cursor in reads] == [256, 512, 768, run.status.event_count]
 
 
+async def test_a_feed_has_ended_at_the_last_event_and_not_before(
+    autojump_clock: MockClock,
+) -> None:
+    run = await finished_run()
+    feed, newest = RunFeed(run, None, None), run.status.event_count
+    assert [feed.ended(newest - 1), feed.ended(newest)] == [False, True]
+
+
 async def test_one_read_is_about_as_much_as_one_write(autojump_clock: MockClock) -> None:
     run = await finished_run()
     feed = RunFeed(run, None, None)
