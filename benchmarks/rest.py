@@ -3,12 +3,12 @@
     python benchmarks/rest.py [--rounds N] [--seconds S] [--connections N]
 
 The target is set by plain uvicorn, which stands on h11 and an event loop in Python as ours does.
-Beside it stands uvicorn with its extras, an event loop and a parser written in C, to show what those
-would be worth.
+Beside it stands uvicorn with its extras, an event loop and a parser written in C, to show what
+those would be worth.
 
 Client and server have a core each. Rounds alternate between the servers, so that whatever else the
-machine does hits all of them; what is printed is the median, and the ratio of the medians. Processor
-time stands beside it because it stays true on a machine that does other things, too.
+machine does hits all of them; what is printed is the median, and the ratio of the medians.
+Processor time stands beside it because it stays true on a machine that does other things, too.
 """
 
 from __future__ import annotations

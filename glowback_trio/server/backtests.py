@@ -101,7 +101,7 @@ def _next_page(query: ListQuery, last: Run) -> str:
     return f'<{prefix(request.path)}/backtests?{parameters}>; rel="next"'
 
 
-async def backtest_status(site: Site, run_id: str) -> Response:
+def backtest_status(site: Site, run_id: str) -> Response:
     """Tell where a backtest stands."""
     return json_answer(status_document(site.gateway.run(run_id).status))
 

@@ -10,12 +10,12 @@ from glowback_trio.version import VERSION
 __all__ = ["liveness", "readiness", "show_metrics"]
 
 
-async def liveness(_site: Site) -> Response:
+def liveness(_site: Site) -> Response:
     """Say that the server is alive."""
     return json_answer({"status": "healthy", "version": VERSION})
 
 
-async def readiness(site: Site) -> Response:
+def readiness(site: Site) -> Response:
     """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
     if site.stopping or site.gateway.closed:
         raise HttpError(503, "The server is shutting down")
