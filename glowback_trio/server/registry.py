@@ -68,7 +68,7 @@ _export = partial(
             headers=("Content-Disposition",),
         )
     },
-    refusals={409: _NO_RESULT},
+    refusals={409: _NO_RESULT, 501: "Parquet, where the server has no pyarrow."},
 )
 _page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from attrs import frozen
 from werkzeug.http import dump_options_header
 
+from glowback_trio.data.extras import PARQUET
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.document import (
     LEAST_POINTS,
@@ -22,6 +23,7 @@ from glowback_trio.model.table import Pieces, Table, csv_pieces, gathered, ndjso
 from glowback_trio.server.answers import JSON, Response
 from glowback_trio.server.events import NDJSON
 from glowback_trio.server.failures import HttpError
+from glowback_trio.server.parquet import parquet_pieces
 from glowback_trio.server.pieces import answer_in_pieces
 from glowback_trio.server.site import Site
 
@@ -67,6 +69,7 @@ class Form:
 FORMS: Mapping[str, Form] = {
     "csv": Form("text/csv", csv_pieces),
     "ndjson": Form(NDJSON, ndjson_pieces),
+    "parquet": Form("application/vnd.apache.parquet", parquet_pieces),
 }
 
 
@@ -81,17 +84,17 @@ async def backtest_results(site: Site, run_id: str, query: ResultsQuery) -> Resp
 
 
 async def export_equity(site: Site, run_id: str, form: str) -> Response:
-    """Give the equity curve, a row per bar, as `csv` or `ndjson`.
+    """Give the equity curve, a row per bar, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `equity_curve` in the result. In CSV, what is undefined is empty, and
     numbers have all digits that it takes to read the same number back; so it is with NDJSON, where
-    each line is byte for byte a row of the result.
+    each line is byte for byte a row of the result. Parquet has times and numbers as such.
     """
     return await _export(site, run_id, "equity", equity_table, form)
 
 
 async def export_trades(site: Site, run_id: str, form: str) -> Response:
-    """Give the fills, a row each, as `csv` or `ndjson`.
+    """Give the fills, a row each, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `trades` in the result.
     """
@@ -99,7 +102,7 @@ async def export_trades(site: Site, run_id: str, form: str) -> Response:
 
 
 async def export_orders(site: Site, run_id: str, form: str) -> Response:
-    """Give the lives of the orders, a row per step, as `csv` or `ndjson`.
+    """Give the lives of the orders, a row per step, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `order_events` in the result.
     """
@@ -112,6 +115,8 @@ async def _export(
     if form not in FORMS:
         raise HttpError(404, "Not Found")
     result = site.gateway.run(run_id).result()
+    if form == "parquet" and not PARQUET.is_installed:
+        raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
     pieces = gathered(FORMS[form].write(table_of(result)))
