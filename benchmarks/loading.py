@@ -16,10 +16,11 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from attrs import frozen
 
 from glowback_trio.data import Catalogue
 from glowback_trio.model.bars import Dataset
@@ -34,7 +35,7 @@ LONG_AGO = 1_600_000_000
 def make_prices(folder: Path, symbols: int) -> BacktestRequest:
     """Write random walks from a fixed seed, and ask for all of them."""
     rng = np.random.default_rng(42)
-    days = np.busday_offset("2010-01-04", np.arange(ROWS))
+    days = np.busday_offset(np.datetime64("2010-01-04"), np.arange(ROWS))
     for number in range(symbols):
         close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, ROWS)))
         rows = zip(days, close, close * 1.01, close * 0.99, close, strict=True)
@@ -46,11 +47,27 @@ def make_prices(folder: Path, symbols: int) -> BacktestRequest:
     return BacktestRequest(symbols=names, start_date="2010-01-01", end_date="2030-01-01")
 
 
-def ms(work: Callable[[], Dataset]) -> tuple[float, float, str]:
-    """Milliseconds of the clock and of the processor, and the digest."""
+@frozen
+class Load:
+    """One load: milliseconds of the clock and of the processor, and what it gave."""
+
+    clock: float
+    cpu: float
+    digest: str
+
+
+def timed(work: Callable[[], Dataset]) -> Load:
+    """Make one load."""
     clock, cpu = time.perf_counter(), time.process_time()
     digest = work().digest()
-    return (time.perf_counter() - clock) * 1e3, (time.process_time() - cpu) * 1e3, digest
+    return Load((time.perf_counter() - clock) * 1e3, (time.process_time() - cpu) * 1e3, digest)
+
+
+def line(name: str, loads: Sequence[Load], target: str = "-") -> str:
+    """One line of the table."""
+    clock = statistics.median(load.clock for load in loads)
+    cpu = statistics.median(load.cpu for load in loads)
+    return f"{name:24}{clock:12.1f}{cpu:12.1f}{target:>12}"
 
 
 def main() -> None:
@@ -62,18 +79,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         request = make_prices(folder, symbols)
-        cached = Path("cache")
-        *plain, digest = ms(lambda: Catalogue(folder).load(request))
-        *first, kept = ms(lambda: Catalogue(folder, cache=cached).load(request))
-        again = [ms(lambda: Catalogue(folder, cache=cached).load(request)) for _ in range(9)]
-    if {digest, kept, *(one[2] for one in again)} != {digest}:
+        kept = Path("cache")
+        plain = timed(lambda: Catalogue(folder).load(request))
+        first = timed(lambda: Catalogue(folder, cache=kept).load(request))
+        again = [timed(lambda: Catalogue(folder, cache=kept).load(request)) for _ in range(9)]
+    if {load.digest for load in (first, *again)} != {plain.digest}:
         raise SystemExit("the cache has changed the data set")
-    second = [statistics.median(one[place] for one in again) for place in (0, 1)]
     print(f"{f'{symbols} x {ROWS:,} day':24}{'clock ms':>12}{'cpu ms':>12}{'target ms':>12}")
-    print(f"{'parsed, no cache':24}{plain[0]:12.1f}{plain[1]:12.1f}{'-':>12}")
-    print(f"{'first, parsed and kept':24}{first[0]:12.1f}{first[1]:12.1f}{'-':>12}")
-    target = "-" if quick else f"{TARGET_MS:.0f}"
-    print(f"{'second, mapped':24}{second[0]:12.1f}{second[1]:12.1f}{target:>12}")
+    print(line("parsed, no cache", [plain]))
+    print(line("first, parsed and kept", [first]))
+    print(line("second, mapped", again, "-" if quick else f"{TARGET_MS:.0f}"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`glowback-trio data`: where prices lie, and which there are."""
+"""`glowback-trio data`: where prices lie, which there are, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from glowback_trio.cli.complaints import complain
+from glowback_trio.cli.data_check import check
+from glowback_trio.cli.data_import import import_
 from glowback_trio.cli.prices import Prices, catalogue
 from glowback_trio.data import demo_path
 
@@ -15,11 +18,14 @@ __all__ = ["app"]
 _EXAMPLES = """\
 Examples:
 
-  glowback-trio data path
   glowback-trio data list --data demo
+  glowback-trio data check --data ./prices --calendar XNYS
+  glowback-trio data import bought.csv --data ./prices --column close=Last
 """
 
 app = App(name="data", help_format="plaintext", help_epilogue=_EXAMPLES)
+app.command(check)
+app.command(import_, name="import")
 
 
 @app.command
@@ -29,25 +35,32 @@ def path() -> None:
 
 
 @app.command(name="list")
-def list_(*, data: Prices = "demo") -> None:
-    """List symbols by source and resolution, with their first and last bars.
+def list_(*, data: Prices = "sample") -> int:
+    """List the prices that `run` would find, with their first and last bars.
+
+    A file that cannot be read shows here and makes the exit code 1.
+    Whether what its rows say can be true is for `data check` to tell.
 
     Args:
-        data: A directory of CSV files; 'demo', the prices that come with the package; or 'sample',
-            generated ones.
+        data: A directory of CSV and Parquet files; 'demo', shipped prices; 'sample', generated ones.
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
     table.columns[-1].justify = "right"
-    for listing in catalogue(data).datasets():
+    listed = catalogue(data, allow_sample=data == "sample").datasets()
+    for one in listed:
         table.add_row(
-            listing.symbol,
-            listing.source,
-            listing.resolution or listing.problem,
-            _moment(listing.first_bar),
-            _moment(listing.last_bar),
-            None if listing.rows is None else f"{listing.rows:,}",
+            one.symbol,
+            one.source,
+            one.resolution or "?",
+            _moment(one.first_bar),
+            _moment(one.last_bar),
+            "unreadable" if one.problem else None if one.rows is None else f"{one.rows:,}",
         )
     Console().print(table)
+    problems = [one.problem for one in listed if one.problem]
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
 def _moment(stamp: str | None) -> str | None:

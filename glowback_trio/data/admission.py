@@ -10,7 +10,7 @@ from attrs import frozen
 from glowback_trio.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from glowback_trio.model.request import BacktestRequest
 
@@ -33,11 +33,11 @@ class Limits:
     bars: int
     rows: int
 
-    def problems(self, per_symbol: Sequence[int]) -> Iterator[Problem]:
-        """Say which limit these numbers of bars, one per symbol, go beyond."""
+    def problems(self, total: int, longest: int) -> Iterator[Problem]:
+        """Say which limit so many bars in total, and in the longest symbol, go beyond."""
         asked = (
-            ("too_many_bars", "symbol-bars", sum(per_symbol), self.bars),
-            ("too_many_rows", "timestamps", max(per_symbol, default=0), self.rows),
+            ("too_many_bars", "symbol-bars", total, self.bars),
+            ("too_many_rows", "timestamps", longest, self.rows),
         )
         for kind, unit, amount, limit in asked:
             if amount > limit:

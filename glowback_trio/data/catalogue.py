@@ -100,7 +100,9 @@ class Catalogue:
         refuse(self.problems(request))
         bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
         if request.calendar:
-            quality = with_gaps(bars, quality, request.resolution, request.calendar)
+            quality = with_gaps(
+                [one.time for one in bars], quality, request.resolution, request.calendar
+            )
         return Dataset(bars, "sample", "sample", quality)
 
     def datasets(self) -> Sequence[Listing]:
@@ -133,8 +135,8 @@ class Catalogue:
             message = "Sample data is switched off here; name a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from refuse_adjustment(request, "Generated prices")
-        asked = asked_bars(request)
-        yield from self._limits.problems([asked[symbol] for symbol in request.symbols])
+        asked = asked_bars(request).values()
+        yield from self._limits.problems(sum(asked), max(asked))
 
     def _wanted(self, request: BacktestRequest, root: Path) -> Wanted | None:
         directory = PriceDirectory.of(root, request.csv_data_path)

@@ -18,7 +18,6 @@ RENAMEABLE = ("time", *COLUMNS, "symbol")
 """What a table is searched for."""
 
 _TIME_NAMES = ("timestamp", "date", "datetime", "time")
-_SHOWN = 60  # characters of an offending text that a message repeats
 
 
 @frozen
@@ -56,7 +55,7 @@ def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) ->
         found = [name for name in wanted if name in known]
         if not found:
             either = " or ".join(map(repr, wanted[:2]))
-            raise DataError(f"{where}: no column {either}; the header is {shown(header)}")
+            raise DataError(f"{where}: no column {either}; the header is {shown(header, most=240)}")
         if known.count(found[0]) > 1:
             raise DataError(f"{where}: column {found[0]!r} is there more than once")
         return known.index(found[0])
@@ -71,7 +70,7 @@ def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) ->
     )
 
 
-def shown(value: object) -> str:
-    """An offending value as a message repeats it: at no great length."""
+def shown(value: object, most: int = 60) -> str:
+    """An offending value as a message repeats it: with so many characters at most."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."

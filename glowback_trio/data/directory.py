@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.request import Resolution
 
-__all__ = ["PriceDirectory"]
+__all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]
 
 _SUFFIXES: Mapping[str, Resolution] = {
     "1s": "second",
@@ -36,12 +36,26 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
+RESOLUTION_SUFFIX: Mapping[Resolution, str] = {
+    "second": "1s",
+    "minute": "1m",
+    "hour": "1h",
+    "day": "1d",
+}
+"""How the names of files that are written here say their resolution."""
+
 _SUFFIX = "|".join(_SUFFIXES)
 # Names that no request could ask for are not listed, so that nobody is told to try them.
 _NAME = re.compile(
     rf"(?!.*{re.escape(FACTORS_ENDING)}$)"
     rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
 )
+
+
+def symbol_in_name(name: str) -> str | None:
+    """The symbol whose prices a file of this name holds; None for a name of no price file."""
+    parts = _NAME.fullmatch(name)
+    return parts["symbol"] if parts else None
 
 
 @frozen(eq=False)
@@ -93,12 +107,17 @@ class PriceDirectory:
 
     def factors(self, symbol: str) -> Path | None:
         """The file of a symbol's adjustment factors."""
-        name = f"{symbol}{FACTORS_ENDING}"
-        return self.path / name if name in self.names and self._stat(name) else None
+        path = self.path / f"{symbol}{FACTORS_ENDING}"
+        return path if path.name in self.names and self._stat(path) else None
 
     def files(self) -> Iterator[PriceFile]:
         """Every file of prices, in the order of names."""
         return filter(None, map(self._look_at, sorted(self.names)))
+
+    def factors_files(self) -> Iterator[Path]:
+        """Every file of factors, in the order of names."""
+        named = (self.path / name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))
+        return filter(self._stat, named)
 
     def resolutions(self, symbol: str, formats: Sequence[Format] = FORMATS) -> Sequence[Resolution]:
         """The resolutions that the names of a symbol's files bear."""
@@ -117,19 +136,21 @@ class PriceDirectory:
     def _look_at(self, name: str) -> PriceFile | None:
         """Describe a listed file; None for what holds no prices or is a link to the outside."""
         parts = _NAME.fullmatch(name)
-        if parts is None or (found := self._stat(name)) is None:
+        if parts is None:
+            return None
+        path = self.path / name
+        if (found := self._stat(path)) is None:
             return None
         return PriceFile(
-            path=self.path / name,
+            path=path,
             symbol=parts["symbol"],
             resolution=_SUFFIXES.get(parts["suffix"] or ""),
             format=cast("Format", parts["format"]),
             version=version_of(found),
         )
 
-    def _stat(self, name: str) -> os.stat_result | None:
+    def _stat(self, path: Path) -> os.stat_result | None:
         """Look at a listed file; None for what is no file or is a link to the outside."""
-        path = self.path / name
         try:
             found = path.lstat()
             if stat.S_ISLNK(found.st_mode):

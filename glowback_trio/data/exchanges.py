@@ -33,7 +33,7 @@ def trading_days(exchange: str, first: int, last: int) -> NDArray[np.int64]:
         DataError: No such calendar, or none that reaches so far; or the extra is not installed.
     """
     library = CALENDARS.load("exchange_calendars")
-    start, end = (np.datetime64(day, "D") for day in (first, max(last, first + _WEEK)))
+    start, end = (np.datetime64(int(day), "D") for day in (first, max(last, first + _WEEK)))
     try:
         calendar = library.get_calendar(exchange, start=str(start), end=str(end))
     except library.errors.InvalidCalendarName:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from glowback_trio.data.cache import Reader
+    from glowback_trio.data.calendar import Moment
     from glowback_trio.data.directory import PriceDirectory
-    from glowback_trio.model.request import BacktestRequest
+    from glowback_trio.model.request import BacktestRequest, Resolution
 
-__all__ = ["Wanted", "asked_bars"]
+__all__ = ["Wanted", "ambiguity", "asked_bars"]
 
 
 @frozen(eq=False)
@@ -69,12 +70,14 @@ class Wanted:
         yield from self._absent()
         for index, found in enumerate(self.files):
             if len(found) > 1:
-                yield self._ambiguous(index, found)
+                symbol, resolution = self.request.symbols[index], self.request.resolution
+                message = ambiguity(symbol, resolution, found)
+                yield Problem("ambiguous", ("symbols", index), message, symbol)
         yield from self._without_extras()
         yield from self._without_factors()
         asked = asked_bars(self.request)
-        sure = [found[0] for found in self.files if found]
-        yield from self.limits.problems([min(asked[f.symbol], f.most_rows) for f in sure])
+        sure = [min(asked[f[0].symbol], f[0].most_rows) for f in self.files if f]
+        yield from self.limits.problems(sum(sure), max(sure, default=0))
 
     def load(self, cache: Path | None, checkpoint: Callable[[], object]) -> Dataset:
         """Get the bars.
@@ -90,22 +93,28 @@ class Wanted:
         refuse(self.problems())
         request = self.request
         files = {found[0].symbol: found[0] for found in self.files}
+        span = (moment(request.start_date), moment(request.end_date))
         with reading(cache, self.directory.names, checkpoint) as read:
-            load_one = partial(self._load_one, read, files)
+            load_one = partial(self._load_one, read, files, span)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
-        quality = with_gaps(bars, quality, request.resolution, request.calendar)
+        quality = with_gaps(
+            [one.time for one in bars], quality, request.resolution, request.calendar
+        )
         formats = {file.format for file in files.values()}
         source = formats.pop() if len(formats) == 1 else "default"
         return Dataset(bars, source, "user_provided", quality)
 
     def _load_one(
-        self, read: Reader, files: Mapping[str, PriceFile], symbol: str
+        self,
+        read: Reader,
+        files: Mapping[str, PriceFile],
+        span: tuple[Moment, Moment],
+        symbol: str,
     ) -> tuple[Bars, Quality]:
         file, request = files[symbol], self.request
         parsed = read(file)
         refuse_other_spacing(file.path.name, parsed.spacing, request.resolution, file.resolution)
-        start, end = moment(request.start_date), moment(request.end_date)
-        bars, quality = parsed.between(start, end)
+        bars, quality = parsed.between(*span)
         if request.adjustment == "none":
             return bars, quality
         if (factors := self.directory.factors(symbol)) is None:
@@ -128,15 +137,6 @@ class Wanted:
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
         yield from unknown_symbols(unknown, known)
 
-    def _ambiguous(self, index: int, found: Sequence[PriceFile]) -> Problem:
-        symbol, resolution = self.request.symbols[index], self.request.resolution
-        names = ", ".join(file.path.name for file in found)
-        message = (
-            f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
-            f"{names}; keep one of them, or let each name its resolution"
-        )
-        return Problem("ambiguous", ("symbols", index), message, symbol)
-
     def _without_extras(self) -> Iterator[Problem]:
         needs_parquet = any(found and found[0].format == "parquet" for found in self.files)
         if needs_parquet and not PARQUET.is_installed:
@@ -153,6 +153,15 @@ class Wanted:
             if self.files[index] and self.directory.factors(symbol) is None:
                 message = f"No factors to adjust {symbol!r} by: no file {symbol}{FACTORS_ENDING}"
                 yield Problem("not_available", ("symbols", index), message, symbol)
+
+
+def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:
+    """Say that nothing tells which of several files is meant."""
+    names = ", ".join(file.path.name for file in files)
+    return (
+        f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
+        f"{names}; keep one of them, or let each name its resolution"
+    )
 
 
 def asked_bars(request: BacktestRequest) -> Mapping[str, int]:

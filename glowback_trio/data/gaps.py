@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.model.bars import Bars, Quality, Times
+    from glowback_trio.model.bars import Quality, Times
     from glowback_trio.model.request import Resolution
 
     Days = NDArray[np.int64]  # counted from 1970-01-01, ascending, each once
@@ -34,7 +34,7 @@ _DAY_NS = 86_400 * 10**9
 
 
 def with_gaps(
-    bars: Sequence[Bars],
+    times: Sequence[Times],
     quality: Sequence[Quality],
     resolution: Resolution,
     exchange: str | None = None,
@@ -42,8 +42,8 @@ def with_gaps(
     """Add to each report how many bars are missing between a symbol's first and last one.
 
     Args:
-        bars: The symbols that are looked at together.
-        quality: One report for each.
+        times: When the bars of each symbol began, for symbols that are looked at together.
+        quality: The report of each, in the same order.
         resolution: The length of a bar.
         exchange: The name of a calendar; None: the bars themselves say when markets were open.
 
@@ -52,14 +52,14 @@ def with_gaps(
     """
     reports = list(quality)
     resting = []
-    for place, one in enumerate(bars):
-        if calendar_of(one.symbol).is_always_open:
-            missing = _missing_steps(one.time, resolution)
+    for place, report in enumerate(quality):
+        if calendar_of(report.symbol).is_always_open:
+            missing = _missing_steps(times[place], resolution)
             reports[place] = _with_missing(reports[place], missing, resolution, "")
         else:
             resting.append(place)
     why = f" although {exchange} was open" if exchange else " although other symbols have one"
-    for place, missing in _missing_days(bars, resting, exchange):
+    for place, missing in _missing_days(times, resting, exchange):
         reports[place] = _with_missing(reports[place], missing, "day", why)
     return tuple(reports)
 
@@ -80,10 +80,10 @@ def _missing_steps(time: Times, resolution: Resolution) -> int:
 
 
 def _missing_days(
-    bars: Sequence[Bars], places: Sequence[int], exchange: str | None
+    times: Sequence[Times], places: Sequence[int], exchange: str | None
 ) -> Iterator[tuple[int, int]]:
     """How many trading days the symbols at these places miss, each with its place."""
-    groups = _by_days(bars, places)
+    groups = _by_days(times, places)
     markets: dict[object, list[tuple[Days, list[int]]]] = {}
     for group in groups:
         markets.setdefault(exchange or _weekend(group[0]), []).append(group)
@@ -98,14 +98,14 @@ def _missing_days(
             yield from ((member, missing) for member in members)
 
 
-def _by_days(bars: Sequence[Bars], places: Iterable[int]) -> list[tuple[Days, list[int]]]:
+def _by_days(times: Sequence[Times], places: Iterable[int]) -> list[tuple[Days, list[int]]]:
     """The symbols' days; neighbours with the same times share theirs, which spares most work."""
     groups: list[tuple[Days, list[int]]] = []
-    times: Times | None = None
+    last: Times | None = None
     for place in places:
-        if times is None or not np.array_equal(bars[place].time, times):
-            times = bars[place].time
-            groups.append((_days(times), []))
+        if last is None or not np.array_equal(times[place], last):
+            last = times[place]
+            groups.append((_days(last), []))
         groups[-1][1].append(place)
     return groups
 

@@ -41,12 +41,13 @@ def collect(
         DataError: More bars than the limits allow, or critical findings in quality mode `fail`.
     """
     loaded: list[tuple[Bars, Quality]] = []
-    sizes: list[int] = []
+    total = longest = 0
     for symbol in request.symbols:
         checkpoint()
         loaded.append(load_one(symbol))
-        sizes.append(len(loaded[-1][0]))
-        for problem in limits.problems(sizes):
+        size = len(loaded[-1][0])
+        total, longest = total + size, max(longest, size)
+        for problem in limits.problems(total, longest):
             raise DataError(problem.message)
     bars, quality = zip(*loaded, strict=True)
     findings = [finding for one in quality for finding in one.critical]

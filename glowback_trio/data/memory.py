@@ -86,7 +86,9 @@ class MemoryCatalogue:
         refuse(self.problems(request))
         limits = Limits(bars=self.max_bars, rows=self.max_rows)
         bars, quality = collect(request, partial(self._one, request), checkpoint, limits)
-        quality = with_gaps(bars, quality, request.resolution, request.calendar)
+        quality = with_gaps(
+            [one.time for one in bars], quality, request.resolution, request.calendar
+        )
         return Dataset(bars, "memory", "user_provided", quality)
 
     def datasets(self) -> Sequence[Listing]:

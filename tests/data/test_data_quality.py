@@ -44,7 +44,7 @@ def judged(
     resolution: Resolution = "day",
 ) -> tuple[Bars, Quality]:
     bars, quality = judge(rows_of(times, values, symbol))
-    return bars, with_gaps([bars], [quality], resolution)[0]
+    return bars, with_gaps([bars.time], [quality], resolution)[0]
 
 
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
