@@ -42,7 +42,7 @@ def list_(*, data: Prices = "sample") -> int:
     Whether what its rows say can be true is for `data check` to tell.
 
     Args:
-        data: A directory of CSV and Parquet files; 'demo', shipped prices; 'sample', generated ones.
+        data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
     table.columns[-1].justify = "right"
