@@ -260,7 +260,8 @@ async def test_head_works_wherever_get_does(url: str, finished: Run) -> None:
         for route in registry.ROUTES:
             if route.method != "GET":
                 continue
-            path = route.path.replace("{run_id}", finished.run_id).replace("{name}", "docs.js")
+            known = {"run_id": finished.run_id, "name": "docs.js", "form": "csv"}
+            path = route.path.format(**known)
             get, head = await http.get(path), await http.head(path)
             assert head.status_code == get.status_code, path
             assert head.content == b""
@@ -284,7 +285,8 @@ async def test_a_trailing_slash_is_accepted_without_a_redirect(
 ) -> None:
     for route in registry.ROUTES:
         if route.method == "GET":
-            path = route.path.replace("{run_id}", finished.run_id).replace("{name}", "docs.js")
+            known = {"run_id": finished.run_id, "name": "docs.js", "form": "csv"}
+            path = route.path.format(**known)
             without = await client.get(prefix + path.rstrip("/") or "/")
             with_slash = await client.get(prefix + path.rstrip("/") + "/")
             assert without.status_code == with_slash.status_code, path
