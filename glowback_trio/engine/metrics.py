@@ -10,7 +10,7 @@ from glowback_trio.engine import returns as stats
 from glowback_trio.engine import round_trips as trips
 
 if TYPE_CHECKING:
-    from glowback_trio.engine.ledger import Ledger
+    from glowback_trio.engine.books import Books
     from glowback_trio.model.bars import Dataset, Floats
     from glowback_trio.model.request import BacktestRequest
     from glowback_trio.model.result import Curve, Trades
@@ -30,7 +30,7 @@ _BENCHMARK = (
 
 
 def metrics(
-    request: BacktestRequest, dataset: Dataset, curve: Curve, trades: Trades, ledger: Ledger
+    request: BacktestRequest, dataset: Dataset, curve: Curve, trades: Trades, books: Books
 ) -> Metrics:
     """Measure a finished run.
 
@@ -39,7 +39,7 @@ def metrics(
     """
     return {
         **_curve_metrics(request, curve),
-        **_trade_metrics(curve, trades, ledger),
+        **_trade_metrics(curve, trades, books),
         **_dataset_metrics(dataset),
         **dict.fromkeys(_BENCHMARK),
     }
@@ -73,8 +73,8 @@ def _curve_metrics(request: BacktestRequest, curve: Curve) -> Metrics:
     }
 
 
-def _trade_metrics(curve: Curve, trades: Trades, ledger: Ledger) -> Metrics:
-    profits = np.array(ledger.round_trips)
+def _trade_metrics(curve: Curve, trades: Trades, books: Books) -> Metrics:
+    profits = np.array(books.round_trips)
     return {
         "total_trades": len(trades),
         "round_trips": len(profits),

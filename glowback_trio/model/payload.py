@@ -6,7 +6,7 @@ very row of `trades`; both come from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,9 @@ def trade_rows(trades: Trades, which: slice = slice(None)) -> Iterator[Row]:
     )
 
 
-def order_rows(orders: OrderLog, symbols: list[str], which: slice = slice(None)) -> Iterator[Row]:
+def order_rows(
+    orders: OrderLog, symbols: Sequence[str], which: slice = slice(None)
+) -> Iterator[Row]:
     """One flat row per step in an order's life."""
     quantity = orders.quantity[which]
     return _rows(
@@ -133,7 +135,7 @@ def result_document(result: Result, run_id: str) -> Mapping[str, Any]:
         "benchmark_symbol": None,
         "trades": list(trade_rows(result.trades)),
         "exposures": list(exposure_rows(result.curve)),
-        "order_events": list(order_rows(result.orders, list(result.trades.symbols))),
+        "order_events": list(order_rows(result.orders, result.trades.symbols)),
         "option_trades": [],
         "option_events": [],
         "portfolio_construction": {},
