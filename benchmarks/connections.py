@@ -3,7 +3,9 @@
     python benchmarks/connections.py [--full] [--rounds N]
 
 Every client follows a run that has said its first words and is silent since. It counts as connected
-when the first event is there. `--full` holds 5,000 idle ones instead of 2,000.
+when the first event is there. `--full` holds 5,000 idle ones instead of 2,000. The peer is measured
+twice: as plain uvicorn, which sets the target and stands on the parsers that ours has, and with its
+extras written in C.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from attrs import define, field, frozen
-from servers import EXIT_S, OURS, PEER, PEERS_RUN, Server, opened, prepare
+from servers import EXIT_S, OURS, PEER, PEERS_RUN, PLAIN_PEER, Server, opened, prepare
 
 AT_ONCE = 64
 STUCK_S = 10.0
@@ -228,9 +230,9 @@ def measure_ours(count: int) -> tuple[Filled, LetGo]:
             return fill(server, crowd, count), let_go(server, crowd)
 
 
-def measure_peer(count: int) -> Filled:
+def measure_peer(command: Sequence[str], count: int) -> Filled:
     """Measure a fresh peer."""
-    with opened("peer", PEER) as server, crowd_of(server, PEERS_RUN) as crowd:
+    with opened("uvicorn", command) as server, crowd_of(server, PEERS_RUN) as crowd:
         return fill(server, crowd, count)
 
 
@@ -258,13 +260,16 @@ def let_go(server: Server, crowd: Crowd) -> LetGo:
 def main(count: int, rounds: int) -> None:
     """Measure fresh servers in alternating rounds and print the medians."""
     prepare()
-    ours, peer = [], []
+    ours, plain, peer = [], [], []
     for _ in range(rounds):
         ours.append(measure_ours(count))
-        peer.append(measure_peer(count))
+        plain.append(measure_peer(PLAIN_PEER, count))
+        peer.append(measure_peer(PEER, count))
     rate = report("ours", [filled for filled, _gone in ours])
-    peers_rate = report("peer", peer)
-    print(f"  ratio of connects {rate / peers_rate:.2f}   (target: at least 1)")
+    plain_rate = report("uvicorn", plain)
+    peer_rate = report("uvicorn[standard]", peer)
+    beside = f"{rate / plain_rate:.2f} of uvicorn, {rate / peer_rate:.2f} of uvicorn[standard]"
+    print(f"  connects of ours: {beside}   (target: at least 1 of uvicorn)")
     print(f"  idle ones were {count:,}   (target: at most 30 KiB each at 5,000)")
     seconds = median(gone.seconds for _filled, gone in ours)
     cpu_s = median(gone.cpu_s for _filled, gone in ours)
@@ -278,7 +283,7 @@ def report(name: str, rounds: Sequence[Filled]) -> float:
     rate = median(each.connects_per_s for each in rounds)
     cpu_us = median(each.cpu_us for each in rounds)
     kib = median(each.kib for each in rounds)
-    print(f"{name} {rate:7,.0f} connects/s {cpu_us:8,.0f} us CPU each {kib:7.1f} KiB idle")
+    print(f"{name:17} {rate:7,.0f} connects/s {cpu_us:8,.0f} us CPU each {kib:7.1f} KiB idle")
     return rate
 
 

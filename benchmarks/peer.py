@@ -1,14 +1,18 @@
 """What others are measured beside: the same three routes, minimal, on FastAPI and uvicorn.
 
-    python benchmarks/peer.py
+    python benchmarks/peer.py [--plain]
 
 One run that never ends, a queue for each follower. Prints the same line as `glowback-trio serve`.
+With `--plain` it runs as `pip install uvicorn` leaves it: on Python's own event loop, with h11 and
+wsproto, the parsers that ours has. Without, it has the extras written in C.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import socket
 from typing import TypeAlias
 
 import uvicorn
@@ -107,24 +111,35 @@ def make_app() -> FastAPI:
     return app
 
 
-def main() -> None:
-    """Serve on a free port, with the extras that make uvicorn fast and without an access log."""
+def main(*, plain: bool) -> None:
+    """Serve on a free port, without an access log."""
     config = uvicorn.Config(
         make_app(),
         port=0,
-        loop="uvloop",
-        http="httptools",
+        loop="asyncio" if plain else "uvloop",
+        http="h11" if plain else "httptools",
+        ws="wsproto" if plain else "auto",
         access_log=False,
         log_level="warning",
-        backlog=4096,
         # Ours negotiates none either, and it costs a peer most of its memory.
         ws_per_message_deflate=False,
     )
-    socket = config.bind_socket()
-    socket.listen(config.backlog)
-    print(f"listening on http://127.0.0.1:{socket.getsockname()[1]}", flush=True)
-    uvicorn.Server(config).run(sockets=[socket])
+    with listening() as listener:
+        print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listening() -> socket.socket:
+    """Return a socket that listens on a free port."""
+    # With its protocol named, as asyncio opens them itself: where it is not, asyncio leaves Nagle's
+    # algorithm on, and every answer of two writes would wait for the client's delayed ACK.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(4096)
+    return listener
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--plain", action="store_true", help="without the extras written in C")
+    main(plain=parser.parse_args().plain)

@@ -2,9 +2,13 @@
 
     python benchmarks/rest.py [--rounds N] [--seconds S] [--connections N]
 
-Client and server have a core each. Rounds alternate between the two servers, so that whatever else
-the machine does hits both; what is printed is the median, and the ratio of the medians. Processor
-time stands beside it because it stays true on a machine that does other things, too.
+The target is set by plain uvicorn, which stands on h11 and an event loop in Python as ours does.
+Beside it stands uvicorn with its extras, an event loop and a parser written in C, to show what
+those would be worth.
+
+Client and server have a core each. Rounds alternate between the servers, so that whatever else the
+machine does hits all of them; what is printed is the median, and the ratio of the medians.
+Processor time stands beside it because it stays true on a machine that does other things, too.
 """
 
 from __future__ import annotations
@@ -18,11 +22,11 @@ import time
 from collections import defaultdict
 
 from attrs import define, frozen
-from servers import OURS, PEER, PEERS_RUN, Server, opened, prepare
+from servers import OURS, PEER, PEERS_RUN, PLAIN_PEER, Server, opened, prepare
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 STUCK_S = 10.0
-TARGET = "at least 0.5, aim for 1"
+TARGET = "target beside plain uvicorn: at least 0.5, aim for 1"
 
 
 @define(eq=False)
@@ -106,45 +110,47 @@ def exchange(clients: list[Client], end: float) -> int:
     return answers
 
 
-def paths(ours: Server, peer: Server) -> dict[str, dict[str, str]]:
-    """What to ask of each server, by what it is called in the figures."""
+def paths(ours: Server) -> dict[str, tuple[str, str]]:
+    """What to ask of ours and of its peers, by what it is called in the figures."""
     run = ours.start_run()
     while ours.ask("GET", f"/backtests/{run}")["state"] != "completed":
         time.sleep(0.05)
     return {
-        "GET /healthz": {ours.name: "/healthz", peer.name: "/healthz"},
-        "GET /backtests/{id}": {
-            ours.name: f"/backtests/{run}",
-            peer.name: f"/backtests/{PEERS_RUN}",
-        },
+        "GET /healthz": ("/healthz", "/healthz"),
+        "GET /backtests/{id}": (f"/backtests/{run}", f"/backtests/{PEERS_RUN}"),
     }
 
 
 def main(rounds: int, seconds: float, connections: int) -> None:
-    """Measure both servers in alternating rounds."""
+    """Measure all servers in alternating rounds."""
     prepare()
-    with opened("ours", OURS) as ours, opened("peer", PEER) as peer:
-        for title, path in paths(ours, peer).items():
+    with (
+        opened("ours", OURS) as ours,
+        opened("uvicorn", PLAIN_PEER) as plain,
+        opened("uvicorn[standard]", PEER) as peer,
+    ):
+        for title, (our_path, peers_path) in paths(ours).items():
             rates: dict[str, list[Rate]] = defaultdict(list)
             for turn in range(rounds + 1):
-                for server in (ours, peer):
-                    measured = measure(server, path[server.name], connections, seconds)
+                for server in (ours, plain, peer):
+                    path = our_path if server is ours else peers_path
+                    measured = measure(server, path, connections, seconds)
                     if turn > 0:  # the first round warms caches up
                         rates[server.name].append(measured)
             report(title, rates)
 
 
 def report(title: str, rates: dict[str, list[Rate]]) -> None:
-    """Print the figures of one route."""
-    print(title)
-    middle = {}
+    """Print the figures of one route, ours first and the others beside it."""
+    print(f"{title}   ({TARGET})")
+    ours = statistics.median(each.per_s for each in rates["ours"])
     for name, measured in rates.items():
         values = [each.per_s for each in measured]
-        middle[name] = statistics.median(values)
+        middle = statistics.median(values)
         cpu_us = statistics.median(each.cpu_us for each in measured)
         spread = f"({min(values):,.0f} to {max(values):,.0f})"
-        print(f"  {name} {middle[name]:8,.0f} /s {cpu_us:8,.0f} us CPU each   {spread}")
-    print(f"  ratio {middle['ours'] / middle['peer']:6.2f}   (target: {TARGET})")
+        beside = "" if name == "ours" else f"   ours is {ours / middle:.2f} of it"
+        print(f"  {name:17} {middle:8,.0f} /s {cpu_us:8,.0f} us CPU each   {spread}{beside}")
 
 
 if __name__ == "__main__":

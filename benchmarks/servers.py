@@ -18,6 +18,7 @@ from attrs import frozen
 HERE = Path(__file__).parent
 OURS = (sys.executable, "-m", "glowback_trio", "serve", "--port", "0")
 PEER = (sys.executable, str(HERE / "peer.py"))
+PLAIN_PEER = (*PEER, "--plain")
 PEERS_RUN = "00000000-0000-4000-8000-000000000000"
 
 # Both servers write no line per request; what is compared is the work of answering.

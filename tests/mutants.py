@@ -1,9 +1,10 @@
 """Faults that the tests must find: each is written into a copy of the package, and must fail.
 
-    python tests/mutants.py
+    python tests/mutants.py [WORD]
 
-A test suite that passes proves little until it is known that it can fail. These are the faults that
-streaming servers really had, each in one line.
+With a word, only those whose names have it. A test suite that passes proves little until it is
+known that it can fail. These are the faults that streaming servers really had, each in a line or
+two.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from attrs import frozen
 ROOT = Path(__file__).parent.parent
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
+HUB = "glowback_trio/serving/hub.py"
+FOLLOWING = "glowback_trio/serving/following.py"
+FEED = "glowback_trio/server/feed.py"
+EVENTS = "glowback_trio/server/events.py"
+CHAIN = "glowback_trio/client/chain.py"
+STREAM = "glowback_trio/client/stream.py"
+
 ACTORS = ("tests/actors",)
+HUBS = ("tests/serving/test_serving_hub.py",)
+FEEDS = ("tests/server/test_server_feed.py", "tests/server/test_server_cuts.py")
+SERVER = ("tests/server/test_server_stream_isolation.py", "tests/server/test_server_cuts.py")
+CLIENT = ("tests/client/test_client_resume.py",)
 
 
 @frozen
@@ -99,6 +111,144 @@ MUTANTS = (
         "        self._log.append(event)\n",
         "        self._count += 1\n        self._log.append(event)\n        self._count -= 1\n",
     ),
+    Mutant(
+        "hub: cursor off by one",
+        HUB,
+        "        follower.cursor = chunk.cursor\n",
+        "        follower.cursor = chunk.cursor + 1\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: what went in part is sent again as a whole",
+        HUB,
+        "        self._count(follower, chunk)\n        if not whole or",
+        "        if whole:\n            self._count(follower, chunk)\n        if not whole or",
+        HUBS,
+    ),
+    Mutant(
+        "hub: one chunk for all, wherever they stand",
+        HUB,
+        "        if follower.cursor not in chunks:\n"
+        "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"
+        "        self._write(follower, chunks[follower.cursor])\n",
+        "        if not chunks:\n"
+        "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"
+        "        self._write(follower, next(iter(chunks.values())))\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a queue per client",
+        HUB,
+        "if not follower.busy and not follower.gone:",
+        "if not follower.gone:",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a ring between replay and registration is lost",
+        HUB,
+        "            follower.busy = False\n",
+        "            await trio.lowlevel.checkpoint()\n            follower.busy = False\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a ring during a round is lost",
+        HUB,
+        "                except Exception as error:",
+        "                    self._bell, self._rung = trio.Event(), {}\n"
+        "                except Exception as error:",
+        HUBS,
+    ),
+    Mutant(
+        "hub: only the first chunk of what has gathered is sent",
+        HUB,
+        "            self._ring(feed)  # perhaps",
+        "            pass  # perhaps",
+        HUBS,
+    ),
+    Mutant(
+        "hub: the end is reached and nobody is told",
+        HUB,
+        "if not whole or follower.feed.ended(follower.cursor):",
+        "if not whole:",
+        HUBS,
+    ),
+    Mutant(
+        "follow: every stream begins at the beginning",
+        FOLLOWING,
+        "Follower(feed, cursor, self",
+        "Follower(feed, 0, self",
+        SERVER,
+    ),
+    Mutant(
+        "follow: a stream that has ended is never let go",
+        FOLLOWING,
+        "            self.done()\n",
+        "",
+        SERVER,
+    ),
+    Mutant(
+        "feed: filter applied before the cursor moves",
+        FEED,
+        "return messages(events, self.batch), after",
+        "return messages(events, self.batch), events[-1].event_id if events else cursor",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: the end is not sent",
+        FEED,
+        "return self.run.broadcaster.ended(cursor)",
+        "return self.run.broadcaster.ended(cursor + 1)",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: what does not fit into one write is skipped",
+        FEED,
+        "events, after = kept, kept[-1].event_id",
+        "events = kept",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: one filter for all",
+        FEED,
+        "key = (run.run_id, wanted, batch, quiet)",
+        "key = (run.run_id, batch, quiet)",
+        FEEDS,
+    ),
+    Mutant(
+        "server-sent events: the cursor of the last connection is not heard",
+        EVENTS,
+        "    if last is None:\n",
+        "    if last is None or query.after == 0:\n",
+        SERVER,
+    ),
+    Mutant(
+        "server-sent events: what is there before a wait is dropped",
+        EVENTS,
+        "            events: Sequence[Event] = ()\n",
+        "            events: Sequence[Event] = subscription.read_nowait(1)[1:]\n",
+        SERVER,
+    ),
+    Mutant(
+        "client: resumed one event too early",
+        STREAM,
+        "str(self._chain.cursor)",
+        "str(max(self._chain.cursor - 1, 0))",
+        CLIENT,
+    ),
+    Mutant(
+        "client: any good-bye is taken for the end",
+        STREAM,
+        "                    self._chain.close()\n",
+        "                    self._chain.ended = True\n",
+        CLIENT,
+    ),
+    Mutant(
+        "client: the digest is not compared",
+        CHAIN,
+        "digest != str(self._digest)",
+        "digest is None",
+        CLIENT,
+    ),
 )
 
 
@@ -121,16 +271,17 @@ def survives(mutant: Mutant) -> bool:
         return told.returncode == 0
 
 
-def main() -> int:
-    """Try every mutant; returns 1 when one survives."""
+def main(word: str) -> int:
+    """Try every mutant with this word in its name; returns 1 when one survives."""
+    mutants = [mutant for mutant in MUTANTS if word in mutant.name]
     survivors = 0
-    for mutant in MUTANTS:
+    for mutant in mutants:
         alive = survives(mutant)
         survivors += alive
         print(f"{'SURVIVED' if alive else 'killed  '}  {mutant.name}", flush=True)
-    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} mutants killed")
+    print(f"{len(mutants) - survivors} of {len(mutants)} mutants killed")
     return 1 if survivors else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(" ".join(sys.argv[1:])))

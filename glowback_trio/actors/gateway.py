@@ -49,6 +49,11 @@ class Gateway:
         """Whether no more runs are taken."""
         return self._closed is not None
 
+    @property
+    def writable(self) -> bool:
+        """Whether the store can keep what runs have to tell."""
+        return self._store.writable
+
     def submit(self, request: BacktestRequest) -> Run:
         """Queue a run; it begins when a place is free.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from attrs import frozen
 from cyclopts import Parameter
 
 from glowback_trio.client import Client, open_client
+from glowback_trio.errors import UnknownRunError
 
 __all__ = ["LOCAL", "Remote"]
 
@@ -26,10 +28,33 @@ class Remote:
     url: Annotated[str, Parameter(env_var="GLOWBACK_URL")] = "http://127.0.0.1:8000"
     api_key: Annotated[str | None, Parameter(env_var="GLOWBACK_API_KEY", show_default=False)] = None
 
-    def opened(self) -> AbstractAsyncContextManager[Client]:
-        """A client of the server, for the length of an `async with` block."""
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Client]:
+        """A client of the server, for the length of an `async with` block.
+
+        Raises:
+            UnknownRunError: With a word on why a run that was there may be there no more.
+        """
         key = (self.api_key or "").partition(",")[0].strip()
-        return open_client(self.url, key or None)
+        async with open_client(self.url, key or None) as client:
+            try:
+                yield client
+            except UnknownRunError as error:
+                raise _UnknownThereError(error.run_id, self.url) from error
+
+
+class _UnknownThereError(UnknownRunError):
+    """A server has no such run; somebody may remember one from before the server was started."""
+
+    def __init__(self, run_id: str, url: str) -> None:
+        super().__init__(run_id)
+        self.url = url
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}: {self.url} keeps its runs in memory, the newest of them, and "
+            "forgets them when it ends"
+        )
 
 
 LOCAL = Remote()

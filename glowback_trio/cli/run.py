@@ -13,7 +13,7 @@ from glowback_trio.cli.asked import Asked
 from glowback_trio.cli.prices import Prices, catalogue
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.cli.watch import watch
-from glowback_trio.model.payload import dumps, result_document
+from glowback_trio.model.document import result_pieces
 
 __all__ = ["app"]
 
@@ -51,6 +51,7 @@ async def run(
         await watch(submitted, Console(stderr=True))
         result = submitted.result()
     if json:
-        sys.stdout.buffer.write(dumps(result_document(result, submitted.run_id)) + b"\n")
+        sys.stdout.buffer.writelines(result_pieces(result, submitted.run_id))
+        sys.stdout.buffer.write(b"\n")
     else:
         print_summary(request, result, Console())

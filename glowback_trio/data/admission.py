@@ -12,7 +12,9 @@ from glowback_trio.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = ["MAX_BARS", "MAX_ROWS", "Limits", "unknown_symbols"]
+    from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["MAX_BARS", "MAX_ROWS", "Limits", "refuse_adjustment", "unknown_symbols"]
 
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
@@ -41,6 +43,13 @@ class Limits:
             if amount > limit:
                 message = f"The request asks for {amount:,} {unit}, and the limit is {limit:,}"
                 yield Problem(kind, (), message, amount)
+
+
+def refuse_adjustment(request: BacktestRequest, what: str) -> Iterator[Problem]:
+    """Say that a source without files has no factors, where prices should be adjusted by some."""
+    if request.adjustment != "none":
+        message = f"{what} have no file of factors to adjust them by"
+        yield Problem("not_available", ("adjustment",), message, request.adjustment)
 
 
 def unknown_symbols(

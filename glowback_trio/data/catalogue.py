@@ -1,35 +1,37 @@
-"""The gateway's prices: a directory of CSV files, the sample generator, or both."""
+"""The gateway's prices: a directory of price files, the sample generator, or both."""
 
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, unknown_symbols
-from glowback_trio.data.calendar import STEPS, calendar_of
-from glowback_trio.data.csv_file import read_csv
-from glowback_trio.data.directory import PriceDirectory, PriceFile
-from glowback_trio.data.loading import collect, moment, refuse, span
-from glowback_trio.data.rows import judge
+from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, refuse_adjustment
+from glowback_trio.data.cache import reading
+from glowback_trio.data.calendar import STEPS
+from glowback_trio.data.directory import PriceDirectory
+from glowback_trio.data.files import Wanted, asked_bars
+from glowback_trio.data.gaps import with_gaps
+from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.moments import moment, span
 from glowback_trio.data.sample import sample_bars
 from glowback_trio.data.source import Listing, keep_going
-from glowback_trio.data.spacing import refuse_other_spacing
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
-from glowback_trio.model.bounds import one_of
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from glowback_trio.model.request import BacktestRequest, Resolution
+    from glowback_trio.data.cache import Reader
+    from glowback_trio.data.price_file import PriceFile
+    from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Catalogue"]
 
-_SHORT_ROW = 32  # bytes; real rows are seldom shorter, so that a file's size bounds its rows
 _SAMPLE_WARNING = "generated sample prices, fit for trying things out and not for conclusions"
 _UNREADABLE = "The data directory cannot be read"
 _SAMPLES = tuple(
@@ -50,13 +52,17 @@ class Catalogue:
         allow_sample: Whether generated prices may be had at all.
         max_bars: Symbol-bars that one request may ask for.
         max_rows: Timestamps that one request may ask for.
+        cache: Where parsed prices are kept, so that the next load of the same files takes
+            milliseconds. A relative path lies inside the directory of the files, wherever that is;
+            None: nothing is kept. Where it cannot be written nothing is kept either.
     """
 
     root: Path | None = None
     allow_sample: bool = True
     max_bars: int = MAX_BARS
     max_rows: int = MAX_ROWS
-    # Mutable: what `datasets` learnt of each file, good while its size and time of change stay.
+    cache: Path | None = None
+    # Mutable: what `datasets` learnt of each file, good while it is the same version.
     _learnt: dict[Path, tuple[PriceFile, Listing]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
@@ -68,8 +74,10 @@ class Catalogue:
         elif self.root is None:
             message = f"data_source {request.data_source!r} needs a data directory; there is none"
             yield Problem("not_available", ("data_source",), message, request.data_source)
+        elif (wanted := self._wanted(request, self.root)) is None:
+            yield _no_directory(request)
         else:
-            yield from self._csv_problems(request, self.root)
+            yield from wanted.problems()
 
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
@@ -85,20 +93,21 @@ class Catalogue:
             DataError: A bad row, bars of another resolution, no bars in the range, more bars than
                 the limits allow, or critical findings in quality mode `fail`.
         """
+        if not self._means_sample(request) and self.root is not None:
+            wanted = self._wanted(request, self.root)
+            if wanted is not None:
+                return wanted.load(self._cache_of(wanted.directory), checkpoint)
         refuse(self.problems(request))
-        if self._means_sample(request):
-            load_one = partial(_sample, request)
-            bars, quality = collect(request, load_one, checkpoint, self._limits)
-            return Dataset(bars, "sample", "sample", quality)
-        assert self.root is not None, "a request without a source has problems"
-        load_one = partial(_csv, request, PriceDirectory.of(self.root, request.csv_data_path))
-        bars, quality = collect(request, load_one, checkpoint, self._limits)
-        return Dataset(bars, "csv", "user_provided", quality)
+        bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
+        if request.calendar:
+            quality = with_gaps(bars, quality, request.resolution, request.calendar)
+        return Dataset(bars, "sample", "sample", quality)
 
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.
 
-        The first call reads every file; later ones only those that have changed.
+        The first call reads every file; later ones only those that have changed. What is wrong
+        with rows that can be read is not told.
 
         Raises:
             DataError: The data directory cannot be read.
@@ -108,7 +117,8 @@ class Catalogue:
             return samples
         if (directory := PriceDirectory.of(self.root)) is None:
             raise DataError(_UNREADABLE)
-        return [*samples, *(self._learn(file) for file in directory.files())]
+        with reading(self._cache_of(directory), directory.names) as read:
+            return [*samples, *(self._learn(read, file) for file in directory.files())]
 
     @property
     def _limits(self) -> Limits:
@@ -122,25 +132,24 @@ class Catalogue:
         if not self.allow_sample:
             message = "Sample data is switched off here; name a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        asked = _asked(request)
+        yield from refuse_adjustment(request, "Generated prices")
+        asked = asked_bars(request)
         yield from self._limits.problems([asked[symbol] for symbol in request.symbols])
 
-    def _csv_problems(self, request: BacktestRequest, root: Path) -> Iterator[Problem]:
+    def _wanted(self, request: BacktestRequest, root: Path) -> Wanted | None:
         directory = PriceDirectory.of(root, request.csv_data_path)
-        if directory is None:
-            yield _no_directory(request)
-            return
-        files = [directory.find(symbol, request.resolution) for symbol in request.symbols]
-        absent = [(i, request.symbols[i]) for i, file in enumerate(files) if file is None]
-        yield from _absent_symbols(absent, request.resolution, directory)
-        asked = _asked(request)
-        found = [(asked[file.symbol], file.size) for file in files if file is not None]
-        yield from self._limits.problems([min(n, size // _SHORT_ROW + 1) for n, size in found])
+        return Wanted(request, directory, self._limits) if directory else None
 
-    def _learn(self, file: PriceFile) -> Listing:
+    def _cache_of(self, directory: PriceDirectory) -> Path | None:
+        """Where the cache of a directory lies: inside it, or in one of its own elsewhere."""
+        if self.cache is None or not self.cache.is_absolute():
+            return self.cache and directory.path / self.cache
+        return self.cache / sha256(bytes(directory.path)).hexdigest()[:16]
+
+    def _learn(self, read: Reader, file: PriceFile) -> Listing:
         seen, listing = self._learnt.get(file.path, (None, None))
         if listing is None or seen != file:
-            listing = _listing(file)
+            listing = _listing(read, file)
             self._learnt[file.path] = (file, listing)
         return listing
 
@@ -154,29 +163,6 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
 
 
-def _csv(
-    request: BacktestRequest, directory: PriceDirectory | None, symbol: str
-) -> tuple[Bars, Quality]:
-    file = directory.find(symbol, request.resolution) if directory else None
-    if file is None:
-        raise DataError(f"the prices of {symbol} were removed while the run began")
-    rows = read_csv(file.path, symbol)
-    refuse_other_spacing(file.path.name, rows.time, request.resolution, file.resolution)
-    inside_range = rows.between(moment(request.start_date), moment(request.end_date))
-    return judge(inside_range, request.resolution)
-
-
-def _asked(request: BacktestRequest) -> Mapping[str, int]:
-    """How many bars each symbol's calendar has in the range."""
-    start, end = moment(request.start_date), moment(request.end_date)
-    calendars = {symbol: calendar_of(symbol) for symbol in request.symbols}
-    counts = {
-        calendar: calendar.count(request.resolution, start, end)
-        for calendar in set(calendars.values())
-    }
-    return {symbol: counts[calendar] for symbol, calendar in calendars.items()}
-
-
 def _no_directory(request: BacktestRequest) -> Problem:
     if request.csv_data_path is None:
         return Problem("not_available", ("data_source",), _UNREADABLE, request.data_source)
@@ -184,25 +170,9 @@ def _no_directory(request: BacktestRequest) -> Problem:
     return Problem("value_error", ("csv_data_path",), message, request.csv_data_path)
 
 
-def _absent_symbols(
-    absent: Sequence[tuple[int, str]], resolution: Resolution, directory: PriceDirectory
-) -> Iterator[Problem]:
-    """Tell symbols that are not there at all from those that have other bars than asked."""
-    unknown = []
-    for index, symbol in absent:
-        if has := directory.resolutions(symbol):
-            message = (
-                f"No bars of resolution {resolution!r} for {symbol!r}; there are {one_of(has)}"
-            )
-            yield Problem("unknown_symbol", ("symbols", index), message, symbol)
-        else:
-            unknown.append((index, symbol))
-    yield from unknown_symbols(unknown, directory.symbols() if unknown else ())
-
-
-def _listing(file: PriceFile) -> Listing:
+def _listing(read: Reader, file: PriceFile) -> Listing:
     try:
-        rows = read_csv(file.path, file.symbol)
+        rows = read(file).rows
     except DataError as error:
-        return Listing(file.symbol, "csv", file.resolution, problem=str(error))
-    return Listing.of(file.symbol, "csv", rows.time, file.resolution)
+        return Listing(file.symbol, file.format, file.resolution, problem=str(error))
+    return Listing.of(file.symbol, file.format, rows.time, file.resolution)

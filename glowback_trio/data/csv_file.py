@@ -7,41 +7,39 @@ line and the column of the first bad cell or, for the few things only it underst
 
 from __future__ import annotations
 
-import csv
-import math
-import re
-from contextlib import closing
-from itertools import islice
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 
-from glowback_trio.data.rows import COLUMNS, Rows
+from glowback_trio.data.columns import Columns, find_columns
+from glowback_trio.data.csv_records import bad_cell, one_record, read_number, records
+from glowback_trio.data.table import Table
 from glowback_trio.data.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from glowback_trio.model.bars import Floats, Times
 
-    Records = Generator[tuple[int, list[str]]]
+    Cells = tuple[Times, Floats, NDArray[Any] | None]
 
-__all__ = ["read_csv"]
+__all__ = ["place_in_csv", "read_csv"]
 
-_TIME_NAMES = ("timestamp", "date", "datetime", "time")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_SHOWN = 60  # characters of an offending text that a message repeats
+_SYMBOL_BYTES = 33  # one more than a symbol may have, so that a longer one shows
 
 
-def read_csv(path: Path, symbol: str) -> Rows:
+def read_csv(path: Path, called: Mapping[str, str] | None = None) -> Table:
     """Read every row of a file.
 
     Args:
         path: The file. Messages name its last part only.
-        symbol: Whose prices these are; a `symbol` column has to say the same.
+        called: Names of columns, where they are others than ours.
 
     Returns:
         The rows in the file's order, prices float64 exactly as written.
@@ -50,101 +48,57 @@ def read_csv(path: Path, symbol: str) -> Rows:
         DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell.
     """
     try:
-        header = _read_header(path)
-        _, first = _one(_records(path, skip=header.lines))
+        header = _read_header(path, called or {})
+        _, first = one_record(records(path, skip=header.lines))
         if not first:
             raise DataError(f"{path.name} has a header and no rows")
         try:
-            time, values = _read_at_once(path, header, symbol, first)
+            time, values, symbols = _read_at_once(path, header, first)
         except ValueError:
-            time, values = _read_by_cell(path, header, symbol)
+            time, values, symbols = _read_by_cell(path, header)
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
-    return Rows(
-        symbol=symbol,
-        source=path.name,
-        time=time,
-        values=values,
-        number=np.arange(len(time)),
-        locate=lambda number: f"line {_line_of(path, header, number)}",
-    )
+    return Table(path.name, header.columns, time, values, symbols, partial(place_in_csv, path))
+
+
+def place_in_csv(path: Path, number: int) -> str:
+    """The line on which a row of a file ends, given its number from 0."""
+    header, _ = one_record(records(path))
+    line, _ = one_record(records(path, skip=header), after=number)
+    return f"line {line}"
 
 
 @frozen
 class _Header:
-    """Where the columns stand."""
+    """How far the header reaches, in lines, and where the columns stand."""
 
-    lines: int  # lines of the file up to and including the header
-    names: tuple[str, ...]  # as written, for messages
-    time: int
-    values: tuple[int, ...]  # in the order of COLUMNS
-    symbol: int | None = field(default=None)
+    lines: int
+    columns: Columns
 
 
-def _records(path: Path, skip: int = 0) -> Records:
-    """Every record that is not blank, with the number of the line it ends on.
-
-    Raises:
-        DataError: Bytes that are not UTF-8, or quotes that do not close.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            for record in reader:
-                if reader.line_num > skip and any(cell.strip() for cell in record):
-                    yield reader.line_num, record
-        except csv.Error as error:
-            raise DataError(f"{path.name}, line {reader.line_num}: {error}") from None
-        except UnicodeDecodeError as error:
-            where = f"{path.name}, after line {reader.line_num}"
-            raise DataError(f"{where}: not UTF-8 text ({error.reason})") from None
-
-
-def _one(records: Records, after: int = 0) -> tuple[int, list[str]]:
-    """One record and no more; `(0, [])` when there are not so many. Closes the file."""
-    with closing(records):
-        return next(islice(records, after, None), (0, []))
-
-
-def _read_header(path: Path) -> _Header:
-    line, names = _one(_records(path))
+def _read_header(path: Path, called: Mapping[str, str]) -> _Header:
+    line, names = one_record(records(path))
     if not names:
         raise DataError(f"{path.name} is empty; a header and rows are needed")
-    where = f"{path.name}, line {line}"
-    known = [name.strip().lower() for name in names]
-    time = [known.index(name) for name in _TIME_NAMES if name in known]
-    if not time:
-        raise DataError(f"{where}: no column 'timestamp' or 'date'; the header is {_shown(names)}")
-    if missing := [name for name in COLUMNS if name not in known]:
-        raise DataError(f"{where}: no column {missing[0]!r}; the header is {_shown(names)}")
-    if twice := [name for name in (*COLUMNS, known[time[0]]) if known.count(name) > 1]:
-        raise DataError(f"{where}: column {twice[0]!r} is there more than once")
-    return _Header(
-        lines=line,
-        names=tuple(name.strip() for name in names),
-        time=time[0],
-        values=tuple(known.index(name) for name in COLUMNS),
-        symbol=known.index("symbol") if "symbol" in known else None,
-    )
+    return _Header(line, find_columns(names, f"{path.name}, line {line}", called))
 
 
-def _read_at_once(
-    path: Path, header: _Header, symbol: str, first: list[str]
-) -> tuple[Times, Floats]:
+def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     """Read with numpy; `first` is the first row.
 
     Raises:
         ValueError: Something is wrong somewhere.
     """
-    if len(first) != len(header.names):
+    columns = header.columns
+    if len(first) != len(columns.names):
         raise ValueError("cells that no column names, or too few")
     # Every column is listed, so that a row with a cell too many is refused rather than cut.
-    kinds = dict.fromkeys(range(len(header.names)), "U1")
-    kinds |= dict.fromkeys(header.values, "f8")
+    kinds = dict.fromkeys(range(len(columns.names)), "U1")
+    kinds |= dict.fromkeys(columns.values, "f8")
     # One byte wider than the first timestamp, so that a longer one shows.
-    kinds[header.time] = f"S{len(first[header.time]) + 1}"
-    if header.symbol is not None:
-        kinds[header.symbol] = "U64"
+    kinds[columns.time] = f"S{len(first[columns.time]) + 1}"
+    if columns.symbol is not None:
+        kinds[columns.symbol] = f"S{_SYMBOL_BYTES}"
     table = np.loadtxt(
         path,
         dtype=[(f"column {index}", kind) for index, kind in kinds.items()],
@@ -155,56 +109,39 @@ def _read_at_once(
         encoding="utf-8-sig",
         ndmin=1,
     )
-    values = np.stack([table[f"column {index}"] for index in header.values])
+    values = np.stack([table[f"column {index}"] for index in columns.values])
     if not np.isfinite(values).all():
         raise ValueError("not every number is finite")
-    if header.symbol is not None and (table[f"column {header.symbol}"] != symbol).any():
-        raise ValueError("another symbol")
-    return read_stamps(table[f"column {header.time}"]), values
+    symbols = None if columns.symbol is None else table[f"column {columns.symbol}"].astype(str)
+    return read_stamps(table[f"column {columns.time}"]), values, symbols
 
 
-def _read_by_cell(path: Path, header: _Header, symbol: str) -> tuple[Times, Floats]:
+def _read_by_cell(path: Path, header: _Header) -> Cells:
     """Read cell by cell.
 
     Raises:
         DataError: Naming the first bad cell.
     """
-    times, values = [], []
-    for line, record in _records(path, skip=header.lines):
+    columns = header.columns
+    times, values, symbols = [], [], []
+    for line, record in records(path, skip=header.lines):
         where = f"{path.name}, line {line}"
-        if len(record) != len(header.names):
-            raise DataError(f"{where}: expected {len(header.names)} cells, got {len(record)}")
-        if header.symbol is not None and record[header.symbol].strip() != symbol:
-            raise _bad_cell(where, header, header.symbol, repr(symbol), record)
+        if len(record) != len(columns.names):
+            raise DataError(f"{where}: expected {len(columns.names)} cells, got {len(record)}")
         try:
-            times.append(read_stamp(record[header.time]))
+            times.append(read_stamp(record[columns.time]))
         except ValueError:
-            raise _bad_cell(where, header, header.time, FORMS, record) from None
-        values.append([_number(where, header, index, record) for index in header.values])
-    return np.array(times), np.array(values).T
+            name = columns.names[columns.time]
+            raise bad_cell(where, name, FORMS, record[columns.time]) from None
+        values.append([_number(where, columns, index, record) for index in columns.values])
+        if columns.symbol is not None:
+            symbols.append(record[columns.symbol].strip())
+    named = None if columns.symbol is None else np.array(symbols)
+    return np.array(times), np.array(values).T, named
 
 
-def _number(where: str, header: _Header, index: int, record: list[str]) -> float:
-    """Read a cell as float64; too many digits before the exponent may make it infinite."""
-    text = record[index].strip()
-    if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
-        raise _bad_cell(where, header, index, "a number", record)
-    return number
-
-
-def _bad_cell(
-    where: str, header: _Header, index: int, expected: str, record: list[str]
-) -> DataError:
-    place = f"{where}, column {header.names[index]!r}"
-    return DataError(f"{place}: expected {expected}, got {_shown(record[index])}")
-
-
-def _shown(value: str | list[str]) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _line_of(path: Path, header: _Header, number: int) -> int:
-    """The line on which a row of the file ends, given its number from 0."""
-    line, _ = _one(_records(path, skip=header.lines), after=number)
-    return line
+def _number(where: str, columns: Columns, index: int, record: list[str]) -> float:
+    try:
+        return read_number(record[index])
+    except ValueError:
+        raise bad_cell(where, columns.names[index], "a number", record[index]) from None

@@ -11,10 +11,12 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import frozen
 
+from glowback_trio.data.factors import FACTORS_ENDING
+from glowback_trio.data.price_file import FORMATS, Format, PriceFile, version_of
 from glowback_trio.model.request import SYMBOL
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.request import Resolution
 
-__all__ = ["PriceDirectory", "PriceFile"]
+__all__ = ["PriceDirectory"]
 
 _SUFFIXES: Mapping[str, Resolution] = {
     "1s": "second",
@@ -34,27 +36,12 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
+_SUFFIX = "|".join(_SUFFIXES)
 # Names that no request could ask for are not listed, so that nobody is told to try them.
-_NAME = re.compile(rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{'|'.join(_SUFFIXES)}))?\.csv")
-
-
-@frozen
-class PriceFile:
-    """One file of prices, as it was when it was looked at.
-
-    Attributes:
-        path: Where it is.
-        symbol: Whose prices it holds.
-        resolution: The length of its bars, or None where only its rows can tell.
-        size: Bytes.
-        changed: When it was written last, nanoseconds since 1970.
-    """
-
-    path: Path
-    symbol: str
-    resolution: Resolution | None
-    size: int
-    changed: int
+_NAME = re.compile(
+    rf"(?!.*{re.escape(FACTORS_ENDING)}$)"
+    rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
+)
 
 
 @frozen(eq=False)
@@ -92,34 +79,56 @@ class PriceDirectory:
         except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, a name too long
             return None
 
-    def find(self, symbol: str, resolution: Resolution) -> PriceFile | None:
-        """The file of a symbol that is named with this resolution, failing that, with none."""
+    def find(
+        self, symbol: str, resolution: Resolution, formats: Sequence[Format] = FORMATS
+    ) -> tuple[PriceFile, ...]:
+        """The files that may hold a symbol's bars: named with this resolution, or with none.
+
+        More than one is one too many: nothing says which of them is meant.
+        """
         suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
-        names = (f"{symbol}{suffix}.csv" for suffix in (*suffixes, ""))
+        names = [f"{symbol}{suffix}.{form}" for form in formats for suffix in (*suffixes, "")]
         files = (self._look_at(name) for name in names if name in self.names)
-        return next((file for file in files if file and file.symbol == symbol), None)
+        return tuple(file for file in files if file and file.symbol == symbol)
+
+    def factors(self, symbol: str) -> Path | None:
+        """The file of a symbol's adjustment factors."""
+        name = f"{symbol}{FACTORS_ENDING}"
+        return self.path / name if name in self.names and self._stat(name) else None
 
     def files(self) -> Iterator[PriceFile]:
         """Every file of prices, in the order of names."""
         return filter(None, map(self._look_at, sorted(self.names)))
 
-    def resolutions(self, symbol: str) -> Sequence[Resolution]:
+    def resolutions(self, symbol: str, formats: Sequence[Format] = FORMATS) -> Sequence[Resolution]:
         """The resolutions that the names of a symbol's files bear."""
         named = dict.fromkeys(
             resolution
             for suffix, resolution in _SUFFIXES.items()
-            if f"{symbol}_{suffix}.csv" in self.names
+            if any(f"{symbol}_{suffix}.{form}" in self.names for form in formats)
         )
         return tuple(named)
 
-    def symbols(self) -> frozenset[str]:
+    def symbols(self, formats: Sequence[Format] = FORMATS) -> frozenset[str]:
         """Every symbol that a name speaks of."""
-        return frozenset(name["symbol"] for name in map(_NAME.fullmatch, self.names) if name)
+        parts = filter(None, map(_NAME.fullmatch, self.names))
+        return frozenset(name["symbol"] for name in parts if name["format"] in formats)
 
     def _look_at(self, name: str) -> PriceFile | None:
         """Describe a listed file; None for what holds no prices or is a link to the outside."""
-        if (parts := _NAME.fullmatch(name)) is None:
+        parts = _NAME.fullmatch(name)
+        if parts is None or (found := self._stat(name)) is None:
             return None
+        return PriceFile(
+            path=self.path / name,
+            symbol=parts["symbol"],
+            resolution=_SUFFIXES.get(parts["suffix"] or ""),
+            format=cast("Format", parts["format"]),
+            version=version_of(found),
+        )
+
+    def _stat(self, name: str) -> os.stat_result | None:
+        """Look at a listed file; None for what is no file or is a link to the outside."""
         path = self.path / name
         try:
             found = path.lstat()
@@ -129,7 +138,4 @@ class PriceDirectory:
                 found = path.stat()
         except (OSError, RuntimeError):  # gone since, or a link that leads nowhere
             return None
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        resolution = _SUFFIXES.get(parts["suffix"] or "")
-        return PriceFile(path, parts["symbol"], resolution, found.st_size, found.st_mtime_ns)
+        return found if stat.S_ISREG(found.st_mode) else None

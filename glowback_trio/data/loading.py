@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from glowback_trio.errors import DataError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
     from glowback_trio.data.admission import Limits
-    from glowback_trio.data.calendar import Moment
     from glowback_trio.errors import Problem
     from glowback_trio.model.bars import Bars, Quality
     from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["collect", "moment", "refuse", "span"]
-
-
-def moment(when: datetime) -> Moment:
-    """A UTC datetime as numpy has it."""
-    return np.datetime64(when.replace(tzinfo=None), "ns")
-
-
-def span(start: Moment, end: Moment) -> str:
-    """A range of time in words, to the second."""
-    return " to ".join(f"{np.datetime_as_string(edge, 's')}Z" for edge in (start, end))
+__all__ = ["collect", "refuse"]
 
 
 def refuse(problems: Iterable[Problem]) -> None:

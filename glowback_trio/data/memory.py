@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import field, frozen
 
-from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, unknown_symbols
-from glowback_trio.data.loading import collect, moment, refuse
+from glowback_trio.data.admission import (
+    MAX_BARS,
+    MAX_ROWS,
+    Limits,
+    refuse_adjustment,
+    unknown_symbols,
+)
+from glowback_trio.data.gaps import with_gaps
+from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.moments import moment
 from glowback_trio.data.rows import COLUMNS, Rows, judge
 from glowback_trio.data.source import Listing, keep_going
-from glowback_trio.data.spacing import refuse_other_spacing
+from glowback_trio.data.spacing import refuse_other_spacing, resolution_of
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 
@@ -55,6 +63,7 @@ class MemoryCatalogue:
         if request.data_source != "default":
             message = "Prices are held in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
+        yield from refuse_adjustment(request, "Prices held in memory")
         places = enumerate(request.symbols)
         unknown = [(index, symbol) for index, symbol in places if symbol not in self.bars]
         yield from unknown_symbols(unknown, self.bars)
@@ -77,6 +86,7 @@ class MemoryCatalogue:
         refuse(self.problems(request))
         limits = Limits(bars=self.max_bars, rows=self.max_rows)
         bars, quality = collect(request, partial(self._one, request), checkpoint, limits)
+        quality = with_gaps(bars, quality, request.resolution, request.calendar)
         return Dataset(bars, "memory", "user_provided", quality)
 
     def datasets(self) -> Sequence[Listing]:
@@ -87,7 +97,7 @@ class MemoryCatalogue:
 
     def _one(self, request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
         bars = self.bars[symbol]
-        refuse_other_spacing(symbol, bars.time, request.resolution)
+        refuse_other_spacing(symbol, resolution_of(bars.time), request.resolution)
         rows = Rows(
             symbol=symbol,
             source=symbol,
@@ -96,5 +106,4 @@ class MemoryCatalogue:
             number=np.arange(len(bars)),
             locate=lambda number: f"bar {number}",
         )
-        inside_range = rows.between(moment(request.start_date), moment(request.end_date))
-        return judge(inside_range, request.resolution)
+        return judge(rows.between(moment(request.start_date), moment(request.end_date)))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.calendar import STEPS, calendar_of
-from glowback_trio.data.loading import span
+from glowback_trio.data.moments import span
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from glowback_trio.data.calendar import Moment
     from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.request import Resolution
 
 __all__ = ["COLUMNS", "Rows", "judge"]
 
@@ -63,19 +61,24 @@ class Rows:
         """
         inside = (self.time >= start) & (self.time <= end)
         if not inside.any():
-            has = span(self.time.min(), self.time.max()) if len(self) else "none"
-            raise DataError(
-                f"{self.symbol} has no bars from {span(start, end)}; {self.source} holds {has}"
-            )
+            raise self.none_between(start, end)
         return self if inside.all() else self.take(inside)
 
+    def none_between(self, start: Moment, end: Moment) -> DataError:
+        """The error that says which range there is instead of the one asked for."""
+        has = span(self.time.min(), self.time.max()) if len(self) else "none"
+        return DataError(
+            f"{self.symbol} has no bars from {span(start, end)}; {self.source} holds {has}"
+        )
 
-def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
+
+def judge(rows: Rows) -> tuple[Bars, Quality]:
     """Turn rows into bars: put them in order, keep the last of duplicates, say what was wrong.
+
+    Gaps are not looked for: that takes the other symbols' bars.
 
     Args:
         rows: At least one row.
-        resolution: The length of a bar, which decides what counts as a gap.
 
     Raises:
         DataError: A price is not a positive number, or a volume no number at all; no mode of
@@ -84,15 +87,15 @@ def judge(rows: Rows, resolution: Resolution) -> tuple[Bars, Quality]:
     _refuse_impossible(rows)
     kept = _in_order(rows)
     bars = Bars(rows.symbol, kept.time, *kept.values)
-    return bars, _quality(rows, bars, resolution)
+    return bars, _quality(rows, duplicates=len(rows) - len(bars))
 
 
 def _in_order(rows: Rows) -> Rows:
     """Sort by time; of rows with the same time, keep the one that was written last."""
-    if (np.diff(rows.time) > np.timedelta64(0, "ns")).all():
+    if (rows.time[1:] > rows.time[:-1]).all():
         return rows  # most files are in order, and copying costs more than looking
     ordered = rows.take(np.argsort(rows.time, kind="stable"))
-    return ordered.take(np.append(np.diff(ordered.time) > np.timedelta64(0, "ns"), True))
+    return ordered.take(np.append(ordered.time[1:] > ordered.time[:-1], True))
 
 
 def _refuse_impossible(rows: Rows) -> None:
@@ -108,20 +111,17 @@ def _refuse_impossible(rows: Rows) -> None:
     )
 
 
-def _quality(rows: Rows, bars: Bars, resolution: Resolution) -> Quality:
+def _quality(rows: Rows, duplicates: int) -> Quality:
     opens, highs, lows, closes, volumes = rows.values
-    duplicates = len(rows) - len(bars)
     body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
     invalid = int(((highs < body_high) | (lows > body_low) | (highs < lows)).sum())
     negative = int((volumes < 0).sum())
     unsorted = int((rows.time < np.maximum.accumulate(rows.time)).sum())
-    missing = _missing(bars, resolution)
     return Quality(
         symbol=rows.symbol,
         rows=len(rows),
-        bars=len(bars),
+        bars=len(rows) - duplicates,
         duplicate_timestamps=duplicates,
-        missing_intervals=missing,
         invalid_ohlc_rows=invalid,
         negative_volume_rows=negative,
         unsorted_rows=unsorted,
@@ -131,8 +131,7 @@ def _quality(rows: Rows, bars: Bars, resolution: Resolution) -> Quality:
             (invalid, "whose open, high, low and close contradict each other"),
             (negative, "with a negative volume"),
         ),
-        warnings=_told(rows.symbol, (unsorted, "out of order in time, which were sorted"))
-        + _gaps_told(rows.symbol, missing, resolution),
+        warnings=_told(rows.symbol, (unsorted, "out of order in time, which were sorted")),
     )
 
 
@@ -140,31 +139,3 @@ def _told(symbol: str, *findings: tuple[int, str]) -> tuple[str, ...]:
     return tuple(
         f"{symbol}: {count} row{'s' * (count > 1)} {what}" for count, what in findings if count
     )
-
-
-def _missing(bars: Bars, resolution: Resolution) -> int:
-    """Count the bars missing between the first and the last one.
-
-    An equity's day is missing when it is a weekday, holidays included, for no calendar of them is
-    kept here; within its day an equity may simply not have traded, so nothing is missing there.
-    """
-    first, last = bars.time[0], bars.time[-1]
-    if calendar_of(bars.symbol).is_always_open:
-        step = STEPS[resolution]
-        return int((last - first) // step) + 1 - len(np.unique((bars.time - first) // step))
-    if resolution != "day":
-        return 0
-    days = np.unique(bars.time.astype("M8[D]"))
-    expected = int(np.busday_count(days[0], days[-1] + np.timedelta64(1, "D")))
-    return expected - int(np.is_busday(days).sum())
-
-
-def _gaps_told(symbol: str, missing: int, resolution: Resolution) -> tuple[str, ...]:
-    if not missing:
-        return ()
-    what = (
-        f"{resolution}s"
-        if calendar_of(symbol).is_always_open
-        else "weekdays (market holidays included)"
-    )
-    return (f"{symbol}: {missing} {what} between its first and its last bar have no bar",)

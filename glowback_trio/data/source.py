@@ -34,7 +34,7 @@ class Listing:
     """
 
     symbol: str
-    source: Literal["sample", "csv", "memory"]
+    source: Literal["sample", "csv", "parquet", "memory"]
     resolution: Resolution | None
     first_bar: str | None = None
     last_bar: str | None = None
@@ -45,7 +45,7 @@ class Listing:
     def of(
         cls,
         symbol: str,
-        source: Literal["csv", "memory"],
+        source: Literal["csv", "parquet", "memory"],
         time: Times,
         resolution: Resolution | None = None,
     ) -> Listing:

@@ -36,13 +36,13 @@ def resolution_of(time: Times) -> Resolution | None:
 
 
 def refuse_other_spacing(
-    name: str, time: Times, asked: Resolution, declared: Resolution | None = None
+    name: str, found: Resolution | None, asked: Resolution, declared: Resolution | None = None
 ) -> None:
     """Refuse bars of another length than asked.
 
     Args:
         name: What people call the place the bars come from.
-        time: (R,) datetime64, in any order.
+        found: What `resolution_of` says of their times.
         asked: The resolution of the request.
         declared: The resolution the place names for itself. Bars that name one may be further
             apart, as those of rarely traded symbols are, but never closer together.
@@ -50,7 +50,6 @@ def refuse_other_spacing(
     Raises:
         DataError: They are bars of another length.
     """
-    found = resolution_of(time)
     if found is None or found == asked:
         return
     if declared is None or STEPS[found] < STEPS[asked]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.bars import Times
 
-__all__ = ["FORMS", "read_stamp", "read_stamps"]
+__all__ = ["FORMS", "moments_since_1970", "outside_years", "read_stamp", "read_stamps"]
 
 FORMS = (
     "a date or time such as 2020-01-31, 2020-01-31 09:30:00, 2020-01-31T09:30:00Z or seconds or "
@@ -139,14 +139,24 @@ def _time_of_day(number: Callable[[str], Any], parts: re.Match[str]) -> Any:
     return np.asarray((minutes * 60 + number("second")) * 10**9 + fraction).astype("m8[ns]")[()]
 
 
-def _counted(since_1970: NDArray[np.int64]) -> Times:
-    in_ms = np.abs(since_1970) >= _MILLISECONDS_FROM
-    ms = np.where(in_ms, since_1970, since_1970 * 1000).astype("M8[ms]")
-    _in_years(ms)
-    return ms.astype("M8[ns]")
+def moments_since_1970(counts: NDArray[np.int64]) -> Times:
+    """Take counts for seconds or milliseconds by their size, (T,) datetime64[ms]."""
+    in_ms = np.abs(counts) >= _MILLISECONDS_FROM
+    return np.where(in_ms, counts, counts * 1000).astype("M8[ms]")
+
+
+def outside_years(moments: Times) -> NDArray[np.bool_]:
+    """Which moments, (T,), a count of nanoseconds might not hold, those that are none included."""
+    return ~((moments >= _FIRST) & (moments < _AFTER_LAST))
+
+
+def _counted(counts: NDArray[np.int64]) -> Times:
+    moments = moments_since_1970(counts)
+    _in_years(moments)
+    return moments.astype("M8[ns]")
 
 
 def _in_years(moments: Times | np.datetime64) -> None:
-    """Refuse what a count of nanoseconds could not hold, before it wraps around."""
-    if not np.all((moments >= _FIRST) & (moments < _AFTER_LAST)):
+    """Refuse moments before they wrap around."""
+    if np.any(outside_years(np.asarray(moments))):
         raise ValueError(f"outside the years {FIRST_YEAR} to {LAST_YEAR}")

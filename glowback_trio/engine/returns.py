@@ -1,8 +1,9 @@
-"""Statistics of a curve: one metric, one function.
+"""Statistics of curves: one metric, one function, for one curve or for many at once.
 
-Returns are per bar, as fractions, without the first bar's, which is no return. Ratios are
-annualised by the number of periods per year. Whatever is undefined is None: a ratio over a spread
-of zero, a statistic of too few returns. Where names coincide the formulas are `empyrical`'s.
+Returns are per bar, as fractions: (T,) for one curve, which gives a number, or (T, K) for K curves,
+which gives (K,). Ratios are annualised by the number of periods per year. Whatever is undefined is
+NaN: a ratio over a spread of zero, a statistic of too few returns. Nothing here warns about it.
+Where names coincide the formulas are `empyrical`'s, and a line says so where they are not.
 """
 
 from __future__ import annotations
@@ -16,16 +17,22 @@ from attrs import frozen
 if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats, Times
 
+    Numbers = Floats | float  # one for one curve, (K,) for K curves
+
 __all__ = [
     "Moments",
     "annualized_return",
+    "bar_returns",
     "cagr",
     "calmar_ratio",
     "cvar_95",
+    "drawdowns",
+    "exposure_time",
     "kurtosis",
     "max_drawdown_duration_days",
     "moments",
     "periods_per_year",
+    "ratio",
     "sharpe_ratio",
     "skewness",
     "sortino_ratio",
@@ -35,53 +42,74 @@ __all__ = [
 ]
 
 _DAY = np.timedelta64(1, "D")
+_DAY_NS = 86_400_000_000_000
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
 _LEAST_FOR_A_TAIL = 20
-_LARGEST_LOG = 700.0
 _FLAT = 1e-14  # a return is a quotient of two values less 1, and carries rounding of some 1e-16
 
 
-@frozen
+@frozen(eq=False)
 class Moments:
     """Central moments of returns: the raw material of most ratios, worked out once.
 
     Attributes:
-        count: How many returns.
+        count: How many returns each curve has.
         mean: Their mean.
         second: Mean squared deviation from it; `third` and `fourth` likewise.
+        sd: Sample standard deviation (ddof 1); NaN below two returns.
     """
 
     count: int
-    mean: float
-    second: float
-    third: float
-    fourth: float
+    mean: Floats
+    second: Floats
+    third: Floats
+    fourth: Floats
+    sd: Floats
 
-    @property
-    def sd(self) -> float | None:
-        """Sample standard deviation (ddof 1); None below two returns."""
-        if self.count < 2:
-            return None
-        return math.sqrt(self.second * self.count / (self.count - 1))
 
-    @property
-    def spread(self) -> float | None:
-        """The same, as something to divide by: None where it is nothing but rounding."""
-        return self.sd if self.sd is not None and self.sd > _FLAT else None
+def bar_returns(value: Floats) -> Floats:
+    """Return of each bar on the one before; 0.0 on a value that is not positive.
+
+    Args:
+        value: (T,) or (T, K) currency.
+
+    Returns:
+        One row less than `value`.
+    """
+    before = value[:-1]
+    growth = np.ones(before.shape)
+    np.divide(value[1:], before, out=growth, where=before > 0)
+    growth -= 1.0
+    return growth
+
+
+def drawdowns(value: Floats, capital: float) -> Floats:
+    """Fall from the running peak, which starts at `capital`, as a fraction of it, >= 0.
+
+    Args:
+        value: (T,) or (T, K) currency.
+        capital: Currency, positive.
+
+    Returns:
+        The shape of `value`.
+    """
+    peak = np.maximum(np.maximum.accumulate(value, axis=0), capital)
+    return (peak - value) / peak
 
 
 def moments(returns: Floats) -> Moments:
     """Work out the moments; all zero for no returns."""
-    if not len(returns):
-        return Moments(0, 0.0, 0.0, 0.0, 0.0)
-    mean = float(returns.mean())
+    count = len(returns)
+    share = 1.0 / max(count, 1)
+    mean = returns.sum(axis=0) * share
     deviation = returns - mean
     square = deviation * deviation
-    second = float(square.mean())
-    third = float(np.multiply(deviation, square, out=deviation).mean())
-    fourth = float(np.multiply(square, square, out=square).mean())
-    return Moments(len(returns), mean, second, third, fourth)
+    second = square.sum(axis=0) * share
+    third = np.multiply(deviation, square, out=deviation).sum(axis=0) * share
+    fourth = np.multiply(square, square, out=square).sum(axis=0) * share
+    sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
+    return Moments(count, mean, second, third, fourth, sd)
 
 
 def periods_per_year(time: Times) -> float:
@@ -93,124 +121,160 @@ def periods_per_year(time: Times) -> float:
     Args:
         time: (T,) at least one, datetime64[ns] UTC.
     """
-    date = time.astype("datetime64[D]").view(np.int64)
-    starts = np.flatnonzero(np.concatenate(([True], date[1:] != date[:-1])))
-    weekday = (date[starts] + 3) % 7  # 1970-01-01, day 0, was a Thursday
+    date = time.view(np.int64) // _DAY_NS
+    changes = date[1:] != date[:-1]
+    daily = len(time) - 1 == np.count_nonzero(changes)
+    starts = None if daily else np.concatenate(([0], np.flatnonzero(changes) + 1))
+    dates = date if starts is None else date[starts]
+    weekday = dates + 3  # 1970-01-01, day 0, was a Thursday
+    weekday -= weekday // 7 * 7
     days = 365.0 if len(time) >= 7 and weekday.max() >= 5 else 252.0
-    per_date = 1.0 if len(starts) == len(date) else np.median(np.diff(starts, append=len(date)))
+    per_date = 1.0 if starts is None else np.median(np.diff(starts, append=len(date)))
     return days * float(per_date)
 
 
-def annualized_return(growth: float, returns: int, periods: float) -> float | None:
-    """Growth^(periods / returns) - 1; None without returns or from a negative value."""
-    return _compounded(growth, periods / returns) if returns else None
+def annualized_return(growth: Numbers, returns: int, periods: float) -> Numbers:
+    """Growth^(periods / returns) - 1; NaN without returns or from a negative value.
+
+    Args:
+        growth: Last value over the first, a number or (K,).
+        returns: How many returns lie between them.
+        periods: Per year.
+    """
+    return _compounded(growth, periods / returns) if returns else np.multiply(growth, np.nan)
 
 
-def cagr(growth: float, time: Times) -> float | None:
-    """Growth per calendar year of 365.25 days; None where no time has passed."""
+def cagr(growth: Numbers, time: Times) -> Numbers:
+    """Growth per calendar year of 365.25 days; NaN where no time has passed.
+
+    `empyrical` calls `cagr` what is `annualized_return` here.
+
+    Args:
+        growth: Last value over the first, a number or (K,).
+        time: (T,).
+    """
     days = float((time[-1] - time[0]) / _DAY)
-    return _compounded(growth, _DAYS_PER_YEAR / days) if days > 0 else None
+    return _compounded(growth, _DAYS_PER_YEAR / days) if days > 0 else np.multiply(growth, np.nan)
 
 
-def _compounded(growth: float, exponent: float) -> float | None:
-    if growth <= 0:
-        return -1.0 if growth == 0 else None
-    power = exponent * math.log(growth)
-    return math.expm1(power) if power < _LARGEST_LOG else None
+def _compounded(growth: Numbers, exponent: float) -> Floats:
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = np.power(growth, exponent) - 1.0
+    return np.where(np.isinf(total), np.nan, total)
 
 
-def volatility(spread: Moments, periods: float) -> float | None:
+def volatility(spread: Moments, periods: float) -> Floats:
     """Sample standard deviation x sqrt(periods), as a fraction."""
-    return None if spread.sd is None else spread.sd * math.sqrt(periods)
+    return spread.sd * math.sqrt(periods)
 
 
-def sharpe_ratio(spread: Moments, periods: float, risk_free_rate: float) -> float | None:
+def sharpe_ratio(spread: Moments, periods: float, risk_free_rate: float) -> Numbers:
     """Mean excess return over the sample standard deviation, x sqrt(periods).
 
-    The risk-free return of a bar is the yearly rate over the periods per year.
+    The risk-free return of a bar is the yearly rate over the periods per year, where `empyrical`
+    takes the return of a bar itself.
     """
-    if spread.spread is None:
-        return None
-    return (spread.mean - risk_free_rate / periods) / spread.spread * math.sqrt(periods)
+    return ratio(spread.mean - risk_free_rate / periods, spread.sd) * math.sqrt(periods)
 
 
-def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> float | None:
+def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> Numbers:
     """Mean excess return over the downside deviation, x sqrt(periods).
 
     The downside deviation is the root mean square of the shortfalls over *all* returns, those that
-    fall short of nothing included. None where nothing falls short.
+    fall short of nothing included. NaN where nothing falls short.
     """
-    if not len(returns):
-        return None
+    share = 1.0 / max(len(returns), 1)
     excess = returns - risk_free_rate / periods
-    mean = float(excess.mean())
+    mean = excess.sum(axis=0) * share
     shortfall = np.minimum(excess, 0.0, out=excess)
-    downside = math.sqrt(float(np.multiply(shortfall, shortfall, out=shortfall).mean()))
-    return mean / downside * math.sqrt(periods) if downside > _FLAT else None
+    square = np.multiply(shortfall, shortfall, out=shortfall).sum(axis=0) * share
+    return ratio(mean, np.sqrt(square)) * math.sqrt(periods)
 
 
-def calmar_ratio(annualized: float | None, max_drawdown: float) -> float | None:
-    """Annualised return over the largest drawdown, both fractions."""
-    return None if annualized is None or max_drawdown == 0 else annualized / max_drawdown
+def calmar_ratio(annualized: Numbers, max_drawdown: Numbers) -> Numbers:
+    """Annualised return over the largest drawdown, both fractions; NaN without a drawdown."""
+    return ratio(annualized, max_drawdown)
 
 
-def max_drawdown_duration_days(drawdown: Floats, time: Times) -> float:
+def max_drawdown_duration_days(drawdown: Floats, time: Times) -> Floats:
     """Longest time under water, in calendar days.
 
     From the last bar at a peak to the first one that regains it, or to the end where none does.
 
     Args:
-        drawdown: (T,) fractions, exactly 0.0 at a peak; the first bar is one.
+        drawdown: (T,) or (T, K) fractions, exactly 0.0 at a peak; the first bar is one.
         time: (T,).
     """
-    peaks = np.flatnonzero(drawdown == 0)
-    ends = np.append(peaks[1:], len(drawdown))
-    under = ends - peaks > 1
-    if not under.any():
-        return 0.0
-    until = time[np.minimum(ends[under], len(time) - 1)]
-    return float((until - time[peaks[under]]).max() / _DAY)
+    bars = len(drawdown)
+    peaks = np.flatnonzero(drawdown.T == 0)  # counted along one curve after the other
+    spans = np.concatenate((peaks[1:], [drawdown.size])) - peaks
+    under = np.flatnonzero(spans > 1)
+    curve, peak = np.divmod(peaks[under], bars)
+    until = np.minimum(peak + spans[under], bars - 1)
+    longest = np.zeros(drawdown.size // bars)
+    np.maximum.at(longest, curve, (time[until] - time[peak]) / _DAY)
+    return longest.reshape(drawdown.shape[1:])
 
 
-def tail(returns: Floats) -> Floats | None:
+def exposure_time(gross: Floats) -> Floats:
+    """The part of all bars at whose close something was held, a fraction.
+
+    Args:
+        gross: (T,) or (T, K) at least one row, currency.
+    """
+    held: Floats = (gross > 0).mean(axis=0)
+    return held
+
+
+def tail(returns: Floats) -> Floats:
     """The smallest returns up to the first above the 5th percentile, which comes last.
 
-    None below twenty returns.
+    No rows below twenty returns.
     """
     if len(returns) < _LEAST_FOR_A_TAIL:
-        return None
+        return returns[:0]
     above = math.floor(_TAIL * (len(returns) - 1)) + 1
-    return np.partition(returns, above)[: above + 1]
+    return np.partition(returns, above, axis=0)[: above + 1]
 
 
-def var_95(worst: Floats | None, returns: int) -> float | None:
+def var_95(worst: Floats, returns: int) -> Floats:
     """Loss that one bar in twenty exceeds: minus the 5th percentile, linearly interpolated.
 
-    Positive is a loss, unlike in `empyrical`.
+    Positive is a loss, unlike in `empyrical`. NaN below twenty returns.
 
     Args:
         worst: As `tail` gives it.
         returns: How many there are.
     """
-    if worst is None:
-        return None
-    rank, below = _TAIL * (returns - 1), float(worst[:-1].max())
-    return -(below + (float(worst[-1]) - below) * (rank - math.floor(rank)))
+    if not len(worst):
+        return np.full(worst.shape[1:], np.nan)
+    rank, below = _TAIL * (returns - 1), worst[:-1].max(axis=0)
+    percentile: Floats = below + (worst[-1] - below) * (rank - math.floor(rank))
+    return -percentile
 
 
-def cvar_95(worst: Floats | None) -> float | None:
+def cvar_95(worst: Floats) -> Floats:
     """Mean loss in the worst twentieth: minus the mean of the floor(0.05 (N - 1)) + 1 smallest.
 
-    Positive is a loss, unlike in `empyrical`.
+    Positive is a loss, unlike in `empyrical`. NaN below twenty returns.
     """
-    return None if worst is None else -float(worst[:-1].mean())
+    return -worst[:-1].mean(axis=0) if len(worst) else np.full(worst.shape[1:], np.nan)
 
 
-def skewness(spread: Moments) -> float | None:
-    """Population skewness; None where the returns do not spread."""
-    return None if spread.spread is None else spread.third / spread.second**1.5
+def skewness(spread: Moments) -> Numbers:
+    """Population skewness; NaN where the returns do not spread."""
+    return ratio(spread.third, spread.second**1.5, least=_FLAT**3)
 
 
-def kurtosis(spread: Moments) -> float | None:
-    """Population excess kurtosis: 0 for a normal distribution; None where nothing spreads."""
-    return None if spread.spread is None else spread.fourth / spread.second**2 - 3.0
+def kurtosis(spread: Moments) -> Numbers:
+    """Population excess kurtosis: 0 for a normal distribution; NaN where nothing spreads."""
+    return ratio(spread.fourth, spread.second**2, least=_FLAT**4) - 3.0
+
+
+def ratio(above: Numbers, below: Numbers, *, least: float = _FLAT) -> Numbers:
+    """Divide where the divisor is above `least`, by default above rounding; NaN elsewhere."""
+    if isinstance(below, float):  # numpy takes microseconds to do this for one number
+        return above / below if below > least else math.nan
+    undefined = np.full(np.shape(below), np.nan)
+    quotient: Floats = np.divide(above, below, out=undefined, where=below > least)
+    return quotient

@@ -1,8 +1,8 @@
 """Statistics of closed round trips: one metric, one function.
 
-All take the net profits of the round trips in currency, (R,), and give None where nothing is
-defined: the average of no losses, a ratio over nothing. A profit of exactly zero is neither a win
-nor a loss, but counts among the round trips.
+All but the first take what it tallied, and give None where nothing is defined: the average of no
+losses, a ratio over nothing. A profit of exactly zero is neither a win nor a loss, but counts among
+the round trips.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from attrs import field, frozen
+
 if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats
 
 __all__ = [
+    "Tally",
     "average_loss",
     "average_win",
     "kelly",
@@ -21,59 +24,88 @@ __all__ = [
     "largest_win",
     "profit_factor",
     "sqn",
+    "tally",
     "win_rate",
 ]
 
 
-def win_rate(profits: Floats) -> float | None:
+_FLAT = 1e-12  # profits that differ by less than this part of their mean differ by rounding
+
+
+@frozen(eq=False)
+class Tally:
+    """Round trips told apart once: the raw material of everything else.
+
+    Attributes:
+        profits: Net profits, (R,) currency.
+        wins: Those above zero, (W,); `losses` those below, (L,).
+        won: Sum of the wins, currency, >= 0; `lost` of the losses, <= 0.
+    """
+
+    profits: Floats = field(repr=False)
+    wins: Floats = field(repr=False)
+    losses: Floats = field(repr=False)
+    won: float
+    lost: float
+
+
+def tally(profits: Floats) -> Tally:
+    """Tell wins from losses.
+
+    Args:
+        profits: Net profits of the round trips, (R,) currency.
+    """
+    wins, losses = profits[profits > 0], profits[profits < 0]
+    return Tally(profits, wins, losses, float(wins.sum()), float(losses.sum()))
+
+
+def win_rate(trips: Tally) -> float | None:
     """Wins over round trips, a fraction."""
-    return float((profits > 0).mean()) if len(profits) else None
+    return len(trips.wins) / len(trips.profits) if len(trips.profits) else None
 
 
-def profit_factor(profits: Floats) -> float | None:
+def profit_factor(trips: Tally) -> float | None:
     """Sum of wins over the absolute sum of losses; None without a loss."""
-    lost = -float(profits[profits < 0].sum())
-    return float(profits[profits > 0].sum()) / lost if lost else None
+    return trips.won / -trips.lost if trips.lost else None
 
 
-def average_win(profits: Floats) -> float | None:
+def average_win(trips: Tally) -> float | None:
     """Mean profit of the wins, currency."""
-    wins = profits[profits > 0]
-    return float(wins.mean()) if len(wins) else None
+    return trips.won / len(trips.wins) if len(trips.wins) else None
 
 
-def average_loss(profits: Floats) -> float | None:
+def average_loss(trips: Tally) -> float | None:
     """Mean profit of the losses, currency, negative."""
-    losses = profits[profits < 0]
-    return float(losses.mean()) if len(losses) else None
+    return trips.lost / len(trips.losses) if len(trips.losses) else None
 
 
-def largest_win(profits: Floats) -> float | None:
+def largest_win(trips: Tally) -> float | None:
     """The best win, currency."""
-    wins = profits[profits > 0]
-    return float(wins.max()) if len(wins) else None
+    return float(trips.wins.max()) if len(trips.wins) else None
 
 
-def largest_loss(profits: Floats) -> float | None:
+def largest_loss(trips: Tally) -> float | None:
     """The worst loss, currency, negative."""
-    losses = profits[profits < 0]
-    return float(losses.min()) if len(losses) else None
+    return float(trips.losses.min()) if len(trips.losses) else None
 
 
-def sqn(profits: Floats) -> float | None:
+def sqn(trips: Tally) -> float | None:
     """System quality number: sqrt(R) x mean / sample standard deviation (V. K. Tharp), uncapped."""
-    if len(profits) < 2:
+    count = len(trips.profits)
+    if count < 2:
         return None
-    spread = float(profits.std(ddof=1))
-    return math.sqrt(len(profits)) * float(profits.mean()) / spread if spread else None
+    mean = (trips.won + trips.lost) / count
+    deviation = trips.profits - mean
+    spread = math.sqrt(float(deviation @ deviation) / (count - 1))
+    return math.sqrt(count) * mean / spread if spread > _FLAT * abs(mean) else None
 
 
-def kelly(profits: Floats) -> float | None:
+def kelly(trips: Tally) -> float | None:
     """Kelly fraction p - (1 - p) / (average win / average loss), with p the win rate.
 
     None without a win or without a loss. Source: J. L. Kelly, 1956.
     """
-    rate, won, lost = win_rate(profits), average_win(profits), average_loss(profits)
+    rate, won, lost = win_rate(trips), average_win(trips), average_loss(trips)
     if rate is None or won is None or lost is None:
         return None
     return rate - (1.0 - rate) * -lost / won

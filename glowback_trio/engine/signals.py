@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glowback_trio.engine.execution import Terms
-    from glowback_trio.engine.strategies import BuiltIn
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
+    from glowback_trio.model.strategies import BuiltIn
 
     Indices = NDArray[np.intp]
 

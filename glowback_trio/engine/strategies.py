@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.custom import Panel, TargetStrategy
-
-    BuiltIn = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi
+    from glowback_trio.model.strategies import BuiltIn
 
     Sides = NDArray[np.int8]
 

@@ -1,12 +1,13 @@
 """Rows of a result as they go over the wire: the one place where fractions become percent.
 
 A metric event carries the very row that the result's `equity_curve` will hold, a trade event the
-very row of `trades`; both come from here.
+very row of `trades`; both come from here. Rows are given as columns, which are arrays as long as
+nobody asks for anything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,136 +15,159 @@ import orjson
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.result import Curve, OrderLog, Result, Trades
+from glowback_trio.model.orders import HAPPENINGS, PLAIN
+from glowback_trio.model.result import Curve, OrderLog, Trades
 
 __all__ = [
+    "Column",
+    "Columns",
+    "Which",
     "dumps",
+    "equity_columns",
     "equity_rows",
-    "exposure_rows",
+    "exposure_columns",
     "iso_times",
+    "order_columns",
     "order_rows",
-    "result_document",
+    "percent",
+    "rows",
+    "trade_columns",
     "trade_rows",
 ]
 
+#: Times, numbers (NaN: undefined), or texts (None: there is none).
+Column = Times | Floats | list[str] | list[str | None]
+Columns = Mapping[str, Column]
+Which = slice | NDArray[np.intp]
 Row = dict[str, Any]
+
+_ALL = slice(None)
+_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
 
 
 def dumps(document: object) -> bytes:
-    """Encode compact JSON; NaN and infinity, which JSON has no word for, become `null`."""
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    """Encode compact JSON; NaN and infinity, which JSON has no word for, become `null`.
+
+    Bar times are written as result rows have them: RFC 3339 with `+00:00`, and microseconds only
+    where there are any.
+    """
+    return orjson.dumps(document, option=_JSON)
 
 
 def iso_times(times: Times) -> list[str]:
-    """Write bar times as result rows do: RFC 3339 with `+00:00`, fractions only where there are.
+    """Write bar times as `dumps` does.
 
     Args:
-        times: datetime64[ns], any shape flattened.
+        times: datetime64[ns], (n,).
     """
-    whole = times.astype("datetime64[s]")
-    written = np.datetime_as_string(
-        whole if bool((whole == times).all()) else times.astype("datetime64[us]")
-    )
-    return [f"{text}+00:00" for text in written.tolist()]
+    written: list[str] = orjson.loads(dumps(times))
+    return written
 
 
-def _rows(**columns: list[Any]) -> Iterator[Row]:
-    names = tuple(columns)
-    return (dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True))
+def rows(columns: Columns) -> Iterator[Row]:
+    """Rows as Python objects; for many of them `model.table` has better."""
+    names, values = tuple(columns), map(_listed, columns.values())
+    return (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
 
 
-def equity_rows(curve: Curve, bars: slice | NDArray[np.intp] = slice(None)) -> Iterator[Row]:
+def _listed(column: Column) -> list[Any]:
+    if isinstance(column, list):
+        return column
+    values: list[Any] = orjson.loads(dumps(column))
+    return values
+
+
+def equity_rows(curve: Curve, bars: Which = _ALL) -> Iterator[Row]:
     """Rows of the equity curve, for all bars or some of them.
 
     A row is the same whichever others are asked for, so a run can tell it before the last bar.
     """
+    return rows(equity_columns(curve, bars))
+
+
+def equity_columns(curve: Curve, bars: Which = _ALL) -> Columns:
+    """Columns of the equity curve."""
     value, cash = curve.value[bars], curve.cash[bars]
     profit = value - curve.capital
-    return _rows(
-        timestamp=iso_times(curve.time[bars]),
-        value=value.tolist(),
-        cash=cash.tolist(),
-        positions=(value - cash).tolist(),
-        total_pnl=profit.tolist(),
-        returns=(profit / curve.capital * 100.0).tolist(),
-        daily_return=(curve.returns_at(bars) * 100.0).tolist(),
-        drawdown=(curve.drawdown[bars] * 100.0).tolist(),
-    )
-
-
-def exposure_rows(curve: Curve) -> Iterator[Row]:
-    """Rows of exposures in percent of value; null where the value is not positive."""
-    net = _percent(curve.positions, curve.value)
-    return _rows(
-        timestamp=iso_times(curve.time),
-        cash_pct=_percent(curve.cash, curve.value),
-        positions_pct=net,
-        gross_exposure_pct=_percent(curve.gross, curve.value),
-        net_exposure_pct=net,
-    )
-
-
-def _percent(part: Floats, whole: Floats) -> list[float]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share: Floats = np.where(whole > 0, part / whole * 100.0, np.nan)
-    return list(share.tolist())
-
-
-def trade_rows(trades: Trades, which: slice = slice(None)) -> Iterator[Row]:
-    """One row per fill; `pnl` is null where the fill only opens."""
-    quantity = trades.quantity[which]
-    return _rows(
-        timestamp=iso_times(trades.time[which]),
-        symbol=[trades.symbols[i] for i in trades.symbol[which].tolist()],
-        action=["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
-        shares=np.abs(quantity).tolist(),
-        price=trades.price[which].tolist(),
-        commission=trades.commission[which].tolist(),
-        slippage_cost=trades.slippage_cost[which].tolist(),
-        pnl=trades.pnl[which].tolist(),
-        strategy_id=[trades.strategy_id] * len(quantity),
-        order_id=[f"order-{number}" for number in trades.order[which].tolist()],
-    )
-
-
-def order_rows(
-    orders: OrderLog, symbols: Sequence[str], which: slice = slice(None)
-) -> Iterator[Row]:
-    """One flat row per step in an order's life."""
-    quantity = orders.quantity[which]
-    return _rows(
-        event=list(orders.event[which]),
-        timestamp=iso_times(orders.time[which]),
-        order_id=[f"order-{number}" for number in orders.order[which].tolist()],
-        symbol=[symbols[i] for i in orders.symbol[which].tolist()],
-        side=["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
-        quantity=np.abs(quantity).tolist(),
-        order_type=["market"] * len(quantity),
-        time_in_force=["GTC"] * len(quantity),
-        price=orders.price[which].tolist(),
-        reason=[reason or None for reason in orders.reason[which]],
-    )
-
-
-def result_document(result: Result, run_id: str) -> Mapping[str, Any]:
-    """The result as the wire has it: every field of the contract, filled."""
     return {
-        "run_id": run_id,
-        "metrics_summary": dict(result.metrics),
-        "equity_curve": list(equity_rows(result.curve)),
-        "benchmark_curve": [],
-        "benchmark_symbol": None,
-        "trades": list(trade_rows(result.trades)),
-        "exposures": list(exposure_rows(result.curve)),
-        "order_events": list(order_rows(result.orders, result.trades.symbols)),
-        "option_trades": [],
-        "option_events": [],
-        "portfolio_construction": {},
-        "portfolio_diagnostics": [],
-        "constraint_hits": [],
-        "tearsheet": {},
-        "logs": list(result.logs),
-        "final_cash": result.final_cash,
-        "final_positions": dict(result.final_positions),
-        "manifest": dict(result.manifest),
+        "timestamp": curve.time[bars],
+        "value": value,
+        "cash": cash,
+        "positions": value - cash,
+        "total_pnl": profit,
+        "returns": profit / curve.capital * 100.0,
+        "daily_return": curve.returns_at(bars) * 100.0,
+        "drawdown": curve.drawdown[bars] * 100.0,
     }
+
+
+def exposure_columns(curve: Curve, bars: Which = _ALL) -> Columns:
+    """Columns of exposures in percent of value; NaN where the value is not positive."""
+    value, cash = curve.value[bars], curve.cash[bars]
+    net = percent(value - cash, value)
+    return {
+        "timestamp": curve.time[bars],
+        "cash_pct": percent(cash, value),
+        "positions_pct": net,
+        "gross_exposure_pct": percent(curve.gross[bars], value),
+        "net_exposure_pct": net,
+    }
+
+
+def percent(part: Floats, whole: Floats) -> Floats:
+    """A part in percent of a whole; NaN where the whole is not positive."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole * 100.0, np.nan)
+
+
+def trade_rows(trades: Trades, which: Which = _ALL) -> Iterator[Row]:
+    """One row per fill; `pnl` is null where the fill only opens."""
+    return rows(trade_columns(trades, which))
+
+
+def trade_columns(trades: Trades, which: Which = _ALL) -> Columns:
+    """Columns of the fills; `pnl` is NaN where the fill only opens."""
+    quantity = trades.quantity[which]
+    return {
+        "timestamp": trades.time[which],
+        "symbol": [trades.symbols[i] for i in trades.symbol[which].tolist()],
+        "action": ["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
+        "shares": np.abs(quantity),
+        "price": trades.price[which],
+        "commission": trades.commission[which],
+        "slippage_cost": trades.slippage_cost[which],
+        "pnl": trades.pnl[which],
+        "strategy_id": [trades.strategy_id] * len(quantity),
+        "order_id": [f"order-{number}" for number in trades.order[which].tolist()],
+    }
+
+
+def order_rows(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) -> Iterator[Row]:
+    """One flat row per step in an order's life."""
+    return rows(order_columns(orders, symbols, which))
+
+
+def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) -> Columns:
+    """Columns of the steps in orders' lives; prices are NaN where there is none."""
+    quantity, what = orders.quantity[which], orders.what[which].tolist()
+    numbers = orders.order[which].tolist()
+    tickets = [orders.tickets.get(number, PLAIN) for number in numbers]
+    return {
+        "event": [HAPPENINGS[code][0] for code in what],
+        "timestamp": orders.time[which],
+        "order_id": [f"order-{number}" for number in numbers],
+        "symbol": [symbols[i] for i in orders.symbol[which].tolist()],
+        "side": ["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
+        "quantity": np.abs(quantity),
+        "order_type": [str(ticket.kind) for ticket in tickets],
+        "time_in_force": [str(ticket.time_in_force) for ticket in tickets],
+        "limit": _prices(ticket.limit for ticket in tickets),
+        "stop": _prices(ticket.stop for ticket in tickets),
+        "trail": _prices(ticket.trail for ticket in tickets),
+        "price": orders.price[which],
+        "reason": [HAPPENINGS[code][1] or None for code in what],
+    }
+
+
+def _prices(given: Iterable[float | None]) -> Floats:
+    return np.array([np.nan if price is None else price for price in given])

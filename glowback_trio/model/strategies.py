@@ -18,6 +18,7 @@ from glowback_trio.model.custom import BarStrategy, TargetStrategy
 __all__ = [
     "STRATEGIES",
     "UNSUPPORTED",
+    "BuiltIn",
     "BuyAndHold",
     "MaCrossover",
     "MeanReversion",
@@ -125,7 +126,8 @@ class Rsi(Checked):
     position_size: Size = 0.95
 
 
-Strategy = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi | BarStrategy | TargetStrategy
+BuiltIn = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi
+Strategy = BuiltIn | BarStrategy | TargetStrategy
 
 STRATEGIES: Mapping[str, type[Strategy]] = {
     cls.name: cls for cls in (BuyAndHold, MaCrossover, Momentum, MeanReversion, Rsi)

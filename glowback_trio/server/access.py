@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from glowback_trio.model.instant import stamp
-from glowback_trio.server import current
 from glowback_trio.server.answers import Response, json_answer
+from glowback_trio.server.current import Asked, state
 from glowback_trio.server.failures import HttpError
 from glowback_trio.server.keys import check_key, unauthorized
 from glowback_trio.server.rates import Verdict, caller_of
@@ -16,14 +16,14 @@ from glowback_trio.server.tickets import Offer
 __all__ = ["admit", "admit_stream", "count_request", "create_stream_ticket"]
 
 
-def admit(site: Site, key: str | None) -> str:
+def admit(site: Site, asked: Asked, key: str | None) -> str:
     """Let a client in by its key, and name the caller it is from here on.
 
     Raises:
         HttpError: 401; or 429, before the key is compared, where too many wrong ones came from its
             address.
     """
-    keys, origin = site.settings.api_keys, caller_of(None, current.client())
+    keys, origin = site.settings.api_keys, caller_of(None, asked.client)
     if not keys:
         return origin
     if key is not None:
@@ -37,30 +37,30 @@ def admit(site: Site, key: str | None) -> str:
     return caller_of(key, origin)
 
 
-def admit_stream(site: Site, offer: Offer, key: str | None) -> None:
+def admit_stream(site: Site, asked: Asked, offer: Offer, key: str | None) -> None:
     """Let a stream in by its ticket, which decides if there is one, else by its key.
 
     Raises:
         HttpError: As `admit` does.
     """
     if offer.ticket is None or not site.settings.api_keys:
-        admit(site, key)
+        admit(site, asked, key)
         return
-    origin = caller_of(None, current.client())
+    origin = caller_of(None, asked.client)
     _demand(site.failed_keys.look(origin), "Too many wrong tickets came from this address")
     if site.tickets.redeem(offer.ticket) is None:
         site.failed_keys.take(origin)
         raise unauthorized("This ticket is unknown, used or too old")
 
 
-def count_request(site: Site, caller: str) -> None:
+def count_request(site: Site, asked: Asked, caller: str) -> None:
     """Take a token from a caller's bucket; the answer will tell what is left.
 
     Raises:
         HttpError: 429.
     """
     verdict = _demand(site.requests.take(caller), "Too many requests")
-    current.state().update(caller=caller, rate=verdict.headers)
+    asked.state.update(caller=caller, rate=verdict.headers)
 
 
 def _demand(verdict: Verdict, refusal: str) -> Verdict:
@@ -76,6 +76,6 @@ async def create_stream_ticket(site: Site) -> Response:
     to read, in its URL: offer the subprotocols `glowback.v1` and `ticket.<ticket>`, of which the
     server selects the first.
     """
-    ticket = site.tickets.issue(current.state()["caller"])
+    ticket = site.tickets.issue(state()["caller"])
     expires_at = site.clock() + timedelta(seconds=ticket.expires_in_s)
     return json_answer({"ticket": ticket.value, "expires_at": stamp(expires_at)}, 201)

@@ -10,15 +10,15 @@ from quart import has_request_context, request, websocket
 from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import Rule
 
 from glowback_trio.actors import Gateway
-from glowback_trio.server.answers import Response, json_answer
-from glowback_trio.server.current import connection, identity, introduce, is_encrypted, state
-from glowback_trio.server.door import stream_view, view
-from glowback_trio.server.failures import HttpError, http_error
-from glowback_trio.server.headers import HSTS, SECURITY_HEADERS
-from glowback_trio.server.hosts import check_host
-from glowback_trio.server.origins import cors_headers, is_listed, preflight_headers
+from glowback_trio.server.answers import Response
+from glowback_trio.server.current import asked
+from glowback_trio.server.door import error_answer, greet, stream_view, view
+from glowback_trio.server.failures import HttpError
+from glowback_trio.server.headers import complete
+from glowback_trio.server.origins import is_listed, preflight_headers
 from glowback_trio.server.registry import ROUTES, STREAM_PATH
 from glowback_trio.server.route import PREFIXES
 from glowback_trio.server.settings import Settings
@@ -107,25 +107,25 @@ def _hook(app: QuartTrio, site: Site) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        _greet(site)
+        greet(site, asked(), _template(request.url_rule))
         return _preflight(site)
 
     async def before_stream() -> None:
-        _greet(site)
+        greet(site, asked(), _template(websocket.url_rule))
         if websocket.routing_exception is not None:
             raise HttpError(404, "Not Found")  # whatever methods the path has, none is a stream
 
     async def after(response: ResponseTypes) -> ResponseTypes:
-        _complete(site, response)
+        complete(site, asked(), response.headers)
+        if has_request_context() and request.method == "HEAD" and isinstance(response, Response):
+            _empty(response)
         return response
 
     async def after_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
         return None if response is None else await after(response)
 
     async def answer_error(error: Exception) -> Response:
-        failure = http_error(error)
-        document = failure.document(connection().path, identity())
-        return json_answer(document, failure.status, failure.headers)
+        return error_answer(error, asked())
 
     app.before_request(before)
     app.before_websocket(before_stream)
@@ -134,9 +134,9 @@ def _hook(app: QuartTrio, site: Site) -> None:
     app.register_error_handler(Exception, answer_error)
 
 
-def _greet(site: Site) -> None:
-    introduce(site)
-    check_host(connection().headers.get("Host", ""), site.settings.allowed_hosts)
+def _template(rule: Rule | None) -> str | None:
+    """The route's path as the registry writes it."""
+    return None if rule is None else rule.rule.replace("<", "{").replace(">", "}")
 
 
 def _preflight(site: Site) -> Response | None:
@@ -148,19 +148,6 @@ def _preflight(site: Site) -> Response | None:
     if not is_listed(request.headers.get("Origin", ""), allowed):
         raise HttpError(403, "Pages of this origin may not use this server")
     return Response(b"", 204, preflight_headers(error.valid_methods or ()))
-
-
-def _complete(site: Site, response: ResponseTypes) -> None:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = identity()
-    response.headers.update(state().get("rate", {}))
-    if is_encrypted(site):
-        response.headers.update(HSTS)
-    origin = connection().headers.get("Origin")
-    response.headers.update(cors_headers(origin, site.settings.cors_origins))
-    if has_request_context() and request.method == "HEAD" and isinstance(response, Response):
-        _empty(response)
 
 
 def _empty(response: Response) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-import trio
 from attrs import frozen
 from quart import request
 
 from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
-from glowback_trio.model.payload import dumps, result_document
-from glowback_trio.model.result import Result
+from glowback_trio.model.payload import dumps
 from glowback_trio.model.wire import parse_request, status_document
 from glowback_trio.server.answers import Response, json_answer
 from glowback_trio.server.keys import presented_key
@@ -26,7 +23,6 @@ from glowback_trio.server.site import Site
 
 __all__ = [
     "ListQuery",
-    "backtest_results",
     "backtest_status",
     "cancel_backtest",
     "create_backtest",
@@ -105,21 +101,9 @@ def _next_page(query: ListQuery, last: Run) -> str:
     return f'<{prefix(request.path)}/backtests?{parameters}>; rel="next"'
 
 
-async def backtest_status(site: Site, run_id: str) -> Response:
+def backtest_status(site: Site, run_id: str) -> Response:
     """Tell where a backtest stands."""
     return json_answer(status_document(site.gateway.run(run_id).status))
-
-
-async def backtest_results(site: Site, run_id: str) -> Response:
-    """Give the result of a completed backtest."""
-    result = site.gateway.run(run_id).result()
-    # Large results take long to write, and others want their turn meanwhile.
-    write = partial(_write, result, run_id)
-    return json_answer(await trio.to_thread.run_sync(write, limiter=site.writers))
-
-
-def _write(result: Result, run_id: str) -> bytes:
-    return dumps(result_document(result, run_id))
 
 
 async def cancel_backtest(site: Site, run_id: str) -> Response:

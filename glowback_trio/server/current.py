@@ -1,61 +1,77 @@
-"""The request or WebSocket at hand, and what has been found out about it."""
+"""The request or handshake at hand, and what has been found out about it."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+from attrs import frozen
 from quart import has_request_context, request, websocket
-from quart.wrappers import Request, Websocket
+from werkzeug.datastructures import Headers
 
-from glowback_trio.server.headers import request_id
-from glowback_trio.server.site import Site
-
-__all__ = ["client", "connection", "identity", "introduce", "is_encrypted", "state"]
+__all__ = ["Asked", "asked", "identity", "state"]
 
 
-def connection() -> Request | Websocket:
-    """What is being answered."""
-    return request if has_request_context() else websocket
+@frozen(eq=False)
+class Asked:
+    """A request or handshake as the checks see it, whoever carries it: the framework or nobody.
+
+    Attributes:
+        scope: What ASGI says of it.
+        path: The path asked for, without what the app is mounted under.
+        headers: Its headers.
+    """
+
+    scope: dict[str, Any]
+    path: str
+    headers: Headers
+
+    @classmethod
+    def of(cls, scope: dict[str, Any]) -> Asked:
+        """Read what a server without any framework says."""
+        headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
+        return cls(scope, scope["path"], headers)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Its own copy of the server's state; records of what was served are given it, too."""
+        known: dict[str, Any] = self.scope.setdefault("state", {})
+        return known
+
+    @property
+    def peer(self) -> str | None:
+        """Who is at the other end of the connection; a Unix socket does not say."""
+        address: tuple[str, int] | None = self.scope.get("client")
+        return None if address is None else address[0]
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its connection is, as far as this server can tell."""
+        return self.scope["scheme"] in ("https", "wss")
+
+    @property
+    def identity(self) -> str:
+        """Its id, once it was greeted."""
+        identity_: str = self.state["request_id"]
+        return identity_
+
+    @property
+    def client(self) -> str:
+        """The address of its client, once it was greeted."""
+        address: str = self.state["client"]
+        return address
+
+
+def asked() -> Asked:
+    """What the framework is answering."""
+    current = request if has_request_context() else websocket
+    return Asked(cast("dict[str, Any]", current.scope), current.path, current.headers)
 
 
 def state() -> dict[str, Any]:
-    """Its own copy of the server's state; records of what was served are given it, too."""
-    scope = cast(dict[str, Any], connection().scope)
-    known: dict[str, Any] = scope.setdefault("state", {})
-    return known
-
-
-def introduce(site: Site) -> None:
-    """Find out its id, which is the client's own if that is harmless, its client and its route."""
-    asked, known = connection(), state()
-    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), site.new_id)
-    hops = asked.headers.getlist("X-Forwarded-For")
-    known["client"] = site.proxies.client_address(_peer(), hops)
-    if asked.url_rule is not None:
-        known["route"] = asked.url_rule.rule.replace("<", "{").replace(">", "}")
-
-
-def _peer() -> str | None:
-    """Who is at the other end of the connection; a Unix socket does not say."""
-    address: tuple[str, int] | None = cast(dict[str, Any], connection().scope).get("client")
-    return None if address is None else address[0]
+    """The state of what the framework is answering."""
+    return asked().state
 
 
 def identity() -> str:
-    """Its id, once it is introduced."""
-    identity_: str = state()["request_id"]
-    return identity_
-
-
-def client() -> str:
-    """The address of its client, once it is introduced."""
-    address: str = state()["client"]
-    return address
-
-
-def is_encrypted(site: Site) -> bool:
-    """Whether the client encrypted it, as far as this server and the proxies it trusts can tell."""
-    asked = connection()
-    own = "https" if asked.scheme in ("https", "wss") else "http"
-    said = asked.headers.getlist("X-Forwarded-Proto")
-    return site.proxies.scheme(_peer(), said, own) == "https"
+    """The id of what the framework is answering."""
+    return asked().identity

@@ -18,10 +18,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.wire import parse_json
+from glowback_trio.server import current
 from glowback_trio.server.access import admit, admit_stream, count_request
-from glowback_trio.server.answers import Response
-from glowback_trio.server.current import client
+from glowback_trio.server.answers import Response, json_answer
+from glowback_trio.server.current import Asked
 from glowback_trio.server.failures import HttpError, http_error, sentence
+from glowback_trio.server.headers import request_id
+from glowback_trio.server.hosts import check_host
 from glowback_trio.server.keys import presented_key
 from glowback_trio.server.origins import check_origin
 from glowback_trio.server.parameters import located, read_query
@@ -32,26 +35,63 @@ from glowback_trio.server.size import check_size
 from glowback_trio.server.stream import StreamQuery, stream_events
 from glowback_trio.server.tickets import read_offer
 
-__all__ = ["stream_view", "view"]
+__all__ = ["check", "error_answer", "greet", "logging_faults", "stream_view", "view"]
 
 _log = logging.getLogger(__name__)
 
 _INTERNAL_ERROR = 1011
 
 
+def greet(site: Site, asked: Asked, route: str | None) -> None:
+    """Find out a request's id, which is the client's own if that is harmless, and its client.
+
+    Raises:
+        HttpError: 400: it means another server.
+    """
+    known = asked.state
+    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), site.new_id)
+    hops = asked.headers.getlist("X-Forwarded-For")
+    known["client"] = site.proxies.client_address(asked.peer, hops)
+    if route is not None:
+        known["route"] = route
+    check_host(asked.headers.get("Host", ""), site.settings.allowed_hosts)
+
+
+def check(site: Site, asked: Asked, route: Route) -> None:
+    """Find out whether a caller may ask this, and this often.
+
+    Raises:
+        HttpError: 401, 403, 429.
+    """
+    key = presented_key(asked.headers)
+    caller = admit(site, asked, key) if route.keyed else caller_of(None, asked.client)
+    if route.rated:
+        count_request(site, asked, caller)
+    if route.changes_state:
+        _check_origin(site, asked)
+
+
+def error_answer(error: Exception, asked: Asked) -> Response:
+    """Tell a client what went wrong."""
+    failure = http_error(error)
+    document = failure.document(asked.path, asked.identity)
+    return json_answer(document, failure.status, failure.headers)
+
+
 def view(site: Site, route: Route) -> Callable[..., Awaitable[Response]]:
     """The view that Quart calls for a route."""
 
     async def checked(**path: str) -> Response:
-        with _logging_faults():
+        with logging_faults():
             _check_size(site)
-            _check_access(site, route)
+            check(site, current.asked(), route)
             arguments: dict[str, Any] = dict(path)
             if route.query is not None:
                 arguments["query"] = read_query(request.args, route.query)
             if route.body is not None:
                 arguments["document"] = await _read_document()
-            return await route.handler(site, **arguments)
+            answer = route.handler(site, **arguments)
+            return answer if isinstance(answer, Response) else await answer
 
     return checked
 
@@ -60,14 +100,15 @@ def stream_view(site: Site) -> Callable[..., Awaitable[Response | None]]:
     """The view that Quart calls for a stream; what it refuses is answered before the handshake."""
 
     async def checked(run_id: str) -> Response | None:
-        with _logging_faults():
-            offer = read_offer(websocket.headers.getlist("Sec-WebSocket-Protocol"))
-            key = presented_key(websocket.headers, websocket.args.get("api_key"))
-            admit_stream(site, offer, key)
-            _check_origin(site, websocket.headers)
+        with logging_faults():
+            asked = current.asked()
+            offer = read_offer(asked.headers.getlist("Sec-WebSocket-Protocol"))
+            key = presented_key(asked.headers, websocket.args.get("api_key"))
+            admit_stream(site, asked, offer, key)
+            _check_origin(site, asked)
             query = _read_stream_query()
         try:
-            with _logging_faults():
+            with logging_faults():
                 await stream_events(site, run_id, query, offer.subprotocol)
         except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
             await websocket.close(_INTERNAL_ERROR, "internal error")
@@ -81,18 +122,9 @@ def _check_size(site: Site) -> None:
         raise RequestEntityTooLarge
 
 
-def _check_access(site: Site, route: Route) -> None:
-    key = presented_key(request.headers)
-    caller = admit(site, key) if route.keyed else caller_of(None, client())
-    if route.rated:
-        count_request(site, caller)
-    if route.changes_state:
-        _check_origin(site, request.headers)
-
-
-def _check_origin(site: Site, headers: Any) -> None:
+def _check_origin(site: Site, asked: Asked) -> None:
     if not site.settings.api_keys:
-        check_origin(headers, site.settings.cors_origins)
+        check_origin(asked.headers, site.settings.cors_origins)
 
 
 async def _read_document() -> Any:
@@ -117,7 +149,7 @@ def _read_stream_query() -> StreamQuery:
 
 
 @contextmanager
-def _logging_faults() -> Iterator[None]:
+def logging_faults() -> Iterator[None]:
     """Log what nobody meant to raise, at once.
 
     Quart-trio answers the first error of a group that it has a handler for and drops the others;

@@ -10,15 +10,17 @@ from glowback_trio.version import VERSION
 __all__ = ["liveness", "readiness", "show_metrics"]
 
 
-async def liveness(_site: Site) -> Response:
+def liveness(_site: Site) -> Response:
     """Say that the server is alive."""
     return json_answer({"status": "healthy", "version": VERSION})
 
 
-async def readiness(site: Site) -> Response:
-    """Say whether the server takes new runs; not while it is shutting down."""
+def readiness(site: Site) -> Response:
+    """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
     if site.stopping or site.gateway.closed:
         raise HttpError(503, "The server is shutting down")
+    if not site.gateway.writable:
+        raise HttpError(503, "The store cannot write")
     return json_answer({"status": "ready", "version": VERSION})
 
 

@@ -34,6 +34,7 @@ _SECURITY_SCHEMES = {
 
 _HEADERS = {
     "Location": "Where the run's status is.",
+    "Content-Disposition": "The name under which to keep it.",
     "Link": 'Where the rest is, with rel="next"; absent on the last page.',
     "Retry-After": "Seconds after which to try again.",
     "WWW-Authenticate": "Bearer.",
@@ -100,12 +101,17 @@ def _example(route: Route) -> Mapping[str, Any]:
 
 def _parameters(route: Route, components: Components) -> Iterator[Mapping[str, Any]]:
     for name in re.findall(r"{(\w+)}", route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        schema = {"type": "string", **_choices(route, name)}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     if route.query is not None:
         yield from _query_parameters(route.query, components)
     for name, meaning in route.headers.items():
         schema = {"type": "string"}
         yield {"name": name, "in": "header", "description": meaning, "schema": schema}
+
+
+def _choices(route: Route, name: str) -> Schema:
+    return {"enum": list(route.choices[name])} if name in route.choices else {}
 
 
 def _query_parameters(cls: type[Checked], components: Components) -> Iterator[Mapping[str, Any]]:

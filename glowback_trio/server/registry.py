@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.server import access, backtests, discovery, events, health, pages, stream
+from glowback_trio.server import (
+    access,
+    backtests,
+    discovery,
+    events,
+    health,
+    pages,
+    results,
+    stream,
+)
 from glowback_trio.server.documents import (
     Dataset,
     Health,
@@ -34,6 +43,9 @@ _EXAMPLE = {
 _ONE_RUN = (
     "backtest_status",
     "backtest_results",
+    "export_equity",
+    "export_trades",
+    "export_orders",
     "run_events",
     "explain_stream",
     "cancel_backtest",
@@ -42,7 +54,22 @@ _ONE_RUN = (
     "delete_backtest",
 )
 
+_NO_RESULT = "The run has not ended, has failed or was cancelled."
+
 _run = partial(Route, tag="backtests")
+_export = partial(
+    _run,
+    method="GET",
+    choices={"form": tuple(results.FORMS)},
+    replies={
+        200: Reply(
+            "The table.",
+            media=tuple(form.media for form in results.FORMS.values()),
+            headers=("Content-Disposition",),
+        )
+    },
+    refusals={409: _NO_RESULT, 501: "Parquet, where the server has no pyarrow."},
+)
 _page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
 
 ROUTES: Sequence[Route] = (
@@ -78,10 +105,14 @@ ROUTES: Sequence[Route] = (
     _run(
         method="GET",
         path="/backtests/{run_id}/results",
-        handler=backtests.backtest_results,
+        handler=results.backtest_results,
+        query=results.ResultsQuery,
         replies={200: Reply("The result.", Result)},
-        refusals={409: "The run has not ended, has failed or was cancelled."},
+        refusals={409: _NO_RESULT},
     ),
+    _export(path="/backtests/{run_id}/equity.{form}", handler=results.export_equity),
+    _export(path="/backtests/{run_id}/trades.{form}", handler=results.export_trades),
+    _export(path="/backtests/{run_id}/orders.{form}", handler=results.export_orders),
     _run(
         method="POST",
         path="/backtests/{run_id}/cancel",
@@ -165,7 +196,7 @@ ROUTES: Sequence[Route] = (
         rated=False,
         keyed=False,
         replies={200: Reply("The server takes runs.", Health)},
-        refusals={503: "The server is shutting down."},
+        refusals={503: "The server is shutting down, or its store cannot write."},
     ),
     Route(
         method="GET",

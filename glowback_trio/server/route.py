@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, Literal
 
 from attrs import field, frozen
@@ -15,7 +16,7 @@ __all__ = ["PREFIXES", "Handler", "Reply", "Route", "is_versioned", "prefix"]
 #: Every route exists under each of these; they differ in the shape of errors.
 PREFIXES = ("", "/v1")
 
-Handler = Callable[..., Awaitable[Response]]
+Handler = Callable[..., Response | Awaitable[Response]]
 
 
 def is_versioned(path: str) -> bool:
@@ -55,8 +56,10 @@ class Route:
         method: The HTTP method; HEAD comes with GET.
         path: With its parameters in braces.
         handler: Called with the site, the path's parameters, and `query` or `document` if the
-            route takes them. Its docstring describes the route.
+            route takes them. Its docstring describes the route. A plain function that takes neither
+            is not given the framework's request, because it may be called without one.
         tag: The group it is listed in.
+        choices: The values there are for parameters of the path that have not any.
         replies: Its successes, by status.
         refusals: What else it may answer besides what all routes may, by status.
         query: The class of its query parameters.
@@ -72,6 +75,7 @@ class Route:
     path: str
     handler: Handler
     tag: str
+    choices: Mapping[str, tuple[str, ...]] = field(factory=dict)
     replies: Mapping[int, Reply] = field(factory=dict)
     refusals: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
@@ -86,6 +90,12 @@ class Route:
     def name(self) -> str:
         """The handler's name, which is the operation's."""
         return self.handler.__name__
+
+    @property
+    def prompt(self) -> bool:
+        """Whether it answers without waiting, from its path alone."""
+        reads = self.query is not None or self.body is not None
+        return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 
     @property
     def changes_state(self) -> bool:

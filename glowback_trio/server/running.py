@@ -16,6 +16,7 @@ from glowback_trio.server.app import build_app, open_site
 from glowback_trio.server.failures import HttpError
 from glowback_trio.server.headers import HSTS, SECURITY_HEADERS, request_id
 from glowback_trio.server.logs import log_access, logging_to
+from glowback_trio.server.prompt import PromptAnswers
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.site import Site
 
@@ -61,6 +62,7 @@ async def serve(
             await nursery.start(site.metrics.measure_lag)
             await serving.serve(
                 build_app(site),
+                prompt=PromptAnswers(site),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(settings),

@@ -9,6 +9,7 @@ from glowback_trio.serving.binding import Tls
 from glowback_trio.serving.following import FOLLOW, Follow
 from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.prompt import Prompt
 from glowback_trio.serving.records import Load, Record
 from glowback_trio.serving.refusal import Answer, Refusal
 from glowback_trio.serving.server import serve
@@ -20,6 +21,7 @@ __all__ = [
     "Follow",
     "Limits",
     "Load",
+    "Prompt",
     "Record",
     "Refusal",
     "Tls",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import h11
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
     from hypercorn.typing import ASGISendEvent, H11SendableEvent
 
+    from glowback_trio.serving.bridge import Put
     from glowback_trio.serving.protocol import Protocol
 
 __all__ = ["HttpStream"]
+
+# A request without either has no body (RFC 9112, section 6.3).
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class HttpStream(HTTPStream):
@@ -38,6 +42,8 @@ class HttpStream(HTTPStream):
         super().__init__(*protocol.stream_arguments())
         self.protocol = protocol
         self.status: int | None = None
+        #: Where the application's events go; None where it has not been started.
+        self._inbox: Put | None = None
         self._finished = False
         self._began = trio.current_time()
         self._sent_before = protocol.link.sent_bytes
@@ -52,21 +58,28 @@ class HttpStream(HTTPStream):
             return
         match event:
             case Request():
-                await self._begin(event)
+                self._describe(event)
+                if any(name in FRAMING for name, _ in event.headers):
+                    await self._start_app()
             case Body():
                 await self._put({"type": "http.request", "body": event.data, "more_body": True})
             case EndBody():
+                if self._inbox is None:
+                    if await self._answer_promptly():
+                        return
+                    await self._start_app()
                 await self._put({"type": "http.request", "body": b"", "more_body": False})
             case StreamClosed():
                 self.closed = True
-                await self._put({"type": "http.disconnect"})
+                if self._inbox is not None:
+                    await self._put({"type": "http.disconnect"})
                 self.finish()
 
     async def _put(self, event: Any) -> None:
-        assert self.app_put is not None
-        await self.app_put(event)
+        assert self._inbox is not None
+        await self._inbox(event)
 
-    async def _begin(self, request: Request) -> None:
+    def _describe(self, request: Request) -> None:
         path, _, query = request.raw_path.partition(b"?")
         self.scope = {
             "type": "http",
@@ -84,9 +97,27 @@ class HttpStream(HTTPStream):
             "state": type(request.state)(request.state.copy()),
             "extensions": {},
         }
-        self.app_put = await self.task_group.spawn_app(
+
+    async def _start_app(self) -> None:
+        self._inbox = await self.task_group.spawn_app(
             self.app, self.config, self.scope, self.app_send
         )
+
+    async def _answer_promptly(self) -> bool:
+        """Send what can be answered without the application; whether there was such an answer."""
+        try:
+            answer = self.protocol.prompt(cast("dict[str, Any]", self.scope))
+        except Exception as error:  # noqa: BLE001 - a fault of one request ends that request only
+            self.protocol.link.fault(error, self.scope)
+            await self._leave()
+            return True
+        if answer is None:
+            return False
+        await self._start(answer.status, answer.headers)
+        await self._go_on(answer.body, more=False)
+        if self.protocol.unread:
+            await trio.lowlevel.checkpoint()  # one read may hold hundreds of requests
+        return True
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.

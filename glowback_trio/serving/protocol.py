@@ -58,6 +58,7 @@ class Protocol(H11Protocol):
         self.link = link
         self.bridge = bridge
         self.limits = service.limits
+        self.prompt = service.prompt
         self._make_answer = service.refuse
         self._allowance = Allowance(service.limits)
         self._request: h11.Request | None = None

@@ -19,6 +19,7 @@ from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.lifespan import open_lifespan
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.progress import ProgressStream
+from glowback_trio.serving.prompt import Answerer, leave_to_the_application
 from glowback_trio.serving.records import Load, Log, discard
 from glowback_trio.serving.refusal import Refuse, answer_plainly
 from glowback_trio.serving.service import Service
@@ -39,6 +40,7 @@ Hook: TypeAlias = Callable[[], Awaitable[None]]
 async def serve(
     app: Any,
     *,
+    prompt: Answerer = leave_to_the_application,
     bind: str | Sequence[str] = "127.0.0.1:8000",
     listeners: Sequence[Listener] | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -61,6 +63,8 @@ async def serve(
 
     Args:
         app: Any ASGI application that runs on trio.
+        prompt: Asked before the application about every request without a body; what it answers is
+            sent without starting a task. It must not block.
         bind: Where to listen: `host:port`, `[v6 address]:port`, `unix:/path`, or several. Port 0
             picks a free port. Unused when `listeners` are given.
         listeners: Open listeners of any kind to use instead. They are closed at the end.
@@ -89,6 +93,7 @@ async def serve(
         config=hypercorn_config(limits, date_header=date_header),
         context=WorkerContext(None),
         limits=limits,
+        prompt=prompt,
         refuse=refuse,
         log=log or discard,
         load=load,

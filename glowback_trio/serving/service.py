@@ -13,6 +13,7 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.prompt import Answerer
 from glowback_trio.serving.records import Load, Log
 from glowback_trio.serving.refusal import Refuse
 
@@ -28,6 +29,7 @@ class Service:
         config: Hypercorn's settings, as far as its protocol classes read them.
         context: Hypercorn's word for whether the server is ending.
         limits: What clients may do.
+        prompt: Makes the answers that need no waiting.
         refuse: Makes the answers given without the application.
         log: Takes the records.
         load: What there is to do now.
@@ -40,6 +42,7 @@ class Service:
     config: Config
     context: WorkerContext
     limits: Limits
+    prompt: Answerer
     refuse: Refuse
     log: Log
     load: Load

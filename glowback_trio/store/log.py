@@ -29,6 +29,14 @@ class EventLog(Protocol):
 class Store(Protocol):
     """Event logs and results. Synchronous inside; starts no task."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether events and results can be kept at the moment, as far as the store can tell.
+
+        A hint for those who send runs here: what cannot be kept after all is told by `append` and
+        `keep_result`, which raise.
+        """
+
     def open_log(
         self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
     ) -> EventLog:

@@ -59,6 +59,11 @@ class MemoryStore:
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
 
+    @property
+    def writable(self) -> bool:
+        """Always: what finished runs take is bounded, and the oldest make room."""
+        return True
+
     def open_log(
         self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
     ) -> MemoryLog:

@@ -25,6 +25,8 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 if not CHROMIUM.exists():
     pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)
 
+# Not a name for this machine, as far as browsers know: pages from there do not count as secure.
+INSECURE_HOST = "server.example"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +35,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1",
 )
 PAGE = """<!doctype html><link rel="icon" href="data:,"><title>Watch</title><script type="module">
 import { StreamError, streamRun } from "/glowback-stream.js";
@@ -52,6 +55,12 @@ window.follow = async (base, runId, options, { breakAfter, abortAfter } = {}) =>
 };
 </script>"""
 POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; img-src data:; connect-src *"
+# What becomes of a text on the way, and what the module says to that.
+LIES = [
+    ((b"Simulated", b"simulated"), "the digest of what came is sha256:"),
+    ((b'"event_count":', b'"event_c0unt":'), "event "),
+    ((b'{"event_id":2,', b'{"event_id":3,'), "event 3 came after event 1"),
+]
 TRANSPORTS = pytest.mark.parametrize("transport", ["websocket", "sse"])
 
 
@@ -110,14 +119,16 @@ async def finished(gateway: Gateway, asked: BacktestRequest) -> Run:
 def serve_page(gateway: Gateway, nursery: trio.Nursery) -> Callable[..., Any]:
     """Serve the gateway, with the settings given as keywords, and a page that can follow a run."""
 
-    async def start(**settings: Any) -> str:
+    async def start(
+        bind: str = "127.0.0.1:0", stop: trio.Event | None = None, **settings: Any
+    ) -> str:
         app = create_app(gateway, Settings(**settings))
 
         async def watch() -> Response:
             return Response(PAGE, 200, {"Content-Security-Policy": POLICY})
 
         app.add_url_rule("/watch", view_func=watch)
-        urls: list[str] = await nursery.start(partial(serving.serve, app, bind="127.0.0.1:0"))
+        urls: list[str] = await nursery.start(partial(serving.serve, app, bind=bind, stop=stop))
         return urls[0]
 
     return start
@@ -126,6 +137,12 @@ def serve_page(gateway: Gateway, nursery: trio.Nursery) -> Callable[..., Any]:
 async def log_of(run: Run, after: int = 0) -> list[Any]:
     with run.subscribe(after) as events:
         return [event.decode() async for event in events]
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(30):
+        while not condition():  # noqa: ASYNC110 - no bell rings for what a browser does
+            await trio.sleep(0.01)
 
 
 @TRANSPORTS
@@ -222,12 +239,56 @@ async def test_a_key_opens_a_stream(
     assert seen.error.startswith("401: ")
 
 
-async def test_a_key_goes_into_the_url_only_when_told_so(
+@TRANSPORTS
+async def test_events_that_are_changed_on_the_way_are_found_out(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    for lie, why in LIES:
+        async with open_cutting_proxy(url, [], lie=lie) as (proxy, _cuts):
+            seen = await browse(url, finished.run_id, proxy, transport=transport)
+        assert seen.final
+        assert seen.error is not None
+        assert seen.error.startswith(why)
+        assert [event["event_id"] for event in seen.events] == list(range(1, len(seen.events) + 1))
+
+
+async def test_where_digests_cannot_be_worked_out_a_run_is_followed_all_the_same(
     serve_page: Callable[..., Any], finished: Run
 ) -> None:
-    url = await serve_page(api_keys=("right",))
-    seen = await browse(url, finished.run_id, apiKey="right", keyInUrl=True)
+    url = (await serve_page()).replace("127.0.0.1", INSECURE_HOST)
+    seen = await browse(url, finished.run_id)
     assert seen.events == await log_of(finished)
+    assert (seen.error, seen.errors) == (None, [])
+
+
+async def test_a_server_that_starts_again_is_found_again(
+    serve_page: Callable[..., Any],
+    gateway: Gateway,
+    asked: BacktestRequest,
+) -> None:
+    stop = trio.Event()
+    first = await serve_page(stop=stop)
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=100)))
+    run.pause()
+    pages: list[Seen] = []
+
+    async def follow() -> None:
+        pages.append(await browse(first, run.run_id))
+
+    async with trio.open_nursery() as watching:
+        watching.start_soon(follow)
+        await wait_until(lambda: run.subscribers == 1)
+        run.resume()
+        await wait_until(lambda: run.status.event_count > 50)
+        stop.set()
+        await wait_until(lambda: run.subscribers == 0)
+        assert not run.finished
+        await serve_page(bind=first.removeprefix("http://"))
+    [seen] = pages
+    assert seen.events == await log_of(run)
+    assert seen.error is None
+    assert [error for error in seen.errors if "ERR_CONNECTION_REFUSED" not in error] == []
 
 
 @TRANSPORTS

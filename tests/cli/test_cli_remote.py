@@ -14,7 +14,8 @@ import trio
 
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
-from glowback_trio.model.payload import dumps, result_document
+from glowback_trio.model.document import result_document
+from glowback_trio.model.payload import dumps
 from glowback_trio.model.wire import parse_request
 
 Speak = Callable[..., Awaitable["subprocess.CompletedProcess[str]"]]

@@ -11,7 +11,8 @@ import pytest
 
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
-from glowback_trio.model.payload import dumps, result_document
+from glowback_trio.model.document import result_document
+from glowback_trio.model.payload import dumps
 from glowback_trio.model.wire import parse_request
 
 Glowback = Callable[..., CompletedProcess[str]]

@@ -25,7 +25,8 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.model.payload import dumps, result_document
+from glowback_trio.model.document import result_document
+from glowback_trio.model.payload import dumps
 
 Serve = Callable[..., Awaitable[str]]
 

@@ -118,9 +118,21 @@ def test_a_file_without_resolution_is_held_to_its_spacing(root: Path) -> None:
         catalogue.load(asking("IBM", resolution="hour"))
 
 
-def test_the_file_that_names_its_resolution_comes_first(root: Path) -> None:
-    place(root, AAPL=DAYS.replace("9,12", "9,11.5"))
-    assert Catalogue(root).load(asking()).bars[0].close[0] == 12
+@pytest.mark.parametrize("other", ["AAPL", "AAPL_day"])
+def test_two_files_for_the_same_bars_are_refused(root: Path, other: str) -> None:
+    place(root, **{other: DAYS})
+    catalogue = Catalogue(root)
+    [(path, message)] = complaints(catalogue, asking("IBM", "AAPL"))
+    assert path == "symbols.1"
+    assert f"for 'AAPL': AAPL_1d.csv, {other}.csv; keep one of them" in message
+    with pytest.raises(InvalidRequestError, match="More than one file"):
+        catalogue.load(asking("AAPL"))
+
+
+def test_files_of_one_symbol_with_different_bars_stand_beside_each_other(root: Path) -> None:
+    place(root, SPY_1d=DAYS)
+    assert len(Catalogue(root).load(asking("SPY")).bars[0]) == 5
+    assert len(Catalogue(root).load(asking("SPY", resolution="hour")).bars[0]) == 6
 
 
 def test_each_directory_speaks_for_itself(root: Path) -> None:
@@ -340,9 +352,7 @@ def test_the_shipped_prices_are_clean() -> None:
     dataset = Catalogue(demo_path()).load(request)
     for bars, quality in zip(dataset.bars, dataset.quality, strict=True):
         assert len(bars) == quality.rows == 1511
-        assert quality.critical == ()
-        assert len(quality.warnings) == 1
-        assert "54 weekdays (market holidays included)" in quality.warnings[0]
+        assert quality.critical == quality.warnings == (), "a market holiday is no gap"
     assert dataset.bars[0].close[-1] == 132.492013
     assert (demo_path() / "PROVENANCE.md").is_file()
 

@@ -26,7 +26,7 @@ GOOD = "2020-01-02,10,12,9,11,100\n"
 def read(folder: Path, content: str | bytes, symbol: str = "AAPL") -> Rows:
     file = folder / "AAPL_1d.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_csv(file, symbol)
+    return read_csv(file).rows(symbol)
 
 
 def dates_of(rows: Rows) -> list[str]:
@@ -177,7 +177,7 @@ def test_a_short_first_row_is_a_bad_row(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_opened_is_named_without_its_directory(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        read_csv(tmp_path / "GONE.csv", "GONE")
+        read_csv(tmp_path / "GONE.csv")
     assert str(caught.value) == "GONE.csv cannot be read: No such file or directory"
 
 
@@ -206,12 +206,12 @@ def test_the_fast_reading_agrees_with_the_careful_one(
     file = folder / "AAPL_1d.csv"
     rows = ["2020-01-02," + ",".join(row) for row in [*written, [*written[0][:4], last]]]
     file.write_text(HEADER + "\n".join(rows), encoding="utf-8")
-    header, first = _read_header(file), next(csv.reader(rows[:1]))
+    header, first = _read_header(file, {}), next(csv.reader(rows[:1]))
     try:
-        time, values = _read_at_once(file, header, "AAPL", first)
+        time, values, _ = _read_at_once(file, header, first)
     except ValueError:
         assert last in odd, "what is refused at once is read carefully, and slowly"
         return
-    careful_time, careful_values = _read_by_cell(file, header, "AAPL")
+    careful_time, careful_values, _ = _read_by_cell(file, header)
     assert (time == careful_time).all()
     assert (values == careful_values).all()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glowback_trio.data.gaps import with_gaps
 from glowback_trio.data.rows import Rows, judge
 from glowback_trio.data.spacing import refuse_other_spacing, resolution_of
 from glowback_trio.errors import DataError
@@ -42,7 +43,8 @@ def judged(
     symbol: str = "AAPL",
     resolution: Resolution = "day",
 ) -> tuple[Bars, Quality]:
-    return judge(rows_of(times, values, symbol), resolution)
+    bars, quality = judge(rows_of(times, values, symbol))
+    return bars, with_gaps([bars], [quality], resolution)[0]
 
 
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
@@ -127,13 +129,6 @@ def test_the_order_of_rows_changes_no_bar(order: list[int], again: list[int]) ->
     assert quality.duplicate_timestamps == len(again)
 
 
-def test_missing_weekdays_are_one_warning() -> None:
-    _, quality = judged(["2020-03-02", "2020-03-05", "2020-03-06", "2020-03-10"])
-    assert quality.missing_intervals == 3
-    [warning] = quality.warnings
-    assert warning.startswith("AAPL: 3 weekdays (market holidays included) between its first")
-
-
 def test_a_weekend_is_no_gap_for_an_equity_and_one_for_a_currency() -> None:
     days = ["2020-03-06", "2020-03-09"]
     assert judged(days)[1].missing_intervals == 0
@@ -173,17 +168,17 @@ def test_spacing_tells_the_resolution(times: list[str], resolution: Resolution |
 def test_bars_of_another_length_are_refused() -> None:
     daily = rows_of(WEEK).time
     with pytest.raises(DataError, match="X holds bars of resolution 'day'; 'hour' was asked for"):
-        refuse_other_spacing("X", daily, "hour")
+        refuse_other_spacing("X", resolution_of(daily), "hour")
     with pytest.raises(DataError, match="'day'"):
-        refuse_other_spacing("X", daily + np.timedelta64(1, "s"), "minute")
+        refuse_other_spacing("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
 
 
 def test_a_named_resolution_allows_rare_bars_and_no_frequent_ones() -> None:
     daily = rows_of(WEEK).time
-    refuse_other_spacing("X_1m.csv", daily, "minute", declared="minute")
+    refuse_other_spacing("X_1m.csv", resolution_of(daily), "minute", declared="minute")
     hours = np.array(["2020-03-06T09:30", "2020-03-06T10:30"], dtype="M8[ns]")
     with pytest.raises(DataError, match="'hour'; 'day' was asked for"):
-        refuse_other_spacing("X_1d.csv", hours, "day", declared="day")
+        refuse_other_spacing("X_1d.csv", resolution_of(hours), "day", declared="day")
 
 
 def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:

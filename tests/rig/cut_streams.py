@@ -8,14 +8,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import orjson
-import trio
 from attrs import define, field, frozen
-from rough_client import CLOSE, HANDSHAKE, TEXT, RoughClient
+from rough_client import CLOSE, HANDSHAKE, TEXT
 from virtual_net import KIB, End, Network
+from virtual_run import open_virtual_run
 
 from glowback_trio import BacktestRequest, Event, Run, Stream
-from glowback_trio.server import Settings, serve
-from glowback_trio.testing import open_virtual_gateway
 
 #: A run of 300 events, of some 200 bytes each.
 EVENTS = 300
@@ -233,16 +231,6 @@ class Sweep:
 
 @asynccontextmanager
 async def open_cut_client(form: str, asked: BacktestRequest) -> AsyncIterator[CutClient]:
-    """Submit a run and serve it in memory; at the end, nothing of all the streams may be left."""
-    network = Network()
-    settings = Settings(log_level="ERROR", rate_limit=0)
-    async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
-        start = partial(serve, gateway, listeners=[network], settings=settings)
-        await nursery.start(start)
-        yield CutClient(network, gateway.submit(asked), FORMS[form])
-        await trio.sleep(60)
-        told = await RoughClient(network.connect()).get(b"/metrics", b"Connection: close")
-        assert b"glowback_open_streams 0.0" in told.body, told.body
-        assert b"glowback_open_connections 1.0" in told.body, told.body
-        assert b"glowback_faults_total{" not in told.body, told.body
-        nursery.cancel_scope.cancel()
+    """Submit a run and serve it to a client whose connections are cut."""
+    async with open_virtual_run(asked) as (network, run):
+        yield CutClient(network, run, FORMS[form])

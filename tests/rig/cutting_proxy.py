@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections after so many bytes of answers."""
+"""A TCP proxy that cuts connections after so many bytes of answers, or lies."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ class Cuts:
 
 @asynccontextmanager
 async def open_cutting_proxy(
-    target: str, offsets: Iterable[int], refused: bytes | None = None
+    target: str,
+    offsets: Iterable[int],
+    refused: bytes | None = None,
+    lie: tuple[bytes, bytes] = (b"", b""),
 ) -> AsyncIterator[tuple[str, Cuts]]:
     """Forward to the server at `target`; the proxy's URL and its account of cuts come back.
 
-    A connection that begins with a request in which `refused` stands is hung up on.
+    A connection that begins with a request in which `refused` stands is hung up on. In answers the
+    first part of `lie` becomes the second, of the same length.
     """
+    assert len(lie[0]) == len(lie[1])
     port = int(target.rpartition(":")[2])
     cuts = Cuts(iter(offsets))
 
@@ -46,7 +51,7 @@ async def open_cutting_proxy(
             await server.send_all(request)
             both = nursery.cancel_scope
             nursery.start_soon(_pump, client, server, float("inf"), both)
-            nursery.start_soon(_pump, server, client, budget, both)
+            nursery.start_soon(_pump, server, client, budget, both, lie)
 
     async with trio.open_nursery() as nursery:
         listeners: list[trio.SocketListener] = await nursery.start(
@@ -57,11 +62,16 @@ async def open_cutting_proxy(
 
 
 async def _pump(
-    source: trio.SocketStream, sink: trio.SocketStream, budget: float, both: trio.CancelScope
+    source: trio.SocketStream,
+    sink: trio.SocketStream,
+    budget: float,
+    both: trio.CancelScope,
+    lie: tuple[bytes, bytes] = (b"", b""),
 ) -> None:
     try:
         async for chunk in source:
-            await sink.send_all(chunk[: int(min(budget, len(chunk)))])
+            told = chunk.replace(*lie) if lie[0] else chunk
+            await sink.send_all(told[: int(min(budget, len(chunk)))])
             budget -= len(chunk)
             if budget <= 0:
                 break

@@ -12,8 +12,9 @@ import pytest
 
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.document import result_document
 from glowback_trio.model.events import Draft
-from glowback_trio.model.payload import dumps, result_document
+from glowback_trio.model.payload import dumps
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies import BuyAndHold, Strategy

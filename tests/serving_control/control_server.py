@@ -1,6 +1,8 @@
 """One Quart application, on the server of this package or on Hypercorn's own.
 
-    python control_server.py ours|stock
+    python control_server.py ours|compressing|stock
+
+`compressing` is this package's, with compression switched on, as Hypercorn's always is.
 
 Prints its port, serves until SIGTERM, and then has a second to end.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import hypercorn.trio
@@ -20,6 +23,8 @@ from quart_trio import QuartTrio
 from glowback_trio.serving import Limits, serve
 
 GRACE_S = 1.0
+PING_S = 0.5
+MIB = 1 << 20
 
 
 def make_app() -> QuartTrio:
@@ -34,6 +39,11 @@ def make_app() -> QuartTrio:
     @app.get("/watching")
     async def count() -> str:
         return str(watching)
+
+    @app.get("/large")
+    async def large() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield bytes(MIB)
 
     @app.websocket("/watch")
     async def watch() -> None:
@@ -61,6 +71,8 @@ async def serve_stock(
     config.bind = ["127.0.0.1:0"]
     config.graceful_timeout = GRACE_S
     config.errorlog = None
+    config.websocket_ping_interval = PING_S
+    config.websocket_max_message_size = MIB
     await hypercorn.trio.serve(
         make_app(),
         config,
@@ -70,21 +82,36 @@ async def serve_stock(
 
 
 async def serve_ours(
-    stop: trio.Event, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
+    stop: trio.Event,
+    *,
+    compression: bool = False,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve on the server of this package."""
-    limits = Limits(grace=GRACE_S)
+    limits = Limits(
+        grace=GRACE_S,
+        ping_interval=PING_S,
+        pong_timeout=PING_S,
+        websocket_message_bytes=MIB,
+        compression=compression,
+    )
     app = make_app()
     await serve(app, bind="127.0.0.1:0", limits=limits, stop=stop, task_status=task_status)
+
+
+SERVERS: dict[str, Callable[..., Awaitable[None]]] = {
+    "ours": serve_ours,
+    "compressing": partial(serve_ours, compression=True),
+    "stock": serve_stock,
+}
 
 
 async def main(kind: str) -> None:
     """Serve until SIGTERM."""
     stop = trio.Event()
-    start = {"stock": serve_stock, "ours": serve_ours}[kind]
     with trio.open_signal_receiver(signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
-            urls = await nursery.start(partial(start, stop))
+            urls = await nursery.start(partial(SERVERS[kind], stop))
             sys.stdout.write(f"{urls[0].rpartition(':')[2]}\n")
             sys.stdout.flush()
             async for _ in signals:

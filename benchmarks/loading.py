@@ -1,0 +1,80 @@
+"""How long the bars of many symbols take to load: parsed, parsed and kept, and out of the cache.
+
+    python benchmarks/loading.py [--quick]
+
+Every load is that of a new catalogue, as of a new process, and is whole: the request checked, files
+listed and looked at, bars and quality reports made, the data set's digest worked out. Only files
+that nobody has changed for two seconds are kept, so these are given an older time. The operating
+system has the files in its own cache. The first load is made once; of the second kind the median of
+several is shown, of the clock and of the processor, for the clock has other work in it too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from glowback_trio.data import Catalogue
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.request import BacktestRequest
+
+SYMBOLS, ROWS = 500, 2_520
+TARGET_MS = 50.0
+HEADER = "date,open,high,low,close,volume\n"
+LONG_AGO = 1_600_000_000
+
+
+def make_prices(folder: Path, symbols: int) -> BacktestRequest:
+    """Write random walks from a fixed seed, and ask for all of them."""
+    rng = np.random.default_rng(42)
+    days = np.busday_offset("2010-01-04", np.arange(ROWS))
+    for number in range(symbols):
+        close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, ROWS)))
+        rows = zip(days, close, close * 1.01, close * 0.99, close, strict=True)
+        lines = (f"{day},{o:.6f},{h:.6f},{lo:.6f},{c:.6f},1000000\n" for day, o, h, lo, c in rows)
+        path = folder / f"S{number:03}_1d.csv"
+        path.write_text(HEADER + "".join(lines))
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    names = tuple(f"S{number:03}" for number in range(symbols))
+    return BacktestRequest(symbols=names, start_date="2010-01-01", end_date="2030-01-01")
+
+
+def ms(work: Callable[[], Dataset]) -> tuple[float, float, str]:
+    """Milliseconds of the clock and of the processor, and the digest."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    digest = work().digest()
+    return (time.perf_counter() - clock) * 1e3, (time.process_time() - cpu) * 1e3, digest
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Time loading.")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the symbols, no target")
+    quick = parser.parse_args().quick
+    symbols = SYMBOLS // 10 if quick else SYMBOLS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        request = make_prices(folder, symbols)
+        cached = Path("cache")
+        *plain, digest = ms(lambda: Catalogue(folder).load(request))
+        *first, kept = ms(lambda: Catalogue(folder, cache=cached).load(request))
+        again = [ms(lambda: Catalogue(folder, cache=cached).load(request)) for _ in range(9)]
+    if {digest, kept, *(one[2] for one in again)} != {digest}:
+        raise SystemExit("the cache has changed the data set")
+    second = [statistics.median(one[place] for one in again) for place in (0, 1)]
+    print(f"{f'{symbols} x {ROWS:,} day':24}{'clock ms':>12}{'cpu ms':>12}{'target ms':>12}")
+    print(f"{'parsed, no cache':24}{plain[0]:12.1f}{plain[1]:12.1f}{'-':>12}")
+    print(f"{'first, parsed and kept':24}{first[0]:12.1f}{first[1]:12.1f}{'-':>12}")
+    target = "-" if quick else f"{TARGET_MS:.0f}"
+    print(f"{'second, mapped':24}{second[0]:12.1f}{second[1]:12.1f}{target:>12}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Which column of a table holds what, by the names in its header."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from glowback_trio.data.rows import COLUMNS
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["RENAMEABLE", "Columns", "find_columns", "shown"]
+
+RENAMEABLE = ("time", *COLUMNS, "symbol")
+"""What a table is searched for."""
+
+_TIME_NAMES = ("timestamp", "date", "datetime", "time")
+_SHOWN = 60  # characters of an offending text that a message repeats
+
+
+@frozen
+class Columns:
+    """Where the columns stand, counting from 0.
+
+    Attributes:
+        names: The header as written, for messages.
+        time: The column of times.
+        values: The columns of numbers, in the order of `COLUMNS`.
+        symbol: The column of symbols, where there is one.
+    """
+
+    names: tuple[str, ...]
+    time: int
+    values: tuple[int, ...]
+    symbol: int | None
+
+
+def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) -> Columns:
+    """Find the columns by their names, whatever the case of letters.
+
+    Args:
+        names: The header.
+        where: What people call its place.
+        called: The names that a table uses instead of ours, by ours, which are `RENAMEABLE`.
+
+    Raises:
+        DataError: A column is missing, or there more than once.
+    """
+    header = [name.strip() for name in names]
+    known = [name.lower() for name in header]
+
+    def find(*wanted: str) -> int:
+        found = [name for name in wanted if name in known]
+        if not found:
+            either = " or ".join(map(repr, wanted[:2]))
+            raise DataError(f"{where}: no column {either}; the header is {shown(header)}")
+        if known.count(found[0]) > 1:
+            raise DataError(f"{where}: column {found[0]!r} is there more than once")
+        return known.index(found[0])
+
+    names_of = {ours: (theirs.strip().lower(),) for ours, theirs in called.items()}
+    symbol = names_of.get("symbol", ("symbol",))
+    return Columns(
+        names=tuple(header),
+        time=find(*names_of.get("time", _TIME_NAMES)),
+        values=tuple(find(*names_of.get(name, (name,))) for name in COLUMNS),
+        symbol=find(*symbol) if "symbol" in called or symbol[0] in known else None,
+    )
+
+
+def shown(value: object) -> str:
+    """An offending value as a message repeats it: at no great length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,0 +1,75 @@
+"""Where a run's profit came from, symbol by symbol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.result import Trades
+
+__all__ = ["attribution"]
+
+Row = dict[str, Any]
+
+
+def attribution(
+    trades: Trades,
+    units: Floats,
+    marks: Floats,
+    capital: float,
+    carry: Mapping[str, float] | None = None,
+) -> list[Row]:
+    """Share a run's profit out among its symbols, the largest share, of either sign, first.
+
+    A symbol's profit is what its fills brought in, less commissions, and what is left of it is
+    worth, so that all of them sum to value - capital. What its fills realised is at average cost
+    and net of commissions, like `pnl` in the trades; the rest, commissions on what is still held
+    included, is unrealised.
+
+    Args:
+        trades: All fills.
+        units: What is held of each of `trades.symbols` in the end, (N,), signed.
+        marks: Their last closes, (N,) currency.
+        capital: What the run started with, currency.
+        carry: Cash that was booked beside the fills, such as interest, by what it was for; each
+            becomes a row of its own, realised.
+
+    Returns:
+        One row per component with amounts in currency and `contribution_pct` in percent of capital.
+    """
+    worth = units * marks
+    paid = _by_symbol(trades, trades.quantity * trades.price + trades.commission)
+    total = worth - paid
+    realized = _by_symbol(trades, np.where(np.isnan(trades.pnl), 0.0, trades.pnl))
+    columns = {
+        "realized_pnl": realized,
+        "unrealized_pnl": total - realized,
+        "total_pnl": total,
+        "contribution_pct": total / capital * 100.0,
+        "commissions": _by_symbol(trades, trades.commission),
+        "slippage_cost": _by_symbol(trades, trades.slippage_cost),
+        "gross_notional": _by_symbol(trades, np.abs(trades.quantity) * trades.price),
+        "ending_shares": units,
+        "ending_market_value": worth,
+    }
+    table = zip(*(column.tolist() for column in columns.values()), strict=True)
+    rows = [
+        {"component": symbol, **dict(zip(columns, row, strict=True))}
+        for symbol, row in zip(trades.symbols, table, strict=True)
+    ]
+    for component, amount in (carry or {}).items():
+        booked = {"realized_pnl": amount, "total_pnl": amount}
+        share = {"contribution_pct": amount / capital * 100.0}
+        rows.append({"component": component, **dict.fromkeys(columns, 0.0), **booked, **share})
+    return sorted(rows, key=lambda row: (-abs(row["total_pnl"]), row["component"]))
+
+
+def _by_symbol(trades: Trades, amounts: Floats) -> Floats:
+    """Sum amounts of fills by symbol, (N,)."""
+    sums = np.bincount(trades.symbol, amounts, minlength=len(trades.symbols))
+    return sums.astype(float)  # numpy counts in integers where there is no fill

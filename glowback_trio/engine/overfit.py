@@ -1,0 +1,263 @@
+"""How far a Sharpe ratio can be trusted: short records, fat tails, and the best of many trials.
+
+Sharpe ratios here are per bar, not annualised: the formulas count bars, and mixing the two inflates
+every one of them. Kurtosis is excess, 0 for a normal distribution, as everywhere in this engine.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from glowback_trio.model.bars import Floats
+
+__all__ = [
+    "Overfit",
+    "backtest_overfit",
+    "deflated_sharpe",
+    "expected_max_sharpe",
+    "minimum_track_record",
+    "probabilistic_sharpe",
+]
+
+_NORMAL = NormalDist()
+_EULER = 0.5772156649015329  # the Euler-Mascheroni constant
+_CELLS = 1 << 15
+_FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
+
+
+def probabilistic_sharpe(
+    sharpe: float, count: int, skewness: float, kurtosis: float, target: float = 0.0
+) -> float | None:
+    """Probability that the true Sharpe ratio is above a target, given the one observed.
+
+    Source: D. H. Bailey and M. Lopez de Prado, The Sharpe Ratio Efficient Frontier, 2012.
+
+    Args:
+        sharpe: Observed, per bar.
+        count: Returns observed.
+        skewness: Of the returns.
+        kurtosis: Excess kurtosis of the returns.
+        target: Per bar.
+
+    Returns:
+        A fraction; None below two returns, or where the moments allow no standard error.
+    """
+    variance = _variance(sharpe, skewness, kurtosis)
+    if count < 2 or variance <= 0:
+        return None
+    return _NORMAL.cdf((sharpe - target) * math.sqrt((count - 1) / variance))
+
+
+def minimum_track_record(
+    sharpe: float, skewness: float, kurtosis: float, target: float = 0.0, level: float = 0.95
+) -> float | None:
+    """How many returns it takes to be sure, at some level, that a Sharpe ratio is above a target.
+
+    Source: as for `probabilistic_sharpe`, of which it is the inverse.
+
+    Args:
+        sharpe: Observed, per bar.
+        skewness: Of the returns.
+        kurtosis: Excess kurtosis of the returns.
+        target: Per bar.
+        level: Probability to reach, in (0.5, 1).
+
+    Returns:
+        A number of returns, not rounded; None where the observed ratio is not above the target, so
+        that no record is long enough, or where the moments allow no standard error.
+    """
+    variance = _variance(sharpe, skewness, kurtosis)
+    if sharpe <= target or variance <= 0:
+        return None
+    return 1.0 + variance * (_NORMAL.inv_cdf(level) / (sharpe - target)) ** 2
+
+
+def _variance(sharpe: float, skewness: float, kurtosis: float) -> float:
+    """Variance of the Sharpe ratio's estimator, times the number of returns less 1."""
+    return 1.0 - skewness * sharpe + (kurtosis + 2.0) / 4.0 * sharpe**2
+
+
+def expected_max_sharpe(trials: int, variance: float) -> float:
+    """The best Sharpe ratio to expect of independent trials none of which has any skill.
+
+    Source: D. H. Bailey and M. Lopez de Prado, The Deflated Sharpe Ratio, 2014.
+
+    Args:
+        trials: At least 1; a single trial selects nothing, and gives 0.0.
+        variance: Of the trials' Sharpe ratios, in the square of their unit.
+
+    Returns:
+        In the unit of the trials' ratios.
+    """
+    if trials == 1:
+        return 0.0
+    best = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
+    beyond = _NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
+    return math.sqrt(variance) * ((1.0 - _EULER) * best + _EULER * beyond)
+
+
+def deflated_sharpe(
+    sharpe: float, count: int, skewness: float, kurtosis: float, *, trials: int, variance: float
+) -> float | None:
+    """Probability that a Sharpe ratio picked as the best of many trials is more than luck.
+
+    It is the probabilistic Sharpe ratio against the best that trials without skill would have
+    shown. Trials that resemble each other count for fewer than they are: give the number of
+    independent ones.
+
+    Source: D. H. Bailey and M. Lopez de Prado, The Deflated Sharpe Ratio, 2014.
+
+    Args:
+        sharpe: Of the one picked, per bar.
+        count: Returns observed.
+        skewness: Of its returns.
+        kurtosis: Excess kurtosis of its returns.
+        trials: How many it was picked from, at least 1.
+        variance: Of all trials' Sharpe ratios, per bar.
+
+    Returns:
+        A fraction; None as `probabilistic_sharpe`.
+    """
+    luck = expected_max_sharpe(trials, variance)
+    return probabilistic_sharpe(sharpe, count, skewness, kurtosis, luck)
+
+
+@frozen(eq=False)
+class Overfit:
+    """What picking the best trial in one half of the data was worth in the other.
+
+    Attributes:
+        probability: Of backtest overfitting: the part of all splits in which the trial that was
+            best in sample came out at or below the median out of sample.
+        loss_probability: The part in which its Sharpe ratio out of sample was below zero.
+        logits: Of its relative rank out of sample, (splits,): below zero is below the median.
+    """
+
+    probability: float
+    loss_probability: float
+    logits: Floats = field(repr=False)
+
+
+def backtest_overfit(returns: Floats, blocks: int = 16) -> Overfit:
+    """Estimate the probability of backtest overfitting by combinatorially symmetric validation.
+
+    The bars are cut into blocks, and every choice of half of them is one split: its blocks are in
+    sample, the others out of sample. A Sharpe ratio over any set of blocks needs nothing but their
+    sums and sums of squares, so all splits are one product of a matrix of zeros and ones with the
+    sums of the blocks. Splits are taken some at a time, so that the intermediate arrays stay in a
+    processor's cache: beside the returns and one copy of them, memory is that of the splits.
+
+    A trial that does not move in a half scores 0 there. Ties in sample go to the first trial, ties
+    out of sample share their mean rank.
+
+    Source: D. H. Bailey, J. M. Borwein, M. Lopez de Prado and Q. J. Zhu, The Probability of
+    Backtest Overfitting, 2015.
+
+    Args:
+        returns: (T, N) returns per bar of N trials.
+        blocks: How many, even; where T is no multiple of it some blocks have one bar more.
+
+    Raises:
+        ValueError: An odd number of blocks or less than two, fewer than two trials, or fewer than
+            two bars to a block.
+    """
+    if blocks < 2 or blocks % 2:
+        raise ValueError(f"blocks should be an even number from 2, not {blocks!r}")
+    if returns.ndim != 2 or returns.shape[1] < 2 or len(returns) < 2 * blocks:
+        raise ValueError(
+            f"returns should be of at least 2 trials on {2 * blocks} bars, (T, N), "
+            f"not of shape {returns.shape!r}"
+        )
+    sums, chosen = _BlockSums.of(returns, blocks), _halves(blocks)
+    most = max(1, _CELLS // returns.shape[1])
+    parts = [
+        part
+        for first in range(0, len(chosen), most)
+        for part in _both_ways(sums, chosen[first : first + most])
+    ]
+    rank, sharpe = (np.concatenate(column) for column in zip(*parts, strict=True))
+    logits = np.log(rank / (returns.shape[1] + 1.0 - rank))
+    return Overfit(float((logits <= 0).mean()), float((sharpe < 0).mean()), logits)
+
+
+@frozen(eq=False)
+class _BlockSums:
+    """Returns of all trials, summed block by block about their means.
+
+    Attributes:
+        bars: (S, 1).
+        total: (S, N) sums of what lies beyond the trial's mean; `square` of its squares.
+        mean: (N,).
+    """
+
+    bars: Floats
+    total: Floats
+    square: Floats
+    mean: Floats
+
+    @classmethod
+    def of(cls, returns: Floats, blocks: int) -> _BlockSums:
+        starts = np.arange(blocks) * len(returns) // blocks
+        mean = returns.mean(axis=0)
+        beyond = returns - mean
+        total = np.add.reduceat(beyond, starts)
+        square = np.add.reduceat(np.square(beyond, out=beyond), starts)
+        bars = np.diff(starts, append=len(returns)).astype(float)[:, np.newaxis]
+        return cls(bars, total, square, mean)
+
+    def sharpe(self, chosen: Floats) -> Floats:
+        """Sharpe ratios over sets of blocks.
+
+        Args:
+            chosen: (C, S), 1.0 for a block in the set, 0.0 for one that is not.
+
+        Returns:
+            (C, N).
+        """
+        bars, total, square = chosen @ self.bars, chosen @ self.total, chosen @ self.square
+        beyond = total / bars
+        variance = (square - total * beyond) / (bars - 1.0)
+        spread = np.sqrt(np.maximum(variance, _FLAT))
+        return np.where(variance > _FLAT, (self.mean + beyond) / spread, 0.0)
+
+
+def _halves(blocks: int) -> Floats:
+    """Every way to cut the blocks into two halves, (C, S): 1.0 in the one that has the first."""
+    members = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), dtype=np.intp)
+    chosen = np.zeros((len(members), blocks))
+    chosen[:, 0] = 1.0
+    np.put_along_axis(chosen, members, 1.0, axis=1)
+    return chosen
+
+
+def _both_ways(sums: _BlockSums, chosen: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Rank the trials that were best in one half by the other half, and the other way round."""
+    one, other = sums.sharpe(chosen), sums.sharpe(1.0 - chosen)
+    yield _out_of_sample(one, other)
+    yield _out_of_sample(other, one)
+
+
+def _out_of_sample(inside: Floats, outside: Floats) -> tuple[Floats, Floats]:
+    """What became of the trials that were best in sample.
+
+    Args:
+        inside: Sharpe ratios in sample, (C, N).
+        outside: And out of sample.
+
+    Returns:
+        Their ranks among all trials out of sample, 1 for the worst, and their Sharpe ratios there,
+        (C,) each.
+    """
+    own = np.take_along_axis(outside, inside.argmax(axis=1)[:, np.newaxis], axis=1)
+    worse = np.count_nonzero(outside < own, axis=1)
+    tied = np.count_nonzero(outside == own, axis=1)
+    return worse + (tied + 1.0) / 2.0, own[:, 0]

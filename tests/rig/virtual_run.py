@@ -1,0 +1,31 @@
+"""A run served by the whole server, on a network in memory and in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import trio
+from rough_client import RoughClient
+from virtual_net import Network
+
+from glowback_trio import BacktestRequest, Run
+from glowback_trio.server import Settings, serve
+from glowback_trio.testing import open_virtual_gateway
+
+
+@asynccontextmanager
+async def open_virtual_run(asked: BacktestRequest) -> AsyncIterator[tuple[Network, Run]]:
+    """Submit a run and serve it; when its streams have ended, nothing of them may be left."""
+    network = Network()
+    settings = Settings(log_level="ERROR", rate_limit=0)
+    async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, gateway, listeners=[network], settings=settings))
+        yield network, gateway.submit(asked)
+        await trio.sleep(60)
+        told = await RoughClient(network.connect()).get(b"/metrics", b"Connection: close")
+        assert b"glowback_open_streams 0.0" in told.body, told.body
+        assert b"glowback_open_connections 1.0" in told.body, told.body
+        assert b"glowback_faults_total{" not in told.body, told.body
+        nursery.cancel_scope.cancel()
