@@ -1,274 +1,274 @@
-"""The broker: turns targets into orders and orders into fills, row by row.
+"""The broker: carries orders out on one account, row by row.
 
-Only rows with a signal or an order due are visited. At a row, first the orders that are due meet
-its open, reductions before the rest and each in alphabetical order; then, with its close known,
-new targets become orders. An order never sees the bar it was made on.
+At a row, first the time since the last one is paid for, then the orders that are due meet their
+bar: what fills at the open before what fills later in the bar, reductions before the rest, each in
+alphabetical order. Who decides comes after, at the close: an order never sees the bar it was made
+on.
 """
 
 from __future__ import annotations
 
-import sys
-from bisect import bisect_left
-from collections import defaultdict
-from itertools import chain, compress, count
-from operator import attrgetter, not_
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glowback_trio.engine import tape as events
-from glowback_trio.engine.ledger import Ledger
-from glowback_trio.engine.orders import Order
-from glowback_trio.engine.tape import pack_event, pack_fill
+from glowback_trio.engine import tape as happened
+from glowback_trio.engine.account import Account
+from glowback_trio.engine.blotter import Blotter
+from glowback_trio.engine.matching import Match, follow, match, prices, rest_of_bar
+from glowback_trio.model.orders import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from glowback_trio.engine.execution import Terms
-    from glowback_trio.engine.signals import Signals
+    from glowback_trio.engine.orders import Order
+    from glowback_trio.engine.shortcuts import Rest
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
 
+    Met = tuple[Order, Match]
 
 __all__ = ["Broker"]
 
-_FEW = 8
 _NO_ROW = -1
-_NO_SIGNAL = (sys.maxsize, 0, 0.0, 0.0, 0, 0, 0.0, 0.0)
-_symbol_of = attrgetter("symbol")
+_YEAR = np.timedelta64(365, "D")
 
 
 class Broker:
-    """Carries out signals on one account.
+    """Carries out orders on one account.
 
     Args:
         timeline: The bars.
-        signals: All targets of the run.
         terms: Conditions of a fill.
-        tape: Where events are written.
+        tape: Where everything that happens is written.
         capital: Cash at the start, currency.
     """
 
-    def __init__(
-        self,
-        timeline: Timeline,
-        signals: Signals,
-        terms: Terms,
-        tape: Tape,
-        capital: float,
-    ) -> None:
+    def __init__(self, timeline: Timeline, terms: Terms, tape: Tape, capital: float) -> None:
         self._timeline = timeline
         self._terms = terms
         self._tape = tape
-        self._symbols = len(timeline.bars)
-        self._signals = chain(signals, (_NO_SIGNAL,))
-        self._signal = next(self._signals)
-        self._numbers = count(1)
-        self._visits = _visits(signals, terms, len(timeline))
-        self._open: dict[int, Order] = {}
-        self._due: defaultdict[int, list[Order]] = defaultdict(list)
-        self.ledger = Ledger.opened(capital, self._symbols)
-        self._marks: Floats = np.zeros((0, self._symbols))
+        self.account = Account.opened(capital, len(timeline.bars))
+        self.blotter = Blotter(timeline, tape)
+        self._targets: dict[int, Order] = {}
+        self._taken: dict[int, float] = {}
+        self._entries: list[tuple[Order, Match, float]] = []
+        self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
 
-    def run(self, start: int, stop: int, marks: Floats) -> None:
-        """Carry out everything that happens on the rows from `start` to before `stop`.
+    def see(self, marks: Floats, first: int) -> None:
+        """Learn the last closes, (rows, N), of the rows from `first` on."""
+        self._marks, self._first = marks, first
 
-        Args:
-            start: First row.
-            stop: One past the last row.
-            marks: Last closes, (rows, N), from the row before `start` on (from row 0 at the start).
-        """
-        self._marks, self._first = marks, max(start - 1, 0)
-        due, visits = self._due, self._visits
-        for row in visits[bisect_left(visits, start) : bisect_left(visits, stop)]:
-            if row in due:
-                self._fill_due(row)
-            if self._signal[0] == row:
-                self._take_signals(row)
-
-    def liquidate(self, row: int) -> None:
-        """Fill what is due at this row, then order everything closed and take no more signals.
-
-        These orders are filled as all others are, latency and volume cap included; no buying power
-        is asked of them, as they only reduce.
-        """
-        if row in self._due:
-            self._fill_due(row)
-        self.cancel_open(row, events.RUINED)
-        self._signal = _NO_SIGNAL
-        self._visits = range(len(self._timeline))
-        earliest = self._timeline.time[row] + self._terms.latency
-        for symbol in np.flatnonzero(self.ledger.units).tolist():
-            after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
-            allowed = np.searchsorted(self._timeline.bars[symbol].time, earliest)
-            bar = int(max(after, allowed))
-            quantity = -self.ledger.positions[symbol].units
-            prices = self._prices(symbol, bar)
-            order = Order(next(self._numbers), symbol, quantity, bar, *prices)
-            self._submit(order, row, self._row(symbol, bar))
-
-    def cancel_open(self, row: int, what: int) -> None:
-        """Cancel every open order, oldest first."""
-        for order in sorted(self._open.values(), key=lambda order: order.number):
-            self._close(row, order, what)
-
-    def _take_signals(self, row: int) -> None:
-        """Turn the targets given at this row's close into orders, replacing those still open."""
-        positions, opened, whole = self.ledger.positions, self._open, self._terms.whole
-        share = self._value(row)[0] / self._symbols
-        signal = self._signal
-        while signal[0] == row:
-            _, symbol, target, close, bar, due, opening, mark = signal
-            if symbol in opened:
-                self._close(row, opened[symbol], events.REPLACED)
-            quantity = target * share / close - positions[symbol].units
-            if whole:
-                quantity = self._terms.rounded(quantity)
-            if quantity:
-                order = Order(next(self._numbers), symbol, quantity, bar, opening, mark)
-                self._submit(order, row, due)
-            signal = next(self._signals)
-        self._signal = signal
-
-    def _submit(self, order: Order, row: int, due: int) -> None:
-        """Write an order down and let it wait for its bar, which past the last one never comes."""
-        self._open[order.symbol] = order
-        self._due[due].append(order)
-        self._tape.events += pack_event(
-            events.SUBMITTED, row, order.number, order.symbol, order.left
-        )
-
-    def _close(self, row: int, order: Order, what: int) -> None:
-        """Close an order with something left of it."""
-        del self._open[order.symbol]
-        self._tape.events += pack_event(what, row, order.number, order.symbol, order.left)
-        order.left = 0.0
-
-    def _fill_due(self, row: int) -> None:
-        """Try the orders due at this row."""
-        orders = self._due.pop(row)
-        if len(orders) > 1:
-            orders = self._in_turn(orders)
-        equity, gross = self._value(row - 1)
-        for order in orders:
-            if order.left:
-                equity, gross = self._try(order, row, equity, gross)
-
-    def _in_turn(self, orders: list[Order]) -> list[Order]:
-        """Reductions first, because they free buying power, and each part alphabetically."""
-        orders.sort(key=_symbol_of)
-        positions = self.ledger.positions
-        held = [positions[order.symbol].units for order in orders]
-        reduces = [
-            units * order.left < 0.0 and abs(order.left) <= abs(units)
-            for units, order in zip(held, orders, strict=True)
-        ]
-        rest = map(not_, reduces)
-        return [*compress(orders, reduces), *compress(orders, rest)]
-
-    def _try(self, order: Order, row: int, equity: float, gross: float) -> tuple[float, float]:
-        """Fill what the bar's volume and the buying power allow.
-
-        Args:
-            order: What to fill, at the open of its bar.
-            row: The row of that bar.
-            equity: Of the account at the last closes, after the fills before this one.
-            gross: Likewise.
-
-        Returns:
-            Equity and gross exposure after the fill.
-        """
-        terms, symbol, quantity = self._terms, order.symbol, order.left
-        if terms.participation is not None:
-            volume = self._timeline.bars[symbol].volume.item(order.bar)
-            quantity = terms.capped(quantity, terms.participation * volume)
-            if not quantity:
-                self._postpone(order)
-                return equity, gross
-        held = self.ledger.positions[symbol].units
-        opening, mark = order.opening, order.mark
-        price = opening * (terms.buying if quantity > 0.0 else terms.selling)
-        commission = terms.commission(quantity, price)
-        size, fits = abs(held), quantity
-        worth, others = equity + held * (price - mark), gross - size * mark
-        if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
-            fits = terms.affordable(quantity, price, held, worth, others)
-            commission = terms.commission(fits, price)
-        if fits:
-            equity += fits * (mark - price) - commission
-            gross += (abs(held + fits) - size) * mark
-            self._fill(order, row, fits, (price, commission, abs(fits * (price - opening))))
-        if fits != quantity:
-            self._close(row, order, events.CUT if order.filled else events.REJECTED)
-        elif order.left:
-            self._postpone(order)
-        else:
-            del self._open[symbol]
-        return equity, gross
-
-    def _fill(
-        self, order: Order, row: int, quantity: float, figures: tuple[float, float, float]
-    ) -> None:
-        """Book a fill and write it down; the figures are price, commission and slippage cost."""
-        symbol, ledger = order.symbol, self.ledger
-        pnl = ledger.fill(symbol, quantity, figures[0], figures[1])
-        order.left -= quantity
-        order.filled = True
-        units = ledger.positions[symbol].units
-        self._tape.events += pack_event(events.FILLED, row, order.number, symbol, quantity)
-        self._tape.fills += pack_fill(*figures, pnl, units, ledger.cash)
-
-    def _postpone(self, order: Order) -> None:
-        """Leave to the next bar what this one's volume did not allow."""
-        order.bar = bar = order.bar + 1
-        order.opening, order.mark = self._prices(order.symbol, bar)
-        self._due[self._row(order.symbol, bar)].append(order)
-
-    def _row(self, symbol: int, bar: int) -> int:
-        """The row of a symbol's bar; the end of the timeline where it has none left."""
-        rows = self._timeline.rows[symbol]
-        return rows.item(bar) if bar < len(rows) else len(self._timeline)
-
-    def _prices(self, symbol: int, bar: int) -> tuple[float, float]:
-        """The open of a symbol's bar (of its last where none is left) and the close before it."""
-        bars = self._timeline.bars[symbol]
-        return bars.open.item(min(bar, len(bars) - 1)), bars.close.item(bar - 1)
-
-    def _value(self, row: int) -> tuple[float, float]:
+    def value(self, row: int) -> tuple[float, float]:
         """Equity and gross exposure at the closes of this row, currency.
 
         Remembered, as what sizes an order at a close also limits it at the next open. A fill makes
         that no staler: after it only later rows are asked for.
         """
         if self._valued_row != row:
-            self._valued_row, self._valued = row, self._worth(self._marks[row - self._first])
+            marks = self._marks[row - self._first]
+            self._valued_row, self._valued = row, self.account.worth(marks)
         return self._valued
 
-    def _worth(self, marks: Floats) -> tuple[float, float]:
-        """The same at these marks, (N,).
+    def begin(self, row: int) -> None:
+        """Let a row begin: pay for the time since the last one, and try what is due."""
+        if row and self._terms.charges:
+            self._charge(row)
+        if orders := self.blotter.due(row):
+            self._taken.clear()
+            met = [met for order in orders if (met := self._meet(order, row))]
+            self.fill(met, row, *self.value(row - 1))
 
-        For a few symbols a plain loop beats numpy, whose sum adds so few in the same order. (`sum`
-        would compensate on newer Pythons and give other digits.)
+    def aim(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
+        """Order what is missing to a target, in place of what is still open for the one before.
+
+        Args:
+            row: Row of the close it is made at.
+            symbol: Index of the symbol.
+            fraction: Signed, of the symbol's share of equity.
+            close: The price the quantity is worked out at, currency.
+            bar: The symbol's first bar that may fill it.
         """
-        ledger = self.ledger
-        if self._symbols >= _FEW:
-            worth = ledger.units * marks
-            net = float(np.add.reduce(worth))
-            return ledger.cash + net, float(np.add.reduce(np.abs(worth, out=worth)))
-        net = gross = 0.0
-        for position, mark in zip(ledger.positions, marks.tolist(), strict=True):
-            value = position.units * mark
-            net += value
-            gross += abs(value)
-        return ledger.cash + net, gross
+        before = self._targets.pop(symbol, None)
+        if before is not None and before.left:
+            self.blotter.close(row, before, happened.REPLACED)
+        share = self.value(row)[0] / len(self._timeline.bars)
+        quantity = fraction * share / close - self.account.units.item(symbol)
+        at_fill = self._terms.sized_at_fill
+        if not at_fill:
+            quantity = self._terms.rounded(quantity)
+        if quantity:
+            order = self._targets[symbol] = self.blotter.submit(row, symbol, quantity, bar)
+            order.fraction = fraction if at_fill else None
+
+    def liquidate(self, row: int) -> None:
+        """Order everything closed, in place of all that is open.
+
+        These orders are filled as all others are, latency and volume cap included; no buying power
+        is asked of them, as they only reduce.
+        """
+        self.blotter.close_all(row, happened.RUINED)
+        for symbol in np.flatnonzero(self.account.units).tolist():
+            bar = self.blotter.first_bar(row, symbol, self._terms.latency)
+            self.blotter.submit(row, symbol, -self.account.units.item(symbol), bar)
+
+    def fill(self, met: list[Met], row: int, equity: float, gross: float) -> None:
+        """Fill orders that have met their bar, each as far as volume and buying power allow.
+
+        Args:
+            met: The orders, and where they met it.
+            row: The row of the bar.
+            equity: Of the account at the last closes, before.
+            gross: Likewise.
+        """
+        while met:
+            for order, at in self._in_turn(met):
+                if order.left:
+                    equity, gross = self._try(order, at, row, equity, gross)
+            entries, self._entries = self._entries, []
+            met = [way for entry in entries for way in self._ways_out(row, *entry)]
+
+    def resume(self, rest: Rest, row: int) -> None:
+        """Fill what a shortcut has submitted and left, on the row it is due."""
+        orders = [self.blotter.adopt(*one) for one in rest.orders]
+        self.fill([(order, _at_open(order)) for order in orders], row, rest.equity, rest.gross)
+
+    def _in_turn(self, met: list[Met]) -> list[Met]:
+        return sorted(met, key=self._turn) if len(met) > 1 else met
+
+    def _turn(self, met: Met) -> tuple[bool, bool, int, bool, int]:
+        """The order of things: of two for one symbol, the stop is the worse one."""
+        order, at = met
+        held = self.account.units.item(order.symbol)
+        reduces = held * order.left < 0.0 and abs(order.left) <= abs(held)
+        return not at.at_open, not reduces, order.symbol, at.limited, order.number
+
+    def _meet(self, order: Order, row: int) -> Met | None:
+        """Look whether its bar fills an order; where it does not, the order waits or ends."""
+        if order.ticket is PLAIN:
+            return order, _at_open(order)
+        bar = prices(self._timeline.bars[order.symbol], order.bar)
+        if found := match(order, bar):
+            return order, found
+        follow(order, bar)
+        self.blotter.wait(row, order)
+        return None
+
+    def _try(
+        self, order: Order, at: Match, row: int, equity: float, gross: float
+    ) -> tuple[float, float]:
+        """Fill what position, volume and buying power allow; equity and gross exposure after it."""
+        terms, mark = self._terms, order.mark
+        held = self.account.units.item(order.symbol)
+        size = abs(held)
+        self._settle(order, row, at.price, held, equity + held * (at.price - mark))
+        quantity = self._capped(order)
+        price = at.price if at.limited else self._price(order, at.price, quantity)
+        maker = at.limited and not at.at_open
+        worth, others = equity + held * (price - mark), gross - size * mark
+        commission, fits = terms.commission(quantity, price, maker=maker), quantity
+        if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
+            fits = terms.affordable(quantity, price, held, worth, others)
+            commission = terms.commission(fits, price, maker=maker)
+        if fits != order.left and order.ticket.time_in_force == "FOK":
+            fits = quantity = 0.0
+        if fits:
+            equity += fits * (mark - price) - commission
+            gross += (abs(held + fits) - size) * mark
+            self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
+            if order.ticket.ways_out:
+                self._entries.append((order, at, fits))
+        if fits != quantity:
+            self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
+        elif order.left:
+            self.blotter.wait(row, order)
+        return equity, gross
+
+    def _settle(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
+        """Settle how much of an order is meant to fill, before volume and money are asked."""
+        if order.fraction is not None:
+            self._size(order, row, price, held, worth)
+        if order.leaves:
+            most = abs(held) if held * order.left < 0.0 else 0.0
+            self.blotter.trim(row, order, most, happened.FLAT)
+        elif order.left < 0.0 and not self._terms.allow_short:
+            self.blotter.trim(row, order, max(0.0, held), happened.NAKED)
+
+    def _size(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
+        """Work a target out at the price it fills at, whatever the price at its signal was."""
+        assert order.fraction is not None
+        wanted = order.fraction * worth / len(self._timeline.bars)
+        price = self._price(order, price, wanted - held * price)
+        quantity, order.fraction = self._terms.rounded(wanted / price - held), None
+        if quantity:
+            order.left = quantity
+        else:
+            self.blotter.close(row, order, happened.TOO_SMALL)
+
+    def _capped(self, order: Order) -> float:
+        """What the bar's volume fills of an order, after what it has filled of others."""
+        if self._terms.participation is None:
+            return order.left
+        most = self._terms.participation * self._volume(order)
+        return self._terms.capped(order.left, most - self._taken.get(order.symbol, 0.0))
+
+    def _price(self, order: Order, reference: float, quantity: float) -> float:
+        """What an order gets or pays that does not name its price itself."""
+        terms = self._terms
+        if terms.impact:
+            return terms.impacted(reference, quantity, self._volume(order))
+        return reference * (terms.buying if quantity > 0.0 else terms.selling)
+
+    def _volume(self, order: Order) -> float:
+        return self._timeline.bars[order.symbol].volume.item(order.bar)
+
+    def _book(
+        self, order: Order, row: int, quantity: float, figures: tuple[float, float, float]
+    ) -> None:
+        """Book a fill and write it down; the figures are price, commission and slippage cost."""
+        symbol, account = order.symbol, self.account
+        account.cash -= quantity * figures[0] + figures[1]
+        units = account.units.item(symbol) + quantity
+        account.units[symbol] = units
+        self._taken[symbol] = self._taken.get(symbol, 0.0) + abs(quantity)
+        order.filled = True
+        self.blotter.leave(order, order.left - quantity)
+        self._tape.event(happened.FILLED, row, order.number, symbol, quantity)
+        self._tape.fill(*figures, units, account.cash)
+        if order.other is not None and order.other.left and order.other is not order:
+            self.blotter.trim(row, order.other, abs(order.left), happened.OTHER_SIDE)
+
+    def _ways_out(self, row: int, entry: Order, at: Match, quantity: float) -> Iterator[Met]:
+        """Submit the ways out of what an entry filled, and try the rest of its bar on them."""
+        bar = prices(self._timeline.bars[entry.symbol], entry.bar)
+        rest = rest_of_bar(quantity, at, bar)
+        orders = [
+            self.blotter.enter(row, entry.symbol, -quantity, entry.bar, ticket)
+            for ticket in entry.ticket.ways_out
+        ]
+        for order, other in zip(orders, reversed(orders), strict=True):
+            order.leaves, order.other = True, other
+            if found := match(order, rest):
+                yield order, found
+            else:
+                self.blotter.wait(row, order)
+
+    def _charge(self, row: int) -> None:
+        """Pay for borrowed units and cash, for the time since the last row, at its closes."""
+        account, time = self.account, self._timeline.time
+        equity, gross = self.value(row - 1)
+        shorts = (gross - (equity - account.cash)) / 2.0
+        years = float((time[row] - time[row - 1]) / _YEAR)
+        amount = self._terms.charge(max(0.0, shorts), account.cash, years)
+        if amount:
+            account.cash -= amount
+            self._valued = equity - amount, gross
+            self._tape.charge(row, amount, account.cash)
 
 
-def _visits(signals: Signals, terms: Terms, rows: int) -> Sequence[int]:
-    """The rows at which anything can happen: all, where a bar may leave some of an order."""
-    if terms.participation is not None:
-        return range(rows)
-    visits: list[int] = np.unique(np.concatenate((signals.row, signals.due))).tolist()
-    return visits
+def _at_open(order: Order) -> Match:
+    return Match(order.opening, at_open=True, limited=False)

@@ -44,7 +44,10 @@ def draw(
     filled, fills = recording.filled, recording.fills
     row = filled["row"] - start
     cash, units = before
-    curve.cash[rows] = _lasting(np.array([cash]), fills["cash"], row, count)
+    paid = recording.charges  # of a row, before its fills
+    amounts = np.concatenate((paid["cash"], fills["cash"]))
+    places = np.concatenate((paid["row"] - start, row))
+    curve.cash[rows] = _lasting(np.array([cash]), amounts, places, count)
     place = row + filled["symbol"] * count
     held = _lasting(units, fills["units"], place, count).reshape(symbols, count)
     worth = np.multiply(held.T, marks, order="C")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -10,11 +10,14 @@ from glowback_trio.model.events import Draft
 from glowback_trio.model.payload import dumps, equity_rows, iso_times, order_rows, trade_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from glowback_trio.engine.tape import Recording
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.statements import Statement
     from glowback_trio.model.bars import Times
     from glowback_trio.model.events import EventType
+    from glowback_trio.model.payload import Row
     from glowback_trio.model.request import Stream
     from glowback_trio.model.result import Curve
 
@@ -24,20 +27,13 @@ _METRICS_WANTED = 250
 _IN_A_BAR: tuple[EventType, ...] = ("log", "order", "trade", "metric", "progress")
 
 
-def log_draft(bar: int, message: str) -> Draft:
-    """A warning, told at a bar."""
-    return Draft("log", dumps({"level": "warning", "message": message}), bar)
+def log_draft(bar: int, message: str, level: Literal["info", "warning"] = "warning") -> Draft:
+    """A sentence, told at a bar."""
+    return Draft("log", dumps({"level": level, "message": message}), bar)
 
 
 def drafts(
-    stream: Stream,
-    bars: range,
-    curve: Curve,
-    recording: Recording,
-    *,
-    symbols: Sequence[str],
-    strategy_id: str,
-    warnings: Iterable[Draft],
+    stream: Stream, bars: range, curve: Curve, statement: Statement, warnings: Iterable[Draft]
 ) -> list[Draft]:
     """Say what happened on some bars, as the request asks for it.
 
@@ -45,9 +41,7 @@ def drafts(
         stream: What is asked for.
         bars: Indices of the bars to tell of.
         curve: The account, known at least up to the last of them.
-        recording: The order events of these bars.
-        symbols: The names of the symbols.
-        strategy_id: The strategy's name.
+        statement: What happened on these bars.
         warnings: Drafts of warnings on these bars.
 
     Returns:
@@ -56,27 +50,19 @@ def drafts(
     """
     told = list(warnings)
     if stream.orders:
-        told += _orders(recording, curve.time, symbols)
+        rows = order_rows(statement.orders, statement.symbols)
+        told += _drafts("order", statement.recording.events["row"], rows)
     if stream.trades:
-        told += _trades(recording, curve.time, symbols, strategy_id)
+        told += _drafts("trade", statement.recording.filled["row"], trade_rows(statement.trades))
     told += _metrics(stream, curve, bars)
     told += _progress(stream, curve.time, bars)
     told.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))
     return told
 
 
-def _orders(recording: Recording, time: Times, symbols: Sequence[str]) -> Iterator[Draft]:
-    rows = order_rows(recording.order_log(time), list(symbols))
-    for bar, row in zip(recording.events["row"].tolist(), rows, strict=True):
-        yield Draft("order", dumps(row), bar)
-
-
-def _trades(
-    recording: Recording, time: Times, symbols: Sequence[str], strategy_id: str
-) -> Iterator[Draft]:
-    rows = trade_rows(recording.trades(time, symbols, strategy_id))
-    for bar, row in zip(recording.filled["row"].tolist(), rows, strict=True):
-        yield Draft("trade", dumps(row), bar)
+def _drafts(kind: EventType, bars: NDArray[np.int64], rows: Iterable[Row]) -> Iterator[Draft]:
+    for bar, row in zip(bars.tolist(), rows, strict=True):
+        yield Draft(kind, dumps(row), bar)
 
 
 def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[Draft]:

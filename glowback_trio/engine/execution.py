@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from glowback_trio.model.request import Execution
@@ -24,9 +24,10 @@ class Terms:
     """The conditions every order of a run is filled on.
 
     Attributes:
-        buying: What a market order to buy pays, as a multiple of the price.
-        selling: What a market order to sell gets, likewise.
+        slippage: What a market or stop order gives away, as a fraction of the price.
+        impact: What it gives away on top, times the square of its part of the bar's volume.
         rate: Commission as a fraction of the notional after slippage.
+        maker_rate: The same of an order that fills at its own limit later than the open.
         per_share: Commission per unit, currency.
         minimum: The least a fill pays, currency.
         leverage: Gross exposure over equity that a fill may reach.
@@ -34,11 +35,17 @@ class Terms:
         whole: Whether quantities are whole numbers.
         allow_short: Whether a position may be negative.
         latency: Between a signal's bar and the earliest bar that may fill it.
+        sized_at_fill: Whether a target becomes a quantity at the fill, not at the signal.
+        borrow_rate: What being short costs, a fraction of its market value per year.
+        margin_rate: What negative cash costs, a fraction per year.
+        buying: What a market order to buy pays without impact, as a multiple of the price.
+        selling: What a market order to sell gets, likewise.
     """
 
-    buying: float
-    selling: float
+    slippage: float
+    impact: float
     rate: float
+    maker_rate: float
     per_share: float
     minimum: float
     leverage: float
@@ -46,10 +53,60 @@ class Terms:
     whole: bool
     allow_short: bool
     latency: np.timedelta64
+    sized_at_fill: bool
+    borrow_rate: float
+    margin_rate: float
+    buying: float = field(init=False)
+    selling: float = field(init=False)
 
-    def commission(self, quantity: float, price: float) -> float:
+    @buying.default
+    def _buying(self) -> float:
+        return 1.0 + self.slippage
+
+    @selling.default
+    def _selling(self) -> float:
+        return 1.0 - self.slippage
+
+    @property
+    def charges(self) -> bool:
+        """Whether the passing of time costs anything."""
+        return bool(self.borrow_rate or self.margin_rate)
+
+    @property
+    def simple(self) -> bool:
+        """Whether market orders fill whole, at a price and size that are known before."""
+        return self.participation is None and not (self.impact or self.sized_at_fill)
+
+    def impacted(self, reference: float, quantity: float, volume: float) -> float:
+        """What an order gets or pays whose size moves the price.
+
+        Slippage is a fraction of the price, and grows by the impact times the square of the order's
+        part of the bar's volume (zipline's volume share model). What a bar without volume fills
+        counts as all of it.
+
+        Args:
+            reference: The price before slippage.
+            quantity: Signed units.
+            volume: Of the bar, units.
+        """
+        part = min(1.0, abs(quantity) / volume) if volume > 0.0 else 1.0
+        given = self.slippage + self.impact * part * part
+        return reference * (1.0 + given if quantity > 0.0 else 1.0 - given)
+
+    def commission(self, quantity: float, price: float, *, maker: bool = False) -> float:
         """Currency a fill pays, at least the minimum."""
-        return max(self.minimum, abs(quantity) * (price * self.rate + self.per_share))
+        rate = self.maker_rate if maker else self.rate
+        return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
+
+    def charge(self, shorts: float, cash: float, years: float) -> float:
+        """What holding an account for some time costs: simple interest, paid at the end of it.
+
+        Args:
+            shorts: Market value of what is held short, currency, >= 0.
+            cash: Currency.
+            years: Of 365 days.
+        """
+        return (self.borrow_rate * shorts + self.margin_rate * max(0.0, -cash)) * years
 
     def rounded(self, quantity: float) -> float:
         """The quantity, towards zero where only whole units are traded."""
@@ -99,11 +156,12 @@ class Terms:
 
 def terms(execution: Execution) -> Terms:
     """Resolve what a request says about fills: basis points to fractions, None to its meaning."""
-    slippage = (execution.slippage_bps or 0.0) / 1e4
+    rate, maker = execution.commission_bps or 0.0, execution.maker_commission_bps
     return Terms(
-        buying=1.0 + slippage,
-        selling=1.0 - slippage,
-        rate=(execution.commission_bps or 0.0) / 1e4,
+        slippage=(execution.slippage_bps or 0.0) / 1e4,
+        impact=execution.slippage_volume_impact,
+        rate=rate / 1e4,
+        maker_rate=(rate if maker is None else maker) / 1e4,
         per_share=execution.commission_per_share,
         minimum=execution.commission_minimum,
         leverage=execution.max_leverage,
@@ -111,4 +169,7 @@ def terms(execution: Execution) -> Terms:
         whole=execution.whole_shares,
         allow_short=execution.allow_short,
         latency=np.timedelta64(execution.latency_ms or 0, "ms"),
+        sized_at_fill=execution.size_at == "fill",
+        borrow_rate=execution.borrow_rate,
+        margin_rate=execution.margin_interest_rate,
     )

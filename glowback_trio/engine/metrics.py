@@ -12,7 +12,7 @@ from glowback_trio.engine import round_trips as trips
 from glowback_trio.engine.relative import RELATIVE, relative_metrics
 
 if TYPE_CHECKING:
-    from glowback_trio.engine.ledger import Ledger
+    from glowback_trio.engine.books import Books
     from glowback_trio.engine.relative import Benchmark
     from glowback_trio.engine.returns import Numbers
     from glowback_trio.model.bars import Dataset, Floats, Times
@@ -29,7 +29,7 @@ def metrics(
     dataset: Dataset,
     curve: Curve,
     trades: Trades,
-    ledger: Ledger,
+    books: Books,
     *,
     benchmark: Benchmark | None = None,
 ) -> Metrics:
@@ -53,7 +53,7 @@ def metrics(
         **{name: plain(number) for name, number in measured.items()},
         "periods_per_year": periods,
         "exposure_time": float(stats.exposure_time(curve.gross)),
-        **_trade_metrics(curve, trades, ledger),
+        **_trade_metrics(curve, trades, books),
         **_dataset_metrics(dataset),
         **_benchmark_metrics(request, curve, periods, benchmark),
     }
@@ -105,8 +105,8 @@ def curve_metrics(
     }
 
 
-def _trade_metrics(curve: Curve, trades: Trades, ledger: Ledger) -> Metrics:
-    closed = trips.tally(np.array(ledger.round_trips))
+def _trade_metrics(curve: Curve, trades: Trades, books: Books) -> Metrics:
+    closed = trips.tally(np.array(books.round_trips))
     return {
         "total_trades": len(trades),
         "round_trips": len(closed.profits),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from attrs import define
 
+from glowback_trio.model.orders import PLAIN, Ticket
+
 __all__ = ["Order"]
 
 
 @define(eq=False)
 class Order:
-    """A market order, good till cancelled.
+    """An order and what is left of it.
 
     Attributes:
         number: Counted from 1 in the order of submission.
@@ -19,6 +21,12 @@ class Order:
         opening: Open of that bar, currency.
         mark: Close of the bar before it, currency.
         filled: Whether any of it has been filled.
+        ticket: What else is asked of it.
+        fraction: The target it stands for, where the quantity is worked out when it fills; until
+            then `left` only says on which side.
+        level: The price that sets it off, while it still has to be set off.
+        leaves: Whether it is a way out of a position, and so never opens one.
+        other: The other way out of the same position.
     """
 
     number: int
@@ -28,3 +36,8 @@ class Order:
     opening: float
     mark: float
     filled: bool = False
+    ticket: Ticket = PLAIN
+    fraction: float | None = None
+    level: float | None = None
+    leaves: bool = False
+    other: Order | None = None

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import field, frozen
 
-from glowback_trio.engine.strategies import targets
+from glowback_trio.engine.strategies import custom_targets, targets
+from glowback_trio.model.custom import Panel, TargetStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
-    from glowback_trio.model.strategies import Strategy
+    from glowback_trio.model.strategies import BuiltIn
 
     Indices = NDArray[np.intp]
-    Signal = tuple[int, int, float, float, int, int, float, float]
 
 __all__ = ["Signals", "work_out"]
 
@@ -52,15 +52,25 @@ class Signals:
     opening: Floats = field(repr=False)
     mark: Floats = field(repr=False)
 
-    def __iter__(self) -> Iterator[Signal]:
-        """One signal after the other, as plain numbers."""
-        columns = (self.row, self.symbol, self.target, self.close, self.bar, self.due)
-        prices = (self.opening, self.mark)
-        return zip(*(column.tolist() for column in (*columns, *prices)), strict=True)
+    def some(self, which: slice) -> Signals:
+        """A stretch of them."""
+        return Signals(
+            self.row[which],
+            self.symbol[which],
+            self.target[which],
+            self.close[which],
+            self.bar[which],
+            self.due[which],
+            self.opening[which],
+            self.mark[which],
+        )
 
 
 def work_out(
-    strategy: Strategy, terms: Terms, timeline: Timeline, checkpoint: Callable[[], object]
+    strategy: BuiltIn | TargetStrategy,
+    terms: Terms,
+    timeline: Timeline,
+    checkpoint: Callable[[], object],
 ) -> Signals:
     """Ask the strategy for all its targets at once.
 
@@ -77,13 +87,16 @@ def work_out(
 
 
 def _of_group(
-    strategy: Strategy, terms: Terms, timeline: Timeline, group: range
+    strategy: BuiltIn | TargetStrategy, terms: Terms, timeline: Timeline, group: range
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = timeline.bars[group.start : group.stop]
     opening = np.stack([one.open for one in bars])
     close = np.stack([one.close for one in bars], axis=1)
-    wanted = targets(strategy, close, allow_short=terms.allow_short)
+    if isinstance(strategy, TargetStrategy):
+        wanted = custom_targets(strategy, Panel(bars), close)
+    else:
+        wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column = np.nonzero(~np.isnan(wanted))
     rows = timeline.rows[group.start]
     time = bars[0].time

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glowback_trio.engine import tape as events
+from glowback_trio.engine.books import Books
 from glowback_trio.engine.broker import Broker
 from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown, seal
 from glowback_trio.engine.drafts import drafts, log_draft
@@ -16,17 +16,23 @@ from glowback_trio.engine.manifest import manifest
 from glowback_trio.engine.metrics import metrics
 from glowback_trio.engine.report import ruin_warning, summary, warnings
 from glowback_trio.engine.signals import work_out
-from glowback_trio.engine.tape import Tape, joined
+from glowback_trio.engine.statements import Entry, Statement
+from glowback_trio.engine.tape import UNFILLED, Tape
+from glowback_trio.engine.targeting import TargetTrader
 from glowback_trio.engine.timeline import align
+from glowback_trio.engine.trading import BarTrader
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.custom import BarStrategy
 from glowback_trio.model.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from glowback_trio.engine.ledger import Ledger
     from glowback_trio.engine.tape import Recording
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.engine.trader import Trader
+    from glowback_trio.model.bars import Floats
     from glowback_trio.model.events import Draft
     from glowback_trio.model.request import BacktestRequest
 
@@ -62,12 +68,11 @@ class Simulation:
         self._dataset = dataset
         self._timeline = align(dataset.bars)
         self._tape = Tape()
-        self._recordings: list[Recording] = []
-        agreed = terms(request.execution)
-        signals = work_out(request.strategy, agreed, self._timeline, checkpoint)
+        self._entries: list[Entry] = []
+        self._books = Books(len(dataset.bars))
         capital = request.initial_capital
-        self._open = partial(Broker, self._timeline, signals, agreed, self._tape, capital)
-        self._broker = self._open()
+        self._open = _opener(request, self._timeline, self._tape, checkpoint)
+        self._trader = self._open()
         self._curve = blank_curve(capital, self._timeline.time)
         self._peak = capital
         self._done = 0
@@ -99,17 +104,11 @@ class Simulation:
         """
         if bars < 1:
             raise ValueError(f"bars to advance should be at least 1, not {bars!r}")
-        start, recorded = self._done, len(self._recordings)
+        start, entered = self._done, len(self._entries)
         self._simulate(start + bars)
-        told = drafts(
-            self._request.stream,
-            range(start, self._done),
-            self._curve,
-            joined(self._recordings[recorded:]),
-            symbols=self._timeline.symbols,
-            strategy_id=self._request.strategy.name,
-            warnings=self._untold,
-        )
+        statement = self._statement(self._entries[entered:])
+        rows = range(start, self._done)
+        told = drafts(self._request.stream, rows, self._curve, statement, self._untold)
         self._untold = []
         return told
 
@@ -125,28 +124,29 @@ class Simulation:
         """
         if not self.finished:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
-        recording = joined(self._recordings)
-        symbols, time = self._timeline.symbols, self._timeline.time
-        fills = recording.trades(time, symbols, self._request.strategy.name)
-        measured = metrics(self._request, self._dataset, self._curve, fills, self._ledger)
+        statement = self._statement(self._entries)
+        orders, fills = statement.orders, statement.trades
+        measured = metrics(self._request, self._dataset, self._curve, fills, self._books)
+        symbols, account = self._timeline.symbols, self._trader.broker.account
         return Result(
             metrics=measured,
             curve=self._curve,
             trades=fills,
-            orders=recording.order_log(time),
-            logs=[*summary(self._curve, fills, len(recording.events)), *self._sentences],
-            final_cash=self._ledger.cash,
+            orders=orders,
+            logs=[*summary(self._curve, fills, len(orders)), *self._sentences],
+            final_cash=account.cash,
             final_positions={
                 symbol: units
-                for symbol, units in zip(symbols, self._ledger.units.tolist(), strict=True)
+                for symbol, units in zip(symbols, account.units.tolist(), strict=True)
                 if units
             },
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
         )
 
-    @property
-    def _ledger(self) -> Ledger:
-        return self._broker.ledger
+    def _statement(self, entries: Sequence[Entry]) -> Statement:
+        symbols, name = self._timeline.symbols, self._request.strategy.name
+        tickets = self._trader.broker.blotter.tickets
+        return Statement(entries, self._timeline.time, symbols, name, tickets)
 
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""
@@ -154,8 +154,8 @@ class Simulation:
         while self._done < stop:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
-            self._broker.cancel_open(self.bars - 1, events.UNFILLED)
-            self._recordings.append(self._tape.take())
+            self._trader.broker.blotter.close_all(self.bars - 1, UNFILLED)
+            self._enter(self._tape.take())
             seal(self._curve)
 
     @property
@@ -166,42 +166,71 @@ class Simulation:
         """Simulate rows as if the account survived them; where it did not, go back and close it.
 
         Ruin can only be seen on the whole curve, which is worked out at once. It is rare, so going
-        back costs less than looking at every row on the way.
+        back costs less than looking at every row on the way. A trader that looks at every row
+        anyway ends there by itself.
 
         Returns:
             One past the last row that is now final.
         """
-        before = self._ledger.cash, self._ledger.units.copy()
+        account = self._trader.broker.account
+        before = account.cash, account.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
-        self._broker.run(start, stop, marks)
+        stop = self._trader.run(start, stop, marks)
         recording = self._tape.take()
-        draw(self._curve, before, recording, marks[start - stop :], start)
-        lost = np.flatnonzero(self._curve.value[start:stop] <= 0)
-        if len(lost) and not self._ruined:
-            stop = start + int(lost[0]) + 1
-            self._broker = self._rerun(start)
-            self._broker.run(start, stop - 1, marks)
-            self._broker.liquidate(stop - 1)
-            recording = self._tape.take()
+        first = min(start, 1)  # of the marks: the row before comes along
+        draw(self._curve, before, recording, marks[first : first + stop - start], start)
+        if not self._ruined and self._trader.ruined:
             self._ruin(stop - 1)
-        self._recordings.append(recording)
+        elif not self._ruined and self._trader.ruined is None:
+            lost = np.flatnonzero(self._curve.value[start:stop] <= 0)
+            if len(lost):
+                stop = start + int(lost[0]) + 1
+                recording = self._end_in_ruin(start, stop, marks)
+        self._enter(recording)
         self._peak = draw_drawdown(self._curve, self._peak, start, stop)
         return stop
 
-    def _rerun(self, stop: int) -> Broker:
+    def _end_in_ruin(self, start: int, stop: int, marks: Floats) -> Recording:
+        """Simulate a block once more, so that its last row is that of ruin."""
+        self._trader = self._rerun(start)
+        self._trader.run(start, stop - 1, marks)
+        self._trader.ruin(stop - 1)
+        self._ruin(stop - 1)
+        return self._tape.take()
+
+    def _enter(self, recording: Recording) -> None:
+        self._entries.append(Entry(recording, self._books.keep(recording)))
+        self._untold += [log_draft(row, text, "info") for row, text in self._trader.take_told()]
+
+    def _rerun(self, stop: int) -> Trader:
         """Carry out all rows before `stop` once more, to come back to that moment."""
-        broker, most = self._open(), self._rows_at_once
+        trader, most = self._open(), self._rows_at_once
         for start in range(0, stop, most):
             end = min(start + most, stop)
-            broker.run(start, end, self._timeline.marks(max(start - 1, 0), end))
+            trader.run(start, end, self._timeline.marks(max(start - 1, 0), end))
         self._tape.take()
-        return broker
+        return trader
 
     def _ruin(self, row: int) -> None:
         self._ruined = True
         warning = ruin_warning(self._curve, row)
         self._sentences.append(warning)
         self._untold.append(log_draft(row, warning))
+
+
+def _opener(
+    request: BacktestRequest, timeline: Timeline, tape: Tape, checkpoint: Callable[[], object]
+) -> Callable[[], Trader]:
+    """How to begin the request's trading, as often as one likes.
+
+    What a vectorised strategy wants is worked out here, once.
+    """
+    strategy, agreed = request.strategy, terms(request.execution)
+    broker = partial(Broker, timeline, agreed, tape, request.initial_capital)
+    if isinstance(strategy, BarStrategy):
+        return lambda: BarTrader(strategy, timeline, broker(), agreed)
+    signals = work_out(strategy, agreed, timeline, checkpoint)
+    return lambda: TargetTrader(signals, broker(), agreed, tape)
 
 
 def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:

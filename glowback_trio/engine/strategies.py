@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from glowback_trio.engine.indicators import rolling_mean, rsi, zscore
+from glowback_trio.errors import StrategyError
 from glowback_trio.model.strategies import BuyAndHold, MaCrossover, MeanReversion, Momentum, Rsi
 
 if TYPE_CHECKING:
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glowback_trio.model.bars import Floats
-    from glowback_trio.model.strategies import Strategy
+    from glowback_trio.model.custom import Panel, TargetStrategy
+    from glowback_trio.model.strategies import BuiltIn
 
     Sides = NDArray[np.int8]
 
-__all__ = ["targets"]
+__all__ = ["custom_targets", "targets"]
 
 _EQUAL = 1e-12
 
 
-def targets(strategy: Strategy, close: Floats, *, allow_short: bool) -> Floats:
+def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Floats:
     """Work out where a strategy wants to be.
 
     Args:
@@ -54,6 +56,33 @@ def targets(strategy: Strategy, close: Floats, *, allow_short: bool) -> Floats:
             return _rsi(strategy, close)
         case _:
             assert_never(strategy)
+
+
+def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Floats:
+    """Ask a strategy of the operator's own, and hold its answer against what it should be.
+
+    Args:
+        strategy: It.
+        panel: The bars of symbols that share their times.
+        close: Their closes, (T, N), currency.
+
+    Returns:
+        As `targets`.
+
+    Raises:
+        StrategyError: It failed, or gave something of another shape, or an infinite target.
+    """
+    try:
+        wanted = np.asarray(strategy.targets(panel), dtype=np.float64)
+    except Exception as error:
+        raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}") from error
+    if wanted.shape != close.shape:
+        raise StrategyError(
+            f"{strategy.name} gave targets of shape {wanted.shape} for bars of shape {close.shape}"
+        )
+    if np.isinf(wanted).any():
+        raise StrategyError(f"{strategy.name} gave an infinite target")
+    return wanted
 
 
 def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Floats:

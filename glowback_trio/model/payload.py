@@ -7,7 +7,7 @@ nobody asks for anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.orders import HAPPENINGS, PLAIN
 from glowback_trio.model.result import Curve, OrderLog, Trades
 
 __all__ = [
@@ -147,23 +148,26 @@ def order_rows(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) ->
 
 
 def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) -> Columns:
-    """Columns of the steps in orders' lives; `price` is NaN unless filled."""
-    quantity = orders.quantity[which]
+    """Columns of the steps in orders' lives; prices are NaN where there is none."""
+    quantity, what = orders.quantity[which], orders.what[which].tolist()
+    numbers = orders.order[which].tolist()
+    tickets = [orders.tickets.get(number, PLAIN) for number in numbers]
     return {
-        "event": _some(orders.event, which),
+        "event": [HAPPENINGS[code][0] for code in what],
         "timestamp": orders.time[which],
-        "order_id": [f"order-{number}" for number in orders.order[which].tolist()],
+        "order_id": [f"order-{number}" for number in numbers],
         "symbol": [symbols[i] for i in orders.symbol[which].tolist()],
         "side": ["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
         "quantity": np.abs(quantity),
-        "order_type": ["market"] * len(quantity),
-        "time_in_force": ["GTC"] * len(quantity),
+        "order_type": [str(ticket.kind) for ticket in tickets],
+        "time_in_force": [str(ticket.time_in_force) for ticket in tickets],
+        "limit": _prices(ticket.limit for ticket in tickets),
+        "stop": _prices(ticket.stop for ticket in tickets),
+        "trail": _prices(ticket.trail for ticket in tickets),
         "price": orders.price[which],
-        "reason": [reason or None for reason in _some(orders.reason, which)],
+        "reason": [HAPPENINGS[code][1] or None for code in what],
     }
 
 
-def _some(texts: Sequence[str], which: Which) -> list[str]:
-    if isinstance(which, slice):
-        return list(texts[which])
-    return [texts[i] for i in which.tolist()]
+def _prices(given: Iterable[float | None]) -> Floats:
+    return np.array([np.nan if price is None else price for price in given])

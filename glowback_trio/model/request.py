@@ -56,6 +56,14 @@ class Execution(Checked):
         allow_short: Whether a position may be negative.
         max_leverage: Gross exposure over equity that a fill may reach.
         max_volume_participation: The share of a bar's volume that fills may take; None: no cap.
+        maker_commission_bps: In place of `commission_bps` for a limit order that fills at its limit
+            later than the open; None: no difference.
+        slippage_volume_impact: Slippage on top, as a fraction of the price, of an order that takes
+            all of a bar's volume; it falls with the square of the part that is taken.
+        size_at: When a target becomes a quantity: at the close it was made on (`signal`), or at the
+            price it fills at, from the equity at that price (`fill`).
+        borrow_rate: What short positions cost, a fraction of their market value per year.
+        margin_interest_rate: What negative cash costs, a fraction per year.
     """
 
     slippage_bps: BasisPoints | None = None
@@ -67,6 +75,11 @@ class Execution(Checked):
     allow_short: bool = True
     max_leverage: Annotated[float, Gt(0), Le(100)] = 1.0
     max_volume_participation: Annotated[float, Gt(0), Le(1)] | None = None
+    maker_commission_bps: BasisPoints | None = None
+    slippage_volume_impact: Annotated[float, Ge(0), Le(0.5)] = 0.0
+    size_at: Literal["signal", "fill"] = "signal"
+    borrow_rate: Annotated[float, Ge(0), Le(10)] = 0.0
+    margin_interest_rate: Annotated[float, Ge(0), Le(10)] = 0.0
 
 
 @frozen(kw_only=True)

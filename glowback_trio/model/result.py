@@ -14,6 +14,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.orders import HAPPENINGS, Ticket
 
 __all__ = ["Curve", "OrderLog", "Result", "Trades"]
 
@@ -101,25 +102,35 @@ class OrderLog:
     """The life of every order, in the order things happened: all columns (E,).
 
     Attributes:
-        event: `submitted`, `filled`, `cancelled` or `rejected`.
+        what: What happened, as an index into `model.orders.HAPPENINGS`.
         time: Time of the bar it happened on, datetime64[ns] UTC.
         order: Number of the order, counting from 1.
         symbol: Index into the trades' `symbols`.
         quantity: Signed: what was ordered (submitted), filled, or left over (cancelled, rejected).
         price: Fill price; NaN unless filled.
-        reason: Why it was cut, cancelled or rejected; empty otherwise.
+        tickets: By number, the orders that are more than market orders good till cancelled.
     """
 
-    event: Sequence[str] = field(repr=False)
+    what: NDArray[np.int64] = field(repr=False)
     time: Times = field(repr=False)
     order: NDArray[np.int64] = field(repr=False)
     symbol: NDArray[np.int64] = field(repr=False)
     quantity: Floats = field(repr=False)
     price: Floats = field(repr=False)
-    reason: Sequence[str] = field(repr=False)
+    tickets: Mapping[int, Ticket] = field(factory=dict, repr=False)
 
     def __len__(self) -> int:
-        return len(self.event)
+        return len(self.what)
+
+    @property
+    def event(self) -> Sequence[str]:
+        """`submitted`, `filled`, `cancelled` or `rejected`, (E,)."""
+        return [HAPPENINGS[what][0] for what in self.what.tolist()]
+
+    @property
+    def reason(self) -> Sequence[str]:
+        """Why it was cancelled or rejected; empty otherwise, (E,)."""
+        return [HAPPENINGS[what][1] for what in self.what.tolist()]
 
 
 @frozen(eq=False)

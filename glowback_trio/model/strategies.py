@@ -13,10 +13,12 @@ from attrs import frozen
 
 from glowback_trio.errors import Problem
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le
+from glowback_trio.model.custom import BarStrategy, TargetStrategy
 
 __all__ = [
     "STRATEGIES",
     "UNSUPPORTED",
+    "BuiltIn",
     "BuyAndHold",
     "MaCrossover",
     "MeanReversion",
@@ -124,7 +126,8 @@ class Rsi(Checked):
     position_size: Size = 0.95
 
 
-Strategy = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi
+BuiltIn = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi
+Strategy = BuiltIn | BarStrategy | TargetStrategy
 
 STRATEGIES: Mapping[str, type[Strategy]] = {
     cls.name: cls for cls in (BuyAndHold, MaCrossover, Momentum, MeanReversion, Rsi)

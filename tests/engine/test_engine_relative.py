@@ -107,7 +107,7 @@ def measured(against: Benchmark | None, **fields: Any) -> dict[str, float | int 
         simulation._dataset,
         result.curve,
         result.trades,
-        simulation._ledger,
+        simulation._books,
         benchmark=against,
     )
 

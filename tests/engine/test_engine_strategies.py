@@ -11,18 +11,16 @@ from engine_bars import fills, make_bars, make_request
 from glowback_trio.engine import backtest
 from glowback_trio.engine.strategies import targets
 from glowback_trio.model.strategies import (
+    BuiltIn,
     BuyAndHold,
     MaCrossover,
     MeanReversion,
     Momentum,
     Rsi,
-    Strategy,
 )
 
 
-def wanted(
-    strategy: Strategy, closes: list[float], *, allow_short: bool = True
-) -> dict[int, float]:
+def wanted(strategy: BuiltIn, closes: list[float], *, allow_short: bool = True) -> dict[int, float]:
     """New targets by bar."""
     column = targets(strategy, np.array(closes)[:, None], allow_short=allow_short)[:, 0]
     return {int(bar): float(column[bar]) for bar in np.flatnonzero(~np.isnan(column))}
@@ -151,7 +149,7 @@ def test_mean_reversion_sees_nothing_in_a_constant_price() -> None:
 def test_columns_do_not_know_of_each_other() -> None:
     steps = np.random.default_rng(3).normal(0.0, 0.03, (200, 4))
     close = 50.0 * np.exp(np.cumsum(steps, axis=0))
-    strategies: list[Strategy] = [
+    strategies: list[BuiltIn] = [
         BuyAndHold(),
         MaCrossover(short_period=3, long_period=8),
         Momentum(),

@@ -1,0 +1,144 @@
+"""A trader that knows all its targets beforehand, and visits only the rows that matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.engine.blotter import NEVER
+from glowback_trio.engine.shortcuts import alone, together
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.broker import Broker
+    from glowback_trio.engine.execution import Terms
+    from glowback_trio.engine.shortcuts import Done
+    from glowback_trio.engine.signals import Indices, Signals
+    from glowback_trio.engine.tape import Tape
+    from glowback_trio.model.bars import Floats
+
+__all__ = ["TargetTrader"]
+
+_MANY = 8  # signals on a row from which arrays are faster than the broker
+_LEAST, _STRIDE, _MOST = 32, 256, 65_536  # signals that are tried at once
+
+
+class TargetTrader:
+    """Gives a broker the targets of a vectorised strategy.
+
+    Args:
+        signals: All targets of the run.
+        broker: Carries them out.
+        terms: Conditions of a fill.
+        tape: Where the broker writes.
+        shortcuts: Whether to take them; they change nothing but the time it takes.
+    """
+
+    def __init__(
+        self, signals: Signals, broker: Broker, terms: Terms, tape: Tape, *, shortcuts: bool = True
+    ) -> None:
+        self.broker = broker
+        self.ruined: bool | None = None
+        self._signals = signals
+        self._terms = terms
+        self._tape = tape
+        rows, first = np.unique(signals.row, return_index=True)
+        self._rows: list[int] = [*rows.tolist(), NEVER]
+        self._first: list[int] = [*first.tolist(), len(signals.row)]
+        self._at = 0
+        alone = len(broker.account.units) == 1
+        free = shortcuts and terms.simple and not terms.charges
+        self._take = self._general if not free else self._alone if alone else self._together
+        self._apart = _apart(signals, rows, first, alone=alone)
+        self._stride = _STRIDE
+
+    def run(self, start: int, stop: int, marks: Floats) -> int:
+        """Carry out the rows from `start` to before `stop`; see `Trader`."""
+        broker = self.broker
+        broker.see(marks, max(start - 1, 0))
+        row = start if self._terms.charges else self._next(start)
+        while row < stop:
+            broker.begin(row)
+            if self._rows[self._at] == row:
+                self._take(row, stop)
+            row = row + 1 if self._terms.charges else self._next(row + 1)
+        return stop
+
+    def ruin(self, row: int) -> None:
+        """Carry out what is due at this row, then order everything closed and want nothing more."""
+        self.broker.begin(row)
+        self.broker.liquidate(row)
+        self._at = len(self._rows) - 1
+
+    def take_told(self) -> list[tuple[int, str]]:
+        """Nothing: targets have nothing to say."""
+        return []
+
+    def _next(self, row: int) -> int:
+        """The next row, from this one on, on which there is something to do."""
+        return max(row, min(self._rows[self._at], self.broker.blotter.next_due))
+
+    def _general(self, row: int, _stop: int) -> None:
+        """Take the signals of a row one by one."""
+        wanted = self._signals.some(slice(self._first[self._at], self._first[self._at + 1]))
+        columns = (wanted.symbol, wanted.target, wanted.close, wanted.bar)
+        for symbol, target, close, bar in zip(*(c.tolist() for c in columns), strict=True):
+            self.broker.aim(row, symbol, target, close, bar)
+        self._at += 1
+
+    def _alone(self, row: int, stop: int) -> None:
+        """Take the only symbol's signals of this row and later ones, while each is filled in time.
+
+        How many are tried at once grows while all goes well, and shrinks when an order does not
+        fit, so that little is tried in vain.
+        """
+        broker, at = self.broker, self._at
+        wanted = self._signals.some(slice(at, at + self._stride))
+        apart = self._apart[at : at + self._stride] & (wanted.due < stop)
+        count = len(apart) if apart.all() else int(apart.argmin())
+        if broker.blotter.open or not count:
+            self._general(row, stop)
+            return
+        done = alone(
+            wanted.some(slice(count)), self._terms, broker.account, broker.blotter.numbered
+        )
+        self._write(done)
+        self._at += done.signals
+        if done.signals == count:
+            self._stride = min(self._stride * 2, _MOST)
+        else:
+            self._stride = max(self._stride // 2, _LEAST)
+            self._general(self._rows[self._at], stop)
+
+    def _together(self, row: int, stop: int) -> None:
+        """Take the signals of a row at once, where all of them are due on the next."""
+        broker, first, end = self.broker, self._first[self._at], self._first[self._at + 1]
+        late = row + 1 >= stop or not self._apart[self._at]
+        if late or broker.blotter.open or end - first < _MANY:
+            self._general(row, stop)
+            return
+        signals, numbered = self._signals.some(slice(first, end)), broker.blotter.numbered
+        done, rest = together(signals, self._terms, broker.account, numbered, broker.value(row))
+        self._write(done)
+        self._at += 1
+        if rest.orders:
+            broker.resume(rest, row + 1)
+
+    def _write(self, done: Done) -> None:
+        self.broker.blotter.numbered = done.numbered
+        self._tape.extend(done.events, done.fills)
+
+
+def _apart(signals: Signals, rows: Indices, first: Indices, *, alone: bool) -> NDArray[np.bool_]:
+    """Of each row's signals, whether they can be filled before anything else happens.
+
+    Those of the only symbol, if they are due no later than the next are made; those of many, if all
+    are due on the row after.
+    """
+    if alone:
+        apart: NDArray[np.bool_] = signals.due <= np.append(rows[1:], NEVER)
+        return apart
+    latest: Indices = np.maximum.reduceat(signals.due, first) if len(first) else first
+    return np.asarray(latest == rows + 1)
