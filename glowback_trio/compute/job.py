@@ -80,7 +80,7 @@ def _simulate(
     dataset = source.load(request, checkpoint)
     yield Told()
     simulation = Simulation(request, dataset, checkpoint)
-    size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.symbols))
+    size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.priced))
     while not simulation.finished:
         yield Told(simulation.advance(size))
     yield Done(simulation.result())

@@ -53,7 +53,7 @@ def refuse_adjustment(request: BacktestRequest, what: str) -> Iterator[Problem]:
 
 
 def unknown_symbols(
-    unknown: Iterable[tuple[int, str]], known: Collection[str]
+    unknown: Iterable[tuple[tuple[str | int, ...], str]], known: Collection[str]
 ) -> Iterator[Problem]:
     """Name symbols that are not known, the first few with the nearest ones that are.
 
@@ -61,12 +61,10 @@ def unknown_symbols(
         unknown: The symbols, each with its place in the request.
         known: The symbols there are.
     """
-    for order, (index, symbol) in enumerate(unknown):
+    for order, (place, symbol) in enumerate(unknown):
         near = _nearest(symbol, known) if order < _SUGGESTIONS else []
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        yield Problem(
-            "unknown_symbol", ("symbols", index), f"No prices for symbol {symbol!r}{hint}", symbol
-        )
+        yield Problem("unknown_symbol", place, f"No prices for symbol {symbol!r}{hint}", symbol)
 
 
 def _nearest(symbol: str, known: Collection[str]) -> list[str]:

@@ -52,7 +52,7 @@ class Wanted:
     @files.default
     def _find(self) -> Sequence[Sequence[PriceFile]]:
         resolution, formats = self.request.resolution, self.formats
-        return [self.directory.find(each, resolution, formats) for each in self.request.symbols]
+        return [self.directory.find(each, resolution, formats) for each in self.request.priced]
 
     @property
     def formats(self) -> Sequence[Format]:
@@ -70,9 +70,9 @@ class Wanted:
         yield from self._absent()
         for index, found in enumerate(self.files):
             if len(found) > 1:
-                symbol, resolution = self.request.symbols[index], self.request.resolution
+                symbol, resolution = self.request.priced[index], self.request.resolution
                 message = ambiguity(symbol, resolution, found)
-                yield Problem("ambiguous", ("symbols", index), message, symbol)
+                yield Problem("ambiguous", self.request.place(index), message, symbol)
         yield from self._without_extras()
         yield from self._without_factors()
         asked = asked_bars(self.request)
@@ -125,15 +125,15 @@ class Wanted:
     def _absent(self) -> Iterator[Problem]:
         """Tell symbols that are not there at all from those that have other bars than asked."""
         request, unknown = self.request, []
-        for index, symbol in enumerate(request.symbols):
+        for index, symbol in enumerate(request.priced):
             if self.files[index]:
                 continue
             if has := self.directory.resolutions(symbol, self.formats):
                 asked = f"No bars of resolution {request.resolution!r} for {symbol!r}"
                 message = f"{asked}; there are {one_of(has)}"
-                yield Problem("unknown_symbol", ("symbols", index), message, symbol)
+                yield Problem("unknown_symbol", request.place(index), message, symbol)
             else:
-                unknown.append((index, symbol))
+                unknown.append((request.place(index), symbol))
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
         yield from unknown_symbols(unknown, known)
 
@@ -149,10 +149,10 @@ class Wanted:
     def _without_factors(self) -> Iterator[Problem]:
         if self.request.adjustment == "none":
             return
-        for index, symbol in enumerate(self.request.symbols):
+        for index, symbol in enumerate(self.request.priced):
             if self.files[index] and self.directory.factors(symbol) is None:
                 message = f"No factors to adjust {symbol!r} by: no file {symbol}{FACTORS_ENDING}"
-                yield Problem("not_available", ("symbols", index), message, symbol)
+                yield Problem("not_available", self.request.place(index), message, symbol)
 
 
 def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:
@@ -167,7 +167,7 @@ def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -
 def asked_bars(request: BacktestRequest) -> Mapping[str, int]:
     """How many bars each symbol's calendar has in the range."""
     start, end = moment(request.start_date), moment(request.end_date)
-    calendars = {symbol: calendar_of(symbol) for symbol in request.symbols}
+    calendars = {symbol: calendar_of(symbol) for symbol in request.priced}
     counts = {
         calendar: calendar.count(request.resolution, start, end)
         for calendar in set(calendars.values())

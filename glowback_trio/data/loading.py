@@ -29,7 +29,7 @@ def collect(
     checkpoint: Callable[[], object],
     limits: Limits,
 ) -> tuple[tuple[Bars, ...], tuple[Quality, ...]]:
-    """Load the request's symbols in its order.
+    """Load the request's symbols in its order, its benchmark last.
 
     Args:
         request: Names the symbols and the quality mode.
@@ -42,7 +42,7 @@ def collect(
     """
     loaded: list[tuple[Bars, Quality]] = []
     total = longest = 0
-    for symbol in request.symbols:
+    for symbol in request.priced:
         checkpoint()
         loaded.append(load_one(symbol))
         size = len(loaded[-1][0])

@@ -64,8 +64,11 @@ class MemoryCatalogue:
             message = "Prices are held in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from refuse_adjustment(request, "Prices held in memory")
-        places = enumerate(request.symbols)
-        unknown = [(index, symbol) for index, symbol in places if symbol not in self.bars]
+        unknown = [
+            (request.place(index), symbol)
+            for index, symbol in enumerate(request.priced)
+            if symbol not in self.bars
+        ]
         yield from unknown_symbols(unknown, self.bars)
 
     def load(

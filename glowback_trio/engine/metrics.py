@@ -13,11 +13,10 @@ from glowback_trio.engine.relative import RELATIVE, relative_metrics
 
 if TYPE_CHECKING:
     from glowback_trio.engine.books import Books
-    from glowback_trio.engine.relative import Benchmark
     from glowback_trio.engine.returns import Numbers
     from glowback_trio.model.bars import Dataset, Floats, Times
     from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Curve, Trades
+    from glowback_trio.model.result import Benchmark, Curve, Trades
 
     Metrics = dict[str, float | int | None]
 

@@ -13,17 +13,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import field, frozen
 
 from glowback_trio.engine.returns import (
     annualized_return,
-    bar_returns,
     moments,
     ratio,
     sharpe_ratio,
     volatility,
 )
 from glowback_trio.errors import DataError
+from glowback_trio.model.result import Benchmark
 
 if TYPE_CHECKING:
     from glowback_trio.engine.returns import Moments, Numbers
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RELATIVE",
-    "Benchmark",
     "active_returns",
     "alpha",
     "benchmark",
@@ -51,28 +49,6 @@ RELATIVE = (
 )
 
 _FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
-
-
-@frozen(eq=False)
-class Benchmark:
-    """A benchmark bought and held along a run: all columns (T,), one row for each of the run's.
-
-    Attributes:
-        symbol: The symbol.
-        start: The row it is bought on.
-        price: The last close, currency; NaN before `start`.
-        value: What the run's capital has become in it, currency.
-    """
-
-    symbol: str
-    start: int
-    price: Floats = field(repr=False)
-    value: Floats = field(repr=False)
-
-    @property
-    def returns(self) -> Floats:
-        """Return of each bar on the one before from `start` on, (T - 1 - start,) fractions."""
-        return bar_returns(self.value[self.start :])
 
 
 def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:

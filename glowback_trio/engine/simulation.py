@@ -14,11 +14,13 @@ from glowback_trio.engine.drafts import drafts, log_draft
 from glowback_trio.engine.execution import terms
 from glowback_trio.engine.manifest import manifest
 from glowback_trio.engine.metrics import metrics
+from glowback_trio.engine.relative import benchmark
 from glowback_trio.engine.report import ruin_warning, summary, warnings
 from glowback_trio.engine.signals import work_out
 from glowback_trio.engine.statements import Entry, Statement
 from glowback_trio.engine.tape import UNFILLED, Tape
 from glowback_trio.engine.targeting import TargetTrader
+from glowback_trio.engine.tearsheet import tearsheet
 from glowback_trio.engine.timeline import align
 from glowback_trio.engine.trading import BarTrader
 from glowback_trio.errors import DataError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.events import Draft
     from glowback_trio.model.request import BacktestRequest
+    from glowback_trio.model.result import Benchmark
 
 __all__ = ["Simulation", "backtest"]
 
@@ -66,10 +69,12 @@ class Simulation:
         _same_symbols(request, dataset)
         self._request = request
         self._dataset = dataset
-        self._timeline = align(dataset.bars)
+        symbols = frozenset(request.symbols)
+        traded = [bars for bars in dataset.bars if bars.symbol in symbols]
+        self._timeline = align(traded)
         self._tape = Tape()
         self._entries: list[Entry] = []
-        self._books = Books(len(dataset.bars))
+        self._books = Books(len(traded))
         capital = request.initial_capital
         self._open = _opener(request, self._timeline, self._tape, checkpoint)
         self._trader = self._open()
@@ -126,8 +131,19 @@ class Simulation:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
         statement = self._statement(self._entries)
         orders, fills = statement.orders, statement.trades
-        measured = metrics(self._request, self._dataset, self._curve, fills, self._books)
+        request, curve, held = self._request, self._curve, self._benchmark()
+        measured = metrics(request, self._dataset, curve, fills, self._books, benchmark=held)
         symbols, account = self._timeline.symbols, self._trader.broker.account
+        write_up = partial(
+            tearsheet,
+            measured,
+            curve,
+            fills,
+            units=account.units,
+            marks=self._timeline.marks(self.bars - 1, self.bars)[0],
+            risk_free_rate=request.risk_free_rate,
+            benchmark=held,
+        )
         return Result(
             metrics=measured,
             curve=self._curve,
@@ -141,7 +157,16 @@ class Simulation:
                 if units
             },
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
+            write_up=write_up,
+            benchmark=held,
         )
+
+    def _benchmark(self) -> Benchmark | None:
+        symbol, time = self._request.benchmark_symbol, self._timeline.time
+        for bars in self._dataset.bars:
+            if bars.symbol == symbol:
+                return benchmark(bars, time, self._request.initial_capital)
+        return None
 
     def _statement(self, entries: Sequence[Entry]) -> Statement:
         symbols, name = self._timeline.symbols, self._request.strategy.name
@@ -266,8 +291,8 @@ def _within(bars: Bars, request: BacktestRequest) -> Bars:
 
 def _same_symbols(request: BacktestRequest, dataset: Dataset) -> None:
     given = sorted(bars.symbol for bars in dataset.bars)
-    if given != sorted(request.symbols):
+    if given != sorted(request.priced):
         raise DataError(
-            f"bars should be for the requested symbols {sorted(request.symbols)}, "
+            f"bars should be for the requested symbols {sorted(request.priced)}, "
             f"one each; they are for {given}"
         )

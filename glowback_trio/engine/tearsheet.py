@@ -24,9 +24,8 @@ from glowback_trio.engine.relative import RELATIVE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from glowback_trio.engine.relative import Benchmark
     from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.result import Curve, Trades
+    from glowback_trio.model.result import Benchmark, Curve, Trades
 
     Block = dict[str, Any]
 

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.payload import (
+    benchmark_columns,
     dumps,
     equity_columns,
     exposure_columns,
@@ -79,6 +80,13 @@ def _exposure_table(result: Result) -> Table:
     return Table(len(result.curve), lambda bars: exposure_columns(result.curve, bars))
 
 
+def _benchmark_table(result: Result) -> Table | list[Any]:
+    held = result.benchmark
+    if held is None:
+        return []
+    return Table(len(held.value), lambda bars: benchmark_columns(held, result.curve, bars))
+
+
 def trade_table(result: Result) -> Table:
     """The fills, a row each."""
     return Table(len(result.trades), lambda which: trade_columns(result.trades, which))
@@ -94,8 +102,8 @@ def order_table(result: Result) -> Table:
 _PARTS: Mapping[str, _Part] = {
     "metrics_summary": _Part(lambda result: dict(result.metrics), {}),
     "equity_curve": _Part(equity_table, [], per_bar=True),
-    "benchmark_curve": _Part(lambda _: [], [], per_bar=True),
-    "benchmark_symbol": _Part(lambda _: None),
+    "benchmark_curve": _Part(_benchmark_table, [], per_bar=True),
+    "benchmark_symbol": _Part(lambda result: result.benchmark and result.benchmark.symbol),
     "trades": _Part(trade_table, []),
     "exposures": _Part(_exposure_table, [], per_bar=True),
     "order_events": _Part(order_table, []),
@@ -104,7 +112,7 @@ _PARTS: Mapping[str, _Part] = {
     "portfolio_construction": _Part(lambda _: {}, {}),
     "portfolio_diagnostics": _Part(lambda _: [], []),
     "constraint_hits": _Part(lambda _: [], []),
-    "tearsheet": _Part(lambda _: {}, {}),
+    "tearsheet": _Part(lambda result: dict(result.tearsheet), {}),
     "logs": _Part(lambda result: list(result.logs), []),
     "final_cash": _Part(lambda result: result.final_cash),
     "final_positions": _Part(lambda result: dict(result.final_positions), {}),
@@ -164,7 +172,8 @@ def _watched(result: Result) -> list[Floats]:
     """The series whose extremes a thinned curve keeps, at most five."""
     curve = result.curve
     held = [percent(part, curve.value) for part in (curve.gross, curve.positions)]
-    return [curve.value, curve.drawdown, *held]
+    beside = [] if result.benchmark is None else [result.benchmark.value]
+    return [curve.value, curve.drawdown, *held, *beside]
 
 
 def _listed(value: Any) -> Any:

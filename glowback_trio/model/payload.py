@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import HAPPENINGS, PLAIN
-from glowback_trio.model.result import Curve, OrderLog, Trades
+from glowback_trio.model.result import Benchmark, Curve, OrderLog, Trades
 
 __all__ = [
     "Column",
     "Columns",
     "Which",
+    "benchmark_columns",
     "dumps",
     "equity_columns",
     "equity_rows",
@@ -139,6 +140,21 @@ def trade_columns(trades: Trades, which: Which = _ALL) -> Columns:
         "pnl": trades.pnl[which],
         "strategy_id": [trades.strategy_id] * len(quantity),
         "order_id": [f"order-{number}" for number in trades.order[which].tolist()],
+    }
+
+
+def benchmark_columns(benchmark: Benchmark, curve: Curve, bars: Which = _ALL) -> Columns:
+    """Columns of the benchmark curve; `period_return` is a fraction, as in the reference."""
+    value, price = benchmark.value[bars], benchmark.price[bars]
+    period = np.zeros(len(benchmark.value))
+    period[benchmark.start + 1 :] = benchmark.returns
+    return {
+        "timestamp": curve.time[bars],
+        "symbol": [benchmark.symbol] * len(value),
+        "value": value,
+        "price": price,
+        "period_return": period[bars],
+        "returns": (value / curve.capital - 1.0) * 100.0,
     }
 
 

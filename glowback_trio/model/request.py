@@ -155,18 +155,11 @@ def _path_has_its_source(data_source: str, csv_data_path: str | None) -> Iterato
         yield Problem("value_error", ("csv_data_path",), message, csv_data_path)
 
 
-def _supported(
-    benchmark_symbol: str | None,
-    portfolio_construction: PortfolioConstruction | None,
-) -> Iterator[Problem]:
+def _supported(portfolio_construction: PortfolioConstruction | None) -> Iterator[Problem]:
     """Refuse what is well-formed but not carried out yet, rather than ignore it."""
-    asked = {
-        "benchmark_symbol": benchmark_symbol,
-        "portfolio_construction": None if portfolio_construction is None else "{...}",
-    }
-    for name, value in asked.items():
-        if value is not None:
-            yield Problem("not_supported", (name,), f"{name} {value!r} is not supported yet", value)
+    if portfolio_construction is not None:
+        message = "portfolio_construction is not supported yet"
+        yield Problem("not_supported", ("portfolio_construction",), message, "{...}")
 
 
 def _trimmed(symbols: Iterable[str]) -> tuple[str, ...]:
@@ -188,7 +181,7 @@ class BacktestRequest(Checked):
         initial_capital: Currency at the first bar.
         currency: Recorded, not used.
         timezone: Recorded, not used: all times are UTC.
-        benchmark_symbol: Not supported yet.
+        benchmark_symbol: What the run is held against: bought at its first close, and held.
         portfolio_construction: Not supported yet.
         data_source: Where bars come from: the gateway's `default`, `sample`, `csv` or `parquet`.
         csv_data_path: A directory inside the gateway's data directory.
@@ -233,3 +226,14 @@ class BacktestRequest(Checked):
     risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
     stream: Stream = Stream()
+
+    @property
+    def priced(self) -> tuple[str, ...]:
+        """The symbols whose bars are needed: those that are traded, and the benchmark."""
+        if self.benchmark_symbol is None or self.benchmark_symbol in self.symbols:
+            return self.symbols
+        return (*self.symbols, self.benchmark_symbol)
+
+    def place(self, index: int) -> tuple[str | int, ...]:
+        """Where in the request one of `priced` stands."""
+        return ("symbols", index) if index < len(self.symbols) else ("benchmark_symbol",)

@@ -6,7 +6,8 @@ Inside, ratios are fractions and money is currency. Percent appears only on the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import HAPPENINGS, Ticket
 
-__all__ = ["Curve", "OrderLog", "Result", "Trades"]
+__all__ = ["Benchmark", "Curve", "OrderLog", "Result", "Trades"]
 
 
 @frozen(eq=False)
@@ -134,6 +135,30 @@ class OrderLog:
 
 
 @frozen(eq=False)
+class Benchmark:
+    """A benchmark bought and held along a run: all columns (T,), one row for each of the run's.
+
+    Attributes:
+        symbol: The symbol.
+        start: The row it is bought on.
+        price: The last close, currency; NaN before `start`.
+        value: What the run's capital has become in it, currency.
+    """
+
+    symbol: str
+    start: int
+    price: Floats = field(repr=False)
+    value: Floats = field(repr=False)
+
+    @property
+    def returns(self) -> Floats:
+        """Return of each bar on the one before from `start` on, (T - 1 - start,) fractions."""
+        value = self.value[self.start :]
+        returns: Floats = value[1:] / value[:-1] - 1.0
+        return returns
+
+
+@frozen(eq=False)
 class Result:
     """Everything a finished backtest has to say.
 
@@ -146,6 +171,8 @@ class Result:
         final_cash: Currency.
         final_positions: Signed quantity by symbol; flat symbols are absent.
         manifest: What was run on what, with a `replay_request` that reproduces it.
+        write_up: Makes the tear sheet, which takes longer than many a run.
+        benchmark: What the run was held against, if anything.
     """
 
     metrics: Mapping[str, float | int | None]
@@ -156,3 +183,10 @@ class Result:
     final_cash: float
     final_positions: Mapping[str, float]
     manifest: Mapping[str, Any] = field(repr=False)
+    write_up: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
+    benchmark: Benchmark | None = None
+
+    @cached_property
+    def tearsheet(self) -> Mapping[str, Any]:
+        """The run on one page, block by block; made when it is first asked for."""
+        return self.write_up()

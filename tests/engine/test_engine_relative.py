@@ -11,10 +11,11 @@ from engine_bars import in_memory, make_bars, make_request
 
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.metrics import metrics
-from glowback_trio.engine.relative import RELATIVE, Benchmark, benchmark, relative_metrics
+from glowback_trio.engine.relative import RELATIVE, benchmark, relative_metrics
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Times
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Benchmark
 
 SERIES = np.array([0.02, -0.01, 0.03, 0.0])
 MARKET = np.array([0.01, -0.02, 0.02, 0.01])

@@ -176,7 +176,7 @@ REFUSED: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [
     (("currency",), {"currency": "usd"}),
     (("timezone",), {"timezone": "../UTC"}),
     (("timezone",), {"timezone": "x" * 65}),
-    (("benchmark_symbol",), {"benchmark_symbol": "SPY"}),
+    (("benchmark_symbol",), {"benchmark_symbol": "S P Y"}),
     (
         ("portfolio_construction",),
         {"portfolio_construction": {"target_weights": {"AAPL": 1.0}}},

@@ -74,7 +74,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("timezone", "Mars/Olympus", "value_error"),
         ("timezone", "x" * 65, "too_long"),
         ("timezone", "../../etc/passwd", "value_error"),
-        ("benchmark_symbol", "SPY", "not_supported"),
+        ("benchmark_symbol", "S P Y", "string_pattern_mismatch"),
         ("portfolio_construction", {"target_weights": {"AAPL": 1.0}}, "not_supported"),
         ("portfolio_construction.target_weights", {"AAPL": 0.7, "SPY": 0.7}, "value_error"),
         ("portfolio_construction.target_weights", {}, "value_error"),
