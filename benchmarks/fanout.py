@@ -3,7 +3,8 @@
     python benchmarks/fanout.py [--full]
 
 One server process on one core, all clients on the other. A real run of ours is told first; then the
-peer sends the very same events, each from a queue of its subscriber. Delivered events per second
+peer sends the very same events, each from a queue of its subscriber; then a bare loop sends them,
+one system call each, which is the limit for whoever does not gather. Delivered events per second
 are subscribers times events over the time until the last subscriber has the last byte. `--full`
 adds 10,000 subscribers.
 """
@@ -11,16 +12,16 @@ adds 10,000 subscribers.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import http.client
 import statistics
+import sys
 import time
 
-import orjson
-from servers import OURS, PEER, PEERS_RUN, Server, opened, prepare
-from watchers import Watcher, connect, frames, watch
+from servers import HERE, OURS, PEER, PEERS_RUN, Server, opened, prepare
+from watchers import Watcher, connect, delays, frames, watch
 
 ROUNDS = 3
+BARE = (sys.executable, str(HERE / "bare.py"))
 OUR_COMMAND = (*OURS, "--max-running", "1")
 BLOCKER = {"pace_bars_per_s": 0.001}
 EVERYTHING = {"metrics_every": 1}
@@ -58,8 +59,8 @@ def _same(watchers: list[Watcher]) -> None:
         raise RuntimeError(f"subscribers received different amounts: {sorted(sizes)}")
 
 
-def tell_peer(server: Server, subscribers: int, events: list[bytes]) -> tuple[float, float]:
-    """Seconds and processor seconds in which the peer sends these events to so many."""
+def tell_beside(server: Server, subscribers: int, events: list[bytes]) -> tuple[float, float]:
+    """Seconds and processor seconds in which another server sends these events to so many."""
     path = f"/backtests/{PEERS_RUN}/stream"
     watchers = [connect(server.port, path) for _ in range(subscribers)]
     greeting = watchers[0].size
@@ -71,10 +72,10 @@ def tell_peer(server: Server, subscribers: int, events: list[bytes]) -> tuple[fl
     return ended - began, server.cpu_s - cpu
 
 
-def compare(ours: Server, peer: Server, subscribers: int) -> None:
-    """Print one row: single events, arrays of up to 100, and the peer."""
-    rows: dict[str, list[float]] = {"ours": [], "batch=100": [], "peer": []}
-    cpus: dict[str, list[float]] = {"ours": [], "batch=100": [], "peer": []}
+def compare(ours: Server, peer: Server, bare: Server, subscribers: int) -> None:
+    """Print one block: single events, arrays of up to 100, the peer, and a bare loop of sends."""
+    rows: dict[str, list[float]] = {"ours": [], "batch=100": [], "peer": [], "bare": []}
+    cpus: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(ROUNDS):
         seconds, cpu, stream = tell_ours(ours, subscribers)
         events = [payload for _, payload in frames(stream)]
@@ -83,9 +84,10 @@ def compare(ours: Server, peer: Server, subscribers: int) -> None:
         seconds, cpu, _ = tell_ours(ours, subscribers, "?batch=100")
         rows["batch=100"].append(seconds)
         cpus["batch=100"].append(cpu)
-        seconds, cpu = tell_peer(peer, subscribers, events)
-        rows["peer"].append(seconds)
-        cpus["peer"].append(cpu)
+        for name, server in (("peer", peer), ("bare", bare)):
+            seconds, cpu = tell_beside(server, subscribers, events)
+            rows[name].append(seconds)
+            cpus[name].append(cpu)
     delivered = subscribers * len(events)
     base = statistics.median(rows["peer"])
     for name, times in rows.items():
@@ -141,39 +143,25 @@ def _pages(server: Server, path: str, accept: str) -> int:
 
 
 def latency(ours: Server, subscribers: int, events_per_s: int = 20, seconds: int = 5) -> None:
-    """Print how long an event takes from its timestamp to the last subscribers."""
+    """Print how long events take from their timestamps to every tenth subscriber."""
     stream = {"metrics_every": 1, "trades": False, "progress_steps": 1}
     run = Waiting(ours, pace_bars_per_s=events_per_s, **stream)
     path = f"/backtests/{run.run_id}/stream"
     watchers = [connect(ours.port, path, keeps=n % 10 == 0) for n in range(subscribers)]
+    cpu = ours.cpu_s
     run.begin()
-    time.sleep(0)
-    stop = time.perf_counter() + seconds
     try:
-        watch(watchers, patience_s=stop - time.perf_counter())
+        watch(watchers, patience_s=seconds, glance_s=0.5)
     except RuntimeError:
         ours.ask("POST", f"/backtests/{run.run_id}/cancel")
-    delays = sorted(delay for watcher in watchers if watcher.keeps for delay in _delays(watcher))
-    p50, p99 = (delays[int(len(delays) * share)] * 1e3 for share in (0.5, 0.99))
+    spent = (ours.cpu_s - cpu) / seconds / events_per_s
+    late = sorted(delay for watcher in watchers if watcher.keeps for delay in delays(watcher))
+    p50, p99 = (late[int(len(late) * share)] * 1e3 for share in (0.5, 0.99))
     print(
         f"{subscribers:6} subscribers, {events_per_s} events/s: emitted to received "
-        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms   (target: p99 at most 60)"
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms   (target: p99 at most 60), "
+        f"{spent * 1e3:.1f} ms CPU an event"
     )
-
-
-def _delays(watcher: Watcher) -> list[float]:
-    """Arrival minus timestamp of every event that came while it was watched."""
-    ends = [
-        (end, dt.datetime.fromisoformat(orjson.loads(payload)["timestamp"]).timestamp())
-        for end, payload in frames(b"".join(watcher.kept))
-        if b'"type":"metric"' in payload
-    ]
-    delays, at = [], 0
-    for end, emitted in ends:
-        while watcher.arrivals[at][1] < end:
-            at += 1
-        delays.append(watcher.arrivals[at][0] - emitted)
-    return delays
 
 
 def many(ours: Server, subscribers: int) -> None:
@@ -200,9 +188,13 @@ def many(ours: Server, subscribers: int) -> None:
 def main(*, full: bool) -> None:
     """Measure everything in one run."""
     prepare()
-    with opened("ours", OUR_COMMAND) as ours, opened("FastAPI + uvicorn", PEER) as peer:
-        compare(ours, peer, 100)
-        compare(ours, peer, 1000)
+    with (
+        opened("ours", OUR_COMMAND) as ours,
+        opened("FastAPI + uvicorn", PEER) as peer,
+        opened("bare sends", BARE) as bare,
+    ):
+        compare(ours, peer, bare, 100)
+        compare(ours, peer, bare, 1000)
         latency(ours, 1000)
     with opened("ours", (*OURS, "--max-bars", "1000000")) as ours:
         replay(ours)

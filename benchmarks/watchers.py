@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import selectors
 import socket
 import time
 from collections.abc import Iterator
 
+import orjson
 from attrs import define, field
 
-__all__ = ["Watcher", "connect", "frames", "watch"]
+__all__ = ["Watcher", "connect", "delays", "frames", "watch"]
 
 _HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -52,9 +54,20 @@ class Watcher:
         return self.tail == _CLOSED_NORMALLY
 
 
-def connect(port: int, path: str, *, keeps: bool = False) -> Watcher:
-    """Open one WebSocket; whatever comes with the answer counts already."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=60)
+def connect(port: int, path: str, *, keeps: bool = False, buffer: int | None = None) -> Watcher:
+    """Open one WebSocket; whatever comes with the answer counts already.
+
+    Args:
+        port: Of the server.
+        path: Of the stream.
+        keeps: Whether the client keeps what it receives.
+        buffer: Bytes the kernel holds for it; None: as many as kernels do.
+    """
+    client = socket.socket()
+    if buffer is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.settimeout(60)
+    client.connect(("127.0.0.1", port))
     client.sendall(_HANDSHAKE.format(path=path).encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -68,37 +81,75 @@ def connect(port: int, path: str, *, keeps: bool = False) -> Watcher:
     return watcher
 
 
-def watch(watchers: list[Watcher], size: int | None = None, patience_s: float = 120.0) -> float:
-    """Receive until everybody has been told goodbye, or has so many bytes; returns when."""
-    selector = selectors.DefaultSelector()
+def watch(
+    watchers: list[Watcher],
+    size: int | None = None,
+    patience_s: float = 120.0,
+    glance_s: float = 0.0,
+) -> float:
+    """Receive until everybody has been told goodbye, or has so many bytes; returns when.
+
+    Args:
+        watchers: The clients. Their sockets are closed at the end.
+        size: How many bytes are enough.
+        patience_s: Seconds after which it is an error that somebody is not there yet.
+        glance_s: Those who keep nothing are looked at every so many seconds only, so that reading
+            for them does not delay those whose arrivals are measured.
+    """
+    eager, lazy = selectors.DefaultSelector(), selectors.DefaultSelector()
     for watcher in watchers:
-        selector.register(watcher.socket, selectors.EVENT_READ, watcher)
-    deadline = time.perf_counter() + patience_s
-    while selector.get_map():
-        if time.perf_counter() > deadline:
-            raise RuntimeError(f"{len(selector.get_map())} watchers did not reach the end")
-        for key, _ in selector.select(1.0):
-            watcher = key.data
-            data = watcher.socket.recv(_RECEIVE)
-            watcher.take(data)
-            if not data or watcher.closed or (size is not None and watcher.size >= size):
-                selector.unregister(watcher.socket)
+        group = lazy if glance_s and not watcher.keeps else eager
+        group.register(watcher.socket, selectors.EVENT_READ, watcher)
+    glance_at, deadline = 0.0, time.perf_counter() + patience_s
+    while left := len(eager.get_map()) + len(lazy.get_map()):
+        now = time.perf_counter()
+        if now > deadline:
+            raise RuntimeError(f"{left} watchers did not reach the end")
+        if now >= glance_at:
+            _receive(lazy, 0, size)
+            glance_at = now + glance_s
+        _receive(eager, glance_s or 1.0, size)
     ended = time.perf_counter()
     for watcher in watchers:
         watcher.socket.close()
     return ended
 
 
+def _receive(selector: selectors.BaseSelector, wait_s: float, size: int | None) -> None:
+    """Take what has come, and drop those who have all."""
+    for key, _ in selector.select(wait_s):
+        watcher = key.data
+        data = watcher.socket.recv(_RECEIVE)
+        watcher.take(data)
+        if not data or watcher.closed or (size is not None and watcher.size >= size):
+            selector.unregister(watcher.socket)
+
+
+def delays(watcher: Watcher) -> list[float]:
+    """Arrival minus timestamp, in seconds, of every metric that came while it was watched."""
+    ends = [
+        (end, dt.datetime.fromisoformat(orjson.loads(payload)["timestamp"]).timestamp())
+        for end, payload in frames(b"".join(watcher.kept))
+        if b'"type":"metric"' in payload
+    ]
+    delays, at = [], 0
+    for end, emitted in ends:
+        while watcher.arrivals[at][1] < end:
+            at += 1
+        delays.append(watcher.arrivals[at][0] - emitted)
+    return delays
+
+
 def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Text frames of a server's stream: where each ends, and its payload."""
+    """Whole text frames of a server's stream: where each ends, and its payload."""
     at = 0
-    while at < len(data):
+    while at + 4 <= len(data):
         kind, size = data[at], data[at + 1]
         at += 2
         if size == 126:
             size, at = int.from_bytes(data[at : at + 2], "big"), at + 2
         elif size == 127:
             size, at = int.from_bytes(data[at : at + 8], "big"), at + 8
-        if kind == 0x81:
+        if kind == 0x81 and at + size <= len(data):
             yield at + size, data[at : at + size]
         at += size

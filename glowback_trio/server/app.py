@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from quart import has_request_context, request, websocket
+from quart import request
 from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
@@ -14,15 +15,17 @@ from werkzeug.routing import Rule
 
 from glowback_trio.actors import Gateway
 from glowback_trio.server.answers import Response
-from glowback_trio.server.current import asked
-from glowback_trio.server.door import error_answer, greet, stream_view, view
+from glowback_trio.server.current import Asked, asked
+from glowback_trio.server.door import error_answer, greet, view
 from glowback_trio.server.failures import HttpError
+from glowback_trio.server.handshakes import carry_stream
 from glowback_trio.server.headers import complete
 from glowback_trio.server.origins import is_listed, preflight_headers
-from glowback_trio.server.registry import ROUTES, STREAM_PATH
+from glowback_trio.server.registry import ROUTES
 from glowback_trio.server.route import PREFIXES
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.site import Site
+from glowback_trio.server.websocket import WebSocket
 
 __all__ = ["build_app", "create_app", "open_site"]
 
@@ -67,7 +70,7 @@ def _utc_now() -> datetime:
 
 def build_app(site: Site) -> QuartTrio:
     """Put the registry on Quart."""
-    app = QuartTrio(__name__, static_folder=None, template_folder=None)
+    app = _App(site)
     # Limits on time are the server's: it looks at whether bytes move, these at the whole.
     app.config.update(
         MAX_CONTENT_LENGTH=site.settings.max_body_bytes, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None
@@ -77,6 +80,21 @@ def build_app(site: Site) -> QuartTrio:
     _register(app, site)
     _hook(app, site)
     return app
+
+
+class _App(QuartTrio):
+    """Quart for requests; WebSockets pass it by."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(__name__, static_folder=None, template_folder=None)
+        self._site = site
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one scope of ASGI."""
+        if scope["type"] == "websocket":
+            await carry_stream(self._site, WebSocket(Asked.of(scope), receive, send))
+        else:
+            await super().asgi_app(scope, receive, send)
 
 
 def _register(app: QuartTrio, site: Site) -> None:
@@ -89,13 +107,6 @@ def _register(app: QuartTrio, site: Site) -> None:
                 methods=[route.method],
                 provide_automatic_options=False,
             )
-        path = prefix + STREAM_PATH
-        app.add_websocket(
-            _rule(path),
-            endpoint=f"{path}:stream",
-            view_func=stream_view(site),
-            provide_automatic_options=False,
-        )
 
 
 def _rule(path: str) -> str:
@@ -110,27 +121,17 @@ def _hook(app: QuartTrio, site: Site) -> None:
         greet(site, asked(), _template(request.url_rule))
         return _preflight(site)
 
-    async def before_stream() -> None:
-        greet(site, asked(), _template(websocket.url_rule))
-        if websocket.routing_exception is not None:
-            raise HttpError(404, "Not Found")  # whatever methods the path has, none is a stream
-
     async def after(response: ResponseTypes) -> ResponseTypes:
         complete(site, asked(), response.headers)
-        if has_request_context() and request.method == "HEAD" and isinstance(response, Response):
+        if request.method == "HEAD" and isinstance(response, Response):
             _empty(response)
         return response
-
-    async def after_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
-        return None if response is None else await after(response)
 
     async def answer_error(error: Exception) -> Response:
         return error_answer(error, asked())
 
     app.before_request(before)
-    app.before_websocket(before_stream)
     app.after_request(after)
-    app.after_websocket(after_refusal)
     app.register_error_handler(Exception, answer_error)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from attrs import frozen
-from quart import has_request_context, request, websocket
+from quart import request
 from werkzeug.datastructures import Headers
 
-__all__ = ["Asked", "asked", "identity", "state"]
+__all__ = ["Asked", "asked", "state"]
 
 
 @frozen(eq=False)
@@ -63,15 +63,9 @@ class Asked:
 
 def asked() -> Asked:
     """What the framework is answering."""
-    current = request if has_request_context() else websocket
-    return Asked(cast("dict[str, Any]", current.scope), current.path, current.headers)
+    return Asked(cast("dict[str, Any]", request.scope), request.path, request.headers)
 
 
 def state() -> dict[str, Any]:
     """The state of what the framework is answering."""
     return asked().state
-
-
-def identity() -> str:
-    """The id of what the framework is answering."""
-    return asked().identity

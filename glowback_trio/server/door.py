@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import trio
-from quart import request, websocket
+from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.wire import parse_json
 from glowback_trio.server import current
-from glowback_trio.server.access import admit, admit_stream, count_request
+from glowback_trio.server.access import admit, count_request
 from glowback_trio.server.answers import Response, json_answer
 from glowback_trio.server.current import Asked
-from glowback_trio.server.failures import HttpError, http_error, sentence
+from glowback_trio.server.failures import http_error
 from glowback_trio.server.headers import request_id
 from glowback_trio.server.hosts import check_host
 from glowback_trio.server.keys import presented_key
@@ -32,14 +32,10 @@ from glowback_trio.server.rates import caller_of
 from glowback_trio.server.route import Route
 from glowback_trio.server.site import Site
 from glowback_trio.server.size import check_size
-from glowback_trio.server.stream import StreamQuery, stream_events
-from glowback_trio.server.tickets import read_offer
 
-__all__ = ["check", "error_answer", "greet", "logging_faults", "stream_view", "view"]
+__all__ = ["check", "check_page", "error_answer", "greet", "logging_faults", "view"]
 
 _log = logging.getLogger(__name__)
-
-_INTERNAL_ERROR = 1011
 
 
 def greet(site: Site, asked: Asked, route: str | None) -> None:
@@ -68,7 +64,7 @@ def check(site: Site, asked: Asked, route: Route) -> None:
     if route.rated:
         count_request(site, asked, caller)
     if route.changes_state:
-        _check_origin(site, asked)
+        check_page(site, asked)
 
 
 def error_answer(error: Exception, asked: Asked) -> Response:
@@ -96,33 +92,17 @@ def view(site: Site, route: Route) -> Callable[..., Awaitable[Response]]:
     return checked
 
 
-def stream_view(site: Site) -> Callable[..., Awaitable[Response | None]]:
-    """The view that Quart calls for a stream; what it refuses is answered before the handshake."""
-
-    async def checked(run_id: str) -> Response | None:
-        with logging_faults():
-            asked = current.asked()
-            offer = read_offer(asked.headers.getlist("Sec-WebSocket-Protocol"))
-            key = presented_key(asked.headers, websocket.args.get("api_key"))
-            admit_stream(site, asked, offer, key)
-            _check_origin(site, asked)
-            query = _read_stream_query()
-        try:
-            with logging_faults():
-                await stream_events(site, run_id, query, offer.subprotocol)
-        except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
-            await websocket.close(_INTERNAL_ERROR, "internal error")
-        return None
-
-    return checked
-
-
 def _check_size(site: Site) -> None:
     if (request.content_length or 0) > site.settings.max_body_bytes:
         raise RequestEntityTooLarge
 
 
-def _check_origin(site: Site, asked: Asked) -> None:
+def check_page(site: Site, asked: Asked) -> None:
+    """Where no key is asked for, refuse what a page of another host asks.
+
+    Raises:
+        HttpError: 403.
+    """
     if not site.settings.api_keys:
         check_origin(asked.headers, site.settings.cors_origins)
 
@@ -139,13 +119,6 @@ async def _read_document() -> Any:
         document = parse_json(data)
         check_size(document)
     return document
-
-
-def _read_stream_query() -> StreamQuery:
-    try:
-        return read_query(websocket.args, StreamQuery)
-    except InvalidRequestError as error:
-        raise HttpError(400, sentence(error)) from None
 
 
 @contextmanager

@@ -9,7 +9,6 @@ answer is the same whichever way it comes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
@@ -21,9 +20,10 @@ from glowback_trio.server.door import check, error_answer, greet, logging_faults
 from glowback_trio.server.headers import complete
 from glowback_trio.server.route import PREFIXES, Route
 from glowback_trio.server.site import Site
+from glowback_trio.server.websocket import encoded
 from glowback_trio.serving import Prompt
 
-__all__ = ["PromptAnswers"]
+__all__ = ["PromptAnswers", "whole"]
 
 
 @define(eq=False)
@@ -59,14 +59,15 @@ class PromptAnswers:
         except Exception as error:  # noqa: BLE001 - every error has its answer
             answer = error_answer(error, asked)
         assert isinstance(answer, Response)
-        assert isinstance(answer.response, DataBody)
-        headers = dict(answer.headers)
-        complete(self.site, asked, headers)
-        return Prompt(answer.status_code, _encoded(headers), answer.response.data)
+        return whole(self.site, asked, answer)
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+def whole(site: Site, asked: Asked, answer: Response) -> Prompt:
+    """Write an answer out, with all that an answer carries."""
+    assert isinstance(answer.response, DataBody)
+    headers = dict(answer.headers)
+    complete(site, asked, headers)
+    return Prompt(answer.status_code, encoded(headers), answer.response.data)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

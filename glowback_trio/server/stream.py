@@ -9,17 +9,17 @@ from typing import Annotated, cast
 
 import trio
 from attrs import frozen
-from quart import websocket
 
 from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.answers import Response
-from glowback_trio.server.current import identity
+from glowback_trio.server.current import Asked
 from glowback_trio.server.failures import HttpError
 from glowback_trio.server.feed import heartbeat, messages
 from glowback_trio.server.site import Site
+from glowback_trio.server.websocket import WebSocket
 from glowback_trio.serving import FOLLOW, Follow
 
 __all__ = ["StreamQuery", "explain_stream", "stream_events"]
@@ -62,10 +62,10 @@ async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
 
 
 async def stream_events(
-    site: Site, run_id: str, query: StreamQuery, subprotocol: str | None
+    site: Site, websocket: WebSocket, run_id: str, query: StreamQuery, subprotocol: str | None
 ) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
-    await websocket.accept({"X-Request-ID": identity()}, subprotocol)
+    await websocket.accept({"X-Request-ID": websocket.asked.identity}, subprotocol)
     try:
         run = site.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
@@ -81,27 +81,29 @@ async def stream_events(
     with ExitStack() as open_stream:
         open_stream.enter_context(site.streams.opened())
         open_stream.enter_context(subscription)
-        follow = _hub(site)
+        follow = _hub(site, websocket.asked)
         if follow is None:
-            await _send_to_the_end(site, subscription, query)
+            await _send_to_the_end(site, websocket, subscription, query)
         else:
             quiet = query.heartbeat or math.inf
             feed = site.feeds.of(run, query.types, query.batch, quiet)
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-def _hub(site: Site) -> Follow | None:
+def _hub(site: Site, asked: Asked) -> Follow | None:
     """What takes this WebSocket over; None where each message has to be made for it alone."""
-    offered = websocket.headers.getlist("Sec-WebSocket-Extensions")
+    offered = asked.headers.getlist("Sec-WebSocket-Extensions")
     if site.settings.allow_compression and any("permessage-deflate" in each for each in offered):
         return None  # the hub writes the same bytes to all, and they are not compressed
-    return cast("Follow | None", websocket.scope["extensions"].get(FOLLOW))
+    return cast("Follow | None", asked.scope.get("extensions", {}).get(FOLLOW))
 
 
-async def _send_to_the_end(site: Site, subscription: Subscription, query: StreamQuery) -> None:
+async def _send_to_the_end(
+    site: Site, websocket: WebSocket, subscription: Subscription, query: StreamQuery
+) -> None:
     """Stream message by message, where nothing takes the WebSocket over."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_discard_messages)
+        nursery.start_soon(_end_with_the_client, websocket, nursery.cancel_scope)
         # Reading is a checkpoint even where sending is none any more, after a disconnect.
         while not subscription.ended:
             events: Sequence[Event] = ()
@@ -114,7 +116,6 @@ async def _send_to_the_end(site: Site, subscription: Subscription, query: Stream
         nursery.cancel_scope.cancel()
 
 
-async def _discard_messages() -> None:
-    """Take what the client says, so that its going away is heard behind it."""
-    while True:
-        await websocket.receive()
+async def _end_with_the_client(websocket: WebSocket, stream: trio.CancelScope) -> None:
+    await websocket.wait_left()
+    stream.cancel()

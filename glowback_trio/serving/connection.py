@@ -11,7 +11,7 @@ from attrs import define, field
 from hypercorn.events import Closed, Event, RawData
 
 from glowback_trio.serving.bridge import Bridge, leaves
-from glowback_trio.serving.progress import ProgressStream
+from glowback_trio.serving.progress import RECEIVE_BYTES, ProgressStream
 from glowback_trio.serving.protocol import Protocol
 from glowback_trio.serving.records import describe
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from glowback_trio.serving.service import Service
 
 __all__ = ["Connection"]
-
-RECEIVE_BYTES = 64 * 1024
 
 Address = tuple[str, int] | None
 
@@ -63,7 +61,10 @@ class Connection:
     _stream: trio.abc.Stream = field(init=False)
     _protocol: Protocol = field(init=False)
     _turn: trio.Lock = field(factory=trio.Lock, init=False)
-    _waiting: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    #: Set while the reader waits.
+    _waiting: trio.CancelScope | None = field(default=None, init=False)
+    #: There is something to do for the reader besides reading.
+    _woken: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._stream = self._transport
@@ -114,19 +115,24 @@ class Connection:
 
     async def _read(self) -> None:
         while not self.ending:
-            self._waiting.deadline = self._protocol.deadline()
-            data: bytes | bytearray = b""
-            with self._waiting:
-                if self._protocol.saturated:
-                    await trio.sleep_forever()
-                data = await self._receive()
-            waited, self._waiting = self._waiting, trio.CancelScope()
+            data = b"" if self._woken else await self._hear()
             if data:
-                await self._protocol.handle(RawData(bytes(data)))
-            if waited.cancel_called:  # perhaps in the same moment in which data came
+                await self._protocol.handle(RawData(data))
+            if self._woken:  # perhaps in the same moment in which data came
                 await self._react()
             elif not data:
                 break
+
+    async def _hear(self) -> bytes:
+        """Wait for data; without any, the client has ended, or something else is to be done."""
+        data: bytes | bytearray = b""
+        with trio.CancelScope(deadline=self._protocol.deadline()) as self._waiting:
+            if self._protocol.saturated:
+                await trio.sleep_forever()
+            data = await self._receive()
+        self._woken |= self._waiting.cancelled_caught
+        self._waiting = None
+        return bytes(data)
 
     async def _receive(self) -> bytes | bytearray:
         try:
@@ -135,6 +141,7 @@ class Connection:
             return b""
 
     async def _react(self) -> None:
+        self._woken = False
         if not self.ending:
             await self._protocol.resume()
         if not self.ending and trio.current_time() >= self._protocol.deadline():
@@ -142,11 +149,14 @@ class Connection:
 
     def wake(self) -> None:
         """Let the reader look again at what there is to do, and until when it may wait."""
-        self._waiting.cancel()
+        self._woken = True
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def wait_until(self, deadline: float) -> None:
         """Let the reader wait until another deadline, without waking it."""
-        self._waiting.deadline = deadline
+        if self._waiting is not None:
+            self._waiting.deadline = deadline
 
     async def send(self, event: Event) -> None:
         """Take an event from the protocol: bytes to write, or its end."""
@@ -171,8 +181,8 @@ class Connection:
         Raises:
             OSError: The peer is gone.
         """
-        direct = self._stream is self._transport and not (self.ending or self.sending or self._rest)
-        written = self._transport.send_nowait(data) if direct else 0
+        waits = self.ending or self.sending or self._rest
+        written = 0 if waits else self._send_nowait(data)
         self.sends += 1
         self.sent_bytes += written
         self._rest += data[written:]
@@ -195,7 +205,11 @@ class Connection:
         await trio.lowlevel.checkpoint_if_cancelled()
         whole = False
         try:
-            await self._stream.send_all(data)
+            sent = self._send_nowait(data)
+            if sent < len(data):
+                await self._stream.send_all(data[sent:])
+            else:
+                await trio.lowlevel.cancel_shielded_checkpoint()
             whole = True
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # told to the application by its disconnect, not by the send
@@ -206,6 +220,10 @@ class Connection:
                 self.abort()
         self.sends += 1
         self.sent_bytes += len(data)
+
+    def _send_nowait(self, data: bytes) -> int:
+        """Send what goes at once; nothing does through TLS."""
+        return self._transport.send_nowait(data) if self._stream is self._transport else 0
 
     @property
     def sending(self) -> bool:
@@ -220,7 +238,7 @@ class Connection:
     def end(self) -> None:
         """End after what has been written; what comes later goes nowhere."""
         self.ending = True
-        self._waiting.cancel()
+        self.wake()
 
     def abort(self) -> None:
         """End at once, without regard for what has been written."""
@@ -230,7 +248,7 @@ class Connection:
     def leave(self) -> None:
         """End as soon as the request in flight is answered, or at once when there is none."""
         self.leaving = True
-        self._waiting.cancel()
+        self.wake()
 
     async def _close(self) -> None:
         await self._protocol.handle(Closed())

@@ -129,5 +129,5 @@ def wants_websocket(request: h11.Request) -> bool:
     upgrades = [value for name, value in request.headers if name == b"upgrade"]
     if not upgrades or upgrades[-1].strip().lower() != b"websocket":
         return False
-    connection = dict(join_lists(request.headers)).get(b"connection", b"")
-    return b"upgrade" in {token.strip().lower() for token in connection.split(b",")}
+    lines = [value for name, value in request.headers if name == b"connection"]
+    return b"upgrade" in {token.strip().lower() for token in b",".join(lines).split(b",")}

@@ -9,11 +9,14 @@ from contextlib import suppress
 import trio
 from attrs import define
 
-__all__ = ["ProgressStream"]
+__all__ = ["RECEIVE_BYTES", "ProgressStream"]
 
 # A stream that is no socket tells nothing until a piece has gone as a whole, so pieces are small:
 # with the default deadline a reader of 34 bytes a second is still moving.
 PIECE_BYTES = 1024
+
+#: At once.
+RECEIVE_BYTES = 64 * 1024
 
 DAY_S = 24 * 60 * 60
 
@@ -96,8 +99,23 @@ class ProgressStream(trio.abc.Stream):
         await self.transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive what there is, at most `max_bytes`; empty at the end of the stream."""
-        return await self.transport.receive_some(max_bytes)
+        """Receive what there is, at most `max_bytes`; empty at the end of the stream.
+
+        Raises:
+            trio.BrokenResourceError: The peer is gone.
+        """
+        if not isinstance(self.transport, trio.SocketStream):
+            return await self.transport.receive_some(max_bytes)
+        socket = self.transport.socket
+        while True:
+            # Whoever reads here has answered all that was said, so reading first would be in vain.
+            await trio.lowlevel.wait_readable(socket)
+            try:
+                return os.read(socket.fileno(), max_bytes or RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(f"the peer is gone: {error}") from error
 
     async def aclose(self) -> None:
         """Close the transport."""

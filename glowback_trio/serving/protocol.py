@@ -106,7 +106,6 @@ class Protocol(H11Protocol):
 
     async def _handle_events(self) -> None:
         while not self.link.ending:
-            await self._invite_body()
             try:
                 event = self._next_event()
             except h11.RemoteProtocolError as error:
@@ -117,10 +116,6 @@ class Protocol(H11Protocol):
             if event is None:
                 return
             await self._take(event)
-
-    async def _invite_body(self) -> None:
-        if self.connection.they_are_waiting_for_100_continue:
-            await self.send_events([answer_head(100, [], self.config)])
 
     def _next_event(self) -> h11.Event | Data | None:
         if isinstance(self.connection, H11WSConnection):
@@ -160,14 +155,16 @@ class Protocol(H11Protocol):
 
     async def _take(self, event: h11.Event | Data) -> None:
         match event:
-            case h11.Request():
-                await self._create_stream(event)
-            case h11.Data():
-                await self._take_body(event)
             case h11.EndOfMessage():
                 self._allowance.end_body()
                 if self.stream is not None:
                     await self.stream.handle(EndBody(STREAM_ID))
+            case h11.Request():
+                await self._create_stream(event)
+                if self.connection.they_are_waiting_for_100_continue:
+                    await self.send_events([answer_head(100, [], self.config)])
+            case h11.Data():
+                await self._take_body(event)
             case Data() if self.stream is not None:
                 await self.stream.handle(event)
 
@@ -213,9 +210,12 @@ class Protocol(H11Protocol):
         return self.link.leaving or isinstance(self.connection, H11WSConnection)
 
     async def _maybe_recycle(self) -> None:
-        await super()._maybe_recycle()
-        if self.link.ending:
+        await self._close_stream()
+        done = self.connection.our_state is self.connection.their_state is h11.DONE
+        if not done or self.context.terminated.is_set():
+            self.link.end()
             return
+        self.connection.start_next_cycle()
         self._request = None
         self._allowance.rest()
         if self.unread:
