@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.orders import Order
-    from glowback_trio.engine.shortcuts import Rest
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.engine.together import Rest
     from glowback_trio.model.bars import Floats
 
     Met = tuple[Order, Match]

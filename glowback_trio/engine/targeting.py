@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glowback_trio.engine.alone import alone
 from glowback_trio.engine.blotter import NEVER
-from glowback_trio.engine.shortcuts import alone, together
+from glowback_trio.engine.together import RowOrders, Together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glowback_trio.engine.alone import Done
     from glowback_trio.engine.broker import Broker
     from glowback_trio.engine.execution import Terms
-    from glowback_trio.engine.shortcuts import Done
     from glowback_trio.engine.signals import Indices, Signals
     from glowback_trio.engine.tape import Tape
     from glowback_trio.model.bars import Floats
@@ -51,6 +52,7 @@ class TargetTrader:
         alone = len(broker.account.units) == 1
         free = shortcuts and terms.simple and not terms.charges
         self._take = self._general if not free else self._alone if alone else self._together
+        self._rows_at_once = Together(terms, broker.account, broker.blotter, tape)
         self._apart = _apart(signals, rows, first, alone=alone)
         self._stride = _STRIDE
 
@@ -64,6 +66,7 @@ class TargetTrader:
             if self._rows[self._at] == row:
                 self._take(row, stop)
             row = row + 1 if self._terms.charges else self._next(row + 1)
+        self._rows_at_once.write()
         return stop
 
     def ruin(self, row: int) -> None:
@@ -82,6 +85,7 @@ class TargetTrader:
 
     def _general(self, row: int, _stop: int) -> None:
         """Take the signals of a row one by one."""
+        self._rows_at_once.write()
         wanted = self._signals.some(slice(self._first[self._at], self._first[self._at + 1]))
         columns = (wanted.symbol, wanted.target, wanted.close, wanted.bar)
         for symbol, target, close, bar in zip(*(c.tolist() for c in columns), strict=True):
@@ -119,12 +123,24 @@ class TargetTrader:
         if late or broker.blotter.open or end - first < _MANY:
             self._general(row, stop)
             return
-        signals, numbered = self._signals.some(slice(first, end)), broker.blotter.numbered
-        done, rest = together(signals, self._terms, broker.account, numbered, broker.value(row))
-        self._write(done)
+        value = broker.value(row)
+        if len((orders := self._orders(slice(first, end), value[0])).symbol):
+            rest = self._rows_at_once.fill(row, orders, value)
+            if rest is not None:
+                self._rows_at_once.write()
+                broker.resume(rest, row + 1)
         self._at += 1
-        if rest.orders:
-            broker.resume(rest, row + 1)
+
+    def _orders(self, which: slice, equity: float) -> RowOrders:
+        """What is missing to some targets of one row."""
+        signals, units = self._signals, self.broker.account.units
+        symbol, close = signals.symbol[which], signals.close[which]
+        quantity = signals.target[which] * (equity / len(units)) / close - units[symbol]
+        if self._terms.whole:
+            quantity = np.trunc(quantity)
+        bar, opening, mark = signals.bar[which], signals.opening[which], signals.mark[which]
+        orders = RowOrders(symbol, quantity, bar, opening, mark)
+        return orders if quantity.all() else orders.some(quantity != 0.0)
 
     def _write(self, done: Done) -> None:
         self.broker.blotter.numbered = done.numbered

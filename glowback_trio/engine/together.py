@@ -1,0 +1,188 @@
+"""Orders of many symbols on one row, filled by arrays, to the broker's last bit.
+
+The most frequent case only: market orders beside which nothing is open, all due on the row after
+the one they were made on. What is known only after the fills before is worked out row by row; what
+the tape wants to know beside that, for many rows at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from attrs import frozen
+
+from glowback_trio.engine.alone import costs, events, figures, running
+from glowback_trio.engine.tape import FILLED, SUBMITTED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.account import Account
+    from glowback_trio.engine.blotter import Blotter
+    from glowback_trio.engine.execution import Terms
+    from glowback_trio.engine.tape import Tape
+    from glowback_trio.model.bars import Floats
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["Rest", "RowOrders", "Together"]
+
+
+class RowOrders(NamedTuple):
+    """Market orders made at the closes of one row, none of them empty; all columns (n,).
+
+    Attributes:
+        symbol: Indices of the symbols, rising.
+        quantity: Signed units.
+        bar: Index of the bar each is due on, among the symbol's own.
+        opening: Open of that bar, currency.
+        mark: Close of the bar before it, currency.
+    """
+
+    symbol: Indices
+    quantity: Floats
+    bar: Indices
+    opening: Floats
+    mark: Floats
+
+    def some(self, which: Indices | NDArray[np.bool_] | slice) -> RowOrders:
+        """Those at some places."""
+        symbol, quantity, bar, opening, mark = self
+        return RowOrders(symbol[which], quantity[which], bar[which], opening[which], mark[which])
+
+
+@frozen(eq=False)
+class Rest:
+    """Orders that are submitted but not tried, and what the account is worth before them.
+
+    Attributes:
+        orders: Number, symbol, signed quantity and bar of each.
+        equity: At the last closes, after what was filled, currency.
+        gross: Exposure, likewise.
+    """
+
+    orders: Sequence[tuple[int, int, float, int]]
+    equity: float
+    gross: float
+
+
+class _Row(NamedTuple):
+    """What has been done on one row.
+
+    Attributes:
+        row: It.
+        made: Its orders as they were made.
+        number: The numbers of its orders in their turn.
+        fills: The orders in their turn.
+        units: What is held of each symbol after its fill.
+        done: How many were filled.
+    """
+
+    row: int
+    made: RowOrders
+    number: Indices
+    fills: RowOrders
+    units: Floats
+    done: int
+
+
+class Together:
+    """Fills whole rows of orders, and writes them down later.
+
+    Args:
+        terms: Conditions of a fill.
+        account: Changed by what is filled.
+        blotter: Numbers the orders.
+        tape: Where they are written.
+    """
+
+    def __init__(self, terms: Terms, account: Account, blotter: Blotter, tape: Tape) -> None:
+        self._terms = terms
+        self._account = account
+        self._blotter = blotter
+        self._tape = tape
+        self._unwritten: list[_Row] = []
+        self._before = account.cash, blotter.numbered
+
+    def fill(self, row: int, orders: RowOrders, value: tuple[float, float]) -> Rest | None:
+        """Submit orders at a row's closes, and fill them at the opens of the next.
+
+        Args:
+            row: The row they are made on.
+            orders: At least one.
+            value: Equity and gross exposure at that row's closes, currency.
+
+        Returns:
+            In their turn, the orders from the first one on that buying power does not cover.
+        """
+        account, terms = self._account, self._terms
+        if not self._unwritten:
+            self._before = account.cash, self._blotter.numbered
+        held = account.units[orders.symbol]
+        turn = _turn(held, orders.quantity)
+        fills, held = orders.some(turn), held[turn]
+        price, commission = costs(terms, fills.quantity, fills.opening)
+        units = held + fills.quantity
+        size, reach, gain = np.abs(held), np.abs(units), fills.mark - price
+        equity = running(value[0], fills.quantity * gain - commission)
+        gross = running(value[1], (reach - size) * fills.mark)
+        worth = equity[:-1] - held * gain
+        exposed = gross[:-1] - size * fills.mark + reach * price
+        covered = exposed <= terms.leverage * (worth - commission)
+        done = len(covered) if covered.all() else int(covered.argmin())
+        paid = fills.quantity * price + commission
+        account.cash = running(account.cash, -paid[:done]).item(-1)
+        account.units[fills.symbol[:done]] = units[:done]
+        number = self._blotter.numbered + 1 + turn
+        self._blotter.numbered += len(turn)
+        self._unwritten.append(_Row(row, orders, number, fills, units, done))
+        if done == len(turn):
+            return None
+        columns = (number, fills.symbol, fills.quantity, fills.bar)
+        left = zip(*(column[done:].tolist() for column in columns), strict=True)
+        return Rest(list(left), equity.item(done), gross.item(done))
+
+    def write(self) -> None:
+        """Write down what has been done since this was last called."""
+        if not self._unwritten:
+            return
+        rows, self._unwritten = self._unwritten, []
+        cash, numbered = self._before
+        row = np.array([one.row for one in rows])
+        made, done = np.array([(len(one.number), one.done) for one in rows]).T
+        start = np.cumsum(made + done) - made - done  # of each row's events
+
+        wanted = _joined([one.made for one in rows])
+        number = np.arange(len(wanted.symbol)) + numbered + 1
+        submitted = events(SUBMITTED, np.repeat(row, made), number, *wanted[:2])
+        fills = _joined([one.fills.some(slice(one.done)) for one in rows])
+        number = np.concatenate([one.number[: one.done] for one in rows])
+        filled = events(FILLED, np.repeat(row + 1, done), number, *fills[:2])
+        happened = np.empty(len(submitted) + len(filled), submitted.dtype)
+        happened[_places(start, made)] = submitted
+        happened[_places(start + made, done)] = filled
+
+        price, commission = costs(self._terms, fills.quantity, fills.opening)
+        slippage = np.abs(fills.quantity * (price - fills.opening))
+        units = np.concatenate([one.units[: one.done] for one in rows])
+        balance = running(cash, -(fills.quantity * price + commission))[1:]
+        self._tape.extend(happened, figures(price, commission, slippage, units, balance))
+
+
+def _turn(held: Floats, quantity: Floats) -> Indices:
+    """Reductions first, because they free buying power; each part as it stands."""
+    reduces = (held * quantity < 0.0) & (np.abs(quantity) <= np.abs(held))
+    return np.argsort(~reduces, kind="stable") if reduces.any() else np.arange(len(held))
+
+
+def _joined(orders: Sequence[RowOrders]) -> RowOrders:
+    return RowOrders(*(np.concatenate(columns) for columns in zip(*orders, strict=True)))
+
+
+def _places(start: Indices, count: Indices) -> Indices:
+    """The places from each start on, as many as are counted, one after the other."""
+    ends = np.cumsum(count)
+    return np.repeat(start - ends + count, count) + np.arange(ends[-1])
