@@ -1,7 +1,6 @@
 """The targets of one symbol alone, carried out faster than the broker does, to the same last bit.
 
-The most frequent case only: market orders, each filled whole before the next is made. It ends
-before the first order that does not fit this picture and leaves it to the broker. A sum is added up
+The most frequent case only: market orders, each filled before the next is made. A sum is added up
 in the order in which the broker would, and every other operation is the broker's own on a column,
 so that no digit tells which of them was at work.
 """
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.engine.tape import EVENT, FILL, FILLED, SUBMITTED
+from glowback_trio.engine.tape import CUT, EVENT, FILL, FILLED, REJECTED, SUBMITTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,16 +30,14 @@ __all__ = ["Done", "alone", "costs", "events", "figures", "running"]
 
 @frozen(eq=False)
 class Done:
-    """What a shortcut has carried out.
+    """What has been carried out.
 
     Attributes:
-        signals: How many signals.
         numbered: The number of the latest order.
         events: What happened to the orders, in its order.
         fills: The figures of those events that are fills.
     """
 
-    signals: int
     numbered: int
     events: Records
     fills: Records
@@ -54,35 +51,52 @@ def alone(signals: Signals, terms: Terms, account: Account, numbered: int) -> Do
         terms: Conditions of a fill.
         account: Changed by what is filled.
         numbered: The number of the latest order.
-
-    Returns:
-        It ends before the first signal that buying power does not cover.
     """
-    sized = np.array(_sizes(signals, terms, account.cash, account.units.item(0)))
-    traded = np.flatnonzero(sized)
-    quantity, opening = sized[traded], signals.opening[traded]
-    price, commission = costs(terms, quantity, opening)
+    asked, fits = _sizes(signals, terms, account.cash, account.units.item(0))
+    traded = np.flatnonzero(asked)
+    asked, fits = asked[traded], fits[traded]
+    filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != asked)
     number = np.arange(len(traded)) + numbered + 1
+    row, due = signals.row[traded], signals.due[traded]
+    # What happens to an order: submitted; filled, as far as it fits; ended, if that is not all.
+    submission = np.arange(len(traded)) + _before(filled, traded) + _before(cut, traded)
+    ending = submission[cut] + 1 + (fits[cut] != 0.0)
+    happened = np.empty(len(traded) + len(filled) + len(cut), EVENT)
+    happened[submission] = events(SUBMITTED, row, number, 0, asked)
+    happened[submission[filled] + 1] = events(FILLED, due[filled], number[filled], 0, fits[filled])
+    what = np.where(fits[cut] != 0.0, CUT, REJECTED)
+    happened[ending] = events(what, due[cut], number[cut], 0, asked[cut] - fits[cut])
+
+    quantity, opening = fits[filled], signals.opening[traded[filled]]
+    price, commission = costs(terms, quantity, opening)
     units = running(account.units.item(0), quantity)
     cash = running(account.cash, -(quantity * price + commission))
     account.units[0], account.cash = units.item(-1), cash.item(-1)
-    submitted = events(SUBMITTED, signals.row[traded], number, 0, quantity)
-    filled = events(FILLED, signals.due[traded], number, 0, quantity)
-    happened = np.stack((submitted, filled), axis=1).ravel()
     slippage = np.abs(quantity * (price - opening))
     fills = figures(price, commission, slippage, units[1:], cash[1:])
-    return Done(len(sized), numbered + len(traded), happened, fills)
+    return Done(numbered + len(traded), happened, fills)
 
 
-def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> list[float]:
+def _before(some: Indices, of: Indices) -> Indices:
+    """How many of some places come before each of all."""
+    marked = np.zeros(len(of) + 1, np.intp)
+    marked[some + 1] = 1
+    return np.cumsum(marked)[:-1]
+
+
+def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[Floats, Floats]:
     """Work out signal after signal: the one loop over orders that no array operation can replace.
 
     A quantity depends on what all the fills before it have made of the account.
+
+    Returns:
+        What is ordered for each, and as much of it as buying power covers; (S,) signed units.
     """
     buying, selling, leverage = terms.buying, terms.selling, terms.leverage
     rate, per_share, minimum = terms.rate, terms.per_share, terms.minimum
     rounded = terms.rounded if terms.whole else None
-    sizes: list[float] = []
+    asked: list[float] = []
+    fitting: dict[int, float] = {}
     columns = (signals.target, signals.close, signals.opening, signals.mark)
     for target, close, opening, mark in zip(*(c.tolist() for c in columns), strict=True):
         quantity = target * (cash + units * close) / close - units
@@ -93,12 +107,19 @@ def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> list[fl
             commission = abs(quantity) * (price * rate + per_share)
             commission = max(commission, minimum)
             worth = cash + units * mark + units * (price - mark)
+            fits = quantity
             if abs(units + quantity) * price > leverage * (worth - commission):
-                break
-            cash -= quantity * price + commission
-            units += quantity
-        sizes.append(quantity)
-    return sizes
+                fits = terms.affordable(quantity, price, units, worth, 0.0)
+                commission = terms.commission(fits, price)
+                fitting[len(asked)] = fits
+            if fits:
+                cash -= fits * price + commission
+                units += fits
+        asked.append(quantity)
+    sizes = np.array(asked)
+    fits = sizes.copy()
+    fits[list(fitting)] = list(fitting.values())
+    return sizes, fits
 
 
 def costs(terms: Terms, quantity: Floats, opening: Floats) -> tuple[Floats, Floats]:
@@ -115,7 +136,7 @@ def running(before: float, steps: Floats) -> Floats:
 
 
 def events(
-    what: int, row: Indices, number: Indices, symbol: Indices | int, quantity: Floats
+    what: int | Indices, row: Indices, number: Indices, symbol: Indices | int, quantity: Floats
 ) -> Records:
     """Records of something that happened to (n,) orders."""
     records = np.empty(len(number), EVENT)

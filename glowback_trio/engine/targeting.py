@@ -13,7 +13,6 @@ from glowback_trio.engine.together import RowOrders, Together
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glowback_trio.engine.alone import Done
     from glowback_trio.engine.broker import Broker
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.signals import Indices, Signals
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["TargetTrader"]
 
 _MANY = 8  # signals on a row from which arrays are faster than the broker
-_LEAST, _STRIDE, _MOST = 32, 256, 65_536  # signals that are tried at once
 
 
 class TargetTrader:
@@ -54,7 +52,7 @@ class TargetTrader:
         self._take = self._general if not free else self._alone if alone else self._together
         self._rows_at_once = Together(terms, broker.account, broker.blotter, tape)
         self._apart = _apart(signals, rows, first, alone=alone)
-        self._stride = _STRIDE
+        self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
@@ -93,28 +91,19 @@ class TargetTrader:
         self._at += 1
 
     def _alone(self, row: int, stop: int) -> None:
-        """Take the only symbol's signals of this row and later ones, while each is filled in time.
-
-        How many are tried at once grows while all goes well, and shrinks when an order does not
-        fit, so that little is tried in vain.
-        """
-        broker, at = self.broker, self._at
-        wanted = self._signals.some(slice(at, at + self._stride))
-        apart = self._apart[at : at + self._stride] & (wanted.due < stop)
-        count = len(apart) if apart.all() else int(apart.argmin())
-        if broker.blotter.open or not count:
+        """Take the only symbol's signals from this row on, while each is filled in time."""
+        broker, at, due = self.broker, self._at, self._signals.due
+        end = at + int(np.searchsorted(due[at:], stop))
+        crowded = int(np.searchsorted(self._crowded, at))
+        end = min(end, self._crowded.item(crowded))
+        if broker.blotter.open or end == at:
             self._general(row, stop)
             return
-        done = alone(
-            wanted.some(slice(count)), self._terms, broker.account, broker.blotter.numbered
-        )
-        self._write(done)
-        self._at += done.signals
-        if done.signals == count:
-            self._stride = min(self._stride * 2, _MOST)
-        else:
-            self._stride = max(self._stride // 2, _LEAST)
-            self._general(self._rows[self._at], stop)
+        ready, numbered = self._signals.some(slice(at, end)), broker.blotter.numbered
+        done = alone(ready, self._terms, broker.account, numbered)
+        broker.blotter.numbered = done.numbered
+        self._tape.extend(done.events, done.fills)
+        self._at = end
 
     def _together(self, row: int, stop: int) -> None:
         """Take the signals of a row at once, where all of them are due on the next."""
@@ -141,10 +130,6 @@ class TargetTrader:
         bar, opening, mark = signals.bar[which], signals.opening[which], signals.mark[which]
         orders = RowOrders(symbol, quantity, bar, opening, mark)
         return orders if quantity.all() else orders.some(quantity != 0.0)
-
-    def _write(self, done: Done) -> None:
-        self.broker.blotter.numbered = done.numbered
-        self._tape.extend(done.events, done.fills)
 
 
 def _apart(signals: Signals, rows: Indices, first: Indices, *, alone: bool) -> NDArray[np.bool_]:
