@@ -224,7 +224,8 @@ class Simulation:
         return self._tape.take()
 
     def _enter(self, recording: Recording) -> None:
-        self._entries.append(Entry(recording, self._books.keep(recording)))
+        if len(recording.events) or len(recording.charges):
+            self._entries.append(Entry(recording, self._books.keep(recording)))
         self._untold += [log_draft(row, text, "info") for row, text in self._trader.take_told()]
 
     def _rerun(self, stop: int) -> Trader:

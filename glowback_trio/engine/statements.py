@@ -33,7 +33,7 @@ class Statement:
     """Some entries that follow each other, with names and times.
 
     Attributes:
-        entries: At least one.
+        entries: Any number.
         time: Of every row of the timeline.
         symbols: All names.
         strategy_id: The strategy's name.
@@ -80,6 +80,6 @@ class Statement:
             price=fills["price"].copy(),
             commission=fills["commission"].copy(),
             slippage_cost=fills["slippage"].copy(),
-            pnl=np.concatenate([entry.pnl for entry in self.entries]),
+            pnl=np.concatenate([np.zeros(0), *(entry.pnl for entry in self.entries)]),
             order=filled["order"].copy(),
         )

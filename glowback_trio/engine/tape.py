@@ -140,7 +140,12 @@ def joined(recordings: Sequence[Recording]) -> Recording:
     if len(recordings) == 1:
         return recordings[0]
     return Recording(
-        np.concatenate([one.events for one in recordings]),
-        np.concatenate([one.fills for one in recordings]),
-        np.concatenate([one.charges for one in recordings]),
+        _joined(EVENT, [one.events for one in recordings]),
+        _joined(FILL, [one.fills for one in recordings]),
+        _joined(_CHARGE, [one.charges for one in recordings]),
     )
+
+
+def _joined(kind: np.dtype[Any], records: Sequence[Records]) -> Records:
+    """Numpy takes longer to find out that the fields are the same than to copy them."""
+    return np.frombuffer(b"".join([some.tobytes() for some in records]), kind)
