@@ -64,5 +64,8 @@ class Parsed:
             raise rows.none_between(start, end)
         known = self.digest if stop - first == len(rows) else None
         time, values = rows.time[first:stop], rows.values[:, first:stop]
+        if len(time) < len(rows) / 2:
+            values = values.copy()  # a small part does not hold on to a large mapped file
+            time = time.copy()
         bars = Bars(rows.symbol, time, *values, known_digest=known)
         return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))
