@@ -215,7 +215,7 @@ class _BlockSums:
         return cls(bars, total, square, mean)
 
     def sharpe(self, chosen: Floats) -> Floats:
-        """Sharpe ratios over sets of blocks.
+        """Sharpe ratios over sets of blocks, by population: degrees of freedom change no rank.
 
         Args:
             chosen: (C, S), 1.0 for a block in the set, 0.0 for one that is not.
@@ -223,9 +223,9 @@ class _BlockSums:
         Returns:
             (C, N).
         """
-        bars, total, square = chosen @ self.bars, chosen @ self.total, chosen @ self.square
-        beyond = total / bars
-        variance = (square - total * beyond) / (bars - 1.0)
+        bars = chosen @ self.bars
+        beyond = (chosen @ self.total) / bars
+        variance = (chosen @ self.square) / bars - beyond * beyond
         spread = np.sqrt(np.maximum(variance, _FLAT))
         return np.where(variance > _FLAT, (self.mean + beyond) / spread, 0.0)
 

@@ -52,6 +52,22 @@ def test_a_record_put_together_from_cells_has_the_metrics_of_its_bars(seed: int,
         assert found[:, record].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "repeats", "fall"),
+    [
+        ((-0.01, 0.05), 512, 1.0),  # two bars to a cell: the low comes before the high
+        ((0.05, -0.02, 0.05), 400, 2.0),  # three: high and low lie within
+        ((0.05, 0.05, -0.02, -0.02), 512, 3.96),  # four
+    ],
+)
+def test_a_fall_is_measured_from_the_peak_before_it(
+    pattern: tuple[float, ...], repeats: int, fall: float
+) -> None:
+    found = intervals(np.tile(pattern, repeats), 252.0, 0.0, random())["max_drawdown"]
+    assert found is not None
+    assert (found.low, found.high) == (pytest.approx(fall), pytest.approx(fall))
+
+
 def test_runs_are_as_long_as_asked_on_average_and_wrap_around() -> None:
     cells, length = 400, 8.0
     rows = np.concatenate(list(bootstrap._resample(cells, 1_000, length, random())))
