@@ -74,7 +74,12 @@ def minimum_track_record(
     Returns:
         A number of returns, not rounded; None where the observed ratio is not above the target, so
         that no record is long enough, or where the moments allow no standard error.
+
+    Raises:
+        ValueError: `level` outside (0.5, 1).
     """
+    if not 0.5 < level < 1:
+        raise ValueError(f"level should be within (0.5, 1), not {level!r}")
     variance = _variance(sharpe, skewness, kurtosis)
     if sharpe <= target or variance <= 0:
         return None
@@ -97,7 +102,14 @@ def expected_max_sharpe(trials: int, variance: float) -> float:
 
     Returns:
         In the unit of the trials' ratios.
+
+    Raises:
+        ValueError: No trials, or a negative variance.
     """
+    if trials < 1 or variance < 0:
+        raise ValueError(
+            f"trials should be at least 1 and variance not negative, not {(trials, variance)!r}"
+        )
     if trials == 1:
         return 0.0
     best = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
@@ -126,6 +138,9 @@ def deflated_sharpe(
 
     Returns:
         A fraction; None as `probabilistic_sharpe`.
+
+    Raises:
+        ValueError: As `expected_max_sharpe`.
     """
     luck = expected_max_sharpe(trials, variance)
     return probabilistic_sharpe(sharpe, count, skewness, kurtosis, luck)
