@@ -18,7 +18,7 @@ import sys
 import time
 
 from servers import HERE, OURS, PEER, PEERS_RUN, Server, opened, prepare
-from watchers import Watcher, connect, delays, frames, watch
+from watchers import Watcher, connect, connect_many, delays, frames, watch
 
 ROUNDS = 3
 BARE = (sys.executable, str(HERE / "bare.py"))
@@ -54,7 +54,7 @@ def tell_ours(server: Server, subscribers: int, query: str = "") -> tuple[float,
 
 
 def _same(watchers: list[Watcher]) -> None:
-    sizes = {watcher.size for watcher in watchers}
+    sizes = {watcher.size - watcher.pinged for watcher in watchers}
     if len(sizes) != 1 or not watchers[0].closed:
         raise RuntimeError(f"subscribers received different amounts: {sorted(sizes)}")
 
@@ -169,10 +169,7 @@ def many(ours: Server, subscribers: int) -> None:
     before = ours.memory_kib
     run = Waiting(ours, metrics_every=10)
     began = time.perf_counter()
-    watchers = [
-        connect(ours.port, f"/backtests/{run.run_id}/stream", keeps=n == 0)
-        for n in range(subscribers)
-    ]
+    watchers = connect_many(ours.port, f"/backtests/{run.run_id}/stream", subscribers)
     connected = time.perf_counter() - began
     each = (ours.memory_kib - before) / subscribers
     run.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import selectors
 import socket
 import time
@@ -11,14 +12,18 @@ from collections.abc import Iterator
 import orjson
 from attrs import define, field
 
-__all__ = ["Watcher", "connect", "delays", "frames", "watch"]
+__all__ = ["Watcher", "connect", "connect_many", "delays", "frames", "watch"]
 
 _HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 _CLOSED_NORMALLY = b"\x88\x02\x03\xe8"
+# JSON has no such byte, and the sizes of frames of events do not begin with it.
+_PING = re.compile(rb"\x89(?:\x01.|\x02..)", re.DOTALL)
+_PONG = b"\x8a%c\0\0\0\0%b"
 _RECEIVE = 1 << 18
+_GLANCE_EVERY = 100
 
 
 @define(eq=False)
@@ -28,6 +33,7 @@ class Watcher:
     Attributes:
         socket: Its connection.
         size: Bytes received after the handshake.
+        pinged: How many of them were pings, of which some get more than others.
         tail: The last of them.
         kept: All of them, if it keeps them.
         arrivals: When bytes came, and how many there were then, if it keeps them.
@@ -36,12 +42,16 @@ class Watcher:
     socket: socket.socket
     keeps: bool = False
     size: int = 0
+    pinged: int = 0
     tail: bytes = b""
     kept: list[bytes] = field(factory=list)
     arrivals: list[tuple[float, int]] = field(factory=list)
 
     def take(self, data: bytes) -> None:
-        """Count what has come."""
+        """Count what has come, and answer pings: who does not is cut."""
+        for ping in _PING.findall(data):
+            self.pinged += len(ping)
+            self.socket.send(_PONG % (0x80 | ping[1], ping[2:]))
         self.size += len(data)
         self.tail = (self.tail + data)[-len(_CLOSED_NORMALLY) :]
         if self.keeps:
@@ -79,6 +89,18 @@ def connect(port: int, path: str, *, keeps: bool = False, buffer: int | None = N
     watcher = Watcher(client, keeps=keeps)
     watcher.take(rest)
     return watcher
+
+
+def connect_many(port: int, path: str, count: int) -> list[Watcher]:
+    """Open many, of which the first keeps what it receives; those that wait answer pings."""
+    watchers = []
+    with selectors.DefaultSelector() as selector:
+        for number in range(count):
+            watchers.append(watcher := connect(port, path, keeps=number == 0))
+            selector.register(watcher.socket, selectors.EVENT_READ, watcher)
+            if number % _GLANCE_EVERY == 0:
+                _receive(selector, 0, None)
+    return watchers
 
 
 def watch(
@@ -121,7 +143,8 @@ def _receive(selector: selectors.BaseSelector, wait_s: float, size: int | None) 
         watcher = key.data
         data = watcher.socket.recv(_RECEIVE)
         watcher.take(data)
-        if not data or watcher.closed or (size is not None and watcher.size >= size):
+        enough = size is not None and watcher.size - watcher.pinged >= size
+        if not data or watcher.closed or enough:
             selector.unregister(watcher.socket)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glowback_trio.cli.remote import LOCAL, Remote
+from glowback_trio.client import File
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.payload import dumps
 from glowback_trio.model.wire import status_document
@@ -35,7 +36,12 @@ def _command(name: str, *examples: str) -> App:
 
 list_app = _command("list", "--state running", "--limit 200 --json | jq -r .run_id")
 show_app = _command("show", _RUN_ID, f"{_RUN_ID} --json | jq .progress")
-results_app = _command("results", f"{_RUN_ID} > result.json")
+results_app = _command(
+    "results",
+    f"{_RUN_ID} > result.json",
+    f"{_RUN_ID} --max-points 500 | jq .equity_curve",
+    f"{_RUN_ID} equity.csv > equity.csv",
+)
 cancel_app = _command("cancel", _RUN_ID)
 
 
@@ -84,15 +90,28 @@ async def show(run_id: str, *, json: Json = False, remote: Remote = LOCAL) -> No
 
 
 @results_app.default
-async def results(run_id: str, *, remote: Remote = LOCAL) -> None:
-    """Print the result of a completed run as JSON.
+async def results(
+    run_id: str,
+    file: File = "results",
+    *,
+    include: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+    max_points: int | None = None,
+    remote: Remote = LOCAL,
+) -> None:
+    """Print the result of a completed run as JSON, or one of its tables.
 
     Args:
         run_id: The run.
+        file: 'results' for JSON, or a table of it.
+        include: In the JSON, fill only these blocks, such as 'equity_curve,trades'.
+        max_points: In the JSON, thin the curves to so many bars at most, keeping extremes.
         remote: The server.
     """
+    stdout = sys.stdout.buffer
     async with remote.opened() as client:
-        _print_json(await client.results(run_id))
+        await client.download(run_id, stdout.write, file, include=include, max_points=max_points)
+    if file == "results":
+        stdout.write(b"\n")
 
 
 @cancel_app.default

@@ -10,7 +10,9 @@
 `glowback_trio.client.sync` has the same for programs without trio.
 """
 
-from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.client import Client
+from glowback_trio.client.files import File
+from glowback_trio.client.opening import open_client
 from glowback_trio.client.stream import EventStream, Retry
 
-__all__ = ["Client", "EventStream", "Retry", "open_client"]
+__all__ = ["Client", "EventStream", "File", "Retry", "open_client"]

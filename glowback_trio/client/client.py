@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
-import trio
 from attrs import define
 
 from glowback_trio.client.answers import (
@@ -24,11 +20,11 @@ from glowback_trio.client.answers import (
     why,
 )
 from glowback_trio.client.chain import Chain
+from glowback_trio.client.files import File, file_parameters, result_parameters
 from glowback_trio.client.patience import Patience
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
-    InvalidRequestError,
-    Problem,
+    GlowbackError,
     ServerRefusedError,
     UnknownRunError,
     UnreachableError,
@@ -38,7 +34,7 @@ from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.wire import request_document
 
-__all__ = ["Client", "open_client"]
+__all__ = ["Client"]
 
 Document = Mapping[str, Any]
 
@@ -107,21 +103,70 @@ class Client:
         parameters = {name: value for name, value in asked.items() if value is not None}
         return [status_of(each) for each in list_of(await self._get("/backtests", parameters))]
 
-    async def results(self, run_id: str) -> Document:
+    async def results(
+        self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
+    ) -> Document:
         """Give the result of a completed run, as the wire has it.
 
+        Args:
+            run_id: The run.
+            include: Only these blocks, such as `equity_curve`; the others stay empty. None: all.
+            max_points: Thin the curves to so many bars at most, their extremes among them.
+
         Raises:
+            InvalidRequestError: The server knows no such block, or `max_points` is out of bounds.
             UnknownRunError: There is no such run.
             NotReadyError: It is queued or running.
             RunFailedError: It failed; the message says why.
             RunCancelledError: It was cancelled; the message says why.
         """
+        parameters = result_parameters(include, max_points)
         try:
-            return object_of(await self._ask_run("GET", run_id, "/results"))
+            return object_of(await self._ask_run("GET", run_id, "/results", params=parameters))
         except ServerRefusedError as error:
-            if error.status != _CONFLICT:
-                raise
-        raise no_result(await self.status(run_id))
+            raise await self._no_result(error, run_id) from None
+
+    async def download(
+        self,
+        run_id: str,
+        write: Callable[[bytes], object],
+        file: File = "results",
+        *,
+        include: Sequence[str] | None = None,
+        max_points: int | None = None,
+    ) -> None:
+        """Take in the result of a completed run, or a table of it, however long it is.
+
+        Args:
+            run_id: The run.
+            write: Called with one piece after the other; it should not take long.
+            file: `results`, which is JSON; or `equity`, `trades` or `orders`, as `.csv`, `.ndjson`
+                or `.parquet`.
+            include: As for `results`, of which there may be a part only.
+            max_points: The same.
+
+        Raises:
+            InvalidRequestError: As for `results`, and where there is no such file.
+            UnknownRunError: As for `results`, and so are `NotReadyError`, `RunFailedError` and
+                `RunCancelledError`.
+        """
+        parameters = file_parameters(file, include, max_points)
+        with self._reaching():
+            url = f"{self._url}{_path(run_id)}/{file}"
+            async with self._http.stream("GET", url, params=parameters) as response:
+                if response.is_success:
+                    async with aclosing(response.aiter_bytes()) as pieces:
+                        async for piece in pieces:
+                            write(piece)
+                    return
+                await response.aread()
+        raise await self._no_result(refusal(response, run_id), run_id)
+
+    async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
+        """What it means that there is no result."""
+        if isinstance(error, ServerRefusedError) and error.status == _CONFLICT:
+            return no_result(await self.status(run_id))
+        return error
 
     async def cancel(self, run_id: str) -> Status:
         """Cancel a run; on one that has ended this changes nothing.
@@ -203,64 +248,23 @@ class Client:
     async def _get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         return await self._ask("GET", path, params=parameters)
 
-    async def _ask_run(self, method: str, run_id: str, verb: str = "") -> Any:
-        return await self._ask(method, _path(run_id) + verb, run_id)
+    async def _ask_run(self, method: str, run_id: str, verb: str = "", **more: Any) -> Any:
+        return await self._ask(method, _path(run_id) + verb, run_id, **more)
 
     async def _ask(self, method: str, path: str, run_id: str | None = None, **more: Any) -> Any:
-        try:
+        with self._reaching():
             response = await self._http.request(method, self._url + path, **more)
-        except httpx2.RequestError as error:
-            raise UnreachableError(f"{self._url}: {why(error)}") from error
         if not response.is_success:
             raise refusal(response, run_id)
         return document_of(response) if response.content else None
 
-
-@asynccontextmanager
-async def open_client(
-    url: str = "http://127.0.0.1:8000",
-    api_key: str | None = None,
-    *,
-    silent_for: float = 30.0,
-    ssl_context: ssl.SSLContext | None = None,
-    jitter: Callable[[], float] = random.random,
-    sleep: Callable[[float], Awaitable[object]] = trio.sleep,
-    transport: httpx2.AsyncBaseTransport | None = None,
-) -> AsyncIterator[Client]:
-    """Open a client for the length of an `async with` block. Nothing is sent by that.
-
-    Args:
-        url: The server, with the path under which it is mounted, if any.
-        api_key: Sent with every request.
-        silent_for: Seconds after which a server that says nothing is taken for unreachable.
-        ssl_context: Whom to trust; None: whom the system trusts.
-        jitter: Gives numbers from 0 to 1, by which streams vary their delays.
-        sleep: Waits between the attempts of streams.
-        transport: Carries the requests; None: the network.
-
-    Raises:
-        InvalidRequestError: The URL is none of a server.
-    """
-    root = f"{_server(url)}/v1"
-    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    # Every stream holds a connection; how many there may be is the server's to say.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
-    async with httpx2.AsyncClient(
-        headers=headers,
-        timeout=silent_for,
-        limits=limits,
-        verify=ssl_context or True,
-        transport=transport,
-    ) as http:
-        yield Client(http, root, jitter, sleep)
-
-
-def _server(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        message = f"Input should be a server's URL, such as http://127.0.0.1:8000, not {url!r}"
-        raise InvalidRequestError([Problem("value_error", ("url",), message, url)])
-    return url.rstrip("/")
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Say it where the server cannot be reached, or is lost on the way."""
+        try:
+            yield
+        except httpx2.RequestError as error:
+            raise UnreachableError(f"{self._url}: {why(error)}") from error
 
 
 def _path(run_id: str) -> str:

@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import define, field
 
-from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.client import Client
+from glowback_trio.client.files import File
+from glowback_trio.client.opening import open_client
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
@@ -56,9 +58,28 @@ class SyncClient:
         """List runs, newest first; see `Client.list`."""
         return self._call(self._client.list, state=state, limit=limit, before=before)
 
-    def results(self, run_id: str) -> Mapping[str, Any]:
+    def results(
+        self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
+    ) -> Mapping[str, Any]:
         """Give the result of a completed run; see `Client.results`."""
-        return self._call(self._client.results, run_id)
+        return self._call(self._client.results, run_id, include=include, max_points=max_points)
+
+    def download(
+        self,
+        run_id: str,
+        write: Callable[[bytes], object],
+        file: File = "results",
+        *,
+        include: Sequence[str] | None = None,
+        max_points: int | None = None,
+    ) -> None:
+        """Take in a result, or a table of it, however long it is; see `Client.download`.
+
+        `write` is called in the client's own thread.
+        """
+        self._call(
+            self._client.download, run_id, write, file, include=include, max_points=max_points
+        )
 
     def cancel(self, run_id: str) -> Status:
         """Cancel a run; see `Client.cancel`."""

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.data.parsed import Parsed
@@ -166,7 +165,6 @@ def _unpacked(block: Block, file: PriceFile) -> Parsed:
         source=file.path.name,
         time=block.time,
         values=block.values,
-        number=np.arange(len(block.time)),
         locate=file.locate(),
     )
     return Parsed(rows, block.spacing, block.digest)

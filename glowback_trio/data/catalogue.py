@@ -19,7 +19,7 @@ from glowback_trio.data.loading import collect, refuse
 from glowback_trio.data.moments import moment, span
 from glowback_trio.data.sample import sample_bars
 from glowback_trio.data.source import Listing, keep_going
-from glowback_trio.errors import DataError, Problem
+from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 
@@ -71,11 +71,8 @@ class Catalogue:
         """Say everything that speaks against a request and needs no file's content."""
         if self._means_sample(request):
             yield from self._sample_problems(request)
-        elif self.root is None:
-            message = f"data_source {request.data_source!r} needs a data directory; there is none"
-            yield Problem("not_available", ("data_source",), message, request.data_source)
-        elif (wanted := self._wanted(request, self.root)) is None:
-            yield _no_directory(request)
+        elif (wanted := self._wanted(request)) is None:
+            yield self._nowhere(request)
         else:
             yield from wanted.problems()
 
@@ -93,17 +90,12 @@ class Catalogue:
             DataError: A bad row, bars of another resolution, no bars in the range, more bars than
                 the limits allow, or critical findings in quality mode `fail`.
         """
-        if not self._means_sample(request) and self.root is not None:
-            wanted = self._wanted(request, self.root)
-            if wanted is not None:
-                return wanted.load(self._cache_of(wanted.directory), checkpoint)
-        refuse(self.problems(request))
-        bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
-        if request.calendar:
-            quality = with_gaps(
-                [one.time for one in bars], quality, request.resolution, request.calendar
-            )
-        return Dataset(bars, "sample", "sample", quality)
+        if self._means_sample(request):
+            refuse(self._sample_problems(request))
+            return self._samples(request, checkpoint)
+        if (wanted := self._wanted(request)) is None:
+            raise InvalidRequestError([self._nowhere(request)])
+        return wanted.load(self._cache_of(wanted.directory), checkpoint)
 
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.
@@ -138,9 +130,28 @@ class Catalogue:
         asked = asked_bars(request).values()
         yield from self._limits.problems(sum(asked), max(asked))
 
-    def _wanted(self, request: BacktestRequest, root: Path) -> Wanted | None:
-        directory = PriceDirectory.of(root, request.csv_data_path)
+    def _samples(self, request: BacktestRequest, checkpoint: Callable[[], object]) -> Dataset:
+        bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
+        if request.calendar:
+            times = [one.time for one in bars]
+            quality = with_gaps(times, quality, request.resolution, request.calendar)
+        return Dataset(bars, "sample", "sample", quality)
+
+    def _wanted(self, request: BacktestRequest) -> Wanted | None:
+        """The request beside its files; None where there is no directory to look for them in."""
+        directory = self.root and PriceDirectory.of(self.root, request.csv_data_path)
         return Wanted(request, directory, self._limits) if directory else None
+
+    def _nowhere(self, request: BacktestRequest) -> Problem:
+        """Why there is no directory to look for the request's files in."""
+        source = request.data_source
+        if self.root is None:
+            message = f"data_source {source!r} needs a data directory; there is none"
+            return Problem("not_available", ("data_source",), message, source)
+        if request.csv_data_path is None:
+            return Problem("not_available", ("data_source",), _UNREADABLE, source)
+        message = "Input should name a directory inside the data directory"
+        return Problem("value_error", ("csv_data_path",), message, request.csv_data_path)
 
     def _cache_of(self, directory: PriceDirectory) -> Path | None:
         """Where the cache of a directory lies: inside it, or in one of its own elsewhere."""
@@ -163,13 +174,6 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
         raise DataError(f"{symbol} has no bars from {span(start, end)}: its market is closed")
     warning = f"{symbol}: {_SAMPLE_WARNING}"
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
-
-
-def _no_directory(request: BacktestRequest) -> Problem:
-    if request.csv_data_path is None:
-        return Problem("not_available", ("data_source",), _UNREADABLE, request.data_source)
-    message = "Input should name a directory inside the data directory"
-    return Problem("value_error", ("csv_data_path",), message, request.csv_data_path)
 
 
 def _listing(read: Reader, file: PriceFile) -> Listing:

@@ -7,6 +7,7 @@ line and the column of the first bad cell or, for the few things only it underst
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,20 +125,25 @@ def _read_by_cell(path: Path, header: _Header) -> Cells:
     """
     columns = header.columns
     times, values, symbols = [], [], []
-    for line, record in records(path, skip=header.lines):
-        where = f"{path.name}, line {line}"
-        if len(record) != len(columns.names):
-            raise DataError(f"{where}: expected {len(columns.names)} cells, got {len(record)}")
-        try:
-            times.append(read_stamp(record[columns.time]))
-        except ValueError:
-            name = columns.names[columns.time]
-            raise bad_cell(where, name, FORMS, record[columns.time]) from None
-        values.append([_number(where, columns, index, record) for index in columns.values])
-        if columns.symbol is not None:
-            symbols.append(record[columns.symbol].strip())
+    with closing(records(path, skip=header.lines)) as found:
+        for line, record in found:
+            where = f"{path.name}, line {line}"
+            if len(record) != len(columns.names):
+                raise DataError(f"{where}: expected {len(columns.names)} cells, got {len(record)}")
+            times.append(_stamp(where, columns, record))
+            values.append([_number(where, columns, index, record) for index in columns.values])
+            if columns.symbol is not None:
+                symbols.append(record[columns.symbol].strip())
     named = None if columns.symbol is None else np.array(symbols)
     return np.array(times), np.array(values).T, named
+
+
+def _stamp(where: str, columns: Columns, record: list[str]) -> np.datetime64:
+    try:
+        return read_stamp(record[columns.time])
+    except ValueError:
+        cell = record[columns.time]
+        raise bad_cell(where, columns.names[columns.time], FORMS, cell) from None
 
 
 def _number(where: str, columns: Columns, index: int, record: list[str]) -> float:

@@ -8,7 +8,7 @@ volume is divided by to take splits out; the price factor does the same for divi
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,10 +86,8 @@ def read_factors(path: Path) -> Factors:
     try:
         header, names = one_record(records(path))
         places = _places(path, header, names)
-        rows = [
-            _row(f"{path.name}, line {line}", names, places, record)
-            for line, record in records(path, skip=header)
-        ]
+        with closing(records(path, skip=header)) as found:
+            rows = [_row(f"{path.name}, line {n}", names, places, record) for n, record in found]
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
     date = np.array([row[0] for row in rows], dtype="M8[D]")

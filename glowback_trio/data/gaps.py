@@ -101,17 +101,18 @@ def _missing_days(
 def _by_days(times: Sequence[Times], places: Iterable[int]) -> list[tuple[Days, list[int]]]:
     """The symbols' days; neighbours with the same times share theirs, which spares most work."""
     groups: list[tuple[Days, list[int]]] = []
-    last: Times | None = None
+    last: NDArray[np.int64] | None = None
     for place in places:
-        if last is None or not np.array_equal(times[place], last):
-            last = times[place]
-            groups.append((_days(last), []))
+        time = times[place].view(np.int64)  # which compares faster
+        if last is None or not np.array_equal(time, last):
+            last = time
+            groups.append((_days(time), []))
         groups[-1][1].append(place)
     return groups
 
 
-def _days(time: Times) -> Days:
-    every: Days = time.view(np.int64) // _DAY_NS
+def _days(time: NDArray[np.int64]) -> Days:
+    every: Days = time // _DAY_NS
     days: Days = every[np.append(True, every[1:] != every[:-1])]
     return days
 

@@ -90,7 +90,7 @@ def place_for(directory: Path, prices: Prices, form: Format, *, overwrite: bool 
                 f"{file.path.name} may hold the same bars as {place.name}; move it away"
             )
         if not overwrite:
-            raise DataError(f"{place.name} is there already")
+            raise DataError(f"{place.name} is there already, and may not be overwritten")
     return place
 
 

@@ -108,7 +108,6 @@ class MemoryCatalogue:
             source=symbol,
             time=bars.time,
             values=np.stack([getattr(bars, column) for column in COLUMNS]),
-            number=np.arange(len(bars)),
             locate=lambda number: f"bar {number}",
         )
         return judge(rows.between(moment(request.start_date), moment(request.end_date)))

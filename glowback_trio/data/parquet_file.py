@@ -43,14 +43,16 @@ def read_parquet(path: Path, called: Mapping[str, str] | None = None) -> Table:
     arrow = PARQUET.load("pyarrow")
     parquet = PARQUET.load("pyarrow.parquet")
     try:
-        with parquet.ParquetFile(path) as file:
+        # Opened here, because the library's own message would tell the directory.
+        with path.open("rb") as content, parquet.ParquetFile(content) as file:
             names = file.schema_arrow.names
             columns = find_columns(names, path.name, called or {})
             places = [columns.time, *columns.values]
             places += [] if columns.symbol is None else [columns.symbol]
             table = file.read(columns=[names[place] for place in places], use_threads=False)
     except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from None
+        why = error.strerror or "its end comes too soon"
+        raise DataError(f"{path.name} cannot be read: {why}") from None
     except arrow.ArrowException as error:
         raise DataError(f"{path.name} cannot be read as Parquet: {shown(str(error))}") from None
     if not table.num_rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.data.rows import Rows, judge
@@ -58,11 +57,14 @@ class Parsed:
         rows = self.rows
         if self.digest is None:
             return judge(rows.between(start, end))
-        first = int(np.searchsorted(rows.time, start))
-        stop = int(np.searchsorted(rows.time, end, side="right"))
+        first = int(rows.time.searchsorted(start))
+        stop = int(rows.time.searchsorted(end, side="right"))
         if first == stop:
             raise rows.none_between(start, end)
         known = self.digest if stop - first == len(rows) else None
         time, values = rows.time[first:stop], rows.values[:, first:stop]
+        if len(time) < len(rows) / 2:
+            values = values.copy()  # a small part does not hold on to a large mapped file
+            time = time.copy()
         bars = Bars(rows.symbol, time, *values, known_digest=known)
         return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))

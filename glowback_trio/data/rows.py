@@ -33,25 +33,30 @@ class Rows:
         source: What people call the place they came from: a file's name.
         time: (R,) datetime64[ns], UTC.
         values: (5, R) float64: open, high, low, close, volume.
-        number: (R,) which row of the source each one is, counting from 0.
-        locate: Says where a row of the source stands, given its number: `line 7`.
+        locate: Says where a row of the source stands, given its number from 0: `line 7`.
+        number: (R,) which row of the source each one is; None: all of them, in its order.
     """
 
     symbol: str
     source: str
     time: Times = field(repr=False)
     values: Floats = field(repr=False)
-    number: NDArray[np.int64] = field(repr=False)
     locate: Callable[[int], str] = field(repr=False)
+    number: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Keep some of the rows."""
+        number = np.arange(len(self)) if self.number is None else self.number
         return evolve(
-            self, time=self.time[which], values=self.values[:, which], number=self.number[which]
+            self, time=self.time[which], values=self.values[:, which], number=number[which]
         )
+
+    def place(self, row: int) -> str:
+        """Where one of the rows stands in the source."""
+        return self.locate(row if self.number is None else int(self.number[row]))
 
     def between(self, start: Moment, end: Moment) -> Rows:
         """Keep the rows from `start` to `end`, both included.
@@ -106,7 +111,7 @@ def _refuse_impossible(rows: Rows) -> None:
     row, column = np.argwhere(~possible.T)[0].tolist()
     expected = "a number" if COLUMNS[column] == "volume" else "a price above 0"
     raise DataError(
-        f"{rows.source}, {rows.locate(int(rows.number[row]))}, column {COLUMNS[column]!r}: "
+        f"{rows.source}, {rows.place(row)}, column {COLUMNS[column]!r}: "
         f"expected {expected}, got {rows.values[column, row].item()!r}"
     )
 

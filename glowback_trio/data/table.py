@@ -59,7 +59,7 @@ class Table:
                 f"{self.columns.names[self.columns.symbol]!r}: expected {symbol!r}, "
                 f"got {shown(str(self.symbols[row]))}"
             )
-        return self._take(symbol, np.arange(len(self)))
+        return Rows(symbol, self.source, self.time, self.values, self.locate)
 
     def split(self) -> Iterator[Rows]:
         """The rows of each symbol, in alphabetical order, every row once.
@@ -71,15 +71,5 @@ class Table:
         order = np.argsort(which, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
         for name, part in zip(names, parts, strict=True):
-            yield self._take(str(name), part)
-
-    def _take(self, symbol: str, number: NDArray[np.intp]) -> Rows:
-        everything = len(number) == len(self)
-        return Rows(
-            symbol=symbol,
-            source=self.source,
-            time=self.time if everything else self.time[number],
-            values=self.values if everything else self.values[:, number],
-            number=number,
-            locate=self.locate,
-        )
+            time, values = self.time[part], self.values[:, part]
+            yield Rows(str(name), self.source, time, values, self.locate, number=part)

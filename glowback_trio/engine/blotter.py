@@ -98,6 +98,12 @@ class Blotter:
             self._tape.event(what, row, order.number, order.symbol, rest)
             self.leave(order, math.copysign(most, order.left))
 
+    def amend(self, row: int, order: Order, left: float) -> None:
+        """Set how much an order is for that was submitted before that could be known."""
+        if left != order.left:
+            self._tape.event(happened.AMENDED, row, order.number, order.symbol, left)
+            order.left = left
+
     def leave(self, order: Order, left: float) -> None:
         """Set what is left of an order; without anything left it is no longer open."""
         order.left = left

@@ -1,11 +1,11 @@
 """Confidence intervals of the headline metrics by the stationary bootstrap.
 
-Returns are resampled in runs of random length, which keeps what neighbouring returns have to do
+Returns are resampled in blocks of random length, which keeps what neighbouring returns have to do
 with each other (D. N. Politis and J. P. Romano, The Stationary Bootstrap, 1994). To bound time and
-memory whatever the length of the record, what is resampled are cells: a record of up to 512
-returns has one return to a cell, a longer one has as many neighbours in each as it takes.
-A replicate's metrics are exact all the same, down to the drawdown within a cell, because cells
-carry all it takes to put them together; runs just begin and end where cells do.
+memory whatever the length of the record, blocks are made of cells: a record of up to 512 returns
+has one return to a cell, a longer one as many neighbours as it takes. The metrics of a replicate
+are exact all the same, down to the drawdown within a cell, because cells carry all it takes to put
+them together; blocks just begin and end where cells do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Interval", "intervals"]
 
 _MOST_CELLS = 512
-_AT_ONCE = 1 << 17  # cells of replicates that are worked on together
+_AT_ONCE = 1 << 14  # cells of replicates worked on together: they stay in a processor's cache
 _NAMES = ("sharpe_ratio", "total_return", "annualized_return", "max_drawdown")
 
 
@@ -48,7 +48,7 @@ def intervals(
     *,
     replicates: int = 1000,
     level: float = 0.95,
-    run_length: float | None = None,
+    block_length: float | None = None,
 ) -> Mapping[str, Interval | None]:
     """Percentile intervals of Sharpe ratio, total and annualised return, and largest drawdown.
 
@@ -62,8 +62,8 @@ def intervals(
         random: Where the replicates come from: the same generator state gives the same intervals.
         replicates: How many records to make.
         level: Of confidence, in (0, 1).
-        run_length: Mean length of a run in bars, at least 1; the cube root of T unless given. No
-            run is shorter than a cell.
+        block_length: Mean length of a block in bars, at least 1; the cube root of T unless given.
+            No block is shorter than a cell.
 
     Returns:
         By the metric's name, in its unit on the wire: the Sharpe ratio a plain number, the others
@@ -71,15 +71,15 @@ def intervals(
         too narrow; all None below two returns, or where a return loses everything.
 
     Raises:
-        ValueError: `run_length` below 1, `replicates` below 1, or `level` outside (0, 1).
+        ValueError: `block_length` below 1, `replicates` below 1, or `level` outside (0, 1).
     """
     if replicates < 1 or not 0 < level < 1:
         raise ValueError(
             f"replicates should be at least 1 and level within (0, 1), not {(replicates, level)!r}"
         )
-    length = max(1.0, len(returns) ** (1 / 3)) if run_length is None else run_length
+    length = max(1.0, len(returns) ** (1 / 3)) if block_length is None else block_length
     if length < 1:
-        raise ValueError(f"run_length should be at least 1 bar, not {run_length!r}")
+        raise ValueError(f"block_length should be at least 1 bar, not {block_length!r}")
     if len(returns) < 2 or returns.min() <= -1.0:
         return dict.fromkeys(_NAMES)
     cells = _Cells.of(returns, risk_free_rate / periods)
@@ -142,8 +142,8 @@ def _resample(
 ) -> Iterator[NDArray[np.intp]]:
     """Draw records of as many cells as there are, some at a time.
 
-    At every cell a new run begins with probability 1 / length, at any cell of the record; otherwise
-    the next cell follows, and the first one the last.
+    At every place a new block begins with probability 1 / length, at any cell of the record;
+    otherwise the next cell follows, and the first one the last.
 
     Yields:
         (records, cells) which cell stands at each place.
@@ -154,9 +154,9 @@ def _resample(
         begins = random.random((records, cells)) * length < 1.0
         begins[:, 0] = True
         places = np.flatnonzero(begins)
-        runs = np.diff(places, append=begins.size)
+        lengths = np.diff(places, append=begins.size)
         shift = random.integers(cells, size=len(places)) - places
-        yield (np.repeat(shift, runs) + np.arange(begins.size)).reshape(begins.shape) % cells
+        yield (np.repeat(shift, lengths) + np.arange(begins.size)).reshape(begins.shape) % cells
 
 
 def _measure(cells: _Cells, rows: NDArray[np.intp], periods: float) -> Floats:

@@ -8,6 +8,7 @@ on.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,7 @@ class Broker:
         self._targets: dict[int, Order] = {}
         self._taken: dict[int, float] = {}
         self._entries: list[tuple[Order, Match, float]] = []
+        self._ways: dict[int, list[Order]] = {}  # by symbol, out of the position that is held
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
@@ -89,13 +91,16 @@ class Broker:
         Args:
             row: Row of the close it is made at.
             symbol: Index of the symbol.
-            fraction: Signed, of the symbol's share of equity.
+            fraction: Signed, of the symbol's share of equity; flat takes the place of short where
+                that is not allowed.
             close: The price the quantity is worked out at, currency.
             bar: The symbol's first bar that may fill it.
         """
         before = self._targets.pop(symbol, None)
         if before is not None and before.left:
             self.blotter.close(row, before, happened.REPLACED)
+        if fraction < 0.0 and not self._terms.allow_short:
+            fraction = 0.0
         share = self.value(row)[0] / len(self._timeline.bars)
         quantity = fraction * share / close - self.account.units.item(symbol)
         at_fill = self._terms.sized_at_fill
@@ -168,12 +173,11 @@ class Broker:
         self._settle(order, row, at.price, held, equity + held * (at.price - mark))
         quantity = self._capped(order)
         price = at.price if at.limited else self._price(order, at.price, quantity)
-        maker = at.limited and not at.at_open
         worth, others = equity + held * (price - mark), gross - size * mark
-        commission, fits = terms.commission(quantity, price, maker=maker), quantity
+        commission, fits = terms.commission(quantity, price, maker=at.maker), quantity
         if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
-            fits = terms.affordable(quantity, price, held, worth, others)
-            commission = terms.commission(fits, price, maker=maker)
+            fits = terms.affordable(quantity, price, held, worth, others, maker=at.maker)
+            commission = terms.commission(fits, price, maker=at.maker)
         if fits != order.left and order.ticket.time_in_force == "FOK":
             fits = quantity = 0.0
         if fits:
@@ -181,7 +185,7 @@ class Broker:
             gross += (abs(held + fits) - size) * mark
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
             if order.ticket.ways_out:
-                self._entries.append((order, at, fits))
+                self._entries.append((order, at, _opened(held, fits)))
         if fits != quantity:
             self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
         elif order.left:
@@ -196,16 +200,18 @@ class Broker:
             most = abs(held) if held * order.left < 0.0 else 0.0
             self.blotter.trim(row, order, most, happened.FLAT)
         elif order.left < 0.0 and not self._terms.allow_short:
-            self.blotter.trim(row, order, max(0.0, held), happened.NAKED)
+            whole_only = order.ticket.time_in_force == "FOK" and held + order.left < 0.0
+            most = 0.0 if whole_only else max(0.0, held)
+            self.blotter.trim(row, order, most, happened.NAKED)
 
     def _size(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
         """Work a target out at the price it fills at, whatever the price at its signal was."""
         assert order.fraction is not None
         wanted = order.fraction * worth / len(self._timeline.bars)
-        price = self._price(order, price, wanted - held * price)
+        price = self._price(order, price, wanted / price - held)
         quantity, order.fraction = self._terms.rounded(wanted / price - held), None
         if quantity:
-            order.left = quantity
+            self.blotter.amend(row, order, quantity)
         else:
             self.blotter.close(row, order, happened.TOO_SMALL)
 
@@ -232,26 +238,35 @@ class Broker:
         """Book a fill and write it down; the figures are price, commission and slippage cost."""
         symbol, account = order.symbol, self.account
         account.cash -= quantity * figures[0] + figures[1]
-        units = account.units.item(symbol) + quantity
-        account.units[symbol] = units
+        held = account.units.item(symbol)
+        account.units[symbol] = units = held + quantity
         self._taken[symbol] = self._taken.get(symbol, 0.0) + abs(quantity)
         order.filled = True
         self.blotter.leave(order, order.left - quantity)
         self._tape.event(happened.FILLED, row, order.number, symbol, quantity)
         self._tape.fill(*figures, units, account.cash)
-        if order.other is not None and order.other.left and order.other is not order:
+        if order.other is not None and order.other.left:
             self.blotter.trim(row, order.other, abs(order.left), happened.OTHER_SIDE)
+        if self._ways and held * units <= 0.0:
+            for way in self._ways.pop(symbol, ()):
+                self.blotter.trim(row, way, 0.0, happened.FLAT)
 
-    def _ways_out(self, row: int, entry: Order, at: Match, quantity: float) -> Iterator[Met]:
-        """Submit the ways out of what an entry filled, and try the rest of its bar on them."""
-        bar = prices(self._timeline.bars[entry.symbol], entry.bar)
-        rest = rest_of_bar(quantity, at, bar)
+    def _ways_out(self, row: int, entry: Order, at: Match, opened: float) -> Iterator[Met]:
+        """Submit the ways out of what an entry opened, and try the rest of its bar on them."""
+        symbol, bar = entry.symbol, prices(self._timeline.bars[entry.symbol], entry.bar)
+        held = self.account.units.item(symbol)
+        if held * opened <= 0.0:
+            return  # it only reduced a position, or the same bar has closed what it opened
+        quantity = math.copysign(min(abs(opened), abs(held)), -opened)
         orders = [
-            self.blotter.enter(row, entry.symbol, -quantity, entry.bar, ticket)
+            self.blotter.enter(row, symbol, quantity, entry.bar, ticket)
             for ticket in entry.ticket.ways_out
         ]
-        for order, other in zip(orders, reversed(orders), strict=True):
-            order.leaves, order.other = True, other
+        self._ways.setdefault(symbol, []).extend(orders)
+        rest = rest_of_bar(opened, at, bar)
+        for order in orders:
+            order.leaves = True
+            order.other = next((one for one in orders if one is not order), None)
             if found := match(order, rest):
                 yield order, found
             else:
@@ -261,13 +276,19 @@ class Broker:
         """Pay for borrowed units and cash, for the time since the last row, at its closes."""
         account, time = self.account, self._timeline.time
         equity, gross = self.value(row - 1)
-        shorts = (gross - (equity - account.cash)) / 2.0
+        worth = account.units * self._marks[row - 1 - self._first]
         years = float((time[row] - time[row - 1]) / _YEAR)
-        amount = self._terms.charge(max(0.0, shorts), account.cash, years)
+        amount = self._terms.charge(-float(np.minimum(worth, 0.0).sum()), account.cash, years)
         if amount:
             account.cash -= amount
             self._valued = equity - amount, gross
             self._tape.charge(row, amount, account.cash)
+
+
+def _opened(held: float, quantity: float) -> float:
+    """How much of a fill opens a position or adds to one, signed units."""
+    closed = min(abs(held), abs(quantity)) if held * quantity < 0.0 else 0.0
+    return quantity - math.copysign(closed, quantity)
 
 
 def _at_open(order: Order) -> Match:

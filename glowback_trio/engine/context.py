@@ -175,12 +175,12 @@ _KINDS: Mapping[tuple[str, ...], Kind] = {
 
 
 def _ticket(
-    prices: Mapping[str, float | None],
-    ways_out: Mapping[str, float | None],
+    prices: dict[str, float | None],
+    ways_out: dict[str, float | None],
     time_in_force: TimeInForce,
 ) -> Ticket:
     """Put a ticket together, or say what does not fit."""
-    for name, price in (*prices.items(), *ways_out.items()):
+    for name, price in (prices | ways_out).items():
         if price is not None and not (math.isfinite(price) and price > 0.0):
             raise StrategyError(f"{name} is a positive price, not {price!r}")
     if time_in_force not in get_args(TimeInForce):
@@ -189,5 +189,8 @@ def _ticket(
     given = tuple(name for name, price in prices.items() if price is not None)
     if given not in _KINDS:
         raise StrategyError(f"an order cannot have {' and '.join(given)} at once")
-    ticket = Ticket(_KINDS[given], time_in_force, **prices, **ways_out)
+    named = {
+        name: None if price is None else float(price) for name, price in (prices | ways_out).items()
+    }
+    ticket = Ticket(_KINDS[given], time_in_force, **named)
     return PLAIN if ticket == PLAIN else ticket

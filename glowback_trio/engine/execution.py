@@ -27,7 +27,7 @@ class Terms:
         slippage: What a market or stop order gives away, as a fraction of the price.
         impact: What it gives away on top, times the square of its part of the bar's volume.
         rate: Commission as a fraction of the notional after slippage.
-        maker_rate: The same of an order that fills at its own limit later than the open.
+        maker_rate: The same of an order that was waiting at its limit when the price came to it.
         per_share: Commission per unit, currency.
         minimum: The least a fill pays, currency.
         leverage: Gross exposure over equity that a fill may reach.
@@ -118,7 +118,14 @@ class Terms:
         return quantity if abs(quantity) <= most else self.rounded(math.copysign(most, quantity))
 
     def affordable(
-        self, quantity: float, price: float, position: float, equity: float, others: float
+        self,
+        quantity: float,
+        price: float,
+        position: float,
+        equity: float,
+        others: float,
+        *,
+        maker: bool = False,
     ) -> float:
         """Cut an order to what the buying power covers.
 
@@ -136,6 +143,7 @@ class Terms:
             position: Units held before.
             equity: Currency before, with the own symbol at `price`.
             others: Gross exposure of all other symbols, currency.
+            maker: Whether the order was waiting at its limit.
 
         Returns:
             A quantity of the same sign, between 0.0 and `quantity`.
@@ -145,7 +153,8 @@ class Terms:
         if asked <= closing:
             return quantity
         room = self.leverage * equity - others - side * position * price
-        dearer = price + self.leverage * (price * self.rate + self.per_share)
+        rate = self.maker_rate if maker else self.rate
+        dearer = price + self.leverage * (price * rate + self.per_share)
         most = min(room / dearer, (room - self.leverage * self.minimum) / price)
         if most >= asked * (1.0 - _ROUNDING):
             return quantity

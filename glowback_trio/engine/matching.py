@@ -31,11 +31,13 @@ class Match(NamedTuple):
         price: Before slippage, currency.
         at_open: Whether this happens at the open, or later in the bar.
         limited: Whether the order names its price itself, so that slippage does not touch it.
+        maker: Whether it was waiting at its limit until the price came to it.
     """
 
     price: float
     at_open: bool
     limited: bool
+    maker: bool = False
 
 
 def prices(bars: Bars, bar: int) -> Prices:
@@ -44,17 +46,16 @@ def prices(bars: Bars, bar: int) -> Prices:
 
 
 def match(order: Order, bar: Prices) -> Match | None:
-    """Find where the bar fills the order; a stop-limit order that is only set off becomes a limit.
+    """Find where the bar fills the order. One that is set off forgets its stop, filled or not.
 
     * market: the open;
     * limit: the open if it is no worse than the limit, else the limit once it is touched;
-    * stop, trailing stop: the stop once it is touched, the open if that is beyond it;
+    * stop, trailing stop: the stop once it is touched, the open if that is beyond it; what the bar
+      leaves of it is a market order;
     * stop-limit: as a limit from the moment it is set off. Set off within the bar it fills at the
       stop if the limit allows that; if not, the bar cannot tell whether the limit was still
       touched after, and it waits.
     """
-    if order.ticket.kind == "market":
-        return Match(bar.open, at_open=True, limited=False)
     side = _side(order.left)
     found = _to_buy(order, _seen(bar, side), side)
     return found and found._replace(price=found.price * side)
@@ -73,9 +74,9 @@ def follow(order: Order, bar: Prices) -> None:
 def rest_of_bar(quantity: float, met: Match, bar: Prices) -> Prices:
     """What may still happen in a bar after it has filled an entry, to the ways out of it.
 
-    After a fill at the open all of it. After a limit within the bar the price came down to it, so
-    the low came with it or later; of higher prices only the close is certain. After a stop the
-    price went up through it, so the high came later; the low may have, and that is the worse case.
+    After a fill at the open all of it. After a wait at a limit the price came down to it, so the
+    low came with it or later; of higher prices only the close is certain. After a stop the price
+    went up through it, so the high came later; the low may have, and that is the worse case.
 
     Args:
         quantity: What was filled, signed units.
@@ -86,7 +87,7 @@ def rest_of_bar(quantity: float, met: Match, bar: Prices) -> Prices:
         return bar
     side = _side(quantity)
     seen, price = _seen(bar, side), met.price * side
-    high = max(price, seen.close) if met.limited else seen.high
+    high = max(price, seen.close) if met.maker else seen.high
     return _seen(Prices(price, high, seen.low, seen.close), side)
 
 
@@ -106,14 +107,12 @@ def _to_buy(order: Order, bar: Prices, side: float) -> Match | None:
         level = order.level * side
         if bar.high < level:
             return None
-        at_open = bar.open >= level
-        if limit is None:
-            return Match(max(bar.open, level), at_open, limited=False)
         order.level = None
-        if not at_open:
-            return Match(level, at_open=False, limited=True) if level <= limit else None
-    return None if limit is None or bar.low > limit else _at_limit(bar, limit)
-
-
-def _at_limit(bar: Prices, limit: float) -> Match:
-    return Match(min(bar.open, limit), bar.open <= limit, limited=True)
+        if bar.open < level:
+            allowed = limit is None or level <= limit
+            return Match(level, at_open=False, limited=limit is not None) if allowed else None
+    if limit is None:
+        return Match(bar.open, at_open=True, limited=False)
+    if bar.open <= limit:
+        return Match(bar.open, at_open=True, limited=True)
+    return Match(limit, at_open=False, limited=True, maker=True) if bar.low <= limit else None

@@ -74,7 +74,12 @@ def minimum_track_record(
     Returns:
         A number of returns, not rounded; None where the observed ratio is not above the target, so
         that no record is long enough, or where the moments allow no standard error.
+
+    Raises:
+        ValueError: `level` outside (0.5, 1).
     """
+    if not 0.5 < level < 1:
+        raise ValueError(f"level should be within (0.5, 1), not {level!r}")
     variance = _variance(sharpe, skewness, kurtosis)
     if sharpe <= target or variance <= 0:
         return None
@@ -97,7 +102,14 @@ def expected_max_sharpe(trials: int, variance: float) -> float:
 
     Returns:
         In the unit of the trials' ratios.
+
+    Raises:
+        ValueError: No trials, or a negative variance.
     """
+    if trials < 1 or variance < 0:
+        raise ValueError(
+            f"trials should be at least 1 and variance not negative, not {(trials, variance)!r}"
+        )
     if trials == 1:
         return 0.0
     best = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
@@ -126,6 +138,9 @@ def deflated_sharpe(
 
     Returns:
         A fraction; None as `probabilistic_sharpe`.
+
+    Raises:
+        ValueError: As `expected_max_sharpe`.
     """
     luck = expected_max_sharpe(trials, variance)
     return probabilistic_sharpe(sharpe, count, skewness, kurtosis, luck)
@@ -215,7 +230,7 @@ class _BlockSums:
         return cls(bars, total, square, mean)
 
     def sharpe(self, chosen: Floats) -> Floats:
-        """Sharpe ratios over sets of blocks.
+        """Sharpe ratios over sets of blocks, by population: degrees of freedom change no rank.
 
         Args:
             chosen: (C, S), 1.0 for a block in the set, 0.0 for one that is not.
@@ -223,9 +238,9 @@ class _BlockSums:
         Returns:
             (C, N).
         """
-        bars, total, square = chosen @ self.bars, chosen @ self.total, chosen @ self.square
-        beyond = total / bars
-        variance = (square - total * beyond) / (bars - 1.0)
+        bars = chosen @ self.bars
+        beyond = (chosen @ self.total) / bars
+        variance = (chosen @ self.square) / bars - beyond * beyond
         spread = np.sqrt(np.maximum(variance, _FLAT))
         return np.where(variance > _FLAT, (self.mean + beyond) / spread, 0.0)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Records = NDArray[Any]
 
 __all__ = [
+    "AMENDED",
     "CANCELLED",
     "CUT",
     "EVENT",
@@ -56,6 +57,7 @@ __all__ = [
     NAKED,
     FLAT,
     TOO_SMALL,
+    AMENDED,
 ) = range(len(HAPPENINGS))
 
 EVENT = np.dtype(

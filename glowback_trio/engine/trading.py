@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Floats
-    from glowback_trio.model.custom import BarStrategy
+    from glowback_trio.model.custom import BarStrategy, OnBar
 
 __all__ = ["BarTrader"]
 
@@ -42,7 +42,7 @@ class BarTrader:
         self._charges = terms.charges
         self._safe = True  # equity cannot fall to zero: nothing is owed, in cash or in units
         self._name = strategy.name
-        self._on_bar = strategy.start()
+        self._on_bar = _started(strategy)
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out the rows from `start` to before `stop`; see `Trader`.
@@ -53,13 +53,7 @@ class BarTrader:
         self.broker.see(marks, max(start - 1, 0))
         if self.ruined:
             return self._wind_up(start, stop)
-        try:
-            return self._ask(start, stop)
-        except StrategyError:
-            raise
-        except Exception as error:
-            time, what = self.context.time, f"{type(error).__name__}: {error}"
-            raise StrategyError(f"{self._name} failed at the bar of {time}: {what}") from error
+        return self._ask(start, stop)
 
     def ruin(self, row: int) -> None:
         """Never asked: it sees ruin by itself."""
@@ -76,16 +70,36 @@ class BarTrader:
         for row in range(start, stop):
             if open_orders or charges:
                 broker.begin(row)
-                self._safe = account.cash >= 0.0 and bool(np.min(account.units) >= 0.0)
+                self._safe = account.cash > 0.0 and bool(np.min(account.units) >= 0.0)
             context.row = row
             if not self._safe and broker.value(row)[0] <= 0.0:
                 self.ruined = True
                 broker.liquidate(row)
                 return row + 1
-            on_bar(context)
+            try:
+                on_bar(context)
+            except Exception as error:
+                what = f"{self._name} failed at the bar of {context.time}"
+                raise StrategyError(f"{what}: {_said(error)}") from error
         return stop
 
     def _wind_up(self, start: int, stop: int) -> int:
         for row in range(start, stop):
             self.broker.begin(row)
         return stop
+
+
+def _started(strategy: BarStrategy) -> OnBar:
+    try:
+        on_bar = strategy.start()
+    except Exception as error:
+        raise StrategyError(f"{strategy.name} failed to start: {_said(error)}") from error
+    if not callable(on_bar):
+        raise StrategyError(
+            f"{strategy.name} should start with a function to call at every bar, not {on_bar!r}"
+        )
+    return on_bar
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"

@@ -62,7 +62,8 @@ def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -
 
 
 def _ascending(bars: Bars, _attribute: Attribute[Times], time: Times) -> None:
-    if time.ndim != 1 or np.isnat(time).any() or (time[1:] <= time[:-1]).any():
+    count = time.view(np.int64)  # in which NaT is the lowest number, so that only the first may be
+    if time.ndim != 1 or np.isnat(time[:1]).any() or (count[1:] <= count[:-1]).any():
         raise DataError(f"{bars.symbol}: bar times should be real and strictly ascending")
 
 

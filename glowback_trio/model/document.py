@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
+import numpy as np
 from attrs import frozen
 
 from glowback_trio.model.bars import Floats
@@ -171,9 +172,13 @@ def _parts(
 def _watched(result: Result) -> list[Floats]:
     """The series whose extremes a thinned curve keeps, at most five."""
     curve = result.curve
-    held = [percent(part, curve.value) for part in (curve.gross, curve.positions)]
+    gross, net = (percent(part, curve.value) for part in (curve.gross, curve.positions))
+    # Without short positions these two are one, and would only take each other's room.
+    both = (
+        [gross] if np.allclose(gross, net, rtol=1e-9, atol=1e-9, equal_nan=True) else [gross, net]
+    )
     beside = [] if result.benchmark is None else [result.benchmark.value]
-    return [curve.value, curve.drawdown, *held, *beside]
+    return [curve.value, curve.drawdown, *both, *beside]
 
 
 def _listed(value: Any) -> Any:

@@ -23,8 +23,9 @@ class Ticket:
         limit: The worst price it takes; of limit and stop-limit orders.
         stop: The price that sets it off; of stop and stop-limit orders.
         trail: How far the stop follows the best price; of trailing orders.
-        stop_loss: Once it has filled, leave what it bought or sold short at this stop.
-        take_profit: Likewise at this limit. Whichever of the two fills first cancels the other.
+        stop_loss: Once it has filled, leave the position it opened at this stop.
+        take_profit: Likewise at this limit. Whichever of the two fills first cancels the other, and
+            both end with the position.
         ways_out: The tickets of the orders these two become.
     """
 
@@ -63,4 +64,5 @@ HAPPENINGS = (
     ("rejected", "short positions are not allowed"),
     ("cancelled", "no position left to leave"),
     ("cancelled", "less than one unit"),
+    ("amended", "sized at the price it fills at"),
 )

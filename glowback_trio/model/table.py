@@ -81,14 +81,16 @@ def csv_pieces(table: Table) -> Pieces:
 
 def gathered(pieces: Iterable[bytes]) -> Pieces:
     """Join pieces that are shorter than is worth while."""
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     for piece in pieces:
-        waiting += piece
-        if len(waiting) >= _PIECE_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
-    if waiting:
-        yield bytes(waiting)
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield b"".join(waiting)
 
 
 def _json_rows(columns: Columns) -> Iterator[bytes]:

@@ -180,7 +180,7 @@ class Dataset(TypedDict):
     """
 
     symbol: str
-    source: Literal["sample", "csv", "memory"]
+    source: Literal["sample", "csv", "parquet", "memory"]
     resolution: Literal["second", "minute", "hour", "day"] | None
     first_bar: str | None
     last_bar: str | None

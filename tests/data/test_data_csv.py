@@ -163,6 +163,22 @@ def test_a_file_that_is_no_table_of_prices_is_refused(
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (HEADER.encode() + GOOD.encode() * 2 + b"2020-01-04,1,2,\xff,2,3\n", "line 4, byte 16"),
+        (HEADER.encode() + GOOD.encode() * 9000 + b"\xe2\x82\n", "line 9002, byte 1"),
+        ((HEADER + GOOD).encode("utf-16"), "line 1, byte 1"),
+        (b"\xef\xbb\xbf" + HEADER.encode("latin-1").replace(b"low", b"l\xf6w"), "line 1, byte 20"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named_by_line_and_byte(
+    tmp_path: Path, content: bytes, where: str
+) -> None:
+    with pytest.raises(DataError, match=rf"^AAPL_1d\.csv, {where}: not UTF-8 text \("):
+        read(tmp_path, content)
+
+
 def test_rows_of_another_symbol_are_refused(tmp_path: Path) -> None:
     text = "symbol,date,open,high,low,close,volume\nAAPL,2020-01-02,1,2,1,2,3\n"
     assert len(read(tmp_path, text)) == 1

@@ -32,7 +32,6 @@ def rows_of(
         source="AAPL_1d.csv",
         time=np.array(times, dtype="M8[ns]"),
         values=np.array(values or [FINE] * len(times), dtype=np.float64).T,
-        number=np.arange(len(times)),
         locate=lambda number: f"line {number + 2}",
     )
 
@@ -185,7 +184,7 @@ def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:
     start, end = np.datetime64("2020-03-03", "ns"), np.datetime64("2020-03-05", "ns")
     inside = rows_of(WEEK).between(start, end)
     assert [str(day) for day in inside.time.astype("M8[D]")] == WEEK[1:4]
-    assert inside.number.tolist() == [1, 2, 3]
+    assert [inside.place(row) for row in range(3)] == ["line 3", "line 4", "line 5"]
 
 
 def test_an_empty_range_says_what_there_is() -> None:

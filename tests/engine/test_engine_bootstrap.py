@@ -52,12 +52,29 @@ def test_a_record_put_together_from_cells_has_the_metrics_of_its_bars(seed: int,
         assert found[:, record].tolist() == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_runs_are_as_long_as_asked_on_average_and_wrap_around() -> None:
+@pytest.mark.parametrize(
+    ("pattern", "repeats", "fall"),
+    [
+        ((-0.01, 0.05), 512, 1.0),  # two bars to a cell: the low comes before the high
+        ((0.05, -0.02, 0.05), 400, 2.0),  # three: high and low lie within
+        ((0.05, 0.05, -0.02, -0.02), 512, 3.96),  # four
+    ],
+)
+def test_a_fall_is_measured_from_the_peak_before_it(
+    pattern: tuple[float, ...], repeats: int, fall: float
+) -> None:
+    found = intervals(np.tile(pattern, repeats), 252.0, 0.0, random())["max_drawdown"]
+    assert found is not None
+    assert found.low == pytest.approx(fall)
+    assert found.high == pytest.approx(fall)
+
+
+def test_blocks_are_as_long_as_asked_on_average_and_wrap_around() -> None:
     cells, length = 400, 8.0
     rows = np.concatenate(list(bootstrap._resample(cells, 1_000, length, random())))
     assert rows.shape == (1_000, cells)
     goes_on = (np.diff(rows, axis=1) % cells) == 1
-    # a run ends with probability 1/8, and one in 400 new runs looks as if it went on
+    # a block ends with probability 1/8, and one in 400 new ones looks as if it went on
     assert goes_on.mean() == pytest.approx(1 - (1 - 1 / cells) / length, abs=3e-3)
     assert ((rows[:, :-1] == cells - 1) & (rows[:, 1:] == 0) & goes_on).any()
     assert np.bincount(rows.ravel(), minlength=cells).min() > 0
@@ -92,14 +109,14 @@ def test_the_interval_of_the_sharpe_ratio_has_the_width_theory_gives_it(bars: in
     assert found.high - found.low == pytest.approx(expected, rel=0.12)
 
 
-def test_runs_keep_what_returns_have_to_do_with_their_neighbours() -> None:
+def test_blocks_keep_what_returns_have_to_do_with_their_neighbours() -> None:
     """Returns that come in streaks of 25 make means vary more, which single bars cannot show."""
     streaks = np.repeat(noise(80, drift=0.0), 25)
-    alone = intervals(streaks, 252.0, 0.0, random(), run_length=1.0)["total_return"]
-    in_runs = intervals(streaks, 252.0, 0.0, random(), run_length=100.0)["total_return"]
+    alone = intervals(streaks, 252.0, 0.0, random(), block_length=1.0)["total_return"]
+    in_blocks = intervals(streaks, 252.0, 0.0, random(), block_length=100.0)["total_return"]
     assert alone is not None
-    assert in_runs is not None
-    assert in_runs.high - in_runs.low > 2 * (alone.high - alone.low)
+    assert in_blocks is not None
+    assert in_blocks.high - in_blocks.low > 2 * (alone.high - alone.low)
 
 
 def test_a_metric_that_some_replicate_leaves_undefined_has_no_interval() -> None:
@@ -116,7 +133,7 @@ def test_a_record_too_short_or_lost_has_no_intervals(series: list[float]) -> Non
 
 
 @pytest.mark.parametrize(
-    "fields", [{"replicates": 0}, {"level": 1.0}, {"level": 0.0}, {"run_length": 0.5}]
+    "fields", [{"replicates": 0}, {"level": 1.0}, {"level": 0.0}, {"block_length": 0.5}]
 )
 def test_what_makes_no_interval_is_refused(fields: dict[str, float]) -> None:
     (name, value), *_ = fields.items()

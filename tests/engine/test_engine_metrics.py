@@ -166,6 +166,7 @@ def test_drawdown_duration_is_in_calendar_days_over_gaps_and_within_days() -> No
         (days(7, "2024-01-05"), 365.0),
         (days(40), 365.0),
         (days(40)[np.arange(40) % 7 < 5], 252.0),
+        (days(40)[np.arange(40) % 7 < 6], 365.0),
         (np.datetime64("2024-01-01", "ns") + np.arange(48) * np.timedelta64(1, "h"), 252.0 * 24),
         (np.array(["2024-01-01T10", "2024-01-01T11", "2024-01-02T10"], "M8[ns]"), 252.0 * 1.5),
         (days(1), 252.0),
@@ -246,6 +247,8 @@ def test_trade_metrics_count_fills_and_closed_round_trips_apart() -> None:
     assert len(fills(result)) == result.metrics["total_trades"] == 2
     assert result.metrics["round_trips"] == 1
     assert result.metrics["win_rate"] == 0.0
+    bought, sold = np.abs(result.trades.quantity * result.trades.price)
+    assert result.metrics["turnover"] == pytest.approx((bought + sold) / result.curve.value.mean())
     loss = result.trades.pnl[1]
     assert result.metrics["average_loss"] == result.metrics["largest_loss"] == loss < 0
 

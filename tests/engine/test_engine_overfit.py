@@ -90,6 +90,20 @@ def test_a_single_trial_deflates_nothing() -> None:
     assert alone == probabilistic_sharpe(0.1, 500, -0.5, 2.0)
 
 
+@pytest.mark.parametrize(("trials", "variance"), [(0, 0.1), (5, -0.1)])
+def test_luck_among_no_trials_or_with_no_real_spread_is_refused(
+    trials: int, variance: float
+) -> None:
+    with pytest.raises(ValueError, match=f"not \\({trials}, {variance}\\)"):
+        expected_max_sharpe(trials, variance)
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0])
+def test_a_level_that_no_record_is_needed_for_or_reaches_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match=f"within .* not {level}"):
+        minimum_track_record(0.1, 0.0, 0.0, level=level)
+
+
 def plain_overfit(returns: Floats, blocks: int) -> tuple[float, float, list[float]]:
     """Split by split, trial by trial."""
     bars, trials = returns.shape
@@ -120,7 +134,7 @@ def test_block_sums_give_what_a_loop_over_all_splits_gives(
 ) -> None:
     random = np.random.default_rng(seed)
     returns = random.normal(0.0005, 0.01, (2 * blocks + extra, trials))
-    returns[:, random.integers(trials)] = 0.0  # one never trades
+    returns[:, random.integers(trials, size=2)] = 0.0  # one or two never trade
     found = backtest_overfit(returns, blocks)
     probability, loss, logits = plain_overfit(returns, blocks)
     assert found.probability == pytest.approx(probability)

@@ -32,6 +32,12 @@ def test_all_capital_is_in_the_benchmark_from_its_first_close_on() -> None:
     assert found.returns.tolist() == pytest.approx([0.1, -2 / 11])
 
 
+def test_rounding_moves_nothing_on_the_bar_the_benchmark_is_bought_on() -> None:
+    assert 1000.0 / 51.0 * 51.0 != 1000.0
+    found = benchmark(make_bars("SPY", [51.0, 51.0]), days(2), 1000.0)
+    assert found.value[0] == 1000.0
+
+
 def test_capital_rests_in_cash_before_and_marks_last_where_bars_are_missing() -> None:
     bars = make_bars("SPY", [1.0, 1.0, 50.0, 1.0, 60.0], keep=[2, 4])
     found = benchmark(bars, days(6), 1000.0)

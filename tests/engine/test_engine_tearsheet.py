@@ -216,7 +216,15 @@ def test_an_account_that_is_lost_has_a_tear_sheet_too() -> None:
     assert result.curve.value[-1] < 0
     sheet = sheet_of(result, bars)
     assert set(sheet["robustness"]["intervals"].values()) == {None}
-    assert sheet["exposure"]["largest_gross_pct"] > 0
+    curve = result.curve
+    gross = [
+        stake / value * 100
+        for stake, value in zip(curve.gross, curve.value, strict=True)
+        if value > 0
+    ]
+    assert len(gross) < len(curve)
+    assert sheet["exposure"]["average_gross_pct"] == pytest.approx(np.mean(gross))
+    assert sheet["exposure"]["largest_gross_pct"] == pytest.approx(max(gross))
     assert sheet["drawdowns"][0]["depth_pct"] > 100
 
 

@@ -1,0 +1,91 @@
+"""`glowback-trio results`: the result of a run, in part, thinned, or a table of it."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import trio
+
+KEY = {"X-API-Key": "second"}
+
+Ended = subprocess.CompletedProcess[bytes]
+Results = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture
+async def run_id(server: Any) -> str:
+    """A run that has completed."""
+    submitted: str = await server.submit()
+    async with httpx2.AsyncClient(base_url=server.url, headers=KEY) as client:
+        while (await client.get(f"/backtests/{submitted}")).json()["state"] != "completed":
+            await trio.lowlevel.checkpoint()
+    return submitted
+
+
+@pytest.fixture
+def results(server: Any, environment: dict[str, str], tmp_path: Path, run_id: str) -> Results:
+    """Run the command on that run and hold what it printed, byte for byte."""
+
+    async def run(*arguments: str) -> Ended:
+        told = {**environment, "GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "second"}
+        command = [sys.executable, "-m", "glowback_trio", "results", run_id, *arguments]
+        with trio.fail_after(60):
+            return await trio.run_process(
+                command,
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+                env=told,
+                cwd=tmp_path,
+            )
+
+    return run
+
+
+async def test_a_result_is_printed_in_part_and_thinned(results: Results) -> None:
+    whole = orjson.loads((await results()).stdout)
+    printed = await results("--include", "equity_curve,trades", "--max-points", "50")
+    part = orjson.loads(printed.stdout)
+    assert printed.stdout.endswith(b"}\n")
+    assert part["trades"] == whole["trades"]
+    assert part["exposures"] == []
+    assert 12 <= len(part["equity_curve"]) <= 50 < len(whole["equity_curve"])
+    repeated = await results("--include", "equity_curve", "--include", "trades", "--max-points=50")
+    assert repeated.stdout == printed.stdout
+
+
+async def test_a_table_is_printed_as_the_server_wrote_it(
+    results: Results, server: Any, run_id: str
+) -> None:
+    async with httpx2.AsyncClient(base_url=server.url, headers=KEY) as client:
+        for file in ("equity.csv", "trades.ndjson", "orders.parquet"):
+            answer = await client.get(f"/backtests/{run_id}/{file}")
+            assert (await results(file)).stdout == answer.content
+    rows = list(csv.DictReader((await results("equity.csv")).stdout.decode().splitlines()))
+    assert float(rows[-1]["value"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--include", "tears"), "include.0: Input should be 'metrics_summary', 'equity_curve'"),
+        (("--max-points", "5"), "max_points: Input should be greater than or equal to 12"),
+        (("trades.csv", "--max-points", "50"), "max_points: This is for `results` only"),
+        (("equity.xls",), "equity.xls"),
+    ],
+)
+async def test_what_cannot_be_had_is_one_line_and_2(
+    results: Results, arguments: tuple[str, ...], complaint: str
+) -> None:
+    ended = await results(*arguments)
+    (line,) = ended.stderr.decode().splitlines()
+    assert complaint in line
+    assert (ended.returncode, ended.stdout) == (2, b"")
