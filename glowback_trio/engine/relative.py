@@ -17,7 +17,6 @@ from attrs import field, frozen
 
 from glowback_trio.engine.returns import (
     annualized_return,
-    bar_returns,
     moments,
     ratio,
     sharpe_ratio,
@@ -26,6 +25,8 @@ from glowback_trio.engine.returns import (
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from glowback_trio.engine.returns import Moments, Numbers
     from glowback_trio.model.bars import Bars, Floats, Times
 
@@ -59,20 +60,32 @@ class Benchmark:
 
     Attributes:
         symbol: The symbol.
+        capital: What is put into it, currency.
         start: The row it is bought on.
+        time: Bar times of the run, datetime64[ns] UTC.
         price: The last close, currency; NaN before `start`.
-        value: What the run's capital has become in it, currency.
+        value: What the capital has become, currency.
     """
 
     symbol: str
+    capital: float
     start: int
+    time: Times = field(repr=False)
     price: Floats = field(repr=False)
     value: Floats = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
 
     @property
     def returns(self) -> Floats:
         """Return of each bar on the one before from `start` on, (T - 1 - start,) fractions."""
-        return bar_returns(self.value[self.start :])
+        return self.value[self.start + 1 :] / self.value[self.start : -1] - 1.0
+
+    def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
+        """Returns of some bars, fractions; 0.0 up to `start`."""
+        index = np.arange(len(self))[bars]
+        return self.value[index] / self.value[np.maximum(index - 1, 0)] - 1.0
 
 
 def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
@@ -97,7 +110,7 @@ def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
     value = np.full(len(time), capital)
     value[start:] = capital / price[start] * price[start:]
     value[start] = capital
-    return Benchmark(bars.symbol, start, price, value)
+    return Benchmark(bars.symbol, capital, start, time, price, value)
 
 
 def _check_prices(symbol: str, time: Times, price: Floats, start: int) -> None:
