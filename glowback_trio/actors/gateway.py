@@ -41,6 +41,7 @@ class Gateway:
     _new_id: Callable[[], str]
     _admission: Admission
     _max_queued: int
+    _max_log_bytes: int
     _runs: dict[str, Run] = field(factory=dict, init=False)
     _closed: str | None = field(default=None, init=False)
 
@@ -115,7 +116,7 @@ class Gateway:
     async def _house(self, run: Run, ticket: trio.Event) -> None:
         """Give a run its place in the nursery, and take it back."""
         try:
-            await run.live(ticket, self._compute, self.source)
+            await run.live(ticket, self._compute, self.source, self._max_log_bytes)
         finally:
             self._admission.give_back(ticket)
             for evicted in self._store.retire(run.run_id):
@@ -132,6 +133,7 @@ async def open_gateway(
     new_id: Callable[[], str] | None = None,
     max_running: int = 4,
     max_queued: int = 1000,
+    max_log_bytes: int = 1 << 28,
 ) -> AsyncIterator[Gateway]:
     """Open a gateway for the length of an `async with` block.
 
@@ -146,6 +148,9 @@ async def open_gateway(
         new_id: Names new runs; None: random UUIDs.
         max_running: How many runs may run at once.
         max_queued: How many more may wait.
+        max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
+            has more to tell fails. Together with `max_running` this bounds what live runs take, as
+            the store bounds what finished ones do.
     """
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
     async with open_bare_nursery() as nursery:
@@ -158,6 +163,7 @@ async def open_gateway(
             new_id=new_id or _random_id,
             admission=Admission(max_running),
             max_queued=max_queued,
+            max_log_bytes=max_log_bytes,
         )
         try:
             yield gateway

@@ -12,6 +12,7 @@ import trio
 from attrs import define, evolve, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.actors.budget import within_budget
 from glowback_trio.compute import Compute, Done, Failed, Step, Told, work
 from glowback_trio.data import Source
 from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
@@ -167,7 +168,9 @@ class Run:
             self._held = None
             self._began += trio.current_time() - max(self._held_at, self._began)
 
-    async def live(self, admitted: trio.Event, compute: Compute, source: Source) -> None:
+    async def live(
+        self, admitted: trio.Event, compute: Compute, source: Source, max_log_bytes: int
+    ) -> None:
         """The run's task: wait for a place, work, tell, end. Called once, by the gateway.
 
         However it ends, by itself, by `cancel` or with the gateway, the log gets its terminal
@@ -176,7 +179,7 @@ class Run:
         # Closed after the muscle has let go: a worker that still sends must find a reader or a
         # cancellation, not a broken channel.
         paced = self.request.stream.pace_bars_per_s is not None
-        job = partial(work, self.request, source)
+        job = partial(within_budget, partial(work, self.request, source), max_log_bytes)
         send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
         with send, steps:
             async with trio.open_nursery() as muscle:

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from glowback_trio.data.parsed import Parsed
-from glowback_trio.data.price_file import PriceFile, version_of
+from glowback_trio.data.price_file import Format, PriceFile, version_of
 from glowback_trio.data.rows import Rows
 from glowback_trio.data.shard import Block, Shard, open_shard, write_shard
 from glowback_trio.errors import DataError
@@ -37,7 +37,7 @@ CACHE_NAME = ".glowback-cache"
 
 _log = logging.getLogger(__name__)
 
-_LARGE = 8 << 20  # bytes of a price file
+_LARGE: Mapping[Format, int] = {"csv": 8 << 20, "parquet": 3 << 20}  # bytes: some 150,000 rows
 _SHARDS = 16
 # Two changes within one tick of a file system's clock look like one. The coarsest tick is 2 s.
 _TICK_NS = 2 * 10**9
@@ -136,7 +136,7 @@ class Cache:
 def _shard_of(file: PriceFile) -> str:
     name = file.path.name
     small = f"{zlib.crc32(name.encode()) % _SHARDS:02}"
-    return f"{name if file.version[0] >= _LARGE else small}.bars"
+    return f"{name if file.version[0] >= _LARGE[file.format] else small}.bars"
 
 
 def _digest(path: Path) -> str | None:

@@ -73,7 +73,7 @@ def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
     value = np.full(len(time), capital)
     value[start:] = capital / price[start] * price[start:]
     value[start] = capital
-    return Benchmark(bars.symbol, start, price, value)
+    return Benchmark(bars.symbol, capital, start, time, price, value)
 
 
 def _check_prices(symbol: str, time: Times, price: Floats, start: int) -> None:

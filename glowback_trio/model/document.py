@@ -85,7 +85,7 @@ def _benchmark_table(result: Result) -> Table | list[Any]:
     held = result.benchmark
     if held is None:
         return []
-    return Table(len(held.value), lambda bars: benchmark_columns(held, result.curve, bars))
+    return Table(len(held.value), lambda bars: benchmark_columns(held, bars))
 
 
 def trade_table(result: Result) -> Table:

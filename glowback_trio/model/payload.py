@@ -143,18 +143,16 @@ def trade_columns(trades: Trades, which: Which = _ALL) -> Columns:
     }
 
 
-def benchmark_columns(benchmark: Benchmark, curve: Curve, bars: Which = _ALL) -> Columns:
+def benchmark_columns(benchmark: Benchmark, bars: Which = _ALL) -> Columns:
     """Columns of the benchmark curve; `period_return` is a fraction, as in the reference."""
-    value, price = benchmark.value[bars], benchmark.price[bars]
-    period = np.zeros(len(benchmark.value))
-    period[benchmark.start + 1 :] = benchmark.returns
+    value = benchmark.value[bars]
     return {
-        "timestamp": curve.time[bars],
+        "timestamp": benchmark.time[bars],
         "symbol": [benchmark.symbol] * len(value),
         "value": value,
-        "price": price,
-        "period_return": period[bars],
-        "returns": (value / curve.capital - 1.0) * 100.0,
+        "price": benchmark.price[bars],
+        "period_return": benchmark.returns_at(bars),
+        "returns": (value / benchmark.capital - 1.0) * 100.0,
     }
 
 

@@ -140,21 +140,33 @@ class Benchmark:
 
     Attributes:
         symbol: The symbol.
+        capital: What is put into it, currency.
         start: The row it is bought on.
+        time: Bar times of the run, datetime64[ns] UTC.
         price: The last close, currency; NaN before `start`.
-        value: What the run's capital has become in it, currency.
+        value: What the capital has become, currency.
     """
 
     symbol: str
+    capital: float
     start: int
+    time: Times = field(repr=False)
     price: Floats = field(repr=False)
     value: Floats = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
 
     @property
     def returns(self) -> Floats:
         """Return of each bar on the one before from `start` on, (T - 1 - start,) fractions."""
-        value = self.value[self.start :]
-        returns: Floats = value[1:] / value[:-1] - 1.0
+        returns: Floats = self.value[self.start + 1 :] / self.value[self.start : -1] - 1.0
+        return returns
+
+    def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
+        """Returns of some bars, fractions; 0.0 up to `start`."""
+        index = np.arange(len(self))[bars]
+        returns: Floats = self.value[index] / self.value[np.maximum(index - 1, 0)] - 1.0
         return returns
 
 

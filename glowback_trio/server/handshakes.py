@@ -29,6 +29,9 @@ __all__ = ["carry_stream"]
 
 _INTERNAL_ERROR = 1011
 
+# What most ask for, read once.
+_EVERYTHING = StreamQuery()
+
 _PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
 _STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
 
@@ -74,6 +77,8 @@ def _arguments(asked: Asked) -> MultiDict[str, str]:
 
 
 def _read_query(asked: Asked) -> StreamQuery:
+    if not asked.scope["query_string"]:
+        return _EVERYTHING
     try:
         return read_query(_arguments(asked), StreamQuery)
     except InvalidRequestError as error:

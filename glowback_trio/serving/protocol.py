@@ -94,15 +94,20 @@ class Protocol(H11Protocol):
 
     async def resume(self) -> None:
         """Go on after a wait: with what had come early, or with the server's end."""
-        if self.link.leaving:
-            await self._leave()
+        if self.link.leaving and isinstance(self.stream, WebSocketStream):
+            await self.stream.leave()
+        elif self.link.leaving and self.stream is None:
+            self.link.end()
         await self._handle_events()
 
-    async def _leave(self) -> None:
-        if isinstance(self.stream, WebSocketStream):
-            await self.stream.leave()
-        elif self.stream is None:
-            self.link.end()
+    def go_on(self) -> None:
+        """Have the reader take what came early, or wait until the deadline that holds now."""
+        now = self.connection
+        early = now.buffer if isinstance(now, H11WSConnection) else now.trailing_data[0]
+        if early:
+            self.link.wake()
+        else:
+            self.link.wait_until(self.deadline())
 
     async def _handle_events(self) -> None:
         while not self.link.ending:
@@ -201,13 +206,11 @@ class Protocol(H11Protocol):
 
     def head(self, status: int, headers: Headers) -> h11.Response | h11.InformationalResponse:
         """Return the head of an answer; the last one on a connection says that it is."""
-        if status >= 200 and self._is_last():
+        last = self.link.leaving or isinstance(self.connection, H11WSConnection)
+        if status >= 200 and last:
             kept = [header for header in headers if header[0].lower() != b"connection"]
             headers = [*kept, (b"connection", b"close")]
         return answer_head(status, headers, self.config)
-
-    def _is_last(self) -> bool:
-        return self.link.leaving or isinstance(self.connection, H11WSConnection)
 
     async def _maybe_recycle(self) -> None:
         await self._close_stream()
@@ -218,10 +221,7 @@ class Protocol(H11Protocol):
         self.connection.start_next_cycle()
         self._request = None
         self._allowance.rest()
-        if self.unread:
-            self.link.wake()
-        else:
-            self.link.wait_until(self.deadline())
+        self.go_on()
 
     async def refuse(self, status: int, reason: str) -> None:
         """Answer without the application, unless it has begun to answer, and end."""

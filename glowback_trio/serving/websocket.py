@@ -168,7 +168,7 @@ class WebSocketStream(WSStream):
         await super()._accept(message)
         self.status = 101
         self._ping_at = trio.current_time() + self.limits.ping_interval
-        self.protocol.link.wake()  # for frames that came early, and for the first ping
+        self.protocol.go_on()
 
     def follow(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
         """Let the hub send this WebSocket a feed; see `Follow`."""
@@ -184,7 +184,7 @@ class WebSocketStream(WSStream):
         self._note_close(code, reason)
         self.state = ASGIWebsocketState.CLOSED
         self._closing_at = trio.current_time()
-        self.protocol.link.wake()
+        self.protocol.go_on()
         await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
         self._let_go()
 

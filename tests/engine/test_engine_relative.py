@@ -46,6 +46,10 @@ def test_capital_rests_in_cash_before_and_marks_last_where_bars_are_missing() ->
     assert found.price[2:].tolist() == [50.0, 50.0, 60.0, 60.0]
     assert found.value.tolist() == pytest.approx([1000, 1000, 1000, 1000, 1200, 1200])
     assert found.returns.tolist() == pytest.approx([0.0, 0.2, 0.0])
+    every = found.returns_at(slice(None))
+    assert every.tolist() == pytest.approx([0.0, 0.0, 0.0, 0.0, 0.2, 0.0])
+    assert found.returns_at(np.array([4, 0])).tolist() == every[[4, 0]].tolist()
+    assert found.returns_at(slice(3, 5)).tolist() == every[3:5].tolist()
 
 
 def test_bars_between_two_rows_count_for_the_later_one() -> None:
