@@ -126,7 +126,10 @@ class Simulation:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
         statement = self._statement(self._entries)
         orders, fills = statement.orders, statement.trades
-        measured = metrics(self._request, self._dataset, self._curve, fills, self._books)
+        carry = statement.carry
+        measured = metrics(
+            self._request, self._dataset, self._curve, fills, self._books, carry=carry
+        )
         symbols, account = self._timeline.symbols, self._trader.broker.account
         return Result(
             metrics=measured,
@@ -141,6 +144,7 @@ class Simulation:
                 if units
             },
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
+            carry=carry,
         )
 
     def _statement(self, entries: Sequence[Entry]) -> Statement:

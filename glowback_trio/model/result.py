@@ -146,6 +146,8 @@ class Result:
         final_cash: Currency.
         final_positions: Signed quantity by symbol; flat symbols are absent.
         manifest: What was run on what, with a `replay_request` that reproduces it.
+        carry: Cash that was booked beside the fills, by what it was for: `borrow` of units that
+            were short, `interest` on negative cash; currency, below zero where it was paid.
     """
 
     metrics: Mapping[str, float | int | None]
@@ -156,3 +158,4 @@ class Result:
     final_cash: float
     final_positions: Mapping[str, float]
     manifest: Mapping[str, Any] = field(repr=False)
+    carry: Mapping[str, float] = field(factory=dict)
