@@ -9,7 +9,7 @@ import sys
 import nox
 
 SUPPORTED = ("3.11", "3.13")
-BENCHMARKS = ("engine", "events", "fanout", "rest", "connections")
+BENCHMARKS = ("engine", "events", "fanout", "isolation", "rest", "connections")
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["tests", "typing", "lint"]
@@ -79,6 +79,13 @@ def crowds(session: nox.Session) -> None:
     """Hold thousands of clients against a real server, which takes ten thousand open files."""
     _install(session, "tests")
     session.run("pytest", "tests/serving/crowds.py", *session.posargs)
+
+
+@nox.session
+def cuts(session: nox.Session) -> None:
+    """Cut streams after every byte, and hold what is resumed against the log; ten minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/server/cuts.py", *session.posargs)
 
 
 @nox.session

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from glowback_trio.data.extras import CALENDARS
 from glowback_trio.errors import Problem
 
 if TYPE_CHECKING:
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
     from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["MAX_BARS", "MAX_ROWS", "Limits", "refuse_adjustment", "unknown_symbols"]
+__all__ = [
+    "MAX_BARS",
+    "MAX_ROWS",
+    "Limits",
+    "absent_calendars",
+    "refuse_adjustment",
+    "unknown_symbols",
+]
 
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
@@ -43,6 +51,12 @@ class Limits:
             if amount > limit:
                 message = f"The request asks for {amount:,} {unit}, and the limit is {limit:,}"
                 yield Problem(kind, (), message, amount)
+
+
+def absent_calendars(request: BacktestRequest) -> Iterator[Problem]:
+    """Say what is to be installed where a request names an exchange's calendar."""
+    if request.calendar is not None and not CALENDARS.is_installed:
+        yield Problem("not_available", ("calendar",), CALENDARS.advice, request.calendar)
 
 
 def refuse_adjustment(request: BacktestRequest, what: str) -> Iterator[Problem]:

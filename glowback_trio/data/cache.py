@@ -15,9 +15,10 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -28,7 +29,9 @@ from glowback_trio.data.shard import Block, Shard, open_shard, write_shard
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 __all__ = ["CACHE_NAME", "Cache", "Reader", "reading"]
 
@@ -37,8 +40,9 @@ CACHE_NAME = ".glowback-cache"
 
 _log = logging.getLogger(__name__)
 
-_LARGE: Mapping[Format, int] = {"csv": 8 << 20, "parquet": 3 << 20}  # bytes: some 150,000 rows
 _SHARDS = 16
+_LARGE: Mapping[Format, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: some 20,000 rows
+_WORTH_A_MAP = 4 << 20  # bytes; a map takes a file descriptor for as long as its arrays are used
 # Two changes within one tick of a file system's clock look like one. The coarsest tick is 2 s.
 _TICK_NS = 2 * 10**9
 
@@ -50,7 +54,7 @@ Reader = Callable[[PriceFile], Parsed]
 @contextmanager
 def reading(
     home: Path | None,
-    names: Collection[str] = (),
+    names: AbstractSet[str] = frozenset(),
     checkpoint: Callable[[], object] = lambda: None,
 ) -> Iterator[Reader]:
     """Read price files for the length of a load, at whose end what was parsed is kept.
@@ -63,13 +67,13 @@ def reading(
     if home is None:
         yield _parse
         return
-    cache = Cache(home)
+    cache = Cache(home, names, checkpoint)
     try:
         yield cache.read
     except DataError:  # one bad file does not make the others' parsing vain
-        cache.keep(names, checkpoint)
+        cache.keep()
         raise
-    cache.keep(names, checkpoint)
+    cache.keep()
 
 
 def _parse(file: PriceFile) -> Parsed:
@@ -82,14 +86,20 @@ class Cache:
 
     Attributes:
         home: The directory of the shards.
+        names: The price files that are there; what was kept of others is dropped.
+        checkpoint: Called before a shard is written; what it raises ends that.
         now: The time in nanoseconds since 1970.
+        most_held: Bytes of what was parsed that may wait to be written.
     """
 
     home: Path
+    names: AbstractSet[str]
+    checkpoint: Callable[[], object] = lambda: None
     now: Callable[[], int] = time.time_ns
-    # Mutable: the shards that this load has looked into, and the blocks that are to be kept.
+    most_held: int = 256 << 20
+    # Mutable: the shared shards that this load has looked into, and what is to be kept in them.
     _shards: dict[str, Shard] = field(factory=dict, init=False, repr=False)
-    _fresh: dict[str, dict[str, Block]] = field(factory=dict, init=False, repr=False)
+    _fresh: dict[str, list[Block]] = field(factory=dict, init=False, repr=False)
 
     def read(self, file: PriceFile) -> Parsed:
         """Get what is kept of a file, or read it.
@@ -97,10 +107,11 @@ class Cache:
         Raises:
             DataError: The file cannot be read, or has a bad cell or another symbol's rows.
         """
-        name, shard = file.path.name, _shard_of(file)
-        if shard not in self._shards:
-            self._shards[shard] = open_shard(self.home / shard)
-        block = self._shards[shard].take(name)
+        place = _shard_of(file)
+        shard = self._shards.get(place) or open_shard(self.home / place)
+        if not _is_large(file):
+            self._shards[place] = shard
+        block = shard.take(file.path.name)
         if block is not None and block.version == file.version:
             return _unpacked(block, file)
         source = _digest(file.path)
@@ -109,20 +120,27 @@ class Cache:
         else:
             parsed = _parse(file).judged()
         if source is not None and self._is_settled(file):
-            self._fresh.setdefault(shard, {})[name] = _packed(parsed, file, source)
+            self._fresh.setdefault(place, []).append(_packed(parsed, file, source))
+            if _is_large(file) or self._held() > self.most_held:
+                self.keep()
         return parsed
 
-    def keep(self, names: Collection[str], checkpoint: Callable[[], object]) -> None:
-        """Write down what was parsed; see `reading`."""
+    def keep(self) -> None:
+        """Write down what was parsed since it was called last."""
         try:
-            for shard, fresh in self._fresh.items():
-                checkpoint()
+            for place, fresh in self._fresh.items():
+                self.checkpoint()
                 self.home.mkdir(parents=True, exist_ok=True)
-                others = self._shards[shard].index.keys() & names - fresh.keys()
-                kept = [self._shards[shard].take(name) for name in sorted(others)]
-                write_shard(self.home / shard, [*filter(None, kept), *fresh.values()])
+                shard = self._shards.pop(place, Shard())
+                others = shard.index.keys() & self.names - {block.name for block in fresh}
+                kept = [shard.take(name) for name in sorted(others)]
+                write_shard(self.home / place, [*filter(None, kept), *fresh])
         except OSError as error:
             _log.info("Parsed prices are not kept: %s cannot be written: %s", self.home, error)
+        self._fresh.clear()
+
+    def _held(self) -> int:
+        return sum(block.values.nbytes for fresh in self._fresh.values() for block in fresh)
 
     def _is_settled(self, file: PriceFile) -> bool:
         """Whether the file is still the one that was listed, and a later change would show."""
@@ -133,10 +151,13 @@ class Cache:
         return unchanged and self.now() - file.version[1] > _TICK_NS
 
 
+def _is_large(file: PriceFile) -> bool:
+    return file.version[0] >= _LARGE[file.format]
+
+
 def _shard_of(file: PriceFile) -> str:
     name = file.path.name
-    small = f"{zlib.crc32(name.encode()) % _SHARDS:02}"
-    return f"{name if file.version[0] >= _LARGE[file.format] else small}.bars"
+    return f"{name if _is_large(file) else f'{zlib.crc32(name.encode()) % _SHARDS:02}'}.bars"
 
 
 def _digest(path: Path) -> str | None:
@@ -160,11 +181,18 @@ def _packed(parsed: Parsed, file: PriceFile, source: str) -> Block:
 
 
 def _unpacked(block: Block, file: PriceFile) -> Parsed:
+    held = block.values.nbytes >= _WORTH_A_MAP or not _is_large(file)
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        time=block.time,
-        values=block.values,
+        time=block.time if held else _copied(block.time),
+        values=block.values if held else _copied(block.values),
         locate=file.locate(),
     )
     return Parsed(rows, block.spacing, block.digest)
+
+
+def _copied(array: NDArray[Any]) -> NDArray[Any]:
+    copy = array.copy()
+    copy.setflags(write=False)
+    return copy

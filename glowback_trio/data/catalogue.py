@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from glowback_trio.data.admission import MAX_BARS, MAX_ROWS, Limits, refuse_adjustment
+from glowback_trio.data.admission import (
+    MAX_BARS,
+    MAX_ROWS,
+    Limits,
+    absent_calendars,
+    refuse_adjustment,
+)
 from glowback_trio.data.cache import reading
 from glowback_trio.data.calendar import STEPS
 from glowback_trio.data.directory import PriceDirectory
@@ -127,6 +133,7 @@ class Catalogue:
             message = "Sample data is switched off here; name a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from refuse_adjustment(request, "Generated prices")
+        yield from absent_calendars(request)
         asked = asked_bars(request).values()
         yield from self._limits.problems(sum(asked), max(asked))
 

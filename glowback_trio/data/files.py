@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.admission import Limits, unknown_symbols
+from glowback_trio.data.admission import Limits, absent_calendars, unknown_symbols
 from glowback_trio.data.cache import reading
 from glowback_trio.data.calendar import calendar_of
-from glowback_trio.data.extras import CALENDARS, PARQUET
+from glowback_trio.data.extras import PARQUET
 from glowback_trio.data.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.gaps import with_gaps
 from glowback_trio.data.loading import collect, refuse
@@ -142,9 +142,7 @@ class Wanted:
         if needs_parquet and not PARQUET.is_installed:
             source = self.request.data_source
             yield Problem("not_available", ("data_source",), PARQUET.advice, source)
-        exchange = self.request.calendar
-        if exchange is not None and not CALENDARS.is_installed:
-            yield Problem("not_available", ("calendar",), CALENDARS.advice, exchange)
+        yield from absent_calendars(self.request)
 
     def _without_factors(self) -> Iterator[Problem]:
         if self.request.adjustment == "none":

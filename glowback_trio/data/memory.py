@@ -12,6 +12,7 @@ from glowback_trio.data.admission import (
     MAX_BARS,
     MAX_ROWS,
     Limits,
+    absent_calendars,
     refuse_adjustment,
     unknown_symbols,
 )
@@ -64,6 +65,7 @@ class MemoryCatalogue:
             message = "Prices are held in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from refuse_adjustment(request, "Prices held in memory")
+        yield from absent_calendars(request)
         unknown = [
             (request.place(index), symbol)
             for index, symbol in enumerate(request.priced)

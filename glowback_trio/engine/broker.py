@@ -9,7 +9,7 @@ on.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,15 @@ _NO_ROW = -1
 _YEAR = np.timedelta64(365, "D")
 
 
+class _Entry(NamedTuple):
+    """A fill that has ways out: of an order, on a bar of its symbol, and how much it opened."""
+
+    order: Order
+    bar: int
+    at: Match
+    opened: float
+
+
 class Broker:
     """Carries out orders on one account.
 
@@ -55,7 +64,7 @@ class Broker:
         self.blotter = Blotter(timeline, tape)
         self._targets: dict[int, Order] = {}
         self._taken: dict[int, float] = {}
-        self._entries: list[tuple[Order, Match, float]] = []
+        self._entries: list[_Entry] = []
         self._ways: dict[int, list[Order]] = {}  # by symbol, out of the position that is held
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
@@ -135,7 +144,7 @@ class Broker:
                 if order.left:
                     equity, gross = self._try(order, at, row, equity, gross)
             entries, self._entries = self._entries, []
-            met = [way for entry in entries for way in self._ways_out(row, *entry)]
+            met = [way for entry in entries for way in self._ways_out(row, entry)]
 
     def resume(self, rest: Rest, row: int) -> None:
         """Fill what a shortcut has submitted and left, on the row it is due."""
@@ -185,7 +194,7 @@ class Broker:
             gross += (abs(held + fits) - size) * mark
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
             if order.ticket.ways_out:
-                self._entries.append((order, at, _opened(held, fits)))
+                self._entries.append(_Entry(order, order.bar, at, _opened(held, fits)))
         if fits != quantity:
             self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
         elif order.left:
@@ -251,19 +260,20 @@ class Broker:
             for way in self._ways.pop(symbol, ()):
                 self.blotter.trim(row, way, 0.0, happened.FLAT)
 
-    def _ways_out(self, row: int, entry: Order, at: Match, opened: float) -> Iterator[Met]:
+    def _ways_out(self, row: int, entry: _Entry) -> Iterator[Met]:
         """Submit the ways out of what an entry opened, and try the rest of its bar on them."""
-        symbol, bar = entry.symbol, prices(self._timeline.bars[entry.symbol], entry.bar)
+        symbol, opened = entry.order.symbol, entry.opened
         held = self.account.units.item(symbol)
         if held * opened <= 0.0:
             return  # it only reduced a position, or the same bar has closed what it opened
         quantity = math.copysign(min(abs(opened), abs(held)), -opened)
         orders = [
             self.blotter.enter(row, symbol, quantity, entry.bar, ticket)
-            for ticket in entry.ticket.ways_out
+            for ticket in entry.order.ticket.ways_out
         ]
         self._ways.setdefault(symbol, []).extend(orders)
-        rest = rest_of_bar(opened, at, bar)
+        bar = prices(self._timeline.bars[symbol], entry.bar)
+        rest = rest_of_bar(opened, entry.at, bar)
         for order in orders:
             order.leaves = True
             order.other = next((one for one in orders if one is not order), None)
@@ -278,11 +288,12 @@ class Broker:
         equity, gross = self.value(row - 1)
         worth = account.units * self._marks[row - 1 - self._first]
         years = float((time[row] - time[row - 1]) / _YEAR)
-        amount = self._terms.charge(-float(np.minimum(worth, 0.0).sum()), account.cash, years)
-        if amount:
+        shorts = -float(np.minimum(worth, 0.0).sum())
+        borrow, interest = self._terms.charge(shorts, account.cash, years)
+        if amount := borrow + interest:
             account.cash -= amount
             self._valued = equity - amount, gross
-            self._tape.charge(row, amount, account.cash)
+            self._tape.charge(row, borrow, interest, account.cash)
 
 
 def _opened(held: float, quantity: float) -> float:

@@ -98,15 +98,19 @@ class Terms:
         rate = self.maker_rate if maker else self.rate
         return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
 
-    def charge(self, shorts: float, cash: float, years: float) -> float:
+    def charge(self, shorts: float, cash: float, years: float) -> tuple[float, float]:
         """What holding an account for some time costs: simple interest, paid at the end of it.
 
         Args:
             shorts: Market value of what is held short, currency, >= 0.
             cash: Currency.
             years: Of 365 days.
+
+        Returns:
+            For the units borrowed, and for the cash, currency.
         """
-        return (self.borrow_rate * shorts + self.margin_rate * max(0.0, -cash)) * years
+        borrowed = max(0.0, -cash)
+        return self.borrow_rate * shorts * years, self.margin_rate * borrowed * years
 
     def rounded(self, quantity: float) -> float:
         """The quantity, towards zero where only whole units are traded."""

@@ -12,6 +12,8 @@ from glowback_trio.engine import round_trips as trips
 from glowback_trio.engine.relative import RELATIVE, relative_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from glowback_trio.engine.books import Books
     from glowback_trio.engine.returns import Numbers
     from glowback_trio.model.bars import Dataset, Floats, Times
@@ -31,8 +33,9 @@ def metrics(
     books: Books,
     *,
     benchmark: Benchmark | None = None,
+    carry: Mapping[str, float] | None = None,
 ) -> Metrics:
-    """Measure a finished run.
+    """Measure a finished run; `carry` is what was booked beside the fills, as a result has it.
 
     Returns, volatility, drawdown, alpha and tracking error are in percent, VaR and CVaR fractions
     with losses positive, wins and losses in currency, everything else a plain number. Undefined
@@ -53,6 +56,7 @@ def metrics(
         "periods_per_year": periods,
         "exposure_time": float(stats.exposure_time(curve.gross)),
         **_trade_metrics(curve, trades, books),
+        "total_financing_cost": math.fsum(-amount for amount in (carry or {}).values()),
         **_dataset_metrics(dataset),
         **_benchmark_metrics(request, curve, periods, benchmark),
     }

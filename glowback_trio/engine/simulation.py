@@ -132,7 +132,10 @@ class Simulation:
         statement = self._statement(self._entries)
         orders, fills = statement.orders, statement.trades
         request, curve, held = self._request, self._curve, self._benchmark()
-        measured = metrics(request, self._dataset, curve, fills, self._books, benchmark=held)
+        carry = statement.carry
+        measured = metrics(
+            request, self._dataset, curve, fills, self._books, carry=carry, benchmark=held
+        )
         symbols, account = self._timeline.symbols, self._trader.broker.account
         write_up = partial(
             tearsheet,
@@ -143,6 +146,7 @@ class Simulation:
             marks=self._timeline.marks(self.bars - 1, self.bars)[0],
             risk_free_rate=request.risk_free_rate,
             benchmark=held,
+            carry=carry,
         )
         return Result(
             metrics=measured,
@@ -159,6 +163,7 @@ class Simulation:
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
             write_up=write_up,
             benchmark=held,
+            carry=carry,
         )
 
     def _benchmark(self) -> Benchmark | None:

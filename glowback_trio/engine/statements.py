@@ -68,6 +68,13 @@ class Statement:
         )
 
     @property
+    def carry(self) -> Mapping[str, float]:
+        """Cash that was booked beside the fills, by what it was for; empty where nothing was."""
+        charges = self.recording.charges
+        paid = {name: float(charges[name].sum()) for name in ("borrow", "interest")}
+        return {name: -amount for name, amount in paid.items() if amount}
+
+    @property
     def trades(self) -> Trades:
         """The fills, with what each realised."""
         filled, fills = self.recording.filled, self.recording.fills

@@ -66,10 +66,10 @@ EVENT = np.dtype(
 FILL = np.dtype(
     [("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("units", "f8"), ("cash", "f8")]
 )
-_CHARGE = np.dtype([("row", "i8"), ("amount", "f8"), ("cash", "f8")])
+_CHARGE = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
 _pack_event = Struct("=4qd").pack
 _pack_fill = Struct("=5d").pack
-_pack_charge = Struct("=q2d").pack
+_pack_charge = Struct("=q3d").pack
 
 
 @frozen(eq=False)
@@ -80,7 +80,8 @@ class Recording:
         events: (E,): what happened, row, order, symbol, signed quantity.
         fills: (F,), for every event that is a fill, in their order: price, commission, slippage
             cost, and what the account has after it: units of the symbol, cash.
-        charges: (C,): row, amount and the cash after it, of what the time before a row cost.
+        charges: (C,), of what the time before a row cost: row, what was paid for borrowed units,
+            what for borrowed cash, and the cash after both.
     """
 
     events: Records = field(repr=False)
@@ -117,9 +118,9 @@ class Tape:
         """Write down the figures of the fill whose event is written beside it."""
         self._fills += _pack_fill(price, commission, slippage, units, cash)
 
-    def charge(self, row: int, amount: float, cash: float) -> None:
+    def charge(self, row: int, borrow: float, interest: float, cash: float) -> None:
         """Write down what the time before a row cost."""
-        self._charges += _pack_charge(row, amount, cash)
+        self._charges += _pack_charge(row, borrow, interest, cash)
 
     def extend(self, events: Records, fills: Records) -> None:
         """Write down what happened to many orders, and the figures of their fills."""

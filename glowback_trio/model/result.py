@@ -185,6 +185,8 @@ class Result:
         manifest: What was run on what, with a `replay_request` that reproduces it.
         write_up: Makes the tear sheet, which takes longer than many a run.
         benchmark: What the run was held against, if anything.
+        carry: Cash that was booked beside the fills, by what it was for: `borrow` of units that
+            were short, `interest` on negative cash; currency, below zero where it was paid.
     """
 
     metrics: Mapping[str, float | int | None]
@@ -195,6 +197,7 @@ class Result:
     final_cash: float
     final_positions: Mapping[str, float]
     manifest: Mapping[str, Any] = field(repr=False)
+    carry: Mapping[str, float] = field(factory=dict)
     write_up: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
     benchmark: Benchmark | None = None
 

@@ -29,7 +29,8 @@ class Asked:
     def of(cls, scope: dict[str, Any]) -> Asked:
         """Read what a server without any framework says."""
         headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
-        return cls(scope, scope["path"], headers)
+        path: str = scope["path"]
+        return cls(scope, path.removeprefix(scope.get("root_path", "")), headers)
 
     @property
     def state(self) -> dict[str, Any]:

@@ -82,10 +82,12 @@ def log_access(record: Mapping[str, Any]) -> None:
     if record["kind"] == "fault":
         _log.error("A connection failed", exc_info=record["error"])
         return
+    level = logging.WARNING if record["status"] in _REFUSALS else logging.INFO
+    if not _log.isEnabledFor(level):
+        return
     state = record["state"]
     fields = {name: value for name, value in record.items() if name not in ("state", "kind")}
     peer = record["client"]
     fields["client"] = state.get("client", peer and peer[0])
     fields["request_id"] = state.get("request_id")
-    level = logging.WARNING if record["status"] in _REFUSALS else logging.INFO
     _log.log(level, record["kind"], extra={"access": fields})

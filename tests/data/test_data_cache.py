@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +62,18 @@ def shards(root: Path) -> dict[str, bytes]:
 
 
 def is_mapped(dataset: Dataset) -> list[bool]:
-    """Whether each symbol's bars come out of the cache: what was parsed owns its memory."""
-    return [not bars.time.flags.owndata for bars in dataset.bars]
+    """Whether each symbol's bars lie in a mapped file."""
+    return [
+        isinstance(memory := ground(bars.time), memoryview) and isinstance(memory.obj, mmap.mmap)
+        for bars in dataset.bars
+    ]
+
+
+def ground(memory: Any) -> Any:
+    """What owns the memory that an array is a view of."""
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    return memory
 
 
 def same(one: Dataset, other: Dataset) -> bool:
@@ -158,9 +170,10 @@ def test_a_file_that_may_still_be_written_is_not_kept(root: Path) -> None:
     assert is_mapped(load(root)) == [False, True, True, True]
     [file] = [one for one in PriceDirectory.of(root).files() if one.symbol == "IBM"]  # type: ignore[union-attr]  # it is there
     for seconds, kept in ((1, 0), (3, 1)):
-        cache = Cache(root / "other", now=lambda ahead=seconds: (LONG_AGO + ahead) * 10**9)  # type: ignore[misc]  # bound early
+        now = (LONG_AGO + seconds) * 10**9
+        cache = Cache(root / "other", {"IBM_1d.csv"}, now=partial(int, now))
         cache.read(file)
-        cache.keep({"IBM_1d.csv"}, lambda: None)
+        cache.keep()
         assert len(list((root / "other").glob("*.bars"))) == kept
 
 
@@ -333,8 +346,24 @@ def test_without_being_asked_nothing_is_written(root: Path) -> None:
 
 def test_a_large_file_has_a_shard_of_its_own(root: Path) -> None:
     path = root / "BIG_1d.csv"
-    path.write_text(HEADER + "".join(ROWS) + "\n" * (8 << 20))
+    path.write_text(HEADER + "".join(ROWS) + "\n" * (1 << 20))
     os.utime(path, (LONG_AGO, LONG_AGO))
-    load(root, "BIG", "AAPL")
-    assert "BIG_1d.csv.bars" in shards(root)
-    assert is_mapped(load(root, "BIG")) == [True]
+    first = load(root, "BIG", "AAPL")
+    assert open_shard(root / CACHE_NAME / "BIG_1d.csv.bars").index.keys() == {"BIG_1d.csv"}
+    again = load(root, "BIG", "AAPL")
+    assert same(first, again)
+    assert again.bars[0].known_digest == first.bars[0].digest(), "it was not parsed again"
+    assert is_mapped(again) == [False, True], "few bars are not worth an open file"
+
+
+def test_no_more_waits_to_be_written_than_memory_has_room_for(root: Path) -> None:
+    directory = PriceDirectory.of(root)
+    assert directory is not None
+    cache = Cache(root / CACHE_NAME, directory.names, most_held=2 * 5 * 5 * 8)
+    kept = []
+    for file in directory.files():
+        cache.read(file)
+        kept.append(sum(map(len, kept_names(root))) if (root / CACHE_NAME).exists() else 0)
+    assert kept == [0, 0, 3, 3], "two files' prices may wait, a third is too much"
+    cache.keep()
+    assert is_mapped(load(root)) == [True] * 4

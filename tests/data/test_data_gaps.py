@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,6 +132,16 @@ def test_a_calendar_that_cannot_be_had_is_refused(exchange: str, said: str) -> N
 def asking(*symbols: str, **fields: Any) -> BacktestRequest:
     dates = {"start_date": "2015-01-01", "end_date": "2020-12-31"}
     return BacktestRequest(**({"symbols": symbols} | dates | fields))
+
+
+def test_without_the_extra_a_calendar_is_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)  # which means: not installed
+    for source in (MemoryCatalogue([bars_on("A", WEEK)]), Catalogue(), Catalogue(demo_path())):
+        found = source.problems(asking("A", calendar="XNYS"))
+        [problem] = [one for one in found if one.path == ("calendar",)]
+        assert 'pip install "glowback-trio[calendars]"' in problem.message
 
 
 def bars_on(symbol: str, days: Iterable[str]) -> Bars:

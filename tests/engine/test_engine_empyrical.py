@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 import empyrical
 import numpy as np
@@ -22,11 +23,18 @@ from glowback_trio.engine.metrics import curve_metrics
 from glowback_trio.engine.tearsheet import calendar_returns
 from glowback_trio.model.bars import Bars, Floats, Times
 from glowback_trio.model.result import Result
-from glowback_trio.model.strategies import BuyAndHold, MaCrossover, MeanReversion, Momentum, Rsi
+from glowback_trio.model.strategies import (
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+    Strategy,
+)
 
 CAPITAL = 1_000_000.0
 RATE = 0.02
-STRATEGIES = [BuyAndHold(), MaCrossover(), Momentum(), MeanReversion(), Rsi()]
+STRATEGIES: list[Strategy] = [BuyAndHold(), MaCrossover(), Momentum(), MeanReversion(), Rsi()]
 
 
 @cache
@@ -76,10 +84,10 @@ def shared(series: Floats, periods: float) -> dict[str, float]:
     }
 
 
-def run(strategy: object, symbol: str = "AAPL") -> Result:
+def run(strategy: Strategy, symbol: str = "AAPL") -> Result:
     request = make_request(
         (symbol,),
-        strategy,  # type: ignore[arg-type] # any of STRATEGIES
+        strategy,
         start_date="2015-01-01",
         end_date="2020-12-31",
         initial_capital=CAPITAL,
@@ -91,7 +99,7 @@ def run(strategy: object, symbol: str = "AAPL") -> Result:
 
 @pytest.mark.parametrize("symbol", ["AAPL", "IBM", "SPY"])
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: str(one.name))
-def test_a_run_on_real_prices_has_empyricals_metrics(strategy: object, symbol: str) -> None:
+def test_a_run_on_real_prices_has_empyricals_metrics(strategy: Strategy, symbol: str) -> None:
     result = run(strategy, symbol)
     series = returns.bar_returns(result.curve.value)
     expected = shared(series, 252.0)
@@ -148,10 +156,11 @@ def test_a_run_is_measured_against_a_real_benchmark_as_empyrical_does() -> None:
 
 
 @pytest.mark.parametrize(("unit", "convert_to"), [("M", "monthly"), ("Y", "yearly")])
-def test_calendar_returns_are_empyricals_aggregated_ones(unit: str, convert_to: str) -> None:
+def test_calendar_returns_are_empyricals_aggregated_ones(
+    unit: Literal["M", "Y"], convert_to: str
+) -> None:
     curve = run(MaCrossover()).curve
-    assert unit in {"M", "Y"}
-    rows = calendar_returns(curve.value, curve.time, CAPITAL, "M" if unit == "M" else "Y")
+    rows = calendar_returns(curve.value, curve.time, CAPITAL, unit)
     series = pd.Series(returns.bar_returns(curve.value), index=pd.DatetimeIndex(curve.time[1:]))
     expected = empyrical.aggregate_returns(series, convert_to)
     assert [row["return_pct"] for row in rows] == [close_to(one * 100) for one in expected]

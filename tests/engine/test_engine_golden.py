@@ -77,22 +77,22 @@ def digest(result: Result) -> str:
 @pytest.mark.parametrize(
     ("strategy", "execution", "expected"),
     [
-        (BuyAndHold(), {}, "423c0e87260d76d4"),
-        (MaCrossover(short_period=5, long_period=15), {}, "83e596531f0bab0f"),
+        (BuyAndHold(), {}, "c5de163e5235f05e"),
+        (MaCrossover(short_period=5, long_period=15), {}, "1980677e0263ca95"),
         (
             MaCrossover(short_period=5, long_period=15),
             {"max_volume_participation": 0.1},
-            "ec3fa68a03cf7ece",
+            "fe0c1e076bae5283",
         ),
-        (Momentum(), {"whole_shares": True}, "f15ee5e68fca013a"),
-        (MeanReversion(entry_threshold=1.5), {"latency_ms": 2 * 86_400_000}, "f960da05f14d2cdf"),
+        (Momentum(), {"whole_shares": True}, "b007d11504e31a54"),
+        (MeanReversion(entry_threshold=1.5), {"latency_ms": 2 * 86_400_000}, "8c20c098b51ea84b"),
         (
             MeanReversion(entry_threshold=1.5),
             {"allow_short": False, "max_leverage": 0.5},
-            "28c2b94616e0048a",
+            "721a37b81e4793cd",
         ),
-        (Rsi(), {}, "0ea2db3335297ff7"),
-        (Rsi(smoothing="cutler"), {}, "fa38dd1153fa3625"),
+        (Rsi(), {}, "05916477c0918563"),
+        (Rsi(smoothing="cutler"), {}, "6bbbc1a676af752f"),
     ],
 )
 def test_a_result_is_what_it_was(

@@ -78,6 +78,19 @@ def test_the_longest_time_under_water_is_found_in_each_of_several_curves() -> No
     assert days.tolist() == [6.0, 4.0, 4.0, 0.0]
 
 
+@given(curves())
+def test_the_longest_time_under_water_is_what_a_plain_loop_finds(value: Floats) -> None:
+    drawdown, time = returns.drawdowns(value, CAPITAL), every_other_day(len(value))
+    found = returns.max_drawdown_duration_days(drawdown, time)
+    for column, days in zip(drawdown.T.tolist(), found.tolist(), strict=True):
+        longest = peak = 0
+        for row, fall in enumerate(column):
+            if fall or (row and column[row - 1]):
+                longest = max(longest, row - peak)
+            peak = peak if fall else row
+        assert days == 2 * longest
+
+
 def test_a_drawdown_is_measured_from_the_capital_on() -> None:
     found = returns.drawdowns(np.array([1000.0, 1200.0, 900.0, 1200.0]), 1500.0)
     assert found.tolist() == pytest.approx([1 / 3, 0.2, 0.4, 0.2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -118,13 +118,13 @@ def test_exposure_by_hand() -> None:
     }
 
 
-def test_months_and_years_compound_to_the_total_return() -> None:
+@pytest.mark.parametrize(("unit", "rows"), [("M", 27), ("Y", 3)])
+def test_months_and_years_compound_to_the_total_return(unit: Literal["M", "Y"], rows: int) -> None:
     value = 1000.0 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.01, 800)))
-    for unit in ("M", "Y"):
-        rows = calendar_returns(value, days(800), 1000.0, "M" if unit == "M" else "Y")
-        growth = math.prod(1 + row["return_pct"] / 100 for row in rows)
-        assert growth == pytest.approx(value[-1] / 1000.0)
-        assert len(rows) == (27 if unit == "M" else 3)
+    found = calendar_returns(value, days(800), 1000.0, unit)
+    growth = math.prod(1 + row["return_pct"] / 100 for row in found)
+    assert growth == pytest.approx(value[-1] / 1000.0)
+    assert len(found) == rows
 
 
 def test_calendar_returns_count_from_the_last_value_before() -> None:

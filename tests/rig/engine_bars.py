@@ -104,8 +104,10 @@ def fills(result: Result) -> list[tuple[int, str, float, float]]:
 
 def audit(result: Result, bars: Sequence[Bars]) -> None:
     """Keep books of one's own from the fills alone and hold every row of the result to them."""
+    check_stories(result)
     trades, curve, capital = result.trades, result.curve, result.curve.capital
-    books = _Books(capital)
+    execution = result.manifest["execution"]
+    books = _Books(capital, execution["borrow_rate"], execution["margin_interest_rate"])
     closes = {
         one.symbol: dict(zip(one.time.tolist(), one.close.tolist(), strict=True)) for one in bars
     }
@@ -114,6 +116,7 @@ def audit(result: Result, bars: Sequence[Bars]) -> None:
         by_time[trades.time[index].item()].append(index)
     tolerance = 1e-9 * (capital + float(np.abs(trades.quantity * trades.price).sum()))
     for row, moment in enumerate(curve.time.tolist()):
+        books.wait((moment - curve.time[max(row - 1, 0)].item()) / 1e9 / 86_400 / 365)
         for index in by_time[moment]:
             symbol = trades.symbols[int(trades.symbol[index])]
             pnl = books.fill(
@@ -133,19 +136,49 @@ def audit(result: Result, bars: Sequence[Bars]) -> None:
     assert result.final_positions == {s: q for s, q in books.units.items() if q}
     if not result.final_positions:
         earned = math.fsum(trades.pnl[~np.isnan(trades.pnl)].tolist())
-        assert earned == pytest.approx(curve.value[-1] - capital, abs=tolerance)
+        assert earned + books.carry == pytest.approx(curve.value[-1] - capital, abs=tolerance)
+    assert math.fsum(result.carry.values()) == pytest.approx(books.carry, abs=tolerance)
+    assert result.metrics["total_financing_cost"] == pytest.approx(-books.carry, abs=tolerance)
+
+
+def check_stories(result: Result) -> None:
+    """Hold every order's story to its end: what was asked is what was filled and what was not."""
+    log = result.orders
+    assert (np.diff(log.time) >= np.timedelta64(0)).all()
+    left: dict[int, float] = {}
+    for event, number, quantity in zip(
+        log.event, log.order.tolist(), log.quantity.tolist(), strict=True
+    ):
+        if event in ("submitted", "amended"):
+            assert (event == "submitted") == (number not in left)
+            left[number] = quantity
+        else:
+            assert quantity * left[number] > 0
+            assert abs(quantity) <= abs(left[number])
+            left[number] -= quantity
+    assert list(left) == list(range(1, len(left) + 1))
+    assert not any(left.values())
+    filled = [n for e, n in zip(log.event, log.order.tolist(), strict=True) if e == "filled"]
+    assert filled == result.trades.order.tolist()
 
 
 class _Books:
     """Average-cost books kept the plain way, commissions apart."""
 
-    def __init__(self, capital: float) -> None:
+    def __init__(self, capital: float, borrow_rate: float, margin_rate: float) -> None:
         self.capital = self.cash = capital
+        self.borrow_rate, self.margin_rate, self.carry = borrow_rate, margin_rate, 0.0
         self.units: dict[str, float] = defaultdict(float)
         self.cost: dict[str, float] = defaultdict(float)
         self.entry: dict[str, float] = defaultdict(float)
         self.mark: dict[str, float] = defaultdict(float)
         self.realised = self.commissions = 0.0
+
+    def wait(self, years: float) -> None:
+        shorts = math.fsum(-q * self.mark[s] for s, q in self.units.items() if q < 0)
+        paid = (shorts * self.borrow_rate + max(0.0, -self.cash) * self.margin_rate) * years
+        self.cash -= paid
+        self.carry -= paid
 
     def fill(self, symbol: str, quantity: float, price: float, paid: float) -> float:
         held, pnl = self.units[symbol], math.nan
@@ -174,5 +207,5 @@ class _Books:
         assert cash == pytest.approx(self.cash, abs=tolerance)
         assert value == pytest.approx(self.cash + math.fsum(worth.values()), abs=tolerance)
         assert gross == pytest.approx(math.fsum(map(abs, worth.values())), abs=tolerance)
-        earned = self.realised + unrealised - self.commissions
+        earned = self.realised + unrealised - self.commissions + self.carry
         assert value - self.capital == pytest.approx(earned, abs=tolerance)
