@@ -44,11 +44,7 @@ for _name, _place, _help in (
     ("stream", "stream:app", "Print a run's events as lines, resuming after every cut."),
     ("list", "runs:list_app", "List the runs of a server, newest first."),
     ("show", "runs:show_app", "Show where a run stands."),
-    (
-        "results",
-        "runs:results_app",
-        "Print the result of a completed run as JSON, or one of its tables.",
-    ),
+    ("results", "runs:results_app", "Print the result of a completed run, or a table of it."),
     ("cancel", "runs:cancel_app", "Cancel a run."),
 ):
     _app.command(f"glowback_trio.cli.{_place}", name=_name, help=_help)

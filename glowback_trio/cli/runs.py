@@ -98,7 +98,7 @@ async def results(
     max_points: int | None = None,
     remote: Remote = LOCAL,
 ) -> None:
-    """Print the result of a completed run as JSON, or one of its tables.
+    """Print the result of a completed run, or a table of it.
 
     Args:
         run_id: The run.

@@ -136,6 +136,9 @@ def result_document(
         include: The blocks that are asked for; the others stay empty. None: all.
         max_points: How many bars of each curve to keep at most, from `LEAST_POINTS`, as `thin`
             picks them: the same bars in all curves. None: all.
+
+    Raises:
+        ValueError: `max_points` is too small.
     """
     parts = _parts(result, run_id, include, max_points)
     return {name: _listed(value) for name, value in parts}

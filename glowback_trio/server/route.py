@@ -59,7 +59,7 @@ class Route:
             route takes them. Its docstring describes the route. A plain function that takes neither
             is not given the framework's request, because it may be called without one.
         tag: The group it is listed in.
-        choices: The values there are for parameters of the path that have not any.
+        choices: Parameters of the path that take certain values only, with these.
         replies: Its successes, by status.
         refusals: What else it may answer besides what all routes may, by status.
         query: The class of its query parameters.
