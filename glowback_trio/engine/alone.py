@@ -105,7 +105,8 @@ def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[F
         if quantity:
             price = opening * (buying if quantity > 0.0 else selling)
             commission = abs(quantity) * (price * rate + per_share)
-            commission = max(commission, minimum)
+            if minimum:
+                commission = max(commission, minimum)
             worth = cash + units * mark + units * (price - mark)
             fits = quantity
             if abs(units + quantity) * price > leverage * (worth - commission):
@@ -122,11 +123,15 @@ def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[F
     return sizes, fits
 
 
-def costs(terms: Terms, quantity: Floats, opening: Floats) -> tuple[Floats, Floats]:
-    """Price after slippage, and commission, of market orders."""
-    price = opening * np.where(quantity > 0.0, terms.buying, terms.selling)
+def costs(terms: Terms, quantity: Floats, opening: Floats) -> tuple[Floats, Floats | float]:
+    """Price after slippage, and commission, of market orders; 0.0 where none can arise."""
+    price = opening
+    if terms.slippage:
+        price = opening * np.where(quantity > 0.0, terms.buying, terms.selling)
+    if not (terms.rate or terms.per_share or terms.minimum):
+        return price, 0.0
     commission = np.abs(quantity) * (price * terms.rate + terms.per_share)
-    return price, np.maximum(terms.minimum, commission)
+    return price, np.maximum(terms.minimum, commission) if terms.minimum else commission
 
 
 def running(before: float, steps: Floats) -> Floats:
@@ -146,9 +151,9 @@ def events(
     return records
 
 
-def figures(*columns: Floats) -> Records:
+def figures(*columns: Floats | float) -> Records:
     """Records of fills: price, commission, slippage, units and cash, each (n,)."""
-    fills = np.empty(len(columns[0]), FILL)
+    fills = np.empty(np.size(columns[0]), FILL)
     names = ("price", "commission", "slippage", "units", "cash")
     for name, column in zip(names, columns, strict=True):
         fills[name] = column

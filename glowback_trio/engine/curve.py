@@ -22,8 +22,8 @@ __all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
 
 
 def blank_curve(capital: float, time: Times) -> Curve:
-    """A curve whose rows are still to be drawn."""
-    value, cash, gross, drawdown = (np.full(len(time), np.nan) for _ in range(4))
+    """A curve whose rows are still to be drawn; until then they hold anything."""
+    value, cash, gross, drawdown = (np.empty(len(time)) for _ in range(4))
     return Curve(capital, time, value, cash, gross, drawdown)
 
 

@@ -56,14 +56,15 @@ class TargetTrader:
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
-        broker = self.broker
+        broker, charges = self.broker, self._terms.charges
         broker.see(marks, max(start - 1, 0))
-        row = start if self._terms.charges else self._next(start)
+        row = start if charges else self._next(start)
         while row < stop:
-            broker.begin(row)
+            if charges or broker.blotter.open:
+                broker.begin(row)
             if self._rows[self._at] == row:
                 self._take(row, stop)
-            row = row + 1 if self._terms.charges else self._next(row + 1)
+            row = row + 1 if charges else self._next(row + 1)
         self._rows_at_once.write()
         return stop
 
@@ -79,7 +80,8 @@ class TargetTrader:
 
     def _next(self, row: int) -> int:
         """The next row, from this one on, on which there is something to do."""
-        return max(row, min(self._rows[self._at], self.broker.blotter.next_due))
+        signalled, blotter = self._rows[self._at], self.broker.blotter
+        return max(row, min(signalled, blotter.next_due) if blotter.open else signalled)
 
     def _general(self, row: int, _stop: int) -> None:
         """Take the signals of a row one by one."""

@@ -122,8 +122,10 @@ class Together:
         if not self._unwritten:
             self._before = account.cash, self._blotter.numbered
         held = account.units[orders.symbol]
-        turn = _turn(held, orders.quantity)
-        fills, held = orders.some(turn), held[turn]
+        number = np.arange(len(held)) + (self._blotter.numbered + 1)
+        fills = orders
+        if (turn := _turn(held, orders.quantity)) is not None:
+            fills, held, number = orders.some(turn), held[turn], number[turn]
         price, commission = costs(terms, fills.quantity, fills.opening)
         units = held + fills.quantity
         size, reach, gain = np.abs(held), np.abs(units), fills.mark - price
@@ -136,10 +138,9 @@ class Together:
         paid = fills.quantity * price + commission
         account.cash = running(account.cash, -paid[:done]).item(-1)
         account.units[fills.symbol[:done]] = units[:done]
-        number = self._blotter.numbered + 1 + turn
-        self._blotter.numbered += len(turn)
+        self._blotter.numbered += len(number)
         self._unwritten.append(_Row(row, orders, number, fills, units, done))
-        if done == len(turn):
+        if done == len(number):
             return None
         columns = (number, fills.symbol, fills.quantity, fills.bar)
         left = zip(*(column[done:].tolist() for column in columns), strict=True)
@@ -172,10 +173,10 @@ class Together:
         self._tape.extend(happened, figures(price, commission, slippage, units, balance))
 
 
-def _turn(held: Floats, quantity: Floats) -> Indices:
-    """Reductions first, because they free buying power; each part as it stands."""
+def _turn(held: Floats, quantity: Floats) -> Indices | None:
+    """Reductions first, because they free buying power; None where nothing has to move for that."""
     reduces = (held * quantity < 0.0) & (np.abs(quantity) <= np.abs(held))
-    return np.argsort(~reduces, kind="stable") if reduces.any() else np.arange(len(held))
+    return np.argsort(~reduces, kind="stable") if reduces.any() else None
 
 
 def _joined(orders: Sequence[RowOrders]) -> RowOrders:
