@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from glowback_trio.model.bounds import Ge, Le
+from glowback_trio.model.orders import Kind, TimeInForce
 from glowback_trio.server.schema import Format
 
 __all__ = [
@@ -120,19 +121,26 @@ class OrderEvent(TypedDict):
     """One step in an order's life.
 
     Attributes:
-        quantity: What was ordered, filled, or left over; always positive.
+        quantity: What is ordered, from now on (submitted, amended), filled, or left over; always
+            positive.
+        limit: The worst price it takes; null unless it has a limit.
+        stop: The price that sets it off; null unless it has one.
+        trail: How far its stop follows the best price, in currency; null unless it trails.
         price: The fill's price; null unless filled.
-        reason: Why it was cut, cancelled or rejected.
+        reason: Why it was amended, cancelled or rejected.
     """
 
-    event: Literal["submitted", "filled", "cancelled", "rejected"]
+    event: Literal["submitted", "filled", "amended", "cancelled", "rejected"]
     timestamp: Instant
     order_id: str
     symbol: str
     side: Literal["BUY", "SELL"]
     quantity: float
-    order_type: str
-    time_in_force: str
+    order_type: Kind
+    time_in_force: TimeInForce
+    limit: float | None
+    stop: float | None
+    trail: float | None
     price: float | None
     reason: str | None
 

@@ -106,7 +106,7 @@ def test_data_path_prints_where_the_shipped_prices_lie(glowback: Glowback) -> No
 
 
 def test_data_list_shows_the_shipped_prices(glowback: Glowback) -> None:
-    shown = glowback("data", "list").stdout
+    shown = glowback("data", "list", "--data", "demo").stdout
     rows = [line.split() for line in shown.splitlines() if " csv " in line]
     assert [row[0] for row in rows] == ["AAPL", "IBM", "SPY"]
     assert rows[0][2:] == ["day", "2015-01-02", "2020-12-31", "1,511"]

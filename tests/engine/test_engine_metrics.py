@@ -51,6 +51,7 @@ NAMES = {
     "kelly",
     "periods_per_year",
     "total_slippage_cost",
+    "total_financing_cost",
     "benchmark_return",
     "alpha",
     "beta",
