@@ -51,8 +51,14 @@ def draw(
     place = row + filled["symbol"] * count
     held = _lasting(units, fills["units"], place, count).reshape(symbols, count)
     worth = np.multiply(held.T, marks, order="C")
-    curve.value[rows] = curve.cash[rows] + worth.sum(axis=1)
-    curve.gross[rows] = np.abs(worth, out=worth).sum(axis=1)
+    np.add(curve.cash[rows], _summed(worth), out=curve.value[rows])
+    curve.gross[rows] = _summed(np.abs(worth, out=worth))
+
+
+def _summed(worth: Floats) -> Floats:
+    """The sum of each row; of a single column itself, which numpy would take its time over."""
+    total: Floats = worth[:, 0] if worth.shape[1] == 1 else worth.sum(axis=1)
+    return total
 
 
 def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: int) -> Floats:
@@ -85,9 +91,10 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     Returns:
         The highest value before `stop`.
     """
-    value = curve.value[start:stop]
-    peaks = np.maximum(np.maximum.accumulate(value), peak)
-    curve.drawdown[start:stop] = (peaks - value) / peaks
+    value, fall = curve.value[start:stop], curve.drawdown[start:stop]
+    peaks = np.maximum.accumulate(value)
+    np.maximum(peaks, peak, out=peaks)
+    np.divide(np.subtract(peaks, value, out=fall), peaks, out=fall)
     return float(peaks[-1])
 
 

@@ -150,7 +150,7 @@ def _benchmark_metrics(
 def turnover(value: Floats, trades: Trades) -> float | None:
     """Notional bought and sold over the mean value of the account; None if that is not positive."""
     mean = float(value.mean())
-    return float(np.abs(trades.quantity) @ trades.price) / mean if mean > 0 else None
+    return float((np.abs(trades.quantity) * trades.price).sum()) / mean if mean > 0 else None
 
 
 def plain(number: Numbers) -> float | None:

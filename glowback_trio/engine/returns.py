@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 _DAY = np.timedelta64(1, "D")
+_STRETCH = 1 << 15  # cells
 _DAY_NS = 86_400_000_000_000
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
@@ -99,15 +100,22 @@ def drawdowns(value: Floats, capital: float) -> Floats:
 
 
 def moments(returns: Floats) -> Moments:
-    """Work out the moments; all zero for no returns."""
+    """Work out the moments; all zero for no returns.
+
+    The powers of long series are summed stretch by stretch, in memory near the processor.
+    """
     count = len(returns)
     share = 1.0 / max(count, 1)
     mean = returns.sum(axis=0) * share
-    deviation = returns - mean
-    square = deviation * deviation
-    second = square.sum(axis=0) * share
-    third = np.multiply(deviation, square, out=deviation).sum(axis=0) * share
-    fourth = np.multiply(square, square, out=square).sum(axis=0) * share
+    second, third, fourth = (np.zeros(returns.shape[1:]) for _ in range(3))
+    length = max(1, _STRETCH * count // max(returns.size, 1))
+    for start in range(0, count, length):
+        deviation = returns[start : start + length] - mean
+        square = deviation * deviation
+        second += square.sum(axis=0)
+        third += np.multiply(deviation, square, out=deviation).sum(axis=0)
+        fourth += np.multiply(square, square, out=square).sum(axis=0)
+    second, third, fourth = second * share, third * share, fourth * share
     sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
     return Moments(count, mean, second, third, fourth, sd)
 

@@ -96,7 +96,7 @@ def sqn(trips: Tally) -> float | None:
         return None
     mean = (trips.won + trips.lost) / count
     deviation = trips.profits - mean
-    spread = math.sqrt(float(deviation @ deviation) / (count - 1))
+    spread = math.sqrt(float((deviation * deviation).sum()) / (count - 1))
     return math.sqrt(count) * mean / spread if spread > _FLAT * abs(mean) else None
 
 

@@ -11,7 +11,7 @@ from glowback_trio.engine.strategies import custom_targets, targets
 from glowback_trio.model.custom import Panel, TargetStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Signals", "work_out"]
 
 _CELLS = 1 << 18
+_PRICES = ("open", "close")
 
 
 @frozen(eq=False)
@@ -82,6 +83,8 @@ def work_out(
         checkpoint()
         parts.append(_of_group(strategy, terms, timeline, group))
     row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if len(timeline.bars) == 1:
+        return Signals(row, symbol, *others)
     order = np.lexsort((symbol, row))
     return Signals(*(column[order] for column in (row, symbol, *others)))
 
@@ -91,23 +94,27 @@ def _of_group(
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = timeline.bars[group.start : group.stop]
-    opening = np.stack([one.open for one in bars])
-    close = np.stack([one.close for one in bars], axis=1)
+    opening, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     if isinstance(strategy, TargetStrategy):
         wanted = custom_targets(strategy, Panel(bars), close)
     else:
         wanted = targets(strategy, close, allow_short=terms.allow_short)
-    made, column = np.nonzero(~np.isnan(wanted))
+    made, column, fraction = wanted
     rows = timeline.rows[group.start]
     time = bars[0].time
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
     return (
         rows[made],
         column + group.start,
-        wanted[made, column],
+        fraction,
         close[made, column],
         first,
         np.append(rows, len(timeline))[first],
-        opening[column, np.minimum(first, len(rows) - 1)],
+        opening[np.minimum(first, len(rows) - 1), column],
         close[first - 1, column],
     )
+
+
+def _side_by_side(columns: Sequence[Floats]) -> Floats:
+    """(T, N) of N columns; of one, without a copy."""
+    return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)

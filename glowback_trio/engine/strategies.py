@@ -1,14 +1,13 @@
-"""What each built-in strategy wants to hold: targets for all bars at once.
+"""What each strategy wants to hold: targets for all bars at once.
 
 A target is a signed fraction of the symbol's share of equity. Each function takes the closes of
-symbols that share their bars, (T, N), and gives targets of the same shape: a number on the bar
-that calls for a new position, NaN on every bar that calls for nothing new. A row depends on that
-row and those before it, and one column never on another.
+symbols that share their bars, (T, N), and gives the targets of those bars that call for a new
+position. A target depends on its row and those before it, and one column never on another.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import numpy as np
 
@@ -25,23 +24,35 @@ if TYPE_CHECKING:
     from glowback_trio.model.custom import Panel, TargetStrategy
     from glowback_trio.model.strategies import BuiltIn
 
+    Indices = NDArray[np.intp]
     Sides = NDArray[np.int8]
 
-__all__ = ["custom_targets", "targets"]
+__all__ = ["Targets", "custom_targets", "targets"]
 
 _EQUAL = 1e-12
 
 
-def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Floats:
+class Targets(NamedTuple):
+    """New positions; all columns (S,), those of one symbol by bar.
+
+    Attributes:
+        bar: The bar whose close calls for it.
+        column: The symbol's column.
+        fraction: Signed, of the symbol's share of equity.
+    """
+
+    bar: Indices
+    column: Indices
+    fraction: Floats
+
+
+def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
     """Work out where a strategy wants to be.
 
     Args:
         strategy: The strategy and its parameters.
         close: (T, N) closes, currency.
         allow_short: Whether a target may be negative; where it may not, flat takes its place.
-
-    Returns:
-        (T, N) signed fractions of the symbol's share of equity; NaN: nothing new.
     """
     match strategy:
         case BuyAndHold():
@@ -58,16 +69,13 @@ def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Floats:
             assert_never(strategy)
 
 
-def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Floats:
+def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Targets:
     """Ask a strategy of the operator's own, and hold its answer against what it should be.
 
     Args:
         strategy: It.
         panel: The bars of symbols that share their times.
         close: Their closes, (T, N), currency.
-
-    Returns:
-        As `targets`.
 
     Raises:
         StrategyError: It failed, or gave something of another shape, or an infinite target.
@@ -82,16 +90,16 @@ def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Flo
         )
     if np.isinf(wanted).any():
         raise StrategyError(f"{strategy.name} gave an infinite target")
-    return wanted
+    bar, column = np.nonzero(~np.isnan(wanted))
+    return Targets(bar, column, wanted[bar, column])
 
 
-def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Floats:
-    wanted = np.full_like(close, np.nan)
-    wanted[:1] = strategy.position_size
-    return wanted
+def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:
+    column = np.arange(close.shape[1])
+    return Targets(np.zeros_like(column), column, np.full(len(column), strategy.position_size))
 
 
-def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Floats:
+def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Targets:
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
     lead = np.subtract(fast, slow, out=fast)
@@ -102,19 +110,18 @@ def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) ->
     return _on_change(sides, strategy.position_size, below)
 
 
-def _momentum(strategy: Momentum, close: Floats) -> Floats:
+def _momentum(strategy: Momentum, close: Floats) -> Targets:
     """Compare rise x 100 with threshold x price: a quotient would turn exactly 5 % into more."""
     lookback = strategy.lookback_period
     looks = slice(lookback, None, strategy.rebalance_frequency)
     before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
     rise, threshold = (close[looks] - before) * 100.0, strategy.momentum_threshold * before
-    wanted = np.full_like(close, np.nan)
     sides = _sides(rise > threshold, rise < -threshold)
-    wanted[looks] = _on_change(sides, strategy.position_size, 0.0)
-    return wanted
+    look, column, fraction = _on_change(sides, strategy.position_size, 0.0)
+    return Targets(lookback + look * strategy.rebalance_frequency, column, fraction)
 
 
-def _rsi(strategy: Rsi, close: Floats) -> Floats:
+def _rsi(strategy: Rsi, close: Floats) -> Targets:
     index = rsi(close, strategy.lookback_period, strategy.smoothing)
     sides = _sides(index < strategy.oversold_threshold, index > strategy.overbought_threshold)
     return _on_change(sides, strategy.position_size, 0.0)
@@ -124,29 +131,29 @@ def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
     return up.view(np.int8) - down.view(np.int8)
 
 
-def _on_change(sides: Sides, above: float, below: float) -> Floats:
+def _on_change(sides: Sides, above: float, below: float) -> Targets:
     """Turn sides (1, -1, or 0 for none) into targets on the bars where the side changes.
 
     The first side taken counts as a change; a bar without a side keeps the one before.
     """
-    wanted = np.full(sides.shape, np.nan)
     before = np.zeros_like(sides)
     before[1:] = sides[:-1]
     column, row = np.nonzero(((sides != before) & (sides != 0)).T)
     side = sides[row, column]
     new = np.ones(len(side), dtype=bool)
     new[1:] = (side[1:] != side[:-1]) | (column[1:] != column[:-1])
-    wanted[row[new], column[new]] = np.where(side[new] > 0, above, below)
-    return wanted
+    return Targets(row[new], column[new], np.where(side[new] > 0, above, below))
 
 
-def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool) -> Floats:
-    wanted = np.full_like(close, np.nan)
+def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool) -> Targets:
     scores = zscore(close, strategy.lookback_period)
-    for column in range(close.shape[1]):
-        for bar, level in _levels(scores[:, column], strategy, allow_short=allow_short):
-            wanted[bar, column] = level
-    return wanted
+    made = [
+        (bar, column, level)
+        for column in range(close.shape[1])
+        for bar, level in _levels(scores[:, column], strategy, allow_short=allow_short)
+    ]
+    bar, column, level = np.array(made).reshape(-1, 3).T
+    return Targets(bar.astype(np.intp), column.astype(np.intp), level)
 
 
 def _levels(

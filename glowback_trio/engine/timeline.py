@@ -54,7 +54,7 @@ class Timeline:
             _marks(bars.close, rows, start, stop)
             for bars, rows in zip(self.bars, self.rows, strict=True)
         ]
-        return np.stack(columns, axis=1)
+        return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
 
     def together(self, cells: int) -> Iterator[range]:
         """Cut the symbols into runs that share their bar times and hold about `cells` bars each."""

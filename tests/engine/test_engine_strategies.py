@@ -22,8 +22,9 @@ from glowback_trio.model.strategies import (
 
 def wanted(strategy: BuiltIn, closes: list[float], *, allow_short: bool = True) -> dict[int, float]:
     """New targets by bar."""
-    column = targets(strategy, np.array(closes)[:, None], allow_short=allow_short)[:, 0]
-    return {int(bar): float(column[bar]) for bar in np.flatnonzero(~np.isnan(column))}
+    found = targets(strategy, np.array(closes)[:, None], allow_short=allow_short)
+    assert not found.column.any()
+    return dict(zip(found.bar.tolist(), found.fraction.tolist(), strict=True))
 
 
 def test_buy_and_hold_buys_once_at_the_first_bar() -> None:
@@ -158,9 +159,12 @@ def test_columns_do_not_know_of_each_other() -> None:
     ]
     for strategy in strategies:
         together = targets(strategy, close, allow_short=True)
-        alone = [targets(strategy, close[:, [n]], allow_short=True)[:, 0] for n in range(4)]
-        assert np.array_equal(together, np.stack(alone, axis=1), equal_nan=True)
-        assert not np.isnan(together).all()
+        assert len(together.bar)
+        for column in range(4):
+            alone = targets(strategy, close[:, [column]], allow_short=True)
+            own = together.column == column
+            assert together.bar[own].tolist() == alone.bar.tolist()
+            assert together.fraction[own].tolist() == alone.fraction.tolist()
 
 
 def test_capital_is_split_equally_over_the_requested_symbols() -> None:
