@@ -94,7 +94,7 @@ def _of_group(
     opening = np.stack([one.open for one in bars])
     close = np.stack([one.close for one in bars], axis=1)
     if isinstance(strategy, TargetStrategy):
-        wanted = custom_targets(strategy, Panel(bars), close)
+        wanted = custom_targets(strategy, Panel(bars), close, allow_short=terms.allow_short)
     else:
         wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column = np.nonzero(~np.isnan(wanted))

@@ -83,6 +83,7 @@ class Simulation:
         self._done = 0
         self._sentences = warnings(dataset)
         self._untold = [log_draft(0, sentence) for sentence in self._sentences]
+        self._said: list[str] = []  # by the strategy
         self._ruined = False
 
     @property
@@ -153,7 +154,7 @@ class Simulation:
             curve=self._curve,
             trades=fills,
             orders=orders,
-            logs=[*summary(self._curve, fills, len(orders)), *self._sentences],
+            logs=[*summary(self._curve, fills, len(orders)), *self._sentences, *self._said],
             final_cash=account.cash,
             final_positions={
                 symbol: units
@@ -231,7 +232,9 @@ class Simulation:
     def _enter(self, recording: Recording) -> None:
         if len(recording.events) or len(recording.charges):
             self._entries.append(Entry(recording, self._books.keep(recording)))
-        self._untold += [log_draft(row, text, "info") for row, text in self._trader.take_told()]
+        told = self._trader.take_told()
+        self._untold += [log_draft(row, text, "info") for row, text in told]
+        self._said += [text for _, text in told]
 
     def _rerun(self, stop: int) -> Trader:
         """Carry out all rows before `stop` once more, to come back to that moment."""

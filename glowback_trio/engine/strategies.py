@@ -58,13 +58,16 @@ def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Floats:
             assert_never(strategy)
 
 
-def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Floats:
+def custom_targets(
+    strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool
+) -> Floats:
     """Ask a strategy of the operator's own, and hold its answer against what it should be.
 
     Args:
         strategy: It.
         panel: The bars of symbols that share their times.
         close: Their closes, (T, N), currency.
+        allow_short: As for `targets`.
 
     Returns:
         As `targets`.
@@ -82,7 +85,7 @@ def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Flo
         )
     if np.isinf(wanted).any():
         raise StrategyError(f"{strategy.name} gave an infinite target")
-    return wanted
+    return wanted if allow_short else np.maximum(wanted, 0.0)
 
 
 def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Floats:
