@@ -89,7 +89,7 @@ class DataError(GlowbackError, ValueError):
 
 
 class StrategyError(GlowbackError, RuntimeError):
-    """A strategy returned something that no order can be made of."""
+    """A strategy is not whole, failed, or gave something that no order can be made of."""
 
     code = "strategy_error"
 

@@ -96,7 +96,7 @@ def _of_group(
     bars = timeline.bars[group.start : group.stop]
     opening, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     if isinstance(strategy, TargetStrategy):
-        wanted = custom_targets(strategy, Panel(bars), close)
+        wanted = custom_targets(strategy, Panel(bars), close, allow_short=terms.allow_short)
     else:
         wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column, fraction = wanted

@@ -9,11 +9,13 @@ import numpy as np
 
 from glowback_trio.engine.books import Books
 from glowback_trio.engine.broker import Broker
+from glowback_trio.engine.construction import plan, portfolio_metrics
 from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown, seal
 from glowback_trio.engine.drafts import drafts, log_draft
 from glowback_trio.engine.execution import terms
 from glowback_trio.engine.manifest import manifest
 from glowback_trio.engine.metrics import metrics
+from glowback_trio.engine.rebalancing import RebalancingTrader
 from glowback_trio.engine.relative import benchmark
 from glowback_trio.engine.report import ruin_warning, summary, warnings
 from glowback_trio.engine.signals import work_out
@@ -27,6 +29,7 @@ from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.custom import BarStrategy
 from glowback_trio.model.result import Result
+from glowback_trio.model.strategies import TargetWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,6 +86,7 @@ class Simulation:
         self._done = 0
         self._sentences = warnings(dataset)
         self._untold = [log_draft(0, sentence) for sentence in self._sentences]
+        self._said: list[str] = []  # by the strategy
         self._ruined = False
 
     @property
@@ -137,6 +141,11 @@ class Simulation:
             request, self._dataset, curve, fills, self._books, carry=carry, benchmark=held
         )
         symbols, account = self._timeline.symbols, self._trader.broker.account
+        portfolio, returned = None, None
+        if isinstance(self._trader, RebalancingTrader):
+            portfolio = self._trader.portfolio(curve)
+            returned = portfolio_metrics(portfolio, curve)
+            measured |= returned
         write_up = partial(
             tearsheet,
             measured,
@@ -146,6 +155,7 @@ class Simulation:
             marks=self._timeline.marks(self.bars - 1, self.bars)[0],
             risk_free_rate=request.risk_free_rate,
             benchmark=held,
+            portfolio=returned,
             carry=carry,
         )
         return Result(
@@ -153,7 +163,7 @@ class Simulation:
             curve=self._curve,
             trades=fills,
             orders=orders,
-            logs=[*summary(self._curve, fills, len(orders)), *self._sentences],
+            logs=[*summary(self._curve, fills, len(orders)), *self._sentences, *self._said],
             final_cash=account.cash,
             final_positions={
                 symbol: units
@@ -161,6 +171,7 @@ class Simulation:
                 if units
             },
             manifest=manifest(self._request, self._dataset, self._timeline, measured),
+            portfolio=portfolio,
             write_up=write_up,
             benchmark=held,
             carry=carry,
@@ -231,7 +242,9 @@ class Simulation:
     def _enter(self, recording: Recording) -> None:
         if len(recording.events) or len(recording.charges):
             self._entries.append(Entry(recording, self._books.keep(recording)))
-        self._untold += [log_draft(row, text, "info") for row, text in self._trader.take_told()]
+        told = self._trader.take_told()
+        self._untold += [log_draft(row, text, "info") for row, text in told]
+        self._said += [text for _, text in told]
 
     def _rerun(self, stop: int) -> Trader:
         """Carry out all rows before `stop` once more, to come back to that moment."""
@@ -240,6 +253,7 @@ class Simulation:
             end = min(start + most, stop)
             trader.run(start, end, self._timeline.marks(max(start - 1, 0), end))
         self._tape.take()
+        trader.take_told()
         return trader
 
     def _ruin(self, row: int) -> None:
@@ -260,6 +274,10 @@ def _opener(
     broker = partial(Broker, timeline, agreed, tape, request.initial_capital)
     if isinstance(strategy, BarStrategy):
         return lambda: BarTrader(strategy, timeline, broker(), agreed)
+    if isinstance(strategy, TargetWeights):
+        assert request.portfolio_construction is not None  # a request is not made without it
+        aims = plan(request.portfolio_construction, timeline)
+        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, tape)
     signals = work_out(strategy, agreed, timeline, checkpoint)
     return lambda: TargetTrader(signals, broker(), agreed, tape)
 

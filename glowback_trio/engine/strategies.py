@@ -69,13 +69,16 @@ def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
             assert_never(strategy)
 
 
-def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Targets:
+def custom_targets(
+    strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool
+) -> Targets:
     """Ask a strategy of the operator's own, and hold its answer against what it should be.
 
     Args:
         strategy: It.
         panel: The bars of symbols that share their times.
         close: Their closes, (T, N), currency.
+        allow_short: As for `targets`.
 
     Raises:
         StrategyError: It failed, or gave something of another shape, or an infinite target.
@@ -91,7 +94,8 @@ def custom_targets(strategy: TargetStrategy, panel: Panel, close: Floats) -> Tar
     if np.isinf(wanted).any():
         raise StrategyError(f"{strategy.name} gave an infinite target")
     bar, column = np.nonzero(~np.isnan(wanted))
-    return Targets(bar, column, wanted[bar, column])
+    fraction = wanted[bar, column]
+    return Targets(bar, column, fraction if allow_short else np.maximum(fraction, 0.0))
 
 
 def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:

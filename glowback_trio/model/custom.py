@@ -7,6 +7,7 @@ that run alone and is made by `start`.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol
@@ -14,11 +15,24 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 from attrs import frozen
 
+from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.orders import TimeInForce
 
-__all__ = ["Bar", "BarStrategy", "Column", "Context", "OnBar", "Panel", "TargetStrategy"]
+__all__ = [
+    "Bar",
+    "BarStrategy",
+    "Column",
+    "Context",
+    "CustomStrategy",
+    "OnBar",
+    "Panel",
+    "TargetStrategy",
+    "check_class",
+]
+
+_NAME = "[a-z][a-z0-9_]{0,63}"
 
 Column = Literal["open", "high", "low", "close", "volume"]
 
@@ -132,12 +146,50 @@ OnBar = Callable[[Context], object]
 
 
 @frozen
-class BarStrategy(Checked):
-    """A strategy that is asked at the close of every bar."""
+class CustomStrategy(Checked):
+    """What strategies of one's own have in common: names, and parameters as fields.
+
+    Derive from one of its two kinds, and decorate that class with `attrs.frozen` as well.
+
+    Attributes:
+        name: How requests name it: lower-case letters, digits and _.
+        aliases: How they may name it, too.
+        title: Its name for people.
+
+    Raises:
+        StrategyError: At construction, if the class is not whole.
+    """
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str]
+
+    def __attrs_post_init__(self) -> None:
+        check_class(type(self))
+        super().__attrs_post_init__()
+
+
+def check_class(cls: type[CustomStrategy]) -> None:
+    """See that a class of strategies is whole.
+
+    Raises:
+        StrategyError: It has no name, alias or title that will do, or is not decorated, so that
+            what it says of its parameters counts for nothing.
+    """
+    for name in (getattr(cls, "name", None), *cls.aliases):
+        if not (isinstance(name, str) and re.fullmatch(_NAME, name)):
+            raise StrategyError(
+                f"{cls.__name__} needs a name of lower-case letters, digits and _, not {name!r}"
+            )
+    if not (title := getattr(cls, "title", None)) or not isinstance(title, str):
+        raise StrategyError(f"{cls.__name__} needs a title, not {title!r}")
+    if "__attrs_attrs__" not in vars(cls):
+        raise StrategyError(f"{cls.__name__} should be decorated with attrs.frozen")
+
+
+@frozen
+class BarStrategy(CustomStrategy):
+    """A strategy that is asked at the close of every bar."""
 
     @abstractmethod
     def start(self) -> OnBar:
@@ -158,20 +210,18 @@ class Panel:
 
     def column(self, name: Column) -> Floats:
         """One column of all symbols: prices in currency, volume in units."""
-        return np.stack([getattr(one, name) for one in self._bars], axis=1)
+        column = np.stack([getattr(one, name) for one in self._bars], axis=1)
+        column.setflags(write=False)
+        return column
 
 
 @frozen
-class TargetStrategy(Checked):
+class TargetStrategy(CustomStrategy):
     """A strategy that knows all its targets at once, from arrays; much the faster of the two.
 
     It is trusted not to look ahead: a row of its targets may depend on that row of the panel and
     those before it, and nothing checks that.
     """
-
-    name: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]] = ()
-    title: ClassVar[str]
 
     @abstractmethod
     def targets(self, panel: Panel) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from attrs import frozen
 
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.diagnostics import diagnostics_columns, hit_columns
 from glowback_trio.model.payload import (
     benchmark_columns,
     dumps,
@@ -88,6 +89,20 @@ def _benchmark_table(result: Result) -> Table | list[Any]:
     return Table(len(held.value), lambda bars: benchmark_columns(held, bars))
 
 
+def _diagnostics_table(result: Result) -> Table | list[Any]:
+    portfolio, curve = result.portfolio, result.curve
+    if portfolio is None:
+        return []
+    return Table(len(curve), lambda bars: diagnostics_columns(portfolio, curve, bars))
+
+
+def _hit_table(result: Result) -> Table | list[Any]:
+    portfolio, curve = result.portfolio, result.curve
+    if portfolio is None:
+        return []
+    return Table(len(portfolio.hits), lambda which: hit_columns(portfolio, curve, which))
+
+
 def trade_table(result: Result) -> Table:
     """The fills, a row each."""
     return Table(len(result.trades), lambda which: trade_columns(result.trades, which))
@@ -110,9 +125,11 @@ _PARTS: Mapping[str, _Part] = {
     "order_events": _Part(order_table, []),
     "option_trades": _Part(lambda _: [], []),
     "option_events": _Part(lambda _: [], []),
-    "portfolio_construction": _Part(lambda _: {}, {}),
-    "portfolio_diagnostics": _Part(lambda _: [], []),
-    "constraint_hits": _Part(lambda _: [], []),
+    "portfolio_construction": _Part(
+        lambda result: result.portfolio.document() if result.portfolio else {}, {}
+    ),
+    "portfolio_diagnostics": _Part(_diagnostics_table, [], per_bar=True),
+    "constraint_hits": _Part(_hit_table, []),
     "tearsheet": _Part(lambda result: dict(result.tearsheet), {}),
     "logs": _Part(lambda result: list(result.logs), []),
     "final_cash": _Part(lambda result: result.final_cash),

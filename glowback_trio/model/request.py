@@ -5,15 +5,15 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from glowback_trio.errors import Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern, Trimmed
 from glowback_trio.model.instant import Edge, end_instant, start_instant
-from glowback_trio.model.strategies import BuyAndHold, Strategy
+from glowback_trio.model.strategies import BuyAndHold, Strategy, TargetWeights
 
 __all__ = [
     "SYMBOL",
@@ -113,13 +113,38 @@ def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
         yield Problem("value_error", ("target_weights",), message, None)
 
 
+def _own_weights(given: Any) -> Any:
+    """A copy, as what was asked does not change any more, with one spelling of one number."""
+    if not isinstance(given, Mapping):
+        return given
+    return {
+        symbol: float(weight) if type(weight) is int else weight for symbol, weight in given.items()
+    }
+
+
 @frozen(kw_only=True)
 class PortfolioConstruction(Checked):
-    """Target weights, when to return to them, and the limits in between. Percents of equity."""
+    """Target weights, when to return to them, and the limits in between. Percents of equity.
+
+    What is decided at a close is filled at the next open, as all else is.
+
+    Attributes:
+        target_weights: Fractions of equity by symbol, which do not sum above 1. The others weigh
+            nothing; a symbol's weight stays cash up to its first bar.
+        method: `target_weights`.
+        rebalance_frequency: Return to the weights at the first close of every date, of every week
+            from Monday on, or of every month (UTC) after the last return, whatever its reason.
+        drift_threshold_pct: Return to them as well once a weight is so far away from its target.
+        max_weight_pct: The most a target weighs; what is cut off stays cash.
+        max_turnover_pct: The most that is bought and sold at one close; all orders shrink alike.
+        cash_floor_pct: What is left in cash: targets that sum above the rest are scaled down to it.
+        max_drawdown_pct: Sell everything once equity has fallen so far from its peak, and stay out
+            until the next scheduled return; from there on a new peak counts.
+    """
 
     __checks__ = (_weights_fit,)
 
-    target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]]
+    target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]] = field(converter=_own_weights)
     method: Literal["target_weights"] = "target_weights"
     rebalance_frequency: Literal["daily", "weekly", "monthly"] = "weekly"
     drift_threshold_pct: Annotated[float, Ge(0), Le(100)] | None = None
@@ -155,11 +180,35 @@ def _path_has_its_source(data_source: str, csv_data_path: str | None) -> Iterato
         yield Problem("value_error", ("csv_data_path",), message, csv_data_path)
 
 
-def _supported(portfolio_construction: PortfolioConstruction | None) -> Iterator[Problem]:
-    """Refuse what is well-formed but not carried out yet, rather than ignore it."""
-    if portfolio_construction is not None:
-        message = "portfolio_construction is not supported yet"
-        yield Problem("not_supported", ("portfolio_construction",), message, "{...}")
+def _one_decides(
+    strategy: Strategy, portfolio_construction: PortfolioConstruction | None
+) -> Iterator[Problem]:
+    """Refuse a strategy beside weights, rather than ignore one of them."""
+    by_weights = isinstance(strategy, TargetWeights)
+    if portfolio_construction is None and by_weights:
+        message = "target_weights needs portfolio_construction, which says what the weights are"
+        yield Problem("missing", ("portfolio_construction",), message)
+    elif portfolio_construction is not None and not by_weights:
+        message = (
+            "portfolio_construction decides what is held; leave strategy out, or name "
+            f"target_weights instead of {strategy.name}"
+        )
+        yield Problem("value_error", ("strategy",), message, strategy.name)
+
+
+def _weights_have_symbols(
+    symbols: tuple[str, ...], portfolio_construction: PortfolioConstruction | None
+) -> Iterator[Problem]:
+    construction = portfolio_construction
+    weights = {} if construction is None else construction.target_weights
+    for symbol in sorted(weights.keys() - set(symbols)):
+        path = ("portfolio_construction", "target_weights", symbol)
+        yield Problem("value_error", path, f"{symbol!r} is not one of symbols", weights[symbol])
+
+
+def _implied(request: BacktestRequest) -> Strategy:
+    """What is meant where no strategy is named."""
+    return BuyAndHold() if request.portfolio_construction is None else TargetWeights()
 
 
 def _trimmed(symbols: Iterable[str]) -> tuple[str, ...]:
@@ -176,13 +225,14 @@ class BacktestRequest(Checked):
         start_date: The first moment a bar may bear. Text, date or datetime; without an offset, UTC.
         end_date: The last one, included; a bare date means the end of that day.
         resolution: The length of a bar.
-        strategy: One of the built-in strategies, with its parameters.
+        portfolio_construction: Weights to hold, in place of a strategy's signals.
+        strategy: One of the built-in strategies, with its parameters; left out, `buy_and_hold`, or
+            `target_weights` where there is a `portfolio_construction`.
         execution: Fills and costs.
         initial_capital: Currency at the first bar.
         currency: Recorded, not used.
         timezone: Recorded, not used: all times are UTC.
         benchmark_symbol: What the run is held against: bought at its first close, and held.
-        portfolio_construction: Not supported yet.
         data_source: Where bars come from: the gateway's `default`, `sample`, `csv` or `parquet`.
         csv_data_path: A directory inside the gateway's data directory.
         adjustment: What prices are adjusted for by their factors file: nothing (`none`), splits
@@ -204,20 +254,21 @@ class BacktestRequest(Checked):
         _no_symbol_twice,
         _zone_exists,
         _path_has_its_source,
-        _supported,
+        _one_decides,
+        _weights_have_symbols,
     )
 
     symbols: Annotated[tuple[Symbol, ...], MinLen(1), MaxLen(1000)] = field(converter=_trimmed)
     start_date: Annotated[datetime, Edge("start")] = field(converter=start_instant)
     end_date: Annotated[datetime, Edge("end")] = field(converter=end_instant)
     resolution: Resolution = "day"
-    strategy: Strategy = BuyAndHold()
+    portfolio_construction: PortfolioConstruction | None = None
+    strategy: Strategy = field(default=Factory(_implied, takes_self=True))  # of the line above
     execution: Execution = Execution()
     initial_capital: Annotated[float, Gt(0), Le(1e12)] = 1_000_000.0
     currency: Annotated[str, Pattern("[A-Z]{3,5}", "3 to 5 capital letters")] = "USD"
     timezone: Annotated[str, MaxLen(64)] = "UTC"
     benchmark_symbol: Symbol | None = None
-    portfolio_construction: PortfolioConstruction | None = None
     data_source: DataSource = "default"
     csv_data_path: Annotated[str, MinLen(1), MaxLen(1024)] | None = None
     adjustment: Adjustment = "none"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import HAPPENINGS, Ticket
+from glowback_trio.model.portfolio import Portfolio
 
 __all__ = ["Benchmark", "Curve", "OrderLog", "Result", "Trades"]
 
@@ -183,6 +184,7 @@ class Result:
         final_cash: Currency.
         final_positions: Signed quantity by symbol; flat symbols are absent.
         manifest: What was run on what, with a `replay_request` that reproduces it.
+        portfolio: How a portfolio was held at its weights, where the request asks for that.
         write_up: Makes the tear sheet, which takes longer than many a run.
         benchmark: What the run was held against, if anything.
         carry: Cash that was booked beside the fills, by what it was for: `borrow` of units that
@@ -197,6 +199,7 @@ class Result:
     final_cash: float
     final_positions: Mapping[str, float]
     manifest: Mapping[str, Any] = field(repr=False)
+    portfolio: Portfolio | None = field(default=None, repr=False)
     carry: Mapping[str, float] = field(factory=dict)
     write_up: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
     benchmark: Benchmark | None = None

@@ -25,6 +25,7 @@ __all__ = [
     "Momentum",
     "Rsi",
     "Strategy",
+    "TargetWeights",
 ]
 
 Period = Annotated[int, Ge(1), Le(1_000_000)]
@@ -126,14 +127,22 @@ class Rsi(Checked):
     position_size: Size = 0.95
 
 
+@frozen
+class TargetWeights(Checked):
+    """Hold the weights of `portfolio_construction`, which has all the parameters; no signal."""
+
+    name: ClassVar[str] = "target_weights"
+    aliases: ClassVar[tuple[str, ...]] = ()
+    title: ClassVar[str] = "Target Weights"
+
+
 BuiltIn = BuyAndHold | MaCrossover | Momentum | MeanReversion | Rsi
-Strategy = BuiltIn | BarStrategy | TargetStrategy
+Strategy = BuiltIn | TargetWeights | BarStrategy | TargetStrategy
 
 STRATEGIES: Mapping[str, type[Strategy]] = {
-    cls.name: cls for cls in (BuyAndHold, MaCrossover, Momentum, MeanReversion, Rsi)
+    cls.name: cls for cls in (BuyAndHold, MaCrossover, Momentum, MeanReversion, Rsi, TargetWeights)
 }
 
 UNSUPPORTED: Mapping[str, str] = {
     "covered_call": "covered_call needs options, which this engine does not trade",
-    "target_weights": "target_weights needs portfolio_construction, which is not supported yet",
 }

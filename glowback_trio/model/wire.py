@@ -218,6 +218,10 @@ def _unknown(document: Document, known: Iterable[str]) -> Iterator[Problem]:
             yield Problem("extra_forbidden", (name,), message, value)
 
 
+# A default that is worked out from the other fields. The class passes for a function in its stubs.
+_DEPENDENT: Any = attrs.Factory
+
+
 def _checked(document: Any, cls: type[Any]) -> Any:
     """Structure a document field by field, so that every complaint is found."""
     annotations = hints(cls)
@@ -231,7 +235,7 @@ def _checked(document: Any, cls: type[Any]) -> Any:
                 )
         elif field.default is attrs.NOTHING:
             problems.append(Problem("missing", (field.name,), "Field required"))
-        else:
+        elif not isinstance(field.default, _DEPENDENT):
             values[field.name] = field.default
     if issubclass(cls, Checked):
         problems += conflicts(cls, values)

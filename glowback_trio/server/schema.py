@@ -32,6 +32,9 @@ __all__ = ["Components", "Format", "Schema", "default_document", "strategy_docum
 
 Schema = dict[str, Any]
 
+# A default that is worked out from the other fields. The class passes for a function in its stubs.
+_DEPENDENT: Any = attrs.Factory
+
 _SCALARS: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},
@@ -116,7 +119,7 @@ class Components:
         rows = attrs.fields(cls)
         described = self._properties(hints(cls), attribute_docs(cls))
         for row in rows:
-            if row.default is not attrs.NOTHING:
+            if row.default is not attrs.NOTHING and not isinstance(row.default, _DEPENDENT):
                 described[row.name]["default"] = default_document(row.default)
         required = [row.name for row in rows if row.default is attrs.NOTHING]
         return _object(description(cls), described, required) | {"additionalProperties": False}

@@ -177,9 +177,17 @@ REFUSED: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [
     (("timezone",), {"timezone": "../UTC"}),
     (("timezone",), {"timezone": "x" * 65}),
     (("benchmark_symbol",), {"benchmark_symbol": "S P Y"}),
+    (("portfolio_construction",), {"strategy": strategy("target_weights")}),
     (
-        ("portfolio_construction",),
-        {"portfolio_construction": {"target_weights": {"AAPL": 1.0}}},
+        ("strategy",),
+        {
+            "strategy": strategy("rsi"),
+            "portfolio_construction": {"target_weights": {"AAPL": 1.0}},
+        },
+    ),
+    (
+        ("portfolio_construction", "target_weights", "MSFT"),
+        {"portfolio_construction": {"target_weights": {"AAPL": 0.5, "MSFT": 0.5}}},
     ),
     (
         ("portfolio_construction", "target_weights"),
@@ -243,8 +251,10 @@ def test_no_document_at_all_raises_anything_but_complaints(document: object) -> 
 def test_no_parameters_at_all_raise_anything_but_complaints(
     name: str, params: dict[str, Any]
 ) -> None:
+    weights = {"target_weights": {"AAPL": 1.0}} if name == "target_weights" else None
+    document = {"strategy": {"name": name, "params": params}, "portfolio_construction": weights}
     try:
-        parse_request({**MINIMAL, "strategy": {"name": name, "params": params}})
+        parse_request({**MINIMAL, **document})
     except InvalidRequestError as error:
         complaints = error.problems
     else:

@@ -75,7 +75,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("timezone", "x" * 65, "too_long"),
         ("timezone", "../../etc/passwd", "value_error"),
         ("benchmark_symbol", "S P Y", "string_pattern_mismatch"),
-        ("portfolio_construction", {"target_weights": {"AAPL": 1.0}}, "not_supported"),
+        ("portfolio_construction.target_weights.MSFT", 0.5, "value_error"),
         ("portfolio_construction.target_weights", {"AAPL": 0.7, "SPY": 0.7}, "value_error"),
         ("portfolio_construction.target_weights", {}, "value_error"),
         ("data_source", "ftp", "literal_error"),
@@ -266,8 +266,8 @@ async def test_the_largest_request_is_not_too_large(client: Client, asked: dict[
         "portfolio_construction": {"target_weights": weights},
     }
     response = await client.post("/backtests", json=document)
-    kinds = [problem["type"] for problem in (await response.get_json())["detail"]]
-    assert kinds == ["not_supported"]
+    (problem,) = (await response.get_json())["detail"]
+    assert problem["loc"] == ["body", "strategy"]
 
 
 async def test_a_symbol_too_many_is_told_at_its_place(

@@ -125,7 +125,11 @@ def test_the_examples_are_accepted() -> None:
         {"strategy": {"name": "moving_average_crossover"}},
         {"execution": {"latency_ms": None, "whole_shares": True}},
         {"stream": {"metrics_every": 0}},
-        *({"strategy": {"name": name}} for name in STRATEGIES),
+        *({"strategy": {"name": name}} for name in STRATEGIES if name != "target_weights"),
+        {
+            "strategy": {"name": "target_weights"},
+            "portfolio_construction": {"target_weights": {"AAPL": 1}},
+        },
     ],
 )
 def test_what_is_accepted_is_described(asked: dict[str, Any], change: dict[str, Any]) -> None:

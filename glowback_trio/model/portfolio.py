@@ -1,0 +1,115 @@
+"""What a portfolio construction did, bar by bar, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from attrs import asdict, field, frozen
+from numpy.typing import NDArray
+
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.request import PortfolioConstruction
+
+__all__ = [
+    "ALLOCATION",
+    "CONSTRAINTS",
+    "DRIFT",
+    "GUARD",
+    "NONE",
+    "REASONS",
+    "SCHEDULE",
+    "Hits",
+    "Portfolio",
+]
+
+#: Why a portfolio returned to its weights; `{}` is the request's `rebalance_frequency`.
+REASONS: Final = ("initial_allocation", "{}_schedule", "drift_threshold", "drawdown_guard")
+ALLOCATION, SCHEDULE, DRIFT, GUARD = range(len(REASONS))
+NONE: Final = -1
+
+#: The limits that may be hit, and the names of the two figures that tell how: what would have been
+#: without it, and what was, both in percent.
+CONSTRAINTS: Final = (
+    ("cash_floor", "requested_pct", "applied_pct"),
+    ("max_weight_cap", "requested_pct", "applied_pct"),
+    ("turnover_cap", "requested_turnover_pct", "applied_turnover_pct"),
+    ("max_drawdown_guard", "observed_drawdown_pct", "limit_pct"),
+)
+
+
+@frozen(eq=False)
+class Hits:
+    """Every time that a limit changed something, by row: all columns (H,).
+
+    Attributes:
+        row: At which bar; those that hold for the whole run stand at the first.
+        what: Index into `CONSTRAINTS`.
+        symbol: Index into the portfolio's symbols; -1 where it is about all of them.
+        wanted: What would have been, a fraction of equity.
+        allowed: What was, likewise; of the drawdown guard its limit.
+    """
+
+    row: NDArray[np.int64] = field(repr=False)
+    what: NDArray[np.int64] = field(repr=False)
+    symbol: NDArray[np.int64] = field(repr=False)
+    wanted: Floats = field(repr=False)
+    allowed: Floats = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@frozen(eq=False)
+class Portfolio:
+    """A portfolio that is held at target weights, for M symbols that weigh something and T bars.
+
+    Attributes:
+        construction: What was asked.
+        symbols: Their names.
+        target: (M,) what each should weigh under the limits that are known beforehand.
+        first: (M,) the row of its first bar, before which its weight is cash.
+        worth: (T, M) market value at the bar's close, currency.
+        reason: (T,) index into `REASONS` where orders were made at the close; -1 elsewhere.
+        turnover: (T,) what these orders buy and sell at that close, a fraction of equity.
+        out: (T,) whether, after the close, a stop keeps the portfolio out of the market.
+        drawdown: (T,) fall from the peak that the stop watches, which starts anew when the
+            portfolio returns after one; a fraction.
+        hits: The limits that changed something.
+    """
+
+    construction: PortfolioConstruction
+    symbols: Sequence[str]
+    target: Floats = field(repr=False)
+    first: NDArray[np.intp] = field(repr=False)
+    worth: Floats = field(repr=False)
+    reason: NDArray[np.int64] = field(repr=False)
+    turnover: Floats = field(repr=False)
+    out: NDArray[np.bool_] = field(repr=False)
+    drawdown: Floats = field(repr=False)
+    hits: Hits = field(repr=False)
+
+    def targets(self, bars: slice | NDArray[np.intp]) -> Floats:
+        """What is aimed at after the closes of some bars, (n, M) fractions of equity."""
+        index = np.arange(len(self.out))[bars, np.newaxis]
+        wanted = (index >= self.first) & ~self.out[bars, np.newaxis]
+        return np.where(wanted, self.target, 0.0)
+
+    def weights(self, bars: slice | NDArray[np.intp], value: Floats) -> Floats:
+        """What is held at the closes of some bars.
+
+        Args:
+            bars: Which.
+            value: Equity at all bars, (T,) currency.
+
+        Returns:
+            (n, M) fractions of equity; NaN where that is not positive.
+        """
+        whole = value[bars, np.newaxis]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(whole > 0, self.worth[bars] / whole, np.nan)
+
+    def document(self) -> dict[str, Any]:
+        """What was asked, as the wire has it."""
+        return asdict(self.construction)
