@@ -10,8 +10,8 @@ from rich.table import Table
 from glowback_trio.cli.complaints import complain
 from glowback_trio.cli.data_check import check
 from glowback_trio.cli.data_import import import_
-from glowback_trio.cli.prices import Prices, catalogue
-from glowback_trio.data import demo_path
+from glowback_trio.cli.prices import Kept, Prices, catalogue
+from glowback_trio.data import CACHE_NAME, demo_path
 
 __all__ = ["app"]
 
@@ -35,7 +35,7 @@ def path() -> None:
 
 
 @app.command(name="list")
-def list_(*, data: Prices = "sample") -> int:
+def list_(*, data: Prices = "sample", cache: Kept = CACHE_NAME) -> int:
     """List the prices that `run` would find, with their first and last bars.
 
     A file that cannot be read shows here and makes the exit code 1.
@@ -43,10 +43,11 @@ def list_(*, data: Prices = "sample") -> int:
 
     Args:
         data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
+        cache: A directory for parsed prices, a relative one inside --data; 'off' keeps none.
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
     table.columns[-1].justify = "right"
-    listed = catalogue(data, allow_sample=data == "sample").datasets()
+    listed = catalogue(data, cache, allow_sample=data == "sample").datasets()
     for one in listed:
         table.add_row(
             one.symbol,

@@ -1,7 +1,7 @@
-"""The `--data` option: which prices a command works on.
+"""The `--data` and `--cache` options: which prices a command works on, and what it keeps of them.
 
 One rule for every command: what the flag says, failing that the environment variable, failing that
-generated prices.
+generated prices, and a cache beside the files where there are any.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ from cyclopts import Parameter
 from glowback_trio.data import CACHE_NAME, Catalogue, demo_path
 from glowback_trio.errors import InvalidRequestError, Problem
 
-__all__ = ["Prices", "catalogue", "directory"]
+__all__ = ["Kept", "Prices", "catalogue", "directory"]
 
 Prices = Annotated[
     str, Parameter(name="--data", metavar="DIR|demo|sample", env_var="GLOWBACK_DATA")
 ]
 
+Kept = Annotated[str, Parameter(name="--cache", metavar="DIR|off", env_var="GLOWBACK_CACHE")]
 
-def catalogue(prices: str, **limits: Any) -> Catalogue:
-    """Open what `--data` names; a directory keeps its parsed prices beside the files.
+
+def catalogue(prices: str, cache: str = CACHE_NAME, **limits: Any) -> Catalogue:
+    """Open what `--data` names.
 
     Args:
         prices: The option's value.
+        cache: The directory that keeps parsed prices, a relative one inside that of the files, or
+            `off`. Nothing is ever written among the shipped prices.
         limits: For the catalogue.
 
     Raises:
@@ -34,10 +38,11 @@ def catalogue(prices: str, **limits: Any) -> Catalogue:
     match prices:
         case "sample":
             return Catalogue(**limits)
-        case "demo":  # a part of the package, into which nothing is written
+        case "demo":
             return Catalogue(demo_path(), **limits)
         case _:
-            return Catalogue(directory(prices), **{"cache": Path(CACHE_NAME), **limits})
+            kept = None if cache == "off" else Path(cache)
+            return Catalogue(directory(prices), cache=kept, **limits)
 
 
 def directory(prices: str) -> Path:

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.asked import Asked
-from glowback_trio.cli.prices import Prices, catalogue
+from glowback_trio.cli.prices import Kept, Prices, catalogue
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.cli.watch import watch
+from glowback_trio.data import CACHE_NAME
 from glowback_trio.model.document import result_pieces
 
 __all__ = ["app"]
@@ -35,18 +36,19 @@ async def run(
     asked: Asked,
     *,
     data: Prices = "sample",
+    cache: Kept = CACHE_NAME,
     json: Annotated[bool, Parameter(negative_bool=(), show_default=False)] = False,
 ) -> None:
     """Run one backtest here and print its summary or its result as JSON.
 
     Args:
         asked: The backtest.
-        data: A directory of CSV files; 'demo', the prices that come with the package; or 'sample',
-            generated ones.
+        data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
+        cache: A directory for parsed prices, a relative one inside --data; 'off' keeps none.
         json: Print the result as JSON on stdout, and nothing else.
     """
     request = asked.request()
-    async with open_gateway(data=catalogue(data)) as gateway:
+    async with open_gateway(data=catalogue(data, cache)) as gateway:
         submitted = gateway.submit(request)
         await watch(submitted, Console(stderr=True))
         result = submitted.result()

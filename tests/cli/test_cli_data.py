@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -217,3 +218,17 @@ def test_a_run_keeps_parsed_prices_beside_the_files_and_gives_the_same(
     assert first.returncode == 0
     assert glowback(*arguments, "--data", "prices").stdout == first.stdout
     assert {path.name for path in prices.iterdir()} <= {"AAPL_1d.csv", CACHE_NAME}
+
+
+def test_whoever_runs_it_says_where_parsed_prices_are_kept(
+    glowback: Glowback, prices: Path, tmp_path: Path
+) -> None:
+    os.utime(prices / "AAPL_1d.csv", (1_600_000_000, 1_600_000_000))
+    run = ("run", "--symbols", "AAPL", "--start", "2020-03-02", "--end", "2020-03-06")
+    for command in (run, ("data", "list")):
+        for name in ("off", str(tmp_path / command[0])):
+            assert glowback(*command, "--data", "prices", GLOWBACK_CACHE=name).returncode == 0
+        assert list((tmp_path / command[0]).rglob("*.bars"))
+        assert [path.name for path in prices.iterdir()] == ["AAPL_1d.csv"]
+    assert glowback("data", "list", "--data", "prices", "--cache", "kept").returncode == 0
+    assert list((prices / "kept").glob("*.bars"))
