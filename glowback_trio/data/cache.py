@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -31,7 +31,6 @@ from glowback_trio.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
 
 __all__ = ["CACHE_NAME", "Cache", "Reader", "reading"]
 
@@ -185,14 +184,8 @@ def _unpacked(block: Block, file: PriceFile) -> Parsed:
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        time=block.time if held else _copied(block.time),
-        values=block.values if held else _copied(block.values),
+        time=block.time if held else block.time.copy(),
+        values=block.values if held else block.values.copy(),
         locate=file.locate(),
     )
     return Parsed(rows, block.spacing, block.digest)
-
-
-def _copied(array: NDArray[Any]) -> NDArray[Any]:
-    copy = array.copy()
-    copy.setflags(write=False)
-    return copy

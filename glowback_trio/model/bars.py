@@ -20,13 +20,15 @@ Times = NDArray[np.datetime64]
 Adjustment = Literal["none", "splits", "total"]
 Origin = Literal["default", "sample", "csv", "parquet", "memory"]
 
+_FLOAT, _MOMENT = np.dtype(np.float64), np.dtype("datetime64[ns]")
+
 
 def _column(values: Any) -> Floats:
-    return _fixed(values, np.dtype(np.float64))
+    return _fixed(values, _FLOAT)
 
 
 def _times(values: Any) -> Times:
-    return _fixed(values, np.dtype("datetime64[ns]"))
+    return _fixed(values, _MOMENT)
 
 
 def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
@@ -35,7 +37,7 @@ def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
         isinstance(values, np.ndarray)
         and values.dtype == kind
         and values.flags.c_contiguous
-        and _is_read_only(values)
+        and _is_closed(values)
     ):
         return values
     copied = np.array(values, dtype=kind, order="C")
@@ -43,14 +45,17 @@ def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
     return copied
 
 
-def _is_read_only(array: NDArray[Any]) -> bool:
-    """Whether an array, and every memory it is a view of, is closed to writers."""
+def _is_closed(array: NDArray[Any]) -> bool:
+    """Whether an array is a view of memory that cannot be written to, as `bytes` and some maps are.
+
+    An array that owns its memory never is: whoever holds it can open it again.
+    """
     memory: Any = array
     while isinstance(memory, np.ndarray):
         if memory.flags.writeable:
             return False
         memory = memory.base
-    return memory is None or memoryview(memory).readonly
+    return isinstance(memory, bytes | memoryview) and memoryview(memory).readonly
 
 
 def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -> None:

@@ -53,6 +53,16 @@ def test_columns_that_nobody_can_write_to_are_kept_as_they_are() -> None:
     assert Bars("X", time, page, page, page, page, page).time is not time
 
 
+def test_a_column_that_could_be_opened_again_is_copied() -> None:
+    time = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]")
+    closed = np.arange(1.0, 4.0)
+    closed.setflags(write=False)
+    bars = Bars("X", time, closed, closed, closed, closed, closed[:])
+    closed.setflags(write=True)
+    closed[0] = 99.0
+    assert bars.close[0] == bars.volume[0] == 1.0
+
+
 def test_a_read_only_view_of_an_open_column_is_copied() -> None:
     behind = np.arange(1.0, 4.0)
     view = behind[:]
