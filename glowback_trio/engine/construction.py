@@ -163,7 +163,7 @@ def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
     """The fall that the stop watches: from a peak that starts anew at each return."""
     drawdown = curve.drawdown.copy()
     back = _returns(decisions)
-    for row, stop in zip(back, [*back[1:], len(curve) - 1], strict=True):
+    for row, stop in zip(back, [*back, len(curve) - 1][1:], strict=True):
         value = curve.value[row : stop + 1]
         peak = np.maximum.accumulate(value)
         drawdown[row + 1 : stop + 1] = ((peak - value) / peak)[1:]

@@ -6,29 +6,27 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import frozen
 
+from glowback_trio.engine.aiming import Aim
 from glowback_trio.engine.blotter import NEVER
 from glowback_trio.engine.construction import DECISION, draw_up
-from glowback_trio.engine.together import RowOrders, Together
 from glowback_trio.model.portfolio import ALLOCATION, DRIFT, GUARD, NONE, SCHEDULE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from glowback_trio.engine.aiming import Some
     from glowback_trio.engine.broker import Broker
     from glowback_trio.engine.construction import Plan
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.engine.together import Indices
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.portfolio import Portfolio
     from glowback_trio.model.result import Curve
 
 __all__ = ["RebalancingTrader"]
 
-_MANY = 8  # symbols from which arrays are faster than the broker
 _LEAST, _MOST = 32, 1 << 18  # rows, and cells, that are watched at once
 _pack = Struct("=2q3d").pack
 
@@ -73,9 +71,7 @@ class RebalancingTrader:
         self._fall = _fraction(asked.max_drawdown_pct)
         self._turnover = _fraction(asked.max_turnover_pct)
         self._watchful = not (self._drift is None and self._fall is None)
-        enough = len(plan.symbol) >= _MANY
-        self._shortcuts = shortcuts and enough and terms.simple and not terms.charges
-        self._together = Together(terms, broker.account, broker.blotter, tape)
+        self._aim = Aim(plan.symbol, timeline, broker, terms, tape, shortcuts=shortcuts)
         self._told: list[tuple[int, str]] = []
         self._decisions = bytearray()
         self._worth = np.zeros((len(timeline), len(plan.symbol)))
@@ -83,20 +79,19 @@ class RebalancingTrader:
         self._scheduled, self._arrival = NEVER, plan.arrival(0)
         self._out = self._selling = self._over = False
         self._peak = broker.account.cash
-        # Of the rows at hand: last closes from row `first` on, and the bars, once they are needed.
+        # Last closes of the rows at hand, and which row comes first.
         self._marks, self._first = np.zeros((0, 0)), 0
-        self._bars: _Bars | None = None
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
         self._marks, self._first = marks, max(start - 1, 0)
-        self._bars = None
+        self._aim.see(stop)
         self.broker.see(marks, self._first)
         held, row = [], start
         while row < stop:
             held.append((row, self._begun(row)))
             row = self._carry_on(row, stop)
-        self._together.write()
+        self._aim.write()
         if held:
             self._draw(held, stop)
         return stop
@@ -138,7 +133,7 @@ class RebalancingTrader:
         at, reason = self._look(row, calm)
         if reason == NONE:
             return calm
-        self._decide(at, reason, stop)
+        self._decide(at, reason)
         return at + 1
 
     def _look(self, row: int, calm: int) -> tuple[int, int]:
@@ -198,30 +193,28 @@ class RebalancingTrader:
         drifted: NDArray[np.bool_] = away >= self._drift
         return drifted
 
-    def _decide(self, row: int, reason: int, stop: int) -> None:
+    def _decide(self, row: int, reason: int) -> None:
         """Order what is missing to the targets, or to nothing; a lost account orders no more."""
         value, plan = self.broker.value(row)[0], self._plan
         if value <= 0.0:
             return
-        there = np.flatnonzero(plan.first <= row)
-        held = self._now(row, there) / value
-        goal = plan.target[there] * (reason != GUARD)
+        # The symbols that have had a bar, which sooner or later are all of them.
+        late = row < plan.arrivals[-1]
+        some: Some = np.flatnonzero(plan.first <= row) if late else slice(None)
+        symbol, target = plan.symbol[some], plan.target[some]
+        close = self._marks[row - self._first][symbol]
+        held = self.broker.account.units[symbol] * close / value
+        goal = np.zeros_like(target) if reason == GUARD else target
         wanted = float(np.abs(goal - held).sum())
         allowed = wanted if self._turnover is None else min(wanted, self._turnover)
         fall = (self._peak - value) / self._peak
         self._decisions += _pack(row, reason, wanted, allowed, fall)
+        self._settle(row, reason, value, fall)
+        self._selling = reason == GUARD and allowed < wanted
         if allowed < wanted:
             goal = held + (goal - held) * (allowed / wanted)
         if allowed:
-            self._order(row, stop, there, goal)
-        self._settle(row, reason, value, fall)
-        self._selling = reason == GUARD and allowed < wanted
-
-    def _now(self, row: int, there: Indices) -> Floats:
-        """Market value of some of the symbols at a row's close, currency."""
-        symbol = self._plan.symbol[there]
-        worth: Floats = self.broker.account.units[symbol] * self._marks[row - self._first][symbol]
-        return worth
+            self._aim.order(row, some, goal, close)
 
     def _settle(self, row: int, reason: int, value: float, fall: float) -> None:
         """Remember what a decision changes, and tell when a stop begins and ends."""
@@ -242,73 +235,6 @@ class RebalancingTrader:
     def _tell(self, row: int, sentence: str) -> None:
         self._told.append((row, sentence))
 
-    def _order(self, row: int, stop: int, there: Indices, goal: Floats) -> None:
-        """Have the broker order what is missing to these weights."""
-        symbol = self._plan.symbol[there]
-        close = self._marks[row - self._first][symbol]
-        fraction = goal * len(self._timeline.bars)  # of each symbol's share of equity
-        if self._at_once(row, stop, there, (symbol, fraction, close)):
-            return
-        self._together.write()
-        broker, latency = self.broker, self._terms.latency
-        for one, target, price in zip(*map(list, (symbol, fraction, close)), strict=True):
-            broker.aim(row, one, target, price, broker.blotter.first_bar(row, one, latency))
-
-    def _at_once(
-        self, row: int, stop: int, there: Indices, wanted: tuple[Indices, Floats, Floats]
-    ) -> bool:
-        """Fill orders by arrays, if all of them are filled on the next row and nothing is open."""
-        time, broker, due = self._timeline.time, self.broker, row + 1
-        if not self._shortcuts or due >= stop or broker.blotter.open:
-            return False
-        self._bars = self._bars or _bars(self._timeline, self._plan.symbol, row, stop)
-        bar, opening = (column[due - self._bars.first][there] for column in self._bars.columns)
-        if time[due] - time[row] < self._terms.latency or bar.min() == NONE:
-            return False
-        symbol, fraction, close = wanted
-        value, units = broker.value(row), broker.account.units
-        quantity = fraction * (value[0] / len(units)) / close - units[symbol]
-        if self._terms.whole:
-            quantity = np.trunc(quantity)
-        orders = RowOrders(symbol, quantity, bar, opening, close)
-        if not quantity.all():
-            orders = orders.some(quantity != 0.0)
-        rest = self._together.fill(row, orders, value) if len(orders.symbol) else None
-        if rest is not None:
-            self._together.write()
-            broker.resume(rest, due)
-        return True
-
 
 def _fraction(percent: float | None) -> float | None:
     return None if percent is None else percent / 100.0
-
-
-@frozen(eq=False)
-class _Bars:
-    """The bars of M symbols on the rows from `first` on.
-
-    Attributes:
-        first: A row.
-        columns: (rows, M) the index of each bar among its symbol's own, -1 where it has none, and
-            its open, currency.
-    """
-
-    first: int
-    columns: tuple[Indices, Floats]
-
-
-def _bars(timeline: Timeline, symbols: Indices, start: int, stop: int) -> _Bars:
-    columns = [_bars_of(timeline, symbol, start, stop) for symbol in symbols.tolist()]
-    bar, opening = (np.stack(column, axis=1) for column in zip(*columns, strict=True))
-    return _Bars(start, (bar, opening))
-
-
-def _bars_of(timeline: Timeline, symbol: int, start: int, stop: int) -> tuple[Indices, Floats]:
-    rows, opening = timeline.rows[symbol], timeline.bars[symbol].open
-    if len(rows) == len(timeline):
-        return np.arange(start, stop), opening[start:stop]
-    first, last = np.searchsorted(rows, (start, stop))
-    bar = np.full(stop - start, NONE)
-    bar[rows[first:last] - start] = np.arange(first, last)
-    return bar, opening[bar]
