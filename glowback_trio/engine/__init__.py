@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from glowback_trio.engine.simulation import Simulation, backtest
+from glowback_trio.engine.backtest import backtest
+from glowback_trio.engine.simulation import Simulation
 
 __all__ = ["Simulation", "backtest"]

@@ -12,9 +12,8 @@ from glowback_trio.engine import round_trips as trips
 from glowback_trio.engine.relative import RELATIVE, relative_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from glowback_trio.engine.books import Books
     from glowback_trio.engine.returns import Numbers
     from glowback_trio.model.bars import Dataset, Floats, Times
     from glowback_trio.model.request import BacktestRequest
@@ -30,7 +29,7 @@ def metrics(
     dataset: Dataset,
     curve: Curve,
     trades: Trades,
-    books: Books,
+    round_trips: Sequence[float],
     *,
     benchmark: Benchmark | None = None,
     carry: Mapping[str, float] | None = None,
@@ -55,7 +54,7 @@ def metrics(
         **{name: plain(number) for name, number in measured.items()},
         "periods_per_year": periods,
         "exposure_time": float(stats.exposure_time(curve.gross)),
-        **_trade_metrics(curve, trades, books),
+        **_trade_metrics(curve, trades, round_trips),
         "total_financing_cost": math.fsum(-amount for amount in (carry or {}).values()),
         **_dataset_metrics(dataset),
         **_benchmark_metrics(request, curve, periods, benchmark),
@@ -108,8 +107,8 @@ def curve_metrics(
     }
 
 
-def _trade_metrics(curve: Curve, trades: Trades, books: Books) -> Metrics:
-    closed = trips.tally(np.array(books.round_trips))
+def _trade_metrics(curve: Curve, trades: Trades, round_trips: Sequence[float]) -> Metrics:
+    closed = trips.tally(np.array(round_trips))
     return {
         "total_trades": len(trades),
         "round_trips": len(closed.profits),

@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glowback_trio.engine.books import Books
-from glowback_trio.engine.broker import Broker
-from glowback_trio.engine.construction import plan, portfolio_metrics
 from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown, seal
 from glowback_trio.engine.drafts import drafts, log_draft
-from glowback_trio.engine.execution import terms
-from glowback_trio.engine.manifest import manifest
-from glowback_trio.engine.metrics import metrics
+from glowback_trio.engine.outcome import Ended, result
 from glowback_trio.engine.rebalancing import RebalancingTrader
-from glowback_trio.engine.relative import benchmark
-from glowback_trio.engine.report import ruin_warning, summary, warnings
-from glowback_trio.engine.signals import work_out
+from glowback_trio.engine.report import ruin_warning, warnings
 from glowback_trio.engine.statements import Entry, Statement
 from glowback_trio.engine.tape import UNFILLED, Tape
-from glowback_trio.engine.targeting import TargetTrader
-from glowback_trio.engine.tearsheet import tearsheet
 from glowback_trio.engine.timeline import align
-from glowback_trio.engine.trading import BarTrader
+from glowback_trio.engine.trader import Trader, opener
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Bars, Dataset, Quality
-from glowback_trio.model.custom import BarStrategy
-from glowback_trio.model.result import Result
-from glowback_trio.model.strategies import TargetWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from glowback_trio.engine.tape import Recording
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.engine.trader import Trader
-    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.bars import Dataset, Floats
     from glowback_trio.model.events import Draft
     from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Benchmark
+    from glowback_trio.model.result import Result
 
-__all__ = ["Simulation", "backtest"]
+__all__ = ["Simulation"]
 
 _CELLS = 1 << 18
 
@@ -79,7 +64,7 @@ class Simulation:
         self._entries: list[Entry] = []
         self._books = Books(len(traded))
         capital = request.initial_capital
-        self._open = _opener(request, self._timeline, self._tape, checkpoint)
+        self._open = opener(request, self._timeline, self._tape, checkpoint)
         self._trader = self._open()
         self._curve = blank_curve(capital, self._timeline.time)
         self._peak = capital
@@ -133,56 +118,21 @@ class Simulation:
         """
         if not self.finished:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
-        statement = self._statement(self._entries)
-        orders, fills = statement.orders, statement.trades
-        request, curve, held = self._request, self._curve, self._benchmark()
-        carry = statement.carry
-        measured = metrics(
-            request, self._dataset, curve, fills, self._books, carry=carry, benchmark=held
+        timeline, trader = self._timeline, self._trader
+        portfolio = None
+        if isinstance(trader, RebalancingTrader):
+            portfolio = trader.portfolio(self._curve)
+        ended = Ended(
+            self._request,
+            self._dataset,
+            self._curve,
+            timeline,
+            self._statement(self._entries),
+            self._books.round_trips,
+            trader.broker.account,
+            portfolio,
         )
-        symbols, account = self._timeline.symbols, self._trader.broker.account
-        portfolio, returned = None, None
-        if isinstance(self._trader, RebalancingTrader):
-            portfolio = self._trader.portfolio(curve)
-            returned = portfolio_metrics(portfolio, curve)
-            measured |= returned
-        write_up = partial(
-            tearsheet,
-            measured,
-            curve,
-            fills,
-            units=account.units,
-            marks=self._timeline.marks(self.bars - 1, self.bars)[0],
-            risk_free_rate=request.risk_free_rate,
-            benchmark=held,
-            portfolio=returned,
-            carry=carry,
-        )
-        return Result(
-            metrics=measured,
-            curve=self._curve,
-            trades=fills,
-            orders=orders,
-            logs=[*summary(self._curve, fills, len(orders)), *self._sentences, *self._said],
-            final_cash=account.cash,
-            final_positions={
-                symbol: units
-                for symbol, units in zip(symbols, account.units.tolist(), strict=True)
-                if units
-            },
-            manifest=manifest(self._request, self._dataset, self._timeline, measured),
-            portfolio=portfolio,
-            write_up=write_up,
-            benchmark=held,
-            carry=carry,
-        )
-
-    def _benchmark(self) -> Benchmark | None:
-        symbol, time = self._request.benchmark_symbol, self._timeline.time
-        for bars in self._dataset.bars:
-            if bars.symbol == symbol:
-                return benchmark(bars, time, self._request.initial_capital)
-        return None
+        return result(ended, [*self._sentences, *self._said])
 
     def _statement(self, entries: Sequence[Entry]) -> Statement:
         symbols, name = self._timeline.symbols, self._request.strategy.name
@@ -261,56 +211,6 @@ class Simulation:
         warning = ruin_warning(self._curve, row)
         self._sentences.append(warning)
         self._untold.append(log_draft(row, warning))
-
-
-def _opener(
-    request: BacktestRequest, timeline: Timeline, tape: Tape, checkpoint: Callable[[], object]
-) -> Callable[[], Trader]:
-    """How to begin the request's trading, as often as one likes.
-
-    What a vectorised strategy wants is worked out here, once.
-    """
-    strategy, agreed = request.strategy, terms(request.execution)
-    broker = partial(Broker, timeline, agreed, tape, request.initial_capital)
-    if isinstance(strategy, BarStrategy):
-        return lambda: BarTrader(strategy, timeline, broker(), agreed)
-    if isinstance(strategy, TargetWeights):
-        assert request.portfolio_construction is not None  # a request is not made without it
-        aims = plan(request.portfolio_construction, timeline)
-        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, tape)
-    signals = work_out(strategy, agreed, timeline, checkpoint)
-    return lambda: TargetTrader(signals, broker(), agreed, tape)
-
-
-def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
-    """Run one backtest on bars held in memory.
-
-    Args:
-        request: What to simulate. Bars outside its range are left out.
-        bars: One `Bars` for each requested symbol.
-
-    Raises:
-        DataError: As `Simulation`, or no bar of a symbol lies within the range.
-    """
-    within = [_within(one, request) for one in bars]
-    quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
-    simulation = Simulation(request, Dataset(within, "memory", "user_provided", quality))
-    simulation.run()
-    return simulation.result()
-
-
-def _within(bars: Bars, request: BacktestRequest) -> Bars:
-    start, end = (
-        np.datetime64(moment.replace(tzinfo=None), "ns")
-        for moment in (request.start_date, request.end_date)
-    )
-    first = int(np.searchsorted(bars.time, start))
-    stop = int(np.searchsorted(bars.time, end, side="right"))
-    if stop - first == len(bars):
-        return bars
-    rows = slice(first, stop)
-    prices = (column[rows] for column in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return Bars(bars.symbol, bars.time[rows], *prices)
 
 
 def _same_symbols(request: BacktestRequest, dataset: Dataset) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from glowback_trio.engine.broker import Broker
-    from glowback_trio.model.bars import Floats
+from glowback_trio.engine.broker import Broker
+from glowback_trio.engine.construction import plan
+from glowback_trio.engine.execution import terms
+from glowback_trio.engine.rebalancing import RebalancingTrader
+from glowback_trio.engine.signals import work_out
+from glowback_trio.engine.targeting import TargetTrader
+from glowback_trio.engine.trading import BarTrader
+from glowback_trio.model.custom import BarStrategy
+from glowback_trio.model.strategies import TargetWeights
 
-__all__ = ["Trader"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from glowback_trio.engine.tape import Tape
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.request import BacktestRequest
+
+__all__ = ["Trader", "opener"]
 
 
 class Trader(Protocol):
@@ -39,3 +54,22 @@ class Trader(Protocol):
 
     def take_told(self) -> list[tuple[int, str]]:
         """What it had to say since this was last asked: rows and sentences."""
+
+
+def opener(
+    request: BacktestRequest, timeline: Timeline, tape: Tape, checkpoint: Callable[[], object]
+) -> Callable[[], Trader]:
+    """How to begin the request's trading, as often as one likes.
+
+    What a vectorised strategy wants is worked out here, once.
+    """
+    strategy, agreed = request.strategy, terms(request.execution)
+    broker = partial(Broker, timeline, agreed, tape, request.initial_capital)
+    if isinstance(strategy, BarStrategy):
+        return lambda: BarTrader(strategy, timeline, broker(), agreed)
+    if isinstance(strategy, TargetWeights):
+        assert request.portfolio_construction is not None  # a request is not made without it
+        aims = plan(request.portfolio_construction, timeline)
+        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, tape)
+    signals = work_out(strategy, agreed, timeline, checkpoint)
+    return lambda: TargetTrader(signals, broker(), agreed, tape)

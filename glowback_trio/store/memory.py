@@ -116,9 +116,12 @@ def _result_size(result: Result | None) -> int:
     """Bytes of a result's arrays; the rest is small beside its events."""
     if result is None:
         return 0
-    columns = (
-        column
-        for part in (result.curve, result.trades, result.orders)
+    parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)
+    columns = {
+        id(column): column.nbytes
+        for part in parts
+        if part is not None
         for column in astuple(part, recurse=False)
-    )
-    return sum(column.nbytes for column in columns if isinstance(column, np.ndarray))
+        if isinstance(column, np.ndarray)
+    }
+    return sum(columns.values())

@@ -17,10 +17,10 @@ REQUEST = BacktestRequest(symbols=["A"], start_date="2024-01-01", end_date="2024
 def result(rows: int = 10) -> Result:
     """A result with `rows` bars and nothing traded: 40 bytes a bar."""
     time = np.zeros(rows, "datetime64[ns]")
-    flat, none, index = np.zeros(rows), np.zeros(0), np.zeros(0, np.int64)
+    none, index = np.zeros(0), np.zeros(0, np.int64)
     return Result(
         metrics={},
-        curve=Curve(1.0, time, flat, flat, flat, flat),
+        curve=Curve(1.0, time, *np.zeros((4, rows))),
         trades=Trades(("A",), "s", time[:0], index, none, none, none, none, none, index),
         orders=OrderLog(index, time[:0], index, index, none, none),
         logs=(),

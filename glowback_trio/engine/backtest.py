@@ -1,0 +1,49 @@
+"""One backtest in one call, on bars held in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.engine.simulation import Simulation
+from glowback_trio.model.bars import Bars, Dataset, Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glowback_trio.model.request import BacktestRequest
+    from glowback_trio.model.result import Result
+
+__all__ = ["backtest"]
+
+
+def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
+    """Run one backtest on bars held in memory.
+
+    Args:
+        request: What to simulate. Bars outside its range are left out.
+        bars: One `Bars` for each requested symbol, and for the benchmark.
+
+    Raises:
+        DataError: As `Simulation`, or no bar of a symbol lies within the range.
+    """
+    within = [_within(one, request) for one in bars]
+    quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
+    simulation = Simulation(request, Dataset(within, "memory", "user_provided", quality))
+    simulation.run()
+    return simulation.result()
+
+
+def _within(bars: Bars, request: BacktestRequest) -> Bars:
+    start, end = (
+        np.datetime64(moment.replace(tzinfo=None), "ns")
+        for moment in (request.start_date, request.end_date)
+    )
+    first = int(np.searchsorted(bars.time, start))
+    stop = int(np.searchsorted(bars.time, end, side="right"))
+    if stop - first == len(bars):
+        return bars
+    rows = slice(first, stop)
+    prices = (column[rows] for column in (bars.open, bars.high, bars.low, bars.close, bars.volume))
+    return Bars(bars.symbol, bars.time[rows], *prices)
