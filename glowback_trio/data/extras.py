@@ -44,11 +44,14 @@ class Extra:
         """Import one of its modules.
 
         Raises:
-            DataError: It is not installed.
+            DataError: It is not installed, or does not go with what else is.
         """
         if not self.is_installed:
             raise DataError(self.advice)
-        return importlib.import_module(module)
+        try:
+            return importlib.import_module(module)
+        except ImportError as error:
+            raise DataError(f"{self.package} cannot be used here: {error}") from error
 
 
 PARQUET = Extra("parquet", "pyarrow", "Parquet files")

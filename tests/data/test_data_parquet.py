@@ -236,6 +236,16 @@ def test_an_extra_that_is_not_there_says_how_to_install_it(extra: Extra) -> None
     )
 
 
+def test_an_extra_that_does_not_go_with_what_else_is_installed_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outdated_package.py").write_text('raise ImportError("needs something newer")\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    outdated = Extra("parquet", "outdated_package", "Parquet files")
+    with pytest.raises(DataError, match="outdated_package cannot be used here: needs something"):
+        outdated.load("outdated_package")
+
+
 def test_without_pyarrow_a_request_is_refused_before_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
