@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import trio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import define, field
 
@@ -140,11 +140,19 @@ class SyncClient:
             self._call(opening.__aexit__, None, None, None)
 
     def _call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
-        future = self._portal.start_task_soon(partial(function, *args, **more))
+        # Made before the task is: an interrupt may come while that is being started, and must not
+        # leave it behind with nobody who could end it.
+        scope = trio.CancelScope()
+
+        async def within_scope() -> T | None:
+            with scope:
+                return await function(*args, **more)
+            return None  # to nobody: who cancels does not wait any more
+
         try:
-            return future.result()
+            return cast("T", self._portal.start_task_soon(within_scope).result())
         except BaseException:
-            future.cancel()  # an interrupt of the wait is one of the task
+            self._portal.start_task_soon(scope.cancel)
             raise
 
 
