@@ -42,6 +42,9 @@ class RebalancingTrader:
     scheduled return after the last of these sales ends it. The peak starts anew there: measured
     from the old one, the next close would stop the portfolio again.
 
+    Only a stop takes back orders that `latency_ms` still keeps from their bars: if every return
+    did, a latency longer than the time between two of them would let none of them ever fill.
+
     Args:
         plan: What is aimed at, and when.
         timeline: The bars.
@@ -76,7 +79,7 @@ class RebalancingTrader:
         self._decisions = bytearray()
         self._worth = np.zeros((len(timeline), len(plan.symbol)))
         # What was decided so far: when to return next, and whether a stop is on, or still selling.
-        self._scheduled, self._arrival = NEVER, plan.arrival(0)
+        self._scheduled, self._arrival, self._ready = NEVER, plan.arrival(0), 0
         self._out = self._selling = self._over = False
         self._peak = broker.account.cash
         # Last closes of the rows at hand, and which row comes first.
@@ -147,6 +150,7 @@ class RebalancingTrader:
 
     def _due(self, row: int) -> tuple[int, int]:
         """The next row, from this one on, that calls for a decision whatever prices do."""
+        row = max(row, self._ready)
         if self._selling:
             return row, GUARD
         if not self._out and self._arrival <= self._scheduled:
@@ -191,6 +195,7 @@ class RebalancingTrader:
             weights = worth[:, plan.symbol] / value[:, np.newaxis]
         away = np.abs(weights - np.where(there, plan.target, 0.0)).max(axis=1)
         drifted: NDArray[np.bool_] = away >= self._drift
+        drifted[: max(0, self._ready - row)] = False
         return drifted
 
     def _decide(self, row: int, reason: int) -> None:
@@ -231,6 +236,8 @@ class RebalancingTrader:
             self._peak = value
         self._out = reason == GUARD
         self._scheduled, self._arrival = self._plan.scheduled(row), self._plan.arrival(row + 1)
+        time = self._timeline.time
+        self._ready = int(np.searchsorted(time, time[row] + self._terms.latency))
 
     def _tell(self, row: int, sentence: str) -> None:
         self._told.append((row, sentence))

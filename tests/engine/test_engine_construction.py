@@ -276,6 +276,31 @@ def test_an_order_waits_for_a_bar_that_is_missing_and_gives_way_to_a_newer_one()
     assert list(result.orders.reason).count("replaced by a newer target") == 3
 
 
+def test_orders_on_their_way_are_not_taken_back_by_the_next_return() -> None:
+    late = {"latency_ms": 36 * 3_600_000}
+    request = asked({"A": 0.5}, rebalance_frequency="daily", execution=late)
+    result, rows = told(request, [make_bars("A", [10, 10, 10, 20, 20, 20, 20])])
+    assert returns(rows) == [
+        (0, "initial_allocation"),
+        *((row, "daily_schedule") for row in (2, 4, 6)),
+    ]
+    assert fills(result) == [(2, "A", 50.0, 10.0), (6, "A", -12.5, 20.0)]
+
+
+def test_a_stop_takes_back_orders_on_their_way() -> None:
+    late = {"latency_ms": 36 * 3_600_000}
+    close = [10.0, 10.0, 10.0, 11.0, 7.0, 7.0, 7.0]
+    limits: dict[str, Any] = {"drift_threshold_pct": 1.0, "max_drawdown_pct": 10.0}
+    result, rows = told(asked({"A": 0.5}, execution=late, **limits), [make_bars("A", close)])
+    assert returns(rows) == [
+        (0, "initial_allocation"),
+        (3, "drift_threshold"),
+        (4, "drawdown_guard"),
+    ]
+    assert fills(result) == [(2, "A", 50.0, 10.0), (6, "A", -50.0, 7.0)]
+    assert list(result.orders.reason).count("replaced by a newer target") == 1
+
+
 def test_a_symbol_without_a_weight_is_not_held() -> None:
     bars = [flat("A", 3), flat("B", 3), flat("C", 3)]
     result, rows = told(asked({"B": 0.5, "C": 0.0}, symbols=["A", "B", "C"]), bars)
@@ -334,7 +359,7 @@ def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None
         "start_date": "2024-01-01",
         "end_date": "2024-02-01",
     }
-    with pytest.raises(InvalidRequestError, match="strategy: .*instead of buy_and_hold"):
+    with pytest.raises(InvalidRequestError, match=r"strategy: .*instead of buy_and_hold"):
         BacktestRequest(strategy=BuyAndHold(), portfolio_construction=weights, **fields)
     with pytest.raises(InvalidRequestError, match="portfolio_construction: target_weights needs"):
         BacktestRequest(strategy=TargetWeights(), **fields)
