@@ -8,20 +8,18 @@ on.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glowback_trio.engine import tape as happened
 from glowback_trio.engine.account import Account
 from glowback_trio.engine.blotter import Blotter
-from glowback_trio.engine.matching import Match, follow, match, prices, rest_of_bar
+from glowback_trio.engine.brackets import Brackets
+from glowback_trio.engine.matching import Match, follow, match, prices
 from glowback_trio.model.orders import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.orders import Order
     from glowback_trio.engine.tape import Tape
@@ -35,15 +33,6 @@ __all__ = ["Broker"]
 
 _NO_ROW = -1
 _YEAR = np.timedelta64(365, "D")
-
-
-class _Entry(NamedTuple):
-    """A fill that has ways out: of an order, on a bar of its symbol, and how much it opened."""
-
-    order: Order
-    bar: int
-    at: Match
-    opened: float
 
 
 class Broker:
@@ -64,8 +53,7 @@ class Broker:
         self.blotter = Blotter(timeline, tape)
         self._targets: dict[int, Order] = {}
         self._taken: dict[int, float] = {}
-        self._entries: list[_Entry] = []
-        self._ways: dict[int, list[Order]] = {}  # by symbol, out of the position that is held
+        self._brackets = Brackets(timeline, self.blotter)
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
@@ -143,8 +131,7 @@ class Broker:
             for order, at in self._in_turn(met):
                 if order.left:
                     equity, gross = self._try(order, at, row, equity, gross)
-            entries, self._entries = self._entries, []
-            met = [way for entry in entries for way in self._ways_out(row, entry)]
+            met = self._brackets.ways_out(row, self.account.units)
 
     def resume(self, rest: Rest, row: int) -> None:
         """Fill what a shortcut has submitted and left, on the row it is due."""
@@ -194,7 +181,7 @@ class Broker:
             gross += (abs(held + fits) - size) * mark
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
             if order.ticket.ways_out:
-                self._entries.append(_Entry(order, order.bar, at, _opened(held, fits)))
+                self._brackets.enter(order, at, held, fits)
         if fits != quantity:
             self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
         elif order.left:
@@ -256,31 +243,8 @@ class Broker:
         self._tape.fill(*figures, units, account.cash)
         if order.other is not None and order.other.left:
             self.blotter.trim(row, order.other, abs(order.left), happened.OTHER_SIDE)
-        if self._ways and held * units <= 0.0:
-            for way in self._ways.pop(symbol, ()):
-                self.blotter.trim(row, way, 0.0, happened.FLAT)
-
-    def _ways_out(self, row: int, entry: _Entry) -> Iterator[Met]:
-        """Submit the ways out of what an entry opened, and try the rest of its bar on them."""
-        symbol, opened = entry.order.symbol, entry.opened
-        held = self.account.units.item(symbol)
-        if held * opened <= 0.0:
-            return  # it only reduced a position, or the same bar has closed what it opened
-        quantity = math.copysign(min(abs(opened), abs(held)), -opened)
-        orders = [
-            self.blotter.enter(row, symbol, quantity, entry.bar, ticket)
-            for ticket in entry.order.ticket.ways_out
-        ]
-        self._ways.setdefault(symbol, []).extend(orders)
-        bar = prices(self._timeline.bars[symbol], entry.bar)
-        rest = rest_of_bar(opened, entry.at, bar)
-        for order in orders:
-            order.leaves = True
-            order.other = next((one for one in orders if one is not order), None)
-            if found := match(order, rest):
-                yield order, found
-            else:
-                self.blotter.wait(row, order)
+        if held * units <= 0.0:
+            self._brackets.end(row, symbol)
 
     def _charge(self, row: int) -> None:
         """Pay for borrowed units and cash, for the time since the last row, at its closes."""
@@ -294,12 +258,6 @@ class Broker:
             account.cash -= amount
             self._valued = equity - amount, gross
             self._tape.charge(row, borrow, interest, account.cash)
-
-
-def _opened(held: float, quantity: float) -> float:
-    """How much of a fill opens a position or adds to one, signed units."""
-    closed = min(abs(held), abs(quantity)) if held * quantity < 0.0 else 0.0
-    return quantity - math.copysign(closed, quantity)
 
 
 def _at_open(order: Order) -> Match:
