@@ -16,6 +16,14 @@ from glowback_trio.compute import InlineCompute, ThreadCompute
 from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
 from glowback_trio.engine import backtest
 from glowback_trio.model.bars import Bars
+from glowback_trio.model.custom import (
+    Bar,
+    BarStrategy,
+    Context,
+    OnBar,
+    Panel,
+    TargetStrategy,
+)
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
 from glowback_trio.model.lifecycle import State, Status
@@ -33,9 +41,12 @@ from glowback_trio.version import VERSION as __version__
 
 __all__ = [
     "BacktestRequest",
+    "Bar",
+    "BarStrategy",
     "Bars",
     "BuyAndHold",
     "Catalogue",
+    "Context",
     "Event",
     "Execution",
     "Gateway",
@@ -45,6 +56,8 @@ __all__ = [
     "MemoryCatalogue",
     "MemoryStore",
     "Momentum",
+    "OnBar",
+    "Panel",
     "Result",
     "Rsi",
     "Run",
@@ -52,6 +65,7 @@ __all__ = [
     "Status",
     "Stream",
     "Subscription",
+    "TargetStrategy",
     "ThreadCompute",
     "__version__",
     "assert_sound",

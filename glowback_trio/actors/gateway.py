@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from glowback_trio.errors import (
     QueueFullError,
     UnknownRunError,
 )
+from glowback_trio.model.custom import CustomStrategy
+from glowback_trio.model.offer import Offer, offer
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import MemoryStore, Store
 
@@ -34,6 +36,8 @@ class Gateway:
 
     #: Where bars come from.
     source: Source
+    #: The strategies that requests may name.
+    strategies: Offer
     _nursery: trio.Nursery
     _store: Store
     _compute: Compute
@@ -134,6 +138,7 @@ async def open_gateway(
     max_running: int = 4,
     max_queued: int = 1000,
     max_log_bytes: int = 1 << 28,
+    strategies: Iterable[type[CustomStrategy]] = (),
 ) -> AsyncIterator[Gateway]:
     """Open a gateway for the length of an `async with` block.
 
@@ -151,11 +156,18 @@ async def open_gateway(
         max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
             has more to tell fails. Together with `max_running` this bounds what live runs take, as
             the store bounds what finished ones do.
+        strategies: Classes of strategies that requests may name beside the built-in ones. It is
+            code of whoever opens the gateway, never of its clients.
+
+    Raises:
+        StrategyError: One of `strategies` is not whole, or its name is taken.
     """
+    offered = offer(strategies)
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
     async with open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
+            strategies=offered,
             nursery=nursery,
             store=store or MemoryStore(),
             compute=compute or ThreadCompute(),

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from attrs import frozen
 from cyclopts import Parameter
 
+from glowback_trio.cli.own import Strategies, own_strategies
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.offer import offer
 from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.wire import parse_json, parse_request
 
@@ -26,12 +28,13 @@ class Asked:
         symbols: What to trade: a comma list, or the flag repeated.
         start: First day or moment, RFC 3339; without an offset it means UTC.
         end: Last day or moment, included.
-        strategy: buy_and_hold, ma_crossover, momentum, mean_reversion or rsi.
+        strategy: buy_and_hold, ma_crossover, momentum, mean_reversion, rsi, or one of your own.
         param: A parameter of the strategy, as name=value; as many as it takes.
         resolution: The length of a bar.
         capital: Currency at the first bar.
         slippage_bps: Basis points that a market order gives away on the open.
         commission_bps: Basis points of the notional.
+        strategies: Strategies of your own: module:attribute, a class or a list of them.
     """
 
     symbols: Annotated[list[str], _LISTED]
@@ -43,6 +46,7 @@ class Asked:
     capital: float = 1_000_000.0
     slippage_bps: float = 0.0
     commission_bps: float = 0.0
+    strategies: Strategies = None
 
     def request(self) -> BacktestRequest:
         """The request, read by the same rules as one that comes over the wire.
@@ -60,7 +64,8 @@ class Asked:
                 "strategy": {"name": self.strategy, "params": _parameters(self.param or ())},
                 "execution": costs,
                 "initial_capital": self.capital,
-            }
+            },
+            offer(own_strategies(self.strategies or ())),
         )
 
 

@@ -26,23 +26,30 @@ def with_setting_flags(command: Command) -> Command:
     return command
 
 
-def read_settings(flags: Mapping[str, str | bool | None], environ: Mapping[str, str]) -> Settings:
+def read_settings(
+    flags: Mapping[str, str | bool | list[str] | None], environ: Mapping[str, str]
+) -> Settings:
     """Read the settings: a flag wins over the environment, the environment over the default.
 
     Args:
-        flags: By the settings' names; None where one was not given.
+        flags: By the settings' names; None where one was not given, a list where it may be given
+            more than once.
         environ: Environment variables.
 
     Raises:
         InvalidRequestError: With every problem found, each named as it was given.
     """
     given = {row.metadata["env"]: row for row in _rows() if flags.get(row.name) is not None}
-    texts = {env: str(flags[row.name]) for env, row in given.items()}
+    texts = {env: _text(flags[row.name]) for env, row in given.items()}
     try:
         return Settings.from_environ({**environ, **texts})
     except InvalidRequestError as error:
         problems = [_named_as_given(problem, given) for problem in error.problems]
         raise InvalidRequestError(problems) from None
+
+
+def _text(flag: object) -> str:
+    return ",".join(flag) if isinstance(flag, list) else str(flag)
 
 
 def _named_as_given(problem: Problem, given: Mapping[str, Attribute[Any]]) -> Problem:
@@ -56,9 +63,11 @@ def _rows() -> list[Attribute[Any]]:
 
 def _parameter(row: Attribute[Any]) -> inspect.Parameter:
     """A row as a parameter of text; its own rules read the text later, with all the others."""
-    switch = isinstance(row.default, bool)
+    switch, listed = isinstance(row.default, bool), isinstance(row.default, tuple)
+    kind: Any = bool if switch else list[str] if listed else str
     flag = Parameter(
         name=row.metadata["flag"],
+        negative_iterable=(),
         negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
         help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
         metavar="VALUE",
@@ -68,7 +77,7 @@ def _parameter(row: Attribute[Any]) -> inspect.Parameter:
         row.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[bool | None, flag] if switch else Annotated[str | None, flag],
+        annotation=Annotated[kind | None, flag],
     )
 
 

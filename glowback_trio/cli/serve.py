@@ -18,6 +18,7 @@ from cyclopts.validators import Number
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.complaints import warn
 from glowback_trio.cli.flags import read_settings, with_setting_flags
+from glowback_trio.cli.own import own_strategies
 from glowback_trio.cli.prices import catalogue
 from glowback_trio.server import serve
 from glowback_trio.store import MemoryStore
@@ -29,6 +30,7 @@ Examples:
 
   glowback-trio serve --data demo
   GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
+  glowback-trio serve --data demo --strategies my_strategies:Breakout
   glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
 Prints `listening on http://HOST:PORT` once it accepts connections, with https
@@ -48,7 +50,7 @@ async def serve_prices(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8000,
-    **flags: str | bool | None,
+    **flags: str | bool | list[str] | None,
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
@@ -60,6 +62,7 @@ async def serve_prices(
         flags: One per row of the settings table.
     """
     settings = read_settings(flags, os.environ)
+    own = own_strategies(settings.strategies)
     prices = catalogue(
         settings.data or "sample",
         allow_sample=settings.allow_sample,
@@ -74,6 +77,7 @@ async def serve_prices(
         store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),
         max_running=settings.max_running,
         max_queued=settings.max_queued,
+        strategies=own,
     ) as gateway:
         _collect_rarely()
         await _until_a_signal(partial(serve, gateway, bind=_bind(host, port), settings=settings))

@@ -7,6 +7,7 @@ field in the OpenAPI schema.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import re
@@ -31,11 +32,15 @@ __all__ = [
     "Pattern",
     "Trimmed",
     "conflicts",
+    "did_you_mean",
     "hints",
     "is_scalar",
     "one_of",
     "violations",
 ]
+
+# Comparing words takes time that grows with their product.
+_LONGEST_WORD = 64
 
 SCALARS: Mapping[type, str] = {
     bool: "true or false",
@@ -106,6 +111,15 @@ def one_of(choices: Iterable[object]) -> str:
     """Spell a choice: `'a', 'b' or 'c'`."""
     *most, last = [repr(choice) for choice in choices]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A half-sentence with the nearest known words, or with all of them when none is near."""
+    known, word = sorted(known), word[:_LONGEST_WORD]
+    near = difflib.get_close_matches(word, known, n=3) or difflib.get_close_matches(
+        word.lower(), known, n=3
+    )
+    return f"did you mean {one_of(near)}?" if near else f"known: {', '.join(known)}"
 
 
 class Checked:

@@ -7,9 +7,9 @@ fields that could be read are still compared with each other when others could n
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -23,6 +23,7 @@ from glowback_trio.model.bounds import (
     Checked,
     Trimmed,
     conflicts,
+    did_you_mean,
     hints,
     is_scalar,
     one_of,
@@ -30,11 +31,11 @@ from glowback_trio.model.bounds import (
 )
 from glowback_trio.model.instant import Edge, end_instant, stamp, start_instant
 from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.offer import Offer, by_every_name
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies import STRATEGIES, UNSUPPORTED, Strategy
 
 __all__ = [
-    "did_you_mean",
     "parse_json",
     "parse_request",
     "parse_status",
@@ -43,9 +44,6 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
-
-# Comparing words takes time that grows with their product.
-_LONGEST_WORD = 64
 
 
 def parse_json(text: bytes) -> Any:
@@ -61,13 +59,21 @@ def parse_json(text: bytes) -> Any:
         raise InvalidRequestError([problem]) from None
 
 
-def parse_request(document: object) -> BacktestRequest:
+def parse_request(document: object, offered: Offer = STRATEGIES) -> BacktestRequest:
     """Read a backtest request from a decoded document.
+
+    Args:
+        document: It.
+        offered: The strategies that it may name.
 
     Raises:
         InvalidRequestError: With every problem found.
     """
-    return _converter.structure(document, BacktestRequest)
+    before = _nameable.set(by_every_name(offered))
+    try:
+        return _converter.structure(document, BacktestRequest)
+    finally:
+        _nameable.reset(before)
 
 
 def request_document(request: BacktestRequest) -> Document:
@@ -102,15 +108,6 @@ def parse_status(document: object) -> Status:
     fields = {name: value for name, value in _object(document).items() if name in known}
     status: Status = _checked(fields, Status)
     return status
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A half-sentence with the nearest known words, or with all of them when none is near."""
-    known, word = sorted(known), word[:_LONGEST_WORD]
-    near = difflib.get_close_matches(word, known, n=3) or difflib.get_close_matches(
-        word.lower(), known, n=3
-    )
-    return f"did you mean {one_of(near)}?" if near else f"known: {', '.join(known)}"
 
 
 def _serialize(_owner: type, _field: attrs.Attribute[Any], value: Any) -> Any:
@@ -244,10 +241,8 @@ def _checked(document: Any, cls: type[Any]) -> Any:
     return cls(**values)
 
 
-_BY_NAME: Mapping[str, type[Strategy]] = {
-    **STRATEGIES,
-    **{alias: cls for cls in STRATEGIES.values() for alias in cls.aliases},
-}
+# Set for the length of one reading: the converter gives its hooks nothing but value and type.
+_nameable: ContextVar[Offer] = ContextVar("nameable")
 
 
 def _strategy(document: Any, _hint: Any) -> Strategy:
@@ -267,10 +262,11 @@ def _strategy_class(name: Any) -> type[Strategy]:
     name = _scalar(name, str).strip().lower()
     if name in UNSUPPORTED:
         raise _refuse("not_supported", UNSUPPORTED[name], name)
-    if name not in _BY_NAME:
-        message = f"Unknown strategy {name!r}; {did_you_mean(name, _BY_NAME)}"
+    nameable = _nameable.get()
+    if name not in nameable:
+        message = f"Unknown strategy {name!r}; {did_you_mean(name, nameable)}"
         raise _refuse("enum", message, name)
-    return _BY_NAME[name]
+    return nameable[name]
 
 
 def _has_origin(origin: object) -> Callable[[Any], bool]:

@@ -57,7 +57,7 @@ async def create_backtest(site: Site, document: object) -> Response:
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
-        asked = parse_request(document)
+        asked = parse_request(document, site.gateway.strategies)
     first = site.repeats.find(client, key, asked) if key else None
     if first is None:
         with located("body"):

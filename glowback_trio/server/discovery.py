@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 import trio
 
-from glowback_trio.model.strategies import STRATEGIES
 from glowback_trio.server.answers import Response, json_answer
 from glowback_trio.server.schema import strategy_document
 from glowback_trio.server.site import Site
@@ -13,9 +12,9 @@ from glowback_trio.server.site import Site
 __all__ = ["list_datasets", "list_strategies"]
 
 
-async def list_strategies(_site: Site) -> Response:
+async def list_strategies(site: Site) -> Response:
     """List the strategies, each parameter with its type, default and range."""
-    return json_answer([strategy_document(cls) for cls in STRATEGIES.values()])
+    return json_answer([strategy_document(cls) for cls in site.gateway.strategies.values()])
 
 
 async def list_datasets(site: Site) -> Response:

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from glowback_trio.model.bounds import Checked
+from glowback_trio.model.offer import Offer
+from glowback_trio.model.strategies import STRATEGIES
 from glowback_trio.server.docstrings import description, first_line
 from glowback_trio.server.documents import Envelope, PlainError
 from glowback_trio.server.route import PREFIXES, Reply, Route, is_versioned
@@ -49,13 +51,14 @@ _RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _UNCOUNTED = (400, 401, 413)
 
 
-def openapi_document(routes: Sequence[Route]) -> Mapping[str, Any]:
+def openapi_document(routes: Sequence[Route], offered: Offer = STRATEGIES) -> Mapping[str, Any]:
     """Describe the API.
 
     Args:
         routes: The registry.
+        offered: The strategies that requests may name.
     """
-    components = Components()
+    components = Components(offered)
     paths: dict[str, dict[str, Any]] = {}
     for prefix in PREFIXES:
         for route in (route for route in routes if route.listed):

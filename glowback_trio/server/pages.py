@@ -108,4 +108,4 @@ async def stream_module(_site: Site) -> Response:
 
 async def api_document(site: Site) -> Response:
     """Give the OpenAPI document."""
-    return json_answer(openapi_document(site.routes))
+    return json_answer(openapi_document(site.routes, site.gateway.strategies))

@@ -25,6 +25,7 @@ import attrs
 from attrs import define, field
 
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, Lt, MaxLen, MinLen, Pattern, hints
+from glowback_trio.model.offer import Offer, by_every_name
 from glowback_trio.model.strategies import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.server.docstrings import attribute_docs, description
 
@@ -60,8 +61,13 @@ class Format:
 
 @define(eq=False)
 class Components:
-    """The schemas that have names, collected while annotations are described."""
+    """The schemas that have names, collected while annotations are described.
 
+    Args:
+        offered: The strategies that requests may name.
+    """
+
+    offered: Offer = STRATEGIES
     schemas: dict[str, Schema] = field(factory=dict, init=False)
 
     def describe(self, hint: Any) -> Schema:
@@ -142,11 +148,9 @@ class Components:
         return described
 
     def _strategies(self) -> Schema:
-        options = {cls.name: self._strategy(cls) for cls in STRATEGIES.values()}
+        options = {cls.name: self._strategy(cls) for cls in self.offered.values()}
         mapping = {
-            name: options[cls.name]["$ref"]
-            for cls in STRATEGIES.values()
-            for name in (cls.name, *cls.aliases)
+            name: options[cls.name]["$ref"] for name, cls in by_every_name(self.offered).items()
         }
         discriminator = {"propertyName": "name", "mapping": mapping}
         return {"oneOf": list(options.values()), "discriminator": discriminator}
@@ -156,12 +160,14 @@ class Components:
 
         def make() -> Schema:
             name: Schema = {"type": "string", "enum": [cls.name, *cls.aliases]}
-            params = self._named(f"{cls.__name__}Params", lambda: self._attrs_class(cls))
+            params = self._named(f"{title}Params", lambda: self._attrs_class(cls))
             required = [] if cls is BuyAndHold else ["name"]  # the one that is meant by no name
             schema = _object(description(cls), {"name": name, "params": params}, required)
             return schema | {"additionalProperties": False}
 
-        return self._named(cls.__name__, make)
+        # What an operator calls a class may be the name of another component.
+        title = cls.__name__ if STRATEGIES.get(cls.name) is cls else f"Own.{cls.name}"
+        return self._named(title, make)
 
 
 def _object(text: str, properties: Mapping[str, Schema], required: Sequence[str]) -> Schema:

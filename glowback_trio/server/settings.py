@@ -24,6 +24,13 @@ Host = Annotated[
     str, Pattern(r"\[[^\s\[\]@/]+\]|[^\s\[\]@/:]+", "a host name or address without a port")
 ]
 File = Annotated[str, MinLen(1)]
+Place = Annotated[
+    str,
+    Pattern(
+        r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*",
+        "a module and an attribute of it, as module:attribute",
+    ),
+]
 
 
 def _setting(default: T, env: str, help_: str, *, flag: str | None = None, **more: Any) -> T:
@@ -85,6 +92,12 @@ class Settings(Checked):
         env="GLOWBACK_ALLOW_SAMPLE",
         help_="Whether generated sample prices may be used at all",
         flag="--allow-sample",
+    )
+    strategies: tuple[Place, ...] = _setting(
+        (),
+        "GLOWBACK_STRATEGIES",
+        "Strategies of your own: module:attribute, a class or a list of them, as a comma list",
+        flag="--strategies",
     )
     api_keys: tuple[Annotated[str, MinLen(1)], ...] = _setting(
         (), "GLOWBACK_API_KEY", "Keys that clients may use, as a comma list; none: open", repr=False

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
 from glowback_trio.model.strategies import STRATEGIES, MaCrossover, MeanReversion, Rsi
 from glowback_trio.model.wire import (
-    did_you_mean,
     parse_json,
     parse_request,
     request_document,
