@@ -27,8 +27,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING = blocks("bash")
-WATCH, EMBED = blocks("python")
+SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN = blocks("bash")
+WATCH, EMBED, OWN = blocks("python")
 
 
 @pytest.fixture
@@ -119,6 +119,13 @@ def test_the_run_from_a_shell_works_as_it_stands(
 ) -> None:
     assert shell(RUNNING, environment, directory) == ""
     assert orjson.loads((directory / "result.json").read_text())["trades"]
+
+
+def test_the_strategy_of_ones_own_runs_as_it_stands(
+    environment: dict[str, str], directory: Path
+) -> None:
+    (directory / "my_strategies.py").write_text(OWN)
+    assert "Breakout" in shell(OWN_RUN, environment, directory)
 
 
 def test_the_client_shown_is_the_example() -> None:
