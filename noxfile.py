@@ -96,6 +96,20 @@ def control(session: nox.Session) -> None:
 
 
 @nox.session
+def golden(session: nox.Session) -> None:
+    """Write the golden results anew, where numbers are meant to change; their diff is to review."""
+    _install(session, "tests")
+    session.run("python", "tests/engine/test_engine_golden.py", env={"PYTHONPATH": "tests/rig"})
+
+
+@nox.session
+def backtesting_py(session: nox.Session) -> None:
+    """Hold the engine against backtesting.py, which is run here and nowhere else: it is AGPL."""
+    _install(session, "backtesting_py")
+    session.run("pytest", "tests/agreement/backtesting_py.py", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Write faults into a copy of the package, and see the tests find every one of them."""
     _install(session, "tests")
