@@ -7,6 +7,7 @@ import re
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import orjson
@@ -23,7 +24,7 @@ _CLOSED_NORMALLY = b"\x88\x02\x03\xe8"
 _PING = re.compile(rb"\x89(?:\x01.|\x02..)", re.DOTALL)
 _PONG = b"\x8a%c\0\0\0\0%b"
 _RECEIVE = 1 << 18
-_GLANCE_EVERY = 100
+_GLANCE_EVERY, _AT_A_GLANCE = 100, 10
 
 
 @define(eq=False)
@@ -98,8 +99,8 @@ def connect_many(port: int, path: str, count: int) -> list[Watcher]:
         for number in range(count):
             watchers.append(watcher := connect(port, path, keeps=number == 0))
             selector.register(watcher.socket, selectors.EVENT_READ, watcher)
-            if number % _GLANCE_EVERY == 0:
-                _receive(selector, 0, None)
+            for key, _ in selector.select(0) if number % _GLANCE_EVERY == 0 else ():
+                _receive(selector, key, None)
     return watchers
 
 
@@ -123,29 +124,34 @@ def watch(
         group = lazy if glance_s and not watcher.keeps else eager
         group.register(watcher.socket, selectors.EVENT_READ, watcher)
     glance_at, deadline = 0.0, time.perf_counter() + patience_s
+    waiting: deque[selectors.SelectorKey] = deque()
     while left := len(eager.get_map()) + len(lazy.get_map()):
         now = time.perf_counter()
         if now > deadline:
             raise RuntimeError(f"{left} watchers did not reach the end")
-        if now >= glance_at:
-            _receive(lazy, 0, size)
+        if now >= glance_at and not waiting:
+            waiting.extend(key for key, _ in lazy.select(0))
             glance_at = now + glance_s
-        _receive(eager, glance_s or 1.0, size)
+        for _ in range(min(_AT_A_GLANCE, len(waiting))):
+            _receive(lazy, waiting.popleft(), size)
+        for key, _ in eager.select(0 if waiting else glance_s or 1.0):
+            _receive(eager, key, size)
     ended = time.perf_counter()
     for watcher in watchers:
         watcher.socket.close()
     return ended
 
 
-def _receive(selector: selectors.BaseSelector, wait_s: float, size: int | None) -> None:
-    """Take what has come, and drop those who have all."""
-    for key, _ in selector.select(wait_s):
-        watcher = key.data
-        data = watcher.socket.recv(_RECEIVE)
-        watcher.take(data)
-        enough = size is not None and watcher.size - watcher.pinged >= size
-        if not data or watcher.closed or enough:
-            selector.unregister(watcher.socket)
+def _receive(
+    selector: selectors.BaseSelector, key: selectors.SelectorKey, size: int | None
+) -> None:
+    """Take what has come to one watcher, and drop it when it has all."""
+    watcher = key.data
+    data = watcher.socket.recv(_RECEIVE)
+    watcher.take(data)
+    enough = size is not None and watcher.size - watcher.pinged >= size
+    if not data or watcher.closed or enough:
+        selector.unregister(watcher.socket)
 
 
 def delays(watcher: Watcher) -> list[float]:
