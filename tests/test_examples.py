@@ -12,21 +12,32 @@ import glowback_trio
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def test_the_embedding_example_runs_and_says_what_it_did(tmp_path: Path) -> None:
+def told_by(example: str, directory: Path) -> list[str]:
+    """What an example prints; it leaves nothing behind and has no complaints."""
     environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
     program = subprocess.run(
-        [sys.executable, str(EXAMPLES / "embed.py")],
+        [sys.executable, str(EXAMPLES / example)],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=directory,
         env=environment,
         timeout=60,
         check=True,
     )
-    lines = program.stdout.splitlines()
+    assert program.stderr == ""
+    assert list(directory.iterdir()) == []
+    return program.stdout.splitlines()
+
+
+def test_the_embedding_example_runs_and_says_what_it_did(tmp_path: Path) -> None:
+    lines = told_by("embed.py", tmp_path)
     assert lines[0] == "1 state "
     assert [line.split()[-1] for line in lines if " progress " in line][-1] == "1.0"
     assert lines[-2].startswith("return ")
     assert lines[-1] == "the other run was cancelled: seen enough"
-    assert program.stderr == ""
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_custom_strategy_gives_what_its_built_in_twin_gives(tmp_path: Path) -> None:
+    told = dict(line.split(": ") for line in told_by("custom_strategy.py", tmp_path))
+    assert told["Crossing Means"] == told["Moving Average Crossover"]
+    assert {"Breakout", "Buy the Dip"} < told.keys()

@@ -1,0 +1,121 @@
+"""`--strategies`: where it looks, what it takes, and what it says when it finds nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import trio
+
+MODULE = '''
+from typing import ClassVar
+
+from attrs import frozen
+
+from glowback_trio import BarStrategy, Context, OnBar
+
+
+@frozen
+class Once(BarStrategy):
+    """Buy once."""
+
+    name: ClassVar[str] = "once"
+    title: ClassVar[str] = "Once"
+
+    units: float = 2.0
+
+    def start(self) -> OnBar:
+        def on_bar(context: Context) -> None:
+            if context.count("AAPL") == 1:
+                context.order("AAPL", self.units)
+
+        return on_bar
+
+
+@frozen
+class Other(Once):
+    """Buy once, too."""
+
+    name: ClassVar[str] = "other"
+
+
+ALL = [Once, Other]
+NUMBER = 3
+'''
+
+RUN = (
+    "run",
+    *("--data", "demo", "--symbols", "AAPL", "--start", "2020-01-01", "--end", "2020-02-01"),
+    *("--strategy", "once", "--param", "units=4", "--json"),
+)
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "wrong.py").write_text("1 / 0\n")
+
+
+@pytest.mark.parametrize("place", ["mine:Once", "mine:ALL", "mine:Once, mine:Other"])
+def test_a_run_here_finds_modules_in_the_current_directory(glowback: Any, place: str) -> None:
+    done = glowback(*RUN, "--strategies", place)
+    assert done.stderr == ""
+    assert [trade["shares"] for trade in orjson.loads(done.stdout)["trades"]] == [4.0]
+
+
+def test_the_environment_may_say_it_and_the_flag_may_be_repeated(glowback: Any) -> None:
+    assert glowback(*RUN, GLOWBACK_STRATEGIES="mine:Once,mine:Other").returncode == 0
+    repeated = ("--strategies", "mine:Other", "--strategies", "mine:Once")
+    assert glowback(*RUN, *repeated).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("mine", "Input should be module:attribute, not 'mine'"),
+        ("mine:Onec", "mine has no attribute 'Onec'; did you mean 'Once'?"),
+        ("mine:NUMBER", "a strategy is a class derived from BarStrategy or TargetStrategy, not 3"),
+        ("mine:Once,mine:ALL", "Once: the name 'once' is taken by Once"),
+        ("nowhere:Once", "There is no module 'nowhere', here or among what is installed"),
+        ("mine.deeper:Once", "There is no module 'mine.deeper'"),
+        ("broken:Once", "broken cannot be imported: ModuleNotFoundError: No module named 'nothing"),
+        ("wrong:Once", "wrong cannot be imported: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line_and_bad_usage(glowback: Any, place: str, said: str) -> None:
+    done = glowback(*RUN, "--strategies", place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --strategies: ")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_serving_does_not_begin_without_them(glowback: Any) -> None:
+    done = glowback("serve", "--port", "0", "--strategies", "mine:Nothing")
+    assert done.returncode == 2
+    assert "mine has no attribute 'Nothing'" in done.stderr
+    done = glowback("serve", "--port", "0", GLOWBACK_STRATEGIES="mine")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: GLOWBACK_STRATEGIES.0: ")
+
+
+SERVED = ("--strategies", "mine:Once", "--strategies", "mine:Other")
+
+
+@pytest.mark.parametrize("own_server", [SERVED], indirect=True)
+async def test_a_server_lists_and_runs_them(own_server: Any) -> None:
+    key = {"X-API-Key": "second"}
+    async with httpx2.AsyncClient(base_url=own_server.url, headers=key) as client:
+        names = [each["name"] for each in (await client.get("/strategies")).json()]
+        run_id = await own_server.submit(strategy={"name": "other", "params": {"units": 7}})
+        with trio.fail_after(30):
+            lines = await client.get(
+                f"/backtests/{run_id}/events", headers={"Accept": "text/event-stream"}
+            )
+    assert names[-2:] == ["once", "other"]
+    assert '"shares":7.0' in lines.text
+    assert '"state":"completed"' in lines.text
