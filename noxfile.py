@@ -104,9 +104,16 @@ def golden(session: nox.Session) -> None:
 
 @nox.session
 def backtesting_py(session: nox.Session) -> None:
-    """Hold the engine against backtesting.py, which is run here and nowhere else: it is AGPL."""
+    """Hold the engine against backtesting.py, which is run here and nowhere else."""
     _install(session, "backtesting_py")
     session.run("pytest", "tests/agreement/backtesting_py.py", *session.posargs)
+
+
+@nox.session
+def vectorbt(session: nox.Session) -> None:
+    """Hold many symbols on one account against vectorbt, which is run here and nowhere else."""
+    _install(session, "vectorbt")
+    session.run("pytest", "tests/agreement/vectorbt_orders.py", *session.posargs)
 
 
 @nox.session
