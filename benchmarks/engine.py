@@ -2,10 +2,12 @@
 
     python benchmarks/engine.py [--quick]
 
-Each case is a moving average crossover, 10 against 30 bars, with the whole result: curve, trades,
-orders, metrics, manifest. The floor is numpy alone: means, sides, returns and one cumulative
-product; no costs, no orders, no books, no metrics. Making the bars is not timed, nor is the
-result's JSON. The digest of the bars is worked out once, when they are loaded, and stands apart.
+Each case is a moving average crossover, 10 against 30 bars, or a return of equal weights at every
+close, with costs; with the whole result: curve, trades, orders, metrics, manifest. The floor is
+numpy alone: means, sides, returns and one cumulative product; no costs, no orders, no books, no
+metrics; for weights what prices make of them, what returning to them turns over, and its costs.
+Making the bars is not timed, nor is the result's JSON. The digest of the bars is worked out once,
+when they are loaded, and stands apart.
 
 Times are of the processor, not of the clock, and engine and floor take turns, so that what else
 runs on the machine disturbs the ratio as little as can be.
@@ -25,10 +27,11 @@ from attrs import evolve, frozen
 
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Bars, Dataset, Floats, Quality
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
 from glowback_trio.model.strategies import MaCrossover
 
 FAST, SLOW = 10, 30
+INVESTED, COST = 0.95, 0.0005  # of equity; of what is traded
 
 
 @frozen
@@ -40,17 +43,20 @@ class Case:
         rows: Bars of each.
         resolution: Their length.
         target_ms: What the engine should stay below.
+        weights: Whether equal weights are returned to at every close, instead of the crossover.
     """
 
     symbols: int
     rows: int
     resolution: Literal["minute", "day"]
     target_ms: float
+    weights: bool = False
 
 
 CASES = (
     Case(1, 2_520, "day", 2.0),
     Case(500, 2_520, "day", 300.0),
+    Case(500, 2_520, "day", 150.0, weights=True),
     Case(1, 1_000_000, "minute", 400.0),
 )
 
@@ -73,13 +79,23 @@ def make_dataset(case: Case) -> Dataset:
 
 
 def make_request(case: Case, dataset: Dataset) -> BacktestRequest:
-    """The crossover over all of the data set."""
-    return BacktestRequest(
-        symbols=tuple(bars.symbol for bars in dataset.bars),
+    """The crossover, or the weights, over all of the data set."""
+    symbols = tuple(bars.symbol for bars in dataset.bars)
+    ask = partial(
+        BacktestRequest,
+        symbols=symbols,
         start_date="2010-01-01",
         end_date="2030-01-01",
         resolution=case.resolution,
-        strategy=MaCrossover(short_period=FAST, long_period=SLOW),
+    )
+    if not case.weights:
+        return ask(strategy=MaCrossover(short_period=FAST, long_period=SLOW))
+    weights = dict.fromkeys(symbols, INVESTED / len(symbols))
+    return ask(
+        portfolio_construction=PortfolioConstruction(
+            target_weights=weights, rebalance_frequency="daily"
+        ),
+        execution=Execution(slippage_bps=COST * 1e4 / 2, commission_bps=COST * 1e4 / 2),
     )
 
 
@@ -99,6 +115,15 @@ def floor(opening: Floats, close: Floats) -> float:
     returns = opening[SLOW + 1 :] / opening[SLOW:-1] - 1.0
     growth = np.cumprod(1.0 + side[:-1] * returns, axis=0)
     return float(growth[-1].mean())
+
+
+def floor_of_weights(opening: Floats, _close: Floats) -> float:
+    """The least: return to equal weights at every open, at a cost; (T, N) in, growth out."""
+    weight = INVESTED / opening.shape[1]
+    grown = weight * (opening[1:] / opening[:-1])
+    growth = 1.0 - INVESTED + grown.sum(axis=1)
+    turnover = np.abs(weight - grown / growth[:, np.newaxis]).sum(axis=1)
+    return float(np.prod(growth * (1.0 - COST * turnover)))
 
 
 def cpu_ms(work: Callable[[], object]) -> float:
@@ -125,11 +150,13 @@ def measure(case: Case, *, quick: bool) -> str:
     opening = np.stack([bars.open for bars in dataset.bars], axis=1)
     close = np.stack([bars.close for bars in dataset.bars], axis=1)
     digest = cpu_ms(dataset.digest)
-    works = (partial(simulate, request, dataset), partial(floor, opening, close))
+    least_work = floor_of_weights if case.weights else floor
+    works = (partial(simulate, request, dataset), partial(least_work, opening, close))
     engine, bare = in_turn(works, 7 if case.symbols * case.rows > 100_000 else 201)
     median, least = statistics.median(engine), statistics.median(bare)
     figures = (median, min(engine), least, median / least, digest)
-    name = f"{case.symbols} x {case.rows:,} {case.resolution}"
+    what = "weights" if case.weights else case.resolution
+    name = f"{case.symbols} x {case.rows:,} {what}"
     target = "-" if quick else f"{case.target_ms:.1f}"
     return f"{name:24}{''.join(f'{figure:12.2f}' for figure in figures)}{target:>12}"
 

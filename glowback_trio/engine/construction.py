@@ -72,12 +72,12 @@ class Plan:
 
     def scheduled(self, row: int) -> int:
         """The first row of a later period than this row's; `NEVER` where there is none."""
-        after = int(np.searchsorted(self.period, self.period[row], side="right"))
+        after = int(self.period.searchsorted(self.period[row], side="right"))
         return after if after < len(self.period) else NEVER
 
     def arrival(self, row: int) -> int:
         """The first row from this one on at which a symbol has its first bar; `NEVER`: none."""
-        at = int(np.searchsorted(self.arrivals, row))
+        at = int(self.arrivals.searchsorted(row))
         return self.arrivals.item(at) if at < len(self.arrivals) else NEVER
 
 

@@ -74,6 +74,7 @@ class RebalancingTrader:
         self._fall = _fraction(asked.max_drawdown_pct)
         self._turnover = _fraction(asked.max_turnover_pct)
         self._watchful = not (self._drift is None and self._fall is None)
+        self._late = bool(terms.latency)
         self._aim = Aim(plan.symbol, timeline, broker, terms, tape, shortcuts=shortcuts)
         self._told: list[tuple[int, str]] = []
         self._decisions = bytearray()
@@ -236,8 +237,9 @@ class RebalancingTrader:
             self._peak = value
         self._out = reason == GUARD
         self._scheduled, self._arrival = self._plan.scheduled(row), self._plan.arrival(row + 1)
-        time = self._timeline.time
-        self._ready = int(np.searchsorted(time, time[row] + self._terms.latency))
+        if self._late:
+            time = self._timeline.time
+            self._ready = int(np.searchsorted(time, time[row] + self._terms.latency))
 
     def _tell(self, row: int, sentence: str) -> None:
         self._told.append((row, sentence))
