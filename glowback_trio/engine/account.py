@@ -42,6 +42,9 @@ class Account:
             Currency, both. For a few symbols a plain loop beats numpy, whose sum adds so few in the
             same order. (`sum` would compensate on newer Pythons and give other digits.)
         """
+        if len(marks) == 1:
+            value = self.units.item(0) * marks.item(0)
+            return self.cash + value, abs(value)
         if len(marks) >= _FEW:
             worth = self.units * marks
             net = float(np.add.reduce(worth))

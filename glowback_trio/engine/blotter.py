@@ -122,6 +122,8 @@ class Blotter:
 
     def first_bar(self, row: int, symbol: int, latency: np.timedelta64) -> int:
         """The first of a symbol's bars that may fill an order made at a row's close."""
+        if not latency and len(self._timeline.rows[symbol]) == len(self._timeline):
+            return row + 1
         earliest = self._timeline.time[row] + latency
         after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
         return int(max(after, np.searchsorted(self._timeline.bars[symbol].time, earliest)))

@@ -37,7 +37,9 @@ class BrokerContext:
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
         self._aligned = all(len(rows) == len(timeline) for rows in timeline.rows)
         # A view gives one element as a plain float several times faster than an array does.
-        self._closes = {bars.symbol: bars.close.data for bars in timeline.bars}
+        self._closes: Mapping[str, Sequence[float]] = {
+            bars.symbol: bars.close.data for bars in timeline.bars
+        }
 
     @property
     def time(self) -> np.datetime64:
@@ -73,9 +75,9 @@ class BrokerContext:
     def close(self, symbol: str) -> float:
         """The symbol's last close, currency; NaN before its first bar."""
         if self._aligned and symbol in self._closes:
-            return float(self._closes[symbol][self.row])
+            return self._closes[symbol][self.row]
         seen = self.count(symbol)
-        return float(self._closes[symbol][seen - 1]) if seen else math.nan
+        return self._closes[symbol][seen - 1] if seen else math.nan
 
     def bar(self, symbol: str) -> Bar | None:
         """The symbol's last bar, of this time or an earlier one; None before its first."""

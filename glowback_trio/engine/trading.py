@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BarTrader"]
 
+_LEAST, _MOST = 32, 4096  # rows that are looked at ahead
+_NEAR = 1e-9  # of all that is held and owed: far more than sums of it are rounded by
+
 
 class BarTrader:
     """Gives a broker the orders of a strategy that is asked bar by bar.
@@ -40,7 +43,7 @@ class BarTrader:
         self.context = BrokerContext(timeline, broker, terms)
         self.ruined: bool | None = False
         self._charges = terms.charges
-        self._safe = True  # equity cannot fall to zero: nothing is owed, in cash or in units
+        self._ahead = _LEAST
         self._name = strategy.name
         self._on_bar = _started(strategy)
 
@@ -53,7 +56,7 @@ class BarTrader:
         self.broker.see(marks, max(start - 1, 0))
         if self.ruined:
             return self._wind_up(start, stop)
-        return self._ask(start, stop)
+        return self._ask(start, stop, marks)
 
     def ruin(self, row: int) -> None:
         """Never asked: it sees ruin by itself."""
@@ -64,24 +67,49 @@ class BarTrader:
         told, self.context.told = self.context.told, []
         return told
 
-    def _ask(self, start: int, stop: int) -> int:
+    def _ask(self, start: int, stop: int, marks: Floats) -> int:
+        first = max(start - 1, 0)
         broker, context, on_bar, charges = self.broker, self.context, self._on_bar, self._charges
         open_orders, account = broker.blotter.open, broker.account
+        cash, safe = account.cash, start
         for row in range(start, stop):
             if open_orders or charges:
                 broker.begin(row)
-                self._safe = account.cash > 0.0 and bool(np.min(account.units) >= 0.0)
+                if account.cash is not cash:  # every fill and charge makes it anew
+                    cash, safe, self._ahead = account.cash, row, _LEAST
             context.row = row
-            if not self._safe and broker.value(row)[0] <= 0.0:
-                self.ruined = True
-                broker.liquidate(row)
-                return row + 1
+            if row >= safe:
+                safe = self._look(row, stop, marks[row - first :])
+                if self.ruined:
+                    broker.liquidate(row)
+                    return row + 1
             try:
                 on_bar(context)
             except Exception as error:
                 what = f"{self._name} failed at the bar of {context.time}"
                 raise StrategyError(f"{what}: {_said(error)}") from error
         return stop
+
+    def _look(self, row: int, stop: int, marks: Floats) -> int:
+        """See whether the account is lost; if not, the row up to which it is not as things stand.
+
+        Looking ahead some rows at once, the further the longer nothing happens, costs much less
+        than looking at every row.
+
+        Args:
+            row: The row at hand.
+            stop: One past the last row.
+            marks: Last closes, (rows, N), from the row at hand on.
+        """
+        account = self.broker.account
+        if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
+            return stop
+        self.ruined = self.broker.value(row)[0] <= 0.0
+        closes = marks[1 : 1 + self._ahead]
+        self._ahead = min(self._ahead * 2, _MOST)
+        near = _NEAR * (abs(account.cash) + closes @ np.abs(account.units))
+        doubts = np.flatnonzero(account.cash + closes @ account.units <= near)
+        return row + 1 + (doubts.item(0) if len(doubts) else len(closes))
 
     def _wind_up(self, start: int, stop: int) -> int:
         for row in range(start, stop):
