@@ -5,6 +5,7 @@ The browser runs in a thread of its own, because its driver blocks; the server r
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,9 @@ def in_a_browser(page_url: str, arguments: Sequence[object]) -> Seen:
         page.wait_for_function("() => 'follow' in window")
         told = page.evaluate("(given) => window.follow(...given)", arguments)
         browser.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid"):
+            thread.join()  # the driver's end is waited for in a thread that nobody else waits for
     return Seen(told["events"], told["error"], bool(told.get("final")), errors)
 
 
