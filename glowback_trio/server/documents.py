@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from glowback_trio.model.bounds import Ge, Le
 from glowback_trio.model.orders import Kind, TimeInForce
+from glowback_trio.server.portfolio_documents import ConstraintHit, PortfolioRow
 from glowback_trio.server.schema import Format
 
 __all__ = [
@@ -167,8 +168,8 @@ class Result(TypedDict):
     option_trades: list[dict[str, Any]]
     option_events: list[dict[str, Any]]
     portfolio_construction: dict[str, Any]
-    portfolio_diagnostics: list[dict[str, Any]]
-    constraint_hits: list[dict[str, Any]]
+    portfolio_diagnostics: list[PortfolioRow]
+    constraint_hits: list[ConstraintHit]
     tearsheet: dict[str, Any]
     logs: list[str]
     final_cash: float

@@ -11,6 +11,7 @@ from quart.typing import TestClientProtocol as Client
 from quart.wrappers import Response
 
 from glowback_trio import BacktestRequest, Run
+from glowback_trio.actors import Gateway
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.strategies import STRATEGIES
 from glowback_trio.model.wire import parse_request
@@ -197,6 +198,24 @@ async def test_answers_are_what_the_document_promises(
     await check_answer(await client.post(f"{live}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.post(f"{done}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.delete(done), "delete", one)
+
+
+async def test_a_portfolio_is_told_as_the_document_promises(
+    client: Client, gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    del asked["strategy"]
+    limits = {"max_weight_pct": 30, "max_turnover_pct": 10, "max_drawdown_pct": 1}
+    weights = {"target_weights": {"AAPL": 0.7, "MSFT": 0.3}, "cash_floor_pct": 10, **limits}
+    portfolio = {"symbols": ["AAPL", "MSFT"], "portfolio_construction": weights}
+    created = await client.post("/backtests", json=asked | portfolio)
+    run_id = (await created.get_json())["run_id"]
+    await gateway.run(run_id).wait_finished()
+    answer = await client.get(f"/backtests/{run_id}/results")
+    await check_answer(answer, "get", "/backtests/{run_id}/results")
+    result = await answer.get_json()
+    told = {hit["constraint"] for hit in result["constraint_hits"]}
+    assert told == {"cash_floor", "max_weight_cap", "turnover_cap", "max_drawdown_guard"}
+    assert len(result["portfolio_diagnostics"]) == len(result["equity_curve"])
 
 
 async def test_the_served_document_is_this_one(client: Client) -> None:
