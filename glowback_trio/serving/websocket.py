@@ -185,8 +185,8 @@ class WebSocketStream(WSStream):
         self.state = ASGIWebsocketState.CLOSED
         self._closing_at = trio.current_time()
         self.protocol.go_on()
+        self._let_go()  # before anything waits: the hub writes nothing after the close frame
         await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
-        self._let_go()
 
     def _let_go(self) -> None:
         """End what the hub does for this WebSocket."""

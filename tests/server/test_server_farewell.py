@@ -146,5 +146,6 @@ async def test_a_client_too_slow_to_be_told_the_end_of_its_run_is_told_1012(
         assert code == RESTART
         assert told == whole[: len(told)]
         assert 0 < len(told) < len(whole)
+        assert await stalled.read_to_end() == b"", "nothing comes after a close frame"
         await house.ended.wait()
         assert house.now <= drain + GRACE + 1
