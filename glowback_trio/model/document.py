@@ -54,6 +54,9 @@ BlockName = Literal[
 ]
 BLOCKS: tuple[BlockName, ...] = get_args(BlockName)
 
+# Of a portfolio, each with its target and its drift: some 120 KB as JSON.
+_WEIGHTS_AT_ONCE = 2048
+
 # Fewer would not hold both ends and the extremes of five series.
 LEAST_POINTS = 12
 
@@ -93,7 +96,8 @@ def _diagnostics_table(result: Result) -> Table | list[Any]:
     portfolio, curve = result.portfolio, result.curve
     if portfolio is None:
         return []
-    return Table(len(curve), lambda bars: diagnostics_columns(portfolio, curve, bars))
+    at_once = max(1, _WEIGHTS_AT_ONCE // len(portfolio.symbols))
+    return Table(len(curve), lambda bars: diagnostics_columns(portfolio, curve, bars), at_once)
 
 
 def _hit_table(result: Result) -> Table | list[Any]:

@@ -35,16 +35,19 @@ class Table:
     Attributes:
         count: How many rows there are.
         columns: Gives the columns of some of them.
+        rows_at_once: How many are made at once; fewer where a row is long.
     """
 
     count: int
     columns: Callable[[Which], Columns]
+    rows_at_once: int = _ROWS_AT_ONCE
 
     def __len__(self) -> int:
         return self.count
 
-    def chunks(self, size: int = _ROWS_AT_ONCE) -> Iterator[Columns]:
-        """The columns of up to `size` rows after the other."""
+    def chunks(self, size: int | None = None) -> Iterator[Columns]:
+        """The columns of up to `size` rows after the other; None: of `rows_at_once`."""
+        size = size or self.rows_at_once
         for start in range(0, self.count, size):
             yield self.columns(slice(start, start + size))
 
@@ -54,7 +57,7 @@ class Table:
         Args:
             which: Their indices, (n,).
         """
-        return Table(len(which), lambda rows: self.columns(which[rows]))
+        return Table(len(which), lambda rows: self.columns(which[rows]), self.rows_at_once)
 
 
 def json_pieces(table: Table) -> Pieces:

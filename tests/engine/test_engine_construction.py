@@ -12,7 +12,7 @@ from engine_bars import audit, fills, make_bars, run_slices
 from glowback_trio.engine import backtest
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.document import result_document
+from glowback_trio.model.document import BlockName, result_document, result_pieces
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies import BuyAndHold, TargetWeights
@@ -349,6 +349,17 @@ def test_diagnostics_are_thinned_with_the_curve() -> None:
     whole = result_document(result, "run")["portfolio_diagnostics"]
     times = [row["timestamp"] for row in thin["equity_curve"]]
     assert thin["portfolio_diagnostics"] == [row for row in whole if row["timestamp"] in times]
+
+
+def test_the_rows_of_many_symbols_are_written_in_pieces_of_bounded_size() -> None:
+    names = [f"S{number:03}" for number in range(300)]
+    weights = dict.fromkeys(names, 1 / 300)
+    result = backtest(asked(weights), [flat(name, 40) for name in names])
+    blocks: list[BlockName] = ["portfolio_diagnostics"]
+    pieces = list(result_pieces(result, "run", include=blocks))
+    assert orjson.loads(b"".join(pieces)) == result_document(result, "run", include=blocks)
+    assert len(pieces) > 5
+    assert max(map(len, pieces)) < 300_000
 
 
 def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None:
