@@ -136,7 +136,8 @@ class Blotter:
     def _prices(self, symbol: int, bar: int) -> tuple[float, float]:
         """The open of a symbol's bar (of its last where none is left) and the close before it."""
         bars = self._timeline.bars[symbol]
-        return bars.open.item(min(bar, len(bars) - 1)), bars.close.item(bar - 1)
+        opens = bars.open
+        return opens.item(bar if bar < len(opens) else -1), bars.close.item(bar - 1)
 
 
 def _level(order: Order) -> float | None:

@@ -162,9 +162,10 @@ class BrokerContext:
         return self._timeline.bars[self._at(symbol)]
 
     def _tradable(self, symbol: str) -> int:
-        if not self.count(symbol):
+        at = self._at(symbol)
+        if not (self._aligned or self.count(symbol)):
             raise StrategyError(f"{symbol} has no bar yet, so there is no price to order it at")
-        return self._at(symbol)
+        return at
 
 
 _KINDS: Mapping[tuple[str, ...], Kind] = {

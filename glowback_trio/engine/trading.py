@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from glowback_trio.engine.context import BrokerContext
 from glowback_trio.errors import StrategyError
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BarTrader"]
 
 _LEAST, _MOST = 32, 4096  # rows that are looked at ahead
-_NEAR = 1e-9  # of all that is held and owed: far more than sums of it are rounded by
+_NEAR = 1e-6  # of what is held: far more than a sum of it is rounded by
 
 
 class BarTrader:
@@ -104,12 +102,13 @@ class BarTrader:
         account = self.broker.account
         if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
             return stop
-        self.ruined = self.broker.value(row)[0] <= 0.0
+        equity, gross = self.broker.value(row)
+        self.ruined = equity <= 0.0
         closes = marks[1 : 1 + self._ahead]
         self._ahead = min(self._ahead * 2, _MOST)
-        near = _NEAR * (abs(account.cash) + closes @ np.abs(account.units))
-        doubts = np.flatnonzero(account.cash + closes @ account.units <= near)
-        return row + 1 + (doubts.item(0) if len(doubts) else len(closes))
+        doubtful = closes @ account.units <= _NEAR * gross - account.cash
+        first = int(doubtful.argmax()) if len(doubtful) else 0
+        return row + 1 + (first if len(doubtful) and doubtful[first] else len(closes))
 
     def _wind_up(self, start: int, stop: int) -> int:
         for row in range(start, stop):
