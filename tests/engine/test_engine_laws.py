@@ -30,7 +30,8 @@ REFINEMENTS = st.fixed_dictionaries(
 def all_runs(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars]]:
     """Runs under every option of `execution`."""
     request, bars = draw(runs())
-    return evolve(request, execution=evolve(request.execution, **draw(REFINEMENTS))), bars
+    more: dict[str, Any] = draw(REFINEMENTS)
+    return evolve(request, execution=evolve(request.execution, **more)), bars
 
 
 @given(all_runs())
