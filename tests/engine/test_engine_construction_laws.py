@@ -334,8 +334,7 @@ def test_every_way_of_filling_gives_the_same_however_it_is_cut(execution: dict[s
     request, bars = many()
     request = evolve(request, execution=Execution(slippage_bps=5.0, **execution))
     _, result = run_slices(request, bars, [1000])
-    if not request.execution.margin_interest_rate:  # which the audit does not know of
-        audit(result, bars)
+    audit(result, bars)
     assert len(result.trades) > 50
     for slices in ([1], [13, 2]):
         assert as_bytes(run_slices(request, bars, slices)[1]) == as_bytes(result)
