@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.errors import StrategyError
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.portfolio import Portfolio
     from glowback_trio.model.result import Curve
@@ -66,6 +67,7 @@ class RebalancingTrader:
     ) -> None:
         self.broker = broker
         self.ruined: bool | None = None
+        self.failure: StrategyError | None = None
         self._plan = plan
         self._timeline = timeline
         self._terms = terms

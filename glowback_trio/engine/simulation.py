@@ -81,8 +81,8 @@ class Simulation:
 
     @property
     def finished(self) -> bool:
-        """Whether the last bar has been simulated."""
-        return self._done == self.bars
+        """Whether the last bar has been simulated, and nothing has gone wrong on it."""
+        return self._done == self.bars and self._trader.failure is None
 
     def advance(self, bars: int) -> list[Draft]:
         """Simulate the next bars, at most as many as are left.
@@ -95,9 +95,13 @@ class Simulation:
 
         Raises:
             ValueError: `bars` is less than 1.
+            StrategyError: The strategy failed on the bar that was told last: what happened up to
+                there is told first.
         """
         if bars < 1:
             raise ValueError(f"bars to advance should be at least 1, not {bars!r}")
+        if self._trader.failure is not None:
+            raise self._trader.failure
         start, entered = self._done, len(self._entries)
         self._simulate(start + bars)
         statement = self._statement(self._entries[entered:])
@@ -107,8 +111,14 @@ class Simulation:
         return told
 
     def run(self) -> None:
-        """Simulate all bars that are left and tell nothing of them."""
+        """Simulate all bars that are left and tell nothing of them.
+
+        Raises:
+            StrategyError: The strategy failed.
+        """
         self._simulate(self.bars)
+        if self._trader.failure is not None:
+            raise self._trader.failure
 
     def result(self) -> Result:
         """Everything the finished simulation has to say.
@@ -142,7 +152,7 @@ class Simulation:
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""
         stop = min(stop, self.bars)
-        while self._done < stop:
+        while self._done < stop and self._trader.failure is None:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
             self._trader.broker.blotter.close_all(self.bars - 1, UNFILLED)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.signals import Indices, Signals
     from glowback_trio.engine.tape import Tape
+    from glowback_trio.errors import StrategyError
     from glowback_trio.model.bars import Floats
 
 __all__ = ["TargetTrader"]
@@ -40,6 +41,7 @@ class TargetTrader:
     ) -> None:
         self.broker = broker
         self.ruined: bool | None = None
+        self.failure: StrategyError | None = None
         self._signals = signals
         self._terms = terms
         self._tape = tape

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.engine.tape import Tape
     from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.errors import StrategyError
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.request import BacktestRequest
 
@@ -32,10 +33,12 @@ class Trader(Protocol):
     Attributes:
         broker: It.
         ruined: Whether it has seen equity at or below zero; None where it does not look.
+        failure: What went wrong on the last row it carried out; it carries out no more.
     """
 
     broker: Broker
     ruined: bool | None
+    failure: StrategyError | None
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out everything that happens on the rows from `start` to before `stop`.
@@ -46,7 +49,8 @@ class Trader(Protocol):
             marks: Last closes, (rows, N), from the row before `start` on (from row 0 at the start).
 
         Returns:
-            One past the last row that was carried out: `stop`, or the row after that of ruin.
+            One past the last row that was carried out: `stop`, or the row after that of ruin or
+            failure.
         """
 
     def ruin(self, row: int) -> None:

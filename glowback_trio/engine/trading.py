@@ -32,6 +32,7 @@ class BarTrader:
     Attributes:
         context: What the strategy sees.
         ruined: Whether equity was seen at or below zero: the strategy is asked no more.
+        failure: How the strategy failed, at the last row.
     """
 
     def __init__(
@@ -40,17 +41,14 @@ class BarTrader:
         self.broker = broker
         self.context = BrokerContext(timeline, broker, terms)
         self.ruined: bool | None = False
+        self.failure: StrategyError | None = None
         self._charges = terms.charges
         self._ahead = _LEAST
         self._name = strategy.name
         self._on_bar = _started(strategy)
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
-        """Carry out the rows from `start` to before `stop`; see `Trader`.
-
-        Raises:
-            StrategyError: The strategy failed.
-        """
+        """Carry out the rows from `start` to before `stop`; see `Trader`."""
         self.broker.see(marks, max(start - 1, 0))
         if self.ruined:
             return self._wind_up(start, stop)
@@ -83,9 +81,11 @@ class BarTrader:
                     return row + 1
             try:
                 on_bar(context)
-            except Exception as error:
-                what = f"{self._name} failed at the bar of {context.time}"
-                raise StrategyError(f"{what}: {_said(error)}") from error
+            except Exception as error:  # noqa: BLE001 - whatever it does wrong ends its own run
+                what = f"{self._name} failed at the bar of {context.time}: {_said(error)}"
+                self.failure = StrategyError(what)
+                self.failure.__cause__ = error
+                return row + 1
         return stop
 
     def _look(self, row: int, stop: int, marks: Floats) -> int:

@@ -270,3 +270,27 @@ def test_parameters_without_the_decorator_are_found_out() -> None:
 
     with pytest.raises(StrategyError, match=r"Undecorated should be decorated with attrs\.frozen"):
         Undecorated()
+
+
+@pytest.mark.parametrize("slices", [[10], [1], [2, 1], [3, 10]])
+def test_what_happened_up_to_the_failure_is_told_however_it_is_sliced(slices: list[int]) -> None:
+    slices = list(slices)
+
+    def fail(context: Context) -> None:
+        context.log("about to fail")
+        raise LookupError("lost")
+
+    strategy = acting({0: ordering("A"), 3: fail})
+    simulation = Simulation(make_request(strategy=strategy), in_memory([make_bars("A", [1.0] * 4)]))
+    told: list[tuple[str, int]] = []
+
+    def advance_to_the_end() -> None:
+        while not simulation.finished:
+            wanted = slices.pop(0) if len(slices) > 1 else slices[0]
+            told.extend((draft.type, draft.bar) for draft in simulation.advance(wanted))
+
+    with pytest.raises(StrategyError, match=r"2024-01-04T.*: LookupError: lost") as raised:
+        advance_to_the_end()
+    assert isinstance(raised.value.__cause__, LookupError)
+    assert [each for each in told if each[0] in ("trade", "log")] == [("trade", 1), ("log", 3)]
+    assert told[-1] == ("progress", 3)
