@@ -18,7 +18,6 @@ from rough_client import TEXT, RoughClient, frame
 
 from glowback_trio.errors import ServingError
 from glowback_trio.serving import Limits, Tls, serve
-from glowback_trio.serving.progress import ProgressStream
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
@@ -32,16 +31,6 @@ async def test_several_binds_are_served_and_named() -> None:
                 reply = await client.get(url)
                 assert reply.text == "ok"
                 assert reply.headers["date"].endswith("GMT")
-
-
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such option")
-async def test_the_kernel_gives_up_on_a_peer_that_acknowledges_nothing() -> None:
-    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    async with listener:
-        address = listener.socket.getsockname()
-        async with await trio.open_tcp_stream(*address) as client:
-            ProgressStream(client, patience=30)
-            assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
 
 
 async def test_nothing_to_listen_on_is_a_plain_sentence() -> None:
