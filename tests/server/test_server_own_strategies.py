@@ -133,7 +133,9 @@ async def test_one_that_goes_wrong_ends_its_run_with_a_sentence(
     assert status.error.startswith("first_bar failed at the bar of 2024-01-02T")
     assert status.error.endswith(": LookupError: lost")
     with run.subscribe() as events:
-        assert_sound([event async for event in events])
+        told = [event async for event in events]
+    assert_sound(told)
+    assert {"log", "trade"} < {event.type for event in told}  # all there was before
 
 
 async def test_a_gateway_does_not_open_with_strategies_it_cannot_offer() -> None:
