@@ -10,6 +10,9 @@ from glowback_trio.serving.refusal import RefusedError
 
 __all__ = ["Allowance"]
 
+# So much of a body is sooner read and dropped than a new connection is made.
+SHORT_BYTES = 64 * 1024
+
 
 @define(eq=False)
 class Allowance:
@@ -25,6 +28,7 @@ class Allowance:
     idle: bool = True
     deadline: float = field(init=False)
     _body_bytes: int = field(default=0, init=False)
+    _declared: int | None = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.deadline = trio.current_time() + self.limits.head_timeout
@@ -35,15 +39,15 @@ class Allowance:
             self.idle = False
             self.deadline = trio.current_time() + self.limits.head_timeout
 
-    def begin_body(self, declared: int) -> None:
-        """Count from a head's end.
+    def begin_body(self, declared: int | None) -> None:
+        """Count from a head's end; without a declared length the body is chunked.
 
         Raises:
             RefusedError: 413 for a declared length beyond the limit.
         """
-        self._body_bytes = 0
+        self._body_bytes, self._declared = 0, declared
         self.deadline = trio.current_time() + self.limits.body_timeout
-        self._check_body(declared)
+        self._check_body(declared or 0)
 
     def count_body(self, size: int) -> None:
         """Count a piece of the body.
@@ -58,6 +62,11 @@ class Allowance:
         limit = self.limits.body_bytes
         if limit is not None and size > limit:
             raise RefusedError(413, f"the request body is longer than {limit} bytes")
+
+    @property
+    def nearly_there(self) -> bool:
+        """Whether little of the body is to come, as far as anybody knows."""
+        return self._declared is not None and self._declared - self._body_bytes <= SHORT_BYTES
 
     def end_body(self) -> None:
         """Leave the client all the time that the application takes to answer."""

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpStream"]
 
+# A longer body is written piece by piece. Whatever it is cut from, no more than a piece of it is
+# copied at once for a client that takes its time.
+PIECE_BYTES = 64 * 1024
+
 # A request without either has no body (RFC 9112, section 6.3).
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -151,8 +155,8 @@ class HttpStream(HTTPStream):
 
     async def _go_on(self, data: bytes, *, more: bool) -> None:
         assert self.status is not None
-        if data and not suppress_body(self.scope["method"], self.status):
-            self._unsent.append(h11.Data(data))
+        if not suppress_body(self.scope["method"], self.status):
+            await self._send_all_but_the_last_piece(data)
         if more:
             await self._send_events()
             if not self._is_last(data):
@@ -162,6 +166,14 @@ class HttpStream(HTTPStream):
         await self._send_events()
         self.state = ASGIHTTPState.CLOSED
         await self.send(StreamClosed(self.stream_id))
+
+    async def _send_all_but_the_last_piece(self, data: bytes) -> None:
+        view = memoryview(data)
+        for start in range(0, len(view), PIECE_BYTES):
+            if start:
+                await self._send_events()
+            # h11 takes whatever has a length and can be joined to bytes.
+            self._unsent.append(h11.Data(cast("bytes", view[start : start + PIECE_BYTES])))
 
     def _is_last(self, data: bytes) -> bool:
         """Whether what was declared is all there now, so that only an empty end can follow."""

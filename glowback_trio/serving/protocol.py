@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
-
 import h11
 import trio
-from hypercorn.events import Closed, RawData
-from hypercorn.protocol.events import Body, Data, EndBody, Request, Response
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
-from hypercorn.typing import ConnectionState
+from hypercorn.events import Closed
+from hypercorn.protocol.events import Body, Data, EndBody, Request
+from hypercorn.protocol.h11 import STREAM_ID, H11WSConnection
 
 from glowback_trio.serving import heads
-from glowback_trio.serving.allowance import Allowance
-from glowback_trio.serving.answers import answer_head
+from glowback_trio.serving.answers import Answering, answer_head
 from glowback_trio.serving.http import HttpStream
-from glowback_trio.serving.refusal import Answer, Headers, Refusal, RefusedError
+from glowback_trio.serving.refusal import Refusal, RefusedError
 from glowback_trio.serving.websocket import WebSocketStream
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from hypercorn.protocol.events import Event as StreamEvent
-    from hypercorn.typing import H11SendableEvent, TaskGroup
-
-    from glowback_trio.serving.bridge import Bridge
-    from glowback_trio.serving.connection import Connection
-    from glowback_trio.serving.service import Service
 
 __all__ = ["Protocol"]
 
@@ -35,47 +21,12 @@ __all__ = ["Protocol"]
 READING = {h11.IDLE, h11.SEND_BODY}
 
 
-class Protocol(H11Protocol):
+class Protocol(Answering):
     """Hypercorn's HTTP/1.1, with refusals, limits and deadlines; HTTP/2 is refused.
 
     The connection's reader drives it: `handle` when bytes come, `expire` at `deadline()`,
     `resume` when the application has made something possible that had to wait.
     """
-
-    def __init__(self, service: Service, link: Connection, bridge: Bridge) -> None:
-        super().__init__(
-            service.app,
-            service.config,
-            service.context,
-            # Hypercorn's streams ask a task group for nothing but `spawn_app`.
-            cast("TaskGroup", bridge),
-            ConnectionState(service.state),
-            service.secure,
-            link.client,
-            link.server,
-            link.send,
-        )
-        self.link = link
-        self.bridge = bridge
-        self.limits = service.limits
-        self.prompt = service.prompt
-        self._make_answer = service.refuse
-        self._allowance = Allowance(service.limits)
-        self._request: h11.Request | None = None
-
-    def stream_arguments(self) -> tuple[Any, ...]:
-        """Return what Hypercorn's streams are made of, in their order."""
-        return (
-            self.app,
-            self.config,
-            self.context,
-            self.task_group,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            STREAM_ID,
-        )
 
     def deadline(self) -> float:
         """Return when `expire` is due, on trio's clock."""
@@ -156,7 +107,9 @@ class Protocol(H11Protocol):
     def _begin(self, request: h11.Request) -> None:
         self._request = request
         heads.check_request(request)
-        self._allowance.begin_body(int(dict(request.headers).get(b"content-length", b"0")))
+        headers = dict(request.headers)
+        chunked = b"transfer-encoding" in headers
+        self._allowance.begin_body(None if chunked else int(headers.get(b"content-length", b"0")))
 
     async def _take(self, event: h11.Event | Data) -> None:
         match event:
@@ -164,6 +117,8 @@ class Protocol(H11Protocol):
                 self._allowance.end_body()
                 if self.stream is not None:
                     await self.stream.handle(EndBody(STREAM_ID))
+                else:  # it was answered before
+                    self._recycle()
             case h11.Request():
                 await self._create_stream(event)
                 if self.connection.they_are_waiting_for_100_continue:
@@ -197,23 +152,16 @@ class Protocol(H11Protocol):
         if self.stream is not None:
             await self.stream.handle(Body(STREAM_ID, event.data))
 
-    async def stream_send(self, event: StreamEvent) -> None:
-        """Send what a stream has to say."""
-        if isinstance(event, Response):
-            await self.send_events([self.head(event.status_code, event.headers)])
-        else:
-            await super().stream_send(event)
-
-    def head(self, status: int, headers: Headers) -> h11.Response | h11.InformationalResponse:
-        """Return the head of an answer; the last one on a connection says that it is."""
-        last = self.link.leaving or isinstance(self.connection, H11WSConnection)
-        if status >= 200 and last:
-            kept = [header for header in headers if header[0].lower() != b"connection"]
-            headers = [*kept, (b"connection", b"close")]
-        return answer_head(status, headers, self.config)
-
     async def _maybe_recycle(self) -> None:
         await self._close_stream()
+        early = self.connection.their_state is h11.SEND_BODY
+        if early and self.connection.our_state is h11.DONE and not self.link.leaving:
+            self.go_on()  # to the body's end, with nobody to take it
+        else:
+            self._recycle()
+
+    def _recycle(self) -> None:
+        """Turn to the next request, or end where there can be none."""
         done = self.connection.our_state is self.connection.their_state is h11.DONE
         if not done or self.context.terminated.is_set():
             self.link.end()
@@ -230,52 +178,13 @@ class Protocol(H11Protocol):
             stream.status = status
         await self._close_stream()
         refusal = Refusal.of(self._request, status, reason)
-        if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        unanswered = self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}
+        if unanswered:
             await self.send_refusal(status, reason)
-        if stream is None:
+        if stream is None and unanswered:
             self._record_refusal(refusal)
         self.link.linger = True
         await self.send(Closed())
-
-    async def send_refusal(self, status: int, reason: str) -> None:
-        """Answer the request at hand without the application."""
-        answer = self.answer(status, reason)
-        events: list[H11SendableEvent] = [answer_head(status, answer.headers, self.config)]
-        if self._request is None or self._request.method != b"HEAD":
-            events.append(h11.Data(data=answer.body))
-        await self.send_events([*events, h11.EndOfMessage()])
-
-    def answer(self, status: int, reason: str) -> Answer:
-        """Return a whole answer to the request at hand, made by the server's owner."""
-        return self._make_answer(Refusal.of(self._request, status, reason)).framed(status)
-
-    def _record_refusal(self, refusal: Refusal) -> None:
-        record: dict[str, Any] = {"kind": "request", "status": refusal.status, "complete": True}
-        asked = {"method": refusal.method or None, "path": refusal.path or None}
-        self.link.record(record | asked | {"client": self.client, "state": {}})
-
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        await self.send_events([event])
-
-    async def send_events(self, events: Iterable[H11SendableEvent]) -> None:
-        """Send parts of an answer in one write; no checkpoint where the peer takes it at once.
-
-        Its end and the turn to the next request are one step then, so no client is too quick.
-        """
-        if self.connection.our_state is h11.ERROR:
-            self.link.abort()  # the application has been told already, by an error of h11's
-            return
-        whole = False
-        try:
-            data = b"".join([self.connection.send(event) or b"" for event in events])
-            if data and not self.link.write_soon(data):
-                await self.link.send(RawData(b""))
-            whole = True
-        finally:
-            # h11 has counted the events as sent. Without their bytes on the way, the client would
-            # take the next answer for the rest of this one.
-            if not whole:
-                self.link.abort()
 
     def finish(self) -> None:
         """Leave the record of a request or WebSocket that was closed by force."""
