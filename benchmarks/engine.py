@@ -7,7 +7,11 @@ close, with costs; with the whole result: curve, trades, orders, metrics, manife
 numpy alone: means, sides, returns and one cumulative product; no costs, no orders, no books, no
 metrics; for weights what prices make of them, what returning to them turns over, and its costs.
 Making the bars is not timed, nor is the result's JSON. The digest of the bars is worked out once,
-when they are loaded, and stands apart.
+when they are loaded, and stands apart. Where vectorbt is installed, its time for the
+crossovers stands beside them, once it has compiled.
+
+The last line is memory: what the process holds at most while the engine works, above what it held
+when the bars had been made.
 
 Times are of the processor, not of the clock, and engine and floor take turns, so that what else
 runs on the machine disturbs the ratio as little as can be.
@@ -16,10 +20,13 @@ runs on the machine disturbs the ratio as little as can be.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -44,6 +51,7 @@ class Case:
         resolution: Their length.
         target_ms: What the engine should stay below.
         weights: Whether equal weights are returned to at every close, instead of the crossover.
+        target_mb: Below what the memory of a run should stay, in 10^6 bytes; None: not measured.
     """
 
     symbols: int
@@ -51,13 +59,14 @@ class Case:
     resolution: Literal["minute", "day"]
     target_ms: float
     weights: bool = False
+    target_mb: float | None = None
 
 
 CASES = (
-    Case(1, 2_520, "day", 2.0),
-    Case(500, 2_520, "day", 300.0),
+    Case(1, 2_520, "day", 1.0),
+    Case(500, 2_520, "day", 100.0, target_mb=100.0),
     Case(500, 2_520, "day", 150.0, weights=True),
-    Case(1, 1_000_000, "minute", 400.0),
+    Case(1, 1_000_000, "minute", 100.0),
 )
 
 
@@ -152,13 +161,42 @@ def measure(case: Case, *, quick: bool) -> str:
     digest = cpu_ms(dataset.digest)
     least_work = floor_of_weights if case.weights else floor
     works = (partial(simulate, request, dataset), partial(least_work, opening, close))
-    engine, bare = in_turn(works, 7 if case.symbols * case.rows > 100_000 else 201)
+    others = [] if case.weights else peers(opening, close)
+    repeats = 7 if case.symbols * case.rows > 100_000 else 201
+    engine, bare, *peer = in_turn((*works, *others), repeats)
     median, least = statistics.median(engine), statistics.median(bare)
     figures = (median, min(engine), least, median / least, digest)
+    beside = f"{statistics.median(peer[0]):.2f}" if peer else "-"
     what = "weights" if case.weights else case.resolution
     name = f"{case.symbols} x {case.rows:,} {what}"
     target = "-" if quick else f"{case.target_ms:.1f}"
-    return f"{name:24}{''.join(f'{figure:12.2f}' for figure in figures)}{target:>12}"
+    row = "".join(f"{figure:12.2f}" for figure in figures)
+    return f"{name:24}{row}{beside:>12}{target:>12}"
+
+
+def peers(opening: Floats, close: Floats) -> list[Callable[[], object]]:
+    """The crossover as vectorbt does it, if it is here."""
+    if find_spec("vectorbt") is None:
+        return []
+    from engine_peer import peer  # noqa: PLC0415 - it takes seconds to import, and may be missing
+
+    return [peer(opening, close)]
+
+
+def held_kb(what: str) -> int:
+    """Memory of this process, as Linux counts it: `VmRSS` now, `VmHWM` at the most."""
+    (found,) = re.findall(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found)
+
+
+def peak_mb(case: Case) -> float:
+    """The most memory a first run takes above its bars, in 10^6 bytes."""
+    dataset = make_dataset(case)
+    request = make_request(case, dataset)
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far is what there is now
+    before = held_kb("VmRSS")
+    simulate(request, dataset)
+    return (held_kb("VmHWM") - before) * 1024 / 1e6
 
 
 def main() -> None:
@@ -166,10 +204,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the engine.")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the bars, no targets")
     quick = parser.parse_args().quick
-    heads = ("median ms", "best ms", "floor ms", "ratio", "digest ms", "target ms")
+    # Before anything else has run, whose memory could be used again.
+    peaks = [
+        f"{case.symbols} x {case.rows:,} holds at most {peak_mb(case):.1f} MB above its bars, "
+        f"target {case.target_mb:.1f} MB"
+        for case in CASES
+        if case.target_mb and not quick
+    ]
+    heads = ("median ms", "best ms", "floor ms", "ratio", "digest ms", "vectorbt ms", "target ms")
     print(f"{'symbols x bars':24}{''.join(f'{head:>12}' for head in heads)}")
     for case in CASES:
         print(measure(case, quick=quick), flush=True)
+    print(*peaks, sep="\n")
 
 
 if __name__ == "__main__":
