@@ -6,29 +6,25 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import attrs
 import orjson
 import pytest
+from pages import ROOT, blocks, page, rows_under
 
 import glowback_trio
-from glowback_trio.model.strategies import STRATEGIES
-from glowback_trio.server import Settings
 from glowback_trio.server.registry import ROUTES
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-DOCS = sorted((ROOT / "docs").glob("*.md"))
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN = blocks("bash")
-WATCH, EMBED, OWN = blocks("python")
+README = page("README.md")
+SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN, EXTRAS = blocks(
+    README, "bash"
+)
+WATCH, EMBED, CANCEL, OWN = blocks(README, "python")
+(NDJSON_CLIENT,) = blocks(page("docs/streams.md"), "python")
+(SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
+(TABLES,) = (block for block in blocks(page("docs/engine.md"), "bash") if "$RUN" in block)
 
 
 @pytest.fixture
@@ -87,9 +83,11 @@ def test_the_quick_start_works_as_it_stands(
     server: str, environment: dict[str, str], directory: Path
 ) -> None:
     (client,) = re.findall(r"`(python examples/watch\.py .*?)`", README)
-    script = "\necho\n".join([SUBMITTING, *WATCHING.splitlines(), client])
+    (directory / "whole.py").write_text(NDJSON_CLIENT)
+    whole = 'python whole.py http://127.0.0.1:8000 "$RUN"'
+    lines = [SUBMITTING, *WATCHING.splitlines(), client, whole, TABLES, SSE_CLIENT]
     told = shell(
-        script.replace("127.0.0.1:8000", server),
+        "\necho\n".join(lines).replace("127.0.0.1:8000", server),
         {**environment, "GLOWBACK_URL": f"http://{server}"},
         directory,
     )
@@ -102,6 +100,10 @@ def test_the_quick_start_works_as_it_stands(
     events = [document for document in documents if "event_id" in document]
     watched = [line for line in told.splitlines() if re.match(r"\d+ [a-z]+ \{", line)]
     assert len(events) == len(watched) == status["event_count"]
+    assert f"completed {status['event_count']} events, all of them" in told
+    assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 1511
+    assert len(orjson.loads((directory / "curve.json").read_text())["equity_curve"]) <= 500
+    assert told.count("\nevent: trade\n") == len(result["trades"])
 
 
 def test_the_embedding_program_works_as_it_stands(
@@ -112,6 +114,15 @@ def test_the_embedding_program_works_as_it_stands(
     assert trades
     assert all(line.startswith(("trade {", "state {")) for line in trades)
     assert float(sharpe)
+
+
+def test_the_program_that_is_cancelled_at_every_step_works_as_it_stands(
+    environment: dict[str, str], directory: Path
+) -> None:
+    (directory / "program.py").write_text(CANCEL)
+    rounds, _, said = shell("python program.py", environment, directory).partition(" ")
+    assert int(rounds) > 10
+    assert said == "rounds, and every log is sound\n"
 
 
 def test_the_run_from_a_shell_works_as_it_stands(
@@ -138,49 +149,14 @@ def test_the_first_screen_shows_the_two_commands() -> None:
     assert README.splitlines().index(TESTING.strip()) < 30
 
 
-def rows_under(heading: str) -> list[tuple[str, ...]]:
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("| ")]
-    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[2:]]
-
-
-def written(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "none" if value in (None, ()) else str(value)
-
-
-def test_the_configuration_table_is_the_settings_table() -> None:
-    assert rows_under("Configuration") == [
-        (
-            f"`{row.metadata['env']}`",
-            f"`{row.metadata['flag']}`" if row.metadata["flag"] else "",
-            written(row.default),
-            row.metadata["help"],
-        )
-        for row in attrs.fields(Settings)
-    ]
-
-
-def test_the_strategies_table_is_the_strategies() -> None:
-    assert rows_under("Strategies") == [
-        (
-            f"`{name}`",
-            (strategy.__doc__ or "").splitlines()[0],
-            ", ".join(f"`{row.name}` {row.default}" for row in attrs.fields(strategy)),
-        )
-        for name, strategy in STRATEGIES.items()
-    ]
-
-
 def test_the_api_table_names_every_route_and_no_other() -> None:
-    named = re.findall(r"`([A-Z]+ /\S*)`", " ".join(row[0] for row in rows_under("API")))
+    named = re.findall(r"`([A-Z]+ /\S*)`", " ".join(row[0] for row in rows_under(README, "API")))
     unlisted = {"GET /", "GET /docs/{name}"}
     assert {f"{route.method} {route.path}" for route in ROUTES} - unlisted == set(named)
 
 
-def test_no_link_leads_nowhere() -> None:
-    texts = ((README, ROOT), *((page.read_text(), page.parent) for page in DOCS))
-    for text, base in texts:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-            assert (base / target).exists(), target
+def test_the_extras_table_is_that_of_the_package() -> None:
+    declared = tomllib.loads(page("pyproject.toml"))["project"]["optional-dependencies"]
+    brought = {name: re.split(r"\W\W", packages[0])[0] for name, packages in declared.items()}
+    assert {row[0].strip("`"): row[2] for row in rows_under(README, "Extras")} == brought
+    assert f'pip install ".[{",".join(declared)}]"\n' == EXTRAS

@@ -1,0 +1,109 @@
+"""What the pages in docs/ say of names, fields and defaults is held against the code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import attrs
+import orjson
+import pytest
+from pages import ROOT, blocks, page, rows_under
+
+from glowback_trio.data import Catalogue, demo_path
+from glowback_trio.engine import Simulation
+from glowback_trio.model.custom import Context
+from glowback_trio.model.document import result_document
+from glowback_trio.model.request import Execution, PortfolioConstruction, Stream
+from glowback_trio.model.strategies import STRATEGIES
+from glowback_trio.model.wire import parse_request
+from glowback_trio.server import Settings
+
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+ENGINE, STREAMS = page("docs/engine.md"), page("docs/streams.md")
+
+
+def named(texts: Iterable[str]) -> set[str]:
+    """The words that stand between backticks."""
+    return {name for text in texts for name in re.findall(r"`(\w+)`", text)}
+
+
+def written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value in (None, ()) else str(value)
+
+
+def test_no_link_leads_nowhere() -> None:
+    for place in (ROOT / "README.md", *DOCS):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", place.read_text()):
+            assert (place.parent / target).exists(), target
+
+
+def test_no_link_to_a_heading_leads_nowhere() -> None:
+    for place in (ROOT / "README.md", *DOCS):
+        for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", place.read_text()):
+            text = (place.parent / target).read_text() if target else place.read_text()
+            headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+            assert heading in {each.lower().replace(" ", "-") for each in headings}, heading
+
+
+@pytest.mark.parametrize("name", ["data", "engine", "strategies"])
+def test_programs_run_as_they_stand(name: str) -> None:
+    for program in blocks(page(f"docs/{name}.md"), "python"):
+        exec(program, {"__name__": "page"})
+
+
+def test_the_configuration_table_is_the_settings_table() -> None:
+    assert rows_under(page("docs/deployment.md"), "Configuration") == [
+        (
+            f"`{row.metadata['env']}`",
+            f"`{row.metadata['flag']}`" if row.metadata["flag"] else "",
+            written(row.default),
+            row.metadata["help"],
+        )
+        for row in attrs.fields(Settings)
+    ]
+
+
+def test_the_strategies_table_is_the_strategies() -> None:
+    assert rows_under(page("docs/strategies.md"), "Built in") == [
+        (
+            f"`{name}`",
+            (strategy.__doc__ or "").splitlines()[0],
+            ", ".join(f"`{row.name}` {row.default}" for row in attrs.fields(strategy)),
+        )
+        for name, strategy in STRATEGIES.items()
+    ]
+
+
+def test_the_context_table_names_all_that_a_strategy_sees() -> None:
+    rows = rows_under(page("docs/strategies.md"), "Asked at every bar")
+    listed = {name for row in rows for name in re.findall(r"`(\w+)[`(]", row[0])}
+    assert listed == {name for name in vars(Context) if not name.startswith("_")}
+
+
+def test_the_stream_table_is_what_a_request_may_ask() -> None:
+    defaults = {row.name: orjson.dumps(row.default).decode() for row in attrs.fields(Stream)}
+    fields = [row for row in rows_under(STREAMS, "Events") if row[0].strip("`") in defaults]
+    assert {row[0].strip("`"): row[1] for row in fields} == defaults
+
+
+@pytest.mark.parametrize("cls", [Execution, PortfolioConstruction])
+def test_the_engine_page_speaks_of_every_field(cls: type) -> None:
+    words = set(re.findall(r"\w+", ENGINE))
+    assert {row.name for row in attrs.fields(cls)} - words <= {"method"}
+
+
+def test_the_portfolio_shown_runs_and_its_result_is_the_one_described() -> None:
+    (shown,) = blocks(ENGINE, "json")
+    request = parse_request(orjson.loads(shown))
+    simulation = Simulation(request, Catalogue(demo_path()).load(request))
+    simulation.run()
+    document = result_document(simulation.result(), "run-1")
+    described = named(row[0] for row in rows_under(ENGINE, "The result"))
+    assert set(document) - {"run_id", "benchmark_symbol"} == described
+    metrics = named(row[0] for row in rows_under(ENGINE, "Metrics"))
+    of_portfolios = named([ENGINE.partition("four more metrics:")[2].partition("\n## ")[0]])
+    assert metrics | of_portfolios == set(document["metrics_summary"])
+    assert named([ENGINE.partition("## Tear sheet")[2]]) >= set(document["tearsheet"])
