@@ -9,7 +9,7 @@ import sys
 import nox
 
 SUPPORTED = ("3.11", "3.13")
-BENCHMARKS = ("engine", "events", "fanout", "isolation", "rest", "connections")
+BENCHMARKS = ("engine", "loading", "events", "fanout", "isolation", "rest", "connections")
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["tests", "typing", "lint"]

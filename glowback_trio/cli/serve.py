@@ -65,6 +65,7 @@ async def serve_prices(
     own = own_strategies(settings.strategies)
     prices = catalogue(
         settings.data or "sample",
+        settings.cache,
         allow_sample=settings.allow_sample,
         max_bars=settings.max_bars,
         max_rows=settings.max_rows,
@@ -77,6 +78,7 @@ async def serve_prices(
         store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),
         max_running=settings.max_running,
         max_queued=settings.max_queued,
+        max_log_bytes=settings.max_log_bytes,
         strategies=own,
     ) as gateway:
         _collect_rarely()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glowback_trio.engine.simulation import Simulation
+from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
         bars: One `Bars` for each requested symbol, and for the benchmark.
 
     Raises:
+        InvalidRequestError: The request asks for adjusted prices, which take a file of factors.
         DataError: As `Simulation`, or no bar of a symbol lies within the range.
     """
+    if request.adjustment != "none":
+        message = "Bars in memory are used as they are; adjust their prices beforehand"
+        raise InvalidRequestError(
+            [Problem("not_available", ("adjustment",), message, request.adjustment)]
+        )
     within = [_within(one, request) for one in bars]
     quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
     simulation = Simulation(request, Dataset(within, "memory", "user_provided", quality))

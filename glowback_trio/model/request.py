@@ -20,6 +20,7 @@ __all__ = [
     "BacktestRequest",
     "Execution",
     "PortfolioConstruction",
+    "Rebalancing",
     "Resolution",
     "Stream",
 ]
@@ -36,6 +37,7 @@ Symbol = Annotated[
 ]
 Resolution = Literal["second", "minute", "hour", "day"]
 DataSource = Literal["default", "sample", "csv", "parquet"]
+Rebalancing = Literal["daily", "weekly", "monthly"]
 Percent = Annotated[float, Gt(0), Le(100)]
 BasisPoints = Annotated[float, Ge(0), Le(1000)]
 
@@ -146,7 +148,7 @@ class PortfolioConstruction(Checked):
 
     target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]] = field(converter=_own_weights)
     method: Literal["target_weights"] = "target_weights"
-    rebalance_frequency: Literal["daily", "weekly", "monthly"] = "weekly"
+    rebalance_frequency: Rebalancing = "weekly"
     drift_threshold_pct: Annotated[float, Ge(0), Le(100)] | None = None
     max_weight_pct: Percent | None = None
     max_turnover_pct: Annotated[float, Ge(0), Le(500)] | None = None

@@ -87,6 +87,12 @@ class Settings(Checked):
         "Data directory; `demo` is the one that ships with the package, none means sample prices",
         flag="--data",
     )
+    cache: Annotated[str, MinLen(1)] = _setting(
+        ".glowback-cache",
+        "GLOWBACK_CACHE",
+        "Directory for parsed prices, a relative one inside the data directory; `off` keeps none",
+        flag="--cache",
+    )
     allow_sample: bool = _setting(
         default=True,
         env="GLOWBACK_ALLOW_SAMPLE",
@@ -173,6 +179,12 @@ class Settings(Checked):
     )
     keep_bytes: Count = _setting(
         1 << 30, "GLOWBACK_KEEP_BYTES", "Bytes that finished runs may take", flag="--keep-bytes"
+    )
+    max_log_bytes: Count = _setting(
+        256 << 20,
+        "GLOWBACK_MAX_LOG_BYTES",
+        "Bytes that the events of one run may take; beyond it the run fails",
+        flag="--max-log-bytes",
     )
     allow_compression: bool = _setting(
         default=False,

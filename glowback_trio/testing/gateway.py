@@ -33,6 +33,7 @@ async def open_virtual_gateway(
     compute: Compute | None = None,
     max_running: int = 4,
     max_queued: int = 1000,
+    max_log_bytes: int = 1 << 28,
 ) -> AsyncIterator[Gateway]:
     """Open a gateway on trio's time, which computes on the event loop.
 
@@ -48,5 +49,6 @@ async def open_virtual_gateway(
         new_id=lambda: f"run-{next(numbers)}",
         max_running=max_running,
         max_queued=max_queued,
+        max_log_bytes=max_log_bytes,
     ) as gateway:
         yield gateway

@@ -125,6 +125,38 @@ def test_a_parameter_is_a_name_and_a_value(pair: str, glowback: Glowback) -> Non
     assert refused.stderr.startswith("error: --param: ")
 
 
+def test_a_portfolio_is_held_at_its_weights_beside_a_benchmark(glowback: Glowback) -> None:
+    symbols, weights = ("--symbols", "AAPL,IBM"), ("--weight", "AAPL=0.5", "IBM=0.25")
+    more = ("--rebalance", "monthly", "--benchmark", "SPY", "--execution", "whole_shares=true")
+    ended = glowback(*DEMO, *symbols, *weights, *more, "--json")
+    assert ended.returncode == 0
+    expected = computed(
+        {
+            "symbols": ["AAPL", "IBM"],
+            "start_date": PERIOD[1],
+            "end_date": PERIOD[3],
+            "execution": {"slippage_bps": 0.0, "commission_bps": 0.0, "whole_shares": True},
+            "portfolio_construction": {
+                "target_weights": {"AAPL": 0.5, "IBM": 0.25},
+                "rebalance_frequency": "monthly",
+            },
+            "benchmark_symbol": "SPY",
+        }
+    )
+    printed = orjson.loads(ended.stdout)
+    assert printed["benchmark_symbol"] == "SPY"
+    assert printed | {"run_id": ""} == expected
+
+
+@pytest.mark.parametrize("flag", ["--weight", "--execution"])
+def test_a_weight_or_an_option_of_fills_is_a_name_and_a_value(
+    flag: str, glowback: Glowback
+) -> None:
+    refused = glowback(*DEMO, "--symbols", "AAPL", flag, "AAPL")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {flag}: ")
+
+
 def test_an_unknown_symbol_is_answered_with_the_nearest(glowback: Glowback) -> None:
     refused = glowback(*DEMO, "--symbols", "APPL")
     assert refused.returncode == 2
