@@ -126,6 +126,20 @@ def test_a_drift_at_its_threshold_is_not_left_to_the_schedule() -> None:
     assert rows[5]["max_abs_drift_pct"] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_limit_is_reached_when_it_is_met_exactly() -> None:
+    bars = [make_bars("A", [10.0, 10.0, 30.0, 30.0])]
+    _, rows = told(asked({"A": 0.5}, drift_threshold_pct=25.0), bars)
+    assert returns(rows)[1:] == [(2, "drift_threshold")]
+    _, rows = told(asked({"A": 1.0}, max_drawdown_pct=25.0), [make_bars("A", [10, 10, 12, 9, 9])])
+    assert returns(rows)[1:] == [(3, "drawdown_guard")]
+
+
+def test_a_first_bar_on_the_scheduled_day_is_told_before_the_schedule() -> None:
+    bars = [flat("A", 9), flat("B", 9, keep=[7, 8])]
+    _, rows = told(asked({"A": 0.5, "B": 0.5}), bars)
+    assert returns(rows) == [(0, "initial_allocation"), (7, "initial_allocation")]
+
+
 def test_a_return_for_a_drift_counts_for_the_schedule_too() -> None:
     close = [10.0] * 7 + [20.0] * 9  # twice as much on the second Monday
     request = asked({"A": 0.5}, drift_threshold_pct=10.0)

@@ -30,7 +30,7 @@ COMPARED: list[BlockName] = [
 
 
 @st.composite
-def portfolios(draw: st.DrawFn, most: int = 10) -> tuple[BacktestRequest, list[Bars]]:
+def portfolios(draw: st.DrawFn, most: int = 14) -> tuple[BacktestRequest, list[Bars]]:
     """Random walks, some of which start late, end early or miss bars, under random limits."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     count, rows = draw(st.integers(1, most)), draw(st.integers(2, 40))
@@ -45,7 +45,7 @@ def portfolios(draw: st.DrawFn, most: int = 10) -> tuple[BacktestRequest, list[B
         keep = np.flatnonzero(kept).tolist()
         step: Literal["h", "D"] = "D" if rows % 2 else "h"
         bars.append(make_bars(name, close.tolist(), opening=opening.tolist(), keep=keep, step=step))
-    weights = random.random(count) * random.integers(0, 2, count)
+    weights = random.random(count) * (random.random(count) < random.choice((0.5, 1.0)))
     weights[0] = 0.1
     weights *= draw(st.sampled_from((0.4, 0.95, 1.0))) / weights.sum()
     limits: dict[str, Any] = draw(
