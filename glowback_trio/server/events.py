@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -28,6 +28,8 @@ SSE = "text/event-stream"
 
 _QUIET_S = 15.0
 _READ_AT_ONCE = 256
+# Some tens of kilobytes.
+_WRITTEN_AT_ONCE = 128
 # Sent at once, so that the head of the response goes out before the first event.
 _OPENING = b"retry: 1000\n\n"
 _COMMENT = b": still here\n\n"
@@ -65,16 +67,26 @@ async def run_events(site: Site, run_id: str, query: EventsQuery) -> Response:
             return _stored(run, query, JSON, _array)
 
 
-def _lines(events: Sequence[Event]) -> bytes:
-    return b"".join(event.data + b"\n" for event in events)
+def _lines(events: Sequence[Event]) -> Iterator[bytes]:
+    for part in _parts(events):
+        yield b"".join(event.data + b"\n" for event in part)
 
 
-def _array(events: Sequence[Event]) -> bytes:
-    return b"[" + b",".join(event.data for event in events) + b"]"
+def _array(events: Sequence[Event]) -> Iterator[bytes]:
+    opening = b"["
+    for part in _parts(events):
+        yield opening + b",".join(event.data for event in part)
+        opening = b","
+    yield b"]" if events else b"[]"
+
+
+def _parts(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    for start in range(0, len(events), _WRITTEN_AT_ONCE):
+        yield events[start : start + _WRITTEN_AT_ONCE]
 
 
 def _stored(
-    run: Run, query: EventsQuery, media: str, write: Callable[[Sequence[Event]], bytes]
+    run: Run, query: EventsQuery, media: str, write: Callable[[Sequence[Event]], Iterator[bytes]]
 ) -> Response:
     subscription = run.subscribe(query.after, query.types)
     events: list[Event] = []
@@ -82,10 +94,22 @@ def _stored(
         events += more
         if len(events) == query.limit:
             break
-    response = Response(write(events), content_type=media)
+    few = len(events) <= _WRITTEN_AT_ONCE
+    response = Response(
+        b"".join(write(events)) if few else _body(write(events)), content_type=media
+    )
+    if not few:
+        # Written twice, so that a client which takes its time never holds more than a part: the
+        # events are the log's, and cost nothing.
+        response.content_length = sum(map(len, write(events)))
     if subscription.cursor < run.status.event_count:
         response.headers["Link"] = _rest(run, query, subscription.cursor)
     return response
+
+
+async def _body(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 def _rest(run: Run, query: EventsQuery, cursor: int) -> str:

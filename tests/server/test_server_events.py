@@ -74,6 +74,22 @@ async def test_links_lead_through_the_whole_log(
     assert seen == list(range(1, finished.status.event_count + 1))
 
 
+async def test_long_pages_have_their_length_and_every_byte(
+    http: httpx2.AsyncClient, submit: Callable[..., Run]
+) -> None:
+    run = submit(stream={"metrics_every": 1, "orders": True, "progress_steps": 1000})
+    await run.wait_finished()
+    data = [event.data for event in run.events(limit=10_000)]
+    assert len(data) > 129
+    for limit in (1, 127, 128, 129, len(data)):
+        listed = await http.get(path(run, f"limit={limit}"))
+        lines = await http.get(path(run, f"limit={limit}"), headers=NDJSON)
+        assert listed.content == b"[%b]" % b",".join(data[:limit])
+        assert lines.content == b"".join(text + b"\n" for text in data[:limit])
+        for answer in (listed, lines):
+            assert int(answer.headers["content-length"]) == len(answer.content)
+
+
 async def test_pages_of_filtered_events_are_full(client: Client, finished: Run) -> None:
     wanted = [e.event_id for e in finished.events(limit=10_000) if e.type in {"trade", "state"}]
     page, pages = path(finished, "limit=3&types=trade,state"), list[list[int]]()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import pytest
 import trio
 from asgi_apps import App, Receive, Scope, Send
 from trio.testing import MockClock
+from virtual_net import KIB
 from virtual_server import serving
 
 GET = b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -43,7 +47,23 @@ async def empty(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": True})
 
 
+LONG = bytes(range(256)) * 4 * KIB
+
+
+async def long(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a megabyte that is there once for all."""
+    await start(send, (b"content-length", b"%d" % len(LONG)))
+    await send({"type": "http.response.body", "body": LONG})
+
+
+async def long_chunked(scope: Scope, receive: Receive, send: Send) -> None:
+    """Do the same without saying how much it is."""
+    await start(send)
+    await send({"type": "http.response.body", "body": LONG})
+
+
 HANDLERS = App().handlers | {"/whole": whole, "/late": late, "/stumble": stumble, "/empty": empty}
+HANDLERS |= {"/long": long, "/long/chunked": long_chunked}
 
 
 @pytest.mark.parametrize("path", [b"/", b"/whole"])
@@ -87,3 +107,39 @@ async def test_an_application_that_sends_nothing_for_ever_holds_nobody(
         await trio.sleep(2)
         assert server.app.running == 0
         assert await server.still_answers()
+
+
+@pytest.mark.parametrize("path", [b"/long", b"/long/chunked"])
+async def test_who_does_not_read_a_long_answer_has_a_copy_of_a_piece_of_it(
+    path: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(App(HANDLERS)) as server:
+        assert (await server.connect().get(path)).body == LONG
+        gc.collect()
+        tracemalloc.start()
+        try:
+            stalled = [server.connect(capacity=KIB) for _ in range(10)]
+            for client in stalled:
+                await client.send(GET % path)
+                await client.stream.receive_some(1)
+            await trio.sleep(1)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held / len(stalled) < 256 * KIB
+        for client in stalled:
+            client.stream.close()
+        assert await server.still_answers()
+
+
+@pytest.mark.parametrize("path", [b"/long", b"/long/chunked"])
+async def test_who_leaves_in_the_middle_of_a_long_answer_ends_it(
+    path: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(App(HANDLERS)) as server:
+        client = server.connect()
+        await client.send(GET % path)
+        await client.stream.receive_some(1000)
+        client.stream.reset()
+        assert await server.still_answers()
+    assert [record["complete"] for record in server.kinds("request")] == [False, True]
