@@ -24,7 +24,7 @@ SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN, EXTRAS = b
 WATCH, EMBED, CANCEL, OWN = blocks(README, "python")
 (NDJSON_CLIENT,) = blocks(page("docs/streams.md"), "python")
 (SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
-(TABLES,) = (block for block in blocks(page("docs/engine.md"), "bash") if "$RUN" in block)
+PORTFOLIO, TABLES = blocks(page("docs/engine.md"), "bash")
 
 
 @pytest.fixture
@@ -132,6 +132,12 @@ def test_the_run_from_a_shell_works_as_it_stands(
     assert orjson.loads((directory / "result.json").read_text())["trades"]
 
 
+def test_the_portfolio_from_a_shell_works_as_it_stands(
+    environment: dict[str, str], directory: Path
+) -> None:
+    assert "Target Weights" in shell(PORTFOLIO, environment, directory)
+
+
 def test_the_strategy_of_ones_own_runs_as_it_stands(
     environment: dict[str, str], directory: Path
 ) -> None:
@@ -157,6 +163,10 @@ def test_the_api_table_names_every_route_and_no_other() -> None:
 
 def test_the_extras_table_is_that_of_the_package() -> None:
     declared = tomllib.loads(page("pyproject.toml"))["project"]["optional-dependencies"]
-    brought = {name: re.split(r"\W\W", packages[0])[0] for name, packages in declared.items()}
+    brought = {
+        name: ", ".join(package.partition(">=")[0] for package in packages)
+        for name, packages in declared.items()
+    }
     assert {row[0].strip("`"): row[2] for row in rows_under(README, "Extras")} == brought
-    assert f'pip install ".[{",".join(declared)}]"\n' == EXTRAS
+    bringing = ",".join(name for name, packages in declared.items() if packages)
+    assert f'pip install ".[{bringing}]"\n' == EXTRAS
