@@ -51,9 +51,9 @@ def drafts(
     told = list(warnings)
     if stream.orders:
         rows = order_rows(statement.orders, statement.symbols)
-        told += _drafts("order", statement.recording.events["row"], rows)
+        told += _drafts("order", statement.event_rows, rows)
     if stream.trades:
-        told += _drafts("trade", statement.recording.filled["row"], trade_rows(statement.trades))
+        told += _drafts("trade", statement.fill_rows, trade_rows(statement.trades))
     told += _metrics(stream, curve, bars)
     told += _progress(stream, curve.time, bars)
     told.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import field, frozen
 
-from glowback_trio.engine.tape import FILLED, joined
+from glowback_trio.engine.tape import FILLED
 from glowback_trio.model.result import OrderLog, Trades
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from glowback_trio.engine.tape import Recording
     from glowback_trio.model.bars import Floats, Times
@@ -45,48 +47,68 @@ class Statement:
     symbols: Sequence[str]
     strategy_id: str
     tickets: Mapping[int, Ticket] = field(repr=False)
-    recording: Recording = field(init=False, repr=False)
-
-    @recording.default
-    def _joined(self) -> Recording:
-        return joined([entry.recording for entry in self.entries])
 
     @property
     def orders(self) -> OrderLog:
         """The life of every order."""
-        events = self.recording.events
-        price = np.full(len(events), np.nan)
-        price[events["what"] == FILLED] = self.recording.fills["price"]
+        what = self._events("what")
+        price = np.full(len(what), np.nan)
+        price[what == FILLED] = self._fills("price")
         return OrderLog(
-            what=events["what"].copy(),
-            time=self.time[events["row"]],
-            order=events["order"].copy(),
-            symbol=events["symbol"].copy(),
-            quantity=events["quantity"].copy(),
+            what=what,
+            time=self.time[self.event_rows],
+            order=self._events("order"),
+            symbol=self._events("symbol"),
+            quantity=self._events("quantity"),
             price=price,
             tickets=self.tickets,
         )
 
     @property
-    def carry(self) -> Mapping[str, float]:
-        """Cash that was booked beside the fills, by what it was for; empty where nothing was."""
-        charges = self.recording.charges
-        paid = {name: float(charges[name].sum()) for name in ("borrow", "interest")}
-        return {name: -amount for name, amount in paid.items() if amount}
-
-    @property
     def trades(self) -> Trades:
         """The fills, with what each realised."""
-        filled, fills = self.recording.filled, self.recording.fills
         return Trades(
             symbols=self.symbols,
             strategy_id=self.strategy_id,
-            time=self.time[filled["row"]],
-            symbol=filled["symbol"].copy(),
-            quantity=filled["quantity"].copy(),
-            price=fills["price"].copy(),
-            commission=fills["commission"].copy(),
-            slippage_cost=fills["slippage"].copy(),
-            pnl=np.concatenate([np.zeros(0), *(entry.pnl for entry in self.entries)]),
-            order=filled["order"].copy(),
+            time=self.time[self.fill_rows],
+            symbol=self._filled("symbol"),
+            quantity=self._filled("quantity"),
+            price=self._fills("price"),
+            commission=self._fills("commission"),
+            slippage_cost=self._fills("slippage"),
+            pnl=_joined([entry.pnl for entry in self.entries]),
+            order=self._filled("order"),
         )
+
+    @property
+    def carry(self) -> Mapping[str, float]:
+        """Cash that was booked beside the fills, by what it was for; empty where nothing was."""
+        paid = {
+            name: float(_joined([entry.recording.charges[name] for entry in self.entries]).sum())
+            for name in ("borrow", "interest")
+        }
+        return {name: -amount for name, amount in paid.items() if amount}
+
+    @property
+    def event_rows(self) -> NDArray[Any]:
+        """The row each event happened on, (E,)."""
+        return self._events("row")
+
+    @property
+    def fill_rows(self) -> NDArray[Any]:
+        """The row each fill happened on, (F,)."""
+        return self._filled("row")
+
+    def _events(self, name: str) -> NDArray[Any]:
+        return _joined([entry.recording.events[name] for entry in self.entries])
+
+    def _filled(self, name: str) -> NDArray[Any]:
+        return _joined([entry.recording.filled[name] for entry in self.entries])
+
+    def _fills(self, name: str) -> NDArray[Any]:
+        return _joined([entry.recording.fills[name] for entry in self.entries])
+
+
+def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One column of all, and a whole-number one of none: what it is used for takes either."""
+    return np.concatenate(columns) if columns else np.zeros(0, np.intp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from attrs import define, field, frozen
 from glowback_trio.model.orders import HAPPENINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Records = NDArray[Any]
@@ -38,7 +37,6 @@ __all__ = [
     "UNFILLED",
     "Recording",
     "Tape",
-    "joined",
 ]
 
 (
@@ -61,13 +59,13 @@ __all__ = [
 ) = range(len(HAPPENINGS))
 
 EVENT = np.dtype(
-    [("what", "i8"), ("row", "i8"), ("order", "i8"), ("symbol", "i8"), ("quantity", "f8")]
+    [("what", "i4"), ("row", "i4"), ("order", "i4"), ("symbol", "i4"), ("quantity", "f8")]
 )
 FILL = np.dtype(
     [("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("units", "f8"), ("cash", "f8")]
 )
 _CHARGE = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
-_pack_event = Struct("=4qd").pack
+_pack_event = Struct("=4id").pack
 _pack_fill = Struct("=5d").pack
 _pack_charge = Struct("=q3d").pack
 
@@ -88,7 +86,7 @@ class Recording:
     fills: Records = field(repr=False)
     charges: Records = field(repr=False)
 
-    @property
+    @cached_property
     def filled(self) -> Records:
         """The events that are fills, (F,)."""
         filled: Records = self.events[self.events["what"] == FILLED]
@@ -124,8 +122,8 @@ class Tape:
 
     def extend(self, events: Records, fills: Records) -> None:
         """Write down what happened to many orders, and the figures of their fills."""
-        self._events += events.tobytes()
-        self._fills += fills.tobytes()
+        self._events += events.view(np.uint8).data
+        self._fills += fills.view(np.uint8).data
 
     def take(self) -> Recording:
         """What has been written, as arrays, and an empty tape."""
@@ -136,19 +134,3 @@ class Tape:
         )
         self._events, self._fills, self._charges = bytearray(), bytearray(), bytearray()
         return recording
-
-
-def joined(recordings: Sequence[Recording]) -> Recording:
-    """One recording of several that follow each other."""
-    if len(recordings) == 1:
-        return recordings[0]
-    return Recording(
-        _joined(EVENT, [one.events for one in recordings]),
-        _joined(FILL, [one.fills for one in recordings]),
-        _joined(_CHARGE, [one.charges for one in recordings]),
-    )
-
-
-def _joined(kind: np.dtype[Any], records: Sequence[Records]) -> Records:
-    """Numpy takes longer to find out that the fields are the same than to copy them."""
-    return np.frombuffer(b"".join([some.tobytes() for some in records]), kind)

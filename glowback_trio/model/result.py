@@ -21,6 +21,9 @@ from glowback_trio.model.portfolio import Portfolio
 __all__ = ["Benchmark", "Curve", "OrderLog", "Result", "Trades"]
 
 
+Codes = NDArray[np.integer[Any]]
+
+
 @frozen(eq=False)
 class Curve:
     """The account, bar by bar: all columns (T,), the first row at the first bar.
@@ -48,15 +51,6 @@ class Curve:
     def positions(self) -> Floats:
         """Sum of the positions' signed market values, currency, (T,)."""
         return self.value - self.cash
-
-    @property
-    def returns(self) -> Floats:
-        """Return of each bar on the one before, (T,) fractions; 0.0 on the first."""
-        returns = np.zeros(len(self))
-        before = self.value[:-1]
-        np.divide(self.value[1:], before, out=returns[1:], where=before > 0)
-        np.subtract(returns[1:], 1.0, out=returns[1:], where=before > 0)
-        return returns
 
     def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
         """Returns of some bars, fractions; 0.0 on the first and after a value that is no base."""
@@ -87,13 +81,13 @@ class Trades:
     symbols: Sequence[str]
     strategy_id: str
     time: Times = field(repr=False)
-    symbol: NDArray[np.int64] = field(repr=False)
+    symbol: Codes = field(repr=False)
     quantity: Floats = field(repr=False)
     price: Floats = field(repr=False)
     commission: Floats = field(repr=False)
     slippage_cost: Floats = field(repr=False)
     pnl: Floats = field(repr=False)
-    order: NDArray[np.int64] = field(repr=False)
+    order: Codes = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -113,10 +107,10 @@ class OrderLog:
         tickets: By number, the orders that are more than market orders good till cancelled.
     """
 
-    what: NDArray[np.int64] = field(repr=False)
+    what: Codes = field(repr=False)
     time: Times = field(repr=False)
-    order: NDArray[np.int64] = field(repr=False)
-    symbol: NDArray[np.int64] = field(repr=False)
+    order: Codes = field(repr=False)
+    symbol: Codes = field(repr=False)
     quantity: Floats = field(repr=False)
     price: Floats = field(repr=False)
     tickets: Mapping[int, Ticket] = field(factory=dict, repr=False)
