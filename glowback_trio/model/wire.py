@@ -45,6 +45,9 @@ __all__ = [
 
 Document = dict[str, Any]
 
+# Fields for which the nearest known one is looked for; a document may hold thousands.
+_SUGGESTIONS = 5
+
 
 def parse_json(text: bytes) -> Any:
     """Decode JSON, strictly: UTF-8, no NaN or infinity, no number too large for a double.
@@ -208,11 +211,11 @@ def _object(value: Any) -> Document:
 
 
 def _unknown(document: Document, known: Iterable[str]) -> Iterator[Problem]:
-    known = tuple(known)
-    for name, value in document.items():
-        if name not in known:
-            message = f"Unknown field {name!r}; {did_you_mean(name, known)}"
-            yield Problem("extra_forbidden", (name,), message, value)
+    known = frozenset(known)
+    unknown = [name for name in document if name not in known]
+    for order, name in enumerate(unknown):
+        advice = f"; {did_you_mean(name, known)}" if order < _SUGGESTIONS else ""
+        yield Problem("extra_forbidden", (name,), f"Unknown field {name!r}{advice}", document[name])
 
 
 # A default that is worked out from the other fields. The class passes for a function in its stubs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -14,7 +14,8 @@ from glowback_trio.server.settings import Settings
 
 __all__ = ["log_access", "logging_to"]
 
-_PACKAGE = "glowback_trio"
+# Trio's own word for a process that is out of file descriptors goes where ours go.
+_LOGGERS = ("glowback_trio", "trio.serve_listeners")
 _REFUSALS = (401, 403, 413, 429)
 
 _log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
-    """Write the package's log for the length of a block, and leave no handler behind.
+    """Write the server's log for the length of a block, and leave no handler behind.
 
     A program that has given the logger `glowback_trio` a handler of its own keeps it, and so does
     the first of several servers in one process.
@@ -31,15 +32,21 @@ def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[Non
         settings: Format and level.
         stream: Where to; None: stderr.
     """
-    logger = logging.getLogger(_PACKAGE)
-    if logger.handlers:
-        yield
-        return
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_formatter(settings))
+    with ExitStack() as handled:
+        for name in _LOGGERS:
+            logger = logging.getLogger(name)
+            if not logger.handlers:
+                handled.enter_context(_handling(logger, handler, settings.log_level))
+        yield
+
+
+@contextmanager
+def _handling(logger: logging.Logger, handler: logging.Handler, level: str) -> Iterator[None]:
     before = logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(settings.log_level)
+    logger.setLevel(level)
     logger.propagate = False
     try:
         yield

@@ -316,3 +316,12 @@ def test_a_status_is_written_as_the_contract_has_it() -> None:
         "event_count": 1,
         "paused": False,
     }
+
+
+def test_of_thousands_of_unknown_fields_the_first_few_get_advice() -> None:
+    names = [f"symbol{number}" for number in range(4000)]
+    found = problems(**dict.fromkeys(names, 1))
+    assert list(found) == [(name,) for name in names]
+    advised = [path for path, problem in found.items() if "did you mean" in problem.message]
+    assert advised == [(name,) for name in names[:5]]
+    assert found[names[5],].message == "Unknown field 'symbol5'"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,9 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+from virtual_net import End, Network
 from watcher import Watcher
 
 from glowback_trio import Run
@@ -18,6 +22,7 @@ from glowback_trio.server.logs import log_access, logging_to
 Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
+LOGGERS = ("glowback_trio", "trio.serve_listeners")
 RECORD = {
     "kind": "request",
     "method": "GET",
@@ -107,8 +112,28 @@ def test_other_parts_of_the_package_log_in_the_same_form() -> None:
     assert (line["event"], line["logger"]) == ("watch out: x", "glowback_trio.compute.job")
 
 
-def test_a_program_that_has_its_own_handler_keeps_it() -> None:
-    logger, theirs = logging.getLogger("glowback_trio"), logging.NullHandler()
+async def test_being_out_of_file_descriptors_is_one_line_of_the_log_too(
+    mock_clock: MockClock,
+) -> None:
+    class Exhausted(Network):
+        async def accept(self) -> End:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    stream = io.StringIO()
+    with logging_to(Settings(), stream):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, trio.aclose_forcefully, [Exhausted()])
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    line = orjson.loads(stream.getvalue())
+    assert (line["level"], line["logger"]) == ("error", "trio.serve_listeners")
+    assert "EMFILE" in line["event"]
+    assert "Too many open files" in line["exception"]
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_a_program_that_has_its_own_handler_keeps_it(name: str) -> None:
+    logger, theirs = logging.getLogger(name), logging.NullHandler()
     logger.addHandler(theirs)
     try:
         with logging_to(Settings(), io.StringIO()):
@@ -117,8 +142,9 @@ def test_a_program_that_has_its_own_handler_keeps_it() -> None:
         logger.removeHandler(theirs)
 
 
-def test_logging_ends_with_its_block() -> None:
-    logger = logging.getLogger("glowback_trio")
+@pytest.mark.parametrize("name", LOGGERS)
+def test_logging_ends_with_its_block(name: str) -> None:
+    logger = logging.getLogger(name)
     before = (logger.handlers[:], logger.level, logger.propagate)
     with logging_to(Settings(), io.StringIO()):
         assert logger.handlers != before[0]
