@@ -136,8 +136,9 @@ def costs(terms: Terms, quantity: Floats, opening: Floats) -> tuple[Floats, Floa
 
 def running(before: float, steps: Floats) -> Floats:
     """What there is before the first step and after each, added one after the other."""
-    sums: Floats = np.add.accumulate(np.concatenate(((before,), steps)))
-    return sums
+    sums = np.empty(len(steps) + 1)
+    sums[0], sums[1:] = before, steps
+    return np.add.accumulate(sums, out=sums)
 
 
 def events(

@@ -75,7 +75,8 @@ class _Row(NamedTuple):
     Attributes:
         row: It.
         made: Its orders as they were made.
-        number: The numbers of its orders in their turn.
+        first: The number of its first order.
+        turn: Where in `made` each of the orders stands in its turn; None: they stand in it.
         fills: The orders in their turn.
         units: What is held of each symbol after its fill.
         done: How many were filled.
@@ -83,10 +84,17 @@ class _Row(NamedTuple):
 
     row: int
     made: RowOrders
-    number: Indices
+    first: int
+    turn: Indices | None
     fills: RowOrders
     units: Floats
     done: int
+
+    @property
+    def number(self) -> Indices:
+        """The numbers of its orders in their turn."""
+        turn = np.arange(len(self.units)) if self.turn is None else self.turn
+        return self.first + turn
 
 
 class Together:
@@ -121,14 +129,16 @@ class Together:
         account, terms = self._account, self._terms
         if not self._unwritten:
             self._before = account.cash, self._blotter.numbered
+        first, fills = self._blotter.numbered + 1, orders
         held = account.units[orders.symbol]
-        number = np.arange(len(held)) + (self._blotter.numbered + 1)
-        fills = orders
-        if (turn := _turn(held, orders.quantity)) is not None:
-            fills, held, number = orders.some(turn), held[turn], number[turn]
+        units = held + orders.quantity
+        size, reach = np.abs(held), np.abs(units)
+        turn = None
+        if (reach <= size).any() and (turn := _turn(held, orders.quantity)) is not None:
+            fills, held, units = orders.some(turn), held[turn], units[turn]
+            size, reach = size[turn], reach[turn]
         price, commission = costs(terms, fills.quantity, fills.opening)
-        units = held + fills.quantity
-        size, reach, gain = np.abs(held), np.abs(units), fills.mark - price
+        gain = fills.mark - price
         equity = running(value[0], fills.quantity * gain - commission)
         gross = running(value[1], (reach - size) * fills.mark)
         worth = equity[:-1] - held * gain
@@ -138,11 +148,11 @@ class Together:
         paid = fills.quantity * price + commission
         account.cash = running(account.cash, -paid[:done]).item(-1)
         account.units[fills.symbol[:done]] = units[:done]
-        self._blotter.numbered += len(number)
-        self._unwritten.append(_Row(row, orders, number, fills, units, done))
-        if done == len(number):
+        self._blotter.numbered += len(covered)
+        self._unwritten.append(_Row(row, orders, first, turn, fills, units, done))
+        if done == len(covered):
             return None
-        columns = (number, fills.symbol, fills.quantity, fills.bar)
+        columns = (self._unwritten[-1].number, fills.symbol, fills.quantity, fills.bar)
         left = zip(*(column[done:].tolist() for column in columns), strict=True)
         return Rest(list(left), equity.item(done), gross.item(done))
 
@@ -153,7 +163,7 @@ class Together:
         rows, self._unwritten = self._unwritten, []
         cash, numbered = self._before
         row = np.array([one.row for one in rows])
-        made, done = np.array([(len(one.number), one.done) for one in rows]).T
+        made, done = np.array([(len(one.units), one.done) for one in rows]).T
         start = np.cumsum(made + done) - made - done  # of each row's events
 
         wanted = _joined([one.made for one in rows])
