@@ -22,7 +22,7 @@ SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN, EXTRAS = b
     README, "bash"
 )
 WATCH, EMBED, CANCEL, OWN = blocks(README, "python")
-(NDJSON_CLIENT,) = blocks(page("docs/streams.md"), "python")
+SYNC_CLIENT, NDJSON_CLIENT = blocks(page("docs/streams.md"), "python")
 (SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
 PORTFOLIO, TABLES = blocks(page("docs/engine.md"), "bash")
 
@@ -104,6 +104,15 @@ def test_the_quick_start_works_as_it_stands(
     assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 1511
     assert len(orjson.loads((directory / "curve.json").read_text())["equity_curve"]) <= 500
     assert told.count("\nevent: trade\n") == len(result["trades"])
+
+
+def test_the_client_that_blocks_works_as_it_stands(
+    server: str, environment: dict[str, str], directory: Path
+) -> None:
+    (directory / "program.py").write_text(SYNC_CLIENT.replace("127.0.0.1:8000", server))
+    *_, last = shell("python program.py", environment, directory).splitlines()
+    assert last.startswith("state {'state': 'completed'")
+    assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 756
 
 
 def test_the_embedding_program_works_as_it_stands(

@@ -21,11 +21,13 @@ class Allowance:
     Attributes:
         limits: What clients may do.
         idle: Nothing of a request has come yet.
+        pieces: In how many pieces the body has come so far.
         deadline: Until when the client may take for what it does next, on trio's clock.
     """
 
     limits: Limits
     idle: bool = True
+    pieces: int = field(default=0, init=False)
     deadline: float = field(init=False)
     _body_bytes: int = field(default=0, init=False)
     _declared: int | None = field(default=0, init=False)
@@ -45,7 +47,7 @@ class Allowance:
         Raises:
             RefusedError: 413 for a declared length beyond the limit.
         """
-        self._body_bytes, self._declared = 0, declared
+        self.pieces, self._body_bytes, self._declared = 0, 0, declared
         self.deadline = trio.current_time() + self.limits.body_timeout
         self._check_body(declared or 0)
 
@@ -55,6 +57,7 @@ class Allowance:
         Raises:
             RefusedError: 413 for a body that grows beyond the limit.
         """
+        self.pieces += 1
         self._body_bytes += size
         self._check_body(self._body_bytes)
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LATE_SEND_S", "Bridge", "Inbox", "leaves"]
 
-# A request body waits in as few pieces of at most 64 KiB as an application leaves untaken.
+# A request body waits in as few pieces of at most 64 KiB as an application leaves untaken. Small
+# ones wait as one, for a body in chunks of a byte has thousands.
 BODY_EVENTS = 4
+JOINED_BYTES = 16 * 1024
 
 # What an application sends after the end goes nowhere, but takes this long: one that sends in a
 # loop and never looks must not spin until it is cancelled.
@@ -54,11 +56,24 @@ class Inbox:
         """Queue an event, waiting for room; a disconnect is taken at once and ends the inbox."""
         if event["type"] in {"http.disconnect", "websocket.disconnect"}:
             self._last = event
+        if self._takes() and self._join(event):
+            return
         while self._takes() and len(self._events) >= self.capacity:
             await self._changed.park()
         if self._takes():
             self._events.append(event)
         self._changed.unpark_all()
+
+    def _join(self, event: ASGIReceiveEvent) -> bool:
+        """Add a piece of a body to the one before, if that is still there and both are small."""
+        last = self._events[-1] if self._events else None
+        if last is None or last["type"] != "http.request" or event["type"] != "http.request":
+            return False
+        if len(last["body"]) + len(event["body"]) > JOINED_BYTES:
+            return False
+        last["body"] += event["body"]
+        last["more_body"] = event["more_body"]
+        return True
 
     def _takes(self) -> bool:
         """Not when the application has returned, or the connection has ended."""

@@ -20,6 +20,9 @@ __all__ = ["Protocol"]
 # another one, or to nothing after `Connection: close`, and h11 would take the latter for an error.
 READING = {h11.IDLE, h11.SEND_BODY}
 
+# A body in chunks of a byte has thousands in one read; after so many others get a turn.
+PIECES_PER_TURN = 50
+
 
 class Protocol(Answering):
     """Hypercorn's HTTP/1.1, with refusals, limits and deadlines; HTTP/2 is refused.
@@ -148,7 +151,8 @@ class Protocol(Answering):
         )
 
     async def _take_body(self, event: h11.Data) -> None:
-        await trio.lowlevel.checkpoint()  # a body in chunks of a byte has thousands in one read
+        if self._allowance.pieces % PIECES_PER_TURN == 0:
+            await trio.lowlevel.checkpoint()
         if self.stream is not None:
             await self.stream.handle(Body(STREAM_ID, event.data))
 

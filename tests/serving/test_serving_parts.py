@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import trio
 from hypercorn.typing import (
@@ -13,7 +15,7 @@ from hypercorn.typing import (
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
-from virtual_net import stream_pair
+from virtual_net import KIB, stream_pair
 
 from glowback_trio.serving import Limits, Refusal
 from glowback_trio.serving.bridge import Inbox, leaves
@@ -52,8 +54,37 @@ async def test_a_disconnect_overtakes_nothing_and_waits_for_nobody() -> None:
     assert kinds == ["websocket.receive", "websocket.disconnect", "websocket.disconnect"]
 
 
+@given(st.lists(st.sampled_from([0, 1, 100, 5 * KIB, 16 * KIB, 64 * KIB]), max_size=30))
+def test_pieces_of_a_body_are_joined_but_not_without_bound(sizes: list[int]) -> None:
+    body = bytes(range(256)) * KIB * 8
+    taken: list[bytes] = []
+
+    async def take(inbox: Inbox) -> None:
+        more = True
+        while more:
+            event = cast("HTTPRequestEvent", await inbox.receive())
+            taken.append(bytes(event["body"]))
+            more = event["more_body"]
+
+    async def scenario() -> None:
+        inbox, at = Inbox(4), 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take, inbox)
+            for size in sizes:
+                piece = body[at : at + size]
+                await inbox.put(HTTPRequestEvent(type="http.request", body=piece, more_body=True))
+                at += size
+            await inbox.put(HTTPRequestEvent(type="http.request", body=b"", more_body=False))
+
+    trio.run(scenario)
+    assert b"".join(taken) == body[: sum(sizes)]
+    assert max(map(len, taken)) <= 64 * KIB
+    if max(sizes, default=0) <= 100:
+        assert len(taken) <= 2
+
+
 async def test_whoever_waits_to_put_is_let_go_at_either_end() -> None:
-    event = HTTPRequestEvent(type="http.request", body=b"", more_body=True)
+    event = HTTPRequestEvent(type="http.request", body=b"x" * 64 * KIB, more_body=True)
     for end in ("close", "disconnect"):
         inbox = Inbox(1)
         async with trio.open_nursery() as nursery:
