@@ -93,7 +93,7 @@ class Follower:
     cursor: int
     link: Link
     nursery: trio.Nursery
-    busy: bool = True
+    busy: bool = False
     gone: bool = False
     told_at: float = field(factory=trio.current_time)
 
@@ -122,14 +122,25 @@ class Hub:
     _bell: trio.Event = field(factory=trio.Event, init=False)
 
     def follow(self, follower: Follower) -> None:
-        """Take over a WebSocket whose handshake is done; it begins by catching up."""
+        """Take over a WebSocket whose handshake is done, and give it the first there is."""
         feed = follower.feed
         if feed not in self._crowds:
             quiet_at = trio.current_time() + feed.quiet
             self._crowds[feed] = _Crowd(feed.watch(lambda: self._ring(feed)), quiet_at)
             self._bell.set()  # the task may have to wake earlier now
         self._crowds[feed].followers.add(follower)
-        follower.nursery.start_soon(self._catch_up, follower)
+        try:
+            self._greet(follower)
+        except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
+            follower.link.abort(error)
+            self.leave(follower)
+
+    def _greet(self, follower: Follower) -> None:
+        """Most who come are told all there is in one write, which takes no task."""
+        self._give(follower, {})
+        _, after = follower.feed.read(follower.cursor)
+        if not follower.busy and not follower.gone and after != follower.cursor:
+            self._fall_behind(follower)
 
     def leave(self, follower: Follower) -> None:
         """Let go of a WebSocket that ends. Idempotent."""
@@ -210,8 +221,11 @@ class Hub:
             return
         self._count(follower, chunk)
         if not whole or follower.feed.ended(follower.cursor):
-            follower.busy = True
-            follower.nursery.start_soon(self._catch_up, follower)
+            self._fall_behind(follower)
+
+    def _fall_behind(self, follower: Follower) -> None:
+        follower.busy = True
+        follower.nursery.start_soon(self._catch_up, follower)
 
     async def _catch_up(self, follower: Follower) -> None:
         """Write to one follower until nothing is left to write, for now or for good."""

@@ -128,6 +128,31 @@ async def test_followers_get_what_is_there_and_what_comes(autojump_clock: MockCl
     assert hub.load.messages == sum(8 - n % 3 for n in range(500))
 
 
+async def test_who_can_be_told_all_there_is_at_once_takes_no_task() -> None:
+    hub, feed = Hub(), ListFeed([b"1", b"2"])
+    current, at_end, behind = Pipe(), Pipe(), Pipe()
+    async with trio.open_nursery() as nursery:
+        hub.follow(Follower(feed, 0, current, nursery))
+        hub.follow(Follower(feed, 2, at_end, nursery))
+        assert not nursery.child_tasks
+        assert (current.received, at_end.received) == (framed(b"1", b"2"), b"")
+        feed.add(b"3", b"4")
+        hub.follow(Follower(feed, 0, behind, nursery))
+        assert len(nursery.child_tasks) == 1
+        await wait_all_tasks_blocked()
+        assert behind.received == framed(*feed.messages)
+
+
+async def test_a_feed_that_breaks_at_once_ends_the_one_who_asked(
+    autojump_clock: MockClock,
+) -> None:
+    feed, pipe = ListFeed(fault=ZeroDivisionError()), Pipe()
+    async with running_hub() as (hub, nursery):
+        hub.follow(Follower(feed, 0, pipe, nursery))
+    assert isinstance(pipe.error, ZeroDivisionError)
+    assert feed.watchers == []
+
+
 async def test_a_follower_that_is_stuck_holds_up_nobody(autojump_clock: MockClock) -> None:
     feed, stuck, free = ListFeed(), Pipe(room=4), Pipe()
     async with running_hub() as (hub, nursery):
