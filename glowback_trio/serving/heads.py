@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import h11
 
+    from glowback_trio.serving.refusal import Headers
+
 __all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_websocket"]
 
 FOLD = re.compile(rb"\n[ \t]")
@@ -49,8 +51,8 @@ def check_head(buffer: bytes, limit: int) -> None:
         raise RefusedError(400, "the request has more than one Content-Length")
 
 
-def check_request(request: h11.Request) -> None:
-    """Check a parsed request.
+def check_request(request: h11.Request, headers: Headers) -> None:
+    """Check a parsed request, with its headers as a list: h11's own makes a tuple at every look.
 
     Raises:
         RefusedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
@@ -61,14 +63,13 @@ def check_request(request: h11.Request) -> None:
         raise RefusedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     if request.method == b"CONNECT":
         raise RefusedError(501, "this server is no proxy")
-    names = {name for name, _ in request.headers}
-    _check_framing(request, names)
-    for name, value in request.headers:
+    _check_framing(request, {name for name, _ in headers})
+    for name, value in headers:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
             raise RefusedError(400, f"the header {name.decode()} is not ASCII")
     origin_form(request)
-    if wants_websocket(request):
-        _check_handshake(dict(request.headers))
+    if wants_websocket(request, headers):
+        _check_handshake(dict(headers))
 
 
 def _check_handshake(headers: dict[bytes, bytes]) -> None:
@@ -122,12 +123,12 @@ def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
     return [*others, *((name, b", ".join(values)) for name, values in lists.items())]
 
 
-def wants_websocket(request: h11.Request) -> bool:
+def wants_websocket(request: h11.Request, headers: Headers) -> bool:
     """Tell whether a request asks to become a WebSocket (RFC 6455, section 4.2.1)."""
     if request.method != b"GET" or request.http_version != b"1.1":
         return False
-    upgrades = [value for name, value in request.headers if name == b"upgrade"]
+    upgrades = [value for name, value in headers if name == b"upgrade"]
     if not upgrades or upgrades[-1].strip().lower() != b"websocket":
         return False
-    lines = [value for name, value in request.headers if name == b"connection"]
+    lines = [value for name, value in headers if name == b"connection"]
     return b"upgrade" in {token.strip().lower() for token in b",".join(lines).split(b",")}

@@ -109,10 +109,11 @@ class Protocol(Answering):
 
     def _begin(self, request: h11.Request) -> None:
         self._request = request
-        heads.check_request(request)
-        headers = dict(request.headers)
-        chunked = b"transfer-encoding" in headers
-        self._allowance.begin_body(None if chunked else int(headers.get(b"content-length", b"0")))
+        headers = list(request.headers)
+        heads.check_request(request, headers)
+        framing = dict(headers)
+        chunked = b"transfer-encoding" in framing
+        self._allowance.begin_body(None if chunked else int(framing.get(b"content-length", b"0")))
 
     async def _take(self, event: h11.Event | Data) -> None:
         match event:
@@ -133,7 +134,7 @@ class Protocol(Answering):
 
     async def _create_stream(self, request: h11.Request) -> None:
         headers = list(request.headers)
-        if heads.wants_websocket(request) and isinstance(self.connection, h11.Connection):
+        if isinstance(self.connection, h11.Connection) and heads.wants_websocket(request, headers):
             headers = heads.join_lists(headers)
             self.connection = H11WSConnection(self.connection)
             self.stream = WebSocketStream(self)
