@@ -9,7 +9,16 @@ import sys
 import nox
 
 SUPPORTED = ("3.11", "3.13")
-BENCHMARKS = ("engine", "loading", "events", "fanout", "isolation", "rest", "connections")
+BENCHMARKS = (
+    "engine",
+    "bar_by_bar",
+    "loading",
+    "events",
+    "fanout",
+    "isolation",
+    "rest",
+    "connections",
+)
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["tests", "typing", "lint"]

@@ -27,7 +27,7 @@ from glowback_trio.model.custom import (
 from glowback_trio.model.events import Event
 from glowback_trio.model.laws import assert_sound
 from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.model.request import BacktestRequest, Execution, Stream
+from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies import (
     BuyAndHold,
@@ -58,6 +58,7 @@ __all__ = [
     "Momentum",
     "OnBar",
     "Panel",
+    "PortfolioConstruction",
     "Result",
     "Rsi",
     "Run",

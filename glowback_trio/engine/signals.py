@@ -77,9 +77,11 @@ def work_out(
 
     Symbols that share their bars are worked on together, a bounded number of cells at a time, so
     that no (T, N) array is made beside the bars themselves; `checkpoint` is called between them.
+    A strategy of the operator's own, which may compare symbols, sees all that share their bars.
     """
     parts = []
-    for group in timeline.together(_CELLS):
+    cells = timeline.cells if isinstance(strategy, TargetStrategy) else _CELLS
+    for group in timeline.together(cells):
         checkpoint()
         parts.append(_of_group(strategy, terms, timeline, group))
     row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -44,6 +44,11 @@ class Timeline:
         """The symbols, alphabetically."""
         return tuple(bars.symbol for bars in self.bars)
 
+    @property
+    def cells(self) -> int:
+        """How many a table of all symbols at all times would have."""
+        return len(self.time) * len(self.bars)
+
     def marks(self, start: int, stop: int) -> Floats:
         """The last close of every symbol at the rows from `start` to `stop`.
 

@@ -228,7 +228,8 @@ class TargetStrategy(CustomStrategy):
         """Work all targets out.
 
         Args:
-            panel: The bars of symbols that share their times; it may be called for several such.
+            panel: The bars of all symbols that share their times. Where some miss bars that others
+                have, there are several such, and it is called for each.
 
         Returns:
             (T, N) signed fractions of each symbol's share of equity, on the bars that call for a

@@ -100,3 +100,26 @@ def test_the_manifest_names_the_strategy_and_its_parameters() -> None:
 def test_a_request_takes_any_strategy_as_a_value() -> None:
     assert make_request(strategy=Rising()).strategy == Rising(size=0.5)
     assert make_request(strategy=BuyAndHold()).strategy != Rising()
+
+
+@frozen
+class Counting(TargetStrategy):
+    """Want nothing, and note how many symbols there are to compare."""
+
+    name: ClassVar[str] = "counting"
+    title: ClassVar[str] = "Counting"
+
+    seen: list[int]
+
+    def targets(self, panel: Panel) -> Floats:
+        self.seen.append(len(panel.symbols))
+        return np.full((len(panel.time), len(panel.symbols)), np.nan)
+
+
+def test_symbols_that_share_their_bars_are_seen_together_however_many() -> None:
+    closes = np.ones(2_000).tolist()
+    bars = [make_bars(f"S{n:03}", closes) for n in range(150)]
+    late = make_bars("T", closes, keep=range(1, 2_000))
+    strategy = Counting([])
+    backtest(make_request([one.symbol for one in (*bars, late)], strategy), [*bars, late])
+    assert strategy.seen == [150, 1]
