@@ -252,8 +252,8 @@ class Connection:
 
     async def _close(self) -> None:
         await self._protocol.handle(Closed())
-        with trio.move_on_after(self.service.limits.close_timeout):
-            if not self._broken and (self.linger or self._protocol.unread):
+        if not self._broken and (self.linger or self._protocol.unread):
+            with trio.move_on_after(self.service.limits.close_timeout):
                 async with self._turn:
                     await self._linger()
         if self._broken or self.sending:
