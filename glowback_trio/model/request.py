@@ -49,7 +49,7 @@ class Execution(Checked):
     """How orders are filled and what that costs. None means 0 wherever a number may be None.
 
     Attributes:
-        slippage_bps: Basis points a market order gives away on the fill bar's open.
+        slippage_bps: Basis points of its price that a market or stop order gives away.
         commission_bps: Basis points of the notional after slippage.
         latency_ms: Milliseconds between a signal's bar and the earliest bar that may fill it.
         commission_per_share: Currency per share, on top.
@@ -163,9 +163,11 @@ def _ends_after_start(start_date: datetime, end_date: datetime) -> Iterator[Prob
 
 
 def _no_symbol_twice(symbols: tuple[str, ...]) -> Iterator[Problem]:
+    seen: set[str] = set()
     for index, symbol in enumerate(symbols):
-        if symbol in symbols[:index]:
+        if symbol in seen:
             yield Problem("duplicate", ("symbols", index), f"{symbol!r} is listed twice", symbol)
+        seen.add(symbol)
 
 
 def _zone_exists(timezone: str) -> Iterator[Problem]:
