@@ -38,8 +38,8 @@ _SLICES_AHEAD = 4
 class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
 
-    Its state belongs to its own task. Others read the log, or send the one message there is:
-    `cancel`.
+    Its state belongs to its own task. Others read the log, or send the messages there are:
+    `cancel`, `pause` and `resume`.
     """
 
     run_id: str

@@ -36,7 +36,7 @@ class Asked:
         param: A parameter of the strategy, as name=value; as many as it takes.
         resolution: The length of a bar.
         capital: Currency at the first bar.
-        slippage_bps: Basis points that a market order gives away on the open.
+        slippage_bps: Basis points of its price that a market order gives away.
         commission_bps: Basis points of the notional.
         execution: Anything else about fills, as name=value: whole_shares=true, max_leverage=2.
         weight: Hold a symbol at a fraction of equity, as SYMBOL=FRACTION, in place of a strategy.

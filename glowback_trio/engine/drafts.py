@@ -33,7 +33,7 @@ def log_draft(bar: int, message: str, level: Literal["info", "warning"] = "warni
 
 
 def drafts(
-    stream: Stream, bars: range, curve: Curve, statement: Statement, warnings: Iterable[Draft]
+    stream: Stream, bars: range, curve: Curve, statement: Statement, logs: Iterable[Draft]
 ) -> list[Draft]:
     """Say what happened on some bars, as the request asks for it.
 
@@ -42,13 +42,12 @@ def drafts(
         bars: Indices of the bars to tell of.
         curve: The account, known at least up to the last of them.
         statement: What happened on these bars.
-        warnings: Drafts of warnings on these bars.
+        logs: Drafts of sentences told on these bars.
 
     Returns:
-        By bar, and within one as the contract orders them: order, trade, metric, progress.
-        Warnings come first.
+        By bar, and within one by type: log, order, trade, metric, progress.
     """
-    told = list(warnings)
+    told = list(logs)
     if stream.orders:
         rows = order_rows(statement.orders, statement.symbols)
         told += _drafts("order", statement.event_rows, rows)

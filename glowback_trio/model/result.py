@@ -71,7 +71,7 @@ class Trades:
         quantity: Signed: positive bought, negative sold.
         price: After slippage.
         commission: Currency, >= 0.
-        slippage_cost: Currency given away against the bar's open, >= 0.
+        slippage_cost: Currency given away against the price before slippage, >= 0.
         pnl: Realised by this fill, net of its own commission and the pro-rata commission of its
             entry at average cost; NaN where the fill only opens.
         order: Number of the order it fills, counting from 1.
@@ -102,7 +102,8 @@ class OrderLog:
         time: Time of the bar it happened on, datetime64[ns] UTC.
         order: Number of the order, counting from 1.
         symbol: Index into the trades' `symbols`.
-        quantity: Signed: what was ordered (submitted), filled, or left over (cancelled, rejected).
+        quantity: Signed: what was ordered (submitted, amended), filled, or left over (cancelled,
+            rejected).
         price: Fill price; NaN unless filled.
         tickets: By number, the orders that are more than market orders good till cancelled.
     """
@@ -120,7 +121,7 @@ class OrderLog:
 
     @property
     def event(self) -> Sequence[str]:
-        """`submitted`, `filled`, `cancelled` or `rejected`, (E,)."""
+        """`submitted`, `amended`, `filled`, `cancelled` or `rejected`, (E,)."""
         return [HAPPENINGS[what][0] for what in self.what.tolist()]
 
     @property
