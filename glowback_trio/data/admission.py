@@ -9,6 +9,7 @@ from attrs import frozen
 
 from glowback_trio.data.extras import CALENDARS
 from glowback_trio.errors import Problem
+from glowback_trio.model.bounds import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -77,7 +78,7 @@ def unknown_symbols(
     """
     for order, (place, symbol) in enumerate(unknown):
         near = _nearest(symbol, known) if order < _SUGGESTIONS else []
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = f"; did you mean {one_of(near)}?" if near else ""
         yield Problem("unknown_symbol", place, f"No prices for symbol {symbol!r}{hint}", symbol)
 
 

@@ -31,11 +31,10 @@ from glowback_trio.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 __all__ = ["CACHE_NAME", "Cache", "Reader", "reading"]
 
+#: The directory beside price files that holds their cache.
 CACHE_NAME = ".glowback-cache"
-"""The directory beside price files that holds their cache."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +44,8 @@ _WORTH_A_MAP = 4 << 20  # bytes; a map takes a file descriptor for as long as it
 # Two changes within one tick of a file system's clock look like one. The coarsest tick is 2 s.
 _TICK_NS = 2 * 10**9
 
-
+#: Gets the rows of a price file; raises DataError where it cannot be read or has a bad cell.
 Reader = Callable[[PriceFile], Parsed]
-"""Gets the rows of a price file; raises DataError where it cannot be read or has a bad cell."""
 
 
 @contextmanager

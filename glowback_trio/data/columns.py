@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RENAMEABLE", "Columns", "find_columns", "shown"]
 
+#: What a table is searched for.
 RENAMEABLE = ("time", *COLUMNS, "symbol")
-"""What a table is searched for."""
 
 _TIME_NAMES = ("timestamp", "date", "datetime", "time")
 

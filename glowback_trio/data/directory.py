@@ -36,13 +36,13 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
+#: How the names of files that are written here say their resolution.
 RESOLUTION_SUFFIX: Mapping[Resolution, str] = {
     "second": "1s",
     "minute": "1m",
     "hour": "1h",
     "day": "1d",
 }
-"""How the names of files that are written here say their resolution."""
 
 _SUFFIX = "|".join(_SUFFIXES)
 # Names that no request could ask for are not listed, so that nobody is told to try them.

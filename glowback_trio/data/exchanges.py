@@ -9,6 +9,7 @@ import numpy as np
 
 from glowback_trio.data.extras import CALENDARS
 from glowback_trio.errors import DataError
+from glowback_trio.model.bounds import one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def trading_days(exchange: str, first: int, last: int) -> NDArray[np.int64]:
         calendar = library.get_calendar(exchange, start=str(start), end=str(end))
     except library.errors.InvalidCalendarName:
         near = difflib.get_close_matches(exchange.upper(), library.get_calendar_names())
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = f"; did you mean {one_of(near)}?" if near else ""
         raise DataError(f"No calendar is called {exchange!r}{hint}") from None
     except ValueError as error:  # what it says names the years that it knows
         raise DataError(f"Calendar {exchange!r}: {error}") from None

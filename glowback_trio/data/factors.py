@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors"]
 
+#: How the name of a file of factors goes on after the symbol.
 FACTORS_ENDING = "_factors.csv"
-"""How the name of a file of factors goes on after the symbol."""
 
 _COLUMNS = ("date", "price factor", "split factor")
 
