@@ -177,9 +177,9 @@ class RebalancingTrader:
         peaks = np.maximum(np.maximum.accumulate(value), self._peak)
         fallen = self._fallen(peaks, value)
         both = fallen | self._drifted(row, worth, value)
-        at = int(both.argmax()) if both.any() else NONE
+        at = int(both.argmax()) if both.any() else len(both) - 1
         self._peak = peaks.item(at)
-        if at == NONE:
+        if not both[at]:
             return None
         return row + at, GUARD if fallen[at] else DRIFT
 

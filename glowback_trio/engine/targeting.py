@@ -49,11 +49,11 @@ class TargetTrader:
         self._rows: list[int] = [*rows.tolist(), NEVER]
         self._first: list[int] = [*first.tolist(), len(signals.row)]
         self._at = 0
-        alone = len(broker.account.units) == 1
+        single = len(broker.account.units) == 1
         free = shortcuts and terms.simple and not terms.charges
-        self._take = self._general if not free else self._alone if alone else self._together
+        self._take = self._general if not free else self._alone if single else self._together
         self._rows_at_once = Together(terms, broker.account, broker.blotter, tape)
-        self._apart = _apart(signals, rows, first, alone=alone)
+        self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
@@ -136,13 +136,13 @@ class TargetTrader:
         return orders if quantity.all() else orders.some(quantity != 0.0)
 
 
-def _apart(signals: Signals, rows: Indices, first: Indices, *, alone: bool) -> NDArray[np.bool_]:
+def _apart(signals: Signals, rows: Indices, first: Indices, *, single: bool) -> NDArray[np.bool_]:
     """Of each row's signals, whether they can be filled before anything else happens.
 
     Those of the only symbol, if they are due no later than the next are made; those of many, if all
     are due on the row after.
     """
-    if alone:
+    if single:
         apart: NDArray[np.bool_] = signals.due <= np.append(rows[1:], NEVER)
         return apart
     latest: Indices = np.maximum.reduceat(signals.due, first) if len(first) else first

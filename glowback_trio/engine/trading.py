@@ -56,7 +56,7 @@ class BarTrader:
 
     def ruin(self, row: int) -> None:
         """Never asked: it sees ruin by itself."""
-        raise NotImplementedError
+        raise NotImplementedError("a trader that looks at every row sees ruin by itself")
 
     def take_told(self) -> list[tuple[int, str]]:
         """What the strategy has logged since this was last asked."""
