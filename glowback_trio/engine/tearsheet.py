@@ -107,7 +107,7 @@ def _benchmark(
     periods, bars = metrics["periods_per_year"], len(benchmark.returns)
     assert periods is not None
     strategy, market = (
-        stats.annualized_return(value[-1] / value[benchmark.start], bars, periods) * 100.0
+        stats.annualized_return(_growth(value, benchmark.start), bars, periods) * 100.0
         for value in (curve.value, benchmark.value)
     )
     return {
@@ -117,6 +117,11 @@ def _benchmark(
         "benchmark_annualized_return": plain(market),
         **{name: metrics[name] for name in RELATIVE},
     }
+
+
+def _growth(value: Floats, start: int) -> stats.Numbers:
+    """The last value over that at `start`; NaN where that is not positive."""
+    return stats.ratio(value.item(-1), value.item(start), least=0.0)
 
 
 def _costs(curve: Curve, trades: Trades, carry: Mapping[str, float]) -> Block:

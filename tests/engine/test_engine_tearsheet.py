@@ -252,3 +252,15 @@ def test_the_benchmark_block_compares_both_over_the_same_bars() -> None:
     difference = found["strategy_annualized_return"] - found["benchmark_annualized_return"]
     assert difference == pytest.approx(found["excess_return"])
     assert found["beta"] == float(relative["beta"])
+
+
+def test_an_account_lost_before_its_benchmark_begins_has_no_return_to_compare() -> None:
+    closes = [10.0, 9.0, 9.0, 20.0, 21.0, 15.0]
+    bars = [make_bars("A", closes), make_bars("B", closes, keep=[3, 4, 5])]
+    strategy = MaCrossover(short_period=1, long_period=2, position_size=1.0)
+    result = backtest(make_request("A", strategy, benchmark_symbol="B"), bars)
+    assert result.benchmark is not None
+    assert result.curve.value[result.benchmark.start] < 0
+    found = result.tearsheet["benchmark"]
+    assert found["strategy_annualized_return"] is None
+    assert found["benchmark_annualized_return"] < 0
