@@ -20,7 +20,7 @@ from glowback_trio.model.request import Resolution
 
 __all__ = ["import_"]
 
-_Place = dict[Path, Prices]
+_Places = dict[Path, Prices]
 
 
 def import_(
@@ -96,13 +96,13 @@ def _accepted(found: list[Prices], quality: Literal["warn", "fail"]) -> bool:
 
 def _placed(
     found: list[Prices], data: Path, to: Literal["csv", "parquet"], *, overwrite: bool
-) -> _Place:
+) -> _Places:
     """Where each symbol's bars go.
 
     Raises:
         DataError: Something is there already, or two sources hold the same symbol's bars.
     """
-    places: _Place = {}
+    places: _Places = {}
     for prices in found:
         place = place_for(data, prices, to, overwrite=overwrite)
         if place in places:
@@ -111,7 +111,7 @@ def _placed(
     return places
 
 
-def _tell(places: _Place) -> None:
+def _tell(places: _Places) -> None:
     table = Table("Symbol", "Resolution", "Bars", "File", box=SIMPLE)
     table.columns[2].justify = "right"
     for place, prices in places.items():

@@ -340,7 +340,7 @@ def test_every_way_of_filling_gives_the_same_however_it_is_cut(execution: dict[s
         assert as_bytes(run_slices(request, bars, slices)[1]) == as_bytes(result)
 
 
-def test_the_shortcut_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shortcut_changes_no_byte() -> None:
     request, bars = many()
     fast = as_bytes(backtest(request, bars))
     simulation = Simulation(request, in_memory(bars))
