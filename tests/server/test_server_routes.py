@@ -225,7 +225,14 @@ async def test_parameters_nobody_knows_are_ignored(client: Client) -> None:
 
 async def test_strategies_tell_types_defaults_and_ranges(client: Client) -> None:
     listed = {each["name"]: each for each in await (await client.get("/strategies")).get_json()}
-    assert set(listed) == {"buy_and_hold", "ma_crossover", "momentum", "mean_reversion", "rsi"}
+    assert set(listed) == {
+        "buy_and_hold",
+        "ma_crossover",
+        "momentum",
+        "mean_reversion",
+        "rsi",
+        "target_weights",
+    }
     crossover = listed["ma_crossover"]
     assert crossover["aliases"] == ["moving_average_crossover"]
     parameters = {each["name"]: each for each in crossover["parameters"]}
