@@ -92,22 +92,22 @@ def work_out(
 
 
 def _of_group(
-    strategy: BuiltIn | TargetStrategy, terms: Terms, timeline: Timeline, group: range
+    strategy: BuiltIn | TargetStrategy, terms: Terms, timeline: Timeline, group: Sequence[int]
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
-    bars = timeline.bars[group.start : group.stop]
+    bars = [timeline.bars[symbol] for symbol in group]
     opening, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     if isinstance(strategy, TargetStrategy):
         wanted = custom_targets(strategy, Panel(bars), close, allow_short=terms.allow_short)
     else:
         wanted = targets(strategy, close, allow_short=terms.allow_short)
     made, column, fraction = wanted
-    rows = timeline.rows[group.start]
+    rows = timeline.rows[group[0]]
     time = bars[0].time
     first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
     return (
         rows[made],
-        column + group.start,
+        np.array(group)[column],
         fraction,
         close[made, column],
         first,

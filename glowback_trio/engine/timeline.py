@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,18 +62,16 @@ class Timeline:
         ]
         return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
 
-    def together(self, cells: int) -> Iterator[range]:
-        """Cut the symbols into runs that share their bar times and hold about `cells` bars each."""
-        first = 0
-        for symbol in range(1, len(self.bars) + 1):
-            most = max(1, cells // len(self.rows[first]))
-            if (
-                symbol == len(self.bars)
-                or symbol - first == most
-                or not _same(self.rows[symbol], self.rows[first])
-            ):
-                yield range(first, symbol)
-                first = symbol
+    def together(self, cells: int) -> Iterator[Sequence[int]]:
+        """Group the symbols by their bar times, with about `cells` bars to a group at most."""
+        groups: dict[bytes, list[int]] = {}
+        for symbol, rows in enumerate(self.rows):
+            times = b"" if len(rows) == len(self) else blake2b(rows.data).digest()
+            groups.setdefault(times, []).append(symbol)
+        for symbols in groups.values():
+            most = max(1, cells // len(self.rows[symbols[0]]))
+            for first in range(0, len(symbols), most):
+                yield symbols[first : first + most]
 
 
 def align(bars: Iterable[Bars]) -> Timeline:
@@ -121,7 +120,3 @@ def _marks(close: Floats, rows: NDArray[np.intp], start: int, stop: int) -> Floa
     before = close[first - 1] if first else 0.0
     lasting = np.diff(rows[first:last], prepend=start, append=stop)
     return np.repeat(np.concatenate(((before,), close[first:last])), lasting)
-
-
-def _same(rows: NDArray[np.intp], others: NDArray[np.intp]) -> bool:
-    return rows is others or np.array_equal(rows, others)
