@@ -40,7 +40,7 @@ class Asked:
         commission_bps: Basis points of the notional.
         execution: Anything else about fills, as name=value: whole_shares=true, max_leverage=2.
         weight: Hold a symbol at a fraction of equity, as SYMBOL=FRACTION, in place of a strategy.
-        rebalance: How often to return to the weights.
+        rebalance: How often to return to the weights: weekly unless said otherwise.
         benchmark: A symbol to hold the run against.
         adjustment: What prices are adjusted for by their factors files.
         calendar: The exchange whose sessions tell what is missing, such as XNYS.
@@ -58,7 +58,7 @@ class Asked:
     commission_bps: float = 0.0
     execution: Pairs = None
     weight: Pairs = None
-    rebalance: Rebalancing = "weekly"
+    rebalance: Rebalancing | None = None
     benchmark: str | None = None
     adjustment: Adjustment = "none"
     calendar: str | None = None
@@ -94,10 +94,10 @@ class Asked:
         return {"name": self.strategy or "buy_and_hold", "params": params}
 
     def _portfolio(self) -> dict[str, Any] | None:
-        if self.weight is None:
+        if self.weight is None and self.rebalance is None:
             return None
         weights = _pairs("--weight", self.weight)
-        return {"target_weights": weights, "rebalance_frequency": self.rebalance}
+        return {"target_weights": weights, "rebalance_frequency": self.rebalance or "weekly"}
 
 
 def _pairs(flag: str, pairs: Iterable[str] | None) -> dict[str, Any]:

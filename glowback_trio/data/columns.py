@@ -18,6 +18,7 @@ __all__ = ["RENAMEABLE", "Columns", "find_columns", "shown"]
 RENAMEABLE = ("time", *COLUMNS, "symbol")
 
 _TIME_NAMES = ("timestamp", "date", "datetime", "time")
+_SYMBOL_NAMES = ("symbol", "ticker")
 
 
 @frozen
@@ -61,12 +62,12 @@ def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) ->
         return known.index(found[0])
 
     names_of = {ours: (theirs.strip().lower(),) for ours, theirs in called.items()}
-    symbol = names_of.get("symbol", ("symbol",))
+    symbol = names_of.get("symbol", _SYMBOL_NAMES)
     return Columns(
         names=tuple(header),
         time=find(*names_of.get("time", _TIME_NAMES)),
         values=tuple(find(*names_of.get(name, (name,))) for name in COLUMNS),
-        symbol=find(*symbol) if "symbol" in called or symbol[0] in known else None,
+        symbol=find(*symbol) if "symbol" in called or not set(symbol).isdisjoint(known) else None,
     )
 
 

@@ -183,10 +183,29 @@ def _complaints(value: Any, hint: Any) -> list[Problem]:
     if origin is Literal:
         choice = Problem("literal_error", (), f"Input should be {one_of(args)}", value)
         return [] if value in args else [choice]
-    if origin in (Union, UnionType) and type(None) in args:
-        return [] if value is None else _complaints(value, args[0])
+    if origin in (Union, UnionType):
+        return _choice_complaints(value, args)
     if origin is tuple:
         return [p.under(i) for i, item in enumerate(value) for p in _complaints(item, args[0])]
-    if isinstance(value, dict):
+    if origin is Mapping and isinstance(value, Mapping):
         return [p.under(k) for k, item in value.items() for p in _complaints(item, args[1])]
-    return []
+    kind = origin or hint
+    fits = not isinstance(kind, type) or isinstance(value, kind)
+    sort = Problem("type_error", (), f"Input should be of type {_name(kind)}", value)
+    return [] if fits else [sort]
+
+
+def _choice_complaints(value: Any, hints: tuple[Any, ...]) -> list[Problem]:
+    """Check a value against a union: it fits one of its parts, or is told of all of them."""
+    if value is None and type(None) in hints:
+        return []
+    parts = [hint for hint in hints if hint is not type(None)]
+    complaints = [_complaints(value, part) for part in parts]
+    if len(parts) == 1 or not all(complaints):
+        return min(complaints, key=len)
+    kinds = ", ".join(_name(part) for part in parts)
+    return [Problem("type_error", (), f"Input should be of one of the types {kinds}", value)]
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))

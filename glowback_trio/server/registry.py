@@ -33,8 +33,8 @@ STREAM_PATH = "/backtests/{run_id}/stream"
 
 _EXAMPLE = {
     "symbols": ["AAPL"],
-    "start_date": "2024-01-01T00:00:00Z",
-    "end_date": "2024-12-31T23:59:59Z",
+    "start_date": "2019-01-01T00:00:00Z",
+    "end_date": "2020-12-31T23:59:59Z",
     "resolution": "day",
     "strategy": {"name": "ma_crossover", "params": {"short_period": 10, "long_period": 30}},
     "execution": {"slippage_bps": 1.0, "commission_bps": 0.5},
