@@ -12,6 +12,7 @@ A thread runs trio for the length of the `with` block; whatever is open in it is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar, cast
 
@@ -30,6 +31,8 @@ from glowback_trio.model.request import BacktestRequest
 __all__ = ["SyncClient", "connect"]
 
 T = TypeVar("T")
+
+_LOOK_S = 1.0
 
 
 @define(eq=False)
@@ -150,7 +153,12 @@ class SyncClient:
             return None  # to nobody: who cancels does not wait any more
 
         try:
-            return cast("T", self._portal.start_task_soon(within_scope).result())
+            future = self._portal.start_task_soon(within_scope)
+            # Python notices a signal only between two waits: one that comes in the instant before
+            # a wait would else go unnoticed until it is over, which may be never.
+            while not wait([future], timeout=_LOOK_S).done:
+                pass
+            return cast("T", future.result())
         except BaseException:
             self._portal.start_task_soon(scope.cancel)
             raise
