@@ -21,6 +21,9 @@ from glowback_trio.model.wire import status_document
 
 __all__ = ["cancel_app", "list_app", "results_app", "show_app"]
 
+# Characters: what a run is called, a line on a terminal, and one that is read by a program.
+_READABLE, _LINE, _PIPED = 20, 110, 1000
+
 _RUN_ID = "6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11"
 
 StateName = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -134,10 +137,13 @@ def _print_table(runs: Iterable[Status]) -> None:
     table = Table(box=SIMPLE)
     for whole in ("Run", "State", "Created"):
         table.add_column(whole, no_wrap=True)
-    table.add_column("Backtest", overflow="fold")
+    table.add_column("Backtest", overflow="fold", min_width=_READABLE)
     for status in runs:
         table.add_row(status.run_id, _state(status), _moment(status.created_at), _subject(status))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    # A terminal folds a long line better than a table folds a narrow column; a pipe has no width.
+    console.width = max(console.width, _LINE if console.is_terminal else _PIPED)
+    console.print(table)
 
 
 def _state(status: Status) -> str:

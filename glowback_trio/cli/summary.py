@@ -20,6 +20,7 @@ __all__ = ["print_summary", "sparkline"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
 _NAMED = 5
+_LONG = 1e6
 
 
 def _money(value: float) -> str:
@@ -31,7 +32,7 @@ def _percent(value: float) -> str:
 
 
 def _change(value: float) -> str:
-    return f"{value:+.2f} %"
+    return f"{value:+.2f} %" if abs(value) < _LONG else f"{value:+.1e} %"
 
 
 def _share(value: float) -> str:
@@ -63,6 +64,10 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Time invested", "exposure_time", _share),
     ("Commissions", "total_commissions", _money),
 )
+_BESIDE: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("Benchmark", "benchmark_return", _change),
+    ("Beta", "beta", _ratio),
+)
 
 
 def print_summary(request: BacktestRequest, result: Result, console: Console) -> None:
@@ -74,7 +79,11 @@ def print_summary(request: BacktestRequest, result: Result, console: Console) ->
 
 
 def _head(request: BacktestRequest, result: Result) -> Text:
-    parameters = ", ".join(f"{k} {v}" for k, v in attrs.asdict(request.strategy).items())
+    portfolio = request.portfolio_construction
+    asked = attrs.asdict(request.strategy) if portfolio is None else portfolio.target_weights
+    parameters = ", ".join(f"{k} {v}" for k, v in asked.items())
+    if request.benchmark_symbol is not None:
+        parameters = ", ".join(filter(None, (parameters, f"beside {request.benchmark_symbol}")))
     named, more = ", ".join(request.symbols[:_NAMED]), len(request.symbols) - _NAMED
     symbols = f"{named} and {more} more" if more > 0 else named
     return Text.assemble((symbols, "bold"), f"  {_period(request, result)}\n", (parameters, "dim"))
@@ -102,7 +111,8 @@ def _figures(result: Result) -> Table:
 
 
 def _cells(result: Result) -> Iterator[tuple[str, str]]:
-    for label, name, write in _FIGURES:
+    figures = _FIGURES if result.benchmark is None else (*_FIGURES, *_BESIDE)
+    for label, name, write in figures:
         value = result.metrics[name]
         yield label, "n/a" if value is None else write(value)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from glowback_trio.engine import tape as happened
 from glowback_trio.errors import StrategyError
-from glowback_trio.model.custom import Bar
+from glowback_trio.model.bounds import one_of
+from glowback_trio.model.custom import Bar, Column
 from glowback_trio.model.orders import PLAIN, Kind, Ticket, TimeInForce
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.timeline import Timeline
     from glowback_trio.model.bars import Bars, Floats
-    from glowback_trio.model.custom import Column
 
 __all__ = ["BrokerContext"]
 
@@ -96,6 +96,8 @@ class BrokerContext:
         """The symbol's last values, oldest first, as many as there are: a read-only view."""
         if bars < 1:
             raise StrategyError(f"history is of at least 1 bar, not {bars!r}")
+        if column not in get_args(Column):
+            raise StrategyError(f"a column is one of {one_of(get_args(Column))}, not {column!r}")
         seen = self.count(symbol)
         values: Floats = getattr(self._bars(symbol), column)
         return values[max(0, seen - bars) : seen]

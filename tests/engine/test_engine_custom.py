@@ -219,6 +219,7 @@ def test_equity_of_exactly_zero_is_ruin_too() -> None:
         (lambda c: c.order("X", 1.0), "'X' is not a symbol of this run; known: A"),
         (lambda c: c.target("A", math.inf), "a target is a finite fraction, not inf"),
         (lambda c: c.history("A", 0), "at least 1 bar, not 0"),
+        (lambda c: c.history("A", 1, "price"), "'close' or 'volume', not 'price'"),
         (lambda c: c.nothing(), "AttributeError: .*nothing"),
         (lambda c: c.count(0 / 0), "ZeroDivisionError: division by zero"),
     ],
