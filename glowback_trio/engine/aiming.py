@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.engine.together import RowOrders, Together
+from glowback_trio.engine.together import Aims, Together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class Aim:
         self._timeline = timeline
         self._broker = broker
         self._terms = terms
-        self._together = Together(terms, broker.account, broker.blotter, tape)
+        self._together = Together(terms, broker, tape)
         free = terms.simple and not terms.charges
         self._shortcuts = shortcuts and free and len(symbol) >= _MANY
         self._stop = 0
@@ -112,19 +112,9 @@ class Aim:
         bar, opening = self._bars.bar[due - self._bars.first][some], self._bars.opening
         if time[due] - time[row] < self._terms.latency or bar.min() == _NO_BAR:
             return False
-        symbol, value, units = self._symbol[some], broker.value(row), broker.account.units
-        quantity = fraction * (value[0] / len(units)) / close - units[symbol]
-        if self._terms.whole:
-            quantity = np.trunc(quantity)
-        orders = RowOrders(symbol, quantity, bar, opening[due - self._bars.first][some], close)
-        self._fill(row, orders if quantity.all() else orders.some(quantity != 0.0), value)
+        opens = opening[due - self._bars.first][some]
+        self._together.aim(row, Aims(self._symbol[some], fraction, close, bar, opens))
         return True
-
-    def _fill(self, row: int, orders: RowOrders, value: tuple[float, float]) -> None:
-        rest = self._together.fill(row, orders, value) if len(orders.symbol) else None
-        if rest is not None:
-            self._together.write()
-            self._broker.resume(rest, row + 1)
 
     def _laid_out(self, start: int) -> _Bars:
         columns = [self._bars_of(symbol, start) for symbol in self._symbol.tolist()]

@@ -66,7 +66,6 @@ class RebalancingTrader:
         shortcuts: bool = True,
     ) -> None:
         self.broker = broker
-        self.ruined: bool | None = None
         self.failure: StrategyError | None = None
         self._plan = plan
         self._timeline = timeline

@@ -15,7 +15,8 @@ from glowback_trio.engine.report import ruin_warning, warnings
 from glowback_trio.engine.statements import Entry, Statement
 from glowback_trio.engine.tape import UNFILLED, Tape
 from glowback_trio.engine.timeline import align
-from glowback_trio.engine.trader import Trader, opener
+from glowback_trio.engine.trader import AnyTrader, opener
+from glowback_trio.engine.trading import BarTrader
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
@@ -180,9 +181,10 @@ class Simulation:
         recording = self._tape.take()
         first = min(start, 1)  # of the marks: the row before comes along
         draw(self._curve, before, recording, marks[first : first + stop - start], start)
-        if not self._ruined and self._trader.ruined:
-            self._ruin(stop - 1)
-        elif not self._ruined and self._trader.ruined is None:
+        if not self._ruined and isinstance(self._trader, BarTrader):
+            if self._trader.ruined:
+                self._ruin(stop - 1)
+        elif not self._ruined:
             lost = np.flatnonzero(self._curve.value[start:stop] <= 0)
             if len(lost):
                 stop = start + int(lost[0]) + 1
@@ -193,9 +195,10 @@ class Simulation:
 
     def _end_in_ruin(self, start: int, stop: int, marks: Floats) -> Recording:
         """Simulate a block once more, so that its last row is that of ruin."""
-        self._trader = self._rerun(start)
-        self._trader.run(start, stop - 1, marks)
-        self._trader.ruin(stop - 1)
+        trader = self._trader = self._rerun(start)
+        assert not isinstance(trader, BarTrader)  # which ends at ruin by itself
+        trader.run(start, stop - 1, marks)
+        trader.ruin(stop - 1)
         self._ruin(stop - 1)
         return self._tape.take()
 
@@ -206,7 +209,7 @@ class Simulation:
         self._untold += [log_draft(row, text, "info") for row, text in told]
         self._said += [text for _, text in told]
 
-    def _rerun(self, stop: int) -> Trader:
+    def _rerun(self, stop: int) -> AnyTrader:
         """Carry out all rows before `stop` once more, to come back to that moment."""
         trader, most = self._open(), self._rows_at_once
         for start in range(0, stop, most):

@@ -8,7 +8,7 @@ import numpy as np
 
 from glowback_trio.engine.alone import alone
 from glowback_trio.engine.blotter import NEVER
-from glowback_trio.engine.together import RowOrders, Together
+from glowback_trio.engine.together import Aims, Together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,6 @@ class TargetTrader:
         self, signals: Signals, broker: Broker, terms: Terms, tape: Tape, *, shortcuts: bool = True
     ) -> None:
         self.broker = broker
-        self.ruined: bool | None = None
         self.failure: StrategyError | None = None
         self._signals = signals
         self._terms = terms
@@ -52,7 +51,7 @@ class TargetTrader:
         single = len(broker.account.units) == 1
         free = shortcuts and terms.simple and not terms.charges
         self._take = self._general if not free else self._alone if single else self._together
-        self._rows_at_once = Together(terms, broker.account, broker.blotter, tape)
+        self._rows_at_once = Together(terms, broker, tape)
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
@@ -116,24 +115,16 @@ class TargetTrader:
         if late or broker.blotter.open or end - first < _MANY:
             self._general(row, stop)
             return
-        value = broker.value(row)
-        if len((orders := self._orders(slice(first, end), value[0])).symbol):
-            rest = self._rows_at_once.fill(row, orders, value)
-            if rest is not None:
-                self._rows_at_once.write()
-                broker.resume(rest, row + 1)
+        which, signals = slice(first, end), self._signals
+        aims = Aims(
+            signals.symbol[which],
+            signals.target[which],
+            signals.close[which],
+            signals.bar[which],
+            signals.opening[which],
+        )
+        self._rows_at_once.aim(row, aims)
         self._at += 1
-
-    def _orders(self, which: slice, equity: float) -> RowOrders:
-        """What is missing to some targets of one row."""
-        signals, units = self._signals, self.broker.account.units
-        symbol, close = signals.symbol[which], signals.close[which]
-        quantity = signals.target[which] * (equity / len(units)) / close - units[symbol]
-        if self._terms.whole:
-            quantity = np.trunc(quantity)
-        bar, opening, mark = signals.bar[which], signals.opening[which], signals.mark[which]
-        orders = RowOrders(symbol, quantity, bar, opening, mark)
-        return orders if quantity.all() else orders.some(quantity != 0.0)
 
 
 def _apart(signals: Signals, rows: Indices, first: Indices, *, single: bool) -> NDArray[np.bool_]:

@@ -20,18 +20,35 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.engine.account import Account
-    from glowback_trio.engine.blotter import Blotter
+    from glowback_trio.engine.broker import Broker
     from glowback_trio.engine.execution import Terms
     from glowback_trio.engine.tape import Tape
     from glowback_trio.model.bars import Floats
 
     Indices = NDArray[np.intp]
 
-__all__ = ["Rest", "RowOrders", "Together"]
+__all__ = ["Aims", "Rest", "Together"]
 
 
-class RowOrders(NamedTuple):
+class Aims(NamedTuple):
+    """Targets made at the closes of one row, of symbols that all have a bar on the next; (n,).
+
+    Attributes:
+        symbol: Indices of the symbols, rising.
+        fraction: Signed, of each symbol's share of equity.
+        close: Their last closes, currency.
+        bar: Index of the bar on the next row, among the symbol's own.
+        opening: Open of that bar, currency.
+    """
+
+    symbol: Indices
+    fraction: Floats
+    close: Floats
+    bar: Indices
+    opening: Floats
+
+
+class _Orders(NamedTuple):
     """Market orders made at the closes of one row, none of them empty; all columns (n,).
 
     Attributes:
@@ -48,10 +65,10 @@ class RowOrders(NamedTuple):
     opening: Floats
     mark: Floats
 
-    def some(self, which: Indices | NDArray[np.bool_] | slice) -> RowOrders:
+    def some(self, which: Indices | NDArray[np.bool_] | slice) -> _Orders:
         """Those at some places."""
         symbol, quantity, bar, opening, mark = self
-        return RowOrders(symbol[which], quantity[which], bar[which], opening[which], mark[which])
+        return _Orders(symbol[which], quantity[which], bar[which], opening[which], mark[which])
 
 
 @frozen(eq=False)
@@ -83,10 +100,10 @@ class _Row(NamedTuple):
     """
 
     row: int
-    made: RowOrders
+    made: _Orders
     first: int
     turn: Indices | None
-    fills: RowOrders
+    fills: _Orders
     units: Floats
     done: int
 
@@ -102,20 +119,35 @@ class Together:
 
     Args:
         terms: Conditions of a fill.
-        account: Changed by what is filled.
-        blotter: Numbers the orders.
+        broker: Whose account is changed, and who numbers the orders and fills the rest.
         tape: Where they are written.
     """
 
-    def __init__(self, terms: Terms, account: Account, blotter: Blotter, tape: Tape) -> None:
+    def __init__(self, terms: Terms, broker: Broker, tape: Tape) -> None:
         self._terms = terms
-        self._account = account
-        self._blotter = blotter
+        self._broker = broker
+        self._account = broker.account
+        self._blotter = broker.blotter
         self._tape = tape
         self._unwritten: list[_Row] = []
-        self._before = account.cash, blotter.numbered
+        self._before = self._account.cash, self._blotter.numbered
 
-    def fill(self, row: int, orders: RowOrders, value: tuple[float, float]) -> Rest | None:
+    def aim(self, row: int, aims: Aims) -> None:
+        """Order what is missing to targets made at a row's closes, and fill it at the next opens."""
+        symbol, fraction, close, bar, opening = aims
+        value, units = self._broker.value(row), self._account.units
+        quantity = fraction * (value[0] / len(units)) / close - units[symbol]
+        if self._terms.whole:
+            quantity = np.trunc(quantity)
+        orders = _Orders(symbol, quantity, bar, opening, close)
+        if not quantity.all():
+            orders = orders.some(quantity != 0.0)
+        rest = self._fill(row, orders, value) if len(orders.symbol) else None
+        if rest is not None:
+            self.write()
+            self._broker.resume(rest, row + 1)
+
+    def _fill(self, row: int, orders: _Orders, value: tuple[float, float]) -> Rest | None:
         """Submit orders at a row's closes, and fill them at the opens of the next.
 
         Args:
@@ -194,8 +226,8 @@ def _turn(held: Floats, quantity: Floats) -> Indices | None:
     return np.argsort(~reduces, kind="stable") if reduces.any() else None
 
 
-def _joined(orders: Sequence[RowOrders]) -> RowOrders:
-    return RowOrders(*(np.concatenate(columns) for columns in zip(*orders, strict=True)))
+def _joined(orders: Sequence[_Orders]) -> _Orders:
+    return _Orders(*(np.concatenate(columns) for columns in zip(*orders, strict=True)))
 
 
 def _places(start: Indices, count: Indices) -> Indices:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["Trader", "opener"]
+__all__ = ["AnyTrader", "BlindTrader", "Trader", "opener"]
 
 
 class Trader(Protocol):
@@ -32,12 +32,10 @@ class Trader(Protocol):
 
     Attributes:
         broker: It.
-        ruined: Whether it has seen equity at or below zero; None where it does not look.
         failure: What went wrong on the last row it carried out; it carries out no more.
     """
 
     broker: Broker
-    ruined: bool | None
     failure: StrategyError | None
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
@@ -53,16 +51,23 @@ class Trader(Protocol):
             failure.
         """
 
-    def ruin(self, row: int) -> None:
-        """Carry out what is due at this row, then order everything closed and want nothing more."""
-
     def take_told(self) -> list[tuple[int, str]]:
         """What it had to say since this was last asked: rows and sentences."""
 
 
+class BlindTrader(Trader, Protocol):
+    """A trader that does not see equity fall to zero, and is told of it afterwards."""
+
+    def ruin(self, row: int) -> None:
+        """Carry out what is due at this row, then order everything closed and want nothing more."""
+
+
+AnyTrader = BarTrader | BlindTrader
+
+
 def opener(
     request: BacktestRequest, timeline: Timeline, tape: Tape, checkpoint: Callable[[], object]
-) -> Callable[[], Trader]:
+) -> Callable[[], AnyTrader]:
     """How to begin the request's trading, as often as one likes.
 
     What a vectorised strategy wants is worked out here, once.

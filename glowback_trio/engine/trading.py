@@ -40,7 +40,7 @@ class BarTrader:
     ) -> None:
         self.broker = broker
         self.context = BrokerContext(timeline, broker, terms)
-        self.ruined: bool | None = False
+        self.ruined = False
         self.failure: StrategyError | None = None
         self._charges = terms.charges
         self._ahead = _LEAST
@@ -53,10 +53,6 @@ class BarTrader:
         if self.ruined:
             return self._wind_up(start, stop)
         return self._ask(start, stop, marks)
-
-    def ruin(self, row: int) -> None:
-        """Never asked: it sees ruin by itself."""
-        raise NotImplementedError("a trader that looks at every row sees ruin by itself")
 
     def take_told(self) -> list[tuple[int, str]]:
         """What the strategy has logged since this was last asked."""

@@ -21,8 +21,6 @@ PIECE_BYTES = 1024
 #: At once.
 RECEIVE_BYTES = 64 * 1024
 
-DAY_S = 24 * 60 * 60
-
 # A send that took longer than this has waited for the peer, not for the event loop.
 WAITED_S = 0.1
 
