@@ -73,7 +73,7 @@ def lint(session: nox.Session) -> None:
 def schemathesis(session: nox.Session) -> None:
     """Ask a server for everything its description has, rightly and wrongly; about two minutes."""
     _install(session, "schemathesis")
-    session.run("python", "tests/schema_fuzz.py", *session.posargs)
+    session.run("python", "tests/extended/schema_fuzz.py", *session.posargs)
 
 
 @nox.session
@@ -87,49 +87,49 @@ def browser(session: nox.Session) -> None:
 def crowds(session: nox.Session) -> None:
     """Hold thousands of clients against a real server, which takes ten thousand open files."""
     _install(session, "tests")
-    session.run("pytest", "tests/serving/crowds.py", *session.posargs)
+    session.run("pytest", "tests/extended/crowds.py", *session.posargs)
 
 
 @nox.session
 def cuts(session: nox.Session) -> None:
     """Cut streams after every byte, and hold what is resumed against the log; ten minutes."""
     _install(session, "tests")
-    session.run("pytest", "tests/server/cuts.py", *session.posargs)
+    session.run("pytest", "tests/extended/cuts.py", *session.posargs)
 
 
 @nox.session
 def control(session: nox.Session) -> None:
     """See the stock server fail where this one must not, so that it is known the tests can."""
     _install(session, "tests")
-    session.run("pytest", "tests/serving_control/control.py", *session.posargs)
+    session.run("pytest", "tests/extended/control.py", *session.posargs)
 
 
 @nox.session
 def golden(session: nox.Session) -> None:
     """Write the golden results anew, where numbers are meant to change; their diff is to review."""
     _install(session, "tests")
-    session.run("python", "tests/engine/test_engine_golden.py", env={"PYTHONPATH": "tests/rig"})
+    session.run("python", "tests/engine/test_golden.py", env={"PYTHONPATH": "tests"})
 
 
 @nox.session
 def backtesting_py(session: nox.Session) -> None:
     """Hold the engine against backtesting.py, which is run here and nowhere else."""
     _install(session, "backtesting_py")
-    session.run("pytest", "tests/agreement/backtesting_py.py", *session.posargs)
+    session.run("pytest", "tests/reference_engines/backtesting_py.py", *session.posargs)
 
 
 @nox.session
 def vectorbt(session: nox.Session) -> None:
     """Hold many symbols on one account against vectorbt, which is run here and nowhere else."""
     _install(session, "vectorbt")
-    session.run("pytest", "tests/agreement/vectorbt_orders.py", *session.posargs)
+    session.run("pytest", "tests/reference_engines/vectorbt_orders.py", *session.posargs)
 
 
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Write faults into a copy of the package, and see the tests find every one of them."""
     _install(session, "tests")
-    session.run("python", "tests/mutants.py")
+    session.run("python", "tests/extended/mutants.py")
 
 
 @nox.session

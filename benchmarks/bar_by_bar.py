@@ -20,7 +20,7 @@ from attrs import define, evolve, frozen
 from engine import FAST, SLOW, Case, in_turn, make_dataset, make_request, simulate
 
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.custom import BarStrategy, Context, OnBar
+from glowback_trio.model.strategies.api import BarStrategy, Context, OnBar
 
 CASES = (Case(1, 2_520, "day", 2.0), Case(1, 1_000_000, "minute", 1000.0))
 _SYMBOL = "S000"

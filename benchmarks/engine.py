@@ -35,7 +35,7 @@ from attrs import evolve, frozen
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Bars, Dataset, Floats, Quality
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
-from glowback_trio.model.strategies import MaCrossover
+from glowback_trio.model.strategies.parameters import MaCrossover
 
 FAST, SLOW = 10, 30
 INVESTED, COST = 0.95, 0.0005  # of equity; of what is traded

@@ -16,7 +16,12 @@ from glowback_trio.compute import InlineCompute, ThreadCompute
 from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
 from glowback_trio.engine import backtest
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.custom import (
+from glowback_trio.model.events import Event
+from glowback_trio.model.invariants import assert_sound
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
+from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.api import (
     Bar,
     BarStrategy,
     Context,
@@ -24,12 +29,7 @@ from glowback_trio.model.custom import (
     Panel,
     TargetStrategy,
 )
-from glowback_trio.model.events import Event
-from glowback_trio.model.laws import assert_sound
-from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
-from glowback_trio.model.result import Result
-from glowback_trio.model.strategies import (
+from glowback_trio.model.strategies.parameters import (
     BuyAndHold,
     MaCrossover,
     MeanReversion,

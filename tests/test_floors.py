@@ -20,7 +20,8 @@ PACKAGE = Path(glowback_trio.__file__).parent
 
 _GROUND = {"errors", "version"}
 _MODEL = _GROUND | {"model"}
-_COMPUTE = _MODEL | {"engine", "data", "store", "compute"}
+_WIRE = _MODEL | {"wire"}
+_COMPUTE = _WIRE | {"extras", "engine", "data", "store", "compute"}
 _ACTORS = _COMPUTE | {"actors"}
 _SERVER = _ACTORS | {"serving", "server"}
 _TOP = _SERVER | {"client"}
@@ -30,15 +31,17 @@ MAY_IMPORT = {
     "errors": {"errors"},
     "version": {"version"},
     "model": _MODEL,
-    "engine": _MODEL | {"engine"},
-    "data": _MODEL | {"data"},
-    "store": _MODEL | {"store"},
+    "wire": _WIRE,
+    "extras": {"errors", "extras"},
+    "engine": _WIRE | {"engine"},
+    "data": _WIRE | {"extras", "data"},
+    "store": _WIRE | {"store"},
     "compute": _COMPUTE,
     "actors": _ACTORS,
     "__init__": _ACTORS,
     "serving": {"errors", "serving"},
     "server": _SERVER,
-    "client": _MODEL | {"client"},
+    "client": _WIRE | {"client"},
     "cli": _TOP | {"cli"},
     "testing": _TOP | {"testing"},
     "__main__": {"cli"},

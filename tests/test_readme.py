@@ -12,10 +12,10 @@ from pathlib import Path
 
 import orjson
 import pytest
-from pages import ROOT, blocks, page, rows_under
+from support.pages import ROOT, blocks, page, rows_under
 
 import glowback_trio
-from glowback_trio.server.registry import ROUTES
+from glowback_trio.server.routes.table import ROUTES
 
 README = page("README.md")
 SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN, EXTRAS = blocks(

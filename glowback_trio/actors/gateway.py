@@ -11,9 +11,9 @@ from pathlib import Path
 import trio
 from attrs import define, field
 
-from glowback_trio.actors.admission import Admission
 from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.run import Run
+from glowback_trio.actors.run_slots import Admission
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.data import Catalogue, Source
 from glowback_trio.errors import (
@@ -22,9 +22,9 @@ from glowback_trio.errors import (
     QueueFullError,
     UnknownRunError,
 )
-from glowback_trio.model.custom import CustomStrategy
-from glowback_trio.model.offer import Offer, offer
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.api import CustomStrategy
+from glowback_trio.model.strategies.registry import Offer, offer
 from glowback_trio.store import MemoryStore, Store
 
 __all__ = ["Gateway", "open_gateway"]

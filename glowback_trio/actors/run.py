@@ -12,18 +12,18 @@ import trio
 from attrs import define, evolve, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
-from glowback_trio.actors.budget import within_budget
+from glowback_trio.actors.log_budget import within_budget
 from glowback_trio.compute import Compute, Done, Failed, Step, Told, work
 from glowback_trio.data import Source
 from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
 from glowback_trio.model.events import Draft, Event, EventType, encode
 from glowback_trio.model.instant import stamp
-from glowback_trio.model.laws import Digest
+from glowback_trio.model.invariants import Digest
 from glowback_trio.model.lifecycle import State, Status, step
-from glowback_trio.model.payload import dumps
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.store import EventLog, Store
+from glowback_trio.wire.rows import dumps
 
 __all__ = ["Run"]
 

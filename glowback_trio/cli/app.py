@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from glowback_trio.cli.complaints import complain
+from glowback_trio.cli.messages import complain
 from glowback_trio.errors import GlowbackError, InvalidRequestError
 from glowback_trio.version import VERSION
 
@@ -47,7 +47,7 @@ for _name, _place, _help in (
     ("results", "runs:results_app", "Print the result of a completed run, or a table of it."),
     ("cancel", "runs:cancel_app", "Cancel a run."),
 ):
-    _app.command(f"glowback_trio.cli.{_place}", name=_name, help=_help)
+    _app.command(f"glowback_trio.cli.commands.{_place}", name=_name, help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

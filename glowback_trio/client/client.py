@@ -10,7 +10,10 @@ from typing import Any
 import httpx2
 from attrs import define
 
-from glowback_trio.client.answers import (
+from glowback_trio.client.backoff import Patience
+from glowback_trio.client.files import File, file_parameters, result_parameters
+from glowback_trio.client.log_verifier import Chain
+from glowback_trio.client.responses import (
     document_of,
     list_of,
     no_result,
@@ -19,9 +22,6 @@ from glowback_trio.client.answers import (
     status_of,
     why,
 )
-from glowback_trio.client.chain import Chain
-from glowback_trio.client.files import File, file_parameters, result_parameters
-from glowback_trio.client.patience import Patience
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
     GlowbackError,
@@ -32,7 +32,7 @@ from glowback_trio.errors import (
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.wire import request_document
+from glowback_trio.wire.converter import request_document
 
 __all__ = ["Client"]
 

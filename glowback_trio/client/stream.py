@@ -9,9 +9,9 @@ import httpx2
 import trio
 from attrs import define, field, frozen
 
-from glowback_trio.client.answers import is_passing, refusal
-from glowback_trio.client.chain import Chain
-from glowback_trio.client.patience import Patience
+from glowback_trio.client.backoff import Patience
+from glowback_trio.client.log_verifier import Chain
+from glowback_trio.client.responses import is_passing, refusal
 from glowback_trio.client.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
 from glowback_trio.errors import (
     GlowbackError,

@@ -24,7 +24,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import ProtocolError, generate_accept_token
 
-from glowback_trio.client.answers import why
+from glowback_trio.client.responses import why
 
 __all__ = ["Broken", "Closed", "Rejected", "WebSocket", "open_websocket"]
 

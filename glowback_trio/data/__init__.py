@@ -1,6 +1,6 @@
 """Bars: where they come from."""
 
-from glowback_trio.data.cache import CACHE_NAME
+from glowback_trio.data.cache.cache import CACHE_NAME
 from glowback_trio.data.catalogue import Catalogue
 from glowback_trio.data.demo_prices import demo_path
 from glowback_trio.data.memory import MemoryCatalogue

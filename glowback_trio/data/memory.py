@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import field, frozen
 
-from glowback_trio.data.admission import (
+from glowback_trio.data.calendars.gaps import with_gaps
+from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
+from glowback_trio.data.calendars.times import moment
+from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
     Limits,
@@ -16,12 +20,8 @@ from glowback_trio.data.admission import (
     refuse_adjustment,
     unknown_symbols,
 )
-from glowback_trio.data.gaps import with_gaps
-from glowback_trio.data.loading import collect, refuse
-from glowback_trio.data.moments import moment
 from glowback_trio.data.rows import COLUMNS, Rows, judge
 from glowback_trio.data.source import Listing, keep_going
-from glowback_trio.data.spacing import refuse_other_spacing, resolution_of
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.moments import span
+from glowback_trio.data.calendars.times import span
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.data.calendar import Moment
+    from glowback_trio.data.calendars.calendar import Moment
     from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["COLUMNS", "Rows", "judge"]

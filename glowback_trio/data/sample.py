@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.data.calendar import calendar_of
+from glowback_trio.data.calendars.calendar import calendar_of
 from glowback_trio.model.bars import Bars
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from glowback_trio.data.calendar import Moment
+    from glowback_trio.data.calendars.calendar import Moment
     from glowback_trio.model.bars import Floats
     from glowback_trio.model.request import Resolution
 

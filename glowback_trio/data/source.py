@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.data.spacing import resolution_of
+from glowback_trio.data.calendars.resolution import resolution_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

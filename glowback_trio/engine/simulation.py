@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glowback_trio.engine.books import Books
-from glowback_trio.engine.curve import blank_curve, draw, draw_drawdown, seal
-from glowback_trio.engine.drafts import drafts, log_draft
-from glowback_trio.engine.outcome import Ended, result
-from glowback_trio.engine.rebalancing import RebalancingTrader
-from glowback_trio.engine.report import ruin_warning, warnings
-from glowback_trio.engine.statements import Entry, Statement
-from glowback_trio.engine.tape import UNFILLED, Tape
+from glowback_trio.engine.accounting.curve import blank_curve, draw, draw_drawdown, seal
+from glowback_trio.engine.accounting.ledger import Books
+from glowback_trio.engine.accounting.statement import Entry, Statement
+from glowback_trio.engine.execution.journal import UNFILLED, Tape
+from glowback_trio.engine.reporting.event_drafts import drafts, log_draft
+from glowback_trio.engine.reporting.messages import ruin_warning, warnings
+from glowback_trio.engine.reporting.result_builder import Ended, result
 from glowback_trio.engine.timeline import align
-from glowback_trio.engine.trader import AnyTrader, opener
-from glowback_trio.engine.trading import BarTrader
+from glowback_trio.engine.traders.bar import BarTrader
+from glowback_trio.engine.traders.rebalancing import RebalancingTrader
+from glowback_trio.engine.traders.trader import AnyTrader, opener
 from glowback_trio.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from glowback_trio.engine.tape import Recording
+    from glowback_trio.engine.execution.journal import Recording
     from glowback_trio.model.bars import Dataset, Floats
     from glowback_trio.model.events import Draft
     from glowback_trio.model.request import BacktestRequest

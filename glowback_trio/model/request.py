@@ -13,7 +13,7 @@ from glowback_trio.errors import Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern, Trimmed
 from glowback_trio.model.instant import Edge, end_instant, start_instant
-from glowback_trio.model.strategies import BuyAndHold, Strategy, TargetWeights
+from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy, TargetWeights
 
 __all__ = [
     "SYMBOL",

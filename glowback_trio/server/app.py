@@ -14,18 +14,18 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
 from glowback_trio.actors import Gateway
-from glowback_trio.server.answers import Response
-from glowback_trio.server.current import Asked, asked
-from glowback_trio.server.door import error_answer, greet, view
-from glowback_trio.server.failures import HttpError
-from glowback_trio.server.handshakes import carry_stream
-from glowback_trio.server.headers import complete
-from glowback_trio.server.origins import is_listed, preflight_headers
-from glowback_trio.server.registry import ROUTES
-from glowback_trio.server.route import PREFIXES
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.request import Asked, asked
+from glowback_trio.server.http.responses import Response
+from glowback_trio.server.http.route import PREFIXES
+from glowback_trio.server.pipeline.checks import error_answer, greet, view
+from glowback_trio.server.pipeline.headers import complete
+from glowback_trio.server.routes.table import ROUTES
+from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.settings import Settings
-from glowback_trio.server.site import Site
-from glowback_trio.server.websocket import WebSocket
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.streaming.handshake import carry_stream
+from glowback_trio.server.streaming.websocket import WebSocket
 
 __all__ = ["build_app", "create_app", "open_site"]
 

@@ -9,8 +9,8 @@ from attrs import Attribute, evolve, field, fields, frozen
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MinLen, Pattern, hints
-from glowback_trio.server.parameters import parse_text
-from glowback_trio.server.proxies import Proxies
+from glowback_trio.server.http.parameters import parse_text
+from glowback_trio.server.security.proxies import Proxies
 
 __all__ = ["Settings"]
 

@@ -10,9 +10,9 @@ import trio
 from attrs import define, field
 from hypercorn.events import Closed, Event, RawData
 
-from glowback_trio.serving.bridge import Bridge, leaves
-from glowback_trio.serving.progress import RECEIVE_BYTES, ProgressStream
-from glowback_trio.serving.protocol import Protocol
+from glowback_trio.serving.app_runner import Bridge, leaves
+from glowback_trio.serving.http.http1 import Protocol
+from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
 from glowback_trio.serving.records import describe
 
 if TYPE_CHECKING:

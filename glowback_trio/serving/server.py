@@ -12,16 +12,16 @@ from attrs import define, field
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from glowback_trio.serving.app_runner import leaves
 from glowback_trio.serving.binding import Bound, Listener, Tls, open_bound
-from glowback_trio.serving.bridge import leaves
 from glowback_trio.serving.connection import Connection
+from glowback_trio.serving.http.immediate import Answerer, leave_to_the_application
+from glowback_trio.serving.http.rejection import Refuse, answer_plainly
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.lifespan import open_lifespan
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.progress import ProgressStream
-from glowback_trio.serving.prompt import Answerer, leave_to_the_application
+from glowback_trio.serving.progress_stream import ProgressStream
 from glowback_trio.serving.records import Load, Log, discard
-from glowback_trio.serving.refusal import Refuse, answer_plainly
 from glowback_trio.serving.service import Service
 
 __all__ = ["serve"]

@@ -11,11 +11,11 @@ from attrs import frozen
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
+from glowback_trio.serving.http.immediate import Answerer
+from glowback_trio.serving.http.rejection import Refuse
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.prompt import Answerer
 from glowback_trio.serving.records import Load, Log
-from glowback_trio.serving.refusal import Refuse
 
 __all__ = ["Service"]
 

@@ -32,7 +32,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.instant import stamp
-from glowback_trio.model.laws import assert_sound, essence
+from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.model.result import Result
 from glowback_trio.store import MemoryStore
 from glowback_trio.store.memory import MemoryLog

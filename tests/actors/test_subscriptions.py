@@ -1,6 +1,6 @@
 """Cursors, filters and ends, against a plain list and under many schedules.
 
-Mutants that these tests and `test_run.py` must kill stand in `tests/mutants.py`.
+Mutants that these tests and `test_run.py` must kill stand in `tests/extended/mutants.py`.
 """
 
 from __future__ import annotations

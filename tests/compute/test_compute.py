@@ -24,7 +24,7 @@ from glowback_trio.compute import (
 )
 from glowback_trio.data.source import keep_going
 from glowback_trio.model.bars import Dataset
-from glowback_trio.model.laws import assert_sound, essence
+from glowback_trio.model.invariants import assert_sound, essence
 
 REQUEST = BacktestRequest(
     symbols=["AAPL", "SPY"],

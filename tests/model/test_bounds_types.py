@@ -8,7 +8,7 @@ import pytest
 
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.strategies import Rsi
+from glowback_trio.model.strategies.parameters import Rsi
 
 ASKED: dict[str, Any] = {"symbols": ["A"], "start_date": "2020-01-01", "end_date": "2020-02-01"}
 

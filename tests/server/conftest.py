@@ -10,12 +10,12 @@ import httpx2
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
-from watcher import Watcher, connected
+from support.watcher import Watcher, connected
 
 from glowback_trio import InlineCompute, Run, open_gateway
 from glowback_trio.actors import Gateway
-from glowback_trio.model.wire import parse_request
 from glowback_trio.server import Settings, create_app, serve
+from glowback_trio.wire.converter import parse_request
 
 Document: TypeAlias = dict[str, Any]
 Submit: TypeAlias = Callable[..., Run]

@@ -1,248 +1,98 @@
+"""`/metrics` on a real server: what it counts by itself."""
+
 from __future__ import annotations
 
-import ast
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-import pytest
+import httpx2
 import trio
 from prometheus_client.parser import text_string_to_metric_families
-from trio.testing import MockClock
+from quart.typing import TestClientProtocol as Client
+from support.raw_http import asking, read_until
+from support.watcher import connected
 
-import glowback_trio
 from glowback_trio import Run
-from glowback_trio.actors import Gateway
-from glowback_trio.server.metrics import REASONS, Metrics
 
-ROUTES = ("/backtests", "/backtests/{run_id}", "/backtests/{run_id}/stream")
+Serve = Callable[..., Awaitable[str]]
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-@pytest.fixture
-def metrics(gateway: Gateway) -> Metrics:
-    return Metrics(gateway, ROUTES, connections=lambda: 7, streams=lambda: 3, messages=lambda: 100)
-
-
-def request(**changes: Any) -> dict[str, Any]:
-    """A record of a request as the serving floor makes it."""
-    record = {
-        "kind": "request",
-        "method": "GET",
-        "path": "/backtests/1234",
-        "client": ("192.0.2.1", 4711),
-        "state": {"route": "/backtests/{run_id}"},
-        "status": 200,
-        "complete": True,
-        "duration": 0.004,
-        "bytes": 300,
-    }
-    return record | changes
-
-
-def stream(code: int, reason: str = "", **changes: Any) -> dict[str, Any]:
-    """A record of a WebSocket as the serving floor makes it."""
-    closed = {"kind": "websocket", "status": 101, "close_code": code, "close_reason": reason}
-    return request(state={"route": ROUTES[2]}, duration=3600.0) | closed | changes
-
-
-def scraped(metrics: Metrics) -> Samples:
-    """What Prometheus would read."""
-    _content_type, text = metrics.render()
+async def scrape(http: httpx2.AsyncClient) -> Samples:
+    response = await http.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text.decode())
+        for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return scraped(metrics).get((f"glowback_{name}", frozenset(labels.items())))
+def value(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((f"glowback_{name}", frozenset(labels.items())))
 
 
-async def test_requests_are_counted_by_the_template_of_their_path_and_by_status(
-    metrics: Metrics,
+async def test_requests_are_counted_by_the_template_of_their_path(
+    http: httpx2.AsyncClient, finished: Run
 ) -> None:
-    for number in range(3):
-        metrics.observe(request(path=f"/backtests/{number}"))
-    metrics.observe(request(status=404))
-    route = ROUTES[1]
-    assert value(metrics, "requests_total", method="GET", route=route, status="200") == 3
-    assert value(metrics, "requests_total", method="GET", route=route, status="404") == 1
+    await http.get(f"/backtests/{finished.run_id}")
+    await http.get("/v1/backtests/nobody")
+    await http.get("/v1/secret-place")
+    samples = await scrape(http)
+    one = {"method": "GET", "route": "/backtests/{run_id}"}
+    assert value(samples, "requests_total", **one, status="200") == 1
+    assert value(samples, "request_duration_seconds_count", **one) == 1
+    one["route"] = "/v1/backtests/{run_id}"
+    assert value(samples, "requests_total", **one, status="404") == 1
+    assert value(samples, "requests_total", method="GET", route="other", status="404") == 1
+    assert finished.run_id not in str(samples)
 
 
-async def test_no_client_can_add_a_time_series(metrics: Metrics) -> None:
-    before = len(scraped(metrics))
-    for number in range(2000):
-        path = f"/guess/{number}"
-        metrics.observe(request(path=path, state={}, status=404))
-        metrics.observe(request(path=path, state={"route": path}, status=404))
-        metrics.observe(request(path=path, state={}, status=404, method=f"VERB{number}"))
-        metrics.observe(stream(3000 + number % 1000, f"goodbye {number}"))
-    series = {name for name, _labels in scraped(metrics)}
-    assert "glowback_requests_total" in series
-    assert len(scraped(metrics)) < before + 40
-    assert value(metrics, "requests_total", method="GET", route="other", status="404") == 4000
-    assert value(metrics, "websocket_closes_total", code="other", reason="other") == 2000
-
-
-async def test_nothing_of_a_record_but_its_labels_is_told(metrics: Metrics) -> None:
-    metrics.observe(request(path="/backtests/s3cret", state={"request_id": "s3cret"}))
-    metrics.observe(stream(1000, "s3cret", client=("s3cret", 1)))
-    metrics.observe(request(kind="fault", where="application", error=ValueError("s3cret")))
-    _content_type, text = metrics.render()
-    assert b"s3cret" not in text
-    assert b"192.0.2.1" not in text
-
-
-async def test_latency_is_a_histogram_without_streams(metrics: Metrics) -> None:
-    for duration in (0.001, 0.004, 0.3, 99.0):
-        metrics.observe(request(duration=duration))
-    metrics.observe(request(duration=3600.0, state={"route": ROUTES[1], "stream": "sse"}))
-    metrics.observe(stream(1000))
-    of_route = {"method": "GET", "route": ROUTES[1]}
-    name = "request_duration_seconds"
-    assert value(metrics, f"{name}_bucket", le="0.001", **of_route) == 1
-    assert value(metrics, f"{name}_bucket", le="0.005", **of_route) == 2
-    assert value(metrics, f"{name}_bucket", le="0.25", **of_route) == 2
-    assert value(metrics, f"{name}_bucket", le="10.0", **of_route) == 3
-    assert value(metrics, f"{name}_bucket", le="+Inf", **of_route) == 4
-    assert value(metrics, f"{name}_count", **of_route) == 4
-    assert value(metrics, f"{name}_sum", **of_route) == pytest.approx(99.305)
-    assert value(metrics, f"{name}_count", method="GET", route=ROUTES[2]) is None
-
-
-async def test_requests_that_never_reached_the_app_count_as_well(metrics: Metrics) -> None:
-    refusal = request(method=None, path=None, state={}, status=431)
-    del refusal["duration"], refusal["bytes"]
-    metrics.observe(refusal)
-    metrics.observe(request(status=None, complete=False))
-    assert value(metrics, "requests_total", method="other", route="other", status="431") == 1
-    assert value(metrics, "requests_total", method="GET", route=ROUTES[1], status="none") == 1
-
-
-async def test_websockets_are_counted_by_the_way_they_ended(metrics: Metrics) -> None:
-    metrics.observe(stream(1000))
-    metrics.observe(stream(1006))
-    metrics.observe(stream(1006, "a ping was not answered"))
-    metrics.observe(stream(4400, "last_event_id is ahead of the log"))
-    metrics.observe(stream(1000, status=401))
-    ends = {
-        tuple(sorted(labels)): count
-        for (name, labels), count in scraped(metrics).items()
-        if name == "glowback_websocket_closes_total"
-    }
-    assert ends == {
-        (("code", "1000"), ("reason", "none")): 1,
-        (("code", "1006"), ("reason", "none")): 1,
-        (("code", "1006"), ("reason", "a ping was not answered")): 1,
-        (("code", "4400"), ("reason", "last_event_id is ahead of the log")): 1,
-    }
-    assert value(metrics, "requests_total", method="GET", route=ROUTES[2], status="101") == 4
-    assert value(metrics, "requests_total", method="GET", route=ROUTES[2], status="401") == 1
-
-
-def test_every_reason_is_one_that_the_server_gives() -> None:
-    package = Path(glowback_trio.__file__).parent
-    said = {
-        node.value
-        for path in [*package.glob("serving/*.py"), *package.glob("server/*.py")]
-        if path.name != "metrics.py"
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant)
-    }
-    assert said >= REASONS
-
-
-async def test_messages_bytes_and_faults_are_counted(metrics: Metrics) -> None:
-    metrics.count_sent("websocket", 256)
-    metrics.count_sent("websocket", 4)
-    metrics.count_sent("sse")
-    metrics.observe(request())
-    metrics.observe(stream(1000, bytes=5000))
-    metrics.observe({"kind": "fault", "where": "lifespan", "error": ValueError()})
-    assert value(metrics, "messages_sent_total", transport="websocket") == 360
-    assert value(metrics, "messages_sent_total", transport="sse") == 1
-    assert value(metrics, "bytes_sent_total") == 5300
-    assert value(metrics, "faults_total", where="lifespan") == 1
-
-
-async def test_what_is_open_is_asked_for_at_the_scrape(gateway: Gateway) -> None:
-    open_now = [0]
-    metrics = Metrics(
-        gateway, ROUTES, connections=lambda: open_now[0], streams=lambda: 2, messages=lambda: 9
-    )
-    open_now[0] = 5
-    assert value(metrics, "open_connections") == 5
-    assert value(metrics, "open_streams") == 2
-    assert value(metrics, "messages_sent_total", transport="websocket") == 9
-
-
-async def test_runs_are_counted_by_state_at_the_scrape(
-    metrics: Metrics, finished: Run, submit: Callable[..., Run]
+async def test_what_is_open_is_told_while_it_is(
+    http: httpx2.AsyncClient, url: str, endless: Run
 ) -> None:
-    assert finished.finished
-    runs = [submit(stream={"pace_bars_per_s": 1e-6}) for _ in range(5)]
-    await trio.testing.wait_all_tasks_blocked()
-    states = ("queued", "running", "completed", "failed", "cancelled")
-    assert [value(metrics, "runs", state=state) for state in states] == [3, 2, 1, 0, 0]
-    assert value(metrics, "queue_length") == 3
-    for run in runs:
-        run.cancel("the test is over")
-    for run in runs:
-        await run.wait_finished()
-    assert [value(metrics, "runs", state=state) for state in states] == [0, 0, 1, 0, 5]
-    assert value(metrics, "queue_length") == 0
+    with trio.fail_after(5):
+        path = f"/backtests/{endless.run_id}"
+        async with (
+            connected(f"{url}{path}/stream") as socket,
+            asking(url, f"{path}/events", Accept="text/event-stream") as events,
+        ):
+            await socket.get_message()
+            await read_until(events, b"event: state")
+            samples = await scrape(http)
+            assert value(samples, "open_streams") == 2
+            assert value(samples, "open_connections") == 3
+            assert value(samples, "runs", state="running") == 1
+        while value(samples, "open_streams") or value(samples, "open_connections") != 1:
+            samples = await scrape(http)
 
 
-@pytest.fixture
-async def measured(
-    metrics: Metrics, mock_clock: MockClock, nursery: trio.Nursery
-) -> AsyncIterator[Metrics]:
-    """Metrics whose lag is being measured, on a clock that the test moves."""
-    assert value(metrics, "loop_lag_seconds") == 0
-    await nursery.start(metrics.measure_lag)
-    await trio.testing.wait_all_tasks_blocked()
-    yield metrics
-    nursery.cancel_scope.cancel()
-
-
-async def test_lag_is_how_much_too_late_the_loop_woke(
-    measured: Metrics, mock_clock: MockClock
+async def test_what_streams_send_is_counted_and_their_length_is_no_latency(
+    http: httpx2.AsyncClient, url: str, finished: Run
 ) -> None:
-    mock_clock.jump(0.25)
-    await trio.testing.wait_all_tasks_blocked()
-    assert value(measured, "loop_lag_seconds") == 0
-    mock_clock.jump(2.25)
-    await trio.testing.wait_all_tasks_blocked()
-    assert value(measured, "loop_lag_seconds") == pytest.approx(2.0)
+    path = f"/backtests/{finished.run_id}"
+    with trio.fail_after(5):
+        async with connected(f"{url}{path}/stream") as socket:
+            for _ in range(finished.status.event_count):
+                await socket.get_message()
+        await http.get(f"{path}/events", headers={"Accept": "text/event-stream"})
+    samples = await scrape(http)
+    for transport in ("websocket", "sse"):
+        sent = value(samples, "messages_sent_total", transport=transport)
+        assert sent == finished.status.event_count
+    events = {"method": "GET", "route": "/backtests/{run_id}/events"}
+    assert value(samples, "requests_total", **events, status="200") == 1
+    assert value(samples, "request_duration_seconds_count", **events) is None
+    assert value(samples, "websocket_closes_total", code="1000", reason="none") == 1
 
 
-async def test_the_worst_lag_is_told_for_a_quarter_of_a_minute(
-    measured: Metrics, mock_clock: MockClock
-) -> None:
-    told = []
-    mock_clock.jump(1.25)
-    for _ in range(60):
-        await trio.testing.wait_all_tasks_blocked()
-        told.append(value(measured, "loop_lag_seconds"))
-        mock_clock.jump(0.25)
-    await trio.testing.wait_all_tasks_blocked()
-    assert told == [pytest.approx(1.0)] * 60
-    assert value(measured, "loop_lag_seconds") == pytest.approx(0)
+async def test_the_loop_s_lag_is_measured(http: httpx2.AsyncClient) -> None:
+    lag = value(await scrape(http), "loop_lag_seconds")
+    assert lag is not None
+    assert lag >= 0
 
 
-async def test_two_apps_have_numbers_of_their_own(metrics: Metrics, gateway: Gateway) -> None:
-    other = Metrics(gateway, ROUTES, connections=lambda: 0, streams=lambda: 0, messages=lambda: 0)
-    metrics.observe(request())
-    assert value(metrics, "bytes_sent_total") == 300
-    assert value(other, "bytes_sent_total") == 0
-
-
-async def test_a_scrape_is_text_as_prometheus_expects_it(metrics: Metrics) -> None:
-    content_type, text = metrics.render()
-    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert b"# TYPE glowback_requests_total counter\n" in text
-    assert b"# TYPE glowback_request_duration_seconds histogram\n" in text
-    assert text == metrics.render()[1]
+async def test_metrics_need_the_key(client_of: Callable[..., Client]) -> None:
+    client = client_of(api_keys=("k",))
+    assert (await client.get("/metrics")).status_code == 401
+    assert (await client.get("/v1/metrics", headers={"X-API-Key": "k"})).status_code == 200

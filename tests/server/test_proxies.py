@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.errors import InvalidRequestError
-from glowback_trio.server.proxies import Proxies
+from glowback_trio.server.security.proxies import Proxies
 
 OFFICE = Proxies.read(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"])
 

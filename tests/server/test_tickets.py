@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from glowback_trio.server.tickets import Offer, Tickets, read_offer
+from glowback_trio.server.security.tickets import Offer, Tickets, read_offer
 
 
 @define

@@ -1,0 +1,59 @@
+"""`glowback-trio run`: one backtest, here."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from glowback_trio.actors import open_gateway
+from glowback_trio.cli.commands.watch import watch
+from glowback_trio.cli.options.backtest_options import Asked
+from glowback_trio.cli.options.data_option import Kept, Prices, catalogue
+from glowback_trio.cli.summary import print_summary
+from glowback_trio.data import CACHE_NAME
+from glowback_trio.wire.result_document import result_pieces
+
+__all__ = ["app"]
+
+_EXAMPLES = """\
+Examples:
+
+  glowback-trio run --symbols AAPL --start 2015-01-01 --end 2020-12-31 \\
+      --data demo --strategy ma_crossover
+  glowback-trio run --symbols AAPL,SPY --start 2018-01-01 --end 2020-12-31 \\
+      --data demo --strategy ma_crossover \\
+      --param short_period=10 long_period=30 --json > result.json
+"""
+
+app = App(name="run", help_epilogue=_EXAMPLES, help_format="plaintext")
+
+
+@app.default
+async def run(
+    asked: Asked,
+    *,
+    data: Prices = "sample",
+    cache: Kept = CACHE_NAME,
+    json: Annotated[bool, Parameter(negative_bool=(), show_default=False)] = False,
+) -> None:
+    """Run one backtest here and print its summary or its result as JSON.
+
+    Args:
+        asked: The backtest.
+        data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
+        cache: A directory for parsed prices, a relative one inside --data; 'off' keeps none.
+        json: Print the result as JSON on stdout, and nothing else.
+    """
+    request = asked.request()
+    async with open_gateway(data=catalogue(data, cache)) as gateway:
+        submitted = gateway.submit(request)
+        await watch(submitted, Console(stderr=True))
+        result = submitted.result()
+    if json:
+        sys.stdout.buffer.writelines(result_pieces(result, submitted.run_id))
+        sys.stdout.buffer.write(b"\n")
+    else:
+        print_summary(request, result, Console())

@@ -1,0 +1,140 @@
+"""`glowback-trio serve`: many backtests over HTTP, until a signal says stop."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import os
+import resource
+import signal
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any
+
+import trio
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from glowback_trio.actors import open_gateway
+from glowback_trio.cli.messages import warn
+from glowback_trio.cli.options.data_option import catalogue
+from glowback_trio.cli.options.flags import read_settings, with_setting_flags
+from glowback_trio.cli.options.strategy_option import own_strategies
+from glowback_trio.server import serve
+from glowback_trio.store import MemoryStore
+
+__all__ = ["app"]
+
+_EXAMPLES = """\
+Examples:
+
+  glowback-trio serve --data demo
+  GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
+  glowback-trio serve --data demo --strategies my_strategies:Breakout
+  glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
+
+Prints `listening on http://HOST:PORT` once it accepts connections, with https
+where there is a certificate, or `listening on unix:/PATH`. SIGINT or SIGTERM
+ends it in order, a second one at once. A flag wins over the environment, the
+environment over the default.
+"""
+
+_UNIX = "unix:"
+
+app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
+
+
+@app.default
+@with_setting_flags
+async def serve_prices(
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8000,
+    **flags: str | bool | list[str] | None,
+) -> None:
+    """Serve backtests over HTTP and WebSocket.
+
+    At the first signal runs are cancelled and streams get their last events.
+
+    Args:
+        host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.
+        port: Port to listen on; 0 picks a free one.
+        flags: One per row of the settings table.
+    """
+    settings = read_settings(flags, os.environ)
+    own = own_strategies(settings.strategies)
+    prices = catalogue(
+        settings.data or "sample",
+        settings.cache,
+        allow_sample=settings.allow_sample,
+        max_bars=settings.max_bars,
+        max_rows=settings.max_rows,
+    )
+    _allow_many_files()
+    if not (settings.api_keys or _is_local(host)):
+        warn(f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY")
+    async with open_gateway(
+        data=prices,
+        store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),
+        max_running=settings.max_running,
+        max_queued=settings.max_queued,
+        max_log_bytes=settings.max_log_bytes,
+        strategies=own,
+    ) as gateway:
+        _collect_rarely()
+        await _until_a_signal(partial(serve, gateway, bind=_bind(host, port), settings=settings))
+
+
+def _bind(host: str, port: int) -> str:
+    if host.startswith(_UNIX):
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _until_a_signal(serving: partial[Any]) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as listening:
+        await listening.start(_set_on_signal, stop)
+        async with trio.open_nursery() as nursery:
+            for url in await nursery.start(partial(serving, stop=stop)):
+                print(f"listening on {url}", flush=True)  # noqa: T201 - whoever starts this waits for it
+        listening.cancel_scope.cancel()
+
+
+async def _set_on_signal(
+    stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Set `stop` on the first signal; the second finds the system's own way to end a process."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        await anext(signals)
+        stop.set()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit on open files to the hard one: every stream is an open file."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems promise more than they grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _collect_rarely() -> None:
+    """Look for cycles less often, and never among what has been made by now.
+
+    Nobody is served meanwhile: with thousands of streams a look at all there is takes tenths of a
+    second, and by default there is one for every few hundred clients that come.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+def _is_local(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host.startswith(_UNIX):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,75 @@
+"""`glowback-trio stream`: a run's events as lines."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from glowback_trio.cli.messages import complain, remark
+from glowback_trio.cli.options.server_option import LOCAL, Remote
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.lifecycle import State
+
+__all__ = ["app"]
+
+_EXAMPLES = """\
+Examples:
+
+  glowback-trio stream 6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11
+  glowback-trio stream 6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11 \\
+      --last-event-id 120 --types trade | jq .payload
+"""
+
+app = App(name="stream", help_format="plaintext", help_epilogue=_EXAMPLES)
+
+
+@app.default
+async def stream(
+    run_id: str,
+    *,
+    last_event_id: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    types: Annotated[list[EventType] | None, Parameter(negative_iterable=())] = None,
+    retry_for: Annotated[float, Parameter(validator=Number(gte=0))] = 60.0,
+    remote: Remote = LOCAL,
+) -> int:
+    """Print a run's events, one JSON object a line, until the run has ended.
+
+    After a cut it reconnects and resumes; every line is printed once, in order. The exit code is 0
+    when the run completed, 1 otherwise.
+
+    Args:
+        run_id: The run.
+        last_event_id: Print only events after this one.
+        types: Print only events of this type, and the last one; may be repeated.
+        retry_for: Seconds after which a lost connection that cannot be made again is given up.
+        remote: The server.
+    """
+    last: Event | None = None
+    async with (
+        remote.opened() as client,
+        client.stream(
+            run_id, after=last_event_id, types=types, retry_for=retry_for, on_retry=remark
+        ) as events,
+    ):
+        async for last in events:
+            _print_line(last)
+    if last is None:
+        remark(f"the run ended with event {last_event_id}; there is nothing after it")
+        return 0
+    return _exit_code(last)
+
+
+def _exit_code(end: Event) -> int:
+    payload = end.payload
+    if payload["state"] == State.COMPLETED:
+        return 0
+    complain(f"Run {payload['state']}: {payload['error']}")
+    return 1
+
+
+def _print_line(event: Event) -> None:
+    sys.stdout.buffer.write(event.data + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,70 @@
+"""A price file that has been read: its rows, and what is known of them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from glowback_trio.data.calendars.resolution import resolution_of
+from glowback_trio.data.rows import Rows, judge
+from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars, Quality
+
+if TYPE_CHECKING:
+    from glowback_trio.data.calendars.calendar import Moment
+    from glowback_trio.model.request import Resolution
+
+__all__ = ["Parsed"]
+
+
+@frozen(eq=False)
+class Parsed:
+    """The rows of one file.
+
+    Attributes:
+        rows: All of them.
+        spacing: The resolution that their times tell.
+        digest: Where nothing is wrong with any row, the digest of the bars they are; else None.
+    """
+
+    rows: Rows
+    spacing: Resolution | None
+    digest: str | None = field(default=None)
+
+    @classmethod
+    def of(cls, rows: Rows) -> Parsed:
+        """Describe rows without judging them."""
+        return cls(rows, resolution_of(rows.time))
+
+    def judged(self) -> Parsed:
+        """The same, with the digest where the rows are bars as they stand."""
+        try:
+            bars, quality = judge(self.rows)
+        except DataError:
+            return self
+        is_sound = not (quality.critical or quality.warnings)
+        return Parsed(self.rows, self.spacing, bars.digest() if is_sound else None)
+
+    def between(self, start: Moment, end: Moment) -> tuple[Bars, Quality]:
+        """The bars from `start` to `end`, both included, and what was wrong with their rows.
+
+        Rows known to be sound are not looked at again: they only need to be cut.
+
+        Raises:
+            DataError: There are none, or one is impossible.
+        """
+        rows = self.rows
+        if self.digest is None:
+            return judge(rows.between(start, end))
+        first = int(rows.time.searchsorted(start))
+        stop = int(rows.time.searchsorted(end, side="right"))
+        if first == stop:
+            raise rows.none_between(start, end)
+        known = self.digest if stop - first == len(rows) else None
+        time, values = rows.time[first:stop], rows.values[:, first:stop]
+        if len(time) < len(rows) / 2:
+            values = values.copy()  # a small part does not hold on to a large mapped file
+            time = time.copy()
+        bars = Bars(rows.symbol, time, *values, known_digest=known)
+        return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))

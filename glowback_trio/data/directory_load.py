@@ -1,0 +1,173 @@
+"""The bars of a request out of a directory of price files."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+from glowback_trio.data.cache.cache import reading
+from glowback_trio.data.calendars.calendar import calendar_of
+from glowback_trio.data.calendars.gaps import with_gaps
+from glowback_trio.data.calendars.resolution import refuse_other_spacing
+from glowback_trio.data.calendars.times import moment
+from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
+from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile
+from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.request_checks import Limits, absent_calendars, unknown_symbols
+from glowback_trio.errors import DataError, Problem
+from glowback_trio.extras import PARQUET
+from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.bounds import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from glowback_trio.data.cache.cache import Reader
+    from glowback_trio.data.calendars.calendar import Moment
+    from glowback_trio.data.files.directory import PriceDirectory
+    from glowback_trio.model.request import BacktestRequest, Resolution
+
+__all__ = ["Wanted", "ambiguity", "asked_bars"]
+
+
+@frozen(eq=False)
+class Wanted:
+    """A request beside the files that are there for it.
+
+    Attributes:
+        request: What is asked.
+        directory: Where its files are.
+        limits: How much it may ask for.
+        files: For each symbol those that may hold its bars; one is right.
+    """
+
+    request: BacktestRequest
+    directory: PriceDirectory
+    limits: Limits
+    files: Sequence[Sequence[PriceFile]] = field(init=False, repr=False)
+
+    @files.default
+    def _find(self) -> Sequence[Sequence[PriceFile]]:
+        resolution, formats = self.request.resolution, self.formats
+        return [self.directory.find(each, resolution, formats) for each in self.request.priced]
+
+    @property
+    def formats(self) -> Sequence[Format]:
+        """The formats that the request's source allows."""
+        match self.request.data_source:
+            case "csv":
+                return ("csv",)
+            case "parquet":
+                return ("parquet",)
+            case _:
+                return FORMATS
+
+    def problems(self) -> Iterator[Problem]:
+        """Say everything that speaks against the request and needs no file's content."""
+        yield from self._absent()
+        for index, found in enumerate(self.files):
+            if len(found) > 1:
+                symbol, resolution = self.request.priced[index], self.request.resolution
+                message = ambiguity(symbol, resolution, found)
+                yield Problem("ambiguous", self.request.place(index), message, symbol)
+        yield from self._without_extras()
+        yield from self._without_factors()
+        asked = asked_bars(self.request)
+        sure = [min(asked[f[0].symbol], f[0].most_rows) for f in self.files if f]
+        yield from self.limits.problems(sum(sure), max(sure, default=0))
+
+    def load(self, cache: Path | None, checkpoint: Callable[[], object]) -> Dataset:
+        """Get the bars.
+
+        Args:
+            cache: The directory of the cache; None: every file is parsed.
+            checkpoint: Called before each symbol; what it raises ends the load.
+
+        Raises:
+            InvalidRequestError: The request has problems.
+            DataError: See `Source.load`.
+        """
+        refuse(self.problems())
+        request = self.request
+        files = {found[0].symbol: found[0] for found in self.files}
+        span = (moment(request.start_date), moment(request.end_date))
+        with reading(cache, self.directory.names, checkpoint) as read:
+            load_one = partial(self._load_one, read, files, span)
+            bars, quality = collect(request, load_one, checkpoint, self.limits)
+        quality = with_gaps(
+            [one.time for one in bars], quality, request.resolution, request.calendar
+        )
+        formats = {file.format for file in files.values()}
+        source = formats.pop() if len(formats) == 1 else "default"
+        return Dataset(bars, source, "user_provided", quality)
+
+    def _load_one(
+        self,
+        read: Reader,
+        files: Mapping[str, PriceFile],
+        span: tuple[Moment, Moment],
+        symbol: str,
+    ) -> tuple[Bars, Quality]:
+        file, request = files[symbol], self.request
+        parsed = read(file)
+        refuse_other_spacing(file.path.name, parsed.spacing, request.resolution, file.resolution)
+        bars, quality = parsed.between(*span)
+        if request.adjustment == "none":
+            return bars, quality
+        if (factors := self.directory.factors(symbol)) is None:
+            raise DataError(f"the factors of {symbol} were removed while the run began")
+        quality = evolve(quality, adjustment=request.adjustment)
+        return adjusted(bars, read_factors(factors), request.adjustment), quality
+
+    def _absent(self) -> Iterator[Problem]:
+        """Tell symbols that are not there at all from those that have other bars than asked."""
+        request, unknown = self.request, []
+        for index, symbol in enumerate(request.priced):
+            if self.files[index]:
+                continue
+            if has := self.directory.resolutions(symbol, self.formats):
+                asked = f"No bars of resolution {request.resolution!r} for {symbol!r}"
+                message = f"{asked}; there are {one_of(has)}"
+                yield Problem("unknown_symbol", request.place(index), message, symbol)
+            else:
+                unknown.append((request.place(index), symbol))
+        known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
+        yield from unknown_symbols(unknown, known)
+
+    def _without_extras(self) -> Iterator[Problem]:
+        needs_parquet = any(found and found[0].format == "parquet" for found in self.files)
+        if needs_parquet and not PARQUET.is_installed:
+            source = self.request.data_source
+            yield Problem("not_available", ("data_source",), PARQUET.advice, source)
+        yield from absent_calendars(self.request)
+
+    def _without_factors(self) -> Iterator[Problem]:
+        if self.request.adjustment == "none":
+            return
+        for index, symbol in enumerate(self.request.priced):
+            if self.files[index] and self.directory.factors(symbol) is None:
+                message = f"No factors to adjust {symbol!r} by: no file {symbol}{FACTORS_ENDING}"
+                yield Problem("not_available", self.request.place(index), message, symbol)
+
+
+def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:
+    """Say that nothing tells which of several files is meant."""
+    names = ", ".join(file.path.name for file in files)
+    return (
+        f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
+        f"{names}; keep one of them, or let each name its resolution"
+    )
+
+
+def asked_bars(request: BacktestRequest) -> Mapping[str, int]:
+    """How many bars each symbol's calendar has in the range."""
+    start, end = moment(request.start_date), moment(request.end_date)
+    calendars = {symbol: calendar_of(symbol) for symbol in request.priced}
+    counts = {
+        calendar: calendar.count(request.resolution, start, end)
+        for calendar in set(calendars.values())
+    }
+    return {symbol: counts[calendar] for symbol, calendar in calendars.items()}

@@ -1,0 +1,153 @@
+"""Prices out of one CSV file: RFC 4180, with a header, as spreadsheets and vendors write it.
+
+A file is read twice at most. The first reading is numpy's own parser, fast and without a word on
+where it stumbled. When that refuses, the file is read again cell by cell, which either names the
+line and the column of the first bad cell or, for the few things only it understands, succeeds.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import frozen
+
+from glowback_trio.data.files.columns import Columns, find_columns
+from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
+from glowback_trio.data.files.table import Table
+from glowback_trio.data.files.timestamps import FORMS, read_stamp, read_stamps
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.model.bars import Floats, Times
+
+    Cells = tuple[Times, Floats, NDArray[Any] | None]
+
+__all__ = ["place_in_csv", "read_csv"]
+
+_SYMBOL_BYTES = 33  # one more than a symbol may have, so that a longer one shows
+
+
+def read_csv(path: Path, called: Mapping[str, str] | None = None) -> Table:
+    """Read every row of a file.
+
+    Args:
+        path: The file. Messages name its last part only.
+        called: Names of columns, where they are others than ours.
+
+    Returns:
+        The rows in the file's order, prices float64 exactly as written.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell.
+    """
+    try:
+        header = _read_header(path, called or {})
+        _, first = one_record(records(path, skip=header.lines))
+        if not first:
+            raise DataError(f"{path.name} has a header and no rows")
+        try:
+            time, values, symbols = _read_at_once(path, header, first)
+        except ValueError:
+            time, values, symbols = _read_by_cell(path, header)
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
+    return Table(path.name, header.columns, time, values, symbols, partial(place_in_csv, path))
+
+
+def place_in_csv(path: Path, number: int) -> str:
+    """The line on which a row of a file ends, given its number from 0."""
+    header, _ = one_record(records(path))
+    line, _ = one_record(records(path, skip=header), after=number)
+    return f"line {line}"
+
+
+@frozen
+class _Header:
+    """How far the header reaches, in lines, and where the columns stand."""
+
+    lines: int
+    columns: Columns
+
+
+def _read_header(path: Path, called: Mapping[str, str]) -> _Header:
+    line, names = one_record(records(path))
+    if not names:
+        raise DataError(f"{path.name} is empty; a header and rows are needed")
+    return _Header(line, find_columns(names, f"{path.name}, line {line}", called))
+
+
+def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
+    """Read with numpy; `first` is the first row.
+
+    Raises:
+        ValueError: Something is wrong somewhere.
+    """
+    columns = header.columns
+    if len(first) != len(columns.names):
+        raise ValueError("cells that no column names, or too few")
+    # Every column is listed, so that a row with a cell too many is refused rather than cut.
+    kinds = dict.fromkeys(range(len(columns.names)), "U1")
+    kinds |= dict.fromkeys(columns.values, "f8")
+    # One byte wider than the first timestamp, so that a longer one shows.
+    kinds[columns.time] = f"S{len(first[columns.time]) + 1}"
+    if columns.symbol is not None:
+        kinds[columns.symbol] = f"S{_SYMBOL_BYTES}"
+    table = np.loadtxt(
+        path,
+        dtype=[(f"column {index}", kind) for index, kind in kinds.items()],
+        comments=None,
+        delimiter=",",
+        quotechar='"',
+        skiprows=header.lines,
+        encoding="utf-8-sig",
+        ndmin=1,
+    )
+    values = np.stack([table[f"column {index}"] for index in columns.values])
+    if not np.isfinite(values).all():
+        raise ValueError("not every number is finite")
+    symbols = None if columns.symbol is None else table[f"column {columns.symbol}"].astype(str)
+    return read_stamps(table[f"column {columns.time}"]), values, symbols
+
+
+def _read_by_cell(path: Path, header: _Header) -> Cells:
+    """Read cell by cell.
+
+    Raises:
+        DataError: Naming the first bad cell.
+    """
+    columns = header.columns
+    times, values, symbols = [], [], []
+    with closing(records(path, skip=header.lines)) as found:
+        for line, record in found:
+            where = f"{path.name}, line {line}"
+            if len(record) != len(columns.names):
+                raise DataError(f"{where}: expected {len(columns.names)} cells, got {len(record)}")
+            times.append(_stamp(where, columns, record))
+            values.append([_number(where, columns, index, record) for index in columns.values])
+            if columns.symbol is not None:
+                symbols.append(record[columns.symbol].strip())
+    named = None if columns.symbol is None else np.array(symbols)
+    return np.array(times), np.array(values).T, named
+
+
+def _stamp(where: str, columns: Columns, record: list[str]) -> np.datetime64:
+    try:
+        return read_stamp(record[columns.time])
+    except ValueError:
+        cell = record[columns.time]
+        raise bad_cell(where, columns.names[columns.time], FORMS, cell) from None
+
+
+def _number(where: str, columns: Columns, index: int, record: list[str]) -> float:
+    try:
+        return read_number(record[index])
+    except ValueError:
+        raise bad_cell(where, columns.names[index], "a number", record[index]) from None

@@ -1,0 +1,140 @@
+"""Adjustment factors: what splits and dividends did to the prices that were quoted.
+
+`<SYMBOL>_factors.csv` has the columns `date`, `price factor` and `split factor`. A row's factors
+hold for the bars up to and including its date, back to the row before it; after the last row both
+are 1, for prices are adjusted backwards. The split factor is what a price is multiplied by and a
+volume is divided by to take splits out; the price factor does the same for dividends, prices alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
+from glowback_trio.data.files.timestamps import read_stamp
+from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.model.bars import Adjustment, Floats
+
+__all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors"]
+
+#: How the name of a file of factors goes on after the symbol.
+FACTORS_ENDING = "_factors.csv"
+
+_COLUMNS = ("date", "price factor", "split factor")
+
+
+@frozen(eq=False)
+class Factors:
+    """One symbol's factors, oldest first.
+
+    Attributes:
+        date: The last day of each pair of factors, (F,) datetime64[D], strictly ascending.
+        price: For dividends, (F,) float64, above 0.
+        split: For splits, (F,) float64, above 0.
+    """
+
+    date: NDArray[np.datetime64] = field(repr=False)
+    price: Floats = field(repr=False)
+    split: Floats = field(repr=False)
+
+
+def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
+    """Adjust bars.
+
+    Args:
+        bars: As they were quoted. A bar's day is that of its time in UTC.
+        factors: The symbol's.
+        adjustment: `splits` applies the split factor; `total` both; `none` neither.
+
+    Returns:
+        Prices are multiplied by the factors, volumes divided by the split factor.
+    """
+    if adjustment == "none":
+        return bars
+    days = bars.time.astype("M8[D]")
+    place = np.searchsorted(factors.date, days)
+    split = np.append(factors.split, 1.0)[place]
+    scale = split * np.append(factors.price, 1.0)[place] if adjustment == "total" else split
+    return Bars(
+        symbol=bars.symbol,
+        time=bars.time,
+        open=bars.open * scale,
+        high=bars.high * scale,
+        low=bars.low * scale,
+        close=bars.close * scale,
+        volume=bars.volume / split,
+    )
+
+
+def read_factors(path: Path) -> Factors:
+    """Read a file of factors; one with a header and no rows says that there is nothing to adjust.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or has a bad cell.
+    """
+    try:
+        header, names = one_record(records(path))
+        places = _places(path, header, names)
+        with closing(records(path, skip=header)) as found:
+            rows = [_row(f"{path.name}, line {n}", names, places, record) for n, record in found]
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
+    date = np.array([row[0] for row in rows], dtype="M8[D]")
+    if (back := date[1:] <= date[:-1]).any():
+        late = int(np.argmax(back)) + 1
+        line, _ = one_record(records(path, skip=header), after=late)
+        raise DataError(
+            f"{path.name}, line {line}, column {names[places[0]]!r}: expected a date after "
+            f"{date[late - 1]}, got '{date[late]}'"
+        )
+    price, split = (np.array([row[part] for row in rows], dtype=float) for part in (1, 2))
+    return Factors(date, price, split)
+
+
+def _places(path: Path, line: int, names: list[str]) -> tuple[int, ...]:
+    """Where the columns stand; `_` and the case of letters count for nothing in their names."""
+    if not names:
+        raise DataError(f"{path.name} is empty; a header with {', '.join(_COLUMNS)} is needed")
+    known = [name.strip().lower().replace("_", " ") for name in names]
+    for name in _COLUMNS:
+        if known.count(name) != 1:
+            raise DataError(
+                f"{path.name}, line {line}: expected one column {name!r}, got {known.count(name)}"
+            )
+    return tuple(map(known.index, _COLUMNS))
+
+
+def _row(
+    where: str, names: list[str], places: tuple[int, ...], record: list[str]
+) -> tuple[np.datetime64, float, float]:
+    if len(record) != len(names):
+        raise DataError(f"{where}: expected {len(names)} cells, got {len(record)}")
+    date, price, split = ((names[place].strip(), record[place]) for place in places)
+    return _date(where, *date), _factor(where, *price), _factor(where, *split)
+
+
+def _date(where: str, column: str, cell: str) -> np.datetime64:
+    with suppress(ValueError):
+        stamp = read_stamp(cell)
+        day: np.datetime64 = stamp.astype("M8[D]")
+        if day == stamp:
+            return day
+    raise bad_cell(where, column, "a date such as 2020-08-28", cell)
+
+
+def _factor(where: str, column: str, cell: str) -> float:
+    with suppress(ValueError):
+        if (factor := read_number(cell)) > 0:
+            return factor
+    raise bad_cell(where, column, "a number above 0", cell)

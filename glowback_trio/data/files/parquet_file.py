@@ -1,0 +1,82 @@
+"""Prices in Parquet files, with the same columns as in CSV files.
+
+Needs the extra `parquet`. No threads are used, so that reading leaves none behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.data.files.columns import find_columns, shown
+from glowback_trio.data.files.parquet_cells import Column, place_in_parquet
+from glowback_trio.data.files.table import Table
+from glowback_trio.data.rows import COLUMNS
+from glowback_trio.errors import DataError
+from glowback_trio.extras import PARQUET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from glowback_trio.model.bars import Bars
+
+__all__ = ["read_parquet", "write_parquet"]
+
+
+def read_parquet(path: Path, called: Mapping[str, str] | None = None) -> Table:
+    """Read every row of a file.
+
+    Args:
+        path: The file. Messages name its last part only.
+        called: Names of columns, where they are others than ours.
+
+    Returns:
+        The rows in the file's order. Times may be timestamps of any unit, with a zone or meant as
+        UTC, dates, counts since 1970, or any text that CSV allows.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell; or the
+            extra is not installed.
+    """
+    arrow = PARQUET.load("pyarrow")
+    parquet = PARQUET.load("pyarrow.parquet")
+    try:
+        # Opened here, because the library's own message would tell the directory.
+        with path.open("rb") as content, parquet.ParquetFile(content) as file:
+            names = file.schema_arrow.names
+            columns = find_columns(names, path.name, called or {})
+            places = [columns.time, *columns.values]
+            places += [] if columns.symbol is None else [columns.symbol]
+            table = file.read(columns=[names[place] for place in places], use_threads=False)
+    except OSError as error:
+        why = error.strerror or "its end comes too soon"
+        raise DataError(f"{path.name} cannot be read: {why}") from None
+    except arrow.ArrowException as error:
+        raise DataError(f"{path.name} cannot be read as Parquet: {shown(str(error))}") from None
+    if not table.num_rows:
+        raise DataError(f"{path.name} has columns and no rows")
+    time, *numbers = (Column(path.name, name, table.column(name)) for name in table.column_names)
+    symbols = numbers[len(COLUMNS) :]
+    return Table(
+        source=path.name,
+        columns=columns,
+        time=time.times(),
+        values=np.stack([column.numbers() for column in numbers[: len(COLUMNS)]]),
+        symbols=symbols[0].texts() if symbols else None,
+        locate=place_in_parquet,
+    )
+
+
+def write_parquet(path: Path, bars: Bars) -> None:
+    """Write bars with the columns that `read_parquet` reads, times in nanoseconds UTC.
+
+    Raises:
+        DataError: The extra is not installed.
+        OSError: The file cannot be written.
+    """
+    arrow = PARQUET.load("pyarrow")
+    time = arrow.array(bars.time, type=arrow.timestamp("ns", tz="UTC"))
+    columns = {"timestamp": time} | {name: arrow.array(getattr(bars, name)) for name in COLUMNS}
+    PARQUET.load("pyarrow.parquet").write_table(arrow.table(columns), path, compression="zstd")

@@ -1,0 +1,75 @@
+"""A table of prices as a file holds it, of one symbol or of several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.data.files.columns import shown
+from glowback_trio.data.rows import Rows
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.data.files.columns import Columns
+    from glowback_trio.model.bars import Floats, Times
+
+__all__ = ["Table"]
+
+
+@frozen(eq=False)
+class Table:
+    """The rows of a file, in its order.
+
+    Attributes:
+        source: What people call the file.
+        columns: Where its columns stand.
+        time: (R,) datetime64[ns], UTC.
+        values: (5, R) float64: open, high, low, close, volume.
+        symbols: (R,) texts, or None where no column tells.
+        locate: Says where a row stands, given its number from 0: `line 7`.
+    """
+
+    source: str
+    columns: Columns
+    time: Times = field(repr=False)
+    values: Floats = field(repr=False)
+    symbols: NDArray[Any] | None = field(repr=False)
+    locate: Callable[[int], str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def rows(self, symbol: str) -> Rows:
+        """All rows, which have to be of one symbol.
+
+        Raises:
+            DataError: A column of symbols says otherwise.
+        """
+        if self.symbols is not None and (others := self.symbols != symbol).any():
+            row = int(np.argmax(others))
+            assert self.columns.symbol is not None, "a table with symbols has a column of them"
+            raise DataError(
+                f"{self.source}, {self.locate(row)}, column "
+                f"{self.columns.names[self.columns.symbol]!r}: expected {symbol!r}, "
+                f"got {shown(str(self.symbols[row]))}"
+            )
+        return Rows(symbol, self.source, self.time, self.values, self.locate)
+
+    def split(self) -> Iterator[Rows]:
+        """The rows of each symbol, in alphabetical order, every row once.
+
+        Needs a column of symbols.
+        """
+        assert self.symbols is not None, "only a table with symbols can be split by them"
+        names, which = np.unique(self.symbols, return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+        for name, part in zip(names, parts, strict=True):
+            time, values = self.time[part], self.values[:, part]
+            yield Rows(str(name), self.source, time, values, self.locate, number=part)

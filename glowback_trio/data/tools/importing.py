@@ -1,0 +1,143 @@
+"""Prices of others made into price files: their columns named, their symbols split, checked."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from attrs import frozen
+
+from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
+from glowback_trio.data.files.columns import shown
+from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
+from glowback_trio.data.files.parquet_file import write_parquet
+from glowback_trio.data.files.price_file import FORMATS, Format, read_table
+from glowback_trio.data.rows import COLUMNS, judge
+from glowback_trio.errors import DataError
+from glowback_trio.model.bounds import one_of
+from glowback_trio.model.request import SYMBOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from glowback_trio.data.rows import Rows
+    from glowback_trio.model.bars import Bars, Quality
+    from glowback_trio.model.request import Resolution
+
+__all__ = ["Prices", "place_for", "read_prices", "write_prices"]
+
+
+@frozen(eq=False)
+class Prices:
+    """One symbol's bars, ready to be written.
+
+    Attributes:
+        bars: In order, each time once.
+        quality: What was wrong with the rows they were made of.
+        resolution: The length of a bar.
+    """
+
+    bars: Bars
+    quality: Quality
+    resolution: Resolution
+
+
+def read_prices(
+    path: Path,
+    called: Mapping[str, str],
+    symbol: str | None = None,
+    resolution: Resolution | None = None,
+) -> Iterator[Prices]:
+    """Read a file of anybody's prices, symbol by symbol in alphabetical order.
+
+    Args:
+        path: A CSV or Parquet file.
+        called: What the file calls its columns, by our names; for others their usual names do.
+        symbol: Whose prices these are; None: a column says so, failing that, the file's name.
+        resolution: The length of a bar; None: its spacing says so.
+
+    Raises:
+        DataError: The file cannot be read or has a bad cell, a symbol that nobody could ask for, an
+            impossible price, or bars of another length.
+    """
+    if (ending := path.suffix.lower().removeprefix(".")) not in FORMATS:
+        raise DataError(f"{path.name}: expected a name that ends in {one_of(FORMATS)}")
+    table = read_table(path, "parquet" if ending == "parquet" else "csv", called)
+    if symbol is None and table.symbols is not None:
+        parts = table.split()
+    else:
+        parts = iter([table.rows(symbol or symbol_in_name(path.name) or path.stem)])
+    for rows in parts:
+        yield _judged(rows, resolution)
+
+
+def place_for(directory: Path, prices: Prices, form: Format, *, overwrite: bool = False) -> Path:
+    """Where a symbol's bars are to be written.
+
+    Raises:
+        DataError: Bars of that length are there already, and may not be overwritten or are in a
+            file of another name, which would be there beside the new one.
+    """
+    symbol = prices.bars.symbol
+    place = directory / f"{symbol}_{RESOLUTION_SUFFIX[prices.resolution]}.{form}"
+    listed = PriceDirectory.of(directory)
+    for file in listed.find(symbol, prices.resolution) if listed else ():
+        if file.path.name != place.name:
+            raise DataError(
+                f"{file.path.name} may hold the same bars as {place.name}; move it away"
+            )
+        if not overwrite:
+            raise DataError(f"{place.name} is there already, and may not be overwritten")
+    return place
+
+
+def write_prices(place: Path, bars: Bars, *, overwrite: bool = False) -> None:
+    """Write bars under another name, then give the file its own, so that nobody sees half of it.
+
+    Raises:
+        DataError: The file cannot be written, or has come to be there and may not be overwritten.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=place.parent) as room:
+            draft = Path(room) / place.name
+            if place.suffix == ".parquet":
+                write_parquet(draft, bars)
+            else:
+                _write_csv(draft, bars)
+            if overwrite:
+                draft.replace(place)
+            else:
+                place.hardlink_to(draft)
+    except OSError as error:
+        raise DataError(f"{place.name} cannot be written: {error.strerror}") from None
+
+
+def _judged(rows: Rows, resolution: Resolution | None) -> Prices:
+    if not re.fullmatch(SYMBOL, rows.symbol):
+        raise DataError(f"{rows.source}: {shown(rows.symbol)} is no symbol that could be asked for")
+    spacing = resolution_of(rows.time)
+    length = resolution or spacing
+    if length is None:
+        raise DataError(f"{rows.source}: too few rows of {rows.symbol} to tell their resolution")
+    refuse_other_spacing(f"{rows.source} ({rows.symbol})", spacing, length, length)
+    bars, quality = judge(rows)
+    return Prices(bars, quality, length)
+
+
+def _write_csv(path: Path, bars: Bars) -> None:
+    """Write what `read_csv` reads back to the last bit: the shortest digits that do so."""
+    at_midnight = (bars.time == bars.time.astype("M8[D]")).all()
+    whole_seconds = (bars.time == bars.time.astype("M8[s]")).all()
+    unit: Literal["D", "s", "ns"] = "D" if at_midnight else "s" if whole_seconds else "ns"
+    zone = "" if at_midnight else "Z"
+    texts = np.datetime_as_string(bars.time, unit=unit)
+    columns = [getattr(bars, name).tolist() for name in COLUMNS]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join(("timestamp", *COLUMNS)) + "\n")
+        for text, *numbers in zip(texts, *columns, strict=True):
+            cells = (repr(number).removesuffix(".0") for number in numbers)
+            file.write(f"{text}{zone},{','.join(cells)}\n")

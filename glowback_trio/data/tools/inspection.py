@@ -1,0 +1,123 @@
+"""Every file of a directory looked at, row by row, with all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+from glowback_trio.data.calendars.gaps import with_gaps
+from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
+from glowback_trio.data.directory_load import ambiguity
+from glowback_trio.data.files.factors import FACTORS_ENDING, read_factors
+from glowback_trio.data.rows import judge
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from glowback_trio.data.files.directory import PriceDirectory
+    from glowback_trio.data.files.price_file import PriceFile
+    from glowback_trio.model.bars import Quality, Times
+    from glowback_trio.model.request import Resolution
+
+__all__ = ["Inspection", "Report"]
+
+
+@frozen
+class Report:
+    """What was found in one file.
+
+    Attributes:
+        name: The file's name.
+        symbol: Whose prices, or factors, it holds.
+        resolution: The length of its bars; None where nothing tells, and for factors.
+        rows: How many rows it has; None where it cannot be read, and for factors.
+        critical: Why it cannot be used, or should not be, as sentences.
+        warnings: What to know before it is used.
+    """
+
+    name: str
+    symbol: str
+    resolution: Resolution | None = None
+    rows: int | None = None
+    critical: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@frozen(eq=False)
+class Inspection:
+    """The files of one directory, looked at one after the other.
+
+    Attributes:
+        directory: Where they are.
+        exchange: The calendar that says which days should have bars; None: the files themselves.
+    """
+
+    directory: PriceDirectory
+    exchange: str | None = None
+    # Mutable: what was found so far, and for the files that have bars, when those began.
+    _found: list[Report] = field(factory=list, init=False, repr=False)
+    _held: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
+
+    def look(self) -> Iterator[tuple[int, int]]:
+        """Read the files, giving after each how many have been read, and of how many."""
+        files: list[PriceFile | Path] = [*self.directory.files(), *self.directory.factors_files()]
+        for done, file in enumerate(files, start=1):
+            self._found.append(self._factors(file) if isinstance(file, Path) else self._bars(file))
+            yield done, len(files)
+
+    def reports(self) -> Sequence[Report]:
+        """What was found, file by file in the order of their names.
+
+        Raises:
+            DataError: The exchange's calendar cannot be had.
+        """
+        warnings: dict[str, tuple[str, ...]] = {}
+        for resolution in dict.fromkeys(one.resolution for one in self._found):
+            warnings |= self._warnings(resolution)
+        return sorted(
+            (evolve(one, warnings=warnings.get(one.name, ())) for one in self._found),
+            key=lambda one: one.name,
+        )
+
+    def _bars(self, file: PriceFile) -> Report:
+        report = Report(file.path.name, file.symbol, file.resolution)
+        try:
+            rows = file.read()
+            spacing = resolution_of(rows.time)
+            report = evolve(report, rows=len(rows), resolution=file.resolution or spacing)
+            if file.resolution:
+                refuse_other_spacing(report.name, spacing, file.resolution, file.resolution)
+            bars, quality = judge(rows)
+        except DataError as error:
+            return evolve(report, critical=(str(error),))
+        self._held[report.name] = (bars.time, quality)
+        return evolve(report, critical=(*quality.critical, *self._ambiguous(report)))
+
+    def _ambiguous(self, report: Report) -> Iterator[str]:
+        if report.resolution:
+            found = self.directory.find(report.symbol, report.resolution)
+            if len(found) > 1 and found[0].path.name == report.name:  # once is enough
+                yield ambiguity(report.symbol, report.resolution, found)
+
+    def _factors(self, path: Path) -> Report:
+        report = Report(path.name, path.name.removesuffix(FACTORS_ENDING))
+        try:
+            read_factors(path)
+        except DataError as error:
+            return evolve(report, critical=(str(error),))
+        return report
+
+    def _warnings(self, resolution: Resolution | None) -> Mapping[str, tuple[str, ...]]:
+        """What is told of rows, gaps included, for which all files of one length are needed."""
+        names = [
+            one.name
+            for one in self._found
+            if one.resolution == resolution and one.name in self._held
+        ]
+        times = [self._held[name][0] for name in names]
+        quality = [self._held[name][1] for name in names]
+        judged = with_gaps(times, quality, resolution or "day", self.exchange)
+        return {name: one.warnings for name, one in zip(names, judged, strict=True)}

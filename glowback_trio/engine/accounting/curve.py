@@ -1,0 +1,104 @@
+"""The curve, drawn some rows at a time from the fills.
+
+Every row depends on its own marks and positions (and the drawdown on the rows before), never on
+how many rows are drawn at once: sums run along one row at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.model.result import Curve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.execution.journal import Recording
+    from glowback_trio.model.bars import Floats, Times
+
+__all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
+
+
+def blank_curve(capital: float, time: Times) -> Curve:
+    """A curve whose rows are still to be drawn; until then they hold anything."""
+    value, cash, gross, drawdown = (np.empty(len(time)) for _ in range(4))
+    return Curve(capital, time, value, cash, gross, drawdown)
+
+
+def draw(
+    curve: Curve, before: tuple[float, Floats], recording: Recording, marks: Floats, start: int
+) -> None:
+    """Draw value, cash and gross exposure.
+
+    Args:
+        curve: Drawn on from row `start`.
+        before: Cash, and the units of each symbol, (N,), before that row.
+        recording: What happened on the rows to draw.
+        marks: Last closes of the rows to draw, (rows, N), currency.
+        start: The first row.
+    """
+    count, symbols = marks.shape
+    rows = slice(start, start + count)
+    filled, fills = recording.filled, recording.fills
+    row = filled["row"] - start
+    cash, units = before
+    paid = recording.charges  # of a row, before its fills
+    amounts = np.concatenate((paid["cash"], fills["cash"]))
+    places = np.concatenate((paid["row"] - start, row))
+    curve.cash[rows] = _lasting(np.array([cash]), amounts, places, count)
+    place = row + filled["symbol"] * count
+    held = _lasting(units, fills["units"], place, count).reshape(symbols, count)
+    worth = np.multiply(held.T, marks, order="C")
+    np.add(curve.cash[rows], _summed(worth), out=curve.value[rows])
+    curve.gross[rows] = _summed(np.abs(worth, out=worth))
+
+
+def _summed(worth: Floats) -> Floats:
+    """The sum of each row; of a single column itself, which numpy would take its time over."""
+    total: Floats = worth[:, 0] if worth.shape[1] == 1 else worth.sum(axis=1)
+    return total
+
+
+def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: int) -> Floats:
+    """Hold every value until the next one.
+
+    Args:
+        before: (N,) the first values of N stretches.
+        values: What follows; of several values for a place the last one holds.
+        places: Where each begins to hold, counted along all stretches.
+        count: Length of a stretch.
+
+    Returns:
+        (N x count,) the stretches one after the other.
+    """
+    first = np.arange(len(before)) * count
+    places, values = np.concatenate((first, places)), np.concatenate((before, values))
+    order = np.argsort(places, kind="stable")
+    return np.repeat(values[order], np.diff(places[order], append=len(before) * count))
+
+
+def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
+    """Draw the fall from the running peak, as a fraction of the peak.
+
+    Args:
+        curve: Its values are known before `stop`.
+        peak: The highest value before `start`, at least the capital.
+        start: First row.
+        stop: One past the last row.
+
+    Returns:
+        The highest value before `stop`.
+    """
+    value, fall = curve.value[start:stop], curve.drawdown[start:stop]
+    peaks = np.maximum.accumulate(value)
+    np.maximum(peaks, peak, out=peaks)
+    np.divide(np.subtract(peaks, value, out=fall), peaks, out=fall)
+    return float(peaks[-1])
+
+
+def seal(curve: Curve) -> None:
+    """Make a curve that is drawn to its end read-only."""
+    for column in (curve.value, curve.cash, curve.gross, curve.drawdown):
+        column.setflags(write=False)

@@ -1,0 +1,214 @@
+"""The books: what positions cost, what fills realised, and which round trips they closed.
+
+Nothing here decides anything: the books are kept from the fills, after them, at average cost.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.execution.journal import Recording
+    from glowback_trio.model.bars import Floats
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["Books"]
+
+_MANY = 16  # symbols from which it is faster to book them abreast
+
+
+class _Fills(NamedTuple):
+    """Fills sorted by symbol, those of one symbol in their order; all columns (F,)."""
+
+    symbol: NDArray[np.int64]
+    quantity: Floats
+    price: Floats
+    commission: Floats
+    after: Floats
+
+    def some(self, which: Indices | slice) -> _Fills:
+        """Those at some places."""
+        symbol, *columns = self
+        return _Fills(symbol[which], *(column[which] for column in columns))
+
+
+class Books:
+    """The books of one account.
+
+    Args:
+        symbols: How many there are.
+
+    Attributes:
+        round_trips: Net profit of each round trip from flat to flat or to a change of sign, in the
+            order they closed, currency.
+    """
+
+    def __init__(self, symbols: int) -> None:
+        self.round_trips: list[float] = []
+        # What is held of each symbol: units, their average cost, what entering cost beside it, and
+        # the net profit so far of the round trip they are part of.
+        self._held = np.zeros((symbols, 4))
+
+    def keep(self, recording: Recording) -> Floats:
+        """Book a stretch of fills.
+
+        Returns:
+            (F,) what each fill realised, net of its own commission and the pro-rata commission of
+            its entry, both for the closed quantity only; NaN where it only opens. Currency.
+        """
+        filled, figures = recording.filled, recording.fills
+        order = np.argsort(filled["symbol"], kind="stable")
+        fills = _Fills(
+            symbol=filled["symbol"][order],
+            quantity=filled["quantity"][order],
+            price=figures["price"][order],
+            commission=figures["commission"][order],
+            after=figures["units"][order],
+        )
+        pnl, trips = np.full((2, len(order)), np.nan)
+        for which, kept in self._kept(fills):
+            pnl[order[which]], trips[order[which]] = kept
+        self.round_trips += trips[~np.isnan(trips)].tolist()
+        return pnl
+
+    def _kept(self, fills: _Fills) -> Iterator[tuple[Indices | slice, tuple[Floats, Floats]]]:
+        """Book what can be booked at once at once, and the other symbols' fills one by one."""
+        if not len(fills.symbol):
+            return
+        stepwise = np.unique(fills.symbol[~_whole(fills, self._held)])
+        if not len(stepwise):
+            yield slice(None), _at_once(fills, self._held)
+            return
+        apart = np.isin(fills.symbol, stepwise)
+        if len(rest := np.flatnonzero(~apart)):
+            yield rest, _at_once(fills.some(rest), self._held)
+        if len(stepwise) >= _MANY:
+            which = np.flatnonzero(apart)
+            yield which, _abreast(fills.some(which), self._held)
+            return
+        for symbol in stepwise.tolist():
+            first, stop = np.searchsorted(fills.symbol, (symbol, symbol + 1))
+            one = slice(int(first), int(stop))
+            yield one, _one_by_one(fills.some(one), self._held[symbol])
+
+
+def _before(fills: _Fills, column: Floats, held: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """What a column says after the symbol's fill before; what is held where there is none."""
+    first = np.ones(len(column), dtype=bool)
+    np.not_equal(fills.symbol[1:], fills.symbol[:-1], out=first[1:])
+    before = np.empty_like(column)
+    before[1:] = column[:-1]
+    before[first] = held[fills.symbol[first]]
+    return before, first
+
+
+def _whole(fills: _Fills, held: Floats) -> NDArray[np.bool_]:
+    """Which fills open from flat, or close all that is held."""
+    before, _ = _before(fills, fills.after, held[:, 0])
+    closes = (before * fills.quantity < 0.0) & (np.abs(fills.quantity) >= np.abs(before))
+    whole: NDArray[np.bool_] = closes | (before == 0.0)
+    return whole
+
+
+def _at_once(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book fills that open from flat or close all that is held; `held` is what is held after them.
+
+    Returns:
+        What each realised, and the round trips they closed; NaN where there is none.
+    """
+    before, first = _before(fills, fills.after, held[:, 0])
+    flat = before == 0.0
+    own = fills.commission * (before / -fills.quantity)
+    rest = np.where(flat, fills.commission, fills.commission - own)
+    cost, _ = _before(fills, fills.price, held[:, 1])
+    entry, _ = _before(fills, rest, held[:, 2])
+    net = np.where(flat, np.nan, before * (fills.price - cost) - entry - own)
+    trips = net.copy()
+    trips[first] += held[fills.symbol[first], 3]
+    last = np.append(first[1:], True)
+    held[fills.symbol[last], :3] = np.stack((fills.after, fills.price, rest), axis=1)[last]
+    held[fills.symbol[last], 3] = 0.0
+    return net, trips
+
+
+def _one_by_one(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book any fills of one symbol; the same as `_at_once` for what both can do."""
+    kept, nets, trips = _Held(*held.tolist()), [], []
+    for fill in zip(*(column.tolist() for column in fills[1:]), strict=True):
+        kept, net, trip = _booked(kept, *fill)
+        nets.append(net)
+        trips.append(trip)
+    held[:] = kept
+    return np.array(nets), np.array(trips)
+
+
+def _abreast(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book any fills of many symbols, the first of each, then the second of each, and so on.
+
+    The same as `_one_by_one`, to the last bit.
+    """
+    symbols, start, count = np.unique(fills.symbol, return_index=True, return_counts=True)
+    longest = np.argsort(-count, kind="stable")  # so that those with fills left come first
+    symbols, start, count = symbols[longest], start[longest], count[longest]
+    active = np.searchsorted(-count, -np.arange(count[0]), side="left")
+    state = held[symbols].T.copy()
+    nets, trips = np.full((2, len(fills.symbol)), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for turn, some in enumerate(active.tolist()):
+            which = start[:some] + turn
+            nets[which], trips[which] = _booked_abreast(state[:, :some], fills.some(which))
+    held[symbols] = state.T
+    return nets, trips
+
+
+def _booked_abreast(state: Floats, fills: _Fills) -> tuple[Floats, Floats]:
+    """Book one fill of each symbol; what `_booked` does, with all its cases side by side."""
+    units, cost, entry, earned = state
+    _, quantity, price, commission, after = fills
+    flat, adds = units == 0.0, units * quantity > 0.0
+    opens = flat | adds
+    closes = ~opens & (np.abs(quantity) >= np.abs(units))
+    closed = np.where(closes, units, -quantity)
+    entry_part, own = entry * (closed / units), commission * (closed / -quantity)
+    net = closed * (price - cost) - entry_part - own
+    total = earned + net
+    average = cost + (price - cost) * (quantity / after)
+    kept = np.where(adds, entry + commission, entry - entry_part)
+    state[0] = after
+    state[1] = np.where(flat | closes, price, np.where(adds, average, cost))
+    state[2] = np.where(flat, commission, np.where(closes, commission - own, kept))
+    state[3] = np.where(flat | closes, 0.0, np.where(adds, earned, total))
+    return np.where(opens, np.nan, net), np.where(closes, total, np.nan)
+
+
+class _Held(NamedTuple):
+    units: float
+    cost: float
+    entry: float
+    earned: float
+
+
+def _booked(
+    held: _Held, quantity: float, price: float, commission: float, after: float
+) -> tuple[_Held, float, float]:
+    units, cost, entry, earned = held
+    if units == 0.0:
+        return _Held(after, price, commission, 0.0), math.nan, math.nan
+    if units * quantity > 0.0:
+        cost += (price - cost) * (quantity / after)
+        return _Held(after, cost, entry + commission, earned), math.nan, math.nan
+    closes = abs(quantity) >= abs(units)
+    closed = units if closes else -quantity
+    entry_part, own = entry * (closed / units), commission * (closed / -quantity)
+    net = closed * (price - cost) - entry_part - own
+    if closes:
+        return _Held(after, price, commission - own, 0.0), net, earned + net
+    return _Held(after, cost, entry - entry_part, earned + net), net, math.nan

@@ -1,0 +1,158 @@
+"""All metrics of a run by name, in the units of the wire."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.engine.analytics import returns as stats
+from glowback_trio.engine.analytics import round_trips as trips
+from glowback_trio.engine.analytics.relative import RELATIVE, relative_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from glowback_trio.engine.analytics.returns import Numbers
+    from glowback_trio.model.bars import Dataset, Floats, Times
+    from glowback_trio.model.request import BacktestRequest
+    from glowback_trio.model.result import Benchmark, Curve, Trades
+
+    Metrics = dict[str, float | int | None]
+
+__all__ = ["curve_metrics", "metrics", "plain"]
+
+
+def metrics(
+    request: BacktestRequest,
+    dataset: Dataset,
+    curve: Curve,
+    trades: Trades,
+    round_trips: Sequence[float],
+    *,
+    benchmark: Benchmark | None = None,
+    carry: Mapping[str, float] | None = None,
+) -> Metrics:
+    """Measure a finished run; `carry` is what was booked beside the fills, as a result has it.
+
+    Returns, volatility, drawdown, alpha and tracking error are in percent, VaR and CVaR fractions
+    with losses positive, wins and losses in currency, everything else a plain number. Undefined
+    metrics are None, and so are those relative to a benchmark where there is none.
+    """
+    periods = request.periods_per_year or stats.periods_per_year(curve.time)
+    measured = curve_metrics(
+        curve.value,
+        curve.drawdown,
+        curve.time,
+        capital=curve.capital,
+        periods=periods,
+        risk_free_rate=request.risk_free_rate,
+    )
+    return {
+        "initial_capital": curve.capital,
+        **{name: plain(number) for name, number in measured.items()},
+        "periods_per_year": periods,
+        "exposure_time": float(stats.exposure_time(curve.gross)),
+        **_trade_metrics(curve, trades, round_trips),
+        "total_financing_cost": math.fsum(-amount for amount in (carry or {}).values()),
+        **_dataset_metrics(dataset),
+        **_benchmark_metrics(request, curve, periods, benchmark),
+    }
+
+
+def curve_metrics(
+    value: Floats,
+    drawdown: Floats,
+    time: Times,
+    *,
+    capital: float,
+    periods: float,
+    risk_free_rate: float,
+) -> dict[str, Numbers]:
+    """Measure one curve or many at once.
+
+    Args:
+        value: (T,) for one curve, (T, K) for K curves, currency.
+        drawdown: Fractions, as `returns.drawdowns` gives them for it.
+        time: (T,) datetime64[ns] UTC.
+        capital: What every curve started with, currency.
+        periods: Per year.
+        risk_free_rate: Per year, a fraction.
+
+    Returns:
+        By name and in the units of the wire a number for (T,), (K,) for (T, K); NaN where
+        undefined.
+    """
+    returns = stats.bar_returns(value)
+    spread, count = stats.moments(returns), len(returns)
+    growth = value[-1] / capital
+    annualized = stats.annualized_return(growth, count, periods)
+    fall, worst = drawdown.max(axis=0), stats.tail(returns)
+    return {
+        "final_value": value[-1],
+        "total_return": (growth - 1.0) * 100.0,
+        "annualized_return": annualized * 100.0,
+        "cagr": stats.cagr(growth, time) * 100.0,
+        "volatility": stats.volatility(spread, periods) * 100.0,
+        "sharpe_ratio": stats.sharpe_ratio(spread, periods, risk_free_rate),
+        "sortino_ratio": stats.sortino_ratio(returns, periods, risk_free_rate),
+        "calmar_ratio": stats.calmar_ratio(annualized, fall),
+        "max_drawdown": fall * 100.0,
+        "max_drawdown_duration_days": stats.max_drawdown_duration_days(drawdown, time),
+        "var_95": stats.var_95(worst, count),
+        "cvar_95": stats.cvar_95(worst),
+        "skewness": stats.skewness(spread),
+        "kurtosis": stats.kurtosis(spread),
+    }
+
+
+def _trade_metrics(curve: Curve, trades: Trades, round_trips: Sequence[float]) -> Metrics:
+    closed = trips.tally(np.array(round_trips))
+    return {
+        "total_trades": len(trades),
+        "round_trips": len(closed.profits),
+        "win_rate": trips.win_rate(closed),
+        "profit_factor": trips.profit_factor(closed),
+        "average_win": trips.average_win(closed),
+        "average_loss": trips.average_loss(closed),
+        "largest_win": trips.largest_win(closed),
+        "largest_loss": trips.largest_loss(closed),
+        "sqn": trips.sqn(closed),
+        "kelly": trips.kelly(closed),
+        "turnover": turnover(curve.value, trades),
+        "total_commissions": float(trades.commission.sum()),
+        "total_slippage_cost": float(trades.slippage_cost.sum()),
+        "option_trade_count": 0,
+        "option_event_count": 0,
+    }
+
+
+def _dataset_metrics(dataset: Dataset) -> Metrics:
+    return {
+        "data_quality_warning_count": sum(len(one.warnings) for one in dataset.quality),
+        "data_quality_critical_count": sum(len(one.critical) for one in dataset.quality),
+        "sample_data": int(dataset.kind == "sample"),
+    }
+
+
+def _benchmark_metrics(
+    request: BacktestRequest, curve: Curve, periods: float, benchmark: Benchmark | None
+) -> Metrics:
+    if benchmark is None:
+        return dict.fromkeys(RELATIVE)
+    returns = stats.bar_returns(curve.value[benchmark.start :])
+    measured = relative_metrics(returns, benchmark.returns, periods, request.risk_free_rate)
+    return {name: plain(number) for name, number in measured.items()}
+
+
+def turnover(value: Floats, trades: Trades) -> float | None:
+    """Notional bought and sold over the mean value of the account; None if that is not positive."""
+    mean = float(value.mean())
+    return float((np.abs(trades.quantity) * trades.price).sum()) / mean if mean > 0 else None
+
+
+def plain(number: Numbers) -> float | None:
+    """Make a single number ready for the wire, where undefined is null."""
+    alone = float(number)
+    return None if math.isnan(alone) else alone

@@ -1,0 +1,173 @@
+"""A benchmark, and runs measured against it.
+
+The benchmark is bought and held: all capital goes into it at the close of its first bar, in
+fractional units and without costs, and rests in cash before. Only what follows that bar is
+compared.
+
+Returns of runs are per bar, as fractions: (T,) gives a number, (T, K) gives (K,). Returns of the
+benchmark are (T,). Undefined is NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glowback_trio.engine.analytics.returns import (
+    annualized_return,
+    moments,
+    ratio,
+    sharpe_ratio,
+    volatility,
+)
+from glowback_trio.errors import DataError
+from glowback_trio.model.result import Benchmark
+
+if TYPE_CHECKING:
+    from glowback_trio.engine.analytics.returns import Moments, Numbers
+    from glowback_trio.model.bars import Bars, Floats, Times
+
+__all__ = [
+    "RELATIVE",
+    "active_returns",
+    "alpha",
+    "benchmark",
+    "beta",
+    "information_ratio",
+    "relative_metrics",
+    "tracking_error",
+]
+
+RELATIVE = (
+    "benchmark_return",
+    "alpha",
+    "beta",
+    "tracking_error",
+    "information_ratio",
+    "excess_return",
+)
+
+_FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
+
+
+def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
+    """Lay a benchmark along a run's timeline, the last close carried where it has no bar.
+
+    Args:
+        bars: Of the benchmark; those between two of the run's rows count for the later one.
+        time: The run's, (T,) at least one, datetime64[ns] UTC.
+        capital: What the run starts with, currency.
+
+    Raises:
+        DataError: No bar at or before the run's last, or a close that is not a positive finite
+            number.
+    """
+    last = np.searchsorted(bars.time, time, side="right") - 1
+    start = int(np.searchsorted(last, 0))
+    if start == len(time):
+        raise DataError(f"no bars for the benchmark {bars.symbol} in the requested range")
+    price = np.full(len(time), np.nan)
+    price[start:] = bars.close[last[start:]]
+    _check_prices(bars.symbol, time, price, start)
+    value = np.full(len(time), capital)
+    value[start:] = capital / price[start] * price[start:]
+    value[start] = capital
+    return Benchmark(bars.symbol, capital, start, time, price, value)
+
+
+def _check_prices(symbol: str, time: Times, price: Floats, start: int) -> None:
+    wrong = ~((price > 0) & (price < np.inf))
+    wrong[:start] = False
+    if wrong.any():
+        bad = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"benchmark {symbol}: close at {time[bad]} is {price.item(bad)!r}; "
+            "prices should be positive and finite"
+        )
+
+
+def relative_metrics(
+    returns: Floats, benchmark_returns: Floats, periods: float, risk_free_rate: float
+) -> dict[str, Numbers]:
+    """Measure runs against a benchmark, in the units of the wire.
+
+    Args:
+        returns: (T,) or (T, K).
+        benchmark_returns: (T,) of the same bars.
+        periods: Per year.
+        risk_free_rate: Per year, a fraction.
+
+    Returns:
+        By the names in `RELATIVE`: beta and information ratio plain numbers, the others in percent.
+    """
+    active = moments(active_returns(returns, benchmark_returns))
+    count, market = len(returns), float(np.prod(1.0 + benchmark_returns))
+    growth: Floats = np.prod(1.0 + returns, axis=0)
+    own = annualized_return(growth, count, periods)
+    sensitivity = beta(returns, benchmark_returns)
+    return {
+        "benchmark_return": (market - 1.0) * 100.0,
+        "alpha": alpha(returns, benchmark_returns, sensitivity, periods, risk_free_rate) * 100.0,
+        "beta": sensitivity,
+        "tracking_error": tracking_error(active, periods) * 100.0,
+        "information_ratio": information_ratio(active, periods),
+        "excess_return": (own - annualized_return(market, count, periods)) * 100.0,
+    }
+
+
+def active_returns(returns: Floats, benchmark_returns: Floats) -> Floats:
+    """What each bar returned beyond the benchmark."""
+    difference: Floats = (returns.T - benchmark_returns).T
+    return difference
+
+
+def beta(returns: Floats, benchmark_returns: Floats) -> Numbers:
+    """Covariance with the benchmark over its variance; NaN where the benchmark does not move.
+
+    Source: W. F. Sharpe, 1964.
+    """
+    deviation = benchmark_returns - _mean(benchmark_returns)
+    variance = np.full(returns.shape[1:], deviation @ deviation)
+    return ratio(deviation @ returns, variance, least=_FLAT * len(returns))
+
+
+def alpha(
+    returns: Floats,
+    benchmark_returns: Floats,
+    sensitivity: Numbers,
+    periods: float,
+    risk_free_rate: float,
+) -> Numbers:
+    """Jensen's alpha: what the mean excess return leaves unexplained by beta, x periods.
+
+    The mean is arithmetic, like that of the Sharpe ratio; `empyrical` compounds it, and gives
+    (1 + alpha / periods)^periods - 1 for the same number. Source: M. C. Jensen, 1968.
+
+    Args:
+        returns: (T,) or (T, K).
+        benchmark_returns: (T,).
+        sensitivity: What `beta` gives for them.
+        periods: Per year.
+        risk_free_rate: Per year, a fraction, spread evenly over the periods.
+    """
+    free = risk_free_rate / periods
+    return (_mean(returns) - free - sensitivity * (_mean(benchmark_returns) - free)) * periods
+
+
+def tracking_error(active: Moments, periods: float) -> Numbers:
+    """Sample standard deviation of the active returns x sqrt(periods), as a fraction."""
+    return volatility(active, periods)
+
+
+def information_ratio(active: Moments, periods: float) -> Numbers:
+    """Mean active return over its sample standard deviation, x sqrt(periods).
+
+    `empyrical`'s `excess_sharpe` is the same number before the root.
+    """
+    return sharpe_ratio(active, periods, 0.0)
+
+
+def _mean(returns: Floats) -> Floats:
+    mean: Floats = returns.sum(axis=0) / max(len(returns), 1)
+    return mean

@@ -1,0 +1,107 @@
+"""The outcome: everything a finished simulation has to say, put together."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from glowback_trio.engine.analytics.metrics import metrics
+from glowback_trio.engine.analytics.relative import benchmark
+from glowback_trio.engine.analytics.tearsheet import tearsheet
+from glowback_trio.engine.reporting.manifest import manifest
+from glowback_trio.engine.reporting.messages import summary
+from glowback_trio.engine.traders.construction import portfolio_metrics
+from glowback_trio.model.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from glowback_trio.engine.accounting.statement import Statement
+    from glowback_trio.engine.execution.account import Account
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Dataset
+    from glowback_trio.model.portfolio import Portfolio
+    from glowback_trio.model.request import BacktestRequest
+    from glowback_trio.model.result import Benchmark, Curve
+
+__all__ = ["Ended", "result"]
+
+
+@frozen(eq=False)
+class Ended:
+    """What a simulation leaves behind.
+
+    Attributes:
+        request: What was asked.
+        dataset: The bars it was given.
+        curve: The account, bar by bar.
+        timeline: The traded bars.
+        statement: Everything that happened to orders.
+        round_trips: Net profit of each, currency.
+        account: What is owned in the end.
+        portfolio: What became of a portfolio's weights, where there are some.
+    """
+
+    request: BacktestRequest
+    dataset: Dataset
+    curve: Curve
+    timeline: Timeline
+    statement: Statement
+    round_trips: Sequence[float] = field(repr=False)
+    account: Account
+    portfolio: Portfolio | None
+
+
+def result(ended: Ended, sentences: Sequence[str]) -> Result:
+    """Measure a simulation and write it up; the tear sheet only when it is asked for.
+
+    Args:
+        ended: What is left of it.
+        sentences: What it had to say on the way.
+    """
+    request, curve, timeline = ended.request, ended.curve, ended.timeline
+    orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.carry
+    held, trips = _benchmark(ended), ended.round_trips
+    measured = metrics(request, ended.dataset, curve, fills, trips, carry=carry, benchmark=held)
+    returned = None if ended.portfolio is None else portfolio_metrics(ended.portfolio, curve)
+    measured |= returned or {}
+    write_up = partial(
+        tearsheet,
+        measured,
+        curve,
+        fills,
+        units=ended.account.units,
+        marks=timeline.marks(len(timeline) - 1, len(timeline))[0],
+        risk_free_rate=request.risk_free_rate,
+        benchmark=held,
+        portfolio=returned,
+        carry=carry,
+    )
+    return Result(
+        metrics=measured,
+        curve=curve,
+        trades=fills,
+        orders=orders,
+        logs=[*summary(curve, fills, len(orders)), *sentences],
+        final_cash=ended.account.cash,
+        final_positions=_positions(ended),
+        manifest=manifest(request, ended.dataset, timeline, measured),
+        portfolio=ended.portfolio,
+        write_up=write_up,
+        benchmark=held,
+        carry=carry,
+    )
+
+
+def _benchmark(ended: Ended) -> Benchmark | None:
+    for bars in ended.dataset.bars:
+        if bars.symbol == ended.request.benchmark_symbol:
+            return benchmark(bars, ended.timeline.time, ended.curve.capital)
+    return None
+
+
+def _positions(ended: Ended) -> Mapping[str, float]:
+    held = zip(ended.timeline.symbols, ended.account.units.tolist(), strict=True)
+    return {symbol: units for symbol, units in held if units}

@@ -1,0 +1,210 @@
+"""What each strategy wants to hold: targets for all bars at once.
+
+A target is a signed fraction of the symbol's share of equity. Each function takes the closes of
+symbols that share their bars, (T, N), and gives the targets of those bars that call for a new
+position. A target depends on its row and those before it, and one column never on another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+import numpy as np
+
+from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
+from glowback_trio.errors import StrategyError
+from glowback_trio.model.strategies.parameters import (
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.strategies.api import Panel, TargetStrategy
+    from glowback_trio.model.strategies.parameters import BuiltIn
+
+    Indices = NDArray[np.intp]
+    Sides = NDArray[np.int8]
+
+__all__ = ["Targets", "custom_targets", "targets"]
+
+_EQUAL = 1e-12
+
+
+class Targets(NamedTuple):
+    """New positions; all columns (S,), those of one symbol by bar.
+
+    Attributes:
+        bar: The bar whose close calls for it.
+        column: The symbol's column.
+        fraction: Signed, of the symbol's share of equity.
+    """
+
+    bar: Indices
+    column: Indices
+    fraction: Floats
+
+
+def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
+    """Work out where a strategy wants to be.
+
+    Args:
+        strategy: The strategy and its parameters.
+        close: (T, N) closes, currency.
+        allow_short: Whether a target may be negative; where it may not, flat takes its place.
+    """
+    match strategy:
+        case BuyAndHold():
+            return _buy_and_hold(strategy, close)
+        case MaCrossover():
+            return _ma_crossover(strategy, close, allow_short=allow_short)
+        case Momentum():
+            return _momentum(strategy, close)
+        case MeanReversion():
+            return _mean_reversion(strategy, close, allow_short=allow_short)
+        case Rsi():
+            return _rsi(strategy, close)
+        case _:
+            assert_never(strategy)
+
+
+def custom_targets(
+    strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool
+) -> Targets:
+    """Ask a strategy of the operator's own, and hold its answer against what it should be.
+
+    Args:
+        strategy: It.
+        panel: The bars of symbols that share their times.
+        close: Their closes, (T, N), currency.
+        allow_short: As for `targets`.
+
+    Raises:
+        StrategyError: It failed, or gave something of another shape, or an infinite target.
+    """
+    try:
+        wanted = np.asarray(strategy.targets(panel), dtype=np.float64)
+    except Exception as error:
+        raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}") from error
+    if wanted.shape != close.shape:
+        raise StrategyError(
+            f"{strategy.name} gave targets of shape {wanted.shape} for bars of shape {close.shape}"
+        )
+    if np.isinf(wanted).any():
+        raise StrategyError(f"{strategy.name} gave an infinite target")
+    bar, column = np.nonzero(~np.isnan(wanted))
+    fraction = wanted[bar, column]
+    return Targets(bar, column, fraction if allow_short else np.maximum(fraction, 0.0))
+
+
+def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:
+    column = np.arange(close.shape[1])
+    return Targets(np.zeros_like(column), column, np.full(len(column), strategy.position_size))
+
+
+def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Targets:
+    fast = rolling_mean(close, strategy.short_period)
+    slow = rolling_mean(close, strategy.long_period)
+    lead = np.subtract(fast, slow, out=fast)
+    tie = np.multiply(slow, _EQUAL, out=slow)
+    sides = _sides(lead > tie, lead < np.negative(tie, out=tie))
+    short = allow_short and strategy.direction == "long_short"
+    below = -strategy.position_size if short else 0.0
+    return _on_change(sides, strategy.position_size, below)
+
+
+def _momentum(strategy: Momentum, close: Floats) -> Targets:
+    """Compare rise x 100 with threshold x price: a quotient would turn exactly 5 % into more."""
+    lookback = strategy.lookback_period
+    looks = slice(lookback, None, strategy.rebalance_frequency)
+    before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
+    rise, threshold = (close[looks] - before) * 100.0, strategy.momentum_threshold * before
+    sides = _sides(rise > threshold, rise < -threshold)
+    look, column, fraction = _on_change(sides, strategy.position_size, 0.0)
+    return Targets(lookback + look * strategy.rebalance_frequency, column, fraction)
+
+
+def _rsi(strategy: Rsi, close: Floats) -> Targets:
+    index = rsi(close, strategy.lookback_period, strategy.smoothing)
+    sides = _sides(index < strategy.oversold_threshold, index > strategy.overbought_threshold)
+    return _on_change(sides, strategy.position_size, 0.0)
+
+
+def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
+    return up.view(np.int8) - down.view(np.int8)
+
+
+def _on_change(sides: Sides, above: float, below: float) -> Targets:
+    """Turn sides (1, -1, or 0 for none) into targets on the bars where the side changes.
+
+    The first side taken counts as a change; a bar without a side keeps the one before.
+    """
+    before = np.zeros_like(sides)
+    before[1:] = sides[:-1]
+    column, row = np.nonzero(((sides != before) & (sides != 0)).T)
+    side = sides[row, column]
+    new = np.ones(len(side), dtype=bool)
+    new[1:] = (side[1:] != side[:-1]) | (column[1:] != column[:-1])
+    return Targets(row[new], column[new], np.where(side[new] > 0, above, below))
+
+
+def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool) -> Targets:
+    scores = zscore(close, strategy.lookback_period)
+    made = [
+        (bar, column, level)
+        for column in range(close.shape[1])
+        for bar, level in _levels(scores[:, column], strategy, allow_short=allow_short)
+    ]
+    bar, column, level = np.array(made).reshape(-1, 3).T
+    return Targets(bar.astype(np.intp), column.astype(np.intp), level)
+
+
+def _levels(
+    score: Floats, strategy: MeanReversion, *, allow_short: bool
+) -> Iterator[tuple[int, float]]:
+    """Walk from one extreme score to the next; between them only the first way out matters.
+
+    A bar either leaves or enters, never both: the other side can be entered on a later bar.
+    """
+    entry = strategy.entry_threshold
+    extremes = np.flatnonzero((score < -entry) | (allow_short & (score > entry)))
+    out_of_long = _next_bar(np.flatnonzero(score > -strategy.exit_threshold), extremes)
+    out_of_short = _next_bar(np.flatnonzero(score < strategy.exit_threshold), extremes)
+    level, leaves = 0.0, len(score)
+    columns = (extremes, score[extremes] < 0, out_of_long, out_of_short)
+    for bar, cheap, long_out, short_out in zip(*(c.tolist() for c in columns), strict=True):
+        if level and leaves <= bar:
+            yield leaves, 0.0
+            level = 0.0
+            if leaves == bar:
+                continue
+        stepped = _stepped(level, strategy, cheap=cheap)
+        if not level:
+            leaves = long_out if cheap else short_out
+        if stepped != level:
+            level = stepped
+            yield bar, level
+    if level and leaves < len(score):
+        yield leaves, 0.0
+
+
+def _next_bar(bars: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The first of `bars` later than each of `after`; past every bar where there is none."""
+    end = np.append(bars, np.iinfo(np.intp).max)
+    following: NDArray[np.intp] = end[np.searchsorted(bars, after, side="right")]
+    return following
+
+
+def _stepped(level: float, strategy: MeanReversion, *, cheap: bool) -> float:
+    """One step further in; against a position on the other side there is none."""
+    step, most = strategy.position_size, strategy.max_position_size
+    if cheap:
+        return min(level + step, most) if level >= 0 else level
+    return max(level - step, -most) if level <= 0 else level

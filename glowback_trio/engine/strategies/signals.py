@@ -1,0 +1,122 @@
+"""Signals: every new target of every symbol, and the bar that may first fill it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.engine.strategies.builtin import custom_targets, targets
+from glowback_trio.model.strategies.api import Panel, TargetStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.execution.costs import Terms
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Floats
+    from glowback_trio.model.strategies.parameters import BuiltIn
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["Signals", "work_out"]
+
+_CELLS = 1 << 18
+_PRICES = ("open", "close")
+
+
+@frozen(eq=False)
+class Signals:
+    """New targets in the order they arise: by row, then by symbol. All columns (S,).
+
+    Attributes:
+        row: Row on the timeline of the bar whose close gave the signal.
+        symbol: Index of the symbol.
+        target: Signed fraction of the symbol's share of equity.
+        close: That close, currency.
+        bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
+            the number of its bars where none is left.
+        due: Row of that bar on the timeline; the number of rows where none is left.
+        opening: Open of that bar, currency; where none is left, of the last one.
+        mark: Close of the bar before it, currency.
+    """
+
+    row: Indices = field(repr=False)
+    symbol: Indices = field(repr=False)
+    target: Floats = field(repr=False)
+    close: Floats = field(repr=False)
+    bar: Indices = field(repr=False)
+    due: Indices = field(repr=False)
+    opening: Floats = field(repr=False)
+    mark: Floats = field(repr=False)
+
+    def some(self, which: slice) -> Signals:
+        """A stretch of them."""
+        return Signals(
+            self.row[which],
+            self.symbol[which],
+            self.target[which],
+            self.close[which],
+            self.bar[which],
+            self.due[which],
+            self.opening[which],
+            self.mark[which],
+        )
+
+
+def work_out(
+    strategy: BuiltIn | TargetStrategy,
+    terms: Terms,
+    timeline: Timeline,
+    checkpoint: Callable[[], object],
+) -> Signals:
+    """Ask the strategy for all its targets at once.
+
+    Symbols that share their bars are worked on together, a bounded number of cells at a time, so
+    that no (T, N) array is made beside the bars themselves; `checkpoint` is called between them.
+    A strategy of the operator's own, which may compare symbols, sees all that share their bars.
+    """
+    parts = []
+    cells = timeline.cells if isinstance(strategy, TargetStrategy) else _CELLS
+    for group in timeline.together(cells):
+        checkpoint()
+        parts.append(_of_group(strategy, terms, timeline, group))
+    row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if len(timeline.bars) == 1:
+        return Signals(row, symbol, *others)
+    order = np.lexsort((symbol, row))
+    return Signals(*(column[order] for column in (row, symbol, *others)))
+
+
+def _of_group(
+    strategy: BuiltIn | TargetStrategy, terms: Terms, timeline: Timeline, group: Sequence[int]
+) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
+    """The columns of `Signals` for symbols that share their bars, in no order yet."""
+    bars = [timeline.bars[symbol] for symbol in group]
+    opening, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
+    if isinstance(strategy, TargetStrategy):
+        wanted = custom_targets(strategy, Panel(bars), close, allow_short=terms.allow_short)
+    else:
+        wanted = targets(strategy, close, allow_short=terms.allow_short)
+    made, column, fraction = wanted
+    rows = timeline.rows[group[0]]
+    time = bars[0].time
+    first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
+    return (
+        rows[made],
+        np.array(group)[column],
+        fraction,
+        close[made, column],
+        first,
+        np.append(rows, len(timeline))[first],
+        opening[np.minimum(first, len(rows) - 1), column],
+        close[first - 1, column],
+    )
+
+
+def _side_by_side(columns: Sequence[Floats]) -> Floats:
+    """(T, N) of N columns; of one, without a copy."""
+    return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)

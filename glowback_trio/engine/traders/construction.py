@@ -1,0 +1,234 @@
+"""Portfolio construction: what is aimed at and when, before a run; what became of it, after.
+
+What is aimed at, and when, is known before the first bar, from the request and the bars' times
+alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import field, frozen
+
+from glowback_trio.engine.execution.blotter import NEVER
+from glowback_trio.model.portfolio import GUARD, NONE, Hits, Portfolio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Floats, Times
+    from glowback_trio.model.request import PortfolioConstruction
+    from glowback_trio.model.result import Curve
+
+    Indices = NDArray[np.intp]
+
+__all__ = ["DECISION", "Plan", "draw_up", "plan", "portfolio_metrics"]
+
+_ROUNDING = 1e-9  # the part of a sum of weights below which an excess is rounding
+_FLOOR, _CAP, _TURNOVER, _STOP = range(4)  # of `model.portfolio.CONSTRAINTS`
+_CELLS = 1 << 18
+
+#: What was decided at a close: to which end, what that would have turned over, what it did, both
+#: fractions of equity, and how far equity was below its peak.
+DECISION = np.dtype(
+    [("row", "i8"), ("reason", "i8"), ("wanted", "f8"), ("allowed", "f8"), ("drawdown", "f8")]
+)
+
+_HIT = np.dtype(
+    [("row", "i8"), ("what", "i8"), ("symbol", "i8"), ("wanted", "f8"), ("allowed", "f8")]
+)
+
+
+@frozen(eq=False)
+class Plan:
+    """What a portfolio aims at, for the M of the run's N symbols that weigh something.
+
+    Attributes:
+        construction: What was asked.
+        names: Of the M symbols, alphabetically.
+        symbol: (M,) their indices among the run's.
+        asked: (M,) fractions of equity.
+        scaled: (M,) what the cash floor leaves of them.
+        target: (M,) what the cap on a weight leaves of that.
+        first: (M,) the row of each symbol's first bar.
+        arrivals: These rows, ascending.
+        period: (T,) the date, week or month of each row, as a number that grows.
+    """
+
+    construction: PortfolioConstruction
+    names: tuple[str, ...]
+    symbol: Indices = field(repr=False)
+    asked: Floats = field(repr=False)
+    scaled: Floats = field(repr=False)
+    target: Floats = field(repr=False)
+    first: Indices = field(repr=False)
+    arrivals: Indices = field(repr=False)
+    period: NDArray[np.int64] = field(repr=False)
+
+    def scheduled(self, row: int) -> int:
+        """The first row of a later period than this row's; `NEVER` where there is none."""
+        after = int(self.period.searchsorted(self.period[row], side="right"))
+        return after if after < len(self.period) else NEVER
+
+    def arrival(self, row: int) -> int:
+        """The first row from this one on at which a symbol has its first bar; `NEVER`: none."""
+        at = int(self.arrivals.searchsorted(row))
+        return self.arrivals.item(at) if at < len(self.arrivals) else NEVER
+
+
+def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
+    """Lay what was asked along a timeline."""
+    weights = construction.target_weights
+    held = [i for i, name in enumerate(timeline.symbols) if weights.get(name, 0.0) > 0.0]
+    names = tuple(timeline.symbols[i] for i in held)
+    asked = np.array([weights[name] for name in names])
+    scaled = asked * _scale(asked, 1.0 - construction.cash_floor_pct / 100.0)
+    most = construction.max_weight_pct
+    first = np.array([timeline.rows[i][0] for i in held], dtype=np.intp)
+    return Plan(
+        construction=construction,
+        names=names,
+        symbol=np.array(held, dtype=np.intp),
+        asked=asked,
+        scaled=scaled,
+        target=scaled if most is None else np.minimum(scaled, most / 100.0),
+        first=first,
+        arrivals=np.unique(first),
+        period=_periods(timeline.time, construction.rebalance_frequency),
+    )
+
+
+def _scale(weights: Floats, room: float) -> float:
+    """What shrinks weights to the room there is for them."""
+    total = math.fsum(weights)
+    return room / total if total > room * (1.0 + _ROUNDING) else 1.0
+
+
+def _periods(time: Times, frequency: str) -> NDArray[np.int64]:
+    if frequency == "monthly":
+        return time.astype("datetime64[M]").astype(np.int64)
+    dates = time.astype("datetime64[D]").astype(np.int64)
+    return dates if frequency == "daily" else (dates + 3) // 7  # 1970-01-01 was a Thursday
+
+
+def draw_up(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) -> Portfolio:
+    """Say what became of a plan.
+
+    Args:
+        plan: It.
+        decisions: (R,) `DECISION`, in their order.
+        worth: (T, M) market value of each symbol at the bars' closes, currency.
+        curve: The finished account.
+    """
+    reason = np.full(len(curve), NONE)
+    reason[decisions["row"]] = decisions["reason"]
+    turnover = np.zeros(len(curve))
+    turnover[decisions["row"]] = decisions["allowed"]
+    out = _lasting(decisions, len(curve))
+    return Portfolio(
+        construction=plan.construction,
+        symbols=plan.names,
+        target=plan.target,
+        first=plan.first,
+        worth=worth,
+        reason=reason,
+        turnover=turnover,
+        out=out,
+        drawdown=_drawdown(decisions, curve),
+        hits=_hits(plan, decisions),
+    )
+
+
+def _lasting(decisions: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    """Whether the last decision up to each row was a stop."""
+    rows = np.concatenate(((0,), decisions["row"], (count,)))
+    stopped = np.concatenate(((False,), decisions["reason"] == GUARD))
+    out: NDArray[np.bool_] = np.repeat(stopped, np.diff(rows))
+    return out
+
+
+def _returns(decisions: NDArray[Any]) -> list[int]:
+    """The rows at which the portfolio came back after a stop."""
+    stopped = decisions["reason"] == GUARD
+    back: list[int] = decisions["row"][1:][stopped[:-1] & ~stopped[1:]].tolist()
+    return back
+
+
+def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
+    """The fall that the stop watches: from a peak that starts anew at each return."""
+    drawdown = curve.drawdown.copy()
+    back = _returns(decisions)
+    for row, stop in zip(back, [*back, len(curve) - 1][1:], strict=True):
+        value = curve.value[row : stop + 1]
+        peak = np.maximum.accumulate(value)
+        drawdown[row + 1 : stop + 1] = ((peak - value) / peak)[1:]
+    return drawdown
+
+
+def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
+    """Every limit that changed something, by row; those of the whole run come first."""
+    limit = (plan.construction.max_drawdown_pct or 0.0) / 100.0
+    cut = np.flatnonzero(plan.target < plan.scaled)
+    stopped = decisions[decisions["reason"] == GUARD]
+    shrunk = decisions[decisions["wanted"] > decisions["allowed"]]
+    parts = (
+        _floor_hit(plan),
+        _some(_CAP, np.zeros(len(cut)), plan.scaled[cut], plan.target[cut], cut),
+        _some(_STOP, stopped["row"], stopped["drawdown"], np.full(len(stopped), limit)),
+        _some(_TURNOVER, shrunk["row"], shrunk["wanted"], shrunk["allowed"]),
+    )
+    hits = np.concatenate(parts)
+    hits = hits[np.argsort(hits["row"], kind="stable")]
+    return Hits(*(hits[name].copy() for name in _HIT.names or ()))
+
+
+def _floor_hit(plan: Plan) -> NDArray[Any]:
+    asked, scaled = math.fsum(plan.asked), math.fsum(plan.scaled)
+    hit = scaled < asked and plan.construction.cash_floor_pct > 0.0
+    sums = np.array([[asked], [scaled]]) if hit else np.empty((2, 0))
+    return _some(_FLOOR, np.zeros(sums.shape[1]), *sums)
+
+
+def _some(
+    what: int, row: NDArray[Any], wanted: Floats, allowed: Floats, symbol: Indices | int = NONE
+) -> NDArray[Any]:
+    hits = np.empty(len(row), _HIT)
+    for name, column in zip(_HIT.names or (), (row, what, symbol, wanted, allowed), strict=True):
+        hits[name] = column
+    return hits
+
+
+def portfolio_metrics(portfolio: Portfolio, curve: Curve) -> Mapping[str, float | int | None]:
+    """How often a portfolio returned to its weights, what that turned over, how far it had drifted.
+
+    `average_turnover_pct` is the mean over all bars. `max_weight_drift_pct` leaves out the bars at
+    whose close the target was new, as nothing could have been done for it yet; None without others.
+    """
+    return {
+        "portfolio_rebalances": int((portfolio.reason != NONE).sum()),
+        "average_turnover_pct": float(portfolio.turnover.mean()) * 100.0,
+        "max_weight_drift_pct": _most_drift(portfolio, curve),
+        "constraint_hit_count": len(portfolio.hits),
+    }
+
+
+def _most_drift(portfolio: Portfolio, curve: Curve) -> float | None:
+    drift = np.concatenate(list(_drifts(portfolio, curve)))
+    changed = np.diff(portfolio.out, prepend=False)
+    changed[portfolio.first] = True
+    known = drift[~changed & ~np.isnan(drift)]
+    return float(known.max()) * 100.0 if len(known) else None
+
+
+def _drifts(portfolio: Portfolio, curve: Curve) -> Iterator[Floats]:
+    """The largest of each bar, a bounded number of cells at a time."""
+    most = max(1, _CELLS // len(portfolio.symbols))
+    for start in range(0, len(curve), most):
+        bars = slice(start, start + most)
+        away = portfolio.weights(bars, curve.value) - portfolio.targets(bars)
+        yield np.abs(away, out=away).max(axis=1)

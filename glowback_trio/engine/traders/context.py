@@ -1,0 +1,201 @@
+"""The context: what an event-driven strategy sees at the close of a bar, and what it may order."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from glowback_trio.engine.execution import journal as happened
+from glowback_trio.errors import StrategyError
+from glowback_trio.model.bounds import one_of
+from glowback_trio.model.orders import PLAIN, Kind, Ticket, TimeInForce
+from glowback_trio.model.strategies.api import Bar, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from glowback_trio.engine.execution.broker import Broker
+    from glowback_trio.engine.execution.costs import Terms
+    from glowback_trio.engine.timeline import Timeline
+    from glowback_trio.model.bars import Bars, Floats
+
+__all__ = ["BrokerContext"]
+
+
+class BrokerContext:
+    """The context of one run; see `model.custom.Context` for what each word means."""
+
+    def __init__(self, timeline: Timeline, broker: Broker, terms: Terms) -> None:
+        self.symbols: Sequence[str] = timeline.symbols
+        self.row = 0
+        self.told: list[tuple[int, str]] = []
+        self._timeline = timeline
+        self._broker = broker
+        self._terms = terms
+        self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
+        self._aligned = all(len(rows) == len(timeline) for rows in timeline.rows)
+        # A view gives one element as a plain float several times faster than an array does.
+        self._closes: Mapping[str, Sequence[float]] = {
+            bars.symbol: bars.close.data for bars in timeline.bars
+        }
+
+    @property
+    def time(self) -> np.datetime64:
+        """When the bars at hand opened, UTC."""
+        return self._timeline.time[self.row]  # type: ignore[no-any-return]  # numpy types an element as Any
+
+    @property
+    def active(self) -> Sequence[str]:
+        """The symbols that have a bar at this time."""
+        if self._aligned:
+            return self.symbols
+        rows, row = self._timeline.rows, self.row
+        return [
+            symbol
+            for symbol, own in zip(self.symbols, rows, strict=True)
+            if (at := int(np.searchsorted(own, row))) < len(own) and own[at] == row
+        ]
+
+    @property
+    def cash(self) -> float:
+        """Currency; negative when borrowed."""
+        return self._broker.account.cash
+
+    @property
+    def equity(self) -> float:
+        """Cash and positions at their last closes, currency."""
+        return self._broker.value(self.row)[0]
+
+    def position(self, symbol: str) -> float:
+        """Signed units held."""
+        return self._broker.account.units.item(self._at(symbol))
+
+    def close(self, symbol: str) -> float:
+        """The symbol's last close, currency; NaN before its first bar."""
+        if self._aligned and symbol in self._closes:
+            return self._closes[symbol][self.row]
+        seen = self.count(symbol)
+        return self._closes[symbol][seen - 1] if seen else math.nan
+
+    def bar(self, symbol: str) -> Bar | None:
+        """The symbol's last bar, of this time or an earlier one; None before its first."""
+        seen, bars = self.count(symbol), self._bars(symbol)
+        columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        return Bar(*(column.item(seen - 1) for column in columns)) if seen else None
+
+    def count(self, symbol: str) -> int:
+        """How many bars of the symbol there have been, this one included."""
+        at = self._at(symbol)
+        if self._aligned:
+            return self.row + 1
+        return int(np.searchsorted(self._timeline.rows[at], self.row, side="right"))
+
+    def history(self, symbol: str, bars: int, column: Column = "close") -> Floats:
+        """The symbol's last values, oldest first, as many as there are: a read-only view."""
+        if bars < 1:
+            raise StrategyError(f"history is of at least 1 bar, not {bars!r}")
+        if column not in get_args(Column):
+            raise StrategyError(f"a column is one of {one_of(get_args(Column))}, not {column!r}")
+        seen = self.count(symbol)
+        values: Floats = getattr(self._bars(symbol), column)
+        return values[max(0, seen - bars) : seen]
+
+    def target(self, symbol: str, fraction: float) -> None:
+        """Order what is missing to a fraction of the symbol's share of equity."""
+        at = self._tradable(symbol)
+        if not math.isfinite(fraction):
+            raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
+        bar = self._broker.blotter.first_bar(self.row, at, self._terms.latency)
+        self._broker.aim(self.row, at, float(fraction), self.close(symbol), bar)
+
+    def order(
+        self,
+        symbol: str,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        trail: float | None = None,
+        time_in_force: TimeInForce = "GTC",
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+    ) -> int:
+        """Order so many units; the number of the order."""
+        at = self._tradable(symbol)
+        if not (math.isfinite(quantity) and quantity):
+            raise StrategyError(f"a quantity is a finite number other than 0, not {quantity!r}")
+        quantity = self._terms.rounded(float(quantity))
+        if not quantity:
+            raise StrategyError("less than one unit was ordered, and only whole ones are traded")
+        prices = {"limit": limit, "stop": stop, "trail": trail}
+        ways_out = {"stop_loss": stop_loss, "take_profit": take_profit}
+        ticket = _ticket(prices, ways_out, time_in_force)
+        bar = self._broker.blotter.first_bar(self.row, at, self._terms.latency)
+        return self._broker.blotter.submit(self.row, at, quantity, bar, ticket).number
+
+    def cancel(self, order: int) -> bool:
+        """Cancel an order; whether it was still open."""
+        blotter = self._broker.blotter
+        if order not in blotter.open:
+            return False
+        blotter.close(self.row, blotter.open[order], happened.CANCELLED)
+        return True
+
+    def open_orders(self, symbol: str | None = None) -> Sequence[int]:
+        """The numbers of the orders that are open, oldest first."""
+        at = None if symbol is None else self._at(symbol)
+        orders = self._broker.blotter.open.values()
+        return [order.number for order in orders if at in (None, order.symbol)]
+
+    def log(self, message: str) -> None:
+        """Tell those who watch the run, and its result, a sentence."""
+        self.told.append((self.row, str(message)))
+
+    def _at(self, symbol: str) -> int:
+        try:
+            return self._index[symbol]
+        except KeyError:
+            known = ", ".join(self.symbols)
+            raise StrategyError(f"{symbol!r} is not a symbol of this run; known: {known}") from None
+
+    def _bars(self, symbol: str) -> Bars:
+        return self._timeline.bars[self._at(symbol)]
+
+    def _tradable(self, symbol: str) -> int:
+        at = self._at(symbol)
+        if not (self._aligned or self.count(symbol)):
+            raise StrategyError(f"{symbol} has no bar yet, so there is no price to order it at")
+        return at
+
+
+_KINDS: Mapping[tuple[str, ...], Kind] = {
+    (): "market",
+    ("limit",): "limit",
+    ("stop",): "stop",
+    ("limit", "stop"): "stop_limit",
+    ("trail",): "trailing_stop",
+}
+
+
+def _ticket(
+    prices: dict[str, float | None],
+    ways_out: dict[str, float | None],
+    time_in_force: TimeInForce,
+) -> Ticket:
+    """Put a ticket together, or say what does not fit."""
+    for name, price in (prices | ways_out).items():
+        if price is not None and not (math.isfinite(price) and price > 0.0):
+            raise StrategyError(f"{name} is a positive price, not {price!r}")
+    if time_in_force not in get_args(TimeInForce):
+        words = ", ".join(get_args(TimeInForce))
+        raise StrategyError(f"time_in_force is one of {words}, not {time_in_force!r}")
+    given = tuple(name for name, price in prices.items() if price is not None)
+    if given not in _KINDS:
+        raise StrategyError(f"an order cannot have {' and '.join(given)} at once")
+    named = {
+        name: None if price is None else float(price) for name, price in (prices | ways_out).items()
+    }
+    ticket = Ticket(_KINDS[given], time_in_force, **named)
+    return PLAIN if ticket == PLAIN else ticket

@@ -1,0 +1,231 @@
+"""JSON Schema from annotations: attrs classes and typed dicts become components.
+
+What the wire checks and what the documents promise come from the same words: the bounds in the
+annotations, the defaults of the fields, the sentences of the docstrings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+import attrs
+from attrs import define, field
+
+from glowback_trio.model.bounds import Checked, Ge, Gt, Le, Lt, MaxLen, MinLen, Pattern, hints
+from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
+from glowback_trio.model.strategies.registry import Offer, by_every_name
+from glowback_trio.server.openapi.docstrings import attribute_docs, description
+
+__all__ = ["Components", "Format", "Schema", "default_document", "strategy_document"]
+
+Schema = dict[str, Any]
+
+# A default that is worked out from the other fields. The class passes for a function in its stubs.
+_DEPENDENT: Any = attrs.Factory
+
+_SCALARS: Mapping[Any, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    NoneType: {"type": "null"},
+    Any: {},
+    object: {"type": "object"},
+    datetime: {
+        "type": "string",
+        "description": "RFC 3339, a date or a date-time; without an offset it means UTC",
+        "examples": ["2024-01-31", "2024-01-31T09:30:00Z"],
+    },
+}
+
+
+@attrs.frozen
+class Format:
+    """What kind of text it is, in JSON Schema's words, such as `date-time`."""
+
+    name: str
+
+
+@define(eq=False)
+class Components:
+    """The schemas that have names, collected while annotations are described.
+
+    Args:
+        offered: The strategies that requests may name.
+    """
+
+    offered: Offer = STRATEGIES
+    schemas: dict[str, Schema] = field(factory=dict, init=False)
+
+    def describe(self, hint: Any) -> Schema:
+        """The schema of an annotation."""
+        if hint == Strategy:
+            return self._named("Strategy", self._strategies)
+        if hint in _SCALARS:
+            return dict(_SCALARS[hint])
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            return self._bounded(args[0], hint.__metadata__)
+        if origin is NotRequired:
+            return self.describe(args[0])
+        if origin is Literal:
+            return {"type": "string", "enum": list(args)}
+        if origin in (Union, UnionType):
+            return self._union(args)
+        if origin in (tuple, list, Sequence):
+            return {"type": "array", "items": self.describe(args[0])}
+        if origin in (dict, Mapping):
+            return {"type": "object", "additionalProperties": self.describe(args[1])}
+        return self._class(hint)
+
+    def _bounded(self, inner: Any, bounds: Sequence[object]) -> Schema:
+        schema = self.describe(inner)
+        for bound in bounds:
+            schema |= _bound(bound, schema.get("type"))
+        return schema
+
+    def _union(self, args: Sequence[Any]) -> Schema:
+        options = [self.describe(arg) for arg in args]
+        *others, last = options
+        if last == {"type": "null"} and len(others) == 1 and "type" in others[0]:
+            return _nullable(others[0])
+        return {"anyOf": options}
+
+    def _class(self, cls: type[Any]) -> Schema:
+        if is_typeddict(cls):
+            return self._named(cls.__name__, lambda: self._typed_dict(cls))
+        return self._named(cls.__name__, lambda: self._attrs_class(cls))
+
+    def object_of(self, cls: type[Checked]) -> Schema:
+        """The schema of an attrs class itself, rather than a reference to it."""
+        return self._attrs_class(cls)
+
+    def _named(self, name: str, make: Callable[[], Schema]) -> Schema:
+        """Refer to a component, and make it if it is new."""
+        if name not in self.schemas:
+            self.schemas[name] = {}  # so that a class that holds itself comes to an end
+            self.schemas[name] = {"title": name, **make()}
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def _attrs_class(self, cls: type[Any]) -> Schema:
+        """An object as a client may send it: nothing unknown, defaults for what is left out."""
+        rows = attrs.fields(cls)
+        described = self._properties(hints(cls), attribute_docs(cls))
+        for row in rows:
+            if row.default is not attrs.NOTHING and not isinstance(row.default, _DEPENDENT):
+                described[row.name]["default"] = default_document(row.default)
+        required = [row.name for row in rows if row.default is attrs.NOTHING]
+        return _object(description(cls), described, required) | {"additionalProperties": False}
+
+    def _typed_dict(self, cls: type[Any]) -> Schema:
+        """An object as clients get it; more may come in later versions."""
+        annotations = get_type_hints(cls, include_extras=True)
+        required = [n for n, hint in annotations.items() if get_origin(hint) is not NotRequired]
+        return _object(
+            description(cls), self._properties(annotations, attribute_docs(cls)), required
+        )
+
+    def _properties(
+        self, annotations: Mapping[str, Any], docs: Mapping[str, str]
+    ) -> dict[str, Schema]:
+        described = {name: self.describe(hint) for name, hint in annotations.items()}
+        for name, schema in described.items():
+            if name in docs:
+                schema["description"] = docs[name]
+        return described
+
+    def _strategies(self) -> Schema:
+        options = {cls.name: self._strategy(cls) for cls in self.offered.values()}
+        mapping = {
+            name: options[cls.name]["$ref"] for name, cls in by_every_name(self.offered).items()
+        }
+        discriminator = {"propertyName": "name", "mapping": mapping}
+        return {"oneOf": list(options.values()), "discriminator": discriminator}
+
+    def _strategy(self, cls: type[Strategy]) -> Schema:
+        """A strategy as requests have it: its name, and its parameters beside it."""
+
+        def make() -> Schema:
+            name: Schema = {"type": "string", "enum": [cls.name, *cls.aliases]}
+            params = self._named(f"{title}Params", lambda: self._attrs_class(cls))
+            required = [] if cls is BuyAndHold else ["name"]  # the one that is meant by no name
+            schema = _object(description(cls), {"name": name, "params": params}, required)
+            return schema | {"additionalProperties": False}
+
+        # What an operator calls a class may be the name of another component.
+        title = cls.__name__ if STRATEGIES.get(cls.name) is cls else f"Own.{cls.name}"
+        return self._named(title, make)
+
+
+def _object(text: str, properties: Mapping[str, Schema], required: Sequence[str]) -> Schema:
+    schema: Schema = {"type": "object", "properties": dict(properties)}
+    if text:
+        schema["description"] = text
+    if required:
+        schema["required"] = list(required)
+    return schema
+
+
+def _nullable(schema: Schema) -> Schema:
+    choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return schema | {"type": [schema["type"], "null"]} | choices
+
+
+def _bound(bound: object, kind: object) -> Schema:
+    """One bound in JSON Schema's words."""
+    sized = "Items" if kind == "array" else "Length"
+    match bound:
+        case Ge(ge=limit):
+            return {"minimum": limit}
+        case Gt(gt=limit):
+            return {"exclusiveMinimum": limit}
+        case Le(le=limit):
+            return {"maximum": limit}
+        case Lt(lt=limit):
+            return {"exclusiveMaximum": limit}
+        case MinLen(min_length=limit):
+            return {f"min{sized}": limit}
+        case MaxLen(max_length=limit):
+            return {f"max{sized}": limit}
+        case Pattern(regex=regex, meaning=meaning):
+            return {"pattern": f"^(?:{regex})$", "description": meaning}
+        case Format(name=name):
+            return {"format": name}
+        case _:
+            return {}
+
+
+def default_document(value: Any) -> Any:
+    """A field's default as a request would say it; an object that is all defaults is empty."""
+    match value:
+        case Checked():
+            return {"name": value.name} if isinstance(value, Strategy) else {}
+        case tuple():
+            return list(value)
+        case _:
+            return value
+
+
+def strategy_document(cls: type[Strategy]) -> Schema:
+    """A strategy as `GET /strategies` tells it."""
+    parameters = Components().object_of(cls)["properties"]
+    return {
+        "name": cls.name,
+        "aliases": list(cls.aliases),
+        "title": cls.title,
+        "description": description(cls),
+        "parameters": [{"name": name, **schema} for name, schema in parameters.items()],
+    }

@@ -1,0 +1,145 @@
+"""What stands between a request and its handler: the checks, in their order, and the guard.
+
+Declared size (413), key (401), rate (429), origin (403), path and query, then the body with a
+running size limit (413), its syntax and its fields (422). A client that has no key never makes the
+server hold its body.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from quart import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.server.http import request as current
+from glowback_trio.server.http.body import check_size
+from glowback_trio.server.http.errors import http_error
+from glowback_trio.server.http.parameters import located, read_query
+from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.route import Route
+from glowback_trio.server.pipeline.auth import admit, count_request
+from glowback_trio.server.pipeline.headers import request_id
+from glowback_trio.server.security.api_keys import presented_key
+from glowback_trio.server.security.cors import check_origin
+from glowback_trio.server.security.hosts import check_host
+from glowback_trio.server.security.rate_limit import caller_of
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.wire.converter import parse_json
+
+__all__ = ["check", "check_page", "error_answer", "greet", "logging_faults", "view"]
+
+_log = logging.getLogger(__name__)
+
+
+def greet(site: Site, asked: Asked, route: str | None) -> None:
+    """Find out a request's id, which is the client's own if that is harmless, and its client.
+
+    Raises:
+        HttpError: 400: it means another server.
+    """
+    known = asked.state
+    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), site.new_id)
+    hops = asked.headers.getlist("X-Forwarded-For")
+    known["client"] = site.proxies.client_address(asked.peer, hops)
+    if route is not None:
+        known["route"] = route
+    check_host(asked.headers.get("Host", ""), site.settings.allowed_hosts)
+
+
+def check(site: Site, asked: Asked, route: Route) -> None:
+    """Find out whether a caller may ask this, and this often.
+
+    Raises:
+        HttpError: 401, 403, 429.
+    """
+    key = presented_key(asked.headers)
+    caller = admit(site, asked, key) if route.keyed else caller_of(None, asked.client)
+    if route.rated:
+        count_request(site, asked, caller)
+    if route.changes_state:
+        check_page(site, asked)
+
+
+def error_answer(error: Exception, asked: Asked) -> Response:
+    """Tell a client what went wrong."""
+    failure = http_error(error)
+    document = failure.document(asked.path, asked.identity)
+    return json_answer(document, failure.status, failure.headers)
+
+
+def view(site: Site, route: Route) -> Callable[..., Awaitable[Response]]:
+    """The view that Quart calls for a route."""
+
+    async def checked(**path: str) -> Response:
+        with logging_faults():
+            _check_size(site)
+            check(site, current.asked(), route)
+            arguments: dict[str, Any] = dict(path)
+            if route.query is not None:
+                arguments["query"] = read_query(request.args, route.query)
+            if route.body is not None:
+                arguments["document"] = await _read_document()
+            answer = route.handler(site, **arguments)
+            return answer if isinstance(answer, Response) else await answer
+
+    return checked
+
+
+def _check_size(site: Site) -> None:
+    if (request.content_length or 0) > site.settings.max_body_bytes:
+        raise RequestEntityTooLarge
+
+
+def check_page(site: Site, asked: Asked) -> None:
+    """Where no key is asked for, refuse what a page of another host asks.
+
+    Raises:
+        HttpError: 403.
+    """
+    if not site.settings.api_keys:
+        check_origin(asked.headers, site.settings.cors_origins)
+
+
+async def _read_document() -> Any:
+    data = bytes(await request.body)
+    if not data:
+        raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
+    if not request.is_json:
+        message = "Send the body with Content-Type: application/json"
+        given = request.headers.get("Content-Type")
+        raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
+    with located("body"):
+        document = parse_json(data)
+        check_size(document)
+    return document
+
+
+@contextmanager
+def logging_faults() -> Iterator[None]:
+    """Log what nobody meant to raise, at once.
+
+    Quart-trio answers the first error of a group that it has a handler for and drops the others;
+    those that come together with a cancellation are dropped whole.
+    """
+    try:
+        yield
+    except BaseException as error:
+        for leaf in _leaves(error):
+            if not isinstance(leaf, trio.Cancelled) and http_error(leaf).status == 500:
+                _log.error("A handler failed", exc_info=leaf)
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,24 @@
+"""What can be asked for: strategies with their parameters, and the prices there are."""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.openapi.json_schema import strategy_document
+from glowback_trio.server.state.app_state import Site
+
+__all__ = ["list_datasets", "list_strategies"]
+
+
+async def list_strategies(site: Site) -> Response:
+    """List the strategies, each parameter with its type, default and range."""
+    return json_answer([strategy_document(cls) for cls in site.gateway.strategies.values()])
+
+
+async def list_datasets(site: Site) -> Response:
+    """List the prices there are: symbols by source and resolution."""
+    # The first look into a data directory reads every file.
+    listed = await trio.to_thread.run_sync(site.gateway.source.datasets, limiter=site.writers)
+    return json_answer([attrs.asdict(listing) for listing in listed])

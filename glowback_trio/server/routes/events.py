@@ -1,0 +1,158 @@
+"""A run's events over plain HTTP: as a JSON list, as lines, or as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Annotated
+from urllib.parse import urlencode
+
+import trio
+from attrs import frozen
+from quart import request
+
+from glowback_trio.actors import Run, Subscription
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.parameters import parse_text
+from glowback_trio.server.http.request import state
+from glowback_trio.server.http.responses import JSON, Response
+from glowback_trio.server.http.route import prefix
+from glowback_trio.server.state.app_state import Site
+
+__all__ = ["NDJSON", "SSE", "EventsQuery", "run_events"]
+
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+
+_QUIET_S = 15.0
+_READ_AT_ONCE = 256
+# Some tens of kilobytes.
+_WRITTEN_AT_ONCE = 128
+# Sent at once, so that the head of the response goes out before the first event.
+_OPENING = b"retry: 1000\n\n"
+_COMMENT = b": still here\n\n"
+
+
+@frozen(kw_only=True)
+class EventsQuery(Checked):
+    """From where on, and what.
+
+    Attributes:
+        after: Only events with higher ids.
+        limit: At most so many; server-sent events go on to the end of the run regardless.
+        types: Only events of these types, and the terminal one; a comma list.
+    """
+
+    after: Annotated[int, Ge(0)] = 0
+    limit: Annotated[int, Ge(1), Le(10_000)] = 1000
+    types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
+
+
+async def run_events(site: Site, run_id: str, query: EventsQuery) -> Response:
+    """Give a run's events after a cursor, in the form that is accepted.
+
+    `application/json` and `application/x-ndjson` give the events that are stored, with a `Link` to
+    the rest; `text/event-stream` replays them and goes on live, until the terminal event. Each
+    event is the same bytes in all forms, and on the WebSocket.
+    """
+    run = site.gateway.run(run_id)
+    match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
+        case "text/event-stream":
+            return _live(site, run, query)
+        case "application/x-ndjson":
+            return _stored(run, query, NDJSON, _lines)
+        case _:
+            return _stored(run, query, JSON, _array)
+
+
+def _lines(events: Sequence[Event]) -> Iterator[bytes]:
+    for part in _parts(events):
+        yield b"".join(event.data + b"\n" for event in part)
+
+
+def _array(events: Sequence[Event]) -> Iterator[bytes]:
+    opening = b"["
+    for part in _parts(events):
+        yield opening + b",".join(event.data for event in part)
+        opening = b","
+    yield b"]" if events else b"[]"
+
+
+def _parts(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    for start in range(0, len(events), _WRITTEN_AT_ONCE):
+        yield events[start : start + _WRITTEN_AT_ONCE]
+
+
+def _stored(
+    run: Run, query: EventsQuery, media: str, write: Callable[[Sequence[Event]], Iterator[bytes]]
+) -> Response:
+    subscription = run.subscribe(query.after, query.types)
+    events: list[Event] = []
+    while more := subscription.read_nowait(query.limit - len(events)):
+        events += more
+        if len(events) == query.limit:
+            break
+    few = len(events) <= _WRITTEN_AT_ONCE
+    response = Response(
+        b"".join(write(events)) if few else _body(write(events)), content_type=media
+    )
+    if not few:
+        # Written twice, so that a client which takes its time never holds more than a part: the
+        # events are the log's, and cost nothing.
+        response.content_length = sum(map(len, write(events)))
+    if subscription.cursor < run.status.event_count:
+        response.headers["Link"] = _rest(run, query, subscription.cursor)
+    return response
+
+
+async def _body(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
+    types = {} if query.types is None else {"types": ",".join(query.types)}
+    parameters = urlencode({"after": cursor, "limit": query.limit, **types}, safe=",")
+    return f'<{prefix(request.path)}/backtests/{run.run_id}/events?{parameters}>; rel="next"'
+
+
+def _live(site: Site, run: Run, query: EventsQuery) -> Response:
+    subscription = run.subscribe(_cursor(query), query.types)
+    if subscription.ended:
+        # Browsers reconnect when a response ends; this is how they are told not to.
+        return Response(b"", 204)
+    if site.streams.full:
+        raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
+    state()["stream"] = "sse"
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return Response(_frames(site, subscription), 200, headers, content_type=SSE)
+
+
+def _cursor(query: EventsQuery) -> int:
+    """Where to begin: a reconnecting browser knows better than the URL it was given."""
+    last = request.headers.get("Last-Event-ID")
+    if last is None:
+        return query.after
+    cursor = parse_text(last, int)
+    if not isinstance(cursor, int) or cursor < 0:
+        message = "Input should be a whole number greater than or equal to 0"
+        problem = Problem("int_type", ("header", "Last-Event-ID"), message, last)
+        raise InvalidRequestError([problem])
+    return cursor
+
+
+async def _frames(site: Site, subscription: Subscription) -> AsyncIterator[bytes]:
+    with site.streams.opened(), subscription:
+        yield _OPENING
+        while not subscription.ended:
+            events: Sequence[Event] = ()
+            with trio.move_on_after(_QUIET_S):
+                events = await subscription.read(_READ_AT_ONCE)
+            yield b"".join(map(_frame, events)) or _COMMENT
+            site.metrics.count_sent("sse", len(events))
+
+
+def _frame(event: Event) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.event_id, event.type.encode(), event.data)

@@ -1,0 +1,30 @@
+"""Whether the server lives, whether it wants work, and its numbers."""
+
+from __future__ import annotations
+
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.version import VERSION
+
+__all__ = ["liveness", "readiness", "show_metrics"]
+
+
+def liveness(_site: Site) -> Response:
+    """Say that the server is alive."""
+    return json_answer({"status": "healthy", "version": VERSION})
+
+
+def readiness(site: Site) -> Response:
+    """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
+    if site.stopping or site.gateway.closed:
+        raise HttpError(503, "The server is shutting down")
+    if not site.gateway.writable:
+        raise HttpError(503, "The store cannot write")
+    return json_answer({"status": "ready", "version": VERSION})
+
+
+async def show_metrics(site: Site) -> Response:
+    """Show the numbers of the server in the text format of Prometheus."""
+    content_type, text = site.metrics.render()
+    return Response(text, content_type=content_type)

@@ -1,0 +1,111 @@
+"""Pages about the API: the front page, the interactive docs and the document behind them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import trio
+
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.route import Route
+from glowback_trio.server.openapi.docstrings import first_line
+from glowback_trio.server.openapi.document import openapi_document
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.version import VERSION
+
+__all__ = ["api_document", "docs_asset", "docs_page", "front_page", "stream_module"]
+
+_PAGES = resources.files("glowback_trio.server") / "assets"
+
+# Swagger UI has its icons in data URLs; everything else it loads is a file of this server.
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_CACHED = {"Cache-Control": "public, max-age=3600"}
+
+_ASSETS: Mapping[str, str] = {
+    "docs.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+}
+
+
+async def front_page(site: Site) -> Response:
+    """Show what this is and where everything lies."""
+    page = Template((_PAGES / "index.html").read_text("utf-8"))
+    text = page.substitute(version=VERSION, rows="\n".join(_rows(site.routes)))
+    policy = (
+        f"default-src 'none'; style-src '{_style_hash(text)}'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return _page(text, policy)
+
+
+def _rows(routes: Sequence[Route]) -> list[str]:
+    return [
+        f"    <tr><td><code>{route.method}</code>"
+        f"<td><code>{html.escape(route.path)}</code>"
+        f"<td>{html.escape(first_line(route.handler))}"
+        for route in routes
+        if route.listed
+    ]
+
+
+def _style_hash(page: str) -> str:
+    """The page's own style in the words of a policy, so that no other style is let in."""
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
+
+
+async def docs_page(_site: Site) -> Response:
+    """Show the interactive docs."""
+    return _page((_PAGES / "docs.html").read_text("utf-8"), _DOCS_POLICY)
+
+
+def _page(text: str, policy: str) -> Response:
+    headers = {"Content-Security-Policy": policy}
+    return Response(text, 200, headers, content_type="text/html; charset=utf-8")
+
+
+async def docs_asset(site: Site, name: str) -> Response:
+    """Give a file of the interactive docs."""
+    if name not in _ASSETS:
+        raise HttpError(404, "Not Found")
+    data = await trio.to_thread.run_sync(_read_asset, name, limiter=site.writers)
+    return Response(data, 200, _CACHED, content_type=_ASSETS[name])
+
+
+def _read_asset(name: str) -> bytes:
+    ours = _PAGES / name
+    return ours.read_bytes() if ours.is_file() else (_swagger_ui() / name).read_bytes()
+
+
+def _swagger_ui() -> Path:
+    """Where the installed Swagger UI lies; its package is not imported, for it wants Flask."""
+    spec = importlib.util.find_spec("flask_swagger_ui")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "dist"
+
+
+async def stream_module(_site: Site) -> Response:
+    """Give the JavaScript module that follows a run in a browser."""
+    module = (_PAGES / "glowback-stream.js").read_bytes()
+    return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
+
+
+async def api_document(site: Site) -> Response:
+    """Give the OpenAPI document."""
+    return json_answer(openapi_document(site.routes, site.gateway.strategies))

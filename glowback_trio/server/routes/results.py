@@ -1,0 +1,123 @@
+"""Results over HTTP: as one document, and table by table for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from attrs import frozen
+from werkzeug.http import dump_options_header
+
+from glowback_trio.extras import PARQUET
+from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
+from glowback_trio.model.result import Result
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.responses import JSON, Response
+from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
+from glowback_trio.server.routes.events import NDJSON
+from glowback_trio.server.routes.parquet import parquet_pieces
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.wire.result_document import (
+    LEAST_POINTS,
+    BlockName,
+    equity_table,
+    order_table,
+    result_pieces,
+    trade_table,
+)
+from glowback_trio.wire.tables import Pieces, Table, csv_pieces, gathered, ndjson_pieces
+
+__all__ = [
+    "FORMS",
+    "ResultsQuery",
+    "backtest_results",
+    "export_equity",
+    "export_orders",
+    "export_trades",
+]
+
+
+@frozen(kw_only=True)
+class ResultsQuery(Checked):
+    """What of a result to give.
+
+    Attributes:
+        include: Only these blocks, a comma list; the others stay empty.
+        max_points: Thin the curves to so many bars at most, the same ones in each. Both ends stay,
+            and of equal stretches between them the bars where value, drawdown and exposures are
+            lowest and highest.
+    """
+
+    include: Annotated[tuple[BlockName, ...], MinLen(1)] | None = None
+    max_points: Annotated[int, Ge(LEAST_POINTS), Le(100_000)] | None = None
+
+
+@frozen
+class Form:
+    """A way to write a table.
+
+    Attributes:
+        media: Its media type.
+        write: Writes it.
+    """
+
+    media: str
+    write: Callable[[Table], Pieces]
+
+
+#: What a table can be written as, by the end of its name.
+FORMS: Mapping[str, Form] = {
+    "csv": Form("text/csv", csv_pieces),
+    "ndjson": Form(NDJSON, ndjson_pieces),
+    "parquet": Form("application/vnd.apache.parquet", parquet_pieces),
+}
+
+
+async def backtest_results(site: Site, run_id: str, query: ResultsQuery) -> Response:
+    """Give the result of a completed backtest.
+
+    A long result is sent while it is written, without a declared length.
+    """
+    result = site.gateway.run(run_id).result()
+    pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
+    return await answer_in_pieces(site, pieces, JSON)
+
+
+async def export_equity(site: Site, run_id: str, form: str) -> Response:
+    """Give the equity curve, a row per bar, as `csv`, `ndjson` or `parquet`.
+
+    The rows are those of `equity_curve` in the result. In CSV, what is undefined is empty, and
+    numbers have all digits that it takes to read the same number back; so it is with NDJSON, where
+    each line is byte for byte a row of the result. Parquet has times and numbers as such.
+    """
+    return await _export(site, run_id, "equity", equity_table, form)
+
+
+async def export_trades(site: Site, run_id: str, form: str) -> Response:
+    """Give the fills, a row each, as `csv`, `ndjson` or `parquet`.
+
+    The rows are those of `trades` in the result.
+    """
+    return await _export(site, run_id, "trades", trade_table, form)
+
+
+async def export_orders(site: Site, run_id: str, form: str) -> Response:
+    """Give the lives of the orders, a row per step, as `csv`, `ndjson` or `parquet`.
+
+    The rows are those of `order_events` in the result.
+    """
+    return await _export(site, run_id, "orders", order_table, form)
+
+
+async def _export(
+    site: Site, run_id: str, name: str, table_of: Callable[[Result], Table], form: str
+) -> Response:
+    if form not in FORMS:
+        raise HttpError(404, "Not Found")
+    result = site.gateway.run(run_id).result()
+    if form == "parquet" and not PARQUET.is_installed:
+        raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
+    named = {"filename": f"{name}-{run_id}.{form}"}
+    headers = {"Content-Disposition": dump_options_header("attachment", named)}
+    pieces = gathered(FORMS[form].write(table_of(result)))
+    return await answer_in_pieces(site, pieces, FORMS[form].media, headers)

@@ -1,0 +1,121 @@
+"""The WebSocket stream: a run's events, replayed and live, one text message each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Annotated, cast
+
+import trio
+from attrs import frozen
+
+from glowback_trio.actors import Subscription
+from glowback_trio.errors import CursorAheadError, UnknownRunError
+from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
+from glowback_trio.model.events import Event, EventType
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.responses import Response
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.feeds import heartbeat, messages
+from glowback_trio.server.streaming.websocket import WebSocket
+from glowback_trio.serving import FOLLOW, Follow
+
+__all__ = ["StreamQuery", "explain_stream", "stream_events"]
+
+_NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
+
+
+@frozen(kw_only=True)
+class StreamQuery(Checked):
+    """From where on, what, and in which form.
+
+    Attributes:
+        last_event_id: Only events with higher ids.
+        types: Only events of these types, and the terminal one; a comma list.
+        batch: Send arrays of up to so many events instead of single events.
+        heartbeat: After so many seconds without an event, tell how far the stream has come.
+    """
+
+    last_event_id: Annotated[int, Ge(0)] = 0
+    types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
+    batch: Annotated[int, Ge(2), Le(1000)] | None = None
+    heartbeat: Annotated[float, Ge(1), Le(3600)] | None = None
+
+
+async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
+    """Stream a run's events over WebSocket.
+
+    Connect with WebSocket. Each text message is one event, or with `batch` an array of events:
+    those after `last_event_id` first, then live ones with no seam. After the terminal event the
+    server closes with 1000. With `heartbeat`, a stream that has been quiet for so many seconds is
+    told `{"type":"heartbeat","event_id":n}`: everything up to n has been sent or filtered out, so
+    that a resume need not look at it again. Other close codes: 1008 run not found, 4400
+    `last_event_id` is ahead of the log, 1013 too many streams, 1012 the server is shutting down,
+    1011 a fault. Keys and query are checked before the handshake (401, 403, 429, 400). Browsers
+    offer a ticket from `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
+    """
+    site.gateway.run(run_id)
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    raise HttpError(426, "This path speaks WebSocket", headers=headers)
+
+
+async def stream_events(
+    site: Site, websocket: WebSocket, run_id: str, query: StreamQuery, subprotocol: str | None
+) -> None:
+    """Send a run's events from a cursor on and close after the terminal one."""
+    await websocket.accept({"X-Request-ID": websocket.asked.identity}, subprotocol)
+    try:
+        run = site.gateway.run(run_id)
+        subscription = run.subscribe(query.last_event_id, query.types)
+    except UnknownRunError:
+        await websocket.close(_POLICY, "run not found")
+        return
+    except CursorAheadError:
+        await websocket.close(_CURSOR_AHEAD, "last_event_id is ahead of the log")
+        return
+    if site.streams.full:
+        await websocket.close(_TRY_LATER, "too many streams are open")
+        return
+    with ExitStack() as open_stream:
+        open_stream.enter_context(site.streams.opened())
+        open_stream.enter_context(subscription)
+        follow = _hub(site, websocket.asked)
+        if follow is None:
+            await _send_to_the_end(site, websocket, subscription, query)
+        else:
+            quiet = query.heartbeat or math.inf
+            feed = site.feeds.of(run, query.types, query.batch, quiet)
+            follow(feed, query.last_event_id, open_stream.pop_all().close)
+
+
+def _hub(site: Site, asked: Asked) -> Follow | None:
+    """What takes this WebSocket over; None where each message has to be made for it alone."""
+    offered = asked.headers.getlist("Sec-WebSocket-Extensions")
+    if site.settings.allow_compression and any("permessage-deflate" in each for each in offered):
+        return None  # the hub writes the same bytes to all, and they are not compressed
+    return cast("Follow | None", asked.scope.get("extensions", {}).get(FOLLOW))
+
+
+async def _send_to_the_end(
+    site: Site, websocket: WebSocket, subscription: Subscription, query: StreamQuery
+) -> None:
+    """Stream message by message, where nothing takes the WebSocket over."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_end_with_the_client, websocket, nursery.cancel_scope)
+        # Reading is a checkpoint even where sending is none any more, after a disconnect.
+        while not subscription.ended:
+            events: Sequence[Event] = ()
+            with trio.move_on_after(query.heartbeat or math.inf):
+                events = await subscription.read()
+            for message in messages(events, query.batch) or [heartbeat(subscription.cursor)]:
+                await websocket.send(message.decode())
+            site.metrics.count_sent("websocket", len(events))
+        await websocket.close(_NORMAL)
+        nursery.cancel_scope.cancel()
+
+
+async def _end_with_the_client(websocket: WebSocket, stream: trio.CancelScope) -> None:
+    await websocket.wait_left()
+    stream.cancel()

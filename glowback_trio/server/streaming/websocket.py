@@ -1,0 +1,59 @@
+"""A WebSocket as ASGI has it. A stream asks nothing of a framework, so none is in between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from glowback_trio.server.http.request import Asked
+from glowback_trio.serving import Prompt
+
+__all__ = ["Receive", "Scope", "Send", "WebSocket", "encoded"]
+
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+
+
+@frozen(eq=False)
+class WebSocket:
+    """One WebSocket, from its handshake on.
+
+    Attributes:
+        asked: What its handshake says.
+    """
+
+    asked: Asked
+    _receive: Receive
+    _send: Send
+
+    async def refuse(self, answer: Prompt) -> None:
+        """Answer the handshake as a request that becomes no WebSocket."""
+        start = {"status": answer.status, "headers": [*answer.headers]}
+        await self._send({"type": "websocket.http.response.start", **start})
+        await self._send({"type": "websocket.http.response.body", "body": answer.body})
+
+    async def accept(self, headers: Mapping[str, str], subprotocol: str | None) -> None:
+        """Answer the handshake."""
+        lines = encoded(headers)
+        await self._send({"type": "websocket.accept", "headers": lines, "subprotocol": subprotocol})
+
+    async def send(self, text: str) -> None:
+        """Send a message."""
+        await self._send({"type": "websocket.send", "text": text, "bytes": None})
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye."""
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def wait_left(self) -> None:
+        """Take what the client says, and heed none of it, until the client has gone."""
+        while (await self._receive())["type"] != "websocket.disconnect":
+            pass
+
+
+def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,35 @@
+"""Answers that an application gives without a task, because they need no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from glowback_trio.serving.http.rejection import Headers
+
+__all__ = ["Answerer", "Prompt", "leave_to_the_application"]
+
+
+@frozen
+class Prompt:
+    """A whole answer.
+
+    Attributes:
+        status: The HTTP status, 200 or more.
+        headers: All of them but the date, the length of the body included.
+        body: The body; not sent where the request or the status allows none.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+#: Given the ASGI scope of a request without a body; None leaves it to the application.
+Answerer: TypeAlias = Callable[[dict[str, Any]], Prompt | None]
+
+
+def leave_to_the_application(_: dict[str, Any]) -> None:
+    """Answer nothing promptly, the default of `serve`."""

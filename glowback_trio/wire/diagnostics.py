@@ -1,0 +1,87 @@
+"""Rows that tell how a portfolio was held at its weights, as they go over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.portfolio import CONSTRAINTS, NONE, REASONS, Portfolio
+from glowback_trio.model.result import Curve
+from glowback_trio.wire.rows import Which, percent, rows
+
+__all__ = ["diagnostics_columns", "hit_columns"]
+
+
+def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapping[str, Any]:
+    """Columns of the portfolio's state at every bar: weights are fractions, `_pct` percent.
+
+    A bar's target is the one that stands after its close, and drift is what was held there less
+    that target; so a target that is new has all of its way before it.
+    """
+    held, targets = portfolio.weights(bars, curve.value), portfolio.targets(bars)
+    drift = (held - targets) * 100.0
+    reason = portfolio.reason[bars].tolist()
+    return {
+        "timestamp": curve.time[bars],
+        "portfolio_value": curve.value[bars],
+        "target_weights": _by_symbol(portfolio, targets),
+        "realized_weights": _by_symbol(portfolio, held),
+        "drift_by_symbol_pct": _by_symbol(portfolio, drift),
+        "max_abs_drift_pct": np.abs(drift).max(axis=1),
+        "turnover_pct": portfolio.turnover[bars] * 100.0,
+        "rebalanced": [code != NONE for code in reason],
+        "rebalance_reason": [_reason(portfolio, code) for code in reason],
+        "cash_weight_pct": percent(curve.cash[bars], curve.value[bars]),
+        "drawdown_pct": portfolio.drawdown[bars] * 100.0,
+        "constraint_hits": _hits_at(portfolio, curve, bars),
+    }
+
+
+def hit_columns(portfolio: Portfolio, curve: Curve, which: Which) -> Mapping[str, Any]:
+    """Columns of the limits that changed something; figures of other limits are NaN."""
+    hits = portfolio.hits
+    what = hits.what[which]
+    figures: dict[str, Floats] = {}
+    for code, (_, *names) in enumerate(CONSTRAINTS):
+        for name, column in zip(names, (hits.wanted, hits.allowed), strict=True):
+            before = figures.get(name, np.full(len(what), np.nan))
+            figures[name] = np.where(what == code, column[which] * 100.0, before)
+    symbol = hits.symbol[which].tolist()
+    return {
+        "timestamp": curve.time[hits.row[which]],
+        "constraint": [CONSTRAINTS[code][0] for code in what.tolist()],
+        "symbol": [None if one == NONE else portfolio.symbols[one] for one in symbol],
+        **figures,
+    }
+
+
+def _by_symbol(portfolio: Portfolio, numbers: Floats) -> list[dict[str, float | None]]:
+    """Each row as an object; NaN has become None."""
+    listed = numbers.astype(object)
+    listed[np.isnan(numbers)] = None
+    return [dict(zip(portfolio.symbols, row, strict=True)) for row in listed.tolist()]
+
+
+def _reason(portfolio: Portfolio, code: int) -> str | None:
+    if code == NONE:
+        return None
+    return REASONS[code].format(portfolio.construction.rebalance_frequency)
+
+
+def _hits_at(portfolio: Portfolio, curve: Curve, bars: Which) -> list[list[dict[str, Any]]]:
+    """What was hit at each bar, without its time and without what is of other limits."""
+    index = np.arange(len(curve))[bars]
+    first, stop = (np.searchsorted(portfolio.hits.row, index, side) for side in ("left", "right"))
+    return [
+        [_told(hit) for hit in rows(hit_columns(portfolio, curve, slice(start, end)))]
+        if start < end
+        else []
+        for start, end in zip(first.tolist(), stop.tolist(), strict=True)
+    ]
+
+
+def _told(hit: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: said for name, said in hit.items() if said is not None and name != "timestamp"}

@@ -1,0 +1,220 @@
+"""The result as the wire has it: a table of blocks, written piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+from attrs import frozen
+
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.result import Result
+from glowback_trio.wire.diagnostics import diagnostics_columns, hit_columns
+from glowback_trio.wire.downsample import thin
+from glowback_trio.wire.rows import (
+    benchmark_columns,
+    dumps,
+    equity_columns,
+    exposure_columns,
+    order_columns,
+    percent,
+    rows,
+    trade_columns,
+)
+from glowback_trio.wire.tables import Pieces, Table, gathered, json_pieces
+
+__all__ = [
+    "BLOCKS",
+    "LEAST_POINTS",
+    "BlockName",
+    "equity_table",
+    "order_table",
+    "result_document",
+    "result_pieces",
+    "trade_table",
+]
+
+BlockName = Literal[
+    "metrics_summary",
+    "equity_curve",
+    "benchmark_curve",
+    "trades",
+    "exposures",
+    "order_events",
+    "option_trades",
+    "option_events",
+    "portfolio_construction",
+    "portfolio_diagnostics",
+    "constraint_hits",
+    "tearsheet",
+    "logs",
+    "final_positions",
+    "manifest",
+]
+BLOCKS: tuple[BlockName, ...] = get_args(BlockName)
+
+# Of a portfolio, each with its target and its drift: some 120 KB as JSON.
+_WEIGHTS_AT_ONCE = 2048
+
+# Fewer would not hold both ends and the extremes of five series.
+LEAST_POINTS = 12
+
+
+@frozen
+class _Part:
+    """One field of the document.
+
+    Attributes:
+        give: What stands there.
+        unasked: What stands there when it was not asked for; None: it always is.
+        per_bar: Whether it is a table with a row for every bar, so that it can be thinned.
+    """
+
+    give: Callable[[Result], Any]
+    unasked: list[Any] | dict[str, Any] | None = None
+    per_bar: bool = False
+
+
+def equity_table(result: Result) -> Table:
+    """The equity curve, a row per bar."""
+    return Table(len(result.curve), lambda bars: equity_columns(result.curve, bars))
+
+
+def _exposure_table(result: Result) -> Table:
+    return Table(len(result.curve), lambda bars: exposure_columns(result.curve, bars))
+
+
+def _benchmark_table(result: Result) -> Table | list[Any]:
+    held = result.benchmark
+    if held is None:
+        return []
+    return Table(len(held.value), lambda bars: benchmark_columns(held, bars))
+
+
+def _diagnostics_table(result: Result) -> Table | list[Any]:
+    portfolio, curve = result.portfolio, result.curve
+    if portfolio is None:
+        return []
+    at_once = max(1, _WEIGHTS_AT_ONCE // len(portfolio.symbols))
+    return Table(len(curve), lambda bars: diagnostics_columns(portfolio, curve, bars), at_once)
+
+
+def _hit_table(result: Result) -> Table | list[Any]:
+    portfolio, curve = result.portfolio, result.curve
+    if portfolio is None:
+        return []
+    return Table(len(portfolio.hits), lambda which: hit_columns(portfolio, curve, which))
+
+
+def trade_table(result: Result) -> Table:
+    """The fills, a row each."""
+    return Table(len(result.trades), lambda which: trade_columns(result.trades, which))
+
+
+def order_table(result: Result) -> Table:
+    """The lives of the orders, a row per step."""
+    orders, symbols = result.orders, result.trades.symbols
+    return Table(len(orders), lambda which: order_columns(orders, symbols, which))
+
+
+#: In their order. Nothing is worked out for a part that was not asked for.
+_PARTS: Mapping[str, _Part] = {
+    "metrics_summary": _Part(lambda result: dict(result.metrics), {}),
+    "equity_curve": _Part(equity_table, [], per_bar=True),
+    "benchmark_curve": _Part(_benchmark_table, [], per_bar=True),
+    "benchmark_symbol": _Part(lambda result: result.benchmark and result.benchmark.symbol),
+    "trades": _Part(trade_table, []),
+    "exposures": _Part(_exposure_table, [], per_bar=True),
+    "order_events": _Part(order_table, []),
+    "option_trades": _Part(lambda _: [], []),
+    "option_events": _Part(lambda _: [], []),
+    "portfolio_construction": _Part(
+        lambda result: result.portfolio.document() if result.portfolio else {}, {}
+    ),
+    "portfolio_diagnostics": _Part(_diagnostics_table, [], per_bar=True),
+    "constraint_hits": _Part(_hit_table, []),
+    "tearsheet": _Part(lambda result: dict(result.tearsheet), {}),
+    "logs": _Part(lambda result: list(result.logs), []),
+    "final_cash": _Part(lambda result: result.final_cash),
+    "final_positions": _Part(lambda result: dict(result.final_positions), {}),
+    "manifest": _Part(lambda result: dict(result.manifest), {}),
+}
+
+
+def result_document(
+    result: Result,
+    run_id: str,
+    *,
+    include: Collection[BlockName] | None = None,
+    max_points: int | None = None,
+) -> Mapping[str, Any]:
+    """The result as Python objects, for results of a size that allows it.
+
+    Args:
+        result: What to write.
+        run_id: The run it is the result of.
+        include: The blocks that are asked for; the others stay empty. None: all.
+        max_points: How many bars of each curve to keep at most, from `LEAST_POINTS`, as `thin`
+            picks them: the same bars in all curves. None: all.
+
+    Raises:
+        ValueError: `max_points` is too small.
+    """
+    parts = _parts(result, run_id, include, max_points)
+    return {name: _listed(value) for name, value in parts}
+
+
+def result_pieces(
+    result: Result,
+    run_id: str,
+    *,
+    include: Collection[BlockName] | None = None,
+    max_points: int | None = None,
+) -> Pieces:
+    """Write the result as JSON, in pieces of bounded size; see `result_document`.
+
+    Nothing is worked out before its piece is asked for.
+    """
+    return gathered(_written(_parts(result, run_id, include, max_points)))
+
+
+def _parts(
+    result: Result, run_id: str, include: Collection[BlockName] | None, max_points: int | None
+) -> Iterator[tuple[str, Any]]:
+    yield "run_id", run_id
+    bars = None if max_points is None else thin(_watched(result), max_points)
+    for name, part in _PARTS.items():
+        if include is not None and name not in include and part.unasked is not None:
+            yield name, part.unasked
+        else:
+            value = part.give(result)
+            thinned = bars is not None and part.per_bar and len(value)
+            yield name, value.picked(bars) if thinned else value
+
+
+def _watched(result: Result) -> list[Floats]:
+    """The series whose extremes a thinned curve keeps, at most five."""
+    curve = result.curve
+    gross, net = (percent(part, curve.value) for part in (curve.gross, curve.positions))
+    # Without short positions these two are one, and would only take each other's room.
+    both = (
+        [gross] if np.allclose(gross, net, rtol=1e-9, atol=1e-9, equal_nan=True) else [gross, net]
+    )
+    beside = [] if result.benchmark is None else [result.benchmark.value]
+    return [curve.value, curve.drawdown, *both, *beside]
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Table):
+        return [row for columns in value.chunks() for row in rows(columns)]
+    return value
+
+
+def _written(parts: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
+    opening = b"{"
+    for name, value in parts:
+        yield b'%b"%b":' % (opening, name.encode())
+        yield from json_pieces(value) if isinstance(value, Table) else (dumps(value),)
+        opening = b","
+    yield b"}"

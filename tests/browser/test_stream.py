@@ -1,0 +1,315 @@
+"""The browser's module in a real browser: streams, cuts, refusals and ends.
+
+The browser runs in a thread of its own, because its driver blocks; the server runs here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from attrs import evolve, frozen
+from support.cutting_proxy import open_cutting_proxy
+
+from glowback_trio import BacktestRequest, Run, Stream, demo_path, open_gateway, serving
+from glowback_trio.actors import Gateway
+from glowback_trio.server import Settings, create_app
+from glowback_trio.server.http.responses import Response
+
+CHROMIUM = Path("/usr/bin/chromium")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if not CHROMIUM.exists():
+    pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)
+
+# Not a name for this machine, as far as browsers know: pages from there do not count as secure.
+INSECURE_HOST = "server.example"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1",
+)
+PAGE = """<!doctype html><link rel="icon" href="data:,"><title>Watch</title><script type="module">
+import { StreamError, streamRun } from "/glowback-stream.js";
+const enough = new Error("enough");
+window.follow = async (base, runId, options, { breakAfter, abortAfter } = {}) => {
+  const events = [], abort = new AbortController();
+  try {
+    for await (const event of streamRun(base, runId, { ...options, signal: abort.signal })) {
+      events.push(event);
+      if (events.length === breakAfter) break;
+      if (events.length === abortAfter) setTimeout(() => abort.abort(enough));
+    }
+    return { events, error: null };
+  } catch (error) {
+    return { events, error: error.message, final: error instanceof StreamError };
+  }
+};
+</script>"""
+POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; img-src data:; connect-src *"
+# What becomes of a text on the way, and what the module says to that.
+LIES = [
+    ((b"Simulated", b"simulated"), "the digest of what came is sha256:"),
+    ((b'"event_count":', b'"event_c0unt":'), "event "),
+    ((b'{"event_id":2,', b'{"event_id":3,'), "event 3 came after event 1"),
+]
+TRANSPORTS = pytest.mark.parametrize("transport", ["websocket", "sse"])
+
+
+@frozen
+class Seen:
+    """What a page was told, and what its console says about it."""
+
+    events: list[dict[str, Any]]
+    error: str | None
+    final: bool
+    errors: list[str]
+
+
+def in_a_browser(page_url: str, arguments: Sequence[object]) -> Seen:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(page_url)
+        page.wait_for_function("() => 'follow' in window")
+        told = page.evaluate("(given) => window.follow(...given)", arguments)
+        browser.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid"):
+            thread.join()  # the driver's end is waited for in a thread that nobody else waits for
+    return Seen(told["events"], told["error"], bool(told.get("final")), errors)
+
+
+async def browse(
+    url: str, run_id: str, base: str | None = None, most: object = None, **options: object
+) -> Seen:
+    """Follow a run on the page at `url`, through `base` if that is another way to the server."""
+    arguments = [base or url, run_id, options, most or {}]
+    with trio.fail_after(60):
+        return await trio.to_thread.run_sync(in_a_browser, f"{url}/watch", arguments)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with open_gateway(data=demo_path()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asked() -> BacktestRequest:
+    return BacktestRequest(symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31")
+
+
+@pytest.fixture
+async def finished(gateway: Gateway, asked: BacktestRequest) -> Run:
+    run = gateway.submit(asked)
+    await run.wait_finished()
+    return run
+
+
+@pytest.fixture
+def serve_page(gateway: Gateway, nursery: trio.Nursery) -> Callable[..., Any]:
+    """Serve the gateway, with the settings given as keywords, and a page that can follow a run."""
+
+    async def start(
+        bind: str = "127.0.0.1:0", stop: trio.Event | None = None, **settings: Any
+    ) -> str:
+        app = create_app(gateway, Settings(**settings))
+
+        async def watch() -> Response:
+            return Response(PAGE, 200, {"Content-Security-Policy": POLICY})
+
+        app.add_url_rule("/watch", view_func=watch)
+        urls: list[str] = await nursery.start(partial(serving.serve, app, bind=bind, stop=stop))
+        return urls[0]
+
+    return start
+
+
+async def log_of(run: Run, after: int = 0) -> list[Any]:
+    with run.subscribe(after) as events:
+        return [event.decode() async for event in events]
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(30):
+        while not condition():  # noqa: ASYNC110 - no bell rings for what a browser does
+            await trio.sleep(0.01)
+
+
+@TRANSPORTS
+async def test_a_finished_run_is_read_to_its_end(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page()
+    seen = await browse(url, finished.run_id, transport=transport)
+    assert seen.events == await log_of(finished)
+    assert (seen.error, seen.errors) == (None, [])
+
+
+@TRANSPORTS
+async def test_a_run_is_followed_while_it_goes_on(
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+) -> None:
+    url = await serve_page()
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=250)))
+    seen = await browse(url, run.run_id, transport=transport)
+    assert seen.events == await log_of(run)
+    assert (seen.error, seen.errors) == (None, [])
+
+
+@TRANSPORTS
+async def test_a_stream_cut_again_and_again_is_whole(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    async with open_cutting_proxy(url, [5_000, 9_000, 7_000]) as (proxy, cuts):
+        seen = await browse(url, finished.run_id, proxy, transport=transport)
+    assert cuts.made == 3
+    assert seen.events == await log_of(finished)
+    assert seen.error is None
+    # A browser reports responses that were cut off, whatever the page makes of them.
+    assert [error for error in seen.errors if "ERR_INCOMPLETE_CHUNKED_ENCODING" not in error] == []
+
+
+async def test_where_websockets_do_not_get_through_events_do(
+    serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    async with open_cutting_proxy(url, [], refused=b"Upgrade: websocket") as (proxy, _cuts):
+        seen = await browse(url, finished.run_id, proxy)
+    assert seen.events == await log_of(finished)
+    assert seen.error is None
+    assert len(seen.errors) == 3
+    assert all(error.startswith("WebSocket connection to ") for error in seen.errors)
+
+
+@TRANSPORTS
+async def test_a_stream_resumed_after_the_end_has_nothing_to_tell(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page()
+    newest = finished.status.event_count
+    seen = await browse(url, finished.run_id, transport=transport, after=newest)
+    assert (seen.events, seen.error, seen.errors) == ([], None, [])
+    seen = await browse(url, finished.run_id, transport=transport, after=newest - 3)
+    assert seen.events == await log_of(finished, newest - 3)
+
+
+@TRANSPORTS
+async def test_a_filtered_stream_has_these_types_and_the_end(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page()
+    seen = await browse(url, finished.run_id, transport=transport, types=["trade", "log"])
+    log = await log_of(finished)
+    assert seen.events == [e for e in log if e["type"] in ("trade", "log") or e is log[-1]]
+
+
+@TRANSPORTS
+async def test_an_unknown_run_is_not_asked_for_again(
+    transport: str, serve_page: Callable[..., Any]
+) -> None:
+    url = await serve_page()
+    seen = await browse(url, "no-such-run", transport=transport)
+    assert seen.final
+    assert seen.error is not None
+    assert "run not found" in seen.error.lower()
+
+
+@TRANSPORTS
+async def test_a_key_opens_a_stream(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(api_keys=("right",))
+    seen = await browse(url, finished.run_id, transport=transport, apiKey="right")
+    assert seen.events == await log_of(finished)
+    assert (seen.error, seen.errors) == (None, [])
+    seen = await browse(url, finished.run_id, transport=transport, apiKey="wrong")
+    assert seen.final
+    assert seen.error is not None
+    assert seen.error.startswith("401: ")
+
+
+@TRANSPORTS
+async def test_events_that_are_changed_on_the_way_are_found_out(
+    transport: str, serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    for lie, why in LIES:
+        async with open_cutting_proxy(url, [], lie=lie) as (proxy, _cuts):
+            seen = await browse(url, finished.run_id, proxy, transport=transport)
+        assert seen.final
+        assert seen.error is not None
+        assert seen.error.startswith(why)
+        assert [event["event_id"] for event in seen.events] == list(range(1, len(seen.events) + 1))
+
+
+async def test_where_digests_cannot_be_worked_out_a_run_is_followed_all_the_same(
+    serve_page: Callable[..., Any], finished: Run
+) -> None:
+    url = (await serve_page()).replace("127.0.0.1", INSECURE_HOST)
+    seen = await browse(url, finished.run_id)
+    assert seen.events == await log_of(finished)
+    assert (seen.error, seen.errors) == (None, [])
+
+
+async def test_a_server_that_starts_again_is_found_again(
+    serve_page: Callable[..., Any],
+    gateway: Gateway,
+    asked: BacktestRequest,
+) -> None:
+    stop = trio.Event()
+    first = await serve_page(stop=stop)
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=100)))
+    run.pause()
+    pages: list[Seen] = []
+
+    async def follow() -> None:
+        pages.append(await browse(first, run.run_id))
+
+    async with trio.open_nursery() as watching:
+        watching.start_soon(follow)
+        await wait_until(lambda: run.subscribers == 1)
+        run.resume()
+        await wait_until(lambda: run.status.event_count > 50)
+        stop.set()
+        await wait_until(lambda: run.subscribers == 0)
+        assert not run.finished
+        await serve_page(bind=first.removeprefix("http://"))
+    [seen] = pages
+    assert seen.events == await log_of(run)
+    assert seen.error is None
+    assert [error for error in seen.errors if "ERR_CONNECTION_REFUSED" not in error] == []
+
+
+@TRANSPORTS
+async def test_an_abort_ends_the_wait(
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+) -> None:
+    url = await serve_page()
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    seen = await browse(url, run.run_id, most={"abortAfter": 2}, transport=transport)
+    assert (seen.error, seen.final, seen.errors) == ("enough", False, [])
+
+
+async def test_a_page_may_leave_in_the_middle(
+    serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+) -> None:
+    url = await serve_page()
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    seen = await browse(url, run.run_id, most={"breakAfter": 2})
+    assert [event["event_id"] for event in seen.events] == [1, 2]
+    assert (seen.error, seen.errors) == (None, [])

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen
+from typing import Any
+
+import orjson
+import pytest
+
+from glowback_trio.data import Catalogue, demo_path
+from glowback_trio.engine import Simulation
+from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.result_document import result_document
+from glowback_trio.wire.rows import dumps
+
+Glowback = Callable[..., CompletedProcess[str]]
+
+PERIOD = ("--start", "2015-01-01", "--end", "2020-12-31")
+DEMO = ("run", "--data", "demo", *PERIOD)
+
+
+def computed(document: dict[str, Any]) -> dict[str, Any]:
+    """The result of the same request, with no command line, run or event between."""
+    request = parse_request(document)
+    simulation = Simulation(request, Catalogue(demo_path()).load(request))
+    simulation.advance(simulation.bars)
+    result: dict[str, Any] = orjson.loads(dumps(result_document(simulation.result(), "")))
+    return result
+
+
+def test_json_is_exactly_the_result_and_nothing_else(glowback: Glowback) -> None:
+    symbols, costs = ("--symbols", "AAPL,SPY", "--symbols", "IBM"), ("--slippage-bps", "2.5")
+    crossover = ("--strategy", "ma_crossover", "--param", "short_period=10", "long_period=30")
+    ended = glowback(*DEMO, *symbols, *crossover, *costs, "--capital", "50000", "--json")
+    assert ended.returncode == 0
+    assert ended.stdout.count("\n") == 1
+    printed = orjson.loads(ended.stdout)
+    expected = computed(
+        {
+            "symbols": ["AAPL", "SPY", "IBM"],
+            "start_date": "2015-01-01",
+            "end_date": "2020-12-31",
+            "strategy": {
+                "name": "ma_crossover",
+                "params": {"short_period": 10, "long_period": 30},
+            },
+            "execution": {"slippage_bps": 2.5, "commission_bps": 0.0},
+            "initial_capital": 50000.0,
+        }
+    )
+    assert printed["trades"]
+    assert printed == {**expected, "run_id": printed["run_id"]}
+
+
+def test_a_summary_is_printed_for_people(glowback: Glowback) -> None:
+    ended = glowback(*DEMO, "--symbols", "SPY", "--strategy", "rsi")
+    assert ended.returncode == 0
+    for word in ("RSI", "SPY", "2015-01-02 to 2020-12-31", "Final value", "Sharpe ratio", "█"):
+        assert word in ended.stdout
+
+
+def test_a_summary_names_weights_and_what_the_run_is_held_against(glowback: Glowback) -> None:
+    weights = ("--symbols", "AAPL,IBM", "--weight", "AAPL=0.5", "IBM=0.25")
+    printed = glowback(*DEMO, *weights, "--benchmark", "SPY").stdout
+    assert "AAPL 0.5, IBM 0.25, beside SPY" in printed
+    assert "Benchmark" in printed
+    assert "Beta" in printed
+    assert "Benchmark" not in glowback(*DEMO, "--symbols", "AAPL").stdout
+
+
+def test_of_many_symbols_the_first_are_named(glowback: Glowback) -> None:
+    ended = glowback("run", *PERIOD, "--symbols", "A,B,C,D,E,F,G")
+    assert "A, B, C, D, E and 2 more" in ended.stdout
+
+
+def test_a_terminal_that_knows_no_blocks_gets_a_summary_without_them(glowback: Glowback) -> None:
+    ended = glowback(*DEMO, "--symbols", "SPY", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert ended.returncode == 0
+    assert ended.stdout.isascii()
+    assert "Final value" in ended.stdout
+
+
+def test_generated_prices_are_said_to_be_generated(glowback: Glowback) -> None:
+    ended = glowback("run", *PERIOD, "--symbols", "AAPL")
+    assert ended.returncode == 0
+    assert "warning: Synthetic sample data" in ended.stderr
+    assert "SYNTHETIC prices" in ended.stdout
+
+
+def test_no_progress_is_drawn_where_nobody_looks(glowback: Glowback) -> None:
+    ended = glowback(*DEMO, "--symbols", "AAPL", "--json")
+    assert "\x1b" not in ended.stderr
+    assert "%" not in ended.stderr
+
+
+def test_a_data_directory_is_read_and_can_come_from_the_environment(
+    glowback: Glowback, tmp_path: Path
+) -> None:
+    (tmp_path / "prices").mkdir()
+    rows = "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,9\n2024-01-03,1,2,1,2,9\n"
+    (tmp_path / "prices" / "ACME_1d.csv").write_text(rows)
+    asked = ("run", "--symbols", "ACME", "--start", "2024-01-02", "--end", "2024-01-03", "--json")
+    by_flag = orjson.loads(glowback(*asked, "--data", "prices").stdout)
+    by_environment = orjson.loads(glowback(*asked, GLOWBACK_DATA="prices").stdout)
+    assert len(by_flag["equity_curve"]) == 2
+    assert by_flag["equity_curve"] == by_environment["equity_curve"]
+
+
+def test_every_complaint_has_its_path_and_its_line(glowback: Glowback) -> None:
+    refused = glowback(
+        *("run", "--data", "demo", "--symbols", "AAPL", "--start", "2020-12-31"),
+        *("--end", "2015-01-01", "--strategy", "ma_crossover", "--capital", "0"),
+        *("--param", "short_periods=3", "direction=up", "long_period=soon"),
+    )
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    lines = refused.stderr.splitlines()
+    assert sorted(line.split(": ")[1] for line in lines) == [
+        "end_date",
+        "initial_capital",
+        "strategy.params.direction",
+        "strategy.params.long_period",
+        "strategy.params.short_periods",
+    ]
+    assert "did you mean 'short_period'" in refused.stderr
+
+
+@pytest.mark.parametrize("pair", ["short_period", "=3", "short_period=3 short_period=4"])
+def test_a_parameter_is_a_name_and_a_value(pair: str, glowback: Glowback) -> None:
+    refused = glowback(*DEMO, "--symbols", "AAPL", "--param", *pair.split())
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: --param: ")
+
+
+def test_a_portfolio_is_held_at_its_weights_beside_a_benchmark(glowback: Glowback) -> None:
+    symbols, weights = ("--symbols", "AAPL,IBM"), ("--weight", "AAPL=0.5", "IBM=0.25")
+    more = ("--rebalance", "monthly", "--benchmark", "SPY", "--execution", "whole_shares=true")
+    ended = glowback(*DEMO, *symbols, *weights, *more, "--json")
+    assert ended.returncode == 0
+    expected = computed(
+        {
+            "symbols": ["AAPL", "IBM"],
+            "start_date": PERIOD[1],
+            "end_date": PERIOD[3],
+            "execution": {"slippage_bps": 0.0, "commission_bps": 0.0, "whole_shares": True},
+            "portfolio_construction": {
+                "target_weights": {"AAPL": 0.5, "IBM": 0.25},
+                "rebalance_frequency": "monthly",
+            },
+            "benchmark_symbol": "SPY",
+        }
+    )
+    printed = orjson.loads(ended.stdout)
+    assert printed["benchmark_symbol"] == "SPY"
+    assert printed | {"run_id": ""} == expected
+
+
+@pytest.mark.parametrize("flag", ["--weight", "--execution"])
+def test_a_weight_or_an_option_of_fills_is_a_name_and_a_value(
+    flag: str, glowback: Glowback
+) -> None:
+    refused = glowback(*DEMO, "--symbols", "AAPL", flag, "AAPL")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {flag}: ")
+
+
+def test_an_unknown_symbol_is_answered_with_the_nearest(glowback: Glowback) -> None:
+    refused = glowback(*DEMO, "--symbols", "APPL")
+    assert refused.returncode == 2
+    assert "'AAPL'" in refused.stderr
+
+
+def test_a_run_that_fails_is_one_line_and_1(glowback: Glowback) -> None:
+    failed = glowback(
+        *("run", "--data", "demo", "--symbols", "AAPL"),
+        *("--start", "2030-01-01", "--end", "2030-12-31", "--json"),
+    )
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert len(failed.stderr.splitlines()) == 1
+    assert failed.stderr.startswith("error: Run failed: AAPL has no bars")
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "glowback_trio", *DEMO, "--symbols", "AAPL", "--json"]
+    with (
+        (tmp_path / "said").open("w+") as said,
+        Popen(command, stdout=PIPE, stderr=said, cwd=tmp_path, env=environment) as process,
+    ):
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 1
+        said.seek(0)
+        assert all(line.startswith("warning: ") for line in said)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import trio
+
+from glowback_trio.cli.commands.serve import _is_local
+from glowback_trio.client.websocket import Closed, WebSocket, open_websocket
+from glowback_trio.model.events import Event
+from glowback_trio.model.invariants import assert_sound
+
+#: For the name `localhost`, with its key.
+PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
+
+Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
+
+KEY = {"X-API-Key": "first"}
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_runs_streams_and_process_in_order(
+    ending: signal.Signals, own_server: Any
+) -> None:
+    with trio.fail_after(30):
+        run_id = await own_server.submit(stream={"pace_bars_per_s": 1, "progress_steps": 1})
+        url = f"{own_server.url}/backtests/{run_id}/stream"
+        events: list[Event] = []
+        async with httpx2.AsyncClient(headers=KEY) as http:
+            stream = await open_websocket(http, url, {})
+            assert isinstance(stream, WebSocket)
+            while isinstance(received := await stream.receive(), bytes):
+                fields = orjson.loads(received)
+                events.append(Event(fields["event_id"], fields["type"], received))
+                if fields["payload"].get("state") == "running":
+                    own_server.process.send_signal(ending)
+            await stream.aclose()
+        assert received == Closed(1000, "")
+        assert_sound(events)
+        assert events[-1].payload["state"] == "cancelled"
+    assert own_server.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("own_server", [("--shutdown-delay", "3600")], indirect=True)
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_the_process_at_once(
+    ending: signal.Signals, own_server: Any
+) -> None:
+    async with httpx2.AsyncClient() as client:
+        own_server.process.send_signal(signal.SIGTERM)
+        while (await client.get(f"{own_server.url}/readyz")).status_code == 200:
+            await trio.lowlevel.checkpoint()
+    own_server.process.send_signal(ending)
+    assert own_server.process.wait(10) == -ending
+
+
+@pytest.mark.parametrize("own_server", [("--host", "unix:app.sock")], indirect=True)
+async def test_it_listens_on_a_unix_socket(own_server: Any, tmp_path: Path) -> None:
+    assert own_server.url == "unix:app.sock"
+    transport = httpx2.AsyncHTTPTransport(uds=str(tmp_path / "app.sock"))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert (await client.get("/healthz")).status_code == 200
+    own_server.process.send_signal(signal.SIGTERM)
+    assert own_server.process.wait(10) == 0
+    assert not (tmp_path / "app.sock").exists()
+
+
+@pytest.mark.parametrize("own_server", [("--tls-cert", str(PEM))], indirect=True)
+async def test_it_speaks_tls(own_server: Any) -> None:
+    assert own_server.url.startswith("https://127.0.0.1:")
+    port = own_server.url.rpartition(":")[2]
+    trusting = ssl.create_default_context(cafile=PEM)
+    async with httpx2.AsyncClient(verify=trusting) as client:
+        response = await client.get(f"https://localhost:{port}/healthz")
+    assert response.headers["strict-transport-security"]
+
+
+async def test_it_serves_the_prices_and_the_keys_it_was_told_to(server: Any) -> None:
+    async with httpx2.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/datasets")).status_code == 401
+        datasets = await client.get("/datasets", headers={"Authorization": "Bearer second"})
+        assert {"AAPL", "IBM", "SPY"} <= {row["symbol"] for row in datasets.json()}
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """Let processes started from here open few files, but raise that themselves."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(few_files: int, own_server: Any) -> None:
+    limits = Path(f"/proc/{own_server.process.pid}/limits").read_text()
+    (allowed,) = (line.split()[3:5] for line in limits.splitlines() if "Max open files" in line)
+    assert allowed == [str(few_files), str(few_files)]
+
+
+@pytest.fixture
+def taken_port() -> Any:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_a_port_in_use_is_one_line_and_1(glowback: Glowback, taken_port: int) -> None:
+    refused = glowback("serve", "--port", str(taken_port))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"error: cannot listen on '127.0.0.1:{taken_port}': the address is in use\n"
+    )
+
+
+def test_listening_beyond_this_machine_without_keys_is_warned_of(
+    glowback: Glowback, taken_port: int
+) -> None:
+    open_to_all = ("serve", "--host", "0.0.0.0", "--port", str(taken_port))  # it will not get it
+    assert "warning: 0.0.0.0 can be reached" in glowback(*open_to_all).stderr
+    assert "warning" not in glowback(*open_to_all, GLOWBACK_API_KEY="k").stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("localhost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.4", False),
+        ("example.org", False),
+        ("", False),
+        ("unix:/run/glowback.sock", True),
+    ],
+)
+def test_what_only_this_machine_can_reach_is_known(host: str, expected: object) -> None:
+    assert _is_local(host) is expected
+
+
+def test_a_bad_setting_is_named_as_it_was_given(glowback: Glowback) -> None:
+    refused = glowback("serve", "--max-running", "0", "--grace", "soon", GLOWBACK_MAX_ROWS="many")
+    assert refused.returncode == 2
+    named = {line.split(": ")[1] for line in refused.stderr.splitlines()}
+    assert named == {"--max-running", "--grace", "GLOWBACK_MAX_ROWS"}
+
+
+def test_a_flag_wins_over_the_environment(glowback: Glowback, tmp_path: Path) -> None:
+    refused = glowback("serve", "--data", "there", GLOWBACK_DATA="here")
+    assert refused.returncode == 2
+    assert "'there'" in refused.stderr
+
+
+def test_a_data_directory_that_is_none_is_refused_at_once(glowback: Glowback) -> None:
+    refused = glowback("serve", GLOWBACK_DATA="nowhere")
+    assert refused.returncode == 2
+    assert "'nowhere'" in refused.stderr

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import trio
+from support.cutting_proxy import open_cutting_proxy
+
+from glowback_trio.model.events import Event
+from glowback_trio.model.invariants import assert_sound
+
+Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def stream(environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
+    """Stream a run to its end in a process of its own."""
+
+    async def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        with trio.fail_after(60):
+            return await trio.run_process(
+                [sys.executable, "-m", "glowback_trio", "stream", *arguments],
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+                cwd=tmp_path,
+                env={**environment, "GLOWBACK_API_KEY": "first,second"},
+            )
+
+    return run
+
+
+async def test_a_stream_that_is_cut_again_and_again_is_whole(
+    server: Any, stream: Callable[..., Any]
+) -> None:
+    async with open_cutting_proxy(server.url, [9_000] * 4) as (proxy, _cuts):
+        run_id = await server.submit()
+        ended = await stream(run_id, "--url", proxy)
+        lines = ended.stdout.splitlines()
+        assert ended.returncode == 0
+        assert lines == await server.log(run_id)
+        assert ended.stderr.decode().count("resuming after event") == 4
+    fields = [orjson.loads(line) for line in lines]
+    assert_sound([Event(f["event_id"], f["type"], d) for f, d in zip(fields, lines, strict=True)])
+
+
+async def test_a_server_that_went_away_is_waited_for(
+    server: Any, stream: Callable[..., Any]
+) -> None:
+    async with open_cutting_proxy(server.url, [0] * 3) as (proxy, _cuts):
+        run_id = await server.submit(stream={"metrics_every": 0, "trades": False})
+        ended = await stream(run_id, "--url", proxy)
+        assert ended.returncode == 0
+        assert ended.stdout.splitlines() == await server.log(run_id)
+        assert ended.stderr.decode().count("resuming after event 0") == 3
+
+
+async def test_it_prints_only_what_comes_after_the_last_event_known(
+    server: Any, stream: Callable[..., Any]
+) -> None:
+    run_id = await server.submit()
+    whole = await stream(run_id, "--url", server.url)
+    newest = len(whole.stdout.splitlines())
+    rest = await stream(run_id, "--url", server.url, "--last-event-id", str(newest - 2))
+    nothing = await stream(run_id, "--url", server.url, "--last-event-id", str(newest))
+    assert rest.stdout.splitlines() == whole.stdout.splitlines()[-2:]
+    assert (nothing.returncode, nothing.stdout) == (0, b"")
+    assert b"there is nothing after it" in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["no-such-run"], "Run not found"),
+        (["../backtests"], "Run not found"),
+        (["{run_id}", "--last-event-id", "9999"], "ahead of the log"),
+        (["{run_id}", "--api-key", "wrong"], "401"),
+        (["{run_id}"], "Run failed: AAPL has no bars"),
+    ],
+)
+async def test_what_cannot_be_streamed_to_a_good_end_is_one_line_and_1(
+    arguments: list[str],
+    sentence: str,
+    server: Any,
+    stream: Callable[..., Any],
+) -> None:
+    run_id = await server.submit(start_date="2030-01-01", end_date="2030-12-31")
+    filled = [argument.format(run_id=run_id) for argument in arguments]
+    ended = await stream(*filled, "--url", server.url)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.decode().splitlines()
+    assert line.startswith("error: ")
+    assert sentence in line
+
+
+def test_a_server_that_never_comes_is_given_up_with_one_line(glowback: Glowback) -> None:
+    ended = glowback("stream", "x", "--url", "http://127.0.0.1:1", "--retry-for", "0")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: no connection: ")
+
+
+async def test_a_reader_that_leaves_early_ends_it_without_a_word(
+    server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run_id = await server.submit()
+    command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "glowback_trio", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await process.stdout.aclose()
+    async with process.stderr:
+        with trio.fail_after(30):
+            assert await process.wait() == 1
+        assert await process.stderr.receive_some() == b""
+
+
+async def test_an_interrupt_ends_it_quietly_with_130(
+    server: Any, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run_id = await server.submit(stream={"pace_bars_per_s": 1})
+    command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "glowback_trio", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with process.stdout, process.stderr:
+        await process.stdout.receive_some()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+        assert await process.stderr.receive_some() == b""

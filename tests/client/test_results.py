@@ -1,0 +1,177 @@
+"""Results through the clients: in part, thinned, and as files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import trio
+from anyio.from_thread import start_blocking_portal
+from attrs import evolve
+
+from glowback_trio import BacktestRequest, Run, Stream, demo_path, open_gateway
+from glowback_trio.actors import Gateway
+from glowback_trio.client import Client, open_client
+from glowback_trio.client.files import FILES, File
+from glowback_trio.client.sync import connect
+from glowback_trio.errors import (
+    InvalidRequestError,
+    NotReadyError,
+    RunCancelledError,
+    ServerRefusedError,
+    UnknownRunError,
+    UnreachableError,
+)
+from glowback_trio.server import Settings, serve
+from glowback_trio.server.routes.results import FORMS
+from glowback_trio.server.routes.table import ROUTES
+from glowback_trio.wire.result_document import result_document, result_pieces
+from glowback_trio.wire.rows import dumps
+
+Serve = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def run(gateway: Gateway, asked: BacktestRequest) -> Run:
+    """A run that has completed."""
+    submitted = gateway.submit(asked)
+    await submitted.wait_finished()
+    return submitted
+
+
+def parsed(run: Run, **wanted: Any) -> object:
+    return orjson.loads(dumps(result_document(run.result(), run.run_id, **wanted)))
+
+
+async def test_a_result_is_given_in_part_and_thinned(client: Client, run: Run) -> None:
+    wanted: dict[str, Any] = {"include": ["equity_curve", "trades"], "max_points": 20}
+    assert await client.results(run.run_id, **wanted) == parsed(run, **wanted)
+    assert await client.results(run.run_id, include=("logs",)) == parsed(run, include=["logs"])
+    assert await client.results(run.run_id, max_points=12) == parsed(run, max_points=12)
+
+
+async def test_what_a_result_cannot_be_asked_for_is_said(client: Client, run: Run) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        await client.results(run.run_id, include=["trades", "tears"], max_points=3)
+    paths = [problem.path for problem in caught.value.problems]
+    assert sorted(paths, key=str) == [("include", 1), ("max_points",)]
+
+
+async def test_a_result_is_downloaded_as_the_server_wrote_it(client: Client, run: Run) -> None:
+    every: list[dict[str, Any]] = [{}, {"include": ["trades"]}, {"max_points": 12}]
+    for wanted in every:
+        file = io.BytesIO()
+        await client.download(run.run_id, file.write, **wanted)
+        assert file.getvalue() == b"".join(result_pieces(run.result(), run.run_id, **wanted))
+
+
+async def test_every_table_is_downloaded(client: Client, run: Run) -> None:
+    for name in FILES:
+        file = io.BytesIO()
+        await client.download(run.run_id, file.write, name)
+        assert len(file.getvalue()) > 100, name
+
+
+def test_there_are_as_many_files_as_the_server_has() -> None:
+    tables = [route.path.rpartition("/")[2] for route in ROUTES if route.path.endswith(".{form}")]
+    assert set(FILES) == {"results"} | {table.format(form=f) for table in tables for f in FORMS}
+
+
+async def test_a_file_that_is_not_there_is_refused_before_anything_is_sent() -> None:
+    async with open_client("http://127.0.0.1:1") as client:
+        with pytest.raises(InvalidRequestError, match=r"file: Input should be 'results', 'equity"):
+            await client.download("run", print, "../equity.csv")  # type: ignore[arg-type]  # wrong
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.download("run", print, "trades.csv", include=["trades"], max_points=50)
+        assert [problem.path for problem in caught.value.problems] == [
+            ("include",),
+            ("max_points",),
+        ]
+
+
+async def test_why_there_is_nothing_to_download_is_said(
+    client: Client, gateway: Gateway, asked: BacktestRequest, serve_with: Serve
+) -> None:
+    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    files: list[File] = ["results", "equity.csv"]
+    for file in files:
+        with pytest.raises(UnknownRunError):
+            await client.download("no-such-run", print, file)
+        with pytest.raises(NotReadyError):
+            await client.download(run.run_id, print, file)
+    run.cancel("enough")
+    await run.wait_finished()
+    with pytest.raises(RunCancelledError, match="enough"):
+        await client.download(run.run_id, print)
+    async with open_client(await serve_with(api_keys=("right",)), "wrong") as stranger:
+        with pytest.raises(ServerRefusedError, match="401"):
+            await stranger.download(run.run_id, print)
+    with pytest.raises(UnreachableError):
+        async with open_client("http://127.0.0.1:1") as nobody:
+            await nobody.download(run.run_id, print)
+
+
+class Breaking(httpx2.AsyncByteStream):
+    """A body that comes to an end before its time."""
+
+    async def __aiter__(self) -> Any:
+        yield b"half of"
+        raise httpx2.RemoteProtocolError("the peer closed the connection")
+
+
+async def test_an_answer_that_breaks_off_is_no_result() -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, stream=Breaking())
+
+    transport, pieces = httpx2.MockTransport(answer), list[bytes]()
+    async with open_client(transport=transport) as client:
+        with pytest.raises(UnreachableError, match="closed the connection"):
+            await client.download("run", pieces.append)
+    assert pieces == [b"half of"]
+
+
+# The HTTP library leaves a generator behind where an answer is not read to its end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_who_stops_taking_ends_the_download(client: Client, run: Run) -> None:
+    def full(_: bytes) -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk"):
+        await client.download(run.run_id, full)
+    assert (await client.status(run.run_id)).finished
+
+
+async def _serve(request: BacktestRequest, task_status: trio.TaskStatus[tuple[str, str]]) -> None:
+    async with open_gateway(data=demo_path()) as gateway, trio.open_nursery() as nursery:
+        run = gateway.submit(request)
+        await run.wait_finished()
+        quiet = Settings(log_level="ERROR")
+        (url,) = await nursery.start(partial(serve, gateway, bind="127.0.0.1:0", settings=quiet))
+        task_status.started((url, run.run_id))
+        await trio.sleep_forever()
+
+
+@pytest.fixture
+def served(asked: BacktestRequest) -> Iterator[tuple[str, str]]:
+    """A server in a thread of its own, and a run that has completed there."""
+    with start_blocking_portal("trio") as portal:
+        task, (url, run_id) = portal.start_task(_serve, asked)
+        yield url, run_id
+        task.cancel()
+
+
+def test_callers_that_block_have_all_of_it(served: tuple[str, str]) -> None:
+    url, run_id = served
+    with connect(url) as client:
+        part = client.results(run_id, include=["exposures"], max_points=30)
+        assert part["equity_curve"] == []
+        assert 12 <= len(part["exposures"]) <= 30
+        lines = io.BytesIO()
+        client.download(run_id, lines.write, "trades.ndjson")
+        trades = [orjson.loads(line) for line in lines.getvalue().splitlines()]
+        assert trades == client.results(run_id, include=["trades"])["trades"]

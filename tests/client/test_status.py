@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glowback_trio.errors import InvalidRequestError
+from glowback_trio.model.instant import start_instant
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.wire.converter import parse_status, status_document
+
+QUEUED = Status(
+    run_id="r",
+    state=State.QUEUED,
+    created_at=start_instant("2024-01-02T03:04:05.678901Z"),
+    strategy="rsi",
+    symbols=("A", "B"),
+)
+MOMENTS = st.none() | st.datetimes().map(lambda moment: start_instant(moment.replace(year=2024)))
+
+
+CHANGES = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(State),
+        "progress": st.floats(0, 1),
+        "started_at": MOMENTS,
+        "finished_at": MOMENTS,
+        "error": st.none() | st.text(),
+        "paused": st.booleans(),
+    }
+)
+
+
+@given(changes=CHANGES)
+def test_a_status_written_and_read_again_is_equal(changes: Any) -> None:
+    status = evolve(QUEUED, **changes)
+    assert parse_status(status_document(status)) == status
+
+
+def test_a_later_servers_more_is_left_aside() -> None:
+    assert parse_status({**status_document(QUEUED), "mood": "good"}) == QUEUED
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"state": "paused"}, ("state",)),
+        ({"state": ["queued"]}, ("state",)),
+        ({"created_at": "yesterday"}, ("created_at",)),
+        ({"created_at": None}, ("created_at",)),
+        ({"symbols": "A"}, ("symbols",)),
+        ({"progress": "0.5"}, ("progress",)),
+        ({"run_id": 7}, ("run_id",)),
+    ],
+)
+def test_what_is_no_status_is_told_by_its_field(change: Any, path: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_status({**status_document(QUEUED), **change})
+    (problem,) = caught.value.problems
+    assert problem.path == path
+
+
+@pytest.mark.parametrize("document", [None, [], "status", 7])
+def test_what_is_no_object_is_no_status(document: object) -> None:
+    with pytest.raises(InvalidRequestError, match="object"):
+        parse_status(document)

@@ -1,0 +1,398 @@
+"""The cache: it changes how long a load takes and nothing else, whatever happens to its files."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glowback_trio.data import CACHE_NAME, Catalogue
+from glowback_trio.data.cache.cache import Cache, reading
+from glowback_trio.data.cache.shard import Block, open_shard, write_shard
+from glowback_trio.data.files.directory import PriceDirectory
+from glowback_trio.errors import DataError
+from glowback_trio.model.request import BacktestRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from glowback_trio.model.bars import Dataset
+
+HEADER = "date,open,high,low,close,volume\n"
+ROWS = [f"2020-03-0{day},10,20,9,1{day},100\n" for day in range(2, 7)]
+SYMBOLS = ("AAPL", "IBM", "MSFT", "SPY")
+LONG_AGO = 1_600_000_000
+
+
+def write(folder: Path, symbol: str, rows: Iterable[str] = ROWS, when: int = LONG_AGO) -> Path:
+    """A price file that nobody has touched for long, and another one than was there before."""
+    draft, path = folder / f"{symbol}.draft", folder / f"{symbol}_1d.csv"
+    draft.write_text(HEADER + "".join(rows))
+    os.utime(draft, (when, when))
+    draft.replace(path)  # a new inode: these tests are faster than a file system's clock ticks
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    for symbol in SYMBOLS:
+        write(folder, symbol)
+    return folder
+
+
+def load(
+    root: Path, *symbols: str, cache: str | Path | None = CACHE_NAME, **fields: Any
+) -> Dataset:
+    dates = {"start_date": "2020-03-01", "end_date": "2020-03-31"}
+    request = BacktestRequest(**({"symbols": symbols or SYMBOLS} | dates | fields))
+    return Catalogue(root, cache=None if cache is None else Path(cache)).load(request)
+
+
+def shards(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((root / CACHE_NAME).iterdir())}
+
+
+def is_mapped(dataset: Dataset) -> list[bool]:
+    """Whether each symbol's bars lie in a mapped file."""
+    return [
+        isinstance(memory := ground(bars.time), memoryview) and isinstance(memory.obj, mmap.mmap)
+        for bars in dataset.bars
+    ]
+
+
+def ground(memory: Any) -> Any:
+    """What owns the memory that an array is a view of."""
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    return memory
+
+
+def same(one: Dataset, other: Dataset) -> bool:
+    return one.digest() == other.digest() and one.quality == other.quality
+
+
+def test_what_was_parsed_is_mapped_the_next_time_and_the_same(root: Path) -> None:
+    plain, first, second = load(root, cache=None), load(root), load(root)
+    assert is_mapped(plain) == is_mapped(first) == [False] * 4
+    assert is_mapped(second) == [True] * 4
+    assert same(plain, first)
+    assert same(plain, second)
+    assert second.bars[0].known_digest == plain.bars[0].digest()
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [("2020-03-03", "2020-03-05"), ("2020-03-01", "2020-03-02"), ("2020-03-06", "2020-04-01")],
+)
+def test_a_part_of_the_bars_is_the_same_part(root: Path, dates: tuple[str, str]) -> None:
+    asked = {"start_date": dates[0], "end_date": dates[1]}
+    load(root)
+    assert same(load(root, **asked), load(root, cache=None, **asked))
+
+
+def test_a_range_without_bars_is_the_same_complaint(root: Path) -> None:
+    asked = {"start_date": "2021-03-01", "end_date": "2021-04-01"}
+    told = []
+    load(root)
+    for cache in (CACHE_NAME, None):
+        with pytest.raises(DataError) as caught:
+            load(root, cache=cache, **asked)
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*ROWS, ROWS[0]],
+        [ROWS[1], ROWS[0]],
+        [ROWS[0], "2020-03-04,10,8,9,1,100\n"],
+        [ROWS[0], "2020-03-04,10,20,9,11,-5\n"],
+    ],
+)
+def test_rows_with_faults_are_judged_again_each_time(root: Path, rows: Sequence[str]) -> None:
+    write(root, "AAPL", rows)
+    plain = load(root, cache=None)
+    load(root)
+    assert same(load(root), plain)
+    assert plain.quality[0].critical or plain.quality[0].warnings
+
+
+def test_an_impossible_price_is_named_by_its_line_out_of_the_cache_too(root: Path) -> None:
+    write(root, "AAPL", [*ROWS[:2], ROWS[2].replace(",9,", ",-9,")])
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"^AAPL_1d\.csv, line 4, column 'low': .* got -9\.0$"):
+            load(root)
+
+
+def test_one_bad_file_does_not_make_the_others_parsing_vain(root: Path) -> None:
+    write(root, "SPY", ["x\n"])
+    with pytest.raises(DataError, match="SPY_1d"):
+        load(root)
+    assert is_mapped(load(root, "AAPL", "IBM", "MSFT")) == [True] * 3
+
+
+def test_a_file_that_has_changed_is_read_again_though_size_and_time_are_the_same(
+    root: Path,
+) -> None:
+    before = (root / "AAPL_1d.csv").stat()
+    load(root)
+    write(root, "AAPL", [row.replace(",20,", ",21,") for row in ROWS])
+    after = (root / "AAPL_1d.csv").stat()
+    assert (after.st_size, after.st_mtime) == (before.st_size, before.st_mtime)
+    changed = load(root)
+    assert changed.bars[0].high.tolist() == [21] * 5
+    assert is_mapped(changed) == [False, True, True, True]
+    assert is_mapped(load(root)) == [True] * 4
+
+
+def test_a_file_that_was_only_touched_is_not_parsed_again(root: Path) -> None:
+    load(root)
+    os.utime(root / "AAPL_1d.csv", (LONG_AGO + 9, LONG_AGO + 9))
+    assert is_mapped(load(root)) == [True] * 4
+
+
+def test_a_file_that_may_still_be_written_is_not_kept(root: Path) -> None:
+    """A second change within one tick of the file system's clock would not show."""
+    write(root, "AAPL", when=2**33)
+    load(root)
+    assert is_mapped(load(root)) == [False, True, True, True]
+    [file] = [one for one in PriceDirectory.of(root).files() if one.symbol == "IBM"]  # type: ignore[union-attr]  # it is there
+    for seconds, kept in ((1, 0), (3, 1)):
+        now = (LONG_AGO + seconds) * 10**9
+        cache = Cache(root / "other", {"IBM_1d.csv"}, now=partial(int, now))
+        cache.read(file)
+        cache.keep()
+        assert len(list((root / "other").glob("*.bars"))) == kept
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(root: Path) -> None:
+    directory = PriceDirectory.of(root)
+    assert directory is not None
+    files = list(directory.files())
+    write(root, "AAPL", ROWS[:3])
+    with reading(root / CACHE_NAME, directory.names) as read:
+        assert [len(read(file).rows) for file in files] == [3, 5, 5, 5]
+    assert is_mapped(load(root)) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    "harm", ["cut", "emptied", "zeroed", "flipped", "index", "replaced", "dir"]
+)
+def test_a_damaged_shard_is_noticed_and_made_anew(root: Path, harm: str) -> None:
+    plain = load(root, cache=None)
+    load(root)
+    for path in (root / CACHE_NAME).iterdir():
+        content = bytearray(path.read_bytes())
+        path.unlink()
+        match harm:
+            case "cut":
+                content = content[: len(content) // 2]
+            case "emptied":
+                content = bytearray()
+            case "zeroed":
+                content[-128:] = bytes(128)
+            case "flipped":
+                content[-100] ^= 1
+            case "index":
+                content[40] ^= 1
+            case "replaced":
+                content = bytearray(b"something else altogether")
+        if harm == "dir":
+            path.mkdir()
+        else:
+            path.write_bytes(content)
+    again = load(root)
+    assert same(again, plain)
+    assert not any(is_mapped(again))
+    assert harm == "dir" or all(is_mapped(load(root)))
+
+
+@given(st.data())
+def test_no_flipped_bit_of_a_shard_becomes_a_price(
+    shard_and_blocks: tuple[Path, bytes], data: st.DataObject
+) -> None:
+    path, content = shard_and_blocks
+    place = data.draw(st.integers(0, len(content) - 1))
+    harmed = bytearray(content)
+    harmed[place] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(harmed)
+    block = open_shard(path).take("X_1d.csv")
+    if block is not None:  # the padding has nothing to lose
+        assert block.time.tolist() == [1, 2, 3]
+        assert block.values.tolist() == np.arange(15.0).reshape(5, 3).tolist()
+
+
+@pytest.fixture(scope="module")
+def shard_and_blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    path = tmp_path_factory.mktemp("shards") / "one.bars"
+    time = np.array([1, 2, 3], dtype="M8[ns]")
+    values = np.arange(15.0).reshape(5, 3)
+    write_shard(path, [Block("X_1d.csv", (1, 2, 3, 4), "source", "day", None, time, values)])
+    return path, path.read_bytes()
+
+
+days = st.integers(1, 9)
+prices = st.sampled_from(["10", "9.5", "11", "10.25", "0", "-1", "x"])
+lines = st.tuples(days, prices, prices, st.sampled_from(["100", "0", "-5"])).map(
+    lambda row: f"2020-03-0{row[0]},{row[1]},11,9.5,{row[2]},{row[3]}\n"
+)
+
+
+@given(st.lists(lines, min_size=1, max_size=8), days, days)
+def test_no_rows_and_no_range_tell_the_cache_from_the_file(
+    changing: Path, rows: list[str], first: int, last: int
+) -> None:
+    write(changing, "AAPL", rows)
+    asked = {"start_date": f"2020-03-0{first}", "end_date": f"2020-03-0{max(first, last)}"}
+    assert outcome(changing, None, asked) == outcome(changing, CACHE_NAME, asked)
+    assert outcome(changing, None, asked) == outcome(changing, CACHE_NAME, asked)
+
+
+def outcome(root: Path, cache: str | None, asked: dict[str, str]) -> object:
+    try:
+        dataset = load(root, "AAPL", cache=cache, **asked)
+    except DataError as error:
+        return str(error)
+    return dataset.digest(), dataset.quality
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("changing")
+
+
+def test_what_was_mapped_stays_as_it_was_when_its_shard_is_written_again(root: Path) -> None:
+    load(root)
+    held = load(root)
+    before = [bars.close.copy() for bars in held.bars]
+    for symbol in SYMBOLS:
+        write(root, symbol, [row.replace(",1", ",2") for row in ROWS])
+    load(root)
+    assert all((bars.close == old).all() for bars, old in zip(held.bars, before, strict=True))
+    with pytest.raises(ValueError, match="read-only"):
+        held.bars[0].close[0] = 1.0
+
+
+def test_many_loads_at_once_see_whole_shards(root: Path) -> None:
+    plain = load(root, cache=None).digest()
+    seen: list[str] = []
+
+    def work(number: int) -> None:
+        for _ in range(10):
+            os.utime(root / f"{SYMBOLS[number]}_1d.csv", (LONG_AGO + number,) * 2)
+            seen.append(
+                load(root, SYMBOLS[number], *SYMBOLS[:number], *SYMBOLS[number + 1 :]).digest()
+            )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {plain}
+    assert len(seen) == 40
+    assert all(name.endswith(".bars") for name in shards(root)), "no draft is left"
+
+
+def test_a_directory_that_cannot_be_written_has_no_cache_and_no_harm(root: Path) -> None:
+    (root / CACHE_NAME).write_text("in the way")
+    plain = load(root, cache=None)
+    for _ in range(2):
+        assert same(load(root), plain)
+    assert (root / CACHE_NAME).read_text() == "in the way"
+
+
+def test_a_named_directory_holds_the_caches_of_all_and_mixes_none(root: Path) -> None:
+    elsewhere = root.parent / "elsewhere"
+    (root / "inner").mkdir()
+    write(root / "inner", "AAPL", [row.replace(",20,", ",21,") for row in ROWS])
+    for _ in range(2):
+        outer = load(root, "AAPL", cache=elsewhere)
+        inner = load(root, "AAPL", cache=elsewhere, data_source="csv", csv_data_path="inner")
+        assert (outer.bars[0].high[0], inner.bars[0].high[0]) == (20, 21)
+    assert is_mapped(inner) == [True]
+    assert not (root / CACHE_NAME).exists()
+
+
+def test_what_was_kept_of_a_file_that_is_gone_is_dropped(root: Path) -> None:
+    """Forty files in sixteen shards, so that there are shards of both, the gone and the others."""
+    gone = {f"G{number}" for number in range(20)}
+    others = {f"O{number}" for number in range(20)}
+    for symbol in gone | others:
+        write(root, symbol)
+    load(root, *sorted(gone | others))
+    both = [names for names in kept_names(root) if names & gone and names & others]
+    assert both, "or the test shows nothing"
+    for symbol in gone:
+        (root / f"{symbol}_1d.csv").unlink()
+    for symbol in others:
+        write(root, symbol, ROWS[:4])
+    load(root, *sorted(others))
+    assert not any(names & gone and names & others for names in kept_names(root))
+
+
+def kept_names(root: Path) -> list[set[str]]:
+    paths = sorted((root / CACHE_NAME).iterdir())
+    return [{name.removesuffix("_1d.csv") for name in open_shard(path).index} for path in paths]
+
+
+def test_a_load_that_is_stopped_keeps_nothing(root: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop() -> None:
+        raise StopError
+
+    request = BacktestRequest(symbols=SYMBOLS, start_date="2020-03-01", end_date="2020-03-31")
+    with pytest.raises(StopError):
+        Catalogue(root, cache=Path(CACHE_NAME)).load(request, stop)
+    assert not (root / CACHE_NAME).exists()
+
+
+def test_the_listing_uses_and_fills_the_cache(root: Path) -> None:
+    catalogue = Catalogue(root, allow_sample=False, cache=Path(CACHE_NAME))
+    listed = catalogue.datasets()
+    assert is_mapped(load(root)) == [True] * 4
+    assert Catalogue(root, allow_sample=False, cache=Path(CACHE_NAME)).datasets() == listed
+    assert Catalogue(root, allow_sample=False).datasets() == listed
+
+
+def test_without_being_asked_nothing_is_written(root: Path) -> None:
+    load(root, cache=None)
+    assert sorted(path.name for path in root.iterdir()) == [f"{one}_1d.csv" for one in SYMBOLS]
+
+
+def test_a_large_file_has_a_shard_of_its_own(root: Path) -> None:
+    path = root / "BIG_1d.csv"
+    path.write_text(HEADER + "".join(ROWS) + "\n" * (1 << 20))
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    first = load(root, "BIG", "AAPL")
+    assert open_shard(root / CACHE_NAME / "BIG_1d.csv.bars").index.keys() == {"BIG_1d.csv"}
+    again = load(root, "BIG", "AAPL")
+    assert same(first, again)
+    assert again.bars[0].known_digest == first.bars[0].digest(), "it was not parsed again"
+    assert is_mapped(again) == [False, True], "few bars are not worth an open file"
+
+
+def test_no_more_waits_to_be_written_than_memory_has_room_for(root: Path) -> None:
+    directory = PriceDirectory.of(root)
+    assert directory is not None
+    cache = Cache(root / CACHE_NAME, directory.names, most_held=2 * 5 * 5 * 8)
+    kept = []
+    for file in directory.files():
+        cache.read(file)
+        kept.append(sum(map(len, kept_names(root))) if (root / CACHE_NAME).exists() else 0)
+    assert kept == [0, 0, 3, 3], "two files' prices may wait, a third is too much"
+    cache.keep()
+    assert is_mapped(load(root)) == [True] * 4

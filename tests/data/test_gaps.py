@@ -1,0 +1,165 @@
+"""Gaps: days on which a market was open and a symbol has no bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
+from glowback_trio.data.calendars.exchanges import trading_days
+from glowback_trio.data.calendars.gaps import with_gaps
+from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars, Quality
+from glowback_trio.model.request import BacktestRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from glowback_trio.model.request import Resolution
+
+WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
+HOLIDAY = ["2020-12-24", "2020-12-28", "2020-12-29"]  # the 25th was a Friday
+
+# What the calendars' own dependencies say to each other is not for these tests.
+outspoken = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def missing(
+    symbols: Mapping[str, Sequence[str]],
+    resolution: Resolution = "day",
+    exchange: str | None = None,
+) -> dict[str, int]:
+    times = [np.array(stamps, dtype="M8[ns]") for stamps in symbols.values()]
+    quality = [Quality(symbol, len(symbols[symbol]), len(symbols[symbol])) for symbol in symbols]
+    found = with_gaps(times, quality, resolution, exchange)
+    for report in found:
+        assert bool(report.missing_intervals) == bool(report.warnings)
+    return {report.symbol: report.missing_intervals for report in found}
+
+
+def test_a_day_on_which_no_symbol_traded_is_no_gap() -> None:
+    assert missing({"A": HOLIDAY, "B": HOLIDAY}) == {"A": 0, "B": 0}
+
+
+def test_a_day_on_which_another_symbol_traded_is_one() -> None:
+    assert missing({"A": WEEK, "B": [WEEK[0], WEEK[3]], "C": WEEK[1:3]}) == {"A": 0, "B": 2, "C": 0}
+
+
+def test_a_gap_is_one_warning_that_names_the_unit() -> None:
+    times = [np.array(days, dtype="M8[ns]") for days in (WEEK, [WEEK[0], *WEEK[2:]])]
+    quality = [Quality("A", 5, 5), Quality("B", 4, 4, warnings=("B: something else",))]
+    [_, report] = with_gaps(times, quality, "day")
+    assert report.warnings == (
+        "B: something else",
+        "B: 1 day between its first and its last bar has no bar although other symbols have one",
+    )
+
+
+def test_a_symbol_alone_says_itself_when_its_market_was_open() -> None:
+    assert missing({"A": [WEEK[0], WEEK[4]]}) == {"A": 0}
+
+
+def test_symbols_that_trade_at_weekends_do_not_speak_for_those_that_do_not() -> None:
+    every = [f"2020-03-{day:02}" for day in range(2, 16)]
+    weekdays = [day for day in every if day not in {"2020-03-07", "2020-03-08", "2020-03-14"}]
+    weekdays.remove("2020-03-15")
+    found = missing({"SPY": weekdays, "BTCUSD": every, "ETHUSD": [*every[:3], *every[4:]]})
+    assert found == {"SPY": 0, "BTCUSD": 0, "ETHUSD": 1}
+
+
+def test_a_symbol_around_the_clock_misses_every_step() -> None:
+    hours = ["2020-03-06T01:00", "2020-03-06T02:00", "2020-03-06T05:00"]
+    assert missing({"BTC-USD": hours, "SPY": hours}, "hour") == {"BTC-USD": 2, "SPY": 0}
+
+
+def test_an_equity_misses_whole_days_within_the_day_it_may_rest() -> None:
+    minutes = ["2020-03-05T09:30", "2020-03-05T15:59", "2020-03-09T09:30"]
+    other = ["2020-03-05T09:30", "2020-03-06T09:30", "2020-03-09T09:30"]
+    assert missing({"A": minutes, "B": other}, "minute") == {"A": 1, "B": 0}
+
+
+@given(st.lists(st.sets(st.integers(0, 30), min_size=1), min_size=1, max_size=4))
+def test_gaps_are_what_a_loop_over_days_finds(symbols: list[set[int]]) -> None:
+    """Weekdays alone, so that all symbols are of one market: day n is the n-th weekday."""
+    first = np.datetime64("2020-03-02")
+    every = [np.busday_offset(first, sorted(days)).astype(str).tolist() for days in symbols]
+    open_days = set.union(*symbols)
+    expected = {
+        str(place): sum(min(days) <= day <= max(days) for day in open_days - days)
+        for place, days in enumerate(symbols)
+    }
+    assert missing({str(place): days for place, days in enumerate(every)}) == expected
+
+
+@outspoken
+def test_an_exchange_s_calendar_knows_its_holidays() -> None:
+    pytest.importorskip("exchange_calendars")
+    assert missing({"A": HOLIDAY}, exchange="XNYS") == {"A": 0}
+    assert missing({"A": HOLIDAY}, exchange="24/7") == {"A": 3}
+    assert missing({"A": [WEEK[0], WEEK[4]], "B": WEEK}, exchange="XNYS") == {"A": 3, "B": 0}
+    assert missing({"A": WEEK[:1]}, exchange="XNYS") == {"A": 0}
+
+
+@outspoken
+def test_the_shipped_prices_have_every_day_of_their_exchange() -> None:
+    pytest.importorskip("exchange_calendars")
+    [bars] = Catalogue(demo_path()).load(asking("SPY")).bars
+    days = bars.time.astype("M8[D]").astype(int)
+    assert trading_days("XNYS", int(days[0]), int(days[-1])).tolist() == days.tolist()
+
+
+@outspoken
+@pytest.mark.parametrize(
+    ("exchange", "said"),
+    [
+        ("XNYX", "No calendar is called 'XNYX'; did you mean 'XNYS'"),
+        ("?", "No calendar is called '?'"),
+        ("XKRX", "Calendar 'XKRX': The XKRX holidays are only recorded back to"),
+    ],
+)
+def test_a_calendar_that_cannot_be_had_is_refused(exchange: str, said: str) -> None:
+    pytest.importorskip("exchange_calendars")
+    with pytest.raises(DataError) as caught:
+        missing({"A": ["1950-01-02", "1950-01-03"]}, exchange=exchange)
+    assert str(caught.value).startswith(said)
+
+
+def asking(*symbols: str, **fields: Any) -> BacktestRequest:
+    dates = {"start_date": "2015-01-01", "end_date": "2020-12-31"}
+    return BacktestRequest(**({"symbols": symbols} | dates | fields))
+
+
+def test_without_the_extra_a_calendar_is_refused_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)  # which means: not installed
+    for source in (MemoryCatalogue([bars_on("A", WEEK)]), Catalogue(), Catalogue(demo_path())):
+        found = source.problems(asking("A", calendar="XNYS"))
+        [problem] = [one for one in found if one.path == ("calendar",)]
+        assert 'pip install "glowback-trio[calendars]"' in problem.message
+
+
+def bars_on(symbol: str, days: Iterable[str]) -> Bars:
+    time = np.array(list(days), dtype="M8[ns]")
+    price = np.ones(len(time))
+    return Bars(symbol, time, price, price, price, price, price)
+
+
+@outspoken
+def test_a_request_names_the_calendar_for_every_source() -> None:
+    pytest.importorskip("exchange_calendars")
+    held = MemoryCatalogue([bars_on("A", [WEEK[0], WEEK[4]])])
+    assert held.load(asking("A")).quality[0].warnings == ()
+    [warning] = held.load(asking("A", calendar="XNYS")).quality[0].warnings
+    assert warning == (
+        "A: 3 days between its first and its last bar have no bar although XNYS was open"
+    )
+    assert Catalogue(demo_path()).load(asking("SPY", calendar="XNYS")).quality[0].warnings == ()
+    for source in (held, Catalogue()):
+        with pytest.raises(DataError, match="No calendar is called 'MARS'"):
+            source.load(asking("A", calendar="MARS"))

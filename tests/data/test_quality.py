@@ -1,0 +1,197 @@
+"""What is wrong with rows is counted, told, and decides what becomes of them."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glowback_trio.data.calendars.gaps import with_gaps
+from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
+from glowback_trio.data.rows import Rows, judge
+from glowback_trio.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glowback_trio.model.bars import Bars, Quality
+    from glowback_trio.model.request import Resolution
+
+FINE = (10.0, 12.0, 9.0, 11.0, 100.0)
+
+
+def rows_of(
+    times: Sequence[str], values: Sequence[Sequence[float]] | None = None, symbol: str = "AAPL"
+) -> Rows:
+    return Rows(
+        symbol=symbol,
+        source="AAPL_1d.csv",
+        time=np.array(times, dtype="M8[ns]"),
+        values=np.array(values or [FINE] * len(times), dtype=np.float64).T,
+        locate=lambda number: f"line {number + 2}",
+    )
+
+
+def judged(
+    times: Sequence[str],
+    values: Sequence[Sequence[float]] | None = None,
+    symbol: str = "AAPL",
+    resolution: Resolution = "day",
+) -> tuple[Bars, Quality]:
+    bars, quality = judge(rows_of(times, values, symbol))
+    return bars, with_gaps([bars.time], [quality], resolution)[0]
+
+
+WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
+
+
+def test_rows_without_fault_have_nothing_to_tell() -> None:
+    bars, quality = judged(WEEK)
+    assert len(bars) == 5
+    assert (quality.rows, quality.bars) == (5, 5)
+    assert quality.critical == quality.warnings == ()
+
+
+def test_of_rows_with_one_timestamp_the_last_is_kept() -> None:
+    other = (20.0, 22.0, 19.0, 21.0, 7.0)
+    bars, quality = judged([WEEK[0], WEEK[1], WEEK[1], WEEK[2]], [FINE, FINE, other, FINE])
+    assert bars.close.tolist() == [11.0, 21.0, 11.0]
+    assert quality.duplicate_timestamps == 1
+    assert quality.critical == (
+        "AAPL: 1 row with the timestamp of a later row, which was kept instead",
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (10.0, 9.5, 9.0, 9.2, 1.0),  # high under open
+        (9.2, 9.5, 9.0, 10.0, 1.0),  # high under close
+        (10.0, 12.0, 10.5, 11.0, 1.0),  # low over open
+        (11.0, 12.0, 10.5, 10.0, 1.0),  # low over close
+        (10.0, 8.0, 9.0, 8.5, 1.0),  # high under low
+    ],
+)
+def test_prices_that_contradict_each_other_are_critical(row: Sequence[float]) -> None:
+    bars, quality = judged(WEEK[:2], [FINE, row])
+    assert len(bars) == 2, "the row is told, not dropped"
+    assert quality.invalid_ohlc_rows == 1
+    assert "contradict" in quality.critical[0]
+
+
+def test_a_negative_volume_is_critical() -> None:
+    _, quality = judged(WEEK[:2], [FINE, (*FINE[:4], -1.0)])
+    assert quality.negative_volume_rows == 1
+    assert quality.critical == ("AAPL: 1 row with a negative volume",)
+
+
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("price", [0.0, -0.01, np.nan, np.inf])
+def test_an_impossible_price_is_refused_and_its_row_named(column: int, price: float) -> None:
+    row = [*FINE]
+    row[column] = price
+    name = ("open", "high", "low", "close")[column]
+    with pytest.raises(DataError) as caught:
+        judged(WEEK[:3], [FINE, row, FINE])
+    assert str(caught.value) == (
+        f"AAPL_1d.csv, line 3, column {name!r}: expected a price above 0, got {price!r}"
+    )
+
+
+def test_a_volume_that_is_no_number_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'volume': expected a number, got nan"):
+        judged(WEEK[:1], [(*FINE[:4], np.nan)])
+
+
+def test_rows_out_of_order_are_sorted_and_told() -> None:
+    bars, quality = judged([WEEK[2], WEEK[0], WEEK[1], WEEK[3]])
+    assert [str(day) for day in bars.time.astype("M8[D]")] == WEEK[:4]
+    assert quality.unsorted_rows == 2
+    assert quality.warnings == ("AAPL: 2 rows out of order in time, which were sorted",)
+    assert quality.critical == ()
+
+
+@given(st.permutations(range(20)), st.lists(st.integers(0, 19), max_size=5))
+def test_the_order_of_rows_changes_no_bar(order: list[int], again: list[int]) -> None:
+    """Duplicates carry the same values here, so that which one is last does not matter."""
+    days = np.datetime_as_string(np.datetime64("2020-03-02") + np.arange(20)).tolist()
+    values = [(10.0 + i, 12.0 + i, 9.0 + i, 11.0 + i, 100.0 + i) for i in range(20)]
+    straight, _ = judged(days, values)
+    mixed = [*order, *again]
+    random.Random(len(again)).shuffle(mixed)
+    shuffled, quality = judged([days[i] for i in mixed], [values[i] for i in mixed])
+    assert shuffled.digest() == straight.digest()
+    assert quality.duplicate_timestamps == len(again)
+
+
+def test_a_weekend_is_no_gap_for_an_equity_and_one_for_a_currency() -> None:
+    days = ["2020-03-06", "2020-03-09"]
+    assert judged(days)[1].missing_intervals == 0
+    assert judged(days, symbol="BTC-USD")[1].missing_intervals == 2
+
+
+def test_a_currency_misses_every_interval_it_has_no_bar_for() -> None:
+    hours = ["2020-03-06T01:00", "2020-03-06T02:00", "2020-03-06T05:00"]
+    _, quality = judged(hours, symbol="BTC-USD", resolution="hour")
+    assert quality.missing_intervals == 2
+    assert "2 hours between its first and its last bar have no bar" in quality.warnings[0]
+
+
+def test_an_equity_may_rest_within_its_day() -> None:
+    minutes = ["2020-03-06T09:30", "2020-03-06T11:30", "2020-03-09T09:30"]
+    assert judged(minutes, resolution="minute")[1].missing_intervals == 0
+
+
+@pytest.mark.parametrize(
+    ("times", "resolution"),
+    [
+        (WEEK, "day"),
+        (list(reversed(WEEK)), "day"),
+        (["2020-03-02", "2020-03-09", "2020-03-16"], "day"),
+        (["2020-03-06T09:30", "2020-03-06T10:30", "2020-03-06T11:30", "2020-03-09T09:30"], "hour"),
+        (["2020-03-06T09:30", "2020-03-06T09:35", "2020-03-06T09:40"], "minute"),
+        (["2020-03-06T09:30:01", "2020-03-06T09:30:02"], "second"),
+        (["2020-03-06T09:30:01.1", "2020-03-06T09:30:01.2"], "second"),
+        (["2020-03-06", "2020-03-06"], None),
+        (["2020-03-06"], None),
+    ],
+)
+def test_spacing_tells_the_resolution(times: list[str], resolution: Resolution | None) -> None:
+    assert resolution_of(np.array(times, dtype="M8[ns]")) == resolution
+
+
+def test_bars_of_another_length_are_refused() -> None:
+    daily = rows_of(WEEK).time
+    with pytest.raises(DataError, match="X holds bars of resolution 'day'; 'hour' was asked for"):
+        refuse_other_spacing("X", resolution_of(daily), "hour")
+    with pytest.raises(DataError, match="'day'"):
+        refuse_other_spacing("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
+
+
+def test_a_named_resolution_allows_rare_bars_and_no_frequent_ones() -> None:
+    daily = rows_of(WEEK).time
+    refuse_other_spacing("X_1m.csv", resolution_of(daily), "minute", declared="minute")
+    hours = np.array(["2020-03-06T09:30", "2020-03-06T10:30"], dtype="M8[ns]")
+    with pytest.raises(DataError, match="'hour'; 'day' was asked for"):
+        refuse_other_spacing("X_1d.csv", resolution_of(hours), "day", declared="day")
+
+
+def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:
+    start, end = np.datetime64("2020-03-03", "ns"), np.datetime64("2020-03-05", "ns")
+    inside = rows_of(WEEK).between(start, end)
+    assert [str(day) for day in inside.time.astype("M8[D]")] == WEEK[1:4]
+    assert [inside.place(row) for row in range(3)] == ["line 3", "line 4", "line 5"]
+
+
+def test_an_empty_range_says_what_there_is() -> None:
+    start, end = np.datetime64("2021-01-01", "ns"), np.datetime64("2021-12-31", "ns")
+    with pytest.raises(DataError) as caught:
+        rows_of(WEEK).between(start, end)
+    assert str(caught.value) == (
+        "AAPL has no bars from 2021-01-01T00:00:00Z to 2021-12-31T00:00:00Z; AAPL_1d.csv holds "
+        "2020-03-02T00:00:00Z to 2020-03-06T00:00:00Z"
+    )

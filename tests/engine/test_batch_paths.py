@@ -1,0 +1,152 @@
+"""One broker for all: targets known beforehand, targets bar by bar, with shortcuts or without."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.engine_bars import audit, make_request
+from support.random_runs import DAY_MS, EXECUTIONS, STRATEGIES, market, runs
+from support.twins import twin
+
+from glowback_trio.engine import backtest
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import terms
+from glowback_trio.engine.execution.journal import Recording, Tape
+from glowback_trio.engine.strategies.signals import work_out
+from glowback_trio.engine.timeline import align
+from glowback_trio.engine.traders.target import TargetTrader
+from glowback_trio.model.bars import Bars
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.parameters import (
+    BuiltIn,
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+)
+
+BUILT_IN: list[BuiltIn] = [
+    BuyAndHold(),
+    MaCrossover(short_period=3, long_period=8),
+    MaCrossover(short_period=3, long_period=8, direction="long_only"),
+    Momentum(lookback_period=4, momentum_threshold=2.0, rebalance_frequency=3),
+    MeanReversion(lookback_period=6, entry_threshold=1.2, exit_threshold=0.3),
+    Rsi(lookback_period=5, oversold_threshold=35.0, overbought_threshold=60.0),
+    Rsi(lookback_period=5, oversold_threshold=35.0, overbought_threshold=60.0, smoothing="cutler"),
+]
+
+COSTS = {
+    "slippage_bps": 5.0,
+    "commission_bps": 2.5,
+    "commission_per_share": 0.005,
+    "commission_minimum": 1.0,
+}
+
+
+def assert_same(result: Result, other: Result) -> None:
+    """Every number of both, to the last bit."""
+    for block, names in (
+        ("curve", ("time", "value", "cash", "gross", "drawdown")),
+        ("trades", ("time", "symbol", "quantity", "price", "commission", "slippage_cost", "order")),
+        ("orders", ("what", "time", "order", "symbol", "quantity")),
+    ):
+        for name in names:
+            one, two = (getattr(getattr(each, block), name) for each in (result, other))
+            assert one.tobytes() == two.tobytes(), f"{block}.{name}"
+    assert result.trades.pnl.tolist() == pytest.approx(
+        other.trades.pnl.tolist(), nan_ok=True, abs=0
+    )
+    assert result.metrics == other.metrics
+    assert result.carry == other.carry
+
+
+def both(strategy: BuiltIn, bars: list[Bars], **execution: Any) -> tuple[Result, Result]:
+    symbols = [one.symbol for one in bars]
+    allowed = execution.get("allow_short", True)
+    arrays, events = (
+        backtest(make_request(symbols, one, execution=execution, initial_capital=1e5), bars)
+        for one in (strategy, twin(strategy, allow_short=allowed))
+    )
+    audit(events, bars)
+    return arrays, events
+
+
+@pytest.mark.parametrize("strategy", BUILT_IN, ids=lambda one: str(one.name))
+@pytest.mark.parametrize("gaps", [0.0, 0.3], ids=["aligned", "ragged"])
+@pytest.mark.parametrize("symbols", [1, 3, 9])
+@pytest.mark.parametrize(
+    "execution",
+    [
+        COSTS,
+        {**COSTS, "max_volume_participation": 0.5, "latency_ms": 2 * DAY_MS},
+        {**COSTS, "whole_shares": True, "allow_short": False, "borrow_rate": 1.0},
+        {**COSTS, "size_at": "fill", "slippage_volume_impact": 0.1, "margin_interest_rate": 1.0},
+    ],
+    ids=["costs", "cap and latency", "whole and long", "sized at the fill"],
+)
+def test_a_twin_that_is_asked_bar_by_bar_gives_the_same_result(
+    strategy: BuiltIn, symbols: int, gaps: float, execution: dict[str, Any]
+) -> None:
+    bars = market(11 + symbols, symbols, 90, gaps=gaps, spread=0.03)
+    arrays, events = both(strategy, bars, **execution)
+    assert len(arrays.trades) >= 1
+    assert_same(arrays, events)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(BUILT_IN), EXECUTIONS)
+@settings(max_examples=60)
+def test_a_twin_gives_the_same_result_where_accounts_are_ruined_and_orders_cut(
+    seed: int, strategy: BuiltIn, execution: dict[str, Any]
+) -> None:
+    wild = market(seed, 2, 40, gaps=0.1, spread=0.4)
+    bolder = (
+        evolve(strategy, position_size=1.0) if not isinstance(strategy, MeanReversion) else strategy
+    )
+    assert_same(*both(bolder, wild, **execution))
+
+
+def carried_out(
+    request: BacktestRequest, bars: list[Bars], stops: list[int], *, shortcuts: bool
+) -> Recording:
+    """What a trader and its broker write down, over some stretches of rows."""
+    timeline, agreed, tape = align(bars), terms(request.execution), Tape()
+    signals = work_out(request.strategy, agreed, timeline, lambda: None)  # type: ignore[arg-type] # all here have targets
+    broker = Broker(timeline, agreed, tape, request.initial_capital)
+    trader = TargetTrader(signals, broker, agreed, tape, shortcuts=shortcuts)
+    rows = [0, *sorted({stop for stop in stops if stop < len(timeline)}), len(timeline)]
+    for start, stop in pairwise(rows):
+        trader.run(start, stop, timeline.marks(max(start - 1, 0), stop))
+    return tape.take()
+
+
+@given(runs(), st.lists(st.integers(1, 39), max_size=3))
+@settings(max_examples=300)
+def test_shortcuts_write_what_the_broker_writes(
+    run: tuple[BacktestRequest, list[Bars]], stops: list[int]
+) -> None:
+    slow, fast = (carried_out(*run, stops, shortcuts=shortcuts) for shortcuts in (False, True))
+    assert np.array_equal(slow.events, fast.events)
+    assert slow.events.tobytes() == fast.events.tobytes()
+    assert slow.fills.tobytes() == fast.fills.tobytes()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: str(one.name))
+@pytest.mark.parametrize("symbols", [1, 12])
+def test_shortcuts_write_what_the_broker_writes_over_long_runs(
+    strategy: BuiltIn, symbols: int
+) -> None:
+    bars = market(3, symbols, 700, gaps=0.0, spread=0.02)
+    request = make_request([one.symbol for one in bars], strategy, execution=COSTS)
+    slow, fast = (
+        carried_out(request, bars, [400], shortcuts=shortcuts) for shortcuts in (False, True)
+    )
+    assert slow.events.tobytes() == fast.events.tobytes()
+    assert slow.fills.tobytes() == fast.fills.tobytes()

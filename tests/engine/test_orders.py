@@ -1,0 +1,286 @@
+"""Every kind of order, every time in force: where it fills, and what becomes of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from support.engine_bars import audit, fills, make_bars, make_request, order_story
+from support.scripted_orders import Row, acting, make_ohlc, ordering
+
+from glowback_trio.engine import backtest
+from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.api import BarStrategy
+
+FIRST: Row = (100.0, 100.0, 100.0, 100.0)
+HOUR_MS = 3_600_000
+
+
+def run(rows: list[Row], strategy: BarStrategy, *, volume: float = 1e9, **wanted: Any) -> Result:
+    bars = [make_ohlc(rows, volume=volume, step=wanted.pop("step", "D"))]
+    execution = {"max_leverage": 100.0, **wanted}
+    result = backtest(make_request(strategy=strategy, execution=execution), bars)
+    audit(result, bars)
+    return result
+
+
+def ends(result: Result) -> list[tuple[str, int, str]]:
+    """What happened after the submissions: event, bar, reason."""
+    story = zip(order_story(result), result.orders.reason, strict=True)
+    return [(event, bar, why) for (event, bar, _, _), why in story if event != "submitted"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "quantity", "bar", "price"),
+    [
+        ({}, 1.0, (101, 103, 99, 102), 101),
+        ({"limit": 95.0}, 1.0, (94, 96, 93, 95), 94),  # better at the open
+        ({"limit": 95.0}, 1.0, (98, 99, 95, 97), 95),  # just touched
+        ({"limit": 95.0}, 1.0, (98, 99, 95.25, 97), None),
+        ({"limit": 105.0}, -1.0, (106, 107, 104, 105), 106),
+        ({"limit": 105.0}, -1.0, (102, 105, 101, 103), 105),
+        ({"limit": 105.0}, -1.0, (102, 104.75, 101, 103), None),
+        ({"stop": 105.0}, 1.0, (106, 107, 104, 105), 106),  # beyond it at the open
+        ({"stop": 105.0}, 1.0, (102, 105, 101, 103), 105),
+        ({"stop": 105.0}, 1.0, (102, 104.75, 101, 103), None),
+        ({"stop": 95.0}, -1.0, (94, 96, 93, 95), 94),
+        ({"stop": 95.0}, -1.0, (98, 99, 95, 97), 95),
+        ({"stop": 95.0}, -1.0, (98, 99, 95.25, 97), None),
+        ({"stop": 105.0, "limit": 107.0}, 1.0, (102, 109, 101, 108), 105),
+        ({"stop": 105.0, "limit": 107.0}, 1.0, (106, 109, 105, 108), 106),
+        ({"stop": 105.0, "limit": 107.0}, 1.0, (108, 109, 106, 108), 107),  # came back to it
+        ({"stop": 105.0, "limit": 107.0}, 1.0, (108, 109, 107.25, 108), None),
+        ({"stop": 105.0, "limit": 103.0}, 1.0, (102, 106, 101, 104), None),  # what came first?
+        ({"stop": 95.0, "limit": 93.0}, -1.0, (98, 99, 92, 93), 95),
+        ({"stop": 95.0, "limit": 93.0}, -1.0, (92, 94, 91, 92), 93),
+        ({"stop": 95.0, "limit": 97.0}, -1.0, (98, 99, 94, 96), None),
+        ({"trail": 5.0}, 1.0, (102, 105, 90, 95), 105),
+        ({"trail": 5.0}, 1.0, (102, 104.75, 90, 95), None),
+        ({"trail": 5.0}, -1.0, (98, 110, 95, 103), 95),
+        ({"trail": 5.0}, -1.0, (94, 110, 93, 103), 94),
+    ],
+)
+def test_a_bar_fills_what_its_prices_prove(
+    prices: dict[str, float], quantity: float, bar: Row, price: float | None
+) -> None:
+    result = run([FIRST, bar], acting({0: ordering("A", quantity, **prices)}))
+    assert fills(result) == ([] if price is None else [(1, "A", quantity, price)])
+
+
+def test_a_stop_limit_order_set_off_on_the_wrong_side_waits_as_a_limit_order() -> None:
+    rows: list[Row] = [FIRST, (102, 106, 101, 104), (104, 104, 103, 104), (101, 102, 100, 101)]
+    wrong = run(rows, acting({0: ordering(stop=105.0, limit=103.0)}))
+    assert fills(wrong) == [(2, "A", 1.0, 103.0)]
+
+
+def test_a_trailing_stop_follows_earlier_bars_only() -> None:
+    rows: list[Row] = [FIRST, (100, 110, 96, 108), (108, 109, 105, 106)]
+    assert fills(run(rows, acting({0: ordering("A", -1.0, trail=5.0)}))) == [(2, "A", -1.0, 105.0)]
+    gap: list[Row] = [FIRST, (100, 110, 96, 108), (103, 109, 102, 106)]
+    assert fills(run(gap, acting({0: ordering("A", -1.0, trail=5.0)}))) == [(2, "A", -1.0, 103.0)]
+    back: list[Row] = [FIRST, (100, 110, 96, 108), (107, 109, 106, 107), (107, 107, 104, 104)]
+    assert fills(run(back, acting({0: ordering("A", -1.0, trail=5.0)}))) == [(3, "A", -1.0, 105.0)]
+
+
+def test_a_trail_starts_at_the_close_before_the_first_bar_that_may_fill_it() -> None:
+    rows: list[Row] = [FIRST, (100, 120, 100, 120), (120, 121, 116, 117), (117, 117, 114, 115)]
+    late = run(rows, acting({0: ordering("A", -1.0, trail=5.0)}), latency_ms=48 * HOUR_MS)
+    assert fills(late) == [(3, "A", -1.0, 116.0)]
+
+
+def test_what_a_bar_leaves_of_a_stop_that_was_set_off_is_a_market_order() -> None:
+    rows: list[Row] = [FIRST, (100, 105, 100, 101), (101, 102, 99, 100), (98, 99, 97, 98)]
+    for prices in ({"stop": 105.0}, {"trail": 5.0}):
+        strategy = acting({0: ordering("A", 25.0, **prices)})
+        result = run(rows, strategy, volume=100.0, max_volume_participation=0.1)
+        assert fills(result) == [(1, "A", 10, 105), (2, "A", 10, 101), (3, "A", 5, 98)]
+
+
+def test_a_stop_set_off_on_a_bar_without_volume_fills_at_the_next_open() -> None:
+    rows: list[Row] = [FIRST, (100, 105, 100, 101), (99, 100, 98, 99)]
+    bars = evolve(make_ohlc(rows), volume=np.array([0.0, 0.0, 1e9]))
+    strategy = acting({0: ordering(stop=105.0)})
+    execution = {"max_volume_participation": 0.5}
+    result = backtest(make_request(strategy=strategy, execution=execution), [bars])
+    assert fills(result) == [(2, "A", 1.0, 99.0)]
+
+
+FOUR_HOURS: list[Row] = [FIRST] * 4
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "expected"),
+    [
+        ("GTC", [("filled", 1), ("filled", 2), ("cancelled", 3)]),
+        ("DAY", [("filled", 1), ("filled", 2), ("cancelled", 2)]),
+        ("IOC", [("filled", 1), ("cancelled", 1)]),
+        ("FOK", [("cancelled", 1)]),
+    ],
+)
+def test_how_long_an_order_waits_for_the_rest(
+    time_in_force: str, expected: list[tuple[str, int]]
+) -> None:
+    bars = make_ohlc(FOUR_HOURS, volume=100.0, step="h", start="2024-01-01T21:00")
+    strategy = acting({0: ordering("A", 50.0, time_in_force=time_in_force)})
+    execution = {"max_volume_participation": 0.1, "max_leverage": 100.0}
+    short = make_request(strategy=strategy, execution=execution)
+    result = backtest(short, [bars])
+    audit(result, [bars])
+    first_three = [event[:2] for event in ends(result) if event[:2] != ("filled", 3)]
+    assert first_three == expected
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "bar", "reason"),
+    [
+        ("GTC", 5, "no bar left to fill it"),
+        ("DAY", 2, "its day is over"),
+        ("IOC", 1, "what its one bar left of it may not wait"),
+        ("FOK", 1, "its one bar could not fill it whole"),
+    ],
+)
+def test_how_an_order_ends_whose_price_never_comes(
+    time_in_force: str, bar: int, reason: str
+) -> None:
+    bars = make_ohlc([FIRST] * 6, step="h", start="2024-01-01T21:00")
+    strategy = acting({0: ordering(limit=90.0, time_in_force=time_in_force)})
+    result = backtest(make_request(strategy=strategy), [bars])
+    assert ends(result) == [("cancelled", bar, reason)]
+
+
+def test_a_day_order_made_at_the_days_last_bar_lives_the_next_day() -> None:
+    rows: list[Row] = [FIRST, FIRST, FIRST, (100, 100, 90, 95)]
+    bars = make_ohlc(rows, step="h", start="2024-01-01T22:00")
+    strategy = acting({1: ordering(limit=90.0, time_in_force="DAY")})
+    assert fills(backtest(make_request(strategy=strategy), [bars])) == [(3, "A", 1.0, 90.0)]
+
+
+def test_a_fill_or_kill_order_is_killed_where_money_or_the_ban_on_shorts_would_cut_it() -> None:
+    poor = acting({0: ordering("A", 20.0, time_in_force="FOK")})
+    result = run([FIRST] * 3, poor, max_leverage=1.0)
+    assert ends(result) == [("cancelled", 1, "its one bar could not fill it whole")]
+    banned = acting({0: ordering("A", 5.0), 1: ordering("A", -8.0, time_in_force="FOK")})
+    result = run([FIRST] * 3, banned, allow_short=False)
+    assert ends(result)[1:] == [("rejected", 2, "short positions are not allowed")]
+    assert result.final_positions == {"A": 5.0}
+
+
+def test_orders_of_one_bar_share_its_volume_in_the_order_they_were_made() -> None:
+    def both(context: Any) -> None:
+        context.order("A", 6.0)
+        context.order("A", 6.0, limit=100.0)
+
+    result = run([FIRST] * 3, acting({0: both}), volume=100.0, max_volume_participation=0.1)
+    assert fills(result) == [(1, "A", 6, 100), (1, "A", 4, 100), (2, "A", 2, 100)]
+
+
+def test_without_shorts_a_sale_ends_at_flat_and_says_so() -> None:
+    strategy = acting({0: ordering("A", 5.0), 1: ordering("A", -8.0)})
+    result = run([FIRST] * 3, strategy, allow_short=False)
+    assert ends(result)[1:] == [
+        ("rejected", 2, "short positions are not allowed"),
+        ("filled", 2, ""),
+    ]
+    assert result.final_positions == {}
+
+
+def test_without_shorts_a_target_below_zero_means_flat() -> None:
+    def aim(fraction: float) -> Any:
+        return lambda context: context.target("A", fraction)
+
+    result = run([FIRST] * 4, acting({0: aim(0.5), 1: aim(-0.5)}), allow_short=False)
+    assert ends(result) == [("filled", 1, ""), ("filled", 2, "")]
+    assert result.final_positions == {}
+
+
+def test_who_waits_at_a_limit_pays_the_makers_rate() -> None:
+    fees = {"commission_bps": 100.0, "maker_commission_bps": 10.0}
+    for prices, bar, rate in (
+        ({"limit": 95.0}, (98, 99, 95, 97), 0.001),
+        ({"limit": 95.0}, (94, 99, 93, 97), 0.01),  # takes what the open offers
+        ({}, (94, 99, 93, 97), 0.01),
+        ({"stop": 105.0, "limit": 107.0}, (102, 109, 101, 108), 0.01),  # takes when set off
+        ({"stop": 105.0, "limit": 107.0}, (108, 109, 106, 108), 0.001),
+    ):
+        result = run([FIRST, bar], acting({0: ordering("A", 2.0, **prices)}), **fees)
+        notional = 2.0 * result.trades.price[0]
+        assert result.trades.commission == pytest.approx([notional * rate])
+
+
+def test_buying_power_is_asked_at_the_makers_rate() -> None:
+    fees = {"maker_commission_bps": 1000.0, "max_leverage": 1.0}
+    result = run([FIRST, (100, 100, 90, 95)], acting({0: ordering("A", 50.0, limit=95.0)}), **fees)
+    assert result.trades.quantity == pytest.approx([1000.0 / (95.0 * 1.1)])
+    assert result.curve.cash[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_slippage_touches_orders_that_do_not_name_their_price() -> None:
+    cases: list[tuple[dict[str, Any], float]] = [
+        ({}, 100 * 1.01),
+        ({"stop": 105.0}, 105 * 1.01),
+        ({"trail": 5.0}, 105 * 1.01),
+        ({"limit": 103.0}, 100.0),
+        ({"stop": 105.0, "limit": 106.0}, 105.0),
+    ]
+    for prices, price in cases:
+        result = run(
+            [FIRST, (100, 107, 97, 100)], acting({0: ordering(**prices)}), slippage_bps=100
+        )
+        assert fills(result)[0][3] == pytest.approx(price)
+        assert result.trades.slippage_cost == pytest.approx(
+            [0.0 if "limit" in prices else price / 101]
+        )
+
+
+def test_what_an_order_takes_of_the_volume_moves_its_price() -> None:
+    rows = [FIRST] * 3
+    for quantity, part in ((2.0, 0.2), (-5.0, 0.5), (15.0, 1.0)):
+        moved = run(
+            rows,
+            acting({0: ordering("A", quantity)}),
+            volume=10.0,
+            slippage_bps=10.0,
+            slippage_volume_impact=0.1,
+        )
+        given_away = 0.001 + 0.1 * part**2
+        expected = 100.0 * (1 + given_away if quantity > 0 else 1 - given_away)
+        assert moved.trades.quantity.tolist() == [quantity]
+        assert moved.trades.price == pytest.approx([expected])
+
+
+def test_sized_at_the_fill_a_target_is_what_the_account_is_worth_then() -> None:
+    target = acting({0: lambda context: context.target("A", 1.0)})
+    rows: list[Row] = [FIRST, (125, 125, 125, 125)]
+    result = run(rows, target, size_at="fill", max_leverage=1.0)
+    assert order_story(result) == [
+        ("submitted", 0, "A", 10.0),
+        ("amended", 1, "A", 8.0),
+        ("filled", 1, "A", 8.0),
+    ]
+    whole = run(
+        rows, target, size_at="fill", max_leverage=1.0, whole_shares=True, slippage_bps=100.0
+    )
+    assert fills(whole) == [(1, "A", 7.0, 126.25)]
+
+
+def test_sized_at_the_fill_less_than_one_unit_is_cancelled() -> None:
+    target = acting({0: lambda context: context.target("A", 1.0)})
+    rows: list[Row] = [FIRST, (1100, 1100, 1100, 1100)]
+    result = run(rows, target, size_at="fill", max_leverage=1.0, whole_shares=True)
+    assert ends(result) == [("cancelled", 1, "less than one unit")]
+
+
+def test_sized_at_the_fill_the_impact_is_that_of_what_is_missing() -> None:
+    target = acting({0: lambda context: context.target("A", 0.5)})
+    wanted = {"size_at": "fill", "slippage_volume_impact": 0.1, "max_leverage": 1.0}
+    result = run([FIRST, FIRST], target, volume=50.0, **wanted)
+    assert result.trades.quantity * result.trades.price == pytest.approx([500.0], rel=1e-4)
+
+
+def test_orders_on_a_symbol_that_ends_early_are_cancelled_at_the_end_of_the_run() -> None:
+    bars = [make_bars("A", [10.0] * 2), make_bars("B", [10.0] * 5)]
+    strategy = acting({1: ordering("A", 1.0, limit=5.0, time_in_force="DAY"), 3: ordering("A")})
+    result = backtest(make_request(("A", "B"), strategy), bars)
+    assert ends(result) == [("cancelled", 4, "no bar left to fill it")] * 2

@@ -1,0 +1,295 @@
+"""Faults that the tests must find: each is written into a copy of the package, and must fail.
+
+    python tests/extended/mutants.py [WORD]
+
+With a word, only those whose names have it. A test suite that passes proves little until it is
+known that it can fail. These are the faults that streaming servers really had, each in a line or
+two.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import frozen
+
+ROOT = Path(__file__).parents[2]
+BROADCASTER = "glowback_trio/actors/broadcaster.py"
+RUN = "glowback_trio/actors/run.py"
+HUB = "glowback_trio/serving/hub.py"
+FOLLOWING = "glowback_trio/serving/websocket/handoff.py"
+FEED = "glowback_trio/server/state/feeds.py"
+EVENTS = "glowback_trio/server/routes/events.py"
+CHAIN = "glowback_trio/client/log_verifier.py"
+STREAM = "glowback_trio/client/stream.py"
+
+ACTORS = ("tests/actors",)
+HUBS = ("tests/serving/test_hub.py",)
+FEEDS = ("tests/server/test_feeds.py", "tests/server/test_cuts.py")
+SERVER = ("tests/server/test_stream_isolation.py", "tests/server/test_cuts.py")
+CLIENT = ("tests/client/test_resume.py",)
+
+
+@frozen
+class Mutant:
+    """One fault: in `file`, `sound` becomes `faulty`, and one of `tests` must fail."""
+
+    name: str
+    file: str
+    sound: str
+    faulty: str
+    tests: tuple[str, ...] = ACTORS
+
+
+MUTANTS = (
+    Mutant(
+        "cursor off by one",
+        BROADCASTER,
+        "after = events[-1].event_id",
+        "after = events[-1].event_id + 1",
+    ),
+    Mutant(
+        "cursor of the first event instead of the last",
+        BROADCASTER,
+        "after = events[-1].event_id",
+        "after = events[0].event_id",
+    ),
+    Mutant(
+        "waiting for the bell before looking at the log",
+        BROADCASTER,
+        "        await trio.lowlevel.checkpoint()\n        while not (wanted",
+        "        await self._broadcaster.wait_ring()\n        while not (wanted",
+    ),
+    Mutant(
+        "filter applied before the cursor moves",
+        BROADCASTER,
+        "        return events, after\n",
+        "        return events, events[-1].event_id if events else cursor\n",
+    ),
+    Mutant(
+        "filter that hides the end",
+        BROADCASTER,
+        " or e.event_id == self.end",
+        "",
+    ),
+    Mutant(
+        "a queue of eight per client, oldest dropped",
+        BROADCASTER,
+        "self.log.read(cursor, limit)",
+        "self.log.read(cursor, limit)[-8:]",
+    ),
+    Mutant(
+        "an event after the end",
+        RUN,
+        "        self._broadcaster.end = count\n",
+        "        self._broadcaster.end = count\n"
+        '        self._append("log", dumps({"level": "info"}), self._now())\n',
+    ),
+    Mutant(
+        "the end told before the result is kept",
+        RUN,
+        "                    self._store.keep_result(self.run_id, result)\n"
+        "                    self._end(State.COMPLETED)\n",
+        "                    self._end(State.COMPLETED)\n"
+        "                    await trio.lowlevel.checkpoint()\n"
+        "                    self._store.keep_result(self.run_id, result)\n",
+    ),
+    Mutant(
+        "no end when the program around is cancelled",
+        RUN,
+        "                finally:\n                    if not self.finished:",
+        "                finally:\n                    if self._reason and not self.finished:",
+    ),
+    Mutant(
+        "a number taken though the store refused the event",
+        RUN,
+        "        self._log.append(event)\n",
+        "        self._count += 1\n        self._log.append(event)\n        self._count -= 1\n",
+    ),
+    Mutant(
+        "hub: cursor off by one",
+        HUB,
+        "        follower.cursor = chunk.cursor\n",
+        "        follower.cursor = chunk.cursor + 1\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: what went in part is sent again as a whole",
+        HUB,
+        "        self._count(follower, chunk)\n        if not whole or",
+        "        if whole:\n            self._count(follower, chunk)\n        if not whole or",
+        HUBS,
+    ),
+    Mutant(
+        "hub: one chunk for all, wherever they stand",
+        HUB,
+        "        if follower.cursor not in chunks:\n"
+        "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"
+        "        self._write(follower, chunks[follower.cursor])\n",
+        "        if not chunks:\n"
+        "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"
+        "        self._write(follower, next(iter(chunks.values())))\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a queue per client",
+        HUB,
+        "if not follower.busy and not follower.gone:",
+        "if not follower.gone:",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a ring between replay and registration is lost",
+        HUB,
+        "            follower.busy = False\n",
+        "            await trio.lowlevel.checkpoint()\n            follower.busy = False\n",
+        HUBS,
+    ),
+    Mutant(
+        "hub: a ring during a round is lost",
+        HUB,
+        "                except Exception as error:",
+        "                    self._bell, self._rung = trio.Event(), {}\n"
+        "                except Exception as error:",
+        HUBS,
+    ),
+    Mutant(
+        "hub: only the first chunk of what has gathered is sent",
+        HUB,
+        "            self._ring(feed)  # perhaps",
+        "            pass  # perhaps",
+        HUBS,
+    ),
+    Mutant(
+        "hub: the end is reached and nobody is told",
+        HUB,
+        "if not whole or follower.feed.ended(follower.cursor):",
+        "if not whole:",
+        HUBS,
+    ),
+    Mutant(
+        "follow: every stream begins at the beginning",
+        FOLLOWING,
+        "Follower(feed, cursor, self",
+        "Follower(feed, 0, self",
+        SERVER,
+    ),
+    Mutant(
+        "follow: a stream that has ended is never let go",
+        FOLLOWING,
+        "            self.done()\n",
+        "",
+        SERVER,
+    ),
+    Mutant(
+        "feed: filter applied before the cursor moves",
+        FEED,
+        "return messages(events, self.batch), after",
+        "return messages(events, self.batch), events[-1].event_id if events else cursor",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: the end is not sent",
+        FEED,
+        "return self.run.broadcaster.ended(cursor)",
+        "return self.run.broadcaster.ended(cursor + 1)",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: what does not fit into one write is skipped",
+        FEED,
+        "events, after = kept, kept[-1].event_id",
+        "events = kept",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: one filter for all",
+        FEED,
+        "key = (run.run_id, wanted, batch, quiet)",
+        "key = (run.run_id, batch, quiet)",
+        FEEDS,
+    ),
+    Mutant(
+        "server-sent events: the cursor of the last connection is not heard",
+        EVENTS,
+        "    if last is None:\n",
+        "    if last is None or query.after == 0:\n",
+        SERVER,
+    ),
+    Mutant(
+        "server-sent events: what is there before a wait is dropped",
+        EVENTS,
+        "            events: Sequence[Event] = ()\n",
+        "            events: Sequence[Event] = subscription.read_nowait(1)[1:]\n",
+        SERVER,
+    ),
+    Mutant(
+        "client: resumed one event too early",
+        STREAM,
+        "str(self._chain.cursor)",
+        "str(max(self._chain.cursor - 1, 0))",
+        CLIENT,
+    ),
+    Mutant(
+        "client: any good-bye is taken for the end",
+        STREAM,
+        "                    self._chain.close()\n",
+        "                    self._chain.ended = True\n",
+        CLIENT,
+    ),
+    Mutant(
+        "client: the digest is not compared",
+        CHAIN,
+        "digest != str(self._digest)",
+        "digest is None",
+        CLIENT,
+    ),
+)
+
+
+def passes(tests: Iterable[str], mutant: Mutant | None = None) -> bool:
+    """Whether these tests pass in a copy of the package, with a fault in it or without."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in ("glowback_trio", "tests"):
+            shutil.copytree(ROOT / part, copy / part)
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        if mutant is not None:
+            _write(mutant, copy / mutant.file)
+        # Some faults make tests go on for ever. From a thread even those are ended, at once.
+        limits = ("--timeout=60", "--timeout-method=thread")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *limits, *tests]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        told = subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False)
+        return told.returncode == 0
+
+
+def _write(mutant: Mutant, file: Path) -> None:
+    source = file.read_text()
+    if source.count(mutant.sound) != 1:
+        raise SystemExit(f"{mutant.name}: {mutant.file} has changed; mend {Path(__file__).name}")
+    file.write_text(source.replace(mutant.sound, mutant.faulty))
+
+
+def main(word: str) -> int:
+    """Try every mutant with this word in its name; returns 1 when one survives."""
+    mutants = [mutant for mutant in MUTANTS if word in mutant.name]
+    if not passes(sorted({test for mutant in mutants for test in mutant.tests})):
+        raise SystemExit("the tests fail without any fault, so nothing can be learned from them")
+    survivors = 0
+    for mutant in mutants:
+        alive = passes(mutant.tests, mutant)
+        survivors += alive
+        print(f"{'SURVIVED' if alive else 'killed  '}  {mutant.name}", flush=True)
+    print(f"{len(mutants) - survivors} of {len(mutants)} mutants killed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(" ".join(sys.argv[1:])))

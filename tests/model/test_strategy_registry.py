@@ -1,0 +1,105 @@
+"""The offer: which strategies a request may name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import pytest
+from attrs import frozen
+
+from glowback_trio.errors import InvalidRequestError, StrategyError
+from glowback_trio.model.bounds import Ge
+from glowback_trio.model.strategies.api import BarStrategy, OnBar
+from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover
+from glowback_trio.model.strategies.registry import offer
+from glowback_trio.wire.converter import parse_request, request_document
+
+
+def made(name: Any, aliases: tuple[str, ...] = (), title: Any = "One") -> type[BarStrategy]:
+    """A class of strategies with these names."""
+
+    @frozen
+    class One(BarStrategy):
+        lookback: Annotated[int, Ge(1)] = 20
+
+        def start(self) -> OnBar:
+            return lambda _context: None
+
+    One.name, One.aliases, One.title = name, aliases, title
+    return One
+
+
+MINE = made("mine", ("my_own",))
+MINIMAL = {"symbols": ["A"], "start_date": "2024-01-01", "end_date": "2024-02-01"}
+
+
+def asking(name: str, **params: object) -> dict[str, object]:
+    return {**MINIMAL, "strategy": {"name": name, "params": params}}
+
+
+def test_ones_own_stand_after_the_built_in_ones() -> None:
+    assert list(offer([MINE])) == [*STRATEGIES, "mine"]
+    assert list(offer()) == list(STRATEGIES)
+
+
+@pytest.mark.parametrize("name", ["mine", "my_own", " MINE "])
+def test_a_request_names_it_like_any_other(name: str) -> None:
+    asked = parse_request(asking(name, lookback=5), offer([MINE]))
+    assert asked.strategy == MINE(lookback=5)  # type: ignore[call-arg] # made in a function
+    assert parse_request(request_document(asked), offer([MINE])) == asked
+
+
+def test_its_parameters_are_checked_like_all_others() -> None:
+    with pytest.raises(InvalidRequestError) as raised:
+        parse_request(asking("mine", lookback=0, lokback=3), offer([MINE]))
+    assert [problem.path for problem in raised.value.problems] == [
+        ("strategy", "params", "lokback"),
+        ("strategy", "params", "lookback"),
+    ]
+    assert "did you mean 'lookback'" in str(raised.value)
+
+
+def test_what_is_not_offered_is_not_known() -> None:
+    with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
+        parse_request(asking("mine"))
+    with pytest.raises(InvalidRequestError, match="did you mean 'mine'"):
+        parse_request(asking("mien"), offer([MINE]))
+
+
+def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
+    parse_request(asking("mine"), offer([MINE]))
+    with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
+        parse_request(asking("mine"))
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ([made("rsi")], "the name 'rsi' is taken by Rsi"),
+        ([made("moving_average_crossover")], "is taken by MaCrossover"),
+        ([made("new", ("ma_crossover",))], "'ma_crossover' is taken by MaCrossover"),
+        ([made("covered_call")], "'covered_call' is taken by something this engine lacks"),
+        ([MINE, made("other", ("my_own",))], "'my_own' is taken by One"),
+        ([MINE, MINE], "'mine' is taken by One"),
+        ([made("Mine")], "a name of lower-case letters, digits and _, not 'Mine'"),
+        ([made("mine", ("My Own",))], "not 'My Own'"),
+        ([made(7)], "not 7"),
+        ([made("mine", title="")], "One needs a title, not ''"),
+        ([MaCrossover], "a class derived from BarStrategy or TargetStrategy, not .*MaCrossover"),
+        ([MINE()], "a class derived from BarStrategy or TargetStrategy, not One"),
+        (["mine"], "not 'mine'"),
+    ],
+)
+def test_what_cannot_be_offered_is_refused_with_its_reason(own: Any, said: str) -> None:
+    with pytest.raises(StrategyError, match=said):
+        offer(own)
+
+
+def test_a_class_that_forgets_the_decorator_is_refused() -> None:
+    class Bare(BarStrategy):
+        name: ClassVar[str] = "bare"
+        title: ClassVar[str] = "Bare"
+        lookback: int = 20
+
+    with pytest.raises(StrategyError, match=r"Bare should be decorated with attrs\.frozen"):
+        offer([Bare])

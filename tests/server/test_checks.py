@@ -1,0 +1,376 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx2
+import orjson
+import pytest
+import trio
+from quart.typing import TestClientProtocol as Client
+from support.raw_http import asking, connect, read_answer, say
+
+from glowback_trio import Run
+from glowback_trio.actors import Gateway
+from glowback_trio.server.routes import table as registry
+
+Serve = Callable[..., Awaitable[str]]
+ClientOf = Callable[..., Client]
+
+ALL_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "geolocation=(), microphone=(), camera=()",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"X-API-Key": "k2"}, 200),
+        ({"X-API-Key": "k3"}, 401),
+        ({"X-API-Key": "k1,k2"}, 401),
+        ({"X-API-Key": "clé"}, 401),
+        ({"Authorization": "Bearer k1"}, 200),
+        ({"Authorization": "bearer  k1 "}, 200),
+        ({"Authorization": "Bearer wrong", "X-API-Key": "k1"}, 401),
+        ({"Authorization": "Bearer ", "X-API-Key": "k1"}, 200),
+        ({"Authorization": "Basic azE6", "X-API-Key": "k1"}, 200),
+        ({"Authorization": "Basic azE6"}, 401),
+    ],
+)
+async def test_the_first_source_of_a_key_that_is_present_decides(
+    client_of: ClientOf, headers: dict[str, str], status: int
+) -> None:
+    response = await client_of(api_keys=("k1", "k2")).get("/v1/backtests", headers=headers)
+    assert response.status_code == status
+    if status == 401:
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        error = (await response.get_json())["error"]
+        assert (error["code"], error["message"]) == ("unauthorized", "Invalid or missing API key")
+
+
+async def test_a_key_in_the_query_opens_no_http_route(client_of: ClientOf) -> None:
+    assert (await client_of(api_keys=("k",)).get("/backtests?api_key=k")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/healthz", "/readyz", "/v1/healthz"]
+)
+async def test_pages_and_health_are_open(client_of: ClientOf, path: str) -> None:
+    assert (await client_of(api_keys=("k",)).get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "status"), [("get", 404), ("put", 405)])
+async def test_routing_comes_before_the_key(client_of: ClientOf, method: str, status: int) -> None:
+    client = client_of(api_keys=("k",))
+    ask = getattr(client, method)
+    assert (await ask("/nowhere" if status == 404 else "/backtests")).status_code == status
+
+
+async def test_no_route_of_the_api_forgets_its_key(client_of: ClientOf) -> None:
+    client = client_of(api_keys=("k",))
+    asks = {"GET": client.get, "POST": client.post, "DELETE": client.delete}
+    for route in registry.ROUTES:
+        response = await asks[route.method](route.path.replace("{run_id}", "x"))
+        assert (response.status_code == 401) == route.keyed, route.path
+
+
+# The order of checks
+
+
+async def test_the_declared_size_comes_before_the_key(serve_with: Serve) -> None:
+    url = await serve_with(api_keys=("k",), max_body_bytes=100)
+    head = b"POST /v1/backtests HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n"
+    answer = await say(url, head)
+    assert answer.status == 413
+    error = orjson.loads(answer.body)["error"]
+    assert (error["code"], error["message"]) == ("request_too_large", "Request body too large")
+
+
+async def test_the_key_comes_before_the_body(client_of: ClientOf) -> None:
+    response = await client_of(api_keys=("k",)).post("/backtests", data=b"{")
+    assert response.status_code == 401
+
+
+async def test_the_size_comes_before_the_syntax(client_of: ClientOf) -> None:
+    client = client_of(max_body_bytes=100)
+    assert (await client.post("/backtests", data=b"{" * 101)).status_code == 413
+    assert (await client.post("/backtests", data=b"{" * 100)).status_code == 422
+
+
+async def chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"x" * 1024
+
+
+async def test_a_chunked_body_is_cut_at_the_limit(serve_with: Serve) -> None:
+    url = await serve_with(max_body_bytes=10_000)
+    async with httpx2.AsyncClient(base_url=url) as http:
+        with trio.fail_after(10):
+            response = await http.post("/backtests", content=chunks(100))
+    assert response.status_code == 413
+    assert response.headers["x-request-id"]
+
+
+async def test_without_a_key_the_answer_comes_before_the_body(serve_with: Serve) -> None:
+    head = (
+        b"POST /backtests HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: application/json\r\n\r\n1\r\n{\r\n"
+    )
+    answer = await say(await serve_with(api_keys=("k",)), head)
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+# Headers, on every response
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_every_response_carries_every_header(
+    gateway: Gateway,
+    serve_with: Serve,
+    endless: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    prefix: str,
+) -> None:
+    url = await serve_with(api_keys=("k",), max_body_bytes=1000, log_level="ERROR")
+    async with httpx2.AsyncClient(base_url=url + prefix, headers={"X-API-Key": "k"}) as http:
+        responses = {
+            200: await http.get("/healthz"),
+            204: await http.delete(f"/backtests/{endless.run_id}"),
+            401: await http.get("/backtests", headers={"X-API-Key": "wrong"}),
+            404: await http.get("/nowhere"),
+            405: await http.patch("/backtests"),
+            413: await http.post("/backtests", content=b"x" * 2000),
+            422: await http.post("/backtests", json={}),
+        }
+        monkeypatch.setattr(type(gateway), "run", _fail)
+        responses[500] = await http.get("/backtests/x")
+    for status, response in responses.items():
+        assert response.status_code == status
+        assert {name: response.headers[name] for name in ALL_HEADERS} == ALL_HEADERS, status
+        assert uuid.UUID(response.headers["x-request-id"]).version == 4
+
+
+def _fail(_gateway: Gateway, run_id: str) -> Run:
+    raise OSError(28, "No space left on /secret/place", run_id)
+
+
+@pytest.mark.parametrize("offered", ["abc-DEF_1.2", "x" * 128])
+async def test_a_harmless_request_id_is_kept(client: Client, offered: str) -> None:
+    response = await client.get("/healthz", headers={"X-Request-ID": offered})
+    assert response.headers["X-Request-ID"] == offered
+
+
+@pytest.mark.parametrize("offered", ["x" * 129, "a b", "a status=200", "a,b", "é", ""])
+async def test_any_other_request_id_is_replaced(client: Client, offered: str) -> None:
+    response = await client.get("/healthz", headers={"X-Request-ID": offered})
+    assert uuid.UUID(response.headers["X-Request-ID"]).version == 4
+
+
+async def test_errors_before_the_app_have_its_headers_and_shapes(url: str) -> None:
+    answer = await say(url, b"GET /v1/healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000)
+    assert answer.status == 431
+    for name, value in ALL_HEADERS.items():
+        assert answer.headers[name] == value
+    assert "detail" in orjson.loads(answer.body)
+    assert answer.headers["x-request-id"]
+
+
+async def test_a_connection_too_many_is_told_so_in_the_same_form(serve_with: Serve) -> None:
+    url = await serve_with(max_connections=1)
+    with trio.fail_after(5):
+        async with asking(url, "/healthz") as first:
+            await read_answer(first)
+            answer = await say(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.status == 503
+    assert {name: answer.headers[name] for name in ALL_HEADERS} == ALL_HEADERS
+
+
+async def test_an_old_client_gets_its_answer_and_the_end(url: str) -> None:
+    with trio.fail_after(10):
+        async with await connect(url) as stream:
+            await stream.send_all(b"GET /healthz HTTP/1.0\r\n\r\n")
+            answer = await read_answer(stream)
+            assert answer.status == 200
+            assert await stream.receive_some() == b""
+
+
+# Faults
+
+
+async def test_a_fault_is_500_with_its_request_id_and_nothing_of_the_inside(
+    client: Client,
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(type(gateway), "run", _fail)
+    plain = await client.get("/backtests/x")
+    versioned = await client.get("/v1/backtests/x")
+    assert (plain.status_code, versioned.status_code) == (500, 500)
+    assert await plain.get_json() == {"detail": "Internal Server Error"}
+    body = await versioned.get_json()
+    assert body["error"]["code"] == "internal_error"
+    assert body["request_id"] == versioned.headers["X-Request-ID"]
+    assert "secret" not in str(body)
+    assert "/secret/place" in caplog.text
+
+
+async def test_every_error_of_a_group_is_logged(
+    client: Client,
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_gateway: Gateway, run_id: str) -> Run:
+        raise ExceptionGroup(
+            "several", [ValueError("first"), ExceptionGroup("", [OSError("second")])]
+        )
+
+    monkeypatch.setattr(type(gateway), "run", fail)
+    assert (await client.get("/backtests/x")).status_code == 500
+    assert "first" in caplog.text
+    assert "second" in caplog.text
+
+
+# Methods and paths
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_a_wrong_method_is_told_all_right_ones(client: Client, prefix: str) -> None:
+    for path in {route.path for route in registry.ROUTES}:
+        methods = {route.method for route in registry.ROUTES if route.path == path}
+        response = await client.patch(prefix + path)
+        assert response.status_code == 405, path
+        expected = methods | ({"HEAD"} if "GET" in methods else set())
+        assert response.headers["Allow"] == ", ".join(sorted(expected))
+
+
+async def test_head_works_wherever_get_does(url: str, finished: Run) -> None:
+    async with httpx2.AsyncClient(base_url=url) as http:
+        for route in registry.ROUTES:
+            if route.method != "GET":
+                continue
+            known = {"run_id": finished.run_id, "name": "docs.js", "form": "csv"}
+            path = route.path.format(**known)
+            get, head = await http.get(path), await http.head(path)
+            assert head.status_code == get.status_code, path
+            assert head.content == b""
+            if route.path != "/metrics":  # which count this very request, too
+                assert head.headers["content-length"] == get.headers["content-length"]
+
+
+async def test_head_of_a_live_stream_is_answered_at_once(url: str, endless: Run) -> None:
+    async with httpx2.AsyncClient(base_url=url) as http:
+        with trio.fail_after(5):
+            head = await http.head(
+                f"/backtests/{endless.run_id}/events", headers={"Accept": "text/event-stream"}
+            )
+    assert head.headers["content-type"].startswith("text/event-stream")
+    assert endless.subscribers == 0
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_a_trailing_slash_is_accepted_without_a_redirect(
+    client: Client, prefix: str, finished: Run
+) -> None:
+    for route in registry.ROUTES:
+        if route.method == "GET":
+            known = {"run_id": finished.run_id, "name": "docs.js", "form": "csv"}
+            path = route.path.format(**known)
+            without = await client.get(prefix + path.rstrip("/") or "/")
+            with_slash = await client.get(prefix + path.rstrip("/") + "/")
+            assert without.status_code == with_slash.status_code, path
+            assert without.status_code in {200, 426}, path
+
+
+@pytest.mark.parametrize(
+    "path", [b"/backtests//", b"/v2/backtests", b"/v1x", b"/%2e%2e", b"/%", b"/%zz"]
+)
+async def test_an_unknown_path_is_404(url: str, path: bytes) -> None:
+    answer = await say(url, b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+    assert answer.status == 404
+    assert orjson.loads(answer.body) == {"detail": "Not Found"}
+
+
+# Pages of other hosts
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 422),
+        ("http://api.example:8000", 422),
+        ("HTTP://API.example:8000", 422),
+        ("https://listed.example", 422),
+        ("https://evil.example", 403),
+        ("http://api.example", 403),
+        ("http://api.example:8000.evil.example", 403),
+        ("null", 403),
+        ("garbage", 403),
+        ("http://[", 403),
+    ],
+)
+async def test_without_keys_pages_of_other_hosts_change_nothing(
+    client_of: ClientOf, origin: str | None, status: int
+) -> None:
+    client = client_of(cors_origins=("https://listed.example",))
+    headers = {"Host": "api.example:8000"} | ({"Origin": origin} if origin else {})
+    response = await client.post("/v1/backtests", json={}, headers=headers)
+    assert response.status_code == status
+    if status == 403:
+        assert (await response.get_json())["error"]["code"] == "forbidden"
+
+
+async def test_reading_is_open_to_all_origins_but_not_shown_to_their_pages(client: Client) -> None:
+    response = await client.get("/backtests", headers={"Origin": "https://evil.example"})
+    assert response.status_code == 200
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_with_keys_the_key_is_what_counts(client_of: ClientOf) -> None:
+    headers = {"Origin": "https://evil.example", "X-API-Key": "k"}
+    response = await client_of(api_keys=("k",)).post("/backtests", json={}, headers=headers)
+    assert response.status_code == 422
+
+
+async def test_listed_origins_may_read_and_preflight(client_of: ClientOf) -> None:
+    client = client_of(cors_origins=("https://listed.example",), api_keys=("k",))
+    asked = {"Origin": "https://listed.example", "Access-Control-Request-Method": "POST"}
+    preflight = await client.options("/v1/backtests", headers=asked)
+    assert preflight.status_code == 204
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://listed.example"
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
+    assert "X-API-Key" in preflight.headers["Access-Control-Allow-Headers"]
+    refused = await client.get("/backtests", headers=asked)
+    assert refused.status_code == 401
+    assert refused.headers["Access-Control-Allow-Origin"] == "https://listed.example"
+    assert "X-Request-ID" in refused.headers["Access-Control-Expose-Headers"]
+
+
+async def test_unlisted_origins_may_not_preflight(client_of: ClientOf) -> None:
+    client = client_of(cors_origins=("https://listed.example",))
+    response = await client.options("/backtests", headers={"Origin": "https://evil.example"})
+    assert response.status_code == 403
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_a_star_never_goes_with_credentials(client_of: ClientOf) -> None:
+    client = client_of(cors_origins=("*",))
+    response = await client.get("/backtests", headers={"Origin": "https://any.example"})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+async def test_without_cors_there_is_no_options(client: Client) -> None:
+    response = await client.options("/backtests", headers={"Origin": "https://any.example"})
+    assert response.status_code == 405

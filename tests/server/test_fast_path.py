@@ -1,0 +1,124 @@
+"""What is answered without the framework is answered as with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import httpx2
+import pytest
+import trio
+from trio.testing import MockClock
+
+from glowback_trio import Run
+from glowback_trio.actors import Gateway
+from glowback_trio.server import Settings
+from glowback_trio.server.app import build_app, open_site
+from glowback_trio.server.pipeline.fast_path import PromptAnswers
+from glowback_trio.serving import Prompt
+from glowback_trio.serving import serve as serve_app
+
+Serve = Callable[..., Awaitable[str]]
+
+RUN = "{run}"
+KEYED = {"api_keys": ("k1", "k2")}
+LIMITED = {"rate_limit": 1}
+CORS = {"cors_origins": ("https://desk.example",)}
+
+#: A path, the server's settings, and headers.
+Ask: TypeAlias = tuple[str, dict[str, Any], dict[str, str]]
+
+ASKED: list[Ask] = [
+    ("/healthz", {}, {}),
+    ("/v1/healthz", {}, {}),
+    ("/readyz", {}, {}),
+    ("/healthz?api_key=1", {}, {}),
+    (f"/backtests/{RUN}", {}, {}),
+    (f"/v1/backtests/{RUN}", {}, {"X-Request-ID": "mine"}),
+    ("/backtests/nobody", {}, {}),
+    ("/v1/backtests/nobody", {}, {}),
+    (f"/backtests/{RUN}", KEYED, {}),
+    (f"/v1/backtests/{RUN}", KEYED, {"X-API-Key": "wrong"}),
+    (f"/backtests/{RUN}", KEYED, {"Authorization": "Bearer k2"}),
+    (f"/v1/backtests/{RUN}", LIMITED, {}),
+    ("/healthz", {"allowed_hosts": ("elsewhere",)}, {}),
+    ("/healthz", CORS, {"Origin": "https://desk.example"}),
+    (f"/backtests/{RUN}", CORS, {"Origin": "https://other.example"}),
+    ("/healthz", {"trusted_proxies": ("127.0.0.1",)}, {"X-Forwarded-Proto": "https"}),
+    ("/healthz", {}, {"Authorization": "Bearer caf\u00e9"}),
+]
+
+
+async def tell(url: str, path: str, headers: dict[str, str], times: int) -> list[Any]:
+    """What a server answers, without what differs by its nature."""
+    told = []
+    async with httpx2.AsyncClient(base_url=url) as client:
+        for _ in range(times):
+            sent = {name.encode(): value.encode() for name, value in headers.items()}
+            answer = await client.get(path, headers={b"X-Request-ID": b"same", **sent})
+            kept = [(name, value) for name, value in answer.headers.raw if name != b"date"]
+            told.append((answer.status_code, kept, answer.content))
+    return told
+
+
+@pytest.mark.parametrize("ask", ASKED, ids=lambda ask: f"{ask[0]} {ask[1] or ask[2]}")
+async def test_a_prompt_answer_is_the_frameworks_to_the_byte(
+    mock_clock: MockClock, gateway: Gateway, serve_with: Serve, finished: Run, ask: Ask
+) -> None:
+    template, settings, headers = ask
+    path, url = template.replace(RUN, finished.run_id), await serve_with(**settings)
+    app = build_app(open_site(gateway, Settings(**settings)))
+    async with trio.open_nursery() as nursery:
+        urls: list[str] = await nursery.start(partial(serve_app, app, bind="127.0.0.1:0"))
+        prompt = await tell(url, path, headers, times=2)
+        assert prompt == await tell(urls[0], path, headers, times=2)
+        nursery.cancel_scope.cancel()
+
+
+def scope(path: str, **others: Any) -> dict[str, Any]:
+    known = {"type": "http", "method": "GET", "path": path, "scheme": "http", "headers": []}
+    return known | {"client": ("127.0.0.1", 1), "state": {}} | others
+
+
+@pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in ASKED}))
+async def test_these_are_answered_without_the_framework(gateway: Gateway, path: str) -> None:
+    answers = PromptAnswers(open_site(gateway, Settings()))
+    assert isinstance(answers(scope(path.replace(RUN, "some-run"))), Prompt)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        scope("/healthz/"),
+        scope("/backtests/a b"),
+        scope("/backtests/a\n"),
+        scope("/backtests/some-run/results"),
+        scope("/backtests"),
+        scope("/nowhere"),
+        scope("/healthz", method="HEAD"),
+        scope("/backtests/some-run", method="DELETE"),
+        scope("/backtests/some-run/stream", type="websocket"),
+    ],
+    ids=lambda asked: f"{asked['method']} {asked['path']!r}",
+)
+async def test_everything_else_is_left_to_the_framework(
+    gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    assert PromptAnswers(open_site(gateway, Settings()))(asked) is None
+
+
+async def test_a_fault_behind_a_prompt_answer_is_logged_and_tells_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Gateway, "run", _fail)
+    async with httpx2.AsyncClient(base_url=url) as client:
+        answer = await client.get("/v1/backtests/some-run", headers={"X-Request-ID": "mine"})
+    assert answer.status_code == 500
+    assert answer.json()["request_id"] == "mine"
+    assert "inside" not in answer.text
+    assert "inside" in capsys.readouterr().err
+
+
+def _fail(_gateway: Gateway, run_id: str) -> Run:
+    raise RuntimeError("inside")

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio.testing
+from quart.typing import TestClientProtocol as Client
+
+from glowback_trio import BacktestRequest
+from glowback_trio.actors import Gateway
+from glowback_trio.server.state.idempotency import FirstAnswer, Repeats
+
+DAY = 24 * 3600.0
+
+
+async def test_a_repeated_request_gets_the_first_answer_and_starts_no_second_run(
+    client: Client, gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    first = await client.post("/backtests", json=asked, headers=key)
+    await gateway.runs()[0].wait_finished()
+    again = await client.post("/backtests", json=asked, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert await again.get_data() == await first.get_data()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert len(gateway.runs()) == 1
+
+
+async def test_what_counts_is_the_parsed_request(
+    client: Client, gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    await client.post("/backtests", json=asked, headers=key)
+    spelt_otherwise = dict(reversed((asked | {"start_date": "2024-01-01"}).items()))
+    again = await client.post("/v1/backtests", json=spelt_otherwise, headers=key)
+    assert again.status_code == 201
+    assert again.headers["Location"].startswith("/v1/")
+    assert len(gateway.runs()) == 1
+
+
+async def test_the_same_key_with_another_request_is_refused(
+    client: Client, gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    await client.post("/backtests", json=asked, headers=key)
+    other = await client.post("/backtests", json=asked | {"symbols": ["SPY"]}, headers=key)
+    assert other.status_code == 422
+    (problem,) = (await other.get_json())["detail"]
+    assert problem["loc"] == ["header", "Idempotency-Key"]
+    assert len(gateway.runs()) == 1
+
+
+async def test_keys_of_different_clients_are_different(
+    client_of: Callable[..., Client], gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    client = client_of(api_keys=("a", "b"))
+    for api_key in ("a", "b", "a"):
+        headers = {"Idempotency-Key": "once", "X-API-Key": api_key}
+        assert (await client.post("/backtests", json=asked, headers=headers)).status_code == 201
+    assert len(gateway.runs()) == 2
+
+
+async def test_a_refused_request_does_not_use_up_its_key(
+    client: Client, asked: dict[str, Any]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    bad = await client.post("/backtests", json=asked | {"symbols": []}, headers=key)
+    good = await client.post("/backtests", json=asked, headers=key)
+    assert (bad.status_code, good.status_code) == (422, 201)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
+async def test_a_key_that_is_none_is_refused(
+    client: Client, asked: dict[str, Any], key: str
+) -> None:
+    response = await client.post("/backtests", json=asked, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
+
+
+@pytest.fixture
+def request_() -> BacktestRequest:
+    return BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
+
+
+ANSWER = FirstAnswer("run", b"{}")
+
+
+async def test_answers_are_forgotten_after_a_day(
+    request_: BacktestRequest, mock_clock: trio.testing.MockClock
+) -> None:
+    repeats = Repeats()
+    repeats.keep("client", "key", request_, ANSWER)
+    mock_clock.jump(DAY - 1)
+    assert repeats.find("client", "key", request_) is ANSWER
+    mock_clock.jump(1)
+    assert repeats.find("client", "key", request_) is None
+
+
+async def test_the_oldest_answer_leaves_first(request_: BacktestRequest) -> None:
+    repeats = Repeats(most=2)
+    for key in "abc":
+        repeats.keep("client", key, request_, ANSWER)
+    assert [repeats.find("client", key, request_) for key in "abc"] == [None, ANSWER, ANSWER]

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import errno
+import io
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import trio
+from support.virtual_net import End, Network
+from support.watcher import Watcher
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from glowback_trio import Run
+from glowback_trio.server import Settings
+from glowback_trio.server.observability.logs import log_access, logging_to
+
+Serve = Callable[..., Awaitable[str]]
+Watch = Callable[..., Awaitable[Watcher]]
+
+LOGGERS = ("glowback_trio", "trio.serve_listeners")
+RECORD = {
+    "kind": "request",
+    "method": "GET",
+    "path": "/backtests",
+    "status": 200,
+    "client": ("127.0.0.1", 5000),
+    "duration": 0.01,
+    "state": {"request_id": "abc"},
+}
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """What was logged so far, one object a line."""
+    return lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+async def test_every_request_leaves_one_line(
+    serve_with: Serve, lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    url = await serve_with()
+    async with httpx2.AsyncClient(base_url=url) as http:
+        response = await http.get("/v1/backtests?limit=3", headers={"X-Request-ID": "mine"})
+    assert response.status_code == 200
+    (line,) = lines()
+    assert line["event"] == "request"
+    assert line["level"] == "info"
+    assert line["request_id"] == "mine"
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/v1/backtests", 200)
+    assert line["client"] == "127.0.0.1"
+    assert line["duration"] >= 0
+    moment = datetime.fromisoformat(line["timestamp"])
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 3600
+
+
+async def test_every_stream_leaves_one_line_and_no_key(
+    serve_with: Serve,
+    finished: Run,
+    watch: Watch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = await serve_with(api_keys=("topsecret",))
+    await watch(f"{url}/backtests/{finished.run_id}/stream?api_key=topsecret")
+    text = capsys.readouterr().err
+    line = orjson.loads(text.splitlines()[-1])
+    assert (line["event"], line["close_code"]) == ("websocket", 1000)
+    assert line["path"] == f"/backtests/{finished.run_id}/stream"
+    assert line["request_id"]
+    assert "topsecret" not in text
+
+
+@pytest.mark.parametrize("status", [401, 403, 413, 429])
+def test_rejections_are_warnings(status: int) -> None:
+    stream = io.StringIO()
+    with logging_to(Settings(log_level="WARNING"), stream):
+        log_access(RECORD | {"status": status})
+        log_access(RECORD | {"status": 404})
+    (line,) = stream.getvalue().splitlines()
+    assert orjson.loads(line)["status"] == status
+
+
+def test_a_fault_comes_with_its_traceback() -> None:
+    stream = io.StringIO()
+    with pytest.raises(OSError, match="broken") as caught:
+        raise OSError(5, "broken")
+    with logging_to(Settings(), stream):
+        log_access({"kind": "fault", "error": caught.value})
+    line = orjson.loads(stream.getvalue())
+    assert line["level"] == "error"
+    assert "OSError: [Errno 5] broken" in line["exception"]
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(log_format="text")])
+def test_a_line_stays_one_line_whatever_a_client_sends(settings: Settings) -> None:
+    stream = io.StringIO()
+    with logging_to(settings, stream):
+        log_access(RECORD | {"path": '/a\n{"event": "forged"}\r\x1b[31m'})
+    assert len(stream.getvalue().splitlines()) == 1
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_other_parts_of_the_package_log_in_the_same_form() -> None:
+    stream = io.StringIO()
+    with logging_to(Settings(), stream):
+        logging.getLogger("glowback_trio.compute.job").warning("watch out: %s", "x")
+    line = orjson.loads(stream.getvalue())
+    assert (line["event"], line["logger"]) == ("watch out: x", "glowback_trio.compute.job")
+
+
+async def test_being_out_of_file_descriptors_is_one_line_of_the_log_too(
+    mock_clock: MockClock,
+) -> None:
+    class Exhausted(Network):
+        async def accept(self) -> End:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    stream = io.StringIO()
+    with logging_to(Settings(), stream):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, trio.aclose_forcefully, [Exhausted()])
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    line = orjson.loads(stream.getvalue())
+    assert (line["level"], line["logger"]) == ("error", "trio.serve_listeners")
+    assert "EMFILE" in line["event"]
+    assert "Too many open files" in line["exception"]
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_a_program_that_has_its_own_handler_keeps_it(name: str) -> None:
+    logger, theirs = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(theirs)
+    try:
+        with logging_to(Settings(), io.StringIO()):
+            assert logger.handlers == [theirs]
+    finally:
+        logger.removeHandler(theirs)
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_logging_ends_with_its_block(name: str) -> None:
+    logger = logging.getLogger(name)
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    with logging_to(Settings(), io.StringIO()):
+        assert logger.handlers != before[0]
+    assert (logger.handlers, logger.level, logger.propagate) == before

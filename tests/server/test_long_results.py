@@ -1,0 +1,190 @@
+"""Long results on their way: made as fast as they are read, and no longer than somebody reads."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator
+
+import h11
+import pytest
+import trio
+from support.rough_client import Reply, RoughClient
+from support.virtual_net import KIB, Network
+from support.virtual_run import open_virtual_run
+from trio.testing import MockClock
+
+from glowback_trio import BacktestRequest, Run
+from glowback_trio.actors import Gateway
+from glowback_trio.server import Settings
+from glowback_trio.server.app import open_site
+from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
+from glowback_trio.server.state.app_state import Site
+from glowback_trio.wire.result_document import equity_table, result_pieces
+from glowback_trio.wire.tables import Pieces, ndjson_pieces
+
+# Some 20,000 bars: some megabytes.
+LONG = BacktestRequest(symbols=["AAPL"], start_date="1940-01-01", end_date="2019-12-31")
+
+
+class Counted:
+    """Pieces that can be counted, and whether somebody closed them."""
+
+    def __init__(self, count: int) -> None:
+        self.made = 0
+        self.closed = False
+        self._count = count
+
+    def pieces(self) -> Pieces:
+        try:
+            for number in range(self._count):
+                self.made += 1
+                yield b"%d " % number
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def site(gateway: Gateway) -> Site:
+    return open_site(gateway, Settings())
+
+
+async def body_of(site: Site, counted: Counted) -> AsyncIterator[bytes]:
+    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+    async with response.response as body:
+        async for piece in body:
+            yield piece
+
+
+async def test_a_piece_is_made_when_the_one_before_has_left(site: Site) -> None:
+    counted, taken = Counted(20), 0
+    async for piece in body_of(site, counted):
+        assert piece == b"%d " % taken
+        taken += 1
+        assert counted.made <= max(2, taken)
+    assert taken == counted.made == 20
+    assert counted.closed
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 7])
+async def test_pieces_end_with_the_one_who_takes_them(site: Site, taken: int) -> None:
+    counted = Counted(1000)
+    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+    with trio.CancelScope() as scope:
+        async with response.response as body:
+            async for _ in body:
+                taken -= 1
+                if taken == 0:
+                    scope.cancel()
+                    await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+    assert counted.closed
+    assert counted.made < 10
+    assert site.writers.borrowed_tokens == 0
+
+
+async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(site: Site) -> None:
+    counted = Counted(1000)
+    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+    with trio.CancelScope() as scope:
+        async with response.response as body:
+            async for _ in body:
+                if counted.made == 5:
+                    scope.cancel()  # seen by the thread that is waited for next
+    assert scope.cancelled_caught
+    assert counted.closed
+    assert site.writers.borrowed_tokens == 0
+
+
+async def ask(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
+    client = RoughClient(network.connect(capacity))
+    path = f"/backtests/{run.run_id}/{tail}".encode()
+    await client.send(b"GET %b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n" % path)
+    return client
+
+
+async def read(client: RoughClient) -> Reply:
+    """The answer, parsed when all of it is there."""
+    client.buffer += await client.read_to_end()
+    return await client.read_reply()
+
+
+async def test_a_long_result_arrives_whole(autojump_clock: MockClock) -> None:
+    async with open_virtual_run(LONG) as (network, run):
+        await run.wait_finished()
+        reply = await read(await ask(network, run, "results"))
+        assert reply.headers[b"transfer-encoding"] == b"chunked"
+        assert reply.body == b"".join(result_pieces(run.result(), run.run_id))
+
+
+async def sip(client: RoughClient) -> None:
+    """Read some kilobytes a second."""
+    while data := await client.stream.receive_some(16 * KIB):
+        client.buffer += data
+        await trio.sleep(1)
+
+
+async def test_who_reads_slowly_gets_all_and_holds_up_nobody(autojump_clock: MockClock) -> None:
+    async with open_virtual_run(LONG) as (network, run):
+        await run.wait_finished()
+        began = trio.current_time()
+        slow = [await ask(network, run, "equity.ndjson", capacity=16 * KIB) for _ in range(3)]
+        async with trio.open_nursery() as nursery:
+            for client in slow:
+                nursery.start_soon(sip, client)
+            quick = await read(await ask(network, run, "results"))
+        assert quick.body == b"".join(result_pieces(run.result(), run.run_id))
+        assert trio.current_time() - began > 100
+        for client in slow:
+            reply = await client.read_reply()
+            assert reply.body == b"".join(ndjson_pieces(equity_table(run.result())))
+
+
+async def test_who_does_not_read_costs_a_piece_or_two_and_is_cut(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual_run(LONG) as (network, run):
+        await run.wait_finished()
+        await read(await ask(network, run, "results"))
+        gc.collect()
+        tracemalloc.start()
+        try:
+            stalled = [await ask(network, run, "results", capacity=KIB) for _ in range(5)]
+            for client in stalled:
+                client.buffer += await client.stream.receive_some(1)
+            await trio.sleep(10)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held / len(stalled) < 2 * KIB * KIB
+        await trio.sleep(60)
+        for client in stalled:
+            with pytest.raises(h11.RemoteProtocolError, match="without sending complete"):
+                await read(client)
+
+
+@pytest.mark.parametrize("size", [1, 10_000, 1_000_000])
+async def test_who_vanishes_leaves_nothing_behind(autojump_clock: MockClock, size: int) -> None:
+    async with open_virtual_run(LONG) as (network, run):
+        await run.wait_finished()
+        client, received = await ask(network, run, "results"), 0
+        while received < size:
+            received += len(await client.stream.receive_some(size))
+        client.stream.reset()
+
+
+async def test_a_run_that_is_deleted_is_still_read_to_its_end(autojump_clock: MockClock) -> None:
+    async with open_virtual_run(LONG) as (network, run):
+        await run.wait_finished()
+        whole = b"".join(result_pieces(run.result(), run.run_id))
+        client = await ask(network, run, "results", capacity=KIB)
+        first = await client.stream.receive_some(1)
+        other = RoughClient(network.connect())
+        await other.send(
+            b"DELETE /backtests/%b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+            % run.run_id.encode()
+        )
+        assert (await other.read_reply(b"DELETE")).status == 204
+        rest = await client.read_to_end()
+        client.buffer += first + rest
+        assert (await client.read_reply()).body == whole

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # its types are a package of their own
+import openapi_spec_validator
+import pytest
+from quart.typing import TestClientProtocol as Client
+from quart.wrappers import Response
+
+from glowback_trio import BacktestRequest, Run
+from glowback_trio.actors import Gateway
+from glowback_trio.errors import InvalidRequestError
+from glowback_trio.model.strategies.parameters import STRATEGIES
+from glowback_trio.server.openapi.document import openapi_document
+from glowback_trio.server.routes.table import ROUTES
+from glowback_trio.wire.converter import parse_request
+
+DOCUMENT: Any = openapi_document(ROUTES)
+
+
+def walk(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects inside a document."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from walk(inner)
+
+
+def exactly(schema: Any) -> Any:
+    """A schema that allows nothing it does not name, so that a test finds what is left out."""
+    if isinstance(schema, list):
+        return [exactly(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: exactly(value) for name, value in schema.items()}
+    if "properties" in schema and "type" in schema:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def check(value: object, schema: Mapping[str, Any]) -> None:
+    """Hold a value against a schema of the document."""
+    components = exactly(DOCUMENT["components"])
+    validator = jsonschema.Draft202012Validator({**exactly(schema), "components": components})
+    validator.validate(value)
+
+
+async def check_answer(response: Response, method: str, path: str) -> None:
+    """Hold an answer against what the document promises of it."""
+    promised = DOCUMENT["paths"][path][method]["responses"][str(response.status_code)]
+    for name in promised["headers"]:
+        assert name in response.headers or name == "Link"
+    if "content" in promised:
+        schema = promised["content"][response.headers["Content-Type"]]["schema"]
+        check(await response.get_json(), schema)
+
+
+def test_the_document_is_valid_openapi() -> None:
+    openapi_spec_validator.validate(DOCUMENT)
+
+
+def test_no_reference_dangles_and_no_schema_is_unused() -> None:
+    names = {each["$ref"].rpartition("/")[2] for each in walk(DOCUMENT) if "$ref" in each}
+    mapped = DOCUMENT["components"]["schemas"]["Strategy"]["discriminator"]["mapping"].values()
+    names |= {reference.rpartition("/")[2] for reference in mapped}
+    assert names == set(DOCUMENT["components"]["schemas"])
+
+
+def test_every_listed_route_is_there_in_both_versions() -> None:
+    described = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert described == {
+        (prefix + route.path, route.method.lower())
+        for prefix in ("", "/v1")
+        for route in ROUTES
+        if route.listed
+    }
+
+
+def test_operations_have_names_of_their_own_and_say_what_they_do() -> None:
+    operations = [each for each in walk(DOCUMENT["paths"]) if "tags" in each]
+    assert len({each["operationId"] for each in operations}) == len(operations)
+    assert all(each["summary"] and each["description"] for each in operations)
+
+
+def test_what_a_new_run_leads_to_is_there() -> None:
+    for prefix in ("", "/v1"):
+        operations = DOCUMENT["paths"][f"{prefix}/backtests"]
+        links = operations["post"]["responses"]["201"]["links"].values()
+        assert {link["operationId"] for link in links} == {
+            operation["operationId"]
+            for path, item in DOCUMENT["paths"].items()
+            if path.startswith(f"{prefix}/backtests/{{run_id}}")
+            for operation in item.values()
+        }
+        assert all(list(link["parameters"]) == ["run_id"] for link in links)
+
+
+def test_every_field_of_a_request_says_what_it_means() -> None:
+    for name in ("BacktestRequest", "Execution", "Stream"):
+        properties = DOCUMENT["components"]["schemas"][name]["properties"]
+        assert [field for field, schema in properties.items() if "description" not in schema] == []
+
+
+def test_the_document_speaks_json_and_no_python() -> None:
+    texts = [str(each.get("description", "")) for each in walk(DOCUMENT)]
+    assert not [text for text in texts if re.search(r"\bNone\b|\bTrue\b|\bFalse\b", text)]
+
+
+def test_the_examples_are_accepted() -> None:
+    for route in ROUTES:
+        if route.example is not None:
+            assert isinstance(parse_request(route.example), BacktestRequest)
+            check(route.example, {"$ref": "#/components/schemas/BacktestRequest"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"strategy": {}},
+        {"strategy": {"params": {"position_size": 0.5}}},
+        {"strategy": {"name": "moving_average_crossover"}},
+        {"execution": {"latency_ms": None, "whole_shares": True}},
+        {"stream": {"metrics_every": 0}},
+        *({"strategy": {"name": name}} for name in STRATEGIES if name != "target_weights"),
+        {
+            "strategy": {"name": "target_weights"},
+            "portfolio_construction": {"target_weights": {"AAPL": 1}},
+        },
+    ],
+)
+def test_what_is_accepted_is_described(asked: dict[str, Any], change: dict[str, Any]) -> None:
+    parse_request(asked | change)
+    check(asked | change, {"$ref": "#/components/schemas/BacktestRequest"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"symbols": []},
+        {"symbols": ["../x"]},
+        {"strategy": {"name": "nope"}},
+        {"strategy": {"name": "rsi", "params": {"short_period": 3}}},
+        {"strategy": {"params": {"position_size": 0}}},
+        {"execution": {"latency_ms": 1.5}},
+        {"execution": {"slippage_bps": "1"}},
+        {"initial_capital": 0},
+        {"resolution": "tick"},
+        {"currency": "usd"},
+        {"colour": "red"},
+    ],
+)
+def test_what_the_description_refuses_is_refused(
+    asked: dict[str, Any], change: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_request(asked | change)
+    with pytest.raises(jsonschema.ValidationError):
+        check(asked | change, {"$ref": "#/components/schemas/BacktestRequest"})
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_answers_are_what_the_document_promises(
+    client: Client,
+    finished: Run,
+    endless: Run,
+    asked: dict[str, Any],
+    prefix: str,
+) -> None:
+    done, live = f"{prefix}/backtests/{finished.run_id}", f"{prefix}/backtests/{endless.run_id}"
+    one = f"{prefix}/backtests/{{run_id}}"
+    created = await client.post(f"{prefix}/backtests", json=asked)
+    await check_answer(created, "post", f"{prefix}/backtests")
+    refused = await client.post(f"{prefix}/backtests", json={"symbols": [1, [2]]})
+    await check_answer(refused, "post", f"{prefix}/backtests")
+    for url, path in (
+        (f"{prefix}/backtests?limit=1", f"{prefix}/backtests"),
+        (f"{prefix}/backtests?limit=x", f"{prefix}/backtests"),
+        (done, one),
+        (f"{prefix}/backtests/nobody", one),
+        (f"{done}/results", f"{one}/results"),
+        (f"{live}/results", f"{one}/results"),
+        (f"{done}/events", f"{one}/events"),
+        (f"{done}/events?after=99999", f"{one}/events"),
+        (f"{done}/stream", f"{one}/stream"),
+        (f"{prefix}/strategies", f"{prefix}/strategies"),
+        (f"{prefix}/datasets", f"{prefix}/datasets"),
+        (f"{prefix}/healthz", f"{prefix}/healthz"),
+        (f"{prefix}/readyz", f"{prefix}/readyz"),
+    ):
+        await check_answer(await client.get(url), "get", path)
+    tickets = f"{prefix}/stream-tickets"
+    await check_answer(await client.post(tickets), "post", tickets)
+    await check_answer(await client.post(f"{live}/cancel"), "post", f"{one}/cancel")
+    await check_answer(await client.post(f"{done}/cancel"), "post", f"{one}/cancel")
+    await check_answer(await client.delete(done), "delete", one)
+
+
+async def test_a_portfolio_is_told_as_the_document_promises(
+    client: Client, gateway: Gateway, asked: dict[str, Any]
+) -> None:
+    del asked["strategy"]
+    limits = {"max_weight_pct": 30, "max_turnover_pct": 10, "max_drawdown_pct": 1}
+    weights = {"target_weights": {"AAPL": 0.7, "MSFT": 0.3}, "cash_floor_pct": 10, **limits}
+    portfolio = {"symbols": ["AAPL", "MSFT"], "portfolio_construction": weights}
+    created = await client.post("/backtests", json=asked | portfolio)
+    run_id = (await created.get_json())["run_id"]
+    await gateway.run(run_id).wait_finished()
+    answer = await client.get(f"/backtests/{run_id}/results")
+    await check_answer(answer, "get", "/backtests/{run_id}/results")
+    result = await answer.get_json()
+    told = {hit["constraint"] for hit in result["constraint_hits"]}
+    assert told == {"cash_floor", "max_weight_cap", "turnover_cap", "max_drawdown_guard"}
+    assert len(result["portfolio_diagnostics"]) == len(result["equity_curve"])
+
+
+async def test_the_served_document_is_this_one(client: Client) -> None:
+    response = await client.get("/openapi.json")
+    assert await response.get_json() == DOCUMENT

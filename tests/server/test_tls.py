@@ -1,0 +1,76 @@
+"""The server over TLS and over a Unix socket."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import pytest
+import trio
+from support.raw_http import Answer, read_answer
+
+from glowback_trio.actors import Gateway
+from glowback_trio.errors import ServingError
+from glowback_trio.server import Settings, serve
+
+#: For the name `localhost`, with its key; of no use to anybody else.
+PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
+HSTS = "strict-transport-security"
+
+
+@asynccontextmanager
+async def listening(gateway: Gateway, bind: str, settings: Settings) -> AsyncIterator[str]:
+    async with trio.open_nursery() as nursery:
+        urls: list[str] = await nursery.start(partial(serve, gateway, bind=bind, settings=settings))
+        yield urls[0]
+        nursery.cancel_scope.cancel()
+
+
+async def test_over_tls_browsers_are_told_to_stay_there(gateway: Gateway) -> None:
+    trusting = ssl.create_default_context(cafile=PEM)
+    with trio.fail_after(10):
+        async with listening(gateway, "localhost:0", Settings(tls_cert=str(PEM))) as url:
+            assert url.startswith("https://")
+            port = url.rpartition(":")[2]
+            async with httpx2.AsyncClient(verify=trusting) as http:
+                for path in ("/", "/healthz", "/nowhere", "/" + "x" * 20_000):
+                    response = await http.get(f"https://localhost:{port}{path}")
+                    assert response.headers[HSTS] == "max-age=31536000", path
+
+
+async def test_without_tls_there_is_nothing_to_stay_in(url: str) -> None:
+    async with httpx2.AsyncClient(base_url=url) as http:
+        for path in ("/", "/healthz", "/" + "x" * 20_000):
+            assert HSTS not in (await http.get(path)).headers
+
+
+async def test_a_certificate_that_cannot_be_read_is_one_plain_error(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    settings = Settings(tls_cert=str(tmp_path / "none.pem"))
+    with pytest.raises(ServingError, match="cannot use certificate"):
+        await serve(gateway, bind="127.0.0.1:0", settings=settings)
+
+
+async def over_unix(path: str, *lines: str) -> Answer:
+    head = "".join(f"{line}\r\n" for line in ("GET /healthz HTTP/1.1", "Host: x", *lines, ""))
+    with trio.fail_after(10):
+        async with await trio.open_unix_socket(path) as stream:
+            await stream.send_all(head.encode())
+            return await read_answer(stream)
+
+
+@pytest.mark.parametrize(("trusted", "told"), [((), False), (("unix",), True)])
+async def test_a_proxy_on_a_unix_socket_is_trusted_when_it_is_listed(
+    gateway: Gateway, tmp_path: Path, trusted: tuple[str, ...], *, told: bool
+) -> None:
+    bind, settings = f"unix:{tmp_path}/app.sock", Settings(trusted_proxies=trusted)
+    async with listening(gateway, bind, settings) as url:
+        assert url == bind
+        answer = await over_unix(f"{tmp_path}/app.sock", "X-Forwarded-Proto: https")
+    assert answer.status == 200
+    assert (HSTS in answer.headers) == told

@@ -1,0 +1,108 @@
+"""Answers that an application gives without a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from support.asgi_apps import App, mirror
+from support.virtual_server import serving
+from trio.testing import MockClock
+
+from glowback_trio.serving import Prompt
+
+Scope = dict[str, Any]
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+
+
+def prompt(scope: Scope) -> Prompt | None:
+    """Answer one path with what was asked, one with a fault, and leave the others."""
+    match scope["path"]:
+        case "/prompt":
+            body = scope["query_string"] or b"at once"
+            return Prompt(200, [(b"content-length", b"%d" % len(body))], body)
+        case "/fault":
+            raise ValueError("not so fast")
+    return None
+
+
+async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) -> None:
+    async with serving(App({}), prompt=prompt) as server:
+        client = server.connect()
+        for words in (b"once", b"twice"):
+            assert (await client.get(b"/prompt?" + words)).body == words
+    assert [(record["status"], record["complete"]) for record in server.kinds("request")] == [
+        (200, True),
+        (200, True),
+    ]
+
+
+async def test_what_is_not_answered_promptly_is_the_application_s(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving(prompt=prompt) as server:
+        client = server.connect()
+        assert (await client.get()).body == b"ok"
+        assert (await client.get(b"/prompt")).body == b"at once"
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 2\r\n\r\nhi", CHUNKED])
+async def test_a_request_with_a_body_is_the_application_s(
+    framing: bytes, autojump_clock: MockClock
+) -> None:
+    async with serving(App({"/prompt": mirror}), prompt=prompt) as server:
+        client = server.connect()
+        await client.send(b"POST /prompt HTTP/1.1\r\nHost: test\r\n" + framing)
+        assert (await client.read_reply()).body == b"hi"
+
+
+async def test_head_gets_the_head_of_a_prompt_answer(autojump_clock: MockClock) -> None:
+    async with serving(prompt=prompt) as server:
+        client = server.connect()
+        await client.send(b"HEAD /prompt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        assert (await client.read_to_end()).endswith(b"\r\n\r\n")
+
+
+async def test_a_fault_in_a_prompt_answer_ends_that_request_only(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving(prompt=prompt) as server:
+        other = server.connect()
+        assert (await other.get(b"/prompt")).status == 200
+        assert (await server.connect().get(b"/fault")).status == 500
+        assert (await other.get(b"/prompt")).status == 200
+    assert server.faults == ["ValueError('not so fast')"]
+
+
+async def test_others_have_their_turn_between_pipelined_requests(
+    autojump_clock: MockClock,
+) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with serving(prompt=prompt) as server, trio.open_nursery() as nursery:
+        client = server.connect()
+        nursery.start_soon(count)
+        await client.send(b"GET /prompt HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
+        began = turns
+        for _ in range(100):
+            assert (await client.read_reply()).body == b"at once"
+        assert turns - began >= 99
+        nursery.cancel_scope.cancel()
+
+
+async def test_half_of_what_is_asked_is_not_answered(autojump_clock: MockClock) -> None:
+    async with serving(prompt=prompt) as server:
+        client = server.connect()
+        await client.send(b"GET /prompt HTTP/1.1\r\nHost: te")
+        await trio.sleep(1)
+        assert not server.records
+        await client.send(b"st\r\n\r\n")
+        assert (await client.read_reply()).body == b"at once"

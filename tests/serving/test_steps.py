@@ -1,0 +1,129 @@
+"""A client, a server or an order to stop, lost at every step of a session.
+
+After each: no task is left, and the server still answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+import trio
+from support.asgi_apps import App
+from support.at_step import AtStep
+from support.rough_client import (
+    CONTINUATION,
+    GONE,
+    PING,
+    PONG,
+    TEXT,
+    RoughClient,
+    close_frame,
+    frame,
+)
+from support.virtual_server import VirtualServer, serving
+from trio.testing import MockClock
+
+
+async def stream(client: RoughClient) -> None:
+    """A WebSocket that the server fills faster than the client reads."""
+    await client.upgrade(b"/flood")
+    for _ in range(10):
+        assert await client.read_frame() == (TEXT, b"x" * 1000)
+    await client.send(close_frame())
+    assert await client.read_close() == 1000
+    await client.read_to_end()
+
+
+async def session(client: RoughClient) -> None:
+    """Some of everything over one connection."""
+    assert (await client.get()).status == 200
+    await client.send(b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
+    assert (await client.read_reply(b"POST")).body == b"hi"
+    await client.upgrade(b"/echo")
+    await client.send(frame(TEXT, b"a", fin=False) + frame(PING) + frame(CONTINUATION, b"b"))
+    assert await client.read_frame() == (PONG, b"")
+    assert await client.read_frame() == (TEXT, b"ab")
+    await client.send(close_frame())
+    assert await client.read_close() == 1000
+    await client.read_to_end()
+
+
+Scenario = Callable[[RoughClient], Awaitable[None]]
+
+
+def steps_of(scenario: Scenario) -> int:
+    """How many steps tasks take from the scenario's beginning to its end."""
+    instrument = AtStep(step=-1)
+
+    async def main() -> int:
+        async with serving() as server:
+            client = server.connect(capacity=4000)
+            instrument.begin(lambda: None)
+            await scenario(client)
+            return instrument.taken
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[instrument])
+
+
+@pytest.mark.parametrize("scenario", [session, stream])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_disconnect_at_any_step_leaves_nothing(how: str, scenario: Scenario) -> None:
+    async def main(instrument: AtStep) -> None:
+        async with serving() as server:
+            client = server.connect(capacity=4000)
+            instrument.begin(getattr(client.stream, how))
+            with suppress(*GONE):
+                await scenario(client)
+            instrument.end()
+            assert await server.still_answers()
+        assert server.faults == []
+
+    steps = steps_of(scenario)
+    assert steps > 30
+    for step in range(1, steps + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])
+
+
+@pytest.mark.parametrize("scenario", [session, stream])
+def test_a_cancel_of_the_server_at_any_step_is_bounded(scenario: Scenario) -> None:
+    async def main(instrument: AtStep) -> None:
+        server = VirtualServer(App())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.run)
+            client = server.connect(capacity=4000)
+            instrument.begin(nursery.cancel_scope.cancel)
+            with suppress(*GONE):
+                await scenario(client)
+        assert trio.current_time() <= 1
+        assert server.app.running == 0
+        assert server.app.lifespan == ["startup", "shutdown"]
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+
+    for step in range(1, steps_of(scenario) + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])
+
+
+@pytest.mark.parametrize("scenario", [session, stream])
+def test_a_stop_at_any_step_is_bounded(scenario: Scenario) -> None:
+    async def main(instrument: AtStep) -> None:
+        async with serving() as server:
+            client = server.connect(capacity=4000)
+            instrument.begin(server.stop.set)
+            # A session that is closed 1012 fails its own assertions.
+            with suppress(*GONE, AssertionError):
+                await scenario(client)
+            instrument.end()
+        assert server.app.running == 0
+        assert server.faults == []
+
+    for step in range(1, steps_of(scenario) + 1):
+        instrument = AtStep(step)
+        clock = MockClock(autojump_threshold=0)
+        trio.run(main, instrument, clock=clock, instruments=[instrument])
