@@ -18,13 +18,13 @@ import trio
 
 from glowback_trio import BacktestRequest
 from glowback_trio.actors.run import Run
-from glowback_trio.model.events import Draft
+from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import State
 from glowback_trio.store import MemoryStore
 from glowback_trio.testing import virtual_now
 
 ROUNDS = 7
-METRIC = Draft(
+METRIC = EventDraft(
     "metric",
     b'{"timestamp":"2015-03-02T00:00:00+00:00","value":1012345.67,"cash":50000.0,'
     b'"positions":962345.67,"total_pnl":12345.67,"returns":1.234567,"daily_return":0.5,'

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.run import Run
-from glowback_trio.actors.run_slots import Admission
+from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.data import Catalogue, Source
 from glowback_trio.errors import (
@@ -24,7 +24,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.api import CustomStrategy
-from glowback_trio.model.strategies.registry import Offer, offer
+from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import MemoryStore, Store
 
 __all__ = ["Gateway", "open_gateway"]
@@ -37,13 +37,13 @@ class Gateway:
     #: Where bars come from.
     source: Source
     #: The strategies that requests may name.
-    strategies: Offer
+    strategies: StrategyRegistry
     _nursery: trio.Nursery
     _store: Store
     _compute: Compute
     _clock: Callable[[], datetime]
     _new_id: Callable[[], str]
-    _admission: Admission
+    _slots: RunSlots
     _max_queued: int
     _max_log_bytes: int
     _runs: dict[str, Run] = field(factory=dict, init=False)
@@ -71,11 +71,11 @@ class Gateway:
             raise GatewayClosedError(f"No more runs are taken: {self._closed}")
         if problems := list(self.source.problems(request)):
             raise InvalidRequestError(problems)
-        if self._admission.waiting >= self._max_queued:
+        if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
         run = Run(self._new_id(), request, self._store, self._clock)
         self._runs[run.run_id] = run
-        self._nursery.start_soon(self._house, run, self._admission.ask(), name=run.run_id)
+        self._nursery.start_soon(self._house, run, self._slots.ask(), name=run.run_id)
         return run
 
     def run(self, run_id: str) -> Run:
@@ -117,12 +117,12 @@ class Gateway:
         for run in self.runs():
             await run.wait_finished()
 
-    async def _house(self, run: Run, ticket: trio.Event) -> None:
+    async def _house(self, run: Run, place: trio.Event) -> None:
         """Give a run its place in the nursery, and take it back."""
         try:
-            await run.live(ticket, self._compute, self.source, self._max_log_bytes)
+            await run.live(place, self._compute, self.source, self._max_log_bytes)
         finally:
-            self._admission.give_back(ticket)
+            self._slots.give_back(place)
             for evicted in self._store.retire(run.run_id):
                 self._runs.pop(evicted, None)
 
@@ -162,18 +162,18 @@ async def open_gateway(
     Raises:
         StrategyError: One of `strategies` is not whole, or its name is taken.
     """
-    offered = offer(strategies)
+    registry = make_registry(strategies)
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
     async with open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
-            strategies=offered,
+            strategies=registry,
             nursery=nursery,
             store=store or MemoryStore(),
             compute=compute or ThreadCompute(),
             clock=clock or _utc_now,
             new_id=new_id or _random_id,
-            admission=Admission(max_running),
+            slots=RunSlots(max_running),
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from glowback_trio.compute import Failed, Job, Step, Told
+from glowback_trio.compute import Failed, Job, Progressed, Step
 
 __all__ = ["within_budget"]
 
@@ -26,7 +26,7 @@ def within_budget(job: Job, budget: int, checkpoint: Callable[[], object]) -> It
     """
     left = budget
     for step in job(checkpoint):
-        if isinstance(step, Told):
+        if isinstance(step, Progressed):
             left -= sum(len(draft.payload) + _EVENT_OVERHEAD for draft in step.drafts)
         if left < 0:
             yield Failed(

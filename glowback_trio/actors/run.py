@@ -13,10 +13,10 @@ from attrs import define, evolve, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_budget import within_budget
-from glowback_trio.compute import Compute, Done, Failed, Step, Told, work
+from glowback_trio.compute import Compute, Done, Failed, Progressed, Step, work
 from glowback_trio.data import Source
 from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
-from glowback_trio.model.events import Draft, Event, EventType, encode
+from glowback_trio.model.events import Event, EventDraft, EventType, encode
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.invariants import Digest
 from glowback_trio.model.lifecycle import State, Status, step
@@ -187,7 +187,7 @@ class Run:
                     with self._scope:
                         await admitted.wait()
                         self._announce(State.RUNNING)
-                        muscle.start_soon(compute.carry_out, job, send)
+                        muscle.start_soon(compute.run_job, job, send)
                         await self._follow(steps)
                 finally:
                     if not self.finished:
@@ -198,7 +198,7 @@ class Run:
         self._began = trio.current_time()
         async for done in steps:
             match done:
-                case Told(drafts):
+                case Progressed(drafts):
                     await self._tell(drafts)
                 case Done(result):
                     await self._wait_released()
@@ -210,7 +210,7 @@ class Run:
                 case never:
                     assert_never(never)
 
-    async def _tell(self, drafts: Sequence[Draft]) -> None:
+    async def _tell(self, drafts: Sequence[EventDraft]) -> None:
         pace = self.request.stream.pace_bars_per_s
         for index, draft in enumerate(drafts, start=1):
             await self._wait_released()
@@ -231,7 +231,7 @@ class Run:
         while self._held is not None:
             await self._held.wait()
 
-    def _emit(self, draft: Draft) -> None:
+    def _emit(self, draft: EventDraft) -> None:
         """Tell what the simulation told."""
         step(self._announced.state, draft.type)
         self._append(draft.type, draft.payload, self._now())

@@ -7,11 +7,11 @@ from collections import deque
 import trio
 from attrs import define, field
 
-__all__ = ["Admission"]
+__all__ = ["RunSlots"]
 
 
 @define(eq=False)
-class Admission:
+class RunSlots:
     """Places for running runs, first come first served.
 
     A place is asked for synchronously, because tasks that are started together begin in no
@@ -29,21 +29,21 @@ class Admission:
 
     def ask(self) -> trio.Event:
         """Stand in line; the event is set when the place is given."""
-        ticket = trio.Event()
-        self._queue.append(ticket)
+        place = trio.Event()
+        self._queue.append(place)
         self._admit()
-        return ticket
+        return place
 
-    def give_back(self, ticket: trio.Event) -> None:
+    def give_back(self, place: trio.Event) -> None:
         """Leave the place, or the line."""
-        if ticket in self._holders:
-            self._holders.remove(ticket)
+        if place in self._holders:
+            self._holders.remove(place)
         else:
-            self._queue.remove(ticket)
+            self._queue.remove(place)
         self._admit()
 
     def _admit(self) -> None:
         while self._queue and len(self._holders) < self.places:
-            ticket = self._queue.popleft()
-            self._holders.add(ticket)
-            ticket.set()
+            place = self._queue.popleft()
+            self._holders.add(place)
+            place.set()

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-__all__ = ["Patience"]
+__all__ = ["Backoff"]
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 5.0
 
 
 @define(eq=False)
-class Patience:
+class Backoff:
     """Exponential back-off with jitter over one outage after another.
 
     An outage begins with a loss. It is over when something was received, or when a connection

@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 from attrs import define
 
-from glowback_trio.client.backoff import Patience
+from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.files import File, file_parameters, result_parameters
-from glowback_trio.client.log_verifier import Chain
+from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import (
     document_of,
     list_of,
@@ -229,14 +229,14 @@ class Client:
             types: Only events of these types, and the terminal one; None: all. All events from the
                 first on are checked against the digest in the terminal one.
             retry_for: Seconds after which a lost connection that cannot be made again is given up.
-            on_retry: Told about every connection that was lost.
+            on_retry: Called with every connection that was lost.
         """
         events = EventStream(
             http=self._http,
             url=f"{self._url}{_path(run_id)}/stream",
             types=types,
-            chain=Chain(run_id, after, filtered=types is not None),
-            patience=Patience(retry_for, self._jitter),
+            chain=LogVerifier(run_id, after, filtered=types is not None),
+            patience=Backoff(retry_for, self._jitter),
             sleep=self._sleep,
             on_retry=on_retry,
         )

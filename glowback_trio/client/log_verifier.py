@@ -15,11 +15,11 @@ from glowback_trio.model.events import EVENT_TYPES, Event
 from glowback_trio.model.invariants import Digest
 from glowback_trio.model.lifecycle import TERMINAL
 
-__all__ = ["Chain"]
+__all__ = ["LogVerifier"]
 
 
 @define(eq=False)
-class Chain:
+class LogVerifier:
     """The position in a run's log that any number of connections have reached together.
 
     Attributes:

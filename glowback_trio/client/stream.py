@@ -9,8 +9,8 @@ import httpx2
 import trio
 from attrs import define, field, frozen
 
-from glowback_trio.client.backoff import Patience
-from glowback_trio.client.log_verifier import Chain
+from glowback_trio.client.backoff import Backoff
+from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import is_passing, refusal
 from glowback_trio.client.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
 from glowback_trio.errors import (
@@ -60,8 +60,8 @@ class EventStream:
     _http: httpx2.AsyncClient
     _url: str
     _types: Sequence[EventType] | None
-    _chain: Chain
-    _patience: Patience
+    _chain: LogVerifier
+    _patience: Backoff
     _sleep: Callable[[float], Awaitable[object]]
     _on_retry: Callable[[Retry], object] | None
     _socket: WebSocket | None = field(default=None, init=False)

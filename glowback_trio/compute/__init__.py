@@ -1,7 +1,7 @@
 """Muscle: where a simulation is carried out."""
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
-from glowback_trio.compute.job import Done, Failed, Job, Step, Told, work
+from glowback_trio.compute.job import Done, Failed, Job, Progressed, Step, work
 
 __all__ = [
     "Compute",
@@ -9,8 +9,8 @@ __all__ = [
     "Failed",
     "InlineCompute",
     "Job",
+    "Progressed",
     "Step",
     "ThreadCompute",
-    "Told",
     "work",
 ]

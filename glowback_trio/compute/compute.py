@@ -16,7 +16,7 @@ __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 class Compute(Protocol):
     """The muscle."""
 
-    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps one after the other and send each on, then close the channel.
 
         Cancelled, it returns at the next checkpoint of the step in hand: at most one slice, or one
@@ -27,7 +27,7 @@ class Compute(Protocol):
 class InlineCompute:
     """Works on the event loop, with a checkpoint after every step: for tests and small programs."""
 
-    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps on the event loop."""
         async with send:
             for step in job(_no_checkpoint):
@@ -56,7 +56,7 @@ class ThreadCompute:
         # A step's thread must not queue behind other users of trio's default limiter.
         self._threads = trio.CapacityLimiter(self.slots)
 
-    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Take the steps in worker threads, one hop per step, holding a compute slot."""
         async with send, self._slots:
             steps = job(trio.from_thread.check_cancelled)

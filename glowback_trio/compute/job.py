@@ -14,11 +14,11 @@ from attrs import frozen
 from glowback_trio.data import Source
 from glowback_trio.engine import Simulation
 from glowback_trio.errors import GlowbackError
-from glowback_trio.model.events import Draft
+from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 
-__all__ = ["Done", "Failed", "Job", "Step", "Told", "work"]
+__all__ = ["Done", "Failed", "Job", "Progressed", "Step", "work"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ _SLICE_MIN_BARS = 50
 
 
 @frozen
-class Told:
+class Progressed:
     """Some bars are done; this is what they have to tell. Often nothing."""
 
-    drafts: Sequence[Draft] = ()
+    drafts: Sequence[EventDraft] = ()
 
 
 @frozen
@@ -49,7 +49,7 @@ class Failed:
     error: str
 
 
-Step = Told | Done | Failed
+Step = Progressed | Done | Failed
 
 #: A run's work, waiting for the checkpoint of whoever carries it out.
 Job = Callable[[Callable[[], object]], Iterator[Step]]
@@ -78,9 +78,9 @@ def _simulate(
     request: BacktestRequest, source: Source, checkpoint: Callable[[], object]
 ) -> Iterator[Step]:
     dataset = source.load(request, checkpoint)
-    yield Told()
+    yield Progressed()
     simulation = Simulation(request, dataset, checkpoint)
     size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.priced))
     while not simulation.finished:
-        yield Told(simulation.advance(size))
+        yield Progressed(simulation.advance(size))
     yield Done(simulation.result())

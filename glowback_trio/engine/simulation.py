@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.engine.execution.journal import Recording
     from glowback_trio.model.bars import Dataset, Floats
-    from glowback_trio.model.events import Draft
+    from glowback_trio.model.events import EventDraft
     from glowback_trio.model.request import BacktestRequest
     from glowback_trio.model.result import Result
 
@@ -85,7 +85,7 @@ class Simulation:
         """Whether the last bar has been simulated, and nothing has gone wrong on it."""
         return self._done == self.bars and self._trader.failure is None
 
-    def advance(self, bars: int) -> list[Draft]:
+    def advance(self, bars: int) -> list[EventDraft]:
         """Simulate the next bars, at most as many as are left.
 
         Args:
@@ -147,8 +147,8 @@ class Simulation:
 
     def _statement(self, entries: Sequence[Entry]) -> Statement:
         symbols, name = self._timeline.symbols, self._request.strategy.name
-        tickets = self._trader.broker.blotter.tickets
-        return Statement(entries, self._timeline.time, symbols, name, tickets)
+        specs = self._trader.broker.blotter.specs
+        return Statement(entries, self._timeline.time, symbols, name, specs)
 
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""

@@ -12,14 +12,14 @@ from typing import Any, Literal
 import orjson
 from attrs import frozen
 
-__all__ = ["EVENT_TYPES", "Draft", "Event", "EventType", "encode"]
+__all__ = ["EVENT_TYPES", "Event", "EventDraft", "EventType", "encode"]
 
 EventType = Literal["state", "progress", "metric", "trade", "order", "log"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "progress", "metric", "trade", "order", "log")
 
 
 @frozen
-class Draft:
+class EventDraft:
     """Something a simulation has to tell, before a run numbers and dates it.
 
     Attributes:

@@ -6,14 +6,14 @@ from typing import Literal
 
 from attrs import field, frozen
 
-__all__ = ["HAPPENINGS", "PLAIN", "Kind", "Ticket", "TimeInForce"]
+__all__ = ["HAPPENINGS", "PLAIN", "Kind", "OrderSpec", "TimeInForce"]
 
 Kind = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["GTC", "DAY", "IOC", "FOK"]
 
 
 @frozen
-class Ticket:
+class OrderSpec:
     """What is asked of an order beside its quantity. Prices and distances are in currency.
 
     Attributes:
@@ -26,7 +26,7 @@ class Ticket:
         stop_loss: Once it has filled, leave the position it opened at this stop.
         take_profit: Likewise at this limit. Whichever of the two fills first cancels the other, and
             both end with the position.
-        ways_out: The tickets of the orders these two become.
+        exits: The specs of the orders these two become.
     """
 
     kind: Kind = "market"
@@ -36,16 +36,16 @@ class Ticket:
     trail: float | None = None
     stop_loss: float | None = None
     take_profit: float | None = None
-    ways_out: tuple[Ticket, ...] = field(init=False, repr=False, eq=False)
+    exits: tuple[OrderSpec, ...] = field(init=False, repr=False, eq=False)
 
-    @ways_out.default
-    def _ways_out(self) -> tuple[Ticket, ...]:
+    @exits.default
+    def _exits(self) -> tuple[OrderSpec, ...]:
         loss, profit = self.stop_loss, self.take_profit
-        stop = () if loss is None else (Ticket("stop", stop=loss),)
-        return stop if profit is None else (*stop, Ticket("limit", limit=profit))
+        stop = () if loss is None else (OrderSpec("stop", stop=loss),)
+        return stop if profit is None else (*stop, OrderSpec("limit", limit=profit))
 
 
-PLAIN = Ticket()
+PLAIN = OrderSpec()
 
 #: What may happen to an order, and why. The engine writes down where in this list it stands.
 HAPPENINGS = (

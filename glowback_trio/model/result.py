@@ -15,10 +15,10 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.orders import HAPPENINGS, Ticket
+from glowback_trio.model.orders import HAPPENINGS, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
 
-__all__ = ["Benchmark", "Curve", "OrderLog", "Result", "Trades"]
+__all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
 
 Codes = NDArray[np.integer[Any]]
@@ -61,7 +61,7 @@ class Curve:
 
 
 @frozen(eq=False)
-class Trades:
+class Fills:
     """Every fill in the order it happened: all columns (F,).
 
     Attributes:
@@ -105,7 +105,7 @@ class OrderLog:
         quantity: Signed: what was ordered (submitted, amended), filled, or left over (cancelled,
             rejected).
         price: Fill price; NaN unless filled.
-        tickets: By number, the orders that are more than market orders good till cancelled.
+        specs: By order number, what orders ask beyond market orders good till cancelled.
     """
 
     what: Codes = field(repr=False)
@@ -114,7 +114,7 @@ class OrderLog:
     symbol: Codes = field(repr=False)
     quantity: Floats = field(repr=False)
     price: Floats = field(repr=False)
-    tickets: Mapping[int, Ticket] = field(factory=dict, repr=False)
+    specs: Mapping[int, OrderSpec] = field(factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.what)
@@ -188,7 +188,7 @@ class Result:
 
     metrics: Mapping[str, float | int | None]
     curve: Curve
-    trades: Trades
+    trades: Fills
     orders: OrderLog
     logs: Sequence[str]
     final_cash: float

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 
 from glowback_trio.actors import Gateway
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.request import Asked, asked
+from glowback_trio.server.http.request import RequestContext, asked
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.route import PREFIXES
 from glowback_trio.server.pipeline.checks import error_answer, greet, view
@@ -23,7 +23,7 @@ from glowback_trio.server.pipeline.headers import complete
 from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.settings import Settings
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.handshake import carry_stream
 from glowback_trio.server.streaming.websocket import WebSocket
 
@@ -55,9 +55,9 @@ def open_site(
     settings: Settings,
     new_id: Callable[[], str] | None = None,
     clock: Callable[[], datetime] | None = None,
-) -> Site:
+) -> AppState:
     """Make what the handlers of one app share."""
-    return Site(gateway, settings, ROUTES, new_id or _random_id, clock or _utc_now)
+    return AppState(gateway, settings, ROUTES, new_id or _random_id, clock or _utc_now)
 
 
 def _random_id() -> str:
@@ -68,42 +68,44 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_app(site: Site) -> QuartTrio:
+def build_app(app_state: AppState) -> QuartTrio:
     """Put the registry on Quart."""
-    app = _App(site)
+    app = _App(app_state)
     # Limits on time are the server's: it looks at whether bytes move, these at the whole.
     app.config.update(
-        MAX_CONTENT_LENGTH=site.settings.max_body_bytes, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None
+        MAX_CONTENT_LENGTH=app_state.settings.max_body_bytes,
+        BODY_TIMEOUT=None,
+        RESPONSE_TIMEOUT=None,
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    _register(app, site)
-    _hook(app, site)
+    _register(app, app_state)
+    _hook(app, app_state)
     return app
 
 
 class _App(QuartTrio):
     """Quart for requests; WebSockets pass it by."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__(__name__, static_folder=None, template_folder=None)
-        self._site = site
+        self._site = app_state
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one scope of ASGI."""
         if scope["type"] == "websocket":
-            await carry_stream(self._site, WebSocket(Asked.of(scope), receive, send))
+            await carry_stream(self._site, WebSocket(RequestContext.of(scope), receive, send))
         else:
             await super().asgi_app(scope, receive, send)
 
 
-def _register(app: QuartTrio, site: Site) -> None:
+def _register(app: QuartTrio, app_state: AppState) -> None:
     for prefix in PREFIXES:
-        for route in site.routes:
+        for route in app_state.routes:
             app.add_url_rule(
                 _rule(prefix + route.path),
                 endpoint=f"{prefix}{route.method}{route.path}".replace(".", "-"),
-                view_func=view(site, route),
+                view_func=view(app_state, route),
                 methods=[route.method],
                 provide_automatic_options=False,
             )
@@ -114,15 +116,15 @@ def _rule(path: str) -> str:
     return path.replace("{", "<").replace("}", ">")
 
 
-def _hook(app: QuartTrio, site: Site) -> None:
+def _hook(app: QuartTrio, app_state: AppState) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        greet(site, asked(), _template(request.url_rule))
-        return _preflight(site)
+        greet(app_state, asked(), _template(request.url_rule))
+        return _preflight(app_state)
 
     async def after(response: ResponseTypes) -> ResponseTypes:
-        complete(site, asked(), response.headers)
+        complete(app_state, asked(), response.headers)
         if request.method == "HEAD" and isinstance(response, Response):
             _empty(response)
         return response
@@ -140,9 +142,9 @@ def _template(rule: Rule | None) -> str | None:
     return None if rule is None else rule.rule.replace("<", "{").replace(">", "}")
 
 
-def _preflight(site: Site) -> Response | None:
+def _preflight(app_state: AppState) -> Response | None:
     """Answer a browser that asks whether it may ask."""
-    allowed = site.settings.cors_origins
+    allowed = app_state.settings.cors_origins
     error = request.routing_exception
     if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
         return None

@@ -17,7 +17,7 @@ from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.server.pipeline.fast_path import PromptAnswers
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, request_id
 from glowback_trio.server.settings import Settings
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.rows import dumps
 
 __all__ = ["serve"]
@@ -53,41 +53,41 @@ async def serve(
     Raises:
         ServingError: An address cannot be bound.
     """
-    site = open_site(gateway, settings)
+    app_state = open_site(gateway, settings)
     closing = trio.Event()
     with logging_to(settings):
         async with open_bare_nursery() as nursery:
             if stop is not None:
-                nursery.start_soon(_delay, site, stop, closing)
-            await nursery.start(site.metrics.measure_lag)
+                nursery.start_soon(_delay, app_state, stop, closing)
+            await nursery.start(app_state.metrics.measure_lag)
             await serving.serve(
-                build_app(site),
-                prompt=PromptAnswers(site),
+                build_app(app_state),
+                prompt=PromptAnswers(app_state),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(settings),
                 tls=_tls(settings),
                 stop=closing,
-                on_drain=site.drain,
-                on_stop=site.close,
-                log=partial(_record, site),
-                load=site.load,
-                refuse=partial(_refuse, site),
+                on_drain=app_state.drain,
+                on_stop=app_state.close,
+                log=partial(_record, app_state),
+                load=app_state.load,
+                refuse=partial(_refuse, app_state),
                 task_status=task_status,
             )
             nursery.cancel_scope.cancel()
 
 
-async def _delay(site: Site, stop: trio.Event, closing: trio.Event) -> None:
+async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:
     """Give a load balancer the time to look elsewhere."""
     await stop.wait()
-    site.stopping = True
-    await trio.sleep(site.settings.shutdown_delay)
+    app_state.stopping = True
+    await trio.sleep(app_state.settings.shutdown_delay)
     closing.set()
 
 
-def _record(site: Site, record: serving.Record) -> None:
-    site.metrics.observe(record)
+def _record(app_state: AppState, record: serving.Record) -> None:
+    app_state.metrics.observe(record)
     log_access(record)
 
 
@@ -107,14 +107,14 @@ def _limits(settings: Settings) -> serving.Limits:
     )
 
 
-def _refuse(site: Site, refusal: serving.Refusal) -> serving.Answer:
+def _refuse(app_state: AppState, refusal: serving.Rejection) -> serving.RejectionResponse:
     """Answer for the app where it was not reached, in its shapes and with its headers."""
     offered = {name.lower(): value for name, value in refusal.headers}.get(b"x-request-id", b"")
-    identity = request_id(offered.decode("latin-1"), site.new_id)
+    identity = request_id(offered.decode("latin-1"), app_state.new_id)
     error = HttpError(refusal.status, refusal.reason)
-    hsts = HSTS if site.settings.tls_cert else {}
+    hsts = HSTS if app_state.settings.tls_cert else {}
     headers = {**SECURITY_HEADERS, **hsts, "X-Request-ID": identity, "Content-Type": JSON}
-    return serving.Answer(
+    return serving.RejectionResponse(
         headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
         body=dumps(error.document(refusal.path, identity)),
     )

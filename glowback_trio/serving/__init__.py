@@ -6,24 +6,24 @@ It stands on Hypercorn's protocol classes, h11 and wsproto, and knows nothing of
 from __future__ import annotations
 
 from glowback_trio.serving.binding import Tls
-from glowback_trio.serving.http.immediate import Prompt
-from glowback_trio.serving.http.rejection import Answer, Refusal
+from glowback_trio.serving.http.immediate import ImmediateResponse
+from glowback_trio.serving.http.rejection import Rejection, RejectionResponse
 from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.records import Load, Record
 from glowback_trio.serving.server import serve
-from glowback_trio.serving.websocket.handoff import FOLLOW, Follow
+from glowback_trio.serving.websocket.handoff import HANDOFF, Handoff
 
 __all__ = [
-    "FOLLOW",
-    "Answer",
+    "HANDOFF",
     "Feed",
-    "Follow",
+    "Handoff",
+    "ImmediateResponse",
     "Limits",
     "Load",
-    "Prompt",
     "Record",
-    "Refusal",
+    "Rejection",
+    "RejectionResponse",
     "Tls",
     "serve",
 ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hypercorn.config import Config
     from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
 
-__all__ = ["LATE_SEND_S", "Bridge", "Inbox", "leaves"]
+__all__ = ["LATE_SEND_S", "AppRunner", "Inbox", "leaves"]
 
 # A request body waits in as few pieces of at most 64 KiB as an application leaves untaken. Small
 # ones wait as one, for a body in chunks of a byte has thousands.
@@ -95,7 +95,7 @@ class Inbox:
 
 
 @define(eq=False)
-class Bridge:
+class AppRunner:
     """Starts application tasks for a connection; what Hypercorn's streams call a task group.
 
     Attributes:

@@ -10,7 +10,7 @@ import trio
 from attrs import define, field
 from hypercorn.events import Closed, Event, RawData
 
-from glowback_trio.serving.app_runner import Bridge, leaves
+from glowback_trio.serving.app_runner import AppRunner, leaves
 from glowback_trio.serving.http.http1 import Protocol
 from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
 from glowback_trio.serving.records import describe
@@ -87,7 +87,7 @@ class Connection:
         if self.service.tls is not None and not await self._encrypt():
             return
         async with trio.open_nursery() as nursery:
-            bridge = Bridge(nursery, self.fault, self.service.limits.websocket_queue)
+            bridge = AppRunner(nursery, self.fault, self.service.limits.websocket_queue)
             self._protocol = Protocol(self.service, self, bridge)
             try:
                 await self._converse()

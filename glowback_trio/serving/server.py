@@ -15,8 +15,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from glowback_trio.serving.app_runner import leaves
 from glowback_trio.serving.binding import Bound, Listener, Tls, open_bound
 from glowback_trio.serving.connection import Connection
-from glowback_trio.serving.http.immediate import Answerer, leave_to_the_application
-from glowback_trio.serving.http.rejection import Refuse, answer_plainly
+from glowback_trio.serving.http.immediate import ImmediateHandler, leave_to_the_application
+from glowback_trio.serving.http.rejection import RejectionHandler, answer_plainly
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.lifespan import open_lifespan
 from glowback_trio.serving.limits import Limits
@@ -40,7 +40,7 @@ Hook: TypeAlias = Callable[[], Awaitable[None]]
 async def serve(
     app: Any,
     *,
-    prompt: Answerer = leave_to_the_application,
+    prompt: ImmediateHandler = leave_to_the_application,
     bind: str | Sequence[str] = "127.0.0.1:8000",
     listeners: Sequence[Listener] | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -50,7 +50,7 @@ async def serve(
     on_stop: Hook | None = None,
     log: Log | None = None,
     load: Load | None = None,
-    refuse: Refuse = answer_plainly,
+    refuse: RejectionHandler = answer_plainly,
     date_header: bool = True,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:

@@ -11,8 +11,8 @@ from attrs import frozen
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
-from glowback_trio.serving.http.immediate import Answerer
-from glowback_trio.serving.http.rejection import Refuse
+from glowback_trio.serving.http.immediate import ImmediateHandler
+from glowback_trio.serving.http.rejection import RejectionHandler
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.records import Load, Log
@@ -42,8 +42,8 @@ class Service:
     config: Config
     context: WorkerContext
     limits: Limits
-    prompt: Answerer
-    refuse: Refuse
+    prompt: ImmediateHandler
+    refuse: RejectionHandler
     log: Log
     load: Load
     hub: Hub

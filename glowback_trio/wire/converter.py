@@ -33,7 +33,7 @@ from glowback_trio.model.instant import Edge, end_instant, stamp, start_instant
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.parameters import STRATEGIES, UNSUPPORTED, Strategy
-from glowback_trio.model.strategies.registry import Offer, by_every_name
+from glowback_trio.model.strategies.registry import StrategyRegistry, with_aliases
 
 __all__ = [
     "parse_json",
@@ -62,17 +62,17 @@ def parse_json(text: bytes) -> Any:
         raise InvalidRequestError([problem]) from None
 
 
-def parse_request(document: object, offered: Offer = STRATEGIES) -> BacktestRequest:
+def parse_request(document: object, registry: StrategyRegistry = STRATEGIES) -> BacktestRequest:
     """Read a backtest request from a decoded document.
 
     Args:
         document: It.
-        offered: The strategies that it may name.
+        registry: The strategies that it may name.
 
     Raises:
         InvalidRequestError: With every problem found.
     """
-    before = _nameable.set(by_every_name(offered))
+    before = _nameable.set(with_aliases(registry))
     try:
         return _converter.structure(document, BacktestRequest)
     finally:
@@ -245,7 +245,7 @@ def _checked(document: Any, cls: type[Any]) -> Any:
 
 
 # Set for the length of one reading: the converter gives its hooks nothing but value and type.
-_nameable: ContextVar[Offer] = ContextVar("nameable")
+_nameable: ContextVar[StrategyRegistry] = ContextVar("nameable")
 
 
 def _strategy(document: Any, _hint: Any) -> Strategy:

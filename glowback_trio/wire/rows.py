@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import HAPPENINGS, PLAIN
-from glowback_trio.model.result import Benchmark, Curve, OrderLog, Trades
+from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog
 
 __all__ = [
     "Column",
@@ -121,12 +121,12 @@ def percent(part: Floats, whole: Floats) -> Floats:
         return np.where(whole > 0, part / whole * 100.0, np.nan)
 
 
-def trade_rows(trades: Trades, which: Which = _ALL) -> Iterator[Row]:
+def trade_rows(trades: Fills, which: Which = _ALL) -> Iterator[Row]:
     """One row per fill; `pnl` is null where the fill only opens."""
     return rows(trade_columns(trades, which))
 
 
-def trade_columns(trades: Trades, which: Which = _ALL) -> Columns:
+def trade_columns(trades: Fills, which: Which = _ALL) -> Columns:
     """Columns of the fills; `pnl` is NaN where the fill only opens."""
     quantity = trades.quantity[which]
     return {
@@ -165,7 +165,7 @@ def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL)
     """Columns of the steps in orders' lives; prices are NaN where there is none."""
     quantity, what = orders.quantity[which], orders.what[which].tolist()
     numbers = orders.order[which].tolist()
-    tickets = [orders.tickets.get(number, PLAIN) for number in numbers]
+    specs = [orders.specs.get(number, PLAIN) for number in numbers]
     return {
         "event": [HAPPENINGS[code][0] for code in what],
         "timestamp": orders.time[which],
@@ -173,11 +173,11 @@ def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL)
         "symbol": [symbols[i] for i in orders.symbol[which].tolist()],
         "side": ["BUY" if bought else "SELL" for bought in (quantity > 0).tolist()],
         "quantity": np.abs(quantity),
-        "order_type": [str(ticket.kind) for ticket in tickets],
-        "time_in_force": [str(ticket.time_in_force) for ticket in tickets],
-        "limit": _prices(ticket.limit for ticket in tickets),
-        "stop": _prices(ticket.stop for ticket in tickets),
-        "trail": _prices(ticket.trail for ticket in tickets),
+        "order_type": [str(spec.kind) for spec in specs],
+        "time_in_force": [str(spec.time_in_force) for spec in specs],
+        "limit": _prices(spec.limit for spec in specs),
+        "stop": _prices(spec.stop for spec in specs),
+        "trail": _prices(spec.trail for spec in specs),
         "price": orders.price[which],
         "reason": [HAPPENINGS[code][1] or None for code in what],
     }

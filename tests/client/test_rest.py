@@ -12,7 +12,7 @@ import trio
 from attrs import evolve
 
 from glowback_trio import BacktestRequest, Run, State
-from glowback_trio import Stream as Told
+from glowback_trio import Stream as StreamOptions
 from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, open_client
 from glowback_trio.errors import (
@@ -31,7 +31,7 @@ from glowback_trio.wire.rows import dumps
 Serve = Callable[..., Awaitable[str]]
 
 # A run told at this pace never gets beyond its first bar while a test looks at it.
-FOREVER = Told(pace_bars_per_s=1e-6)
+FOREVER = StreamOptions(pace_bars_per_s=1e-6)
 
 
 async def test_a_backtest_is_submitted_and_its_result_fetched(

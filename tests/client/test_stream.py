@@ -10,7 +10,7 @@ from attrs import evolve
 from support.cutting_proxy import open_cutting_proxy
 
 from glowback_trio import BacktestRequest, Event, Run, assert_sound
-from glowback_trio import Stream as Told
+from glowback_trio import Stream as StreamOptions
 from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, EventStream, open_client
 from glowback_trio.errors import ServerRefusedError, UnknownRunError
@@ -46,7 +46,7 @@ async def test_a_finished_run_is_read_to_its_end(
 async def test_a_run_is_followed_while_it_goes_on(
     client: Client, asked: BacktestRequest, gateway: Gateway
 ) -> None:
-    status = await client.submit(evolve(asked, stream=Told(pace_bars_per_s=1000)))
+    status = await client.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1000)))
     run = gateway.run(status.run_id)
     assert_sound(await read(client, run))
 
@@ -117,7 +117,7 @@ async def test_a_server_full_of_streams_is_tried_until_there_is_room(
     serve_with: Serve, asked: BacktestRequest, gateway: Gateway, finished: Run, log: list[Event]
 ) -> None:
     url = await serve_with(max_streams=1)
-    endless = gateway.submit(evolve(asked, stream=Told(pace_bars_per_s=1e-6)))
+    endless = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
     waits: list[str] = []
 
     async with open_client(url) as client, client.stream(endless.run_id) as holder:
@@ -136,7 +136,7 @@ async def test_a_server_full_of_streams_is_tried_until_there_is_room(
 async def test_a_deleted_run_is_told_to_its_end(
     client: Client, asked: BacktestRequest, gateway: Gateway
 ) -> None:
-    run = gateway.submit(evolve(asked, stream=Told(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
     async with client.stream(run.run_id) as events:
         received = [await anext(events)]
         await client.delete(run.run_id)
@@ -150,7 +150,7 @@ async def test_streams_end_with_their_runs_when_the_server_does(
 ) -> None:
     stop = trio.Event()
     url = await serve_with(stop)
-    run = gateway.submit(evolve(asked, stream=Told(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
     async with open_client(url) as client, client.stream(run.run_id) as events:
         received = [await anext(events)]
         stop.set()

@@ -13,7 +13,7 @@ import trio.testing
 from anyio.from_thread import start_blocking_portal
 
 from glowback_trio import BacktestRequest, State, assert_sound, demo_path, open_gateway
-from glowback_trio import Stream as Told
+from glowback_trio import Stream as StreamOptions
 from glowback_trio.actors import Gateway
 from glowback_trio.client import Retry
 from glowback_trio.client.sync import SyncClient, connect
@@ -25,12 +25,15 @@ from glowback_trio.errors import (
 )
 from glowback_trio.server import Settings, serve
 
-FOREVER = Told(pace_bars_per_s=1e-6)
+FOREVER = StreamOptions(pace_bars_per_s=1e-6)
 
 
-def asked(stream: Told | None = None) -> BacktestRequest:
+def asked(stream: StreamOptions | None = None) -> BacktestRequest:
     return BacktestRequest(
-        symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31", stream=stream or Told()
+        symbols=["AAPL"],
+        start_date="2018-01-01",
+        end_date="2019-12-31",
+        stream=stream or StreamOptions(),
     )
 
 

@@ -17,9 +17,9 @@ from glowback_trio.compute import (
     Done,
     Failed,
     InlineCompute,
+    Progressed,
     Step,
     ThreadCompute,
-    Told,
     work,
 )
 from glowback_trio.data.source import keep_going
@@ -38,7 +38,7 @@ COMPUTES: list[Callable[[], Compute]] = [InlineCompute, ThreadCompute, partial(T
 async def steps_of(compute: Compute, request: BacktestRequest) -> list[Step]:
     send, receive = trio.open_memory_channel[Step](0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(compute.carry_out, partial(work, request, Catalogue()), send)
+        nursery.start_soon(compute.run_job, partial(work, request, Catalogue()), send)
         return [step async for step in receive]
 
 
@@ -47,8 +47,8 @@ async def test_work_is_told_in_slices_and_ends_with_the_result(
     compute: Callable[[], Compute],
 ) -> None:
     *told, last = await steps_of(compute(), evolve(REQUEST, resolution="hour"))
-    assert all(isinstance(step, Told) for step in told)
-    assert sum(len(step.drafts) > 0 for step in told if isinstance(step, Told)) > 1
+    assert all(isinstance(step, Progressed) for step in told)
+    assert sum(len(step.drafts) > 0 for step in told if isinstance(step, Progressed)) > 1
     assert isinstance(last, Done)
 
 
@@ -79,18 +79,18 @@ class Work:
         self.stopped = True
         checkpoint()
         self.stopped = False
-        yield Told()
+        yield Progressed()
 
 
 async def test_the_event_loop_is_free_while_a_thread_works() -> None:
     work = Work()
     send, receive = trio.open_memory_channel[Step](1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ThreadCompute().carry_out, work.job, send)
+        nursery.start_soon(ThreadCompute().run_job, work.job, send)
         await work.entered.wait()
         await trio.lowlevel.checkpoint()
         work.let_go.set()
-        assert await receive.receive() == Told()
+        assert await receive.receive() == Progressed()
     assert not work.stopped
 
 
@@ -98,7 +98,7 @@ async def test_a_cancelled_worker_stops_at_its_next_checkpoint() -> None:
     work = Work()
     send, _receive = trio.open_memory_channel[Step](1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ThreadCompute().carry_out, work.job, send)
+        nursery.start_soon(ThreadCompute().run_job, work.job, send)
         await work.entered.wait()
         nursery.cancel_scope.cancel()
         work.let_go.set()
@@ -110,15 +110,15 @@ async def test_only_as_many_compute_as_there_are_slots() -> None:
     first, second = Work(), Work()
     send, receive = trio.open_memory_channel[Step](2)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(compute.carry_out, first.job, send.clone())
+        nursery.start_soon(compute.run_job, first.job, send.clone())
         await first.entered.wait()
-        nursery.start_soon(compute.carry_out, second.job, send)
+        nursery.start_soon(compute.run_job, second.job, send)
         await trio.testing.wait_all_tasks_blocked()
         assert not second.entered.is_set()
         first.let_go.set()
         second.let_go.set()
         await second.entered.wait()
-        assert [await receive.receive() for _ in range(2)] == [Told(), Told()]
+        assert [await receive.receive() for _ in range(2)] == [Progressed(), Progressed()]
 
 
 async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None:
@@ -126,8 +126,8 @@ async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None
     work = Work()
 
     class Stubborn(ThreadCompute):
-        async def carry_out(self, job: object, send: trio.MemorySendChannel[Step]) -> None:
-            await compute.carry_out(work.job, send)
+        async def run_job(self, job: object, send: trio.MemorySendChannel[Step]) -> None:
+            await compute.run_job(work.job, send)
 
     async with open_gateway(compute=Stubborn()) as gateway:
         run = gateway.submit(REQUEST)
@@ -152,7 +152,7 @@ class BrokenCatalogue(Catalogue):
 
 async def test_work_that_breaks_is_a_step_too() -> None:
     send, receive = trio.open_memory_channel[Step](9)
-    await InlineCompute().carry_out(partial(work, REQUEST, BrokenCatalogue()), send)
+    await InlineCompute().run_job(partial(work, REQUEST, BrokenCatalogue()), send)
     assert [step async for step in receive] == [
         Failed("The simulation failed unexpectedly (ZeroDivisionError)")
     ]

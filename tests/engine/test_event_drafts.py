@@ -10,7 +10,7 @@ from support.engine_bars import in_memory, make_bars, make_request, run_slices
 
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Dataset
-from glowback_trio.model.events import Draft
+from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import Stream
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import MaCrossover
@@ -19,17 +19,17 @@ from glowback_trio.wire.rows import dumps, equity_rows, order_rows, trade_rows
 ZIGZAG = [10.0, 11.0, 12.0, 10.0, 9.0, 11.0, 13.0, 8.0, 9.0, 12.0]
 
 
-def tell(closes: list[float], **stream: Any) -> tuple[list[Draft], Result]:
+def tell(closes: list[float], **stream: Any) -> tuple[list[EventDraft], Result]:
     strategy = MaCrossover(short_period=1, long_period=2, position_size=0.5)
     request = make_request(strategy=strategy, stream=Stream(**stream))
     return run_slices(request, [make_bars("A", closes)], [3])
 
 
-def bars_of(drafts: list[Draft], kind: str) -> list[int]:
+def bars_of(drafts: list[EventDraft], kind: str) -> list[int]:
     return [draft.bar for draft in drafts if draft.type == kind]
 
 
-def payloads(drafts: list[Draft], kind: str) -> list[bytes]:
+def payloads(drafts: list[EventDraft], kind: str) -> list[bytes]:
     return [draft.payload for draft in drafts if draft.type == kind]
 
 

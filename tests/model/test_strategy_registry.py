@@ -11,7 +11,7 @@ from glowback_trio.errors import InvalidRequestError, StrategyError
 from glowback_trio.model.bounds import Ge
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
 from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover
-from glowback_trio.model.strategies.registry import offer
+from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.wire.converter import parse_request, request_document
 
 
@@ -38,20 +38,20 @@ def asking(name: str, **params: object) -> dict[str, object]:
 
 
 def test_ones_own_stand_after_the_built_in_ones() -> None:
-    assert list(offer([MINE])) == [*STRATEGIES, "mine"]
-    assert list(offer()) == list(STRATEGIES)
+    assert list(make_registry([MINE])) == [*STRATEGIES, "mine"]
+    assert list(make_registry()) == list(STRATEGIES)
 
 
 @pytest.mark.parametrize("name", ["mine", "my_own", " MINE "])
 def test_a_request_names_it_like_any_other(name: str) -> None:
-    asked = parse_request(asking(name, lookback=5), offer([MINE]))
+    asked = parse_request(asking(name, lookback=5), make_registry([MINE]))
     assert asked.strategy == MINE(lookback=5)  # type: ignore[call-arg] # made in a function
-    assert parse_request(request_document(asked), offer([MINE])) == asked
+    assert parse_request(request_document(asked), make_registry([MINE])) == asked
 
 
 def test_its_parameters_are_checked_like_all_others() -> None:
     with pytest.raises(InvalidRequestError) as raised:
-        parse_request(asking("mine", lookback=0, lokback=3), offer([MINE]))
+        parse_request(asking("mine", lookback=0, lokback=3), make_registry([MINE]))
     assert [problem.path for problem in raised.value.problems] == [
         ("strategy", "params", "lokback"),
         ("strategy", "params", "lookback"),
@@ -63,11 +63,11 @@ def test_what_is_not_offered_is_not_known() -> None:
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
         parse_request(asking("mine"))
     with pytest.raises(InvalidRequestError, match="did you mean 'mine'"):
-        parse_request(asking("mien"), offer([MINE]))
+        parse_request(asking("mien"), make_registry([MINE]))
 
 
 def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
-    parse_request(asking("mine"), offer([MINE]))
+    parse_request(asking("mine"), make_registry([MINE]))
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
         parse_request(asking("mine"))
 
@@ -92,7 +92,7 @@ def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
 )
 def test_what_cannot_be_offered_is_refused_with_its_reason(own: Any, said: str) -> None:
     with pytest.raises(StrategyError, match=said):
-        offer(own)
+        make_registry(own)
 
 
 def test_a_class_that_forgets_the_decorator_is_refused() -> None:
@@ -102,4 +102,4 @@ def test_a_class_that_forgets_the_decorator_is_refused() -> None:
         lookback: int = 20
 
     with pytest.raises(StrategyError, match=r"Bare should be decorated with attrs\.frozen"):
-        offer([Bare])
+        make_registry([Bare])

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import Answer, say
+from support.raw_http import RejectionResponse, say
 from support.watcher import connected
 
 from glowback_trio import Run
@@ -27,7 +27,7 @@ KEY = {"X-API-Key": "right"}
 WRONG = {"X-API-Key": "wrong"}
 
 
-async def shake(url: str, path: str, *headers: str) -> Answer:
+async def shake(url: str, path: str, *headers: str) -> RejectionResponse:
     """Ask for a WebSocket by hand and read the answer to the handshake."""
     lines = "".join(f"{line}\r\n" for line in headers)
     head = (

@@ -16,7 +16,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings
 from glowback_trio.server.app import build_app, open_site
 from glowback_trio.server.pipeline.fast_path import PromptAnswers
-from glowback_trio.serving import Prompt
+from glowback_trio.serving import ImmediateResponse
 from glowback_trio.serving import serve as serve_app
 
 Serve = Callable[..., Awaitable[str]]
@@ -84,7 +84,7 @@ def scope(path: str, **others: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in ASKED}))
 async def test_these_are_answered_without_the_framework(gateway: Gateway, path: str) -> None:
     answers = PromptAnswers(open_site(gateway, Settings()))
-    assert isinstance(answers(scope(path.replace(RUN, "some-run"))), Prompt)
+    assert isinstance(answers(scope(path.replace(RUN, "some-run"))), ImmediateResponse)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings
 from glowback_trio.server.app import open_site
 from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.result_document import equity_table, result_pieces
 from glowback_trio.wire.tables import Pieces, ndjson_pieces
 
@@ -45,20 +45,20 @@ class Counted:
 
 
 @pytest.fixture
-def site(gateway: Gateway) -> Site:
+def app_state(gateway: Gateway) -> AppState:
     return open_site(gateway, Settings())
 
 
-async def body_of(site: Site, counted: Counted) -> AsyncIterator[bytes]:
-    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]:
+    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
     async with response.response as body:
         async for piece in body:
             yield piece
 
 
-async def test_a_piece_is_made_when_the_one_before_has_left(site: Site) -> None:
+async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState) -> None:
     counted, taken = Counted(20), 0
-    async for piece in body_of(site, counted):
+    async for piece in body_of(app_state, counted):
         assert piece == b"%d " % taken
         taken += 1
         assert counted.made <= max(2, taken)
@@ -67,9 +67,9 @@ async def test_a_piece_is_made_when_the_one_before_has_left(site: Site) -> None:
 
 
 @pytest.mark.parametrize("taken", [1, 2, 3, 7])
-async def test_pieces_end_with_the_one_who_takes_them(site: Site, taken: int) -> None:
+async def test_pieces_end_with_the_one_who_takes_them(app_state: AppState, taken: int) -> None:
     counted = Counted(1000)
-    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -80,12 +80,12 @@ async def test_pieces_end_with_the_one_who_takes_them(site: Site, taken: int) ->
     assert scope.cancelled_caught
     assert counted.closed
     assert counted.made < 10
-    assert site.writers.borrowed_tokens == 0
+    assert app_state.writers.borrowed_tokens == 0
 
 
-async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(site: Site) -> None:
+async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(app_state: AppState) -> None:
     counted = Counted(1000)
-    response = await answer_in_pieces(site, counted.pieces(), "text/plain")
+    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -93,7 +93,7 @@ async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(site: Site)
                     scope.cancel()  # seen by the thread that is waited for next
     assert scope.cancelled_caught
     assert counted.closed
-    assert site.writers.borrowed_tokens == 0
+    assert app_state.writers.borrowed_tokens == 0
 
 
 async def ask(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:

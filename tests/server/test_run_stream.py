@@ -7,7 +7,7 @@ import orjson
 import pytest
 import trio
 import trio.testing
-from support.raw_http import Answer, say
+from support.raw_http import RejectionResponse, say
 from support.watcher import Watcher, connected
 
 from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
@@ -24,7 +24,7 @@ def stream(url: str, run: Run | str, query: str = "", prefix: str = "") -> str:
     return f"{url}{prefix}/backtests/{run_id}/stream?{query}"
 
 
-async def shake(url: str, path: str, headers: str = "") -> Answer:
+async def shake(url: str, path: str, headers: str = "") -> RejectionResponse:
     """Ask for a WebSocket by hand and read the answer to the handshake."""
     head = (
         f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"

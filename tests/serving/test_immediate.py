@@ -10,19 +10,19 @@ from support.asgi_apps import App, mirror
 from support.virtual_server import serving
 from trio.testing import MockClock
 
-from glowback_trio.serving import Prompt
+from glowback_trio.serving import ImmediateResponse
 
 Scope = dict[str, Any]
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
 
 
-def prompt(scope: Scope) -> Prompt | None:
+def prompt(scope: Scope) -> ImmediateResponse | None:
     """Answer one path with what was asked, one with a fault, and leave the others."""
     match scope["path"]:
         case "/prompt":
             body = scope["query_string"] or b"at once"
-            return Prompt(200, [(b"content-length", b"%d" % len(body))], body)
+            return ImmediateResponse(200, [(b"content-length", b"%d" % len(body))], body)
         case "/fault":
             raise ValueError("not so fast")
     return None

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from support.virtual_net import KIB, stream_pair
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from glowback_trio.serving import Limits, Refusal
+from glowback_trio.serving import Limits, Rejection
 from glowback_trio.serving.app_runner import Inbox, leaves
 from glowback_trio.serving.http.head_checks import check_head
-from glowback_trio.serving.http.rejection import RefusedError, answer_plainly
+from glowback_trio.serving.http.rejection import RejectedError, answer_plainly
 from glowback_trio.serving.progress_stream import ProgressStream
 from glowback_trio.serving.websocket.rate import Rate
 
@@ -42,7 +42,7 @@ def test_a_group_of_errors_is_told_leaf_by_leaf() -> None:
 
 
 def test_a_plain_answer_says_status_and_reason() -> None:
-    answer = answer_plainly(Refusal(431, "the request head is too long"))
+    answer = answer_plainly(Rejection(431, "the request head is too long"))
     assert answer.body == b"431 Request Header Fields Too Large: the request head is too long\n"
 
 
@@ -153,5 +153,5 @@ def test_a_lost_carriage_return_is_always_found(
     head = b"\r\n".join(lines) + b"\r\n\r\n"
     ends = [at for at, byte in enumerate(head) if byte == 0x0D]
     at = data.draw(st.sampled_from(ends))
-    with pytest.raises(RefusedError):
+    with pytest.raises(RejectedError):
         check_head(head[:at] + head[at + 1 :] + b"GET / HTTP/1.1\r\n\r\n", 10_000)

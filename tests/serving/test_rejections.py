@@ -9,7 +9,7 @@ from support.asgi_apps import App, Receive, Scope, Send
 from support.virtual_server import serving
 from trio.testing import MockClock
 
-from glowback_trio.serving import Answer, Limits, Refusal
+from glowback_trio.serving import Limits, Rejection, RejectionResponse
 
 POST = b"POST /mirror HTTP/1.1\r\nHost: test\r\n"
 
@@ -240,11 +240,11 @@ async def test_far_too_many_connections_are_just_closed(autojump_clock: MockCloc
 
 
 async def test_the_owner_makes_the_answers(autojump_clock: MockClock) -> None:
-    asked: list[Refusal] = []
+    asked: list[Rejection] = []
 
-    def refuse(refusal: Refusal) -> Answer:
+    def refuse(refusal: Rejection) -> RejectionResponse:
         asked.append(refusal)
-        return Answer(
+        return RejectionResponse(
             [(b"content-type", b"application/json"), (b"x-frame-options", b"DENY")], b"{}"
         )
 

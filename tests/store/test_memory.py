@@ -8,7 +8,7 @@ import pytest
 from glowback_trio.errors import UnknownRunError
 from glowback_trio.model.events import Event
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.result import Curve, OrderLog, Result, Trades
+from glowback_trio.model.result import Curve, Fills, OrderLog, Result
 from glowback_trio.store import EventLog, MemoryStore
 
 REQUEST = BacktestRequest(symbols=["A"], start_date="2024-01-01", end_date="2024-02-01")
@@ -21,7 +21,7 @@ def result(rows: int = 10) -> Result:
     return Result(
         metrics={},
         curve=Curve(1.0, time, *np.zeros((4, rows))),
-        trades=Trades(("A",), "s", time[:0], index, none, none, none, none, none, index),
+        trades=Fills(("A",), "s", time[:0], index, none, none, none, none, none, index),
         orders=OrderLog(index, time[:0], index, index, none, none),
         logs=(),
         final_cash=1.0,

@@ -12,7 +12,7 @@ import pytest
 
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Bars, Dataset, Quality
-from glowback_trio.model.events import Draft
+from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy
@@ -65,7 +65,7 @@ def in_memory(bars: Sequence[Bars]) -> Dataset:
 
 def run_slices(
     request: BacktestRequest, bars: Sequence[Bars], slices: Sequence[int]
-) -> tuple[list[Draft], Result]:
+) -> tuple[list[EventDraft], Result]:
     """Advance by these slices, the last one as often as needed."""
     simulation = Simulation(request, in_memory(bars))
     drafts, wanted = [], list(slices)

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-__all__ = ["Answer", "asking", "connect", "read_answer", "read_until", "say"]
+__all__ = ["RejectionResponse", "asking", "connect", "read_answer", "read_until", "say"]
 
 
 @attrs.frozen
-class Answer:
+class RejectionResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -23,7 +23,7 @@ async def connect(url: str) -> trio.SocketStream:
     return await trio.open_tcp_stream(host, int(port))
 
 
-async def read_answer(stream: trio.abc.ReceiveStream) -> Answer:
+async def read_answer(stream: trio.abc.ReceiveStream) -> RejectionResponse:
     """Read one answer that has a length."""
     data = b""
     while b"\r\n\r\n" not in data:
@@ -33,10 +33,10 @@ async def read_answer(stream: trio.abc.ReceiveStream) -> Answer:
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
         body += await stream.receive_some()
-    return Answer(int(status.split()[1]), headers, body)
+    return RejectionResponse(int(status.split()[1]), headers, body)
 
 
-async def say(url: str, data: bytes) -> Answer:
+async def say(url: str, data: bytes) -> RejectionResponse:
     """Send bytes on a connection of their own and read the answer."""
     with trio.fail_after(10):
         async with await connect(url) as stream:

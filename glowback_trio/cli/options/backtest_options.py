@@ -12,7 +12,7 @@ from glowback_trio.cli.options.strategy_option import Strategies, own_strategies
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.request import BacktestRequest, Rebalancing, Resolution
-from glowback_trio.model.strategies.registry import offer
+from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.wire.converter import parse_json, parse_request
 
 __all__ = ["Asked"]
@@ -85,7 +85,7 @@ class Asked:
             "calendar": self.calendar,
         }
         given = {name: value for name, value in document.items() if value is not None}
-        return parse_request(given, offer(own_strategies(self.strategies or ())))
+        return parse_request(given, make_registry(own_strategies(self.strategies or ())))
 
     def _strategy(self) -> dict[str, Any] | None:
         if self.strategy is None and self.param is None:

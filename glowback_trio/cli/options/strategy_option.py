@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from glowback_trio.errors import InvalidRequestError, Problem, StrategyError
 from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.strategies.api import CustomStrategy
-from glowback_trio.model.strategies.registry import offer
+from glowback_trio.model.strategies.registry import make_registry
 
 __all__ = ["Strategies", "own_strategies"]
 
@@ -48,7 +48,7 @@ def own_strategies(places: Iterable[str]) -> list[type[CustomStrategy]]:
     asked = [place.strip() for listed in places for place in listed.split(",")]
     own = [cls for place in asked for cls in _classes(place)]
     try:
-        offer(own)
+        make_registry(own)
     except StrategyError as error:
         raise _refusal(str(error), asked) from error
     return own

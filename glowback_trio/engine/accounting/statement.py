@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.engine.execution.journal import FILLED
-from glowback_trio.model.result import OrderLog, Trades
+from glowback_trio.model.result import Fills, OrderLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from glowback_trio.engine.execution.journal import Recording
     from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.orders import Ticket
+    from glowback_trio.model.orders import OrderSpec
 
 __all__ = ["Entry", "Statement"]
 
@@ -39,14 +39,14 @@ class Statement:
         time: Of every row of the timeline.
         symbols: All names.
         strategy_id: The strategy's name.
-        tickets: By number, orders that are more than plain market orders.
+        specs: By order number, what orders ask beyond plain market orders.
     """
 
     entries: Sequence[Entry]
     time: Times = field(repr=False)
     symbols: Sequence[str]
     strategy_id: str
-    tickets: Mapping[int, Ticket] = field(repr=False)
+    specs: Mapping[int, OrderSpec] = field(repr=False)
 
     @property
     def orders(self) -> OrderLog:
@@ -61,13 +61,13 @@ class Statement:
             symbol=self._events("symbol"),
             quantity=self._events("quantity"),
             price=price,
-            tickets=self.tickets,
+            specs=self.specs,
         )
 
     @property
-    def trades(self) -> Trades:
+    def trades(self) -> Fills:
         """The fills, with what each realised."""
-        return Trades(
+        return Fills(
             symbols=self.symbols,
             strategy_id=self.strategy_id,
             time=self.time[self.fill_rows],

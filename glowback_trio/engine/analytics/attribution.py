@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from glowback_trio.model.bars import Floats
-    from glowback_trio.model.result import Trades
+    from glowback_trio.model.result import Fills
 
 __all__ = ["attribution"]
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def attribution(
-    trades: Trades,
+    trades: Fills,
     units: Floats,
     marks: Floats,
     capital: float,
@@ -69,7 +69,7 @@ def attribution(
     return sorted(rows, key=lambda row: (-abs(row["total_pnl"]), row["component"]))
 
 
-def _by_symbol(trades: Trades, amounts: Floats) -> Floats:
+def _by_symbol(trades: Fills, amounts: Floats) -> Floats:
     """Sum amounts of fills by symbol, (N,)."""
     sums = np.bincount(trades.symbol, amounts, minlength=len(trades.symbols))
     return sums.astype(float)  # numpy counts in integers where there is no fill

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glowback_trio.engine.analytics.returns import Numbers
     from glowback_trio.model.bars import Dataset, Floats, Times
     from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Benchmark, Curve, Trades
+    from glowback_trio.model.result import Benchmark, Curve, Fills
 
     Metrics = dict[str, float | int | None]
 
@@ -28,7 +28,7 @@ def metrics(
     request: BacktestRequest,
     dataset: Dataset,
     curve: Curve,
-    trades: Trades,
+    trades: Fills,
     round_trips: Sequence[float],
     *,
     benchmark: Benchmark | None = None,
@@ -107,7 +107,7 @@ def curve_metrics(
     }
 
 
-def _trade_metrics(curve: Curve, trades: Trades, round_trips: Sequence[float]) -> Metrics:
+def _trade_metrics(curve: Curve, trades: Fills, round_trips: Sequence[float]) -> Metrics:
     closed = trips.tally(np.array(round_trips))
     return {
         "total_trades": len(trades),
@@ -146,7 +146,7 @@ def _benchmark_metrics(
     return {name: plain(number) for name, number in measured.items()}
 
 
-def turnover(value: Floats, trades: Trades) -> float | None:
+def turnover(value: Floats, trades: Fills) -> float | None:
     """Notional bought and sold over the mean value of the account; None if that is not positive."""
     mean = float(value.mean())
     return float((np.abs(trades.quantity) * trades.price).sum()) / mean if mean > 0 else None

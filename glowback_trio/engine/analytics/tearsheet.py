@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.result import Benchmark, Curve, Trades
+    from glowback_trio.model.result import Benchmark, Curve, Fills
 
     Block = dict[str, Any]
 
@@ -47,7 +47,7 @@ _REPLICATES = 1000
 def tearsheet(
     metrics: Mapping[str, float | int | None],
     curve: Curve,
-    trades: Trades,
+    trades: Fills,
     *,
     units: Floats,
     marks: Floats,
@@ -124,7 +124,7 @@ def _growth(value: Floats, start: int) -> stats.Numbers:
     return stats.ratio(value.item(-1), value.item(start), least=0.0)
 
 
-def _costs(curve: Curve, trades: Trades, carry: Mapping[str, float]) -> Block:
+def _costs(curve: Curve, trades: Fills, carry: Mapping[str, float]) -> Block:
     """What trading cost, in currency and against the capital; `total_carry` is below zero if paid.
 
     `turnover_multiple` is the notional bought and sold over the capital, where the metric

@@ -11,7 +11,7 @@ import numpy as np
 
 from glowback_trio.engine.execution import journal as happened
 from glowback_trio.engine.execution.order import Order
-from glowback_trio.model.orders import PLAIN, Ticket
+from glowback_trio.model.orders import PLAIN, OrderSpec
 
 if TYPE_CHECKING:
     from glowback_trio.engine.execution.journal import Tape
@@ -32,7 +32,7 @@ class Blotter:
     Attributes:
         open: By number, oldest first.
         numbered: The number of the latest order.
-        tickets: By number, those that were asked more of than plain market orders.
+        specs: By order number, what orders ask beyond plain market orders.
     """
 
     def __init__(self, timeline: Timeline, tape: Tape) -> None:
@@ -41,7 +41,7 @@ class Blotter:
         self._due: defaultdict[int, list[Order]] = defaultdict(list)
         self.open: dict[int, Order] = {}
         self.numbered = 0
-        self.tickets: dict[int, Ticket] = {}
+        self.specs: dict[int, OrderSpec] = {}
 
     @property
     def next_due(self) -> int:
@@ -53,19 +53,19 @@ class Blotter:
         return [order for order in self._due.pop(row, ()) if order.left]
 
     def submit(
-        self, row: int, symbol: int, quantity: float, bar: int, ticket: Ticket = PLAIN
+        self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec = PLAIN
     ) -> Order:
         """Write an order down and let it wait for its bar, which past the last one never comes."""
-        order = self.enter(row, symbol, quantity, bar, ticket)
+        order = self.enter(row, symbol, quantity, bar, spec)
         self._due[self._row(symbol, bar)].append(order)
         return order
 
-    def enter(self, row: int, symbol: int, quantity: float, bar: int, ticket: Ticket) -> Order:
+    def enter(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> Order:
         """Write an order down whose bar is at hand."""
         self.numbered += 1
         order = self.adopt(self.numbered, symbol, quantity, bar)
-        if ticket is not PLAIN:
-            self.tickets[order.number] = order.ticket = ticket
+        if spec is not PLAIN:
+            self.specs[order.number] = order.spec = spec
             order.level = _level(order)
         self._tape.event(happened.SUBMITTED, row, order.number, symbol, quantity)
         return order
@@ -78,12 +78,12 @@ class Blotter:
 
     def wait(self, row: int, order: Order) -> None:
         """Leave what a bar did not fill to the next one, where it may wait."""
-        bars, ticket = self._timeline.bars[order.symbol], order.ticket
-        if ticket.time_in_force in ("IOC", "FOK"):
-            what = happened.REST if ticket.time_in_force == "IOC" else happened.KILLED
+        bars, spec = self._timeline.bars[order.symbol], order.spec
+        if spec.time_in_force in ("IOC", "FOK"):
+            what = happened.REST if spec.time_in_force == "IOC" else happened.KILLED
             return self.close(row, order, what)
         bar = order.bar + 1
-        if ticket.time_in_force == "DAY" and bar < len(bars):
+        if spec.time_in_force == "DAY" and bar < len(bars):
             today, next_day = bars.time[order.bar : bar + 1].astype("datetime64[D]")
             if today != next_day:
                 return self.close(row, order, happened.EXPIRED)
@@ -142,6 +142,6 @@ class Blotter:
 
 def _level(order: Order) -> float | None:
     """What sets it off: its stop, or its trail away from the close before its first bar."""
-    if order.ticket.trail is None:
-        return order.ticket.stop
-    return order.mark + math.copysign(order.ticket.trail, order.left)
+    if order.spec.trail is None:
+        return order.spec.stop
+    return order.mark + math.copysign(order.spec.trail, order.left)

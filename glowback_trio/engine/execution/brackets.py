@@ -47,7 +47,7 @@ class Brackets:
         opened = quantity - math.copysign(closed, quantity)
         self._entries.append(_Entry(order, order.bar, at, opened))
 
-    def ways_out(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
+    def exits(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
         """Submit the ways out of what has been entered, and try the rest of its bar on them.
 
         Args:
@@ -72,8 +72,8 @@ class Brackets:
         bar = prices(self._timeline.bars[symbol], entry.bar)
         rest = rest_of_bar(-quantity, entry.at, bar)
         orders = [
-            self._blotter.enter(row, symbol, quantity, entry.bar, ticket)
-            for ticket in entry.order.ticket.ways_out
+            self._blotter.enter(row, symbol, quantity, entry.bar, spec)
+            for spec in entry.order.spec.exits
         ]
         self._ways.setdefault(symbol, []).extend(orders)
         for order in orders:

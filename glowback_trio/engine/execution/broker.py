@@ -131,7 +131,7 @@ class Broker:
             for order, at in self._in_turn(met):
                 if order.left:
                     equity, gross = self._try(order, at, row, equity, gross)
-            met = self._brackets.ways_out(row, self.account.units)
+            met = self._brackets.exits(row, self.account.units)
 
     def resume(self, rest: Rest, row: int) -> None:
         """Fill what a shortcut has submitted and left, on the row it is due."""
@@ -150,7 +150,7 @@ class Broker:
 
     def _meet(self, order: Order, row: int) -> Met | None:
         """Look whether its bar fills an order; where it does not, the order waits or ends."""
-        if order.ticket is PLAIN:
+        if order.spec is PLAIN:
             return order, _at_open(order)
         bar = prices(self._timeline.bars[order.symbol], order.bar)
         if found := match(order, bar):
@@ -174,13 +174,13 @@ class Broker:
         if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
             fits = terms.affordable(quantity, price, held, worth, others, maker=at.maker)
             commission = terms.commission(fits, price, maker=at.maker)
-        if fits != order.left and order.ticket.time_in_force == "FOK":
+        if fits != order.left and order.spec.time_in_force == "FOK":
             fits = quantity = 0.0
         if fits:
             equity += fits * (mark - price) - commission
             gross += (abs(held + fits) - size) * mark
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
-            if order.ticket.ways_out:
+            if order.spec.exits:
                 self._brackets.enter(order, at, held, fits)
         if fits != quantity:
             self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
@@ -196,7 +196,7 @@ class Broker:
             most = abs(held) if held * order.left < 0.0 else 0.0
             self.blotter.trim(row, order, most, happened.FLAT)
         elif order.left < 0.0 and not self._terms.allow_short:
-            whole_only = order.ticket.time_in_force == "FOK" and held + order.left < 0.0
+            whole_only = order.spec.time_in_force == "FOK" and held + order.left < 0.0
             most = 0.0 if whole_only else max(0.0, held)
             self.blotter.trim(row, order, most, happened.NAKED)
 

@@ -66,7 +66,7 @@ def follow(order: Order, bar: Prices) -> None:
 
     Within one bar the best price may have come before or after the worst.
     """
-    trail, side = order.ticket.trail, _side(order.left)
+    trail, side = order.spec.trail, _side(order.left)
     if trail is not None and order.level is not None:
         order.level = side * min(order.level * side, _seen(bar, side).low + trail)
 
@@ -101,8 +101,8 @@ def _seen(bar: Prices, side: float) -> Prices:
 
 
 def _to_buy(order: Order, bar: Prices, side: float) -> Match | None:
-    ticket = order.ticket
-    limit = None if ticket.limit is None else ticket.limit * side
+    spec = order.spec
+    limit = None if spec.limit is None else spec.limit * side
     if order.level is not None:
         level = order.level * side
         if bar.high < level:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from glowback_trio.model.orders import PLAIN, Ticket
+from glowback_trio.model.orders import PLAIN, OrderSpec
 
 __all__ = ["Order"]
 
@@ -21,7 +21,7 @@ class Order:
         opening: Open of that bar, currency.
         mark: Close of the bar before it, currency.
         filled: Whether any of it has been filled.
-        ticket: What else is asked of it.
+        spec: What else is asked of it.
         fraction: The target it stands for, where the quantity is worked out when it fills; until
             then `left` only says on which side.
         level: The price that sets it off, while it still has to be set off.
@@ -36,7 +36,7 @@ class Order:
     opening: float
     mark: float
     filled: bool = False
-    ticket: Ticket = PLAIN
+    spec: OrderSpec = PLAIN
     fraction: float | None = None
     level: float | None = None
     leaves: bool = False

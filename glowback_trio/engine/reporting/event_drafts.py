@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from glowback_trio.model.events import Draft
+from glowback_trio.model.events import EventDraft
 from glowback_trio.wire.rows import dumps, equity_rows, iso_times, order_rows, trade_rows
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ _METRICS_WANTED = 250
 _IN_A_BAR: tuple[EventType, ...] = ("log", "order", "trade", "metric", "progress")
 
 
-def log_draft(bar: int, message: str, level: Literal["info", "warning"] = "warning") -> Draft:
+def log_draft(bar: int, message: str, level: Literal["info", "warning"] = "warning") -> EventDraft:
     """A sentence, told at a bar."""
-    return Draft("log", dumps({"level": level, "message": message}), bar)
+    return EventDraft("log", dumps({"level": level, "message": message}), bar)
 
 
 def drafts(
-    stream: Stream, bars: range, curve: Curve, statement: Statement, logs: Iterable[Draft]
-) -> list[Draft]:
+    stream: Stream, bars: range, curve: Curve, statement: Statement, logs: Iterable[EventDraft]
+) -> list[EventDraft]:
     """Say what happened on some bars, as the request asks for it.
 
     Args:
@@ -59,12 +59,12 @@ def drafts(
     return told
 
 
-def _drafts(kind: EventType, bars: NDArray[np.int64], rows: Iterable[Row]) -> Iterator[Draft]:
+def _drafts(kind: EventType, bars: NDArray[np.int64], rows: Iterable[Row]) -> Iterator[EventDraft]:
     for bar, row in zip(bars.tolist(), rows, strict=True):
-        yield Draft(kind, dumps(row), bar)
+        yield EventDraft(kind, dumps(row), bar)
 
 
-def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[Draft]:
+def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[EventDraft]:
     every, last = stream.metrics_every, len(curve) - 1
     if every == 0:
         return
@@ -73,10 +73,10 @@ def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[Draft]:
     index = np.arange(bars.start, bars.stop)
     told = index[((index + 1) % every == 0) | (index == last)]
     for bar, row in zip(told.tolist(), equity_rows(curve, told), strict=True):
-        yield Draft("metric", dumps(row), bar)
+        yield EventDraft("metric", dumps(row), bar)
 
 
-def _progress(stream: Stream, time: Times, bars: range) -> Iterator[Draft]:
+def _progress(stream: Stream, time: Times, bars: range) -> Iterator[EventDraft]:
     """At the bars that complete a step: the first with (bar + 1) / T >= j / steps."""
     count, steps = len(time), stream.progress_steps
     done = np.arange(bars.start, bars.stop + 1) * steps // count
@@ -89,4 +89,4 @@ def _progress(stream: Stream, time: Times, bars: range) -> Iterator[Draft]:
             "bars": count,
             "bar_time": when,
         }
-        yield Draft("progress", dumps(progress), bar, (bar + 1) / count)
+        yield EventDraft("progress", dumps(progress), bar, (bar + 1) / count)

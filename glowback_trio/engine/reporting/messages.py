@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glowback_trio.model.bars import Dataset
-    from glowback_trio.model.result import Curve, Trades
+    from glowback_trio.model.result import Curve, Fills
 
 __all__ = ["ruin_warning", "summary", "warnings"]
 
 _SAMPLE = "Synthetic sample data: use these results for smoke tests, not for research."
 
 
-def summary(curve: Curve, trades: Trades, order_events: int) -> list[str]:
+def summary(curve: Curve, trades: Fills, order_events: int) -> list[str]:
     """What was done, one fact to a sentence."""
     return [
         "Engine-backed backtest completed",

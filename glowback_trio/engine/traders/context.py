@@ -10,7 +10,7 @@ import numpy as np
 from glowback_trio.engine.execution import journal as happened
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bounds import one_of
-from glowback_trio.model.orders import PLAIN, Kind, Ticket, TimeInForce
+from glowback_trio.model.orders import PLAIN, Kind, OrderSpec, TimeInForce
 from glowback_trio.model.strategies.api import Bar, Column
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ class BrokerContext:
         if not quantity:
             raise StrategyError("less than one unit was ordered, and only whole ones are traded")
         prices = {"limit": limit, "stop": stop, "trail": trail}
-        ways_out = {"stop_loss": stop_loss, "take_profit": take_profit}
-        ticket = _ticket(prices, ways_out, time_in_force)
+        exits = {"stop_loss": stop_loss, "take_profit": take_profit}
+        spec = _spec(prices, exits, time_in_force)
         bar = self._broker.blotter.first_bar(self.row, at, self._terms.latency)
-        return self._broker.blotter.submit(self.row, at, quantity, bar, ticket).number
+        return self._broker.blotter.submit(self.row, at, quantity, bar, spec).number
 
     def cancel(self, order: int) -> bool:
         """Cancel an order; whether it was still open."""
@@ -179,13 +179,13 @@ _KINDS: Mapping[tuple[str, ...], Kind] = {
 }
 
 
-def _ticket(
+def _spec(
     prices: dict[str, float | None],
-    ways_out: dict[str, float | None],
+    exits: dict[str, float | None],
     time_in_force: TimeInForce,
-) -> Ticket:
-    """Put a ticket together, or say what does not fit."""
-    for name, price in (prices | ways_out).items():
+) -> OrderSpec:
+    """Put a spec together, or say what does not fit."""
+    for name, price in (prices | exits).items():
         if price is not None and not (math.isfinite(price) and price > 0.0):
             raise StrategyError(f"{name} is a positive price, not {price!r}")
     if time_in_force not in get_args(TimeInForce):
@@ -195,7 +195,7 @@ def _ticket(
     if given not in _KINDS:
         raise StrategyError(f"an order cannot have {' and '.join(given)} at once")
     named = {
-        name: None if price is None else float(price) for name, price in (prices | ways_out).items()
+        name: None if price is None else float(price) for name, price in (prices | exits).items()
     }
-    ticket = Ticket(_KINDS[given], time_in_force, **named)
-    return PLAIN if ticket == PLAIN else ticket
+    spec = OrderSpec(_KINDS[given], time_in_force, **named)
+    return PLAIN if spec == PLAIN else spec

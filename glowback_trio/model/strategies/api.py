@@ -124,7 +124,7 @@ class Context(Protocol):
             limit: The worst price to take.
             stop: The price that sets the order off; with `limit` as well, a stop-limit order.
             trail: How far a stop follows the best price, from the close before its first bar on.
-            time_in_force: `GTC`, `DAY`, `IOC` or `FOK`; see `model.orders.Ticket`.
+            time_in_force: `GTC`, `DAY`, `IOC` or `FOK`; see `model.orders.OrderSpec`.
             stop_loss: Once filled, leave at this stop what was bought or sold short.
             take_profit: Likewise at this limit; whichever fills first cancels the other.
 

@@ -14,14 +14,14 @@ from glowback_trio.model.strategies.api import (
 )
 from glowback_trio.model.strategies.parameters import STRATEGIES, UNSUPPORTED, Strategy
 
-__all__ = ["Offer", "by_every_name", "offer"]
+__all__ = ["StrategyRegistry", "make_registry", "with_aliases"]
 
 #: Classes of strategies by name.
-Offer = Mapping[str, type[Strategy]]
+StrategyRegistry = Mapping[str, type[Strategy]]
 
 
-def offer(own: Iterable[type[CustomStrategy]] = ()) -> Offer:
-    """Offer strategies of one's own beside the built-in ones.
+def make_registry(own: Iterable[type[CustomStrategy]] = ()) -> StrategyRegistry:
+    """Register strategies beside the built-in ones.
 
     Args:
         own: Classes derived from `BarStrategy` or `TargetStrategy`.
@@ -29,18 +29,18 @@ def offer(own: Iterable[type[CustomStrategy]] = ()) -> Offer:
     Raises:
         StrategyError: One of them is no such class or not whole, or a name or alias is taken.
     """
-    offered = dict(STRATEGIES)
+    registry = dict(STRATEGIES)
     for given in own:
         cls = _checked(given)
-        _check_free(cls, offered)
-        offered[cls.name] = cls
-    return MappingProxyType(offered)
+        _check_free(cls, registry)
+        registry[cls.name] = cls
+    return MappingProxyType(registry)
 
 
-def by_every_name(offered: Offer) -> Offer:
+def with_aliases(registry: StrategyRegistry) -> StrategyRegistry:
     """The same, aliases included."""
-    aliases = {alias: cls for cls in offered.values() for alias in cls.aliases}
-    return {**offered, **aliases}
+    aliases = {alias: cls for cls in registry.values() for alias in cls.aliases}
+    return {**registry, **aliases}
 
 
 def _checked(given: object) -> type[BarStrategy | TargetStrategy]:
@@ -52,8 +52,8 @@ def _checked(given: object) -> type[BarStrategy | TargetStrategy]:
     return given
 
 
-def _check_free(cls: type[CustomStrategy], offered: Offer) -> None:
-    taken = by_every_name(offered)
+def _check_free(cls: type[CustomStrategy], registry: StrategyRegistry) -> None:
+    taken = with_aliases(registry)
     for name in (cls.name, *cls.aliases):
         if name in taken or name in UNSUPPORTED:
             other = taken[name].__name__ if name in taken else "something this engine lacks"

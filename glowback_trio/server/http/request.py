@@ -8,11 +8,11 @@ from attrs import frozen
 from quart import request
 from werkzeug.datastructures import Headers
 
-__all__ = ["Asked", "asked", "state"]
+__all__ = ["RequestContext", "asked", "state"]
 
 
 @frozen(eq=False)
-class Asked:
+class RequestContext:
     """A request or handshake as the checks see it, whoever carries it: the framework or nobody.
 
     Attributes:
@@ -26,7 +26,7 @@ class Asked:
     headers: Headers
 
     @classmethod
-    def of(cls, scope: dict[str, Any]) -> Asked:
+    def of(cls, scope: dict[str, Any]) -> RequestContext:
         """Read what a server without any framework says."""
         headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
         path: str = scope["path"]
@@ -62,9 +62,9 @@ class Asked:
         return address
 
 
-def asked() -> Asked:
+def asked() -> RequestContext:
     """What the framework is answering."""
-    return Asked(cast("dict[str, Any]", request.scope), request.path, request.headers)
+    return RequestContext(cast("dict[str, Any]", request.scope), request.path, request.headers)
 
 
 def state() -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Route:
     Attributes:
         method: The HTTP method; HEAD comes with GET.
         path: With its parameters in braces.
-        handler: Called with the site, the path's parameters, and `query` or `document` if the
+        handler: Called with the app_state, the path's parameters, and `query` or `document` if the
             route takes them. Its docstring describes the route. A plain function that takes neither
             is not given the framework's request, because it may be called without one.
         tag: The group it is listed in.

@@ -9,7 +9,7 @@ from typing import Any
 
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.strategies.parameters import STRATEGIES
-from glowback_trio.model.strategies.registry import Offer
+from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.server.http.route import PREFIXES, Reply, Route, is_versioned
 from glowback_trio.server.openapi.docstrings import description, first_line
 from glowback_trio.server.openapi.documents import Envelope, PlainError
@@ -51,14 +51,16 @@ _RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _UNCOUNTED = (400, 401, 413)
 
 
-def openapi_document(routes: Sequence[Route], offered: Offer = STRATEGIES) -> Mapping[str, Any]:
+def openapi_document(
+    routes: Sequence[Route], registry: StrategyRegistry = STRATEGIES
+) -> Mapping[str, Any]:
     """Describe the API.
 
     Args:
         routes: The registry.
-        offered: The strategies that requests may name.
+        registry: The strategies that requests may name.
     """
-    components = Components(offered)
+    components = Components(registry)
     paths: dict[str, dict[str, Any]] = {}
     for prefix in PREFIXES:
         for route in (route for route in routes if route.listed):

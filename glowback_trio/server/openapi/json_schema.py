@@ -26,7 +26,7 @@ from attrs import define, field
 
 from glowback_trio.model.bounds import Checked, Ge, Gt, Le, Lt, MaxLen, MinLen, Pattern, hints
 from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
-from glowback_trio.model.strategies.registry import Offer, by_every_name
+from glowback_trio.model.strategies.registry import StrategyRegistry, with_aliases
 from glowback_trio.server.openapi.docstrings import attribute_docs, description
 
 __all__ = ["Components", "Format", "Schema", "default_document", "strategy_document"]
@@ -64,10 +64,10 @@ class Components:
     """The schemas that have names, collected while annotations are described.
 
     Args:
-        offered: The strategies that requests may name.
+        registry: The strategies that requests may name.
     """
 
-    offered: Offer = STRATEGIES
+    registry: StrategyRegistry = STRATEGIES
     schemas: dict[str, Schema] = field(factory=dict, init=False)
 
     def describe(self, hint: Any) -> Schema:
@@ -148,9 +148,9 @@ class Components:
         return described
 
     def _strategies(self) -> Schema:
-        options = {cls.name: self._strategy(cls) for cls in self.offered.values()}
+        options = {cls.name: self._strategy(cls) for cls in self.registry.values()}
         mapping = {
-            name: options[cls.name]["$ref"] for name, cls in by_every_name(self.offered).items()
+            name: options[cls.name]["$ref"] for name, cls in with_aliases(self.registry).items()
         }
         discriminator = {"propertyName": "name", "mapping": mapping}
         return {"oneOf": list(options.values()), "discriminator": discriminator}

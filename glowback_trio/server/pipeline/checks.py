@@ -21,7 +21,7 @@ from glowback_trio.server.http import request as current
 from glowback_trio.server.http.body import check_size
 from glowback_trio.server.http.errors import http_error
 from glowback_trio.server.http.parameters import located, read_query
-from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response, json_answer
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.pipeline.auth import admit, count_request
@@ -30,7 +30,7 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
 from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.converter import parse_json
 
 __all__ = ["check", "check_page", "error_answer", "greet", "logging_faults", "view"]
@@ -38,73 +38,73 @@ __all__ = ["check", "check_page", "error_answer", "greet", "logging_faults", "vi
 _log = logging.getLogger(__name__)
 
 
-def greet(site: Site, asked: Asked, route: str | None) -> None:
+def greet(app_state: AppState, asked: RequestContext, route: str | None) -> None:
     """Find out a request's id, which is the client's own if that is harmless, and its client.
 
     Raises:
         HttpError: 400: it means another server.
     """
     known = asked.state
-    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), site.new_id)
+    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), app_state.new_id)
     hops = asked.headers.getlist("X-Forwarded-For")
-    known["client"] = site.proxies.client_address(asked.peer, hops)
+    known["client"] = app_state.proxies.client_address(asked.peer, hops)
     if route is not None:
         known["route"] = route
-    check_host(asked.headers.get("Host", ""), site.settings.allowed_hosts)
+    check_host(asked.headers.get("Host", ""), app_state.settings.allowed_hosts)
 
 
-def check(site: Site, asked: Asked, route: Route) -> None:
+def check(app_state: AppState, asked: RequestContext, route: Route) -> None:
     """Find out whether a caller may ask this, and this often.
 
     Raises:
         HttpError: 401, 403, 429.
     """
     key = presented_key(asked.headers)
-    caller = admit(site, asked, key) if route.keyed else caller_of(None, asked.client)
+    caller = admit(app_state, asked, key) if route.keyed else caller_of(None, asked.client)
     if route.rated:
-        count_request(site, asked, caller)
+        count_request(app_state, asked, caller)
     if route.changes_state:
-        check_page(site, asked)
+        check_page(app_state, asked)
 
 
-def error_answer(error: Exception, asked: Asked) -> Response:
+def error_answer(error: Exception, asked: RequestContext) -> Response:
     """Tell a client what went wrong."""
     failure = http_error(error)
     document = failure.document(asked.path, asked.identity)
     return json_answer(document, failure.status, failure.headers)
 
 
-def view(site: Site, route: Route) -> Callable[..., Awaitable[Response]]:
+def view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Response]]:
     """The view that Quart calls for a route."""
 
     async def checked(**path: str) -> Response:
         with logging_faults():
-            _check_size(site)
-            check(site, current.asked(), route)
+            _check_size(app_state)
+            check(app_state, current.asked(), route)
             arguments: dict[str, Any] = dict(path)
             if route.query is not None:
                 arguments["query"] = read_query(request.args, route.query)
             if route.body is not None:
                 arguments["document"] = await _read_document()
-            answer = route.handler(site, **arguments)
+            answer = route.handler(app_state, **arguments)
             return answer if isinstance(answer, Response) else await answer
 
     return checked
 
 
-def _check_size(site: Site) -> None:
-    if (request.content_length or 0) > site.settings.max_body_bytes:
+def _check_size(app_state: AppState) -> None:
+    if (request.content_length or 0) > app_state.settings.max_body_bytes:
         raise RequestEntityTooLarge
 
 
-def check_page(site: Site, asked: Asked) -> None:
+def check_page(app_state: AppState, asked: RequestContext) -> None:
     """Where no key is asked for, refuse what a page of another host asks.
 
     Raises:
         HttpError: 403.
     """
-    if not site.settings.api_keys:
-        check_origin(asked.headers, site.settings.cors_origins)
+    if not app_state.settings.api_keys:
+        check_origin(asked.headers, app_state.settings.cors_origins)
 
 
 async def _read_document() -> Any:

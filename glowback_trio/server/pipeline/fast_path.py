@@ -14,14 +14,14 @@ from typing import Any
 from attrs import define, field
 from quart.wrappers.response import DataBody
 
-from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.pipeline.checks import check, error_answer, greet, logging_faults
 from glowback_trio.server.pipeline.headers import complete
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.websocket import encoded
-from glowback_trio.serving import Prompt
+from glowback_trio.serving import ImmediateResponse
 
 __all__ = ["PromptAnswers", "whole"]
 
@@ -30,44 +30,46 @@ __all__ = ["PromptAnswers", "whole"]
 class PromptAnswers:
     """The routes that are answered at once, and their answers."""
 
-    site: Site
+    app_state: AppState
     _routes: list[tuple[re.Pattern[str], str, Route]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._routes = [
             (_pattern(prefix + route.path), prefix + route.path, route)
             for prefix in PREFIXES
-            for route in self.site.routes
+            for route in self.app_state.routes
             if route.prompt
         ]
 
-    def __call__(self, scope: dict[str, Any]) -> Prompt | None:
+    def __call__(self, scope: dict[str, Any]) -> ImmediateResponse | None:
         """Answer a request; None where that is the framework's business."""
         if scope["type"] != "http" or scope["method"] != "GET":
             return None
         for pattern, template, route in self._routes:
             if match := pattern.fullmatch(scope["path"]):
-                return self._answer(Asked.of(scope), template, route, match.groupdict())
+                return self._answer(RequestContext.of(scope), template, route, match.groupdict())
         return None
 
-    def _answer(self, asked: Asked, template: str, route: Route, path: dict[str, str]) -> Prompt:
+    def _answer(
+        self, asked: RequestContext, template: str, route: Route, path: dict[str, str]
+    ) -> ImmediateResponse:
         try:
-            greet(self.site, asked, template)
+            greet(self.app_state, asked, template)
             with logging_faults():
-                check(self.site, asked, route)
-                answer = route.handler(self.site, **path)
+                check(self.app_state, asked, route)
+                answer = route.handler(self.app_state, **path)
         except Exception as error:  # noqa: BLE001 - every error has its answer
             answer = error_answer(error, asked)
         assert isinstance(answer, Response)
-        return whole(self.site, asked, answer)
+        return whole(self.app_state, asked, answer)
 
 
-def whole(site: Site, asked: Asked, answer: Response) -> Prompt:
+def whole(app_state: AppState, asked: RequestContext, answer: Response) -> ImmediateResponse:
     """Write an answer out, with all that an answer carries."""
     assert isinstance(answer.response, DataBody)
     headers = dict(answer.headers)
-    complete(site, asked, headers)
-    return Prompt(answer.status_code, encoded(headers), answer.response.data)
+    complete(app_state, asked, headers)
+    return ImmediateResponse(answer.status_code, encoded(headers), answer.response.data)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

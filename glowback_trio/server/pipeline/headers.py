@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 from werkzeug.datastructures import Headers
 
-from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.security.cors import cors_headers
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 
 __all__ = ["HSTS", "NO_CONTENT_POLICY", "SECURITY_HEADERS", "complete", "request_id"]
 
@@ -36,25 +36,25 @@ def request_id(offered: str | None, new_id: Callable[[], str]) -> str:
     return offered if offered and _REQUEST_ID.fullmatch(offered) else new_id()
 
 
-def complete(site: Site, asked: Asked, headers: Headers | dict[str, str]) -> None:
+def complete(app_state: AppState, asked: RequestContext, headers: Headers | dict[str, str]) -> None:
     """Add to an answer's own headers what every response carries."""
-    for name, value in _common(site, asked).items():
+    for name, value in _common(app_state, asked).items():
         headers.setdefault(name, value)
 
 
-def _common(site: Site, asked: Asked) -> Mapping[str, str]:
+def _common(app_state: AppState, asked: RequestContext) -> Mapping[str, str]:
     origin = asked.headers.get("Origin")
     return {
         **SECURITY_HEADERS,
         "X-Request-ID": asked.identity,
         **asked.state.get("rate", {}),
-        **(HSTS if _is_encrypted(site, asked) else {}),
-        **cors_headers(origin, site.settings.cors_origins),
+        **(HSTS if _is_encrypted(app_state, asked) else {}),
+        **cors_headers(origin, app_state.settings.cors_origins),
     }
 
 
-def _is_encrypted(site: Site, asked: Asked) -> bool:
+def _is_encrypted(app_state: AppState, asked: RequestContext) -> bool:
     """Whether the client encrypted it, as far as this server and the proxies it trusts can tell."""
     own = "https" if asked.encrypted else "http"
     said = asked.headers.getlist("X-Forwarded-Proto")
-    return site.proxies.scheme(asked.peer, said, own) == "https"
+    return app_state.proxies.scheme(asked.peer, said, own) == "https"

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 import trio
 
 from glowback_trio.server.http.responses import Response
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.tables import Pieces
 
 __all__ = ["answer_in_pieces"]
 
 
 async def answer_in_pieces(
-    site: Site, pieces: Pieces, media: str, headers: dict[str, str] | None = None
+    app_state: AppState, pieces: Pieces, media: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Answer with a body that is written while it is sent.
 
@@ -23,27 +23,27 @@ async def answer_in_pieces(
     client that leaves ends it.
 
     Args:
-        site: Has the threads in which pieces are made.
+        app_state: Has the threads in which pieces are made.
         pieces: What the body is made of.
         media: What it is.
         headers: More headers.
     """
-    first, second = await _next(site, pieces), await _next(site, pieces)
-    body = (first or b"") if second is None else _all(site, [second, first or b""], pieces)
+    first, second = await _next(app_state, pieces), await _next(app_state, pieces)
+    body = (first or b"") if second is None else _all(app_state, [second, first or b""], pieces)
     return Response(body, 200, headers, content_type=media)
 
 
-async def _next(site: Site, pieces: Pieces) -> bytes | None:
+async def _next(app_state: AppState, pieces: Pieces) -> bytes | None:
     """Make a piece. Cancelled, it still waits for the one in hand: a matter of milliseconds."""
-    return await trio.to_thread.run_sync(next, pieces, None, limiter=site.writers)
+    return await trio.to_thread.run_sync(next, pieces, None, limiter=app_state.writers)
 
 
-async def _all(site: Site, made: list[bytes], pieces: Pieces) -> AsyncIterator[bytes]:
+async def _all(app_state: AppState, made: list[bytes], pieces: Pieces) -> AsyncIterator[bytes]:
     """Give what is made, the last first, and then what is still to make."""
     try:
         while made:
             yield made.pop()
-        while (piece := await _next(site, pieces)) is not None:
+        while (piece := await _next(app_state, pieces)) is not None:
             yield piece
     finally:
         pieces.close()

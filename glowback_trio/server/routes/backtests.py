@@ -16,7 +16,7 @@ from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.responses import Response, json_answer
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.security.api_keys import presented_key
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.idempotency import FirstAnswer, idempotency_key
 from glowback_trio.wire.converter import parse_request, status_document
 from glowback_trio.wire.rows import dumps
@@ -48,7 +48,7 @@ class ListQuery(Checked):
     before: str | None = None
 
 
-async def create_backtest(site: Site, document: object) -> Response:
+async def create_backtest(app_state: AppState, document: object) -> Response:
     """Start a backtest.
 
     Everything that can be known before the run is checked first, with all complaints at once. With
@@ -57,26 +57,26 @@ async def create_backtest(site: Site, document: object) -> Response:
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
-        asked = parse_request(document, site.gateway.strategies)
-    first = site.repeats.find(client, key, asked) if key else None
+        asked = parse_request(document, app_state.gateway.strategies)
+    first = app_state.repeats.find(client, key, asked) if key else None
     if first is None:
         with located("body"):
-            run = site.submit(asked)
+            run = app_state.submit(asked)
         first = FirstAnswer(run.run_id, dumps(status_document(run.status)))
         if key:
-            site.repeats.keep(client, key, asked, first)
+            app_state.repeats.keep(client, key, asked, first)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
     return json_answer(first.body, 201, {"Location": location})
 
 
-async def list_backtests(site: Site, query: ListQuery) -> Response:
+async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
     """List backtests, newest first.
 
     When there are more, a `Link` with `rel="next"` leads on.
     """
     matching = [
         run
-        for run in _older(site.gateway, query.before)
+        for run in _older(app_state.gateway, query.before)
         if query.state is None or run.status.state == query.state
     ]
     page = matching[: query.limit]
@@ -101,35 +101,35 @@ def _next_page(query: ListQuery, last: Run) -> str:
     return f'<{prefix(request.path)}/backtests?{parameters}>; rel="next"'
 
 
-def backtest_status(site: Site, run_id: str) -> Response:
+def backtest_status(app_state: AppState, run_id: str) -> Response:
     """Tell where a backtest stands."""
-    return json_answer(status_document(site.gateway.run(run_id).status))
+    return json_answer(status_document(app_state.gateway.run(run_id).status))
 
 
-async def cancel_backtest(site: Site, run_id: str) -> Response:
+async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
     """Cancel a backtest; on one that has ended this changes nothing."""
-    run = site.gateway.run(run_id)
+    run = app_state.gateway.run(run_id)
     if run.finished:
         return json_answer(status_document(run.status))
     run.cancel("cancelled by a client")
     return json_answer(status_document(run.status), 202)
 
 
-async def pause_backtest(site: Site, run_id: str) -> Response:
+async def pause_backtest(app_state: AppState, run_id: str) -> Response:
     """Hold a backtest: it tells nothing more until it is resumed. Leaves no trace in its log."""
-    run = site.gateway.run(run_id)
+    run = app_state.gateway.run(run_id)
     run.pause()
     return json_answer(status_document(run.status))
 
 
-async def resume_backtest(site: Site, run_id: str) -> Response:
+async def resume_backtest(app_state: AppState, run_id: str) -> Response:
     """Let a held backtest go on where it was; on any other this changes nothing."""
-    run = site.gateway.run(run_id)
+    run = app_state.gateway.run(run_id)
     run.resume()
     return json_answer(status_document(run.status))
 
 
-async def delete_backtest(site: Site, run_id: str) -> Response:
+async def delete_backtest(app_state: AppState, run_id: str) -> Response:
     """Forget a backtest, its events and its result; it is cancelled first if need be."""
-    site.gateway.delete(run_id)
+    app_state.gateway.delete(run_id)
     return Response(b"", 204)

@@ -19,7 +19,7 @@ from glowback_trio.server.http.parameters import parse_text
 from glowback_trio.server.http.request import state
 from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.http.route import prefix
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 
 __all__ = ["NDJSON", "SSE", "EventsQuery", "run_events"]
 
@@ -50,17 +50,17 @@ class EventsQuery(Checked):
     types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
 
 
-async def run_events(site: Site, run_id: str, query: EventsQuery) -> Response:
+async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Response:
     """Give a run's events after a cursor, in the form that is accepted.
 
     `application/json` and `application/x-ndjson` give the events that are stored, with a `Link` to
     the rest; `text/event-stream` replays them and goes on live, until the terminal event. Each
     event is the same bytes in all forms, and on the WebSocket.
     """
-    run = site.gateway.run(run_id)
+    run = app_state.gateway.run(run_id)
     match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
         case "text/event-stream":
-            return _live(site, run, query)
+            return _live(app_state, run, query)
         case "application/x-ndjson":
             return _stored(run, query, NDJSON, _lines)
         case _:
@@ -118,16 +118,16 @@ def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
     return f'<{prefix(request.path)}/backtests/{run.run_id}/events?{parameters}>; rel="next"'
 
 
-def _live(site: Site, run: Run, query: EventsQuery) -> Response:
+def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
     subscription = run.subscribe(_cursor(query), query.types)
     if subscription.ended:
         # Browsers reconnect when a response ends; this is how they are told not to.
         return Response(b"", 204)
-    if site.streams.full:
+    if app_state.streams.full:
         raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
     state()["stream"] = "sse"
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return Response(_frames(site, subscription), 200, headers, content_type=SSE)
+    return Response(_frames(app_state, subscription), 200, headers, content_type=SSE)
 
 
 def _cursor(query: EventsQuery) -> int:
@@ -143,15 +143,15 @@ def _cursor(query: EventsQuery) -> int:
     return cursor
 
 
-async def _frames(site: Site, subscription: Subscription) -> AsyncIterator[bytes]:
-    with site.streams.opened(), subscription:
+async def _frames(app_state: AppState, subscription: Subscription) -> AsyncIterator[bytes]:
+    with app_state.streams.opened(), subscription:
         yield _OPENING
         while not subscription.ended:
             events: Sequence[Event] = ()
             with trio.move_on_after(_QUIET_S):
                 events = await subscription.read(_READ_AT_ONCE)
             yield b"".join(map(_frame, events)) or _COMMENT
-            site.metrics.count_sent("sse", len(events))
+            app_state.metrics.count_sent("sse", len(events))
 
 
 def _frame(event: Event) -> bytes:

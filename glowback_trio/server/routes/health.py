@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import Response, json_answer
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.version import VERSION
 
 __all__ = ["liveness", "readiness", "show_metrics"]
 
 
-def liveness(_site: Site) -> Response:
+def liveness(_site: AppState) -> Response:
     """Say that the server is alive."""
     return json_answer({"status": "healthy", "version": VERSION})
 
 
-def readiness(site: Site) -> Response:
+def readiness(app_state: AppState) -> Response:
     """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
-    if site.stopping or site.gateway.closed:
+    if app_state.stopping or app_state.gateway.closed:
         raise HttpError(503, "The server is shutting down")
-    if not site.gateway.writable:
+    if not app_state.gateway.writable:
         raise HttpError(503, "The store cannot write")
     return json_answer({"status": "ready", "version": VERSION})
 
 
-async def show_metrics(site: Site) -> Response:
+async def show_metrics(app_state: AppState) -> Response:
     """Show the numbers of the server in the text format of Prometheus."""
-    content_type, text = site.metrics.render()
+    content_type, text = app_state.metrics.render()
     return Response(text, content_type=content_type)

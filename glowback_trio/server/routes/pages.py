@@ -19,7 +19,7 @@ from glowback_trio.server.http.responses import Response, json_answer
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.openapi.docstrings import first_line
 from glowback_trio.server.openapi.document import openapi_document
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.version import VERSION
 
 __all__ = ["api_document", "docs_asset", "docs_page", "front_page", "stream_module"]
@@ -42,10 +42,10 @@ _ASSETS: Mapping[str, str] = {
 }
 
 
-async def front_page(site: Site) -> Response:
+async def front_page(app_state: AppState) -> Response:
     """Show what this is and where everything lies."""
     page = Template((_PAGES / "index.html").read_text("utf-8"))
-    text = page.substitute(version=VERSION, rows="\n".join(_rows(site.routes)))
+    text = page.substitute(version=VERSION, rows="\n".join(_rows(app_state.routes)))
     policy = (
         f"default-src 'none'; style-src '{_style_hash(text)}'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -69,7 +69,7 @@ def _style_hash(page: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
 
-async def docs_page(_site: Site) -> Response:
+async def docs_page(_site: AppState) -> Response:
     """Show the interactive docs."""
     return _page((_PAGES / "docs.html").read_text("utf-8"), _DOCS_POLICY)
 
@@ -79,11 +79,11 @@ def _page(text: str, policy: str) -> Response:
     return Response(text, 200, headers, content_type="text/html; charset=utf-8")
 
 
-async def docs_asset(site: Site, name: str) -> Response:
+async def docs_asset(app_state: AppState, name: str) -> Response:
     """Give a file of the interactive docs."""
     if name not in _ASSETS:
         raise HttpError(404, "Not Found")
-    data = await trio.to_thread.run_sync(_read_asset, name, limiter=site.writers)
+    data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.writers)
     return Response(data, 200, _CACHED, content_type=_ASSETS[name])
 
 
@@ -100,12 +100,12 @@ def _swagger_ui() -> Path:
     return Path(spec.origin).parent / "dist"
 
 
-async def stream_module(_site: Site) -> Response:
+async def stream_module(_site: AppState) -> Response:
     """Give the JavaScript module that follows a run in a browser."""
     module = (_PAGES / "glowback-stream.js").read_bytes()
     return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
 
 
-async def api_document(site: Site) -> Response:
+async def api_document(app_state: AppState) -> Response:
     """Give the OpenAPI document."""
-    return json_answer(openapi_document(site.routes, site.gateway.strategies))
+    return json_answer(openapi_document(app_state.routes, app_state.gateway.strategies))

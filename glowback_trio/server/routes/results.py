@@ -16,7 +16,7 @@ from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
 from glowback_trio.server.routes.events import NDJSON
 from glowback_trio.server.routes.parquet import parquet_pieces
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.result_document import (
     LEAST_POINTS,
     BlockName,
@@ -73,51 +73,51 @@ FORMS: Mapping[str, Form] = {
 }
 
 
-async def backtest_results(site: Site, run_id: str, query: ResultsQuery) -> Response:
+async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery) -> Response:
     """Give the result of a completed backtest.
 
     A long result is sent while it is written, without a declared length.
     """
-    result = site.gateway.run(run_id).result()
+    result = app_state.gateway.run(run_id).result()
     pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
-    return await answer_in_pieces(site, pieces, JSON)
+    return await answer_in_pieces(app_state, pieces, JSON)
 
 
-async def export_equity(site: Site, run_id: str, form: str) -> Response:
+async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
     """Give the equity curve, a row per bar, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `equity_curve` in the result. In CSV, what is undefined is empty, and
     numbers have all digits that it takes to read the same number back; so it is with NDJSON, where
     each line is byte for byte a row of the result. Parquet has times and numbers as such.
     """
-    return await _export(site, run_id, "equity", equity_table, form)
+    return await _export(app_state, run_id, "equity", equity_table, form)
 
 
-async def export_trades(site: Site, run_id: str, form: str) -> Response:
+async def export_trades(app_state: AppState, run_id: str, form: str) -> Response:
     """Give the fills, a row each, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `trades` in the result.
     """
-    return await _export(site, run_id, "trades", trade_table, form)
+    return await _export(app_state, run_id, "trades", trade_table, form)
 
 
-async def export_orders(site: Site, run_id: str, form: str) -> Response:
+async def export_orders(app_state: AppState, run_id: str, form: str) -> Response:
     """Give the lives of the orders, a row per step, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `order_events` in the result.
     """
-    return await _export(site, run_id, "orders", order_table, form)
+    return await _export(app_state, run_id, "orders", order_table, form)
 
 
 async def _export(
-    site: Site, run_id: str, name: str, table_of: Callable[[Result], Table], form: str
+    app_state: AppState, run_id: str, name: str, table_of: Callable[[Result], Table], form: str
 ) -> Response:
     if form not in FORMS:
         raise HttpError(404, "Not Found")
-    result = site.gateway.run(run_id).result()
+    result = app_state.gateway.run(run_id).result()
     if form == "parquet" and not PARQUET.is_installed:
         raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
     pieces = gathered(FORMS[form].write(table_of(result)))
-    return await answer_in_pieces(site, pieces, FORMS[form].media, headers)
+    return await answer_in_pieces(app_state, pieces, FORMS[form].media, headers)

@@ -23,7 +23,7 @@ from glowback_trio.server.state.feeds import Feeds
 from glowback_trio.server.state.idempotency import Repeats
 from glowback_trio.serving import Load
 
-__all__ = ["Site", "Streams"]
+__all__ = ["AppState", "Streams"]
 
 # Result documents are written in threads; under one interpreter lock more of them at a time would
 # only make each other, and the event loop, wait longer.
@@ -74,7 +74,7 @@ class Streams:
 
 
 @define(eq=False)
-class Site:
+class AppState:
     """The gateway, the settings, and what little the HTTP side remembers.
 
     Attributes:

@@ -14,14 +14,14 @@ from werkzeug.datastructures import MultiDict
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.server.http.errors import HttpError, sentence
 from glowback_trio.server.http.parameters import read_query
-from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.pipeline.auth import admit_stream
 from glowback_trio.server.pipeline.checks import check_page, error_answer, greet, logging_faults
 from glowback_trio.server.pipeline.fast_path import whole
 from glowback_trio.server.routes.table import STREAM_PATH
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_offer
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.run_stream import StreamQuery, stream_events
 from glowback_trio.server.streaming.websocket import WebSocket
 
@@ -36,47 +36,47 @@ _PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
 _STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
 
 
-async def carry_stream(site: Site, websocket: WebSocket) -> None:
+async def carry_stream(app_state: AppState, websocket: WebSocket) -> None:
     """Let a client in and send it what it asks for, or tell it why not."""
     asked = websocket.asked
     try:
-        run_id = _find(site, asked)
+        run_id = _find(app_state, asked)
         with logging_faults():
-            subprotocol = _admit(site, asked)
+            subprotocol = _admit(app_state, asked)
             query = _read_query(asked)
     except Exception as error:  # noqa: BLE001 - every error has its answer
-        await websocket.refuse(whole(site, asked, error_answer(error, asked)))
+        await websocket.refuse(whole(app_state, asked, error_answer(error, asked)))
         return
     try:
         with logging_faults():
-            await stream_events(site, websocket, run_id, query, subprotocol)
+            await stream_events(app_state, websocket, run_id, query, subprotocol)
     except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
         await websocket.close(_INTERNAL_ERROR, "internal error")
 
 
-def _find(site: Site, asked: Asked) -> str:
+def _find(app_state: AppState, asked: RequestContext) -> str:
     """Greet a client, and return the run it means."""
     path = _STREAM.fullmatch(asked.path)
-    greet(site, asked, None if path is None else path["version"] + STREAM_PATH)
+    greet(app_state, asked, None if path is None else path["version"] + STREAM_PATH)
     if path is None:
         raise HttpError(404, "Not Found")  # whatever methods a path has, none is a stream
     return path["run_id"]
 
 
-def _admit(site: Site, asked: Asked) -> str | None:
+def _admit(app_state: AppState, asked: RequestContext) -> str | None:
     """Let a client in, and return the subprotocol to select."""
     offer = read_offer(asked.headers.getlist("Sec-WebSocket-Protocol"))
     key = presented_key(asked.headers, _arguments(asked).get("api_key"))
-    admit_stream(site, asked, offer, key)
-    check_page(site, asked)
+    admit_stream(app_state, asked, offer, key)
+    check_page(app_state, asked)
     return offer.subprotocol
 
 
-def _arguments(asked: Asked) -> MultiDict[str, str]:
+def _arguments(asked: RequestContext) -> MultiDict[str, str]:
     return MultiDict(parse_qsl(asked.scope["query_string"].decode(), keep_blank_values=True))
 
 
-def _read_query(asked: Asked) -> StreamQuery:
+def _read_query(asked: RequestContext) -> StreamQuery:
     if not asked.scope["query_string"]:
         return _EVERYTHING
     try:

@@ -15,12 +15,12 @@ from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.request import Asked
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response
-from glowback_trio.server.state.app_state import Site
+from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.feeds import heartbeat, messages
 from glowback_trio.server.streaming.websocket import WebSocket
-from glowback_trio.serving import FOLLOW, Follow
+from glowback_trio.serving import HANDOFF, Handoff
 
 __all__ = ["StreamQuery", "explain_stream", "stream_events"]
 
@@ -44,7 +44,7 @@ class StreamQuery(Checked):
     heartbeat: Annotated[float, Ge(1), Le(3600)] | None = None
 
 
-async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
+async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> Response:
     """Stream a run's events over WebSocket.
 
     Connect with WebSocket. Each text message is one event, or with `batch` an array of events:
@@ -56,18 +56,22 @@ async def explain_stream(site: Site, run_id: str, **_query: object) -> Response:
     1011 a fault. Keys and query are checked before the handshake (401, 403, 429, 400). Browsers
     offer a ticket from `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
     """
-    site.gateway.run(run_id)
+    app_state.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
     raise HttpError(426, "This path speaks WebSocket", headers=headers)
 
 
 async def stream_events(
-    site: Site, websocket: WebSocket, run_id: str, query: StreamQuery, subprotocol: str | None
+    app_state: AppState,
+    websocket: WebSocket,
+    run_id: str,
+    query: StreamQuery,
+    subprotocol: str | None,
 ) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
     await websocket.accept({"X-Request-ID": websocket.asked.identity}, subprotocol)
     try:
-        run = site.gateway.run(run_id)
+        run = app_state.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
     except UnknownRunError:
         await websocket.close(_POLICY, "run not found")
@@ -75,31 +79,33 @@ async def stream_events(
     except CursorAheadError:
         await websocket.close(_CURSOR_AHEAD, "last_event_id is ahead of the log")
         return
-    if site.streams.full:
+    if app_state.streams.full:
         await websocket.close(_TRY_LATER, "too many streams are open")
         return
     with ExitStack() as open_stream:
-        open_stream.enter_context(site.streams.opened())
+        open_stream.enter_context(app_state.streams.opened())
         open_stream.enter_context(subscription)
-        follow = _hub(site, websocket.asked)
+        follow = _hub(app_state, websocket.asked)
         if follow is None:
-            await _send_to_the_end(site, websocket, subscription, query)
+            await _send_to_the_end(app_state, websocket, subscription, query)
         else:
             quiet = query.heartbeat or math.inf
-            feed = site.feeds.of(run, query.types, query.batch, quiet)
+            feed = app_state.feeds.of(run, query.types, query.batch, quiet)
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-def _hub(site: Site, asked: Asked) -> Follow | None:
+def _hub(app_state: AppState, asked: RequestContext) -> Handoff | None:
     """What takes this WebSocket over; None where each message has to be made for it alone."""
     offered = asked.headers.getlist("Sec-WebSocket-Extensions")
-    if site.settings.allow_compression and any("permessage-deflate" in each for each in offered):
+    if app_state.settings.allow_compression and any(
+        "permessage-deflate" in each for each in offered
+    ):
         return None  # the hub writes the same bytes to all, and they are not compressed
-    return cast("Follow | None", asked.scope.get("extensions", {}).get(FOLLOW))
+    return cast("Handoff | None", asked.scope.get("extensions", {}).get(HANDOFF))
 
 
 async def _send_to_the_end(
-    site: Site, websocket: WebSocket, subscription: Subscription, query: StreamQuery
+    app_state: AppState, websocket: WebSocket, subscription: Subscription, query: StreamQuery
 ) -> None:
     """Stream message by message, where nothing takes the WebSocket over."""
     async with trio.open_nursery() as nursery:
@@ -111,7 +117,7 @@ async def _send_to_the_end(
                 events = await subscription.read()
             for message in messages(events, query.batch) or [heartbeat(subscription.cursor)]:
                 await websocket.send(message.decode())
-            site.metrics.count_sent("websocket", len(events))
+            app_state.metrics.count_sent("websocket", len(events))
         await websocket.close(_NORMAL)
         nursery.cancel_scope.cancel()
 

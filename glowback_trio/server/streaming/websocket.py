@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from glowback_trio.server.http.request import Asked
-from glowback_trio.serving import Prompt
+from glowback_trio.server.http.request import RequestContext
+from glowback_trio.serving import ImmediateResponse
 
 __all__ = ["Receive", "Scope", "Send", "WebSocket", "encoded"]
 
@@ -25,11 +25,11 @@ class WebSocket:
         asked: What its handshake says.
     """
 
-    asked: Asked
+    asked: RequestContext
     _receive: Receive
     _send: Send
 
-    async def refuse(self, answer: Prompt) -> None:
+    async def refuse(self, answer: ImmediateResponse) -> None:
         """Answer the handshake as a request that becomes no WebSocket."""
         start = {"status": answer.status, "headers": [*answer.headers]}
         await self._send({"type": "websocket.http.response.start", **start})

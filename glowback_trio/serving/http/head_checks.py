@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from glowback_trio.serving.http.rejection import RefusedError
+from glowback_trio.serving.http.rejection import RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,37 +36,37 @@ def check_head(buffer: bytes, limit: int) -> None:
     """Check the raw bytes of a request head, whole or still arriving.
 
     Raises:
-        RefusedError: 431 for a head longer than `limit` bytes; 400 for bare LF, folded lines, or
+        RejectedError: 431 for a head longer than `limit` bytes; 400 for bare LF, folded lines, or
             more than one content length.
     """
     head, end, _ = buffer.partition(b"\r\n\r\n")
     if len(head) + len(end) > limit:
-        raise RefusedError(431, f"the request head is longer than {limit} bytes")
+        raise RejectedError(431, f"the request head is longer than {limit} bytes")
     if head.count(b"\n") != head.count(b"\r\n"):
-        raise RefusedError(400, "a line of the request head ends without a carriage return")
+        raise RejectedError(400, "a line of the request head ends without a carriage return")
     if FOLD.search(head):
-        raise RefusedError(400, "a header is folded over several lines")
+        raise RejectedError(400, "a header is folded over several lines")
     lengths = LENGTH.findall(head)
     if len(lengths) > 1 or any(b"," in length for length in lengths):
-        raise RefusedError(400, "the request has more than one Content-Length")
+        raise RejectedError(400, "the request has more than one Content-Length")
 
 
 def check_request(request: h11.Request, headers: Headers) -> None:
     """Check a parsed request, with its headers as a list: h11's own makes a tuple at every look.
 
     Raises:
-        RefusedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
+        RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
             another version of WebSocket; 400 for two framings at once, headers that must be ASCII
             and are not, a target without a path, or a WebSocket handshake that is none.
     """
     if request.http_version not in {b"1.0", b"1.1"}:
-        raise RefusedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        raise RejectedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     if request.method == b"CONNECT":
-        raise RefusedError(501, "this server is no proxy")
+        raise RejectedError(501, "this server is no proxy")
     _check_framing(request, {name for name, _ in headers})
     for name, value in headers:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
-            raise RefusedError(400, f"the header {name.decode()} is not ASCII")
+            raise RejectedError(400, f"the header {name.decode()} is not ASCII")
     origin_form(request)
     if wants_websocket(request, headers):
         _check_handshake(dict(headers))
@@ -75,26 +75,26 @@ def check_request(request: h11.Request, headers: Headers) -> None:
 def _check_handshake(headers: dict[bytes, bytes]) -> None:
     """Check what RFC 6455, section 4.2.1, asks of a client's handshake."""
     if headers.get(b"sec-websocket-version") != b"13":
-        raise RefusedError(426, "only version 13 of the WebSocket protocol is spoken here")
+        raise RejectedError(426, "only version 13 of the WebSocket protocol is spoken here")
     if KEY.fullmatch(headers.get(b"sec-websocket-key", b"")) is None:
-        raise RefusedError(400, "Sec-WebSocket-Key is not 16 bytes in base64")
+        raise RejectedError(400, "Sec-WebSocket-Key is not 16 bytes in base64")
     if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
-        raise RefusedError(400, "a WebSocket handshake has no body")
+        raise RejectedError(400, "a WebSocket handshake has no body")
 
 
 def _check_framing(request: h11.Request, names: set[bytes]) -> None:
     if b"transfer-encoding" in names:
         if b"content-length" in names:
-            raise RefusedError(400, "the request has both Content-Length and Transfer-Encoding")
+            raise RejectedError(400, "the request has both Content-Length and Transfer-Encoding")
         if request.http_version == b"1.0":
-            raise RefusedError(400, "Transfer-Encoding does not exist in HTTP/1.0")
+            raise RejectedError(400, "Transfer-Encoding does not exist in HTTP/1.0")
 
 
 def origin_form(request: h11.Request) -> bytes:
     """Return the target as path and query, whatever form it came in (RFC 9112, section 3.2).
 
     Raises:
-        RefusedError: 400 for a target that is neither a path nor an absolute http URL, nor the
+        RejectedError: 400 for a target that is neither a path nor an absolute http URL, nor the
             `*` of OPTIONS.
     """
     target = request.target
@@ -105,7 +105,7 @@ def origin_form(request: h11.Request) -> bytes:
         authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
         path = rest[len(authority) :]
         return path if path.startswith(b"/") else b"/" + path
-    raise RefusedError(400, "the request target is no path and no absolute URL")
+    raise RejectedError(400, "the request target is no path and no absolute URL")
 
 
 def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

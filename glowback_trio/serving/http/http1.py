@@ -9,9 +9,9 @@ from hypercorn.protocol.events import Body, Data, EndBody, Request
 from hypercorn.protocol.h11 import STREAM_ID, H11WSConnection
 
 from glowback_trio.serving.http import head_checks as heads
-from glowback_trio.serving.http.http_exchange import HttpStream
-from glowback_trio.serving.http.rejection import Refusal, RefusedError
-from glowback_trio.serving.http.response_writer import Answering, answer_head
+from glowback_trio.serving.http.http_exchange import HttpExchange
+from glowback_trio.serving.http.rejection import RejectedError, Rejection
+from glowback_trio.serving.http.response_writer import ResponseWriter, answer_head
 from glowback_trio.serving.websocket.stream import WebSocketStream
 
 __all__ = ["Protocol"]
@@ -24,7 +24,7 @@ READING = {h11.IDLE, h11.SEND_BODY}
 PIECES_PER_TURN = 50
 
 
-class Protocol(Answering):
+class Protocol(ResponseWriter):
     """Hypercorn's HTTP/1.1, with refusals, limits and deadlines; HTTP/2 is refused.
 
     The connection's reader drives it: `handle` when bytes come, `expire` at `deadline()`,
@@ -68,7 +68,7 @@ class Protocol(Answering):
             try:
                 event = self._next_event()
             except h11.RemoteProtocolError as error:
-                own = isinstance(error, RefusedError)
+                own = isinstance(error, RejectedError)
                 reason = str(error) if own else "the request is not well-formed HTTP"
                 await self.refuse(error.error_status_hint, reason)
                 return
@@ -139,7 +139,7 @@ class Protocol(Answering):
             self.connection = H11WSConnection(self.connection)
             self.stream = WebSocketStream(self)
         else:
-            self.stream = HttpStream(self)
+            self.stream = HttpExchange(self)
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
@@ -179,10 +179,10 @@ class Protocol(Answering):
     async def refuse(self, status: int, reason: str) -> None:
         """Answer without the application, unless it has begun to answer, and end."""
         stream = self.stream
-        if isinstance(stream, HttpStream) and stream.status is None:
+        if isinstance(stream, HttpExchange) and stream.status is None:
             stream.status = status
         await self._close_stream()
-        refusal = Refusal.of(self._request, status, reason)
+        refusal = Rejection.of(self._request, status, reason)
         unanswered = self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}
         if unanswered:
             await self.send_refusal(status, reason)
@@ -193,7 +193,7 @@ class Protocol(Answering):
 
     def finish(self) -> None:
         """Leave the record of a request or WebSocket that was closed by force."""
-        if isinstance(self.stream, HttpStream | WebSocketStream):
+        if isinstance(self.stream, HttpExchange | WebSocketStream):
             self.stream.finish()
 
     @property

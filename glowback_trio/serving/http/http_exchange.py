@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from glowback_trio.serving.app_runner import Put
     from glowback_trio.serving.http.http1 import Protocol
 
-__all__ = ["HttpStream"]
+__all__ = ["HttpExchange"]
 
 # A longer body is written piece by piece. Whatever it is cut from, no more than a piece of it is
 # copied at once for a client that takes its time.
@@ -32,7 +32,7 @@ PIECE_BYTES = 64 * 1024
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
-class HttpStream(HTTPStream):
+class HttpExchange(HTTPStream):
     """What Hypercorn's protocol takes for its HTTP stream: one request, its answer and its record.
 
     The head of an answer whose length it declares waits for the body, and both go in one write. The

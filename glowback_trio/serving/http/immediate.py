@@ -9,11 +9,11 @@ from attrs import frozen
 
 from glowback_trio.serving.http.rejection import Headers
 
-__all__ = ["Answerer", "Prompt", "leave_to_the_application"]
+__all__ = ["ImmediateHandler", "ImmediateResponse", "leave_to_the_application"]
 
 
 @frozen
-class Prompt:
+class ImmediateResponse:
     """A whole answer.
 
     Attributes:
@@ -28,7 +28,7 @@ class Prompt:
 
 
 #: Given the ASGI scope of a request without a body; None leaves it to the application.
-Answerer: TypeAlias = Callable[[dict[str, Any]], Prompt | None]
+ImmediateHandler: TypeAlias = Callable[[dict[str, Any]], ImmediateResponse | None]
 
 
 def leave_to_the_application(_: dict[str, Any]) -> None:

@@ -9,13 +9,20 @@ from typing import TypeAlias
 import h11
 from attrs import frozen
 
-__all__ = ["Answer", "Headers", "Refusal", "Refuse", "RefusedError", "answer_plainly"]
+__all__ = [
+    "Headers",
+    "RejectedError",
+    "Rejection",
+    "RejectionHandler",
+    "RejectionResponse",
+    "answer_plainly",
+]
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 @frozen
-class Refusal:
+class Rejection:
     """One request that this server answers by itself.
 
     Attributes:
@@ -33,7 +40,7 @@ class Refusal:
     headers: Headers = ()
 
     @classmethod
-    def of(cls, request: h11.Request | None, status: int, reason: str) -> Refusal:
+    def of(cls, request: h11.Request | None, status: int, reason: str) -> Rejection:
         """Return the refusal of a request, or of what was to become one."""
         if request is None:
             return cls(status, reason)
@@ -43,24 +50,24 @@ class Refusal:
 
 
 @frozen
-class Answer:
+class RejectionResponse:
     """The headers and the body of a refusal; length, date and `Connection` are the server's."""
 
     headers: Headers
     body: bytes
 
-    def framed(self, status: int) -> Answer:
+    def framed(self, status: int) -> RejectionResponse:
         """Return the answer with the headers that end a connection."""
         framing = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
         if status == 426:
             framing.append((b"sec-websocket-version", b"13"))
-        return Answer([*self.headers, *framing], self.body)
+        return RejectionResponse([*self.headers, *framing], self.body)
 
 
-Refuse: TypeAlias = Callable[[Refusal], Answer]
+RejectionHandler: TypeAlias = Callable[[Rejection], RejectionResponse]
 
 
-class RefusedError(h11.RemoteProtocolError):
+class RejectedError(h11.RemoteProtocolError):
     """A request breaks a rule that h11 does not keep; it never leaves this room.
 
     Raised where h11 would raise its own error, so that both take the same way out.
@@ -70,8 +77,8 @@ class RefusedError(h11.RemoteProtocolError):
         super().__init__(reason, error_status_hint=status)
 
 
-def answer_plainly(refusal: Refusal) -> Answer:
+def answer_plainly(refusal: Rejection) -> RejectionResponse:
     """Answer with the status and its reason as plain text, the default of `serve`."""
     phrase = HTTPStatus(refusal.status).phrase
     body = f"{refusal.status} {phrase}: {refusal.reason}\n".encode()
-    return Answer(headers=[(b"content-type", b"text/plain; charset=utf-8")], body=body)
+    return RejectionResponse(headers=[(b"content-type", b"text/plain; charset=utf-8")], body=body)

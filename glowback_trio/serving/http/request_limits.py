@@ -5,17 +5,17 @@ from __future__ import annotations
 import trio
 from attrs import define, field
 
-from glowback_trio.serving.http.rejection import RefusedError
+from glowback_trio.serving.http.rejection import RejectedError
 from glowback_trio.serving.limits import Limits
 
-__all__ = ["Allowance"]
+__all__ = ["RequestBudget"]
 
 # So much of a body is sooner read and dropped than a new connection is made.
 SHORT_BYTES = 64 * 1024
 
 
 @define(eq=False)
-class Allowance:
+class RequestBudget:
     """What a client has left, from one request on a connection to the next.
 
     Attributes:
@@ -45,7 +45,7 @@ class Allowance:
         """Count from a head's end; without a declared length the body is chunked.
 
         Raises:
-            RefusedError: 413 for a declared length beyond the limit.
+            RejectedError: 413 for a declared length beyond the limit.
         """
         self.pieces, self._body_bytes, self._declared = 0, 0, declared
         self.deadline = trio.current_time() + self.limits.body_timeout
@@ -55,7 +55,7 @@ class Allowance:
         """Count a piece of the body.
 
         Raises:
-            RefusedError: 413 for a body that grows beyond the limit.
+            RejectedError: 413 for a body that grows beyond the limit.
         """
         self.pieces += 1
         self._body_bytes += size
@@ -64,7 +64,7 @@ class Allowance:
     def _check_body(self, size: int) -> None:
         limit = self.limits.body_bytes
         if limit is not None and size > limit:
-            raise RefusedError(413, f"the request body is longer than {limit} bytes")
+            raise RejectedError(413, f"the request body is longer than {limit} bytes")
 
     @property
     def nearly_there(self) -> bool:

@@ -15,8 +15,8 @@ from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.typing import ConnectionState
 
-from glowback_trio.serving.http.rejection import Answer, Headers, Refusal
-from glowback_trio.serving.http.request_limits import Allowance
+from glowback_trio.serving.http.rejection import Headers, Rejection, RejectionResponse
+from glowback_trio.serving.http.request_limits import RequestBudget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hypercorn.protocol.events import Event as StreamEvent
     from hypercorn.typing import H11SendableEvent, TaskGroup
 
-    from glowback_trio.serving.app_runner import Bridge
+    from glowback_trio.serving.app_runner import AppRunner
     from glowback_trio.serving.connection import Connection
     from glowback_trio.serving.service import Service
 
-__all__ = ["Answering", "answer_head"]
+__all__ = ["ResponseWriter", "answer_head"]
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -52,14 +52,14 @@ def http_date(second: int) -> bytes:
     return format_date_time(second).encode("ascii")
 
 
-class Answering(H11Protocol):
+class ResponseWriter(H11Protocol):
     """The half of Hypercorn's HTTP/1.1 that speaks.
 
     What a part of an answer is made of is written in one go, and the last answer on a connection
     says that it is.
     """
 
-    def __init__(self, service: Service, link: Connection, bridge: Bridge) -> None:
+    def __init__(self, service: Service, link: Connection, bridge: AppRunner) -> None:
         super().__init__(
             service.app,
             service.config,
@@ -77,7 +77,7 @@ class Answering(H11Protocol):
         self.limits = service.limits
         self.prompt = service.prompt
         self._make_answer = service.refuse
-        self._allowance = Allowance(service.limits)
+        self._allowance = RequestBudget(service.limits)
         self._request: h11.Request | None = None
 
     def stream_arguments(self) -> tuple[Any, ...]:
@@ -127,11 +127,11 @@ class Answering(H11Protocol):
             events.append(h11.Data(data=answer.body))
         await self.send_events([*events, h11.EndOfMessage()])
 
-    def answer(self, status: int, reason: str) -> Answer:
+    def answer(self, status: int, reason: str) -> RejectionResponse:
         """Return a whole answer to the request at hand, made by the server's owner."""
-        return self._make_answer(Refusal.of(self._request, status, reason)).framed(status)
+        return self._make_answer(Rejection.of(self._request, status, reason)).framed(status)
 
-    def _record_refusal(self, refusal: Refusal) -> None:
+    def _record_refusal(self, refusal: Rejection) -> None:
         record: dict[str, Any] = {"kind": "request", "status": refusal.status, "complete": True}
         asked = {"method": refusal.method or None, "path": refusal.path or None}
         self.link.record(record | asked | {"client": self.client, "state": {}})

@@ -13,13 +13,13 @@ from glowback_trio.serving.hub import Feed, Follower
 if TYPE_CHECKING:
     from glowback_trio.serving.websocket.stream import WebSocketStream
 
-__all__ = ["FOLLOW", "Follow", "Following"]
+__all__ = ["HANDOFF", "HandedOver", "Handoff"]
 
-#: Name of the ASGI extension; its value in the scope is a `Follow`.
-FOLLOW = "websocket.follow"
+#: Name of the ASGI extension; its value in the scope is a `Handoff`.
+HANDOFF = "websocket.follow"
 
 
-class Follow(Protocol):
+class Handoff(Protocol):
     """Hands an accepted WebSocket over: whatever the application sends after is ignored."""
 
     def __call__(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
@@ -33,8 +33,8 @@ class Follow(Protocol):
 
 
 @define(eq=False)
-class Following:
-    """One handed-over WebSocket, from `Follow` to its end; the hub's link to it.
+class HandedOver:
+    """One handed-over WebSocket, from `Handoff` to its end; the hub's link to it.
 
     Attributes:
         stream: The WebSocket.

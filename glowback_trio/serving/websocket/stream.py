@@ -16,7 +16,7 @@ from glowback_trio.serving.app_runner import LATE_SEND_S
 from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.records import describe
 from glowback_trio.serving.websocket.compression import CompressingHandshake
-from glowback_trio.serving.websocket.handoff import FOLLOW, Following
+from glowback_trio.serving.websocket.handoff import HANDOFF, HandedOver
 from glowback_trio.serving.websocket.rate import Rate
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class WebSocketStream(WSStream):
         self._ping_at = float("inf")
         self._pinged_at: float | None = None
         self._pings = 0
-        self._following: Following | None = None
+        self._following: HandedOver | None = None
 
     @property
     def accepted(self) -> bool:
@@ -69,7 +69,7 @@ class WebSocketStream(WSStream):
         if isinstance(event, Request):
             await super().handle(event)
             self._choose_extensions(event)
-            cast("dict[str, Any]", self.scope)["extensions"][FOLLOW] = self.follow
+            cast("dict[str, Any]", self.scope)["extensions"][HANDOFF] = self.follow
         elif isinstance(event, StreamClosed):
             await self._end()
         elif isinstance(event, Data) and self.connection.state is not ConnectionState.CLOSED:
@@ -171,12 +171,12 @@ class WebSocketStream(WSStream):
         self.protocol.go_on()
 
     def follow(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
-        """Let the hub send this WebSocket a feed; see `Follow`."""
+        """Let the hub send this WebSocket a feed; see `Handoff`."""
         connected = self.state is ASGIWebsocketState.CONNECTED and not self.closed
         if self._following is not None or not connected:
             done()
             return
-        self._following = Following(self, done)
+        self._following = HandedOver(self, done)
         self._following.begin(feed, cursor)
 
     async def close(self, code: int, reason: str) -> None:
