@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from glowback_trio.data.cache.cache import reading
+from glowback_trio.data.cache.cache import Reader, reading
 from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.times import moment, span
 from glowback_trio.data.directory_load import Wanted, asked_bars
 from glowback_trio.data.files.directory import PriceDirectory
+from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.loading import collect, refuse
 from glowback_trio.data.request_checks import (
     MAX_BARS,
@@ -28,13 +29,7 @@ from glowback_trio.data.source import Listing, keep_going
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from glowback_trio.data.cache.cache import Reader
-    from glowback_trio.data.files.price_file import PriceFile
-    from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Catalogue"]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.cache.cache import reading
-from glowback_trio.data.calendars.calendar import calendar_of
+from glowback_trio.data.cache.cache import Reader, reading
+from glowback_trio.data.calendars.calendar import Moment, calendar_of
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import refuse_other_spacing
 from glowback_trio.data.calendars.times import moment
+from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile
 from glowback_trio.data.loading import collect, refuse
@@ -20,15 +22,7 @@ from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.bounds import one_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from glowback_trio.data.cache.cache import Reader
-    from glowback_trio.data.calendars.calendar import Moment
-    from glowback_trio.data.files.directory import PriceDirectory
-    from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.model.request import BacktestRequest, Resolution
 
 __all__ = ["Wanted", "ambiguity", "asked_bars"]
 

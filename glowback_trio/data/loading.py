@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
-from glowback_trio.errors import DataError, InvalidRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from glowback_trio.data.request_checks import Limits
-    from glowback_trio.errors import Problem
-    from glowback_trio.model.bars import Bars, Quality
-    from glowback_trio.model.request import BacktestRequest
+from glowback_trio.data.request_checks import Limits
+from glowback_trio.errors import DataError, InvalidRequestError, Problem
+from glowback_trio.model.bars import Bars, Quality
+from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["collect", "refuse"]
 

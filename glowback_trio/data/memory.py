@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
@@ -24,11 +24,7 @@ from glowback_trio.data.rows import COLUMNS, Rows, judge
 from glowback_trio.data.source import Listing, keep_going
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["MemoryCatalogue"]
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator
 
 from attrs import frozen
 
 from glowback_trio.errors import Problem
 from glowback_trio.extras import CALENDARS
 from glowback_trio.model.bounds import one_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-
-    from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest
 
 __all__ = [
     "MAX_BARS",

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from attrs import evolve, field, frozen
+from numpy.typing import NDArray
 
+from glowback_trio.data.calendars.calendar import Moment
 from glowback_trio.data.calendars.times import span
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Bars, Quality
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.data.calendars.calendar import Moment
-    from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Bars, Floats, Quality, Times
 
 __all__ = ["COLUMNS", "Rows", "judge"]
 

@@ -22,24 +22,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
-from glowback_trio.data.calendars.calendar import calendar_of
-from glowback_trio.model.bars import Bars
+from glowback_trio.data.calendars.calendar import Moment, calendar_of
+from glowback_trio.model.bars import Bars, Floats
+from glowback_trio.model.request import Resolution
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.data.calendars.calendar import Moment
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.request import Resolution
-
-    Words = NDArray[np.uint64]
+Words = NDArray[np.uint64]
 
 __all__ = ["sample_bars"]
 

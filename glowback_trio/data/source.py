@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 from attrs import frozen
 
 from glowback_trio.data.calendars.resolution import resolution_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from glowback_trio.errors import Problem
-    from glowback_trio.model.bars import Dataset, Times
-    from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.errors import Problem
+from glowback_trio.model.bars import Dataset, Times
+from glowback_trio.model.request import BacktestRequest, Resolution
 
 __all__ = ["Listing", "Source", "keep_going"]
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from glowback_trio.engine.simulation import Simulation
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Result
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
 
 __all__ = ["backtest"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from glowback_trio.engine.accounting.curve import blank_curve, draw, draw_drawdown, seal
 from glowback_trio.engine.accounting.ledger import Books
 from glowback_trio.engine.accounting.statement import Entry, Statement
-from glowback_trio.engine.execution.journal import UNFILLED, Tape
+from glowback_trio.engine.execution.journal import UNFILLED, Recording, Tape
 from glowback_trio.engine.reporting.event_drafts import drafts, log_draft
 from glowback_trio.engine.reporting.messages import ruin_warning, warnings
 from glowback_trio.engine.reporting.result_builder import Ended, result
@@ -18,15 +18,10 @@ from glowback_trio.engine.traders.bar import BarTrader
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.engine.traders.trader import AnyTrader, opener
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from glowback_trio.engine.execution.journal import Recording
-    from glowback_trio.model.bars import Dataset, Floats
-    from glowback_trio.model.events import EventDraft
-    from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Result
+from glowback_trio.model.bars import Dataset, Floats
+from glowback_trio.model.events import EventDraft
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
 
 __all__ = ["Simulation"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +20,8 @@ from glowback_trio.data.cache.cache import Cache, reading
 from glowback_trio.data.cache.shard import Block, open_shard, write_shard
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from glowback_trio.model.bars import Dataset
 
 HEADER = "date,open,high,low,close,volume\n"
 ROWS = [f"2020-03-0{day},10,20,9,1{day},100\n" for day in range(2, 7)]

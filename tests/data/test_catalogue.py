@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from glowback_trio.data import Catalogue, MemoryCatalogue, Source, demo_path
 from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEADER = "date,open,high,low,close,volume\n"
 DAYS = HEADER + "".join(f"2020-03-0{day},10,20,9,1{day},100\n" for day in range(2, 7))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,12 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data.files.csv_file import _read_at_once, _read_by_cell, _read_header, read_csv
+from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glowback_trio.data.rows import Rows
 
 HEADER = "date,open,high,low,close,volume\n"
 GOOD = "2020-01-02,10,12,9,11,100\n"

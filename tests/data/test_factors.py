@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glowback_trio.data import Catalogue, MemoryCatalogue
+from glowback_trio.data import Catalogue, MemoryCatalogue, Source
 from glowback_trio.data.files.factors import Factors, adjusted, read_factors
 from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glowback_trio.data import Source
 
 HEADER = "date,price factor,split factor\n"
 # A dividend that took a tenth on the 4th, and a split of four for one on the 5th.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,7 @@ from glowback_trio.data.calendars.exchanges import trading_days
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
-from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import BacktestRequest, Resolution
 
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
 HOLIDAY = ["2020-12-24", "2020-12-28", "2020-12-29"]  # the 25th was a Friday

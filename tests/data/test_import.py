@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data.files.csv_file import read_csv
+from glowback_trio.data.files.price_file import Format
 from glowback_trio.data.rows import judge
 from glowback_trio.data.tools.importing import place_for, read_prices, write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glowback_trio.data.files.price_file import Format
 
 CALLED = {"time": "Trade Date", "close": "LAST", "symbol": "ticker"}
 HEADER = "Ticker,Trade Date,Open,High,Low,Last,Volume\n"

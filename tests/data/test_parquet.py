@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,11 @@ from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.data.files.csv_file import read_csv
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.parquet_file import read_parquet, write_parquet
+from glowback_trio.data.files.table import Table
 from glowback_trio.data.rows import judge
 from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.extras import CALENDARS, PARQUET, Extra
 from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glowback_trio.data.files.table import Table
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,12 +14,8 @@ from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
 from glowback_trio.data.rows import Rows, judge
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from glowback_trio.model.bars import Bars, Quality
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.bars import Bars, Quality
+from glowback_trio.model.request import Resolution
 
 FINE = (10.0, 12.0, 9.0, 11.0, 100.0)
 

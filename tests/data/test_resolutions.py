@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,12 +12,7 @@ from glowback_trio.data import Catalogue
 from glowback_trio.data.tools.importing import write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.request import BacktestRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import BacktestRequest, Resolution
 
 SUFFIXES: tuple[tuple[str, Resolution], ...] = (
     ("_1s", "second"),

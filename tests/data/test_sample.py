@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,10 +11,8 @@ from hypothesis import strategies as st
 
 from glowback_trio.data.calendars.calendar import STEPS, calendar_of
 from glowback_trio.data.sample import sample_bars
-
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Bars
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.bars import Bars
+from glowback_trio.model.request import Resolution
 
 FIRST, LAST = np.datetime64("1900-01-01", "ns"), np.datetime64("2200-12-31T23:59:59", "ns")
 SPAN_DAYS = 109_938

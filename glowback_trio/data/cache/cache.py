@@ -14,11 +14,10 @@ import hashlib
 import logging
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -27,9 +26,6 @@ from glowback_trio.data.cache.shard import Block, Shard, open_shard, write_shard
 from glowback_trio.data.files.price_file import Format, PriceFile, version_of
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["CACHE_NAME", "Cache", "Reader", "reading"]
 

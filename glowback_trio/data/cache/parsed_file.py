@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attrs import field, frozen
 
+from glowback_trio.data.calendars.calendar import Moment
 from glowback_trio.data.calendars.resolution import resolution_of
 from glowback_trio.data.rows import Rows, judge
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
-
-if TYPE_CHECKING:
-    from glowback_trio.data.calendars.calendar import Moment
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import Resolution
 
 __all__ = ["Parsed"]
 

@@ -13,21 +13,18 @@ import mmap
 import struct
 import tempfile
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
 from attrs import field, frozen
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.data.files.price_file import Version
-    from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.request import Resolution
+from glowback_trio.data.files.price_file import Version
+from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.request import Resolution
 
 __all__ = ["Block", "Shard", "open_shard", "write_shard"]
 

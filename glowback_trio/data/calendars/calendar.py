@@ -7,18 +7,14 @@ and those hours are stamped as if they were UTC; holidays are not known here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Times
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.bars import Times
+from glowback_trio.model.request import Resolution
 
 __all__ = ["STEPS", "Calendar", "Moment", "calendar_of"]
 

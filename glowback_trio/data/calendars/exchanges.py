@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
 from glowback_trio.extras import CALENDARS
 from glowback_trio.model.bounds import one_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["trading_days"]
 

@@ -10,23 +10,18 @@ Symbols that trade at weekends and symbols that do not never speak for each othe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from attrs import evolve
+from numpy.typing import NDArray
 
 from glowback_trio.data.calendars.calendar import STEPS, calendar_of
 from glowback_trio.data.calendars.exchanges import trading_days
+from glowback_trio.model.bars import Quality, Times
+from glowback_trio.model.request import Resolution
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Quality, Times
-    from glowback_trio.model.request import Resolution
-
-    Days = NDArray[np.int64]  # counted from 1970-01-01, ascending, each once
+Days = NDArray[np.int64]  # counted from 1970-01-01, ascending, each once
 
 __all__ = ["with_gaps"]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Times
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.bars import Times
+from glowback_trio.model.request import Resolution
 
 __all__ = ["refuse_other_spacing", "resolution_of"]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from glowback_trio.data.calendars.calendar import Moment
+from glowback_trio.data.calendars.calendar import Moment
 
 __all__ = ["moment", "span"]
 

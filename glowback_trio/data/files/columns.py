@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 __all__ = ["RENAMEABLE", "Columns", "find_columns", "shown"]
 

@@ -7,28 +7,24 @@ line and the column of the first bad cell or, for the few things only it underst
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import Columns, find_columns
 from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
 from glowback_trio.data.files.table import Table
 from glowback_trio.data.files.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Floats, Times
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Floats, Times
-
-    Cells = tuple[Times, Floats, NDArray[Any] | None]
+Cells = tuple[Times, Floats, NDArray[Any] | None]
 
 __all__ = ["place_in_csv", "read_csv"]
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from glowback_trio.data.files.columns import shown
 from glowback_trio.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
-
-    Records = Generator[tuple[int, list[str]]]
+Records = Generator[tuple[int, list[str]]]
 
 __all__ = ["bad_cell", "one_record", "read_number", "records"]
 

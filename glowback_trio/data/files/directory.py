@@ -10,19 +10,15 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from attrs import frozen
 
 from glowback_trio.data.files.factors import FACTORS_ENDING
 from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile, version_of
-from glowback_trio.model.request import SYMBOL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import SYMBOL, Resolution
 
 __all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]
 

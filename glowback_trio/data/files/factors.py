@@ -9,22 +9,16 @@ volume is divided by to take splits out; the price factor does the same for divi
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
 from glowback_trio.data.files.timestamps import read_stamp
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Bars
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Adjustment, Floats
+from glowback_trio.model.bars import Adjustment, Bars, Floats
 
 __all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors"]
 

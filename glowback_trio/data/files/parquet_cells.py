@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import shown
 from glowback_trio.data.files.timestamps import FORMS, moments_since_1970, outside_years, read_stamp
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["Column", "place_in_parquet"]
 

@@ -5,7 +5,8 @@ Needs the extra `parquet`. No threads are used, so that reading leaves none behi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -15,12 +16,7 @@ from glowback_trio.data.files.table import Table
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from glowback_trio.model.bars import Bars
+from glowback_trio.model.bars import Bars
 
 __all__ = ["read_parquet", "write_parquet"]
 

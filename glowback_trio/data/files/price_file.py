@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
 from glowback_trio.data.files.csv_file import place_in_csv, read_csv
 from glowback_trio.data.files.parquet_cells import place_in_parquet
 from glowback_trio.data.files.parquet_file import read_parquet
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from glowback_trio.data.files.table import Table
-    from glowback_trio.data.rows import Rows
-    from glowback_trio.model.request import Resolution
+from glowback_trio.data.files.table import Table
+from glowback_trio.data.rows import Rows
+from glowback_trio.model.request import Resolution
 
 __all__ = ["FORMATS", "Format", "PriceFile", "Version", "read_table", "version_of"]
 

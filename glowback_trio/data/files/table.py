@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
-from glowback_trio.data.files.columns import shown
+from glowback_trio.data.files.columns import Columns, shown
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.data.files.columns import Columns
-    from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["Table"]
 

@@ -8,19 +8,15 @@ whole seconds or milliseconds since 1970. Digits that read as a date are refused
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glowback_trio.model.bars import Times
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Times
 
 __all__ = ["FORMS", "moments_since_1970", "outside_years", "read_stamp", "read_stamps"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from attrs import frozen
@@ -15,17 +16,11 @@ from glowback_trio.data.files.columns import shown
 from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
 from glowback_trio.data.files.parquet_file import write_parquet
 from glowback_trio.data.files.price_file import FORMATS, Format, read_table
-from glowback_trio.data.rows import COLUMNS, judge
+from glowback_trio.data.rows import COLUMNS, Rows, judge
 from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.bounds import one_of
-from glowback_trio.model.request import SYMBOL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from glowback_trio.data.rows import Rows
-    from glowback_trio.model.bars import Bars, Quality
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import SYMBOL, Resolution
 
 __all__ = ["Prices", "place_for", "read_prices", "write_prices"]
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
 from glowback_trio.data.directory_load import ambiguity
+from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, read_factors
+from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.rows import judge
 from glowback_trio.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from glowback_trio.data.files.directory import PriceDirectory
-    from glowback_trio.data.files.price_file import PriceFile
-    from glowback_trio.model.bars import Quality, Times
-    from glowback_trio.model.request import Resolution
+from glowback_trio.model.bars import Quality, Times
+from glowback_trio.model.request import Resolution
 
 __all__ = ["Inspection", "Report"]
 

@@ -6,17 +6,12 @@ how many rows are drawn at once: sums run along one row at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
+from glowback_trio.engine.execution.journal import Recording
+from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.journal import Recording
-    from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
 

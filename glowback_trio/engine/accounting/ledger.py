@@ -6,19 +6,16 @@ Nothing here decides anything: the books are kept from the fills, after them, at
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from glowback_trio.engine.execution.journal import Recording
+from glowback_trio.model.bars import Floats
 
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.journal import Recording
-    from glowback_trio.model.bars import Floats
-
-    Indices = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 __all__ = ["Books"]
 

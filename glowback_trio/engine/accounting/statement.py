@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.journal import FILLED
+from glowback_trio.engine.execution.journal import FILLED, Recording
+from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.orders import OrderSpec
 from glowback_trio.model.result import Fills, OrderLog
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.journal import Recording
-    from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.orders import OrderSpec
 
 __all__ = ["Entry", "Statement"]
 

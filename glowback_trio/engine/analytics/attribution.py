@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.result import Fills
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.result import Fills
 
 __all__ = ["attribution"]
 

@@ -11,19 +11,14 @@ them together; blocks just begin and end where cells do.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from glowback_trio.engine.analytics.returns import ratio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats
 
 __all__ = ["Interval", "intervals"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from glowback_trio.model.bars import Floats, Times
 from glowback_trio.wire.rows import iso_times
-
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Floats, Times
 
 __all__ = ["deepest_drawdowns"]
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from glowback_trio.engine.analytics import returns as stats
 from glowback_trio.engine.analytics import round_trips as trips
 from glowback_trio.engine.analytics.relative import RELATIVE, relative_metrics
+from glowback_trio.engine.analytics.returns import Numbers
+from glowback_trio.model.bars import Dataset, Floats, Times
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Benchmark, Curve, Fills
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from glowback_trio.engine.analytics.returns import Numbers
-    from glowback_trio.model.bars import Dataset, Floats, Times
-    from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Benchmark, Curve, Fills
-
-    Metrics = dict[str, float | int | None]
+Metrics = dict[str, float | int | None]
 
 __all__ = ["curve_metrics", "metrics", "plain"]
 

@@ -7,17 +7,14 @@ every one of them. Kurtosis is excess, 0 for a normal distribution, as everywher
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import combinations
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats
 
 __all__ = [
     "Overfit",

@@ -10,11 +10,11 @@ benchmark are (T,). Undefined is NaN.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from glowback_trio.engine.analytics.returns import (
+    Moments,
+    Numbers,
     annualized_return,
     moments,
     ratio,
@@ -22,11 +22,8 @@ from glowback_trio.engine.analytics.returns import (
     volatility,
 )
 from glowback_trio.errors import DataError
+from glowback_trio.model.bars import Bars, Floats, Times
 from glowback_trio.model.result import Benchmark
-
-if TYPE_CHECKING:
-    from glowback_trio.engine.analytics.returns import Moments, Numbers
-    from glowback_trio.model.bars import Bars, Floats, Times
 
 __all__ = [
     "RELATIVE",

@@ -9,15 +9,13 @@ Where names coincide the formulas are `empyrical`'s, and a line says so where th
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
 
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Times
 
-    Numbers = Floats | float  # one for one curve, (K,) for K curves
+Numbers = Floats | float  # one for one curve, (K,) for K curves
 
 __all__ = [
     "Moments",

@@ -8,12 +8,10 @@ the round trips.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats
 
 __all__ = [
     "Tally",

@@ -7,8 +7,9 @@ metrics that are percent in the summary.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from attrs import asdict
@@ -20,14 +21,10 @@ from glowback_trio.engine.analytics.drawdowns import deepest_drawdowns
 from glowback_trio.engine.analytics.metrics import plain
 from glowback_trio.engine.analytics.overfit import minimum_track_record, probabilistic_sharpe
 from glowback_trio.engine.analytics.relative import RELATIVE
+from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.result import Benchmark, Curve, Fills
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.result import Benchmark, Curve, Fills
-
-    Block = dict[str, Any]
+Block = dict[str, Any]
 
 __all__ = ["calendar_returns", "tearsheet"]
 

@@ -7,27 +7,22 @@ the tape wants to know beside that, for many rows at once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from attrs import frozen
+from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.single_symbol import costs, events, figures, running
-from glowback_trio.engine.execution.journal import FILLED, SUBMITTED
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.journal import FILLED, SUBMITTED, Tape
+from glowback_trio.engine.execution.order import Rest
+from glowback_trio.model.bars import Floats
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Indices = NDArray[np.intp]
 
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.model.bars import Floats
-
-    Indices = NDArray[np.intp]
-
-__all__ = ["Aims", "Rest", "Together"]
+__all__ = ["Aims", "Together"]
 
 
 class Aims(NamedTuple):
@@ -69,21 +64,6 @@ class _Orders(NamedTuple):
         """Those at some places."""
         symbol, quantity, bar, opening, mark = self
         return _Orders(symbol[which], quantity[which], bar[which], opening[which], mark[which])
-
-
-@frozen(eq=False)
-class Rest:
-    """Orders that are submitted but not tried, and what the account is worth before them.
-
-    Attributes:
-        orders: Number, symbol, signed quantity and bar of each.
-        equity: At the last closes, after what was filled, currency.
-        gross: Exposure, likewise.
-    """
-
-    orders: Sequence[tuple[int, int, float, int]]
-    equity: float
-    gross: float
 
 
 class _Row(NamedTuple):

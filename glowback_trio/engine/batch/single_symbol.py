@@ -7,23 +7,20 @@ so that no digit tells which of them was at work.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
+from glowback_trio.engine.execution.account import Account
+from glowback_trio.engine.execution.costs import Terms
 from glowback_trio.engine.execution.journal import CUT, EVENT, FILL, FILLED, REJECTED, SUBMITTED
+from glowback_trio.engine.strategies.signals import Signals
+from glowback_trio.model.bars import Floats
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.account import Account
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.strategies.signals import Signals
-    from glowback_trio.model.bars import Floats
-
-    Indices = NDArray[np.intp]
-    Records = NDArray[Any]
+Indices = NDArray[np.intp]
+Records = NDArray[Any]
 
 __all__ = ["Done", "alone", "costs", "events", "figures", "running"]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from attrs import define
 
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats
 
 __all__ = ["Account"]
 

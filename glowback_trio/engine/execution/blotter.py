@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glowback_trio.engine.execution import journal as happened
+from glowback_trio.engine.execution.journal import Tape
 from glowback_trio.engine.execution.order import Order
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.orders import PLAIN, OrderSpec
-
-if TYPE_CHECKING:
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.timeline import Timeline
 
 __all__ = ["NEVER", "Blotter"]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from glowback_trio.engine.execution import journal as happened
-from glowback_trio.engine.execution.matching import match, prices, rest_of_bar
-
-if TYPE_CHECKING:
-    from glowback_trio.engine.execution.blotter import Blotter
-    from glowback_trio.engine.execution.matching import Match
-    from glowback_trio.engine.execution.order import Order
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Floats
+from glowback_trio.engine.execution.blotter import Blotter
+from glowback_trio.engine.execution.matching import Match, match, prices, rest_of_bar
+from glowback_trio.engine.execution.order import Order
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Floats
 
 __all__ = ["Brackets"]
 

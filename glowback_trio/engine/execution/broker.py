@@ -8,26 +8,21 @@ on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from glowback_trio.engine.execution import journal as happened
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.blotter import Blotter
 from glowback_trio.engine.execution.brackets import Brackets
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.journal import Tape
 from glowback_trio.engine.execution.matching import Match, follow, match, prices
+from glowback_trio.engine.execution.order import Order, Rest
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import PLAIN
 
-if TYPE_CHECKING:
-    from glowback_trio.engine.batch.many_symbols import Rest
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.execution.order import Order
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Floats
-
-    Met = tuple[Order, Match]
+Met = tuple[Order, Match]
 
 __all__ = ["Broker"]
 

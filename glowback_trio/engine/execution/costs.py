@@ -6,13 +6,11 @@ Prices are currency per unit, quantities signed units (positive buys), money is 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
 
-if TYPE_CHECKING:
-    from glowback_trio.model.request import Execution
+from glowback_trio.model.request import Execution
 
 __all__ = ["Terms", "terms"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
+from numpy.typing import NDArray
 
 from glowback_trio.model.orders import HAPPENINGS
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Records = NDArray[Any]
+Records = NDArray[Any]
 
 __all__ = [
     "AMENDED",

@@ -6,11 +6,10 @@ for an order to buy; one to sell is the same with every price negated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from glowback_trio.engine.execution.order import Order
-    from glowback_trio.model.bars import Bars
+from glowback_trio.engine.execution.order import Order
+from glowback_trio.model.bars import Bars
 
 __all__ = ["Match", "Prices", "follow", "match", "prices", "rest_of_bar"]
 

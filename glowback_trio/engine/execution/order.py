@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import define
+from collections.abc import Sequence
+
+from attrs import define, frozen
 
 from glowback_trio.model.orders import PLAIN, OrderSpec
 
-__all__ = ["Order"]
+__all__ = ["Order", "Rest"]
 
 
 @define(eq=False)
@@ -41,3 +43,18 @@ class Order:
     level: float | None = None
     leaves: bool = False
     other: Order | None = None
+
+
+@frozen(eq=False)
+class Rest:
+    """Orders that are submitted but not tried, and what the account is worth before them.
+
+    Attributes:
+        orders: Number, symbol, signed quantity and bar of each.
+        equity: At the last closes, after what was filled, currency.
+        gross: Exposure, likewise.
+    """
+
+    orders: Sequence[tuple[int, int, float, int]]
+    equity: float
+    gross: float

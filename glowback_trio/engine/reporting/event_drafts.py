@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from glowback_trio.model.events import EventDraft
-from glowback_trio.wire.rows import dumps, equity_rows, iso_times, order_rows, trade_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.accounting.statement import Statement
-    from glowback_trio.model.bars import Times
-    from glowback_trio.model.events import EventType
-    from glowback_trio.model.request import Stream
-    from glowback_trio.model.result import Curve
-    from glowback_trio.wire.rows import Row
+from glowback_trio.engine.accounting.statement import Statement
+from glowback_trio.model.bars import Times
+from glowback_trio.model.events import EventDraft, EventType
+from glowback_trio.model.request import Stream
+from glowback_trio.model.result import Curve
+from glowback_trio.wire.rows import Row, dumps, equity_rows, iso_times, order_rows, trade_rows
 
 __all__ = ["drafts", "log_draft"]
 

@@ -5,21 +5,18 @@ It depends on request, bars and package version alone: no time of day, no run id
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from attrs import asdict
 
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Dataset
 from glowback_trio.model.instant import stamp
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.version import VERSION
 from glowback_trio.wire.converter import request_document
 from glowback_trio.wire.rows import iso_times
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Dataset
-    from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["manifest"]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Dataset
-    from glowback_trio.model.result import Curve, Fills
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.result import Curve, Fills
 
 __all__ = ["ruin_warning", "summary", "warnings"]
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from glowback_trio.engine.accounting.statement import Statement
 from glowback_trio.engine.analytics.metrics import metrics
 from glowback_trio.engine.analytics.relative import benchmark
 from glowback_trio.engine.analytics.tearsheet import tearsheet
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.reporting.manifest import manifest
 from glowback_trio.engine.reporting.messages import summary
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.construction import portfolio_metrics
-from glowback_trio.model.result import Result
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from glowback_trio.engine.accounting.statement import Statement
-    from glowback_trio.engine.execution.account import Account
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Dataset
-    from glowback_trio.model.portfolio import Portfolio
-    from glowback_trio.model.request import BacktestRequest
-    from glowback_trio.model.result import Benchmark, Curve
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.portfolio import Portfolio
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Benchmark, Curve, Result
 
 __all__ = ["Ended", "result"]
 

@@ -7,13 +7,18 @@ position. A target depends on its row and those before it, and one column never 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from collections.abc import Iterator
+from typing import NamedTuple, assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.errors import StrategyError
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.strategies.api import Panel, TargetStrategy
 from glowback_trio.model.strategies.parameters import (
+    BuiltIn,
     BuyAndHold,
     MaCrossover,
     MeanReversion,
@@ -21,17 +26,8 @@ from glowback_trio.model.strategies.parameters import (
     Rsi,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.strategies.api import Panel, TargetStrategy
-    from glowback_trio.model.strategies.parameters import BuiltIn
-
-    Indices = NDArray[np.intp]
-    Sides = NDArray[np.int8]
+Indices = NDArray[np.intp]
+Sides = NDArray[np.int8]
 
 __all__ = ["Targets", "custom_targets", "targets"]
 

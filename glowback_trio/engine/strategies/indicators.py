@@ -9,12 +9,11 @@ one absurd price would spoil every value after it.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats
 
 __all__ = ["rolling_mean", "rsi", "zscore"]
 

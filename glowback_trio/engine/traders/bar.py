@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.errors import StrategyError
-
-if TYPE_CHECKING:
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.strategies.api import BarStrategy, OnBar
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.strategies.api import BarStrategy, OnBar
 
 __all__ = ["BarTrader"]
 

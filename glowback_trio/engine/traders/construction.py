@@ -7,25 +7,21 @@ alone.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.portfolio import GUARD, NONE, Hits, Portfolio
+from glowback_trio.model.request import PortfolioConstruction
+from glowback_trio.model.result import Curve
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Floats, Times
-    from glowback_trio.model.request import PortfolioConstruction
-    from glowback_trio.model.result import Curve
-
-    Indices = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 __all__ = ["DECISION", "Plan", "draw_up", "plan", "portfolio_metrics"]
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 
 from glowback_trio.engine.execution import journal as happened
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.errors import StrategyError
+from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.orders import PLAIN, Kind, OrderSpec, TimeInForce
 from glowback_trio.model.strategies.api import Bar, Column
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Bars, Floats
 
 __all__ = ["BrokerContext"]
 

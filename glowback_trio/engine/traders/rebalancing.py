@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
-from glowback_trio.engine.traders.construction import DECISION, draw_up
-from glowback_trio.engine.traders.weights import Aim
-from glowback_trio.model.portfolio import ALLOCATION, DRIFT, GUARD, NONE, SCHEDULE
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.engine.traders.construction import Plan
-    from glowback_trio.engine.traders.weights import Some
-    from glowback_trio.errors import StrategyError
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.portfolio import Portfolio
-    from glowback_trio.model.result import Curve
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.traders.construction import DECISION, Plan, draw_up
+from glowback_trio.engine.traders.weights import Aim, Some
+from glowback_trio.errors import StrategyError
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.portfolio import ALLOCATION, DRIFT, GUARD, NONE, SCHEDULE, Portfolio
+from glowback_trio.model.result import Curve
 
 __all__ = ["RebalancingTrader"]
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.many_symbols import Aims, Together
 from glowback_trio.engine.batch.single_symbol import alone
 from glowback_trio.engine.execution.blotter import NEVER
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.strategies.signals import Indices, Signals
-    from glowback_trio.errors import StrategyError
-    from glowback_trio.model.bars import Floats
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.strategies.signals import Indices, Signals
+from glowback_trio.errors import StrategyError
+from glowback_trio.model.bars import Floats
 
 __all__ = ["TargetTrader"]
 

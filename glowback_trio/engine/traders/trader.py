@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import terms
+from glowback_trio.engine.execution.journal import Tape
 from glowback_trio.engine.strategies.signals import work_out
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.bar import BarTrader
 from glowback_trio.engine.traders.construction import plan
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.engine.traders.target import TargetTrader
+from glowback_trio.errors import StrategyError
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.api import BarStrategy
 from glowback_trio.model.strategies.parameters import TargetWeights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.errors import StrategyError
-    from glowback_trio.model.bars import Floats
-    from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["AnyTrader", "BlindTrader", "Trader", "opener"]
 

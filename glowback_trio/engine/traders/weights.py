@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.many_symbols import Aims, Together
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Floats
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glowback_trio.engine.execution.broker import Broker
-    from glowback_trio.engine.execution.costs import Terms
-    from glowback_trio.engine.execution.journal import Tape
-    from glowback_trio.engine.timeline import Timeline
-    from glowback_trio.model.bars import Floats
-
-    Indices = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 __all__ = ["Aim", "Some"]
 
