@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from glowback_trio.cli.messages import complain
+from glowback_trio.cli.messages import print_error
 from glowback_trio.errors import GlowbackError, InvalidRequestError
 from glowback_trio.version import VERSION
 
@@ -78,14 +78,14 @@ def _exit_code(error: BaseException) -> int:
         case BaseExceptionGroup(exceptions=[only]):
             return _exit_code(only)
         case CycloptsError():
-            complain(error)
+            print_error(error)
             return 2
         case InvalidRequestError(problems=problems):
             for problem in problems:
-                complain(problem)
+                print_error(problem)
             return 2
         case GlowbackError():
-            complain(error)
+            print_error(error)
             return 1
         case KeyboardInterrupt():
             return 130

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["complain", "remark", "warn"]
+__all__ = ["print_error", "print_note", "print_warning"]
 
 
-def complain(complaint: object) -> None:
+def print_error(complaint: object) -> None:
     """Say what went wrong, on one line of stderr."""
     _say("error", complaint)
 
 
-def warn(danger: object) -> None:
+def print_warning(danger: object) -> None:
     """Say what may go wrong although the command does as it was told."""
     _say("warning", danger)
 
 
-def remark(observation: object) -> None:
+def print_note(observation: object) -> None:
     """Say what somebody should know although the command goes on."""
     _say("note", observation)
 

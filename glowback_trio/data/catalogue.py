@@ -9,23 +9,23 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from glowback_trio.data.cache.cache import Reader, reading
+from glowback_trio.data.cache.cache import Reader, open_reader
 from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.data.calendars.gaps import with_gaps
-from glowback_trio.data.calendars.times import moment, span
-from glowback_trio.data.directory_load import Wanted, asked_bars
+from glowback_trio.data.calendars.times import format_range, to_timestamp
+from glowback_trio.data.directory_load import DirectoryLoad, expected_bars
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
-from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.loading import collect, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
-    Limits,
-    absent_calendars,
-    refuse_adjustment,
+    LoadLimits,
+    adjustment_problems,
+    calendar_problems,
 )
 from glowback_trio.data.sample import sample_bars
-from glowback_trio.data.source import Listing, keep_going
+from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
@@ -78,7 +78,7 @@ class Catalogue:
             yield from wanted.problems()
 
     def load(
-        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
         """Get the bars of a request.
 
@@ -92,7 +92,7 @@ class Catalogue:
                 the limits allow, or critical findings in quality mode `fail`.
         """
         if self._means_sample(request):
-            refuse(self._sample_problems(request))
+            raise_problems(self._sample_problems(request))
             return self._samples(request, checkpoint)
         if (wanted := self._wanted(request)) is None:
             raise InvalidRequestError([self._nowhere(request)])
@@ -112,12 +112,12 @@ class Catalogue:
             return samples
         if (directory := PriceDirectory.of(self.root)) is None:
             raise DataError(_UNREADABLE)
-        with reading(self._cache_of(directory), directory.names) as read:
+        with open_reader(self._cache_of(directory), directory.names) as read:
             return [*samples, *(self._learn(read, file) for file in directory.files())]
 
     @property
-    def _limits(self) -> Limits:
-        return Limits(bars=self.max_bars, rows=self.max_rows)
+    def _limits(self) -> LoadLimits:
+        return LoadLimits(bars=self.max_bars, rows=self.max_rows)
 
     def _means_sample(self, request: BacktestRequest) -> bool:
         is_default = request.data_source == "default" and self.root is None
@@ -127,9 +127,9 @@ class Catalogue:
         if not self.allow_sample:
             message = "Sample data is switched off here; name a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        yield from refuse_adjustment(request, "Generated prices")
-        yield from absent_calendars(request)
-        asked = asked_bars(request).values()
+        yield from adjustment_problems(request, "Generated prices")
+        yield from calendar_problems(request)
+        asked = expected_bars(request).values()
         yield from self._limits.problems(sum(asked), max(asked))
 
     def _samples(self, request: BacktestRequest, checkpoint: Callable[[], object]) -> Dataset:
@@ -139,10 +139,10 @@ class Catalogue:
             quality = with_gaps(times, quality, request.resolution, request.calendar)
         return Dataset(bars, "sample", "sample", quality)
 
-    def _wanted(self, request: BacktestRequest) -> Wanted | None:
+    def _wanted(self, request: BacktestRequest) -> DirectoryLoad | None:
         """The request beside its files; None where there is no directory to look for them in."""
         directory = self.root and PriceDirectory.of(self.root, request.csv_data_path)
-        return Wanted(request, directory, self._limits) if directory else None
+        return DirectoryLoad(request, directory, self._limits) if directory else None
 
     def _nowhere(self, request: BacktestRequest) -> Problem:
         """Why there is no directory to look for the request's files in."""
@@ -170,10 +170,12 @@ class Catalogue:
 
 
 def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
-    start, end = moment(request.start_date), moment(request.end_date)
+    start, end = to_timestamp(request.start_date), to_timestamp(request.end_date)
     bars = sample_bars(symbol, request.resolution, start, end)
     if not len(bars):
-        raise DataError(f"{symbol} has no bars from {span(start, end)}: its market is closed")
+        raise DataError(
+            f"{symbol} has no bars from {format_range(start, end)}: its market is closed"
+        )
     warning = f"{symbol}: {_SAMPLE_WARNING}"
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
 

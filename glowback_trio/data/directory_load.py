@@ -8,27 +8,27 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from glowback_trio.data.cache.cache import Reader, reading
-from glowback_trio.data.calendars.calendar import Moment, calendar_of
+from glowback_trio.data.cache.cache import Reader, open_reader
+from glowback_trio.data.calendars.calendar import Timestamp, calendar_of
 from glowback_trio.data.calendars.gaps import with_gaps
-from glowback_trio.data.calendars.resolution import refuse_other_spacing
-from glowback_trio.data.calendars.times import moment
+from glowback_trio.data.calendars.resolution import check_resolution
+from glowback_trio.data.calendars.times import to_timestamp
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile
-from glowback_trio.data.loading import collect, refuse
-from glowback_trio.data.request_checks import Limits, absent_calendars, unknown_symbols
+from glowback_trio.data.loading import collect, raise_problems
+from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest, Resolution
 
-__all__ = ["Wanted", "ambiguity", "asked_bars"]
+__all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
 
 
 @frozen(eq=False)
-class Wanted:
+class DirectoryLoad:
     """A request beside the files that are there for it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wanted:
 
     request: BacktestRequest
     directory: PriceDirectory
-    limits: Limits
+    limits: LoadLimits
     files: Sequence[Sequence[PriceFile]] = field(init=False, repr=False)
 
     @files.default
@@ -69,7 +69,7 @@ class Wanted:
                 yield Problem("ambiguous", self.request.place(index), message, symbol)
         yield from self._without_extras()
         yield from self._without_factors()
-        asked = asked_bars(self.request)
+        asked = expected_bars(self.request)
         sure = [min(asked[f[0].symbol], f[0].most_rows) for f in self.files if f]
         yield from self.limits.problems(sum(sure), max(sure, default=0))
 
@@ -84,11 +84,11 @@ class Wanted:
             InvalidRequestError: The request has problems.
             DataError: See `Source.load`.
         """
-        refuse(self.problems())
+        raise_problems(self.problems())
         request = self.request
         files = {found[0].symbol: found[0] for found in self.files}
-        span = (moment(request.start_date), moment(request.end_date))
-        with reading(cache, self.directory.names, checkpoint) as read:
+        span = (to_timestamp(request.start_date), to_timestamp(request.end_date))
+        with open_reader(cache, self.directory.names, checkpoint) as read:
             load_one = partial(self._load_one, read, files, span)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
         quality = with_gaps(
@@ -102,12 +102,12 @@ class Wanted:
         self,
         read: Reader,
         files: Mapping[str, PriceFile],
-        span: tuple[Moment, Moment],
+        span: tuple[Timestamp, Timestamp],
         symbol: str,
     ) -> tuple[Bars, Quality]:
         file, request = files[symbol], self.request
         parsed = read(file)
-        refuse_other_spacing(file.path.name, parsed.spacing, request.resolution, file.resolution)
+        check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
         bars, quality = parsed.between(*span)
         if request.adjustment == "none":
             return bars, quality
@@ -129,14 +129,14 @@ class Wanted:
             else:
                 unknown.append((request.place(index), symbol))
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
-        yield from unknown_symbols(unknown, known)
+        yield from unknown_symbol_problems(unknown, known)
 
     def _without_extras(self) -> Iterator[Problem]:
         needs_parquet = any(found and found[0].format == "parquet" for found in self.files)
         if needs_parquet and not PARQUET.is_installed:
             source = self.request.data_source
             yield Problem("not_available", ("data_source",), PARQUET.advice, source)
-        yield from absent_calendars(self.request)
+        yield from calendar_problems(self.request)
 
     def _without_factors(self) -> Iterator[Problem]:
         if self.request.adjustment == "none":
@@ -156,9 +156,9 @@ def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -
     )
 
 
-def asked_bars(request: BacktestRequest) -> Mapping[str, int]:
+def expected_bars(request: BacktestRequest) -> Mapping[str, int]:
     """How many bars each symbol's calendar has in the range."""
-    start, end = moment(request.start_date), moment(request.end_date)
+    start, end = to_timestamp(request.start_date), to_timestamp(request.end_date)
     calendars = {symbol: calendar_of(symbol) for symbol in request.priced}
     counts = {
         calendar: calendar.count(request.resolution, start, end)

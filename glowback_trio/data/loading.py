@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from glowback_trio.data.request_checks import Limits
+from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["collect", "refuse"]
+__all__ = ["collect", "raise_problems"]
 
 
-def refuse(problems: Iterable[Problem]) -> None:
+def raise_problems(problems: Iterable[Problem]) -> None:
     """Raise InvalidRequestError with all of them, if there are any."""
     if found := tuple(problems):
         raise InvalidRequestError(found)
@@ -22,7 +22,7 @@ def collect(
     request: BacktestRequest,
     load_one: Callable[[str], tuple[Bars, Quality]],
     checkpoint: Callable[[], object],
-    limits: Limits,
+    limits: LoadLimits,
 ) -> tuple[tuple[Bars, ...], tuple[Quality, ...]]:
     """Load the request's symbols in its order, its benchmark last.
 

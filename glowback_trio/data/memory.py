@@ -9,19 +9,19 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
-from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
-from glowback_trio.data.calendars.times import moment
-from glowback_trio.data.loading import collect, refuse
+from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
+from glowback_trio.data.calendars.times import to_timestamp
+from glowback_trio.data.loading import collect, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
-    Limits,
-    absent_calendars,
-    refuse_adjustment,
-    unknown_symbols,
+    LoadLimits,
+    adjustment_problems,
+    calendar_problems,
+    unknown_symbol_problems,
 )
-from glowback_trio.data.rows import COLUMNS, Rows, judge
-from glowback_trio.data.source import Listing, keep_going
+from glowback_trio.data.rows import COLUMNS, Rows, clean
+from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
@@ -60,17 +60,17 @@ class MemoryCatalogue:
         if request.data_source != "default":
             message = "Prices are held in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        yield from refuse_adjustment(request, "Prices held in memory")
-        yield from absent_calendars(request)
+        yield from adjustment_problems(request, "Prices held in memory")
+        yield from calendar_problems(request)
         unknown = [
             (request.place(index), symbol)
             for index, symbol in enumerate(request.priced)
             if symbol not in self.bars
         ]
-        yield from unknown_symbols(unknown, self.bars)
+        yield from unknown_symbol_problems(unknown, self.bars)
 
     def load(
-        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
         """Get the bars of a request.
 
@@ -84,8 +84,8 @@ class MemoryCatalogue:
                 positive, more bars than the limits allow, or critical findings in quality mode
                 `fail`.
         """
-        refuse(self.problems(request))
-        limits = Limits(bars=self.max_bars, rows=self.max_rows)
+        raise_problems(self.problems(request))
+        limits = LoadLimits(bars=self.max_bars, rows=self.max_rows)
         bars, quality = collect(request, partial(self._one, request), checkpoint, limits)
         quality = with_gaps(
             [one.time for one in bars], quality, request.resolution, request.calendar
@@ -100,7 +100,7 @@ class MemoryCatalogue:
 
     def _one(self, request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
         bars = self.bars[symbol]
-        refuse_other_spacing(symbol, resolution_of(bars.time), request.resolution)
+        check_resolution(symbol, resolution_of(bars.time), request.resolution)
         rows = Rows(
             symbol=symbol,
             source=symbol,
@@ -108,4 +108,4 @@ class MemoryCatalogue:
             values=np.stack([getattr(bars, column) for column in COLUMNS]),
             locate=lambda number: f"bar {number}",
         )
-        return judge(rows.between(moment(request.start_date), moment(request.end_date)))
+        return clean(rows.between(to_timestamp(request.start_date), to_timestamp(request.end_date)))

@@ -15,10 +15,10 @@ from glowback_trio.model.request import BacktestRequest
 __all__ = [
     "MAX_BARS",
     "MAX_ROWS",
-    "Limits",
-    "absent_calendars",
-    "refuse_adjustment",
-    "unknown_symbols",
+    "LoadLimits",
+    "adjustment_problems",
+    "calendar_problems",
+    "unknown_symbol_problems",
 ]
 
 MAX_BARS = 20_000_000
@@ -27,7 +27,7 @@ _SUGGESTIONS = 5  # only so many unknown symbols get one: comparing names is slo
 
 
 @frozen
-class Limits:
+class LoadLimits:
     """How much one request may ask for.
 
     Attributes:
@@ -50,20 +50,20 @@ class Limits:
                 yield Problem(kind, (), message, amount)
 
 
-def absent_calendars(request: BacktestRequest) -> Iterator[Problem]:
+def calendar_problems(request: BacktestRequest) -> Iterator[Problem]:
     """Say what is to be installed where a request names an exchange's calendar."""
     if request.calendar is not None and not CALENDARS.is_installed:
         yield Problem("not_available", ("calendar",), CALENDARS.advice, request.calendar)
 
 
-def refuse_adjustment(request: BacktestRequest, what: str) -> Iterator[Problem]:
+def adjustment_problems(request: BacktestRequest, what: str) -> Iterator[Problem]:
     """Say that a source without files has no factors, where prices should be adjusted by some."""
     if request.adjustment != "none":
         message = f"{what} have no file of factors to adjust them by"
         yield Problem("not_available", ("adjustment",), message, request.adjustment)
 
 
-def unknown_symbols(
+def unknown_symbol_problems(
     unknown: Iterable[tuple[tuple[str | int, ...], str]], known: Collection[str]
 ) -> Iterator[Problem]:
     """Name symbols that are not known, the first few with the nearest ones that are.

@@ -8,12 +8,12 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.calendars.calendar import Moment
-from glowback_trio.data.calendars.times import span
+from glowback_trio.data.calendars.calendar import Timestamp
+from glowback_trio.data.calendars.times import format_range
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Quality, Times
 
-__all__ = ["COLUMNS", "Rows", "judge"]
+__all__ = ["COLUMNS", "Rows", "clean"]
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -52,7 +52,7 @@ class Rows:
         """Where one of the rows stands in the source."""
         return self.locate(row if self.number is None else int(self.number[row]))
 
-    def between(self, start: Moment, end: Moment) -> Rows:
+    def between(self, start: Timestamp, end: Timestamp) -> Rows:
         """Keep the rows from `start` to `end`, both included.
 
         Raises:
@@ -63,15 +63,15 @@ class Rows:
             raise self.none_between(start, end)
         return self if inside.all() else self.take(inside)
 
-    def none_between(self, start: Moment, end: Moment) -> DataError:
+    def none_between(self, start: Timestamp, end: Timestamp) -> DataError:
         """The error that says which range there is instead of the one asked for."""
-        has = span(self.time.min(), self.time.max()) if len(self) else "none"
+        has = format_range(self.time.min(), self.time.max()) if len(self) else "none"
         return DataError(
-            f"{self.symbol} has no bars from {span(start, end)}; {self.source} holds {has}"
+            f"{self.symbol} has no bars from {format_range(start, end)}; {self.source} holds {has}"
         )
 
 
-def judge(rows: Rows) -> tuple[Bars, Quality]:
+def clean(rows: Rows) -> tuple[Bars, Quality]:
     """Turn rows into bars: put them in order, keep the last of duplicates, say what was wrong.
 
     Gaps are not looked for: that takes the other symbols' bars.
@@ -124,17 +124,17 @@ def _quality(rows: Rows, duplicates: int) -> Quality:
         invalid_ohlc_rows=invalid,
         negative_volume_rows=negative,
         unsorted_rows=unsorted,
-        critical=_told(
+        critical=_findings(
             rows.symbol,
             (duplicates, "with the timestamp of a later row, which was kept instead"),
             (invalid, "whose open, high, low and close contradict each other"),
             (negative, "with a negative volume"),
         ),
-        warnings=_told(rows.symbol, (unsorted, "out of order in time, which were sorted")),
+        warnings=_findings(rows.symbol, (unsorted, "out of order in time, which were sorted")),
     )
 
 
-def _told(symbol: str, *findings: tuple[int, str]) -> tuple[str, ...]:
+def _findings(symbol: str, *findings: tuple[int, str]) -> tuple[str, ...]:
     return tuple(
         f"{symbol}: {count} row{'s' * (count > 1)} {what}" for count, what in findings if count
     )

@@ -28,7 +28,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.calendars.calendar import Moment, calendar_of
+from glowback_trio.data.calendars.calendar import Timestamp, calendar_of
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.request import Resolution
 
@@ -42,7 +42,7 @@ _BAND = 2.0  # how far the log price may stray from the base price
 _DECIMALS = 4
 
 
-def sample_bars(symbol: str, resolution: Resolution, start: Moment, end: Moment) -> Bars:
+def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Timestamp) -> Bars:
     """Generate a symbol's bars from `start` to `end`, both included.
 
     Args:

@@ -13,7 +13,7 @@ from glowback_trio.errors import Problem
 from glowback_trio.model.bars import Dataset, Times
 from glowback_trio.model.request import BacktestRequest, Resolution
 
-__all__ = ["Listing", "Source", "keep_going"]
+__all__ = ["Listing", "Source", "no_checkpoint"]
 
 
 @frozen
@@ -53,7 +53,7 @@ class Listing:
         return cls(symbol, source, resolution or resolution_of(time), first, last, len(time))
 
 
-def keep_going() -> None:
+def no_checkpoint() -> None:
     """The checkpoint of a caller who never stops a load half-way."""
 
 
@@ -64,7 +64,7 @@ class Source(Protocol):
         """Say everything that speaks against a request and needs no file's content."""
 
     def load(
-        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
         """Get the bars of a request.
 

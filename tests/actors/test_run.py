@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio import BacktestRequest, Catalogue, Event, MaCrossover, Run, State, Stream
-from glowback_trio.data.source import keep_going
+from glowback_trio.data.source import no_checkpoint
 from glowback_trio.errors import (
     CursorAheadError,
     DataError,
@@ -390,7 +390,7 @@ class BrokenSource:
         return iter(())
 
     def load(
-        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
         raise self.error
 

@@ -22,7 +22,7 @@ from glowback_trio.compute import (
     ThreadCompute,
     work,
 )
-from glowback_trio.data.source import keep_going
+from glowback_trio.data.source import no_checkpoint
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.invariants import assert_sound, essence
 
@@ -145,7 +145,7 @@ class BrokenCatalogue(Catalogue):
     """A catalogue with a fault of its own."""
 
     def load(
-        self, request: BacktestRequest, checkpoint: Callable[[], object] = keep_going
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
         raise ZeroDivisionError
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data import CACHE_NAME, Catalogue
-from glowback_trio.data.cache.cache import Cache, reading
+from glowback_trio.data.cache.cache import Cache, open_reader
 from glowback_trio.data.cache.shard import Block, open_shard, write_shard
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.errors import DataError
@@ -178,7 +178,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(root: Path) -> None:
     assert directory is not None
     files = list(directory.files())
     write(root, "AAPL", ROWS[:3])
-    with reading(root / CACHE_NAME, directory.names) as read:
+    with open_reader(root / CACHE_NAME, directory.names) as read:
         assert [len(read(file).rows) for file in files] == [3, 5, 5, 5]
     assert is_mapped(load(root)) == [False, True, True, True]
 

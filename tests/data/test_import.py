@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glowback_trio.data.files.csv_file import read_csv
 from glowback_trio.data.files.price_file import Format
-from glowback_trio.data.rows import judge
+from glowback_trio.data.rows import clean
 from glowback_trio.data.tools.importing import place_for, read_prices, write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
@@ -152,7 +152,7 @@ def test_what_is_written_is_read_back_to_the_last_bit(
     column, volume = np.array(prices)[: len(time)], np.array(volumes)[: len(time)]
     bars = Bars("X", time, column, column, column, column, volume)
     write_prices(folder / "X_1d.csv", bars, overwrite=True)
-    again, quality = judge(read_csv(folder / "X_1d.csv").rows("X"))
+    again, quality = clean(read_csv(folder / "X_1d.csv").rows("X"))
     assert again.digest() == bars.digest()
     assert quality.warnings == quality.critical == ()
 

@@ -15,8 +15,8 @@ from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.data.files.csv_file import read_csv
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.parquet_file import read_parquet, write_parquet
-from glowback_trio.data.files.table import Table
-from glowback_trio.data.rows import judge
+from glowback_trio.data.files.table import PriceTable
+from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.extras import CALENDARS, PARQUET, Extra
 from glowback_trio.model.request import BacktestRequest
@@ -42,7 +42,7 @@ def written(folder: Path, name: str = "AAPL_1d.parquet", **columns: Any) -> Path
     return path
 
 
-def read(folder: Path, **columns: Any) -> Table:
+def read(folder: Path, **columns: Any) -> PriceTable:
     return read_parquet(written(folder, **columns))
 
 
@@ -60,7 +60,7 @@ def asking(*symbols: str, **fields: Any) -> BacktestRequest:
 
 def test_the_shipped_prices_are_the_same_out_of_either_format(tmp_path: Path) -> None:
     for file in PriceDirectory.of(demo_path()).files():  # type: ignore[union-attr]  # it is there
-        bars, _ = judge(file.read())
+        bars, _ = clean(file.read())
         write_parquet(tmp_path / f"{file.symbol}_1d.parquet", bars)
     request = BacktestRequest(
         symbols=("AAPL", "IBM", "SPY"), start_date="2015-01-01", end_date="2020-12-31"
@@ -195,7 +195,7 @@ def test_a_source_names_a_format_and_default_means_both(tmp_path: Path) -> None:
 
 def test_one_symbol_in_both_formats_is_refused_where_both_are_meant(tmp_path: Path) -> None:
     path = written(tmp_path)
-    rows = judge(read_parquet(path).rows("AAPL"))[0]
+    rows = clean(read_parquet(path).rows("AAPL"))[0]
     (tmp_path / "AAPL.csv").write_text(
         "date,open,high,low,close,volume\n"
         + "".join(f"{day},1,1,1,1,1\n" for day in rows.time.astype("M8[D]"))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data.calendars.gaps import with_gaps
-from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
-from glowback_trio.data.rows import Rows, judge
+from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
+from glowback_trio.data.rows import Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import Resolution
@@ -32,13 +32,13 @@ def rows_of(
     )
 
 
-def judged(
+def cleaned(
     times: Sequence[str],
     values: Sequence[Sequence[float]] | None = None,
     symbol: str = "AAPL",
     resolution: Resolution = "day",
 ) -> tuple[Bars, Quality]:
-    bars, quality = judge(rows_of(times, values, symbol))
+    bars, quality = clean(rows_of(times, values, symbol))
     return bars, with_gaps([bars.time], [quality], resolution)[0]
 
 
@@ -46,7 +46,7 @@ WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
 
 
 def test_rows_without_fault_have_nothing_to_tell() -> None:
-    bars, quality = judged(WEEK)
+    bars, quality = cleaned(WEEK)
     assert len(bars) == 5
     assert (quality.rows, quality.bars) == (5, 5)
     assert quality.critical == quality.warnings == ()
@@ -54,7 +54,7 @@ def test_rows_without_fault_have_nothing_to_tell() -> None:
 
 def test_of_rows_with_one_timestamp_the_last_is_kept() -> None:
     other = (20.0, 22.0, 19.0, 21.0, 7.0)
-    bars, quality = judged([WEEK[0], WEEK[1], WEEK[1], WEEK[2]], [FINE, FINE, other, FINE])
+    bars, quality = cleaned([WEEK[0], WEEK[1], WEEK[1], WEEK[2]], [FINE, FINE, other, FINE])
     assert bars.close.tolist() == [11.0, 21.0, 11.0]
     assert quality.duplicate_timestamps == 1
     assert quality.critical == (
@@ -73,14 +73,14 @@ def test_of_rows_with_one_timestamp_the_last_is_kept() -> None:
     ],
 )
 def test_prices_that_contradict_each_other_are_critical(row: Sequence[float]) -> None:
-    bars, quality = judged(WEEK[:2], [FINE, row])
+    bars, quality = cleaned(WEEK[:2], [FINE, row])
     assert len(bars) == 2, "the row is told, not dropped"
     assert quality.invalid_ohlc_rows == 1
     assert "contradict" in quality.critical[0]
 
 
 def test_a_negative_volume_is_critical() -> None:
-    _, quality = judged(WEEK[:2], [FINE, (*FINE[:4], -1.0)])
+    _, quality = cleaned(WEEK[:2], [FINE, (*FINE[:4], -1.0)])
     assert quality.negative_volume_rows == 1
     assert quality.critical == ("AAPL: 1 row with a negative volume",)
 
@@ -92,7 +92,7 @@ def test_an_impossible_price_is_refused_and_its_row_named(column: int, price: fl
     row[column] = price
     name = ("open", "high", "low", "close")[column]
     with pytest.raises(DataError) as caught:
-        judged(WEEK[:3], [FINE, row, FINE])
+        cleaned(WEEK[:3], [FINE, row, FINE])
     assert str(caught.value) == (
         f"AAPL_1d.csv, line 3, column {name!r}: expected a price above 0, got {price!r}"
     )
@@ -100,11 +100,11 @@ def test_an_impossible_price_is_refused_and_its_row_named(column: int, price: fl
 
 def test_a_volume_that_is_no_number_is_refused() -> None:
     with pytest.raises(DataError, match="column 'volume': expected a number, got nan"):
-        judged(WEEK[:1], [(*FINE[:4], np.nan)])
+        cleaned(WEEK[:1], [(*FINE[:4], np.nan)])
 
 
 def test_rows_out_of_order_are_sorted_and_told() -> None:
-    bars, quality = judged([WEEK[2], WEEK[0], WEEK[1], WEEK[3]])
+    bars, quality = cleaned([WEEK[2], WEEK[0], WEEK[1], WEEK[3]])
     assert [str(day) for day in bars.time.astype("M8[D]")] == WEEK[:4]
     assert quality.unsorted_rows == 2
     assert quality.warnings == ("AAPL: 2 rows out of order in time, which were sorted",)
@@ -116,30 +116,30 @@ def test_the_order_of_rows_changes_no_bar(order: list[int], again: list[int]) ->
     """Duplicates carry the same values here, so that which one is last does not matter."""
     days = np.datetime_as_string(np.datetime64("2020-03-02") + np.arange(20)).tolist()
     values = [(10.0 + i, 12.0 + i, 9.0 + i, 11.0 + i, 100.0 + i) for i in range(20)]
-    straight, _ = judged(days, values)
+    straight, _ = cleaned(days, values)
     mixed = [*order, *again]
     random.Random(len(again)).shuffle(mixed)
-    shuffled, quality = judged([days[i] for i in mixed], [values[i] for i in mixed])
+    shuffled, quality = cleaned([days[i] for i in mixed], [values[i] for i in mixed])
     assert shuffled.digest() == straight.digest()
     assert quality.duplicate_timestamps == len(again)
 
 
 def test_a_weekend_is_no_gap_for_an_equity_and_one_for_a_currency() -> None:
     days = ["2020-03-06", "2020-03-09"]
-    assert judged(days)[1].missing_intervals == 0
-    assert judged(days, symbol="BTC-USD")[1].missing_intervals == 2
+    assert cleaned(days)[1].missing_intervals == 0
+    assert cleaned(days, symbol="BTC-USD")[1].missing_intervals == 2
 
 
 def test_a_currency_misses_every_interval_it_has_no_bar_for() -> None:
     hours = ["2020-03-06T01:00", "2020-03-06T02:00", "2020-03-06T05:00"]
-    _, quality = judged(hours, symbol="BTC-USD", resolution="hour")
+    _, quality = cleaned(hours, symbol="BTC-USD", resolution="hour")
     assert quality.missing_intervals == 2
     assert "2 hours between its first and its last bar have no bar" in quality.warnings[0]
 
 
 def test_an_equity_may_rest_within_its_day() -> None:
     minutes = ["2020-03-06T09:30", "2020-03-06T11:30", "2020-03-09T09:30"]
-    assert judged(minutes, resolution="minute")[1].missing_intervals == 0
+    assert cleaned(minutes, resolution="minute")[1].missing_intervals == 0
 
 
 @pytest.mark.parametrize(
@@ -163,17 +163,17 @@ def test_spacing_tells_the_resolution(times: list[str], resolution: Resolution |
 def test_bars_of_another_length_are_refused() -> None:
     daily = rows_of(WEEK).time
     with pytest.raises(DataError, match="X holds bars of resolution 'day'; 'hour' was asked for"):
-        refuse_other_spacing("X", resolution_of(daily), "hour")
+        check_resolution("X", resolution_of(daily), "hour")
     with pytest.raises(DataError, match="'day'"):
-        refuse_other_spacing("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
+        check_resolution("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
 
 
 def test_a_named_resolution_allows_rare_bars_and_no_frequent_ones() -> None:
     daily = rows_of(WEEK).time
-    refuse_other_spacing("X_1m.csv", resolution_of(daily), "minute", declared="minute")
+    check_resolution("X_1m.csv", resolution_of(daily), "minute", declared="minute")
     hours = np.array(["2020-03-06T09:30", "2020-03-06T10:30"], dtype="M8[ns]")
     with pytest.raises(DataError, match="'hour'; 'day' was asked for"):
-        refuse_other_spacing("X_1d.csv", resolution_of(hours), "day", declared="day")
+        check_resolution("X_1d.csv", resolution_of(hours), "day", declared="day")
 
 
 def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:

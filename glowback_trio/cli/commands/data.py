@@ -9,8 +9,8 @@ from rich.table import Table
 
 from glowback_trio.cli.commands.data_check import check
 from glowback_trio.cli.commands.data_import import import_
-from glowback_trio.cli.messages import complain
-from glowback_trio.cli.options.data_option import Kept, Prices, catalogue
+from glowback_trio.cli.messages import print_error
+from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
 from glowback_trio.data import CACHE_NAME, demo_path
 
 __all__ = ["app"]
@@ -35,7 +35,7 @@ def path() -> None:
 
 
 @app.command(name="list")
-def list_(*, data: Prices = "sample", cache: Kept = CACHE_NAME) -> int:
+def list_(*, data: DataOption = "sample", cache: CacheOption = CACHE_NAME) -> int:
     """List the prices that `run` would find, with their first and last bars.
 
     A file that cannot be read shows here and makes the exit code 1.
@@ -47,7 +47,7 @@ def list_(*, data: Prices = "sample", cache: Kept = CACHE_NAME) -> int:
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
     table.columns[-1].justify = "right"
-    listed = catalogue(data, cache, allow_sample=data == "sample").datasets()
+    listed = open_catalogue(data, cache, allow_sample=data == "sample").datasets()
     for one in listed:
         table.add_row(
             one.symbol,
@@ -60,7 +60,7 @@ def list_(*, data: Prices = "sample", cache: Kept = CACHE_NAME) -> int:
     Console().print(table)
     problems = [one.problem for one in listed if one.problem]
     for problem in problems:
-        complain(problem)
+        print_error(problem)
     return 1 if problems else 0
 
 

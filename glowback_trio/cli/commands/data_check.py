@@ -12,9 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from glowback_trio.cli.options.data_option import Prices, directory
-from glowback_trio.data.files.directory import PriceDirectory
-from glowback_trio.data.tools.inspection import Inspection, Report
+from glowback_trio.cli.options.data_option import DataOption, data_directory
+from glowback_trio.data.tools import FileReport, Inspection, PriceDirectory
 from glowback_trio.errors import DataError
 
 __all__ = ["check", "progress"]
@@ -22,7 +21,7 @@ __all__ = ["check", "progress"]
 
 def check(
     *,
-    data: Prices = "sample",
+    data: DataOption = "sample",
     calendar: Annotated[str | None, Parameter(show_default=False)] = None,
 ) -> int:
     """Read every price file and say what is wrong with it.
@@ -36,7 +35,7 @@ def check(
         data: A directory of CSV and Parquet files, or 'demo', shipped prices.
         calendar: An exchange whose trading days should have bars, as XNYS; needs extra 'calendars'.
     """
-    place = directory(data)
+    place = data_directory(data)
     listed = PriceDirectory.of(place)
     if listed is None:
         raise DataError(f"{place} cannot be read")
@@ -55,7 +54,7 @@ def progress(what: str) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _tell(reports: Sequence[Report], console: Console) -> int:
+def _tell(reports: Sequence[FileReport], console: Console) -> int:
     """Print the reports and say how the command ends."""
     critical = sum(len(one.critical) for one in reports)
     warnings = sum(len(one.warnings) for one in reports)

@@ -11,16 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from glowback_trio.cli.commands.data_check import progress
-from glowback_trio.cli.messages import complain, warn
-from glowback_trio.data.files.columns import RENAMEABLE
-from glowback_trio.data.tools.importing import Prices, place_for, read_prices, write_prices
+from glowback_trio.cli.messages import print_error, print_warning
+from glowback_trio.data.tools import (
+    RENAMEABLE,
+    ImportedPrices,
+    place_for,
+    read_prices,
+    write_prices,
+)
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import Resolution
 
 __all__ = ["import_"]
 
-_Places = dict[Path, Prices]
+_Places = dict[Path, ImportedPrices]
 
 
 def import_(
@@ -52,12 +57,12 @@ def import_(
     """
     if not source:
         raise _misuse("SOURCE", "Input should name a file at least", None)
-    called = _called(column or [])
+    column_names = _column_names(column or [])
     with progress("Reading") as shown:
         found = [
             prices
             for path in shown.track(source)
-            for prices in read_prices(path, called, symbol, resolution)
+            for prices in read_prices(path, column_names, symbol, resolution)
         ]
     if not _accepted(found, quality):
         return 1
@@ -69,33 +74,33 @@ def import_(
     return 0
 
 
-def _called(pairs: list[str]) -> dict[str, str]:
-    called: dict[str, str] = {}
+def _column_names(pairs: list[str]) -> dict[str, str]:
+    column_names: dict[str, str] = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
-        if not (equals and theirs) or ours not in RENAMEABLE or ours in called:
+        if not (equals and theirs) or ours not in RENAMEABLE or ours in column_names:
             expected = f"Input should be ours=theirs, each once, ours one of {one_of(RENAMEABLE)}"
             raise _misuse("--column", f"{expected}, not {pair!r}", pair)
-        called[ours] = theirs
-    return called
+        column_names[ours] = theirs
+    return column_names
 
 
-def _accepted(found: list[Prices], quality: Literal["warn", "fail"]) -> bool:
+def _accepted(found: list[ImportedPrices], quality: Literal["warn", "fail"]) -> bool:
     """Tell what is wrong with the prices, and whether they may be written."""
     critical = [finding for prices in found for finding in prices.quality.critical]
     for finding in critical:
-        (complain if quality == "fail" else warn)(finding)
+        (print_error if quality == "fail" else print_warning)(finding)
     for prices in found:
         for finding in prices.quality.warnings:
-            warn(finding)
+            print_warning(finding)
     if critical and quality == "fail":
-        complain("nothing was written; --quality warn writes prices with critical findings")
+        print_error("nothing was written; --quality warn writes prices with critical findings")
         return False
     return True
 
 
 def _placed(
-    found: list[Prices], data: Path, to: Literal["csv", "parquet"], *, overwrite: bool
+    found: list[ImportedPrices], data: Path, to: Literal["csv", "parquet"], *, overwrite: bool
 ) -> _Places:
     """Where each symbol's bars go.
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.commands.watch import watch
-from glowback_trio.cli.options.backtest_options import Asked
-from glowback_trio.cli.options.data_option import Kept, Prices, catalogue
+from glowback_trio.cli.options.backtest_options import BacktestOptions
+from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.data import CACHE_NAME
 from glowback_trio.wire.result_document import result_pieces
@@ -33,22 +33,22 @@ app = App(name="run", help_epilogue=_EXAMPLES, help_format="plaintext")
 
 @app.default
 async def run(
-    asked: Asked,
+    options: BacktestOptions,
     *,
-    data: Prices = "sample",
-    cache: Kept = CACHE_NAME,
+    data: DataOption = "sample",
+    cache: CacheOption = CACHE_NAME,
     json: Annotated[bool, Parameter(negative_bool=(), show_default=False)] = False,
 ) -> None:
     """Run one backtest here and print its summary or its result as JSON.
 
     Args:
-        asked: The backtest.
+        options: The backtest.
         data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
         cache: A directory for parsed prices, a relative one inside --data; 'off' keeps none.
         json: Print the result as JSON on stdout, and nothing else.
     """
-    request = asked.request()
-    async with open_gateway(data=catalogue(data, cache)) as gateway:
+    request = options.request()
+    async with open_gateway(data=open_catalogue(data, cache)) as gateway:
         submitted = gateway.submit(request)
         await watch(submitted, Console(stderr=True))
         result = submitted.result()

@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from glowback_trio.cli.options.server_option import LOCAL, Remote
+from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.client import File
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.wire.converter import status_document
@@ -55,7 +55,7 @@ async def list_runs(
     limit: Annotated[int, Parameter(validator=Number(gte=1, lte=200))] = 50,
     before: str | None = None,
     json: Json = False,
-    remote: Remote = LOCAL,
+    server: ServerOption = LOCAL_SERVER,
 ) -> None:
     """List the runs of a server, newest first.
 
@@ -64,9 +64,9 @@ async def list_runs(
         limit: At most so many, from 1 to 200.
         before: Only runs that are older than this one.
         json: Print each run's status as JSON, one object a line.
-        remote: The server.
+        server: The server.
     """
-    async with remote.opened() as client:
+    async with server.open_client() as client:
         runs = await client.list(state=state, limit=limit, before=before)
     if json:
         for status in runs:
@@ -76,15 +76,15 @@ async def list_runs(
 
 
 @show_app.default
-async def show(run_id: str, *, json: Json = False, remote: Remote = LOCAL) -> None:
+async def show(run_id: str, *, json: Json = False, server: ServerOption = LOCAL_SERVER) -> None:
     """Show where a run stands.
 
     Args:
         run_id: The run.
         json: Print the status as JSON.
-        remote: The server.
+        server: The server.
     """
-    async with remote.opened() as client:
+    async with server.open_client() as client:
         status = await client.status(run_id)
     if json:
         _print_json(status_document(status))
@@ -99,7 +99,7 @@ async def results(
     *,
     include: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
     max_points: int | None = None,
-    remote: Remote = LOCAL,
+    server: ServerOption = LOCAL_SERVER,
 ) -> None:
     """Print the result of a completed run, or a table of it.
 
@@ -108,24 +108,24 @@ async def results(
         file: 'results' for JSON, or a table of it.
         include: In the JSON, fill only these blocks, such as 'equity_curve,trades'.
         max_points: In the JSON, thin the curves to so many bars at most, keeping extremes.
-        remote: The server.
+        server: The server.
     """
     stdout = sys.stdout.buffer
-    async with remote.opened() as client:
+    async with server.open_client() as client:
         await client.download(run_id, stdout.write, file, include=include, max_points=max_points)
     if file == "results":
         stdout.write(b"\n")
 
 
 @cancel_app.default
-async def cancel(run_id: str, *, remote: Remote = LOCAL) -> None:
+async def cancel(run_id: str, *, server: ServerOption = LOCAL_SERVER) -> None:
     """Cancel a run; one that has ended stays as it is.
 
     Args:
         run_id: The run.
-        remote: The server.
+        server: The server.
     """
-    async with remote.opened() as client:
+    async with server.open_client() as client:
         await client.cancel(run_id)
 
 

@@ -16,10 +16,10 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.messages import warn
-from glowback_trio.cli.options.data_option import catalogue
+from glowback_trio.cli.messages import print_warning
+from glowback_trio.cli.options.data_option import open_catalogue
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
-from glowback_trio.cli.options.strategy_option import own_strategies
+from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.server import serve
 from glowback_trio.store import MemoryStore
 
@@ -62,8 +62,8 @@ async def serve_prices(
         flags: One per row of the settings table.
     """
     settings = read_settings(flags, os.environ)
-    own = own_strategies(settings.strategies)
-    prices = catalogue(
+    own = load_strategies(settings.strategies)
+    prices = open_catalogue(
         settings.data or "sample",
         settings.cache,
         allow_sample=settings.allow_sample,
@@ -72,7 +72,9 @@ async def serve_prices(
     )
     _allow_many_files()
     if not (settings.api_keys or _is_local(host)):
-        warn(f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY")
+        print_warning(
+            f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY"
+        )
     async with open_gateway(
         data=prices,
         store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),

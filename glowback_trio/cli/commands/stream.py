@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from glowback_trio.cli.messages import complain, remark
-from glowback_trio.cli.options.server_option import LOCAL, Remote
+from glowback_trio.cli.messages import print_error, print_note
+from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State
 
@@ -33,7 +33,7 @@ async def stream(
     last_event_id: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     types: Annotated[list[EventType] | None, Parameter(negative_iterable=())] = None,
     retry_for: Annotated[float, Parameter(validator=Number(gte=0))] = 60.0,
-    remote: Remote = LOCAL,
+    server: ServerOption = LOCAL_SERVER,
 ) -> int:
     """Print a run's events, one JSON object a line, until the run has ended.
 
@@ -45,19 +45,19 @@ async def stream(
         last_event_id: Print only events after this one.
         types: Print only events of this type, and the last one; may be repeated.
         retry_for: Seconds after which a lost connection that cannot be made again is given up.
-        remote: The server.
+        server: The server.
     """
     last: Event | None = None
     async with (
-        remote.opened() as client,
+        server.open_client() as client,
         client.stream(
-            run_id, after=last_event_id, types=types, retry_for=retry_for, on_retry=remark
+            run_id, after=last_event_id, types=types, retry_for=retry_for, on_retry=print_note
         ) as events,
     ):
         async for last in events:
             _print_line(last)
     if last is None:
-        remark(f"the run ended with event {last_event_id}; there is nothing after it")
+        print_note(f"the run ended with event {last_event_id}; there is nothing after it")
         return 0
     return _exit_code(last)
 
@@ -66,7 +66,7 @@ def _exit_code(end: Event) -> int:
     payload = end.payload
     if payload["state"] == State.COMPLETED:
         return 0
-    complain(f"Run {payload['state']}: {payload['error']}")
+    print_error(f"Run {payload['state']}: {payload['error']}")
     return 1
 
 

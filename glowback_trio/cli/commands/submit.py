@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from glowback_trio.cli.options.backtest_options import Asked
-from glowback_trio.cli.options.server_option import LOCAL, Remote
+from glowback_trio.cli.options.backtest_options import BacktestOptions
+from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 
 __all__ = ["app"]
 
@@ -24,20 +24,20 @@ app = App(name="submit", help_epilogue=_EXAMPLES, help_format="plaintext")
 
 @app.default
 async def submit(
-    asked: Asked,
+    options: BacktestOptions,
     *,
     idempotency_key: Annotated[str | None, Parameter(show_default=False)] = None,
-    remote: Remote = LOCAL,
+    server: ServerOption = LOCAL_SERVER,
 ) -> None:
     """Start a backtest on a server and print the id of its run.
 
     Args:
-        asked: The backtest.
+        options: The backtest.
         idempotency_key: Marks this very request: sent again with the same mark, it starts no second
             run.
-        remote: The server.
+        server: The server.
     """
-    request = asked.request()
-    async with remote.opened() as client:
+    request = options.request()
+    async with server.open_client() as client:
         status = await client.submit(request, idempotency_key=idempotency_key)
     print(status.run_id)  # noqa: T201 - this is the command's output

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from attrs import frozen
 from cyclopts import Parameter
 
-from glowback_trio.cli.options.strategy_option import Strategies, own_strategies
+from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.request import BacktestRequest, Rebalancing, Resolution
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.wire.converter import parse_json, parse_request
 
-__all__ = ["Asked"]
+__all__ = ["BacktestOptions"]
 
 _LISTED = Parameter(negative_iterable=())
 
@@ -24,7 +24,7 @@ Pairs = Annotated[list[str] | None, _LISTED, Parameter(consume_multiple=True)]
 
 @Parameter(name="*")
 @frozen(kw_only=True)
-class Asked:
+class BacktestOptions:
     """A backtest as the command line has it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Asked:
         benchmark: A symbol to hold the run against.
         adjustment: What prices are adjusted for by their factors files.
         calendar: The exchange whose sessions tell what is missing, such as XNYS.
-        strategies: Strategies of your own: module:attribute, a class or a list of them.
+        strategies: Your own strategies: module:attribute, a class or a list of them.
     """
 
     symbols: Annotated[list[str], _LISTED]
@@ -62,7 +62,7 @@ class Asked:
     benchmark: str | None = None
     adjustment: Adjustment = "none"
     calendar: str | None = None
-    strategies: Strategies = None
+    strategies: StrategiesOption = None
 
     def request(self) -> BacktestRequest:
         """The request, read by the same rules as one that comes over the wire.
@@ -85,7 +85,7 @@ class Asked:
             "calendar": self.calendar,
         }
         given = {name: value for name, value in document.items() if value is not None}
-        return parse_request(given, make_registry(own_strategies(self.strategies or ())))
+        return parse_request(given, make_registry(load_strategies(self.strategies or ())))
 
     def _strategy(self) -> dict[str, Any] | None:
         if self.strategy is None and self.param is None:

@@ -14,16 +14,16 @@ from cyclopts import Parameter
 from glowback_trio.data import CACHE_NAME, Catalogue, demo_path
 from glowback_trio.errors import InvalidRequestError, Problem
 
-__all__ = ["Kept", "Prices", "catalogue", "directory"]
+__all__ = ["CacheOption", "DataOption", "data_directory", "open_catalogue"]
 
-Prices = Annotated[
+DataOption = Annotated[
     str, Parameter(name="--data", metavar="DIR|demo|sample", env_var="GLOWBACK_DATA")
 ]
 
-Kept = Annotated[str, Parameter(name="--cache", metavar="DIR|off", env_var="GLOWBACK_CACHE")]
+CacheOption = Annotated[str, Parameter(name="--cache", metavar="DIR|off", env_var="GLOWBACK_CACHE")]
 
 
-def catalogue(prices: str, cache: str = CACHE_NAME, **limits: Any) -> Catalogue:
+def open_catalogue(prices: str, cache: str = CACHE_NAME, **limits: Any) -> Catalogue:
     """Open what `--data` names.
 
     Args:
@@ -42,10 +42,10 @@ def catalogue(prices: str, cache: str = CACHE_NAME, **limits: Any) -> Catalogue:
             return Catalogue(demo_path(), **limits)
         case _:
             kept = None if cache == "off" else Path(cache)
-            return Catalogue(directory(prices), cache=kept, **limits)
+            return Catalogue(data_directory(prices), cache=kept, **limits)
 
 
-def directory(prices: str) -> Path:
+def data_directory(prices: str) -> Path:
     """The directory that `--data` names.
 
     Raises:

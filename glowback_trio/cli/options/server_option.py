@@ -12,12 +12,12 @@ from cyclopts import Parameter
 from glowback_trio.client import Client, open_client
 from glowback_trio.errors import UnknownRunError
 
-__all__ = ["LOCAL", "Remote"]
+__all__ = ["LOCAL_SERVER", "ServerOption"]
 
 
 @Parameter(name="*")
 @frozen(kw_only=True)
-class Remote:
+class ServerOption:
     """A server as the command line has it.
 
     Attributes:
@@ -29,7 +29,7 @@ class Remote:
     api_key: Annotated[str | None, Parameter(env_var="GLOWBACK_API_KEY", show_default=False)] = None
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Client]:
+    async def open_client(self) -> AsyncIterator[Client]:
         """A client of the server, for the length of an `async with` block.
 
         Raises:
@@ -57,4 +57,4 @@ class _UnknownThereError(UnknownRunError):
         )
 
 
-LOCAL = Remote()
+LOCAL_SERVER = ServerOption()

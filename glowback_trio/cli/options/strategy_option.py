@@ -20,9 +20,9 @@ from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import make_registry
 
-__all__ = ["Strategies", "own_strategies"]
+__all__ = ["StrategiesOption", "load_strategies"]
 
-Strategies = Annotated[
+StrategiesOption = Annotated[
     list[str] | None,
     Parameter(
         name="--strategies",
@@ -33,7 +33,7 @@ Strategies = Annotated[
 ]
 
 
-def own_strategies(places: Iterable[str]) -> list[type[CustomStrategy]]:
+def load_strategies(places: Iterable[str]) -> list[type[CustomStrategy]]:
     """Import the strategies at these places; together with the built-in ones they can be offered.
 
     Modules are looked for in the current directory first.

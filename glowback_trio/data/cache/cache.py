@@ -21,13 +21,13 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from glowback_trio.data.cache.parsed_file import Parsed
+from glowback_trio.data.cache.parsed_file import ParsedFile
 from glowback_trio.data.cache.shard import Block, Shard, open_shard, write_shard
 from glowback_trio.data.files.price_file import Format, PriceFile, version_of
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 
-__all__ = ["CACHE_NAME", "Cache", "Reader", "reading"]
+__all__ = ["CACHE_NAME", "Cache", "Reader", "open_reader"]
 
 #: The directory beside price files that holds their cache.
 CACHE_NAME = ".glowback-cache"
@@ -41,11 +41,11 @@ _WORTH_A_MAP = 4 << 20  # bytes; a map takes a file descriptor for as long as it
 _TICK_NS = 2 * 10**9
 
 #: Gets the rows of a price file; raises DataError where it cannot be read or has a bad cell.
-Reader = Callable[[PriceFile], Parsed]
+Reader = Callable[[PriceFile], ParsedFile]
 
 
 @contextmanager
-def reading(
+def open_reader(
     home: Path | None,
     names: AbstractSet[str] = frozenset(),
     checkpoint: Callable[[], object] = lambda: None,
@@ -69,8 +69,8 @@ def reading(
     cache.keep()
 
 
-def _parse(file: PriceFile) -> Parsed:
-    return Parsed.of(file.read())
+def _parse(file: PriceFile) -> ParsedFile:
+    return ParsedFile.of(file.read())
 
 
 @frozen(eq=False)
@@ -94,7 +94,7 @@ class Cache:
     _shards: dict[str, Shard] = field(factory=dict, init=False, repr=False)
     _fresh: dict[str, list[Block]] = field(factory=dict, init=False, repr=False)
 
-    def read(self, file: PriceFile) -> Parsed:
+    def read(self, file: PriceFile) -> ParsedFile:
         """Get what is kept of a file, or read it.
 
         Raises:
@@ -111,7 +111,7 @@ class Cache:
         if block is not None and block.source == source:
             parsed = _unpacked(block, file)
         else:
-            parsed = _parse(file).judged()
+            parsed = _parse(file).with_digest()
         if source is not None and self._is_settled(file):
             self._fresh.setdefault(place, []).append(_packed(parsed, file, source))
             if _is_large(file) or self._held() > self.most_held:
@@ -161,7 +161,7 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _packed(parsed: Parsed, file: PriceFile, source: str) -> Block:
+def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> Block:
     return Block(
         name=file.path.name,
         version=file.version,
@@ -173,7 +173,7 @@ def _packed(parsed: Parsed, file: PriceFile, source: str) -> Block:
     )
 
 
-def _unpacked(block: Block, file: PriceFile) -> Parsed:
+def _unpacked(block: Block, file: PriceFile) -> ParsedFile:
     held = block.values.nbytes >= _WORTH_A_MAP or not _is_large(file)
     rows = Rows(
         symbol=file.symbol,
@@ -182,4 +182,4 @@ def _unpacked(block: Block, file: PriceFile) -> Parsed:
         values=block.values if held else block.values.copy(),
         locate=file.locate(),
     )
-    return Parsed(rows, block.spacing, block.digest)
+    return ParsedFile(rows, block.spacing, block.digest)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from glowback_trio.data.calendars.calendar import Moment
+from glowback_trio.data.calendars.calendar import Timestamp
 from glowback_trio.data.calendars.resolution import resolution_of
-from glowback_trio.data.rows import Rows, judge
+from glowback_trio.data.rows import Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import Resolution
 
-__all__ = ["Parsed"]
+__all__ = ["ParsedFile"]
 
 
 @frozen(eq=False)
-class Parsed:
+class ParsedFile:
     """The rows of one file.
 
     Attributes:
@@ -29,20 +29,20 @@ class Parsed:
     digest: str | None = field(default=None)
 
     @classmethod
-    def of(cls, rows: Rows) -> Parsed:
+    def of(cls, rows: Rows) -> ParsedFile:
         """Describe rows without judging them."""
         return cls(rows, resolution_of(rows.time))
 
-    def judged(self) -> Parsed:
+    def with_digest(self) -> ParsedFile:
         """The same, with the digest where the rows are bars as they stand."""
         try:
-            bars, quality = judge(self.rows)
+            bars, quality = clean(self.rows)
         except DataError:
             return self
         is_sound = not (quality.critical or quality.warnings)
-        return Parsed(self.rows, self.spacing, bars.digest() if is_sound else None)
+        return ParsedFile(self.rows, self.spacing, bars.digest() if is_sound else None)
 
-    def between(self, start: Moment, end: Moment) -> tuple[Bars, Quality]:
+    def between(self, start: Timestamp, end: Timestamp) -> tuple[Bars, Quality]:
         """The bars from `start` to `end`, both included, and what was wrong with their rows.
 
         Rows known to be sound are not looked at again: they only need to be cut.
@@ -52,7 +52,7 @@ class Parsed:
         """
         rows = self.rows
         if self.digest is None:
-            return judge(rows.between(start, end))
+            return clean(rows.between(start, end))
         first = int(rows.time.searchsorted(start))
         stop = int(rows.time.searchsorted(end, side="right"))
         if first == stop:

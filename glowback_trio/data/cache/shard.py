@@ -43,7 +43,7 @@ class Block:
         name: The file's name.
         version: Which version of it was read.
         source: SHA-256 of its content, as hex.
-        spacing: See `Parsed`, as for `digest`.
+        spacing: See `ParsedFile`, as for `digest`.
         time: (R,) datetime64[ns].
         values: (5, R) float64.
     """

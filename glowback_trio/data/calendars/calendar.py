@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from glowback_trio.model.bars import Times
 from glowback_trio.model.request import Resolution
 
-__all__ = ["STEPS", "Calendar", "Moment", "calendar_of"]
+__all__ = ["STEPS", "Calendar", "Timestamp", "calendar_of"]
 
-Moment = np.datetime64
+Timestamp = np.datetime64
 
 STEPS: Mapping[Resolution, np.timedelta64] = {
     "second": np.timedelta64(1, "s"),
@@ -53,7 +53,7 @@ class Calendar:
         """Whether no moment lies outside the market's hours."""
         return self == _ALWAYS
 
-    def days(self, start: Moment, end: Moment) -> range:
+    def days(self, start: Timestamp, end: Timestamp) -> range:
         """Number the trading days from the day of `start` to the day of `end`, both included."""
         return range(self._number(start), self._number(end.astype("M8[D]") + _DAY))
 
@@ -73,19 +73,19 @@ class Calendar:
         midnights: Times = dates.astype("M8[s]")[:, None]
         return midnights + self.session(resolution)
 
-    def count(self, resolution: Resolution, start: Moment, end: Moment) -> int:
+    def count(self, resolution: Resolution, start: Timestamp, end: Timestamp) -> int:
         """Count the bars from `start` to `end`, both included, by arithmetic alone."""
         before_end = self._bars_before(resolution, end + np.timedelta64(1, "ns"))
         return max(0, before_end - self._bars_before(resolution, start))
 
-    def _bars_before(self, resolution: Resolution, moment: Moment) -> int:
+    def _bars_before(self, resolution: Resolution, moment: Timestamp) -> int:
         session, day = self.session(resolution), moment.astype("M8[D]")
         whole_days = self._number(day)
         is_open = self._number(day + _DAY) > whole_days
         of_this_day = int(np.searchsorted(session, moment - day)) if is_open else 0
         return whole_days * len(session) + of_this_day
 
-    def _number(self, moment: Moment) -> int:
+    def _number(self, moment: Timestamp) -> int:
         """The number of the first trading day on or after the day of `moment`, from day 0 on."""
         day = max(_EPOCH, moment.astype("M8[D]"))
         return int(np.busday_count(_EPOCH, day, weekmask=self.weekmask))

@@ -9,7 +9,7 @@ from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Times
 from glowback_trio.model.request import Resolution
 
-__all__ = ["refuse_other_spacing", "resolution_of"]
+__all__ = ["check_resolution", "resolution_of"]
 
 
 def resolution_of(time: Times) -> Resolution | None:
@@ -31,7 +31,7 @@ def resolution_of(time: Times) -> Resolution | None:
     return fitting[-1] if fitting else "second"
 
 
-def refuse_other_spacing(
+def check_resolution(
     name: str, found: Resolution | None, asked: Resolution, declared: Resolution | None = None
 ) -> None:
     """Refuse bars of another length than asked.

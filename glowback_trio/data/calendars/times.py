@@ -6,16 +6,16 @@ from datetime import datetime
 
 import numpy as np
 
-from glowback_trio.data.calendars.calendar import Moment
+from glowback_trio.data.calendars.calendar import Timestamp
 
-__all__ = ["moment", "span"]
+__all__ = ["format_range", "to_timestamp"]
 
 
-def moment(when: datetime) -> Moment:
+def to_timestamp(when: datetime) -> Timestamp:
     """A UTC datetime as numpy has it."""
     return np.datetime64(when.replace(tzinfo=None), "ns")
 
 
-def span(start: Moment, end: Moment) -> str:
+def format_range(start: Timestamp, end: Timestamp) -> str:
     """A range of time in words, to the second."""
     return " to ".join(f"{np.datetime_as_string(edge, 's')}Z" for edge in (start, end))

@@ -9,7 +9,7 @@ from attrs import frozen
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
 
-__all__ = ["RENAMEABLE", "Columns", "find_columns", "shown"]
+__all__ = ["RENAMEABLE", "ColumnLayout", "find_columns", "shorten"]
 
 #: What a table is searched for.
 RENAMEABLE = ("time", *COLUMNS, "symbol")
@@ -19,7 +19,7 @@ _SYMBOL_NAMES = ("symbol", "ticker")
 
 
 @frozen
-class Columns:
+class ColumnLayout:
     """Where the columns stand, counting from 0.
 
     Attributes:
@@ -35,13 +35,13 @@ class Columns:
     symbol: int | None
 
 
-def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) -> Columns:
+def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, str]) -> ColumnLayout:
     """Find the columns by their names, whatever the case of letters.
 
     Args:
         names: The header.
         where: What people call its place.
-        called: The names that a table uses instead of ours, by ours, which are `RENAMEABLE`.
+        column_names: The names that a table uses instead of ours, by ours, which are `RENAMEABLE`.
 
     Raises:
         DataError: A column is missing, or there more than once.
@@ -53,22 +53,26 @@ def find_columns(names: Sequence[str], where: str, called: Mapping[str, str]) ->
         found = [name for name in wanted if name in known]
         if not found:
             either = " or ".join(map(repr, wanted[:2]))
-            raise DataError(f"{where}: no column {either}; the header is {shown(header, most=240)}")
+            raise DataError(
+                f"{where}: no column {either}; the header is {shorten(header, most=240)}"
+            )
         if known.count(found[0]) > 1:
             raise DataError(f"{where}: column {found[0]!r} is there more than once")
         return known.index(found[0])
 
-    names_of = {ours: (theirs.strip().lower(),) for ours, theirs in called.items()}
+    names_of = {ours: (theirs.strip().lower(),) for ours, theirs in column_names.items()}
     symbol = names_of.get("symbol", _SYMBOL_NAMES)
-    return Columns(
+    return ColumnLayout(
         names=tuple(header),
         time=find(*names_of.get("time", _TIME_NAMES)),
         values=tuple(find(*names_of.get(name, (name,))) for name in COLUMNS),
-        symbol=find(*symbol) if "symbol" in called or not set(symbol).isdisjoint(known) else None,
+        symbol=find(*symbol)
+        if "symbol" in column_names or not set(symbol).isdisjoint(known)
+        else None,
     )
 
 
-def shown(value: object, most: int = 60) -> str:
+def shorten(value: object, most: int = 60) -> str:
     """An offending value as a message repeats it: with so many characters at most."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}..."

@@ -17,9 +17,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.columns import Columns, find_columns
+from glowback_trio.data.files.columns import ColumnLayout, find_columns
 from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
-from glowback_trio.data.files.table import Table
+from glowback_trio.data.files.table import PriceTable
 from glowback_trio.data.files.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats, Times
@@ -31,12 +31,12 @@ __all__ = ["place_in_csv", "read_csv"]
 _SYMBOL_BYTES = 33  # one more than a symbol may have, so that a longer one shows
 
 
-def read_csv(path: Path, called: Mapping[str, str] | None = None) -> Table:
+def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> PriceTable:
     """Read every row of a file.
 
     Args:
         path: The file. Messages name its last part only.
-        called: Names of columns, where they are others than ours.
+        column_names: Names of columns, where they are others than ours.
 
     Returns:
         The rows in the file's order, prices float64 exactly as written.
@@ -45,7 +45,7 @@ def read_csv(path: Path, called: Mapping[str, str] | None = None) -> Table:
         DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell.
     """
     try:
-        header = _read_header(path, called or {})
+        header = _read_header(path, column_names or {})
         _, first = one_record(records(path, skip=header.lines))
         if not first:
             raise DataError(f"{path.name} has a header and no rows")
@@ -55,7 +55,7 @@ def read_csv(path: Path, called: Mapping[str, str] | None = None) -> Table:
             time, values, symbols = _read_by_cell(path, header)
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
-    return Table(path.name, header.columns, time, values, symbols, partial(place_in_csv, path))
+    return PriceTable(path.name, header.columns, time, values, symbols, partial(place_in_csv, path))
 
 
 def place_in_csv(path: Path, number: int) -> str:
@@ -70,14 +70,14 @@ class _Header:
     """How far the header reaches, in lines, and where the columns stand."""
 
     lines: int
-    columns: Columns
+    columns: ColumnLayout
 
 
-def _read_header(path: Path, called: Mapping[str, str]) -> _Header:
+def _read_header(path: Path, column_names: Mapping[str, str]) -> _Header:
     line, names = one_record(records(path))
     if not names:
         raise DataError(f"{path.name} is empty; a header and rows are needed")
-    return _Header(line, find_columns(names, f"{path.name}, line {line}", called))
+    return _Header(line, find_columns(names, f"{path.name}, line {line}", column_names))
 
 
 def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
@@ -134,7 +134,7 @@ def _read_by_cell(path: Path, header: _Header) -> Cells:
     return np.array(times), np.array(values).T, named
 
 
-def _stamp(where: str, columns: Columns, record: list[str]) -> np.datetime64:
+def _stamp(where: str, columns: ColumnLayout, record: list[str]) -> np.datetime64:
     try:
         return read_stamp(record[columns.time])
     except ValueError:
@@ -142,7 +142,7 @@ def _stamp(where: str, columns: Columns, record: list[str]) -> np.datetime64:
         raise bad_cell(where, columns.names[columns.time], FORMS, cell) from None
 
 
-def _number(where: str, columns: Columns, index: int, record: list[str]) -> float:
+def _number(where: str, columns: ColumnLayout, index: int, record: list[str]) -> float:
     try:
         return read_number(record[index])
     except ValueError:

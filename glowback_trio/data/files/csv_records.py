@@ -10,7 +10,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from glowback_trio.data.files.columns import shown
+from glowback_trio.data.files.columns import shorten
 from glowback_trio.errors import DataError
 
 Records = Generator[tuple[int, list[str]]]
@@ -63,7 +63,7 @@ def read_number(cell: str) -> float:
 
 def bad_cell(where: str, column: str, expected: str, cell: str) -> DataError:
     """The error that names a cell, what it should hold, and what it holds."""
-    return DataError(f"{where}, column {column!r}: expected {expected}, got {shown(cell)}")
+    return DataError(f"{where}, column {column!r}: expected {expected}, got {shorten(cell)}")
 
 
 def _not_text(path: Path) -> str:

@@ -8,13 +8,13 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.columns import shown
+from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.timestamps import FORMS, moments_since_1970, outside_years, read_stamp
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Floats, Times
 
-__all__ = ["Column", "place_in_parquet"]
+__all__ = ["ParquetColumn", "place_in_parquet"]
 
 
 def place_in_parquet(number: int) -> str:
@@ -23,7 +23,7 @@ def place_in_parquet(number: int) -> str:
 
 
 @frozen(eq=False)
-class Column:
+class ParquetColumn:
     """One column of a Parquet file.
 
     Attributes:
@@ -100,7 +100,7 @@ class Column:
             raise self._bad(int(np.argmax(bad)), expected)
 
     def _bad(self, row: int, expected: str) -> DataError:
-        cell = shown(self.cells[row].as_py())
+        cell = shorten(self.cells[row].as_py())
         return DataError(
             f"{self.source}, {place_in_parquet(row)}, column {self.name!r}: "
             f"expected {expected}, got {cell}"

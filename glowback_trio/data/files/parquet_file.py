@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from glowback_trio.data.files.columns import find_columns, shown
-from glowback_trio.data.files.parquet_cells import Column, place_in_parquet
-from glowback_trio.data.files.table import Table
+from glowback_trio.data.files.columns import find_columns, shorten
+from glowback_trio.data.files.parquet_cells import ParquetColumn, place_in_parquet
+from glowback_trio.data.files.table import PriceTable
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
@@ -21,12 +21,12 @@ from glowback_trio.model.bars import Bars
 __all__ = ["read_parquet", "write_parquet"]
 
 
-def read_parquet(path: Path, called: Mapping[str, str] | None = None) -> Table:
+def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> PriceTable:
     """Read every row of a file.
 
     Args:
         path: The file. Messages name its last part only.
-        called: Names of columns, where they are others than ours.
+        column_names: Names of columns, where they are others than ours.
 
     Returns:
         The rows in the file's order. Times may be timestamps of any unit, with a zone or meant as
@@ -42,7 +42,7 @@ def read_parquet(path: Path, called: Mapping[str, str] | None = None) -> Table:
         # Opened here, because the library's own message would tell the directory.
         with path.open("rb") as content, parquet.ParquetFile(content) as file:
             names = file.schema_arrow.names
-            columns = find_columns(names, path.name, called or {})
+            columns = find_columns(names, path.name, column_names or {})
             places = [columns.time, *columns.values]
             places += [] if columns.symbol is None else [columns.symbol]
             table = file.read(columns=[names[place] for place in places], use_threads=False)
@@ -50,12 +50,14 @@ def read_parquet(path: Path, called: Mapping[str, str] | None = None) -> Table:
         why = error.strerror or "its end comes too soon"
         raise DataError(f"{path.name} cannot be read: {why}") from None
     except arrow.ArrowException as error:
-        raise DataError(f"{path.name} cannot be read as Parquet: {shown(str(error))}") from None
+        raise DataError(f"{path.name} cannot be read as Parquet: {shorten(str(error))}") from None
     if not table.num_rows:
         raise DataError(f"{path.name} has columns and no rows")
-    time, *numbers = (Column(path.name, name, table.column(name)) for name in table.column_names)
+    time, *numbers = (
+        ParquetColumn(path.name, name, table.column(name)) for name in table.column_names
+    )
     symbols = numbers[len(COLUMNS) :]
-    return Table(
+    return PriceTable(
         source=path.name,
         columns=columns,
         time=time.times(),

@@ -13,7 +13,7 @@ from attrs import frozen
 from glowback_trio.data.files.csv_file import place_in_csv, read_csv
 from glowback_trio.data.files.parquet_cells import place_in_parquet
 from glowback_trio.data.files.parquet_file import read_parquet
-from glowback_trio.data.files.table import Table
+from glowback_trio.data.files.table import PriceTable
 from glowback_trio.data.rows import Rows
 from glowback_trio.model.request import Resolution
 
@@ -68,6 +68,8 @@ def version_of(found: os.stat_result) -> Version:
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-def read_table(path: Path, form: Format, called: Mapping[str, str] | None = None) -> Table:
+def read_table(
+    path: Path, form: Format, column_names: Mapping[str, str] | None = None
+) -> PriceTable:
     """Read every row of a file; see `read_csv` and `read_parquet`."""
-    return read_parquet(path, called) if form == "parquet" else read_csv(path, called)
+    return read_parquet(path, column_names) if form == "parquet" else read_csv(path, column_names)

@@ -9,16 +9,16 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.columns import Columns, shown
+from glowback_trio.data.files.columns import ColumnLayout, shorten
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats, Times
 
-__all__ = ["Table"]
+__all__ = ["PriceTable"]
 
 
 @frozen(eq=False)
-class Table:
+class PriceTable:
     """The rows of a file, in its order.
 
     Attributes:
@@ -31,7 +31,7 @@ class Table:
     """
 
     source: str
-    columns: Columns
+    columns: ColumnLayout
     time: Times = field(repr=False)
     values: Floats = field(repr=False)
     symbols: NDArray[Any] | None = field(repr=False)
@@ -52,7 +52,7 @@ class Table:
             raise DataError(
                 f"{self.source}, {self.locate(row)}, column "
                 f"{self.columns.names[self.columns.symbol]!r}: expected {symbol!r}, "
-                f"got {shown(str(self.symbols[row]))}"
+                f"got {shorten(str(self.symbols[row]))}"
             )
         return Rows(symbol, self.source, self.time, self.values, self.locate)
 

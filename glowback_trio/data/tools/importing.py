@@ -11,22 +11,22 @@ from typing import Literal
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
-from glowback_trio.data.files.columns import shown
+from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
+from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
 from glowback_trio.data.files.parquet_file import write_parquet
 from glowback_trio.data.files.price_file import FORMATS, Format, read_table
-from glowback_trio.data.rows import COLUMNS, Rows, judge
+from glowback_trio.data.rows import COLUMNS, Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import SYMBOL, Resolution
 
-__all__ = ["Prices", "place_for", "read_prices", "write_prices"]
+__all__ = ["ImportedPrices", "place_for", "read_prices", "write_prices"]
 
 
 @frozen(eq=False)
-class Prices:
+class ImportedPrices:
     """One symbol's bars, ready to be written.
 
     Attributes:
@@ -42,15 +42,15 @@ class Prices:
 
 def read_prices(
     path: Path,
-    called: Mapping[str, str],
+    column_names: Mapping[str, str],
     symbol: str | None = None,
     resolution: Resolution | None = None,
-) -> Iterator[Prices]:
+) -> Iterator[ImportedPrices]:
     """Read a file of anybody's prices, symbol by symbol in alphabetical order.
 
     Args:
         path: A CSV or Parquet file.
-        called: What the file calls its columns, by our names; for others their usual names do.
+        column_names: The file's own names of columns, by ours.
         symbol: Whose prices these are; None: a column says so, failing that, the file's name.
         resolution: The length of a bar; None: its spacing says so.
 
@@ -60,16 +60,18 @@ def read_prices(
     """
     if (ending := path.suffix.lower().removeprefix(".")) not in FORMATS:
         raise DataError(f"{path.name}: expected a name that ends in {one_of(FORMATS)}")
-    table = read_table(path, "parquet" if ending == "parquet" else "csv", called)
+    table = read_table(path, "parquet" if ending == "parquet" else "csv", column_names)
     if symbol is None and table.symbols is not None:
         parts = table.split()
     else:
         parts = iter([table.rows(symbol or symbol_in_name(path.name) or path.stem)])
     for rows in parts:
-        yield _judged(rows, resolution)
+        yield _cleaned(rows, resolution)
 
 
-def place_for(directory: Path, prices: Prices, form: Format, *, overwrite: bool = False) -> Path:
+def place_for(
+    directory: Path, prices: ImportedPrices, form: Format, *, overwrite: bool = False
+) -> Path:
     """Where a symbol's bars are to be written.
 
     Raises:
@@ -111,16 +113,18 @@ def write_prices(place: Path, bars: Bars, *, overwrite: bool = False) -> None:
         raise DataError(f"{place.name} cannot be written: {error.strerror}") from None
 
 
-def _judged(rows: Rows, resolution: Resolution | None) -> Prices:
+def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
     if not re.fullmatch(SYMBOL, rows.symbol):
-        raise DataError(f"{rows.source}: {shown(rows.symbol)} is no symbol that could be asked for")
+        raise DataError(
+            f"{rows.source}: {shorten(rows.symbol)} is no symbol that could be asked for"
+        )
     spacing = resolution_of(rows.time)
     length = resolution or spacing
     if length is None:
         raise DataError(f"{rows.source}: too few rows of {rows.symbol} to tell their resolution")
-    refuse_other_spacing(f"{rows.source} ({rows.symbol})", spacing, length, length)
-    bars, quality = judge(rows)
-    return Prices(bars, quality, length)
+    check_resolution(f"{rows.source} ({rows.symbol})", spacing, length, length)
+    bars, quality = clean(rows)
+    return ImportedPrices(bars, quality, length)
 
 
 def _write_csv(path: Path, bars: Bars) -> None:

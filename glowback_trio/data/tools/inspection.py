@@ -8,21 +8,21 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
-from glowback_trio.data.calendars.resolution import refuse_other_spacing, resolution_of
+from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
 from glowback_trio.data.directory_load import ambiguity
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, read_factors
 from glowback_trio.data.files.price_file import PriceFile
-from glowback_trio.data.rows import judge
+from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Quality, Times
 from glowback_trio.model.request import Resolution
 
-__all__ = ["Inspection", "Report"]
+__all__ = ["FileReport", "Inspection"]
 
 
 @frozen
-class Report:
+class FileReport:
     """What was found in one file.
 
     Attributes:
@@ -54,7 +54,7 @@ class Inspection:
     directory: PriceDirectory
     exchange: str | None = None
     # Mutable: what was found so far, and for the files that have bars, when those began.
-    _found: list[Report] = field(factory=list, init=False, repr=False)
+    _found: list[FileReport] = field(factory=list, init=False, repr=False)
     _held: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
 
     def look(self) -> Iterator[tuple[int, int]]:
@@ -64,7 +64,7 @@ class Inspection:
             self._found.append(self._factors(file) if isinstance(file, Path) else self._bars(file))
             yield done, len(files)
 
-    def reports(self) -> Sequence[Report]:
+    def reports(self) -> Sequence[FileReport]:
         """What was found, file by file in the order of their names.
 
         Raises:
@@ -78,28 +78,28 @@ class Inspection:
             key=lambda one: one.name,
         )
 
-    def _bars(self, file: PriceFile) -> Report:
-        report = Report(file.path.name, file.symbol, file.resolution)
+    def _bars(self, file: PriceFile) -> FileReport:
+        report = FileReport(file.path.name, file.symbol, file.resolution)
         try:
             rows = file.read()
             spacing = resolution_of(rows.time)
             report = evolve(report, rows=len(rows), resolution=file.resolution or spacing)
             if file.resolution:
-                refuse_other_spacing(report.name, spacing, file.resolution, file.resolution)
-            bars, quality = judge(rows)
+                check_resolution(report.name, spacing, file.resolution, file.resolution)
+            bars, quality = clean(rows)
         except DataError as error:
             return evolve(report, critical=(str(error),))
         self._held[report.name] = (bars.time, quality)
         return evolve(report, critical=(*quality.critical, *self._ambiguous(report)))
 
-    def _ambiguous(self, report: Report) -> Iterator[str]:
+    def _ambiguous(self, report: FileReport) -> Iterator[str]:
         if report.resolution:
             found = self.directory.find(report.symbol, report.resolution)
             if len(found) > 1 and found[0].path.name == report.name:  # once is enough
                 yield ambiguity(report.symbol, report.resolution, found)
 
-    def _factors(self, path: Path) -> Report:
-        report = Report(path.name, path.name.removesuffix(FACTORS_ENDING))
+    def _factors(self, path: Path) -> FileReport:
+        report = FileReport(path.name, path.name.removesuffix(FACTORS_ENDING))
         try:
             read_factors(path)
         except DataError as error:
