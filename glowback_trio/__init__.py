@@ -1,5 +1,9 @@
 """Backtests as actors: submit a request, watch its events, take the result.
 
+Belongs here: the names of the embedding API, each imported when it is first used.
+Never here: code, and names that need a server, a terminal or the web stack.
+May be imported by: users, examples and tests; the package's own modules import from the rooms.
+
     async with open_gateway() as gateway:
         run = gateway.submit(BacktestRequest(symbols=["AAPL"], start_date=..., end_date=...))
         with run.subscribe() as events:
@@ -7,37 +11,85 @@
                 print(event.event_id, event.type, event.payload)
         result = run.result()
 
-This is the embedding API; it needs neither a server nor the web stack. `glowback_trio.server` puts
-it on HTTP.
+`glowback_trio.server` puts the same gateway on HTTP.
 """
 
-from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
-from glowback_trio.compute import InlineCompute, ThreadCompute
-from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
-from glowback_trio.engine import backtest
-from glowback_trio.model.bars import Bars
-from glowback_trio.model.events import Event
-from glowback_trio.model.invariants import assert_sound
-from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
-from glowback_trio.model.result import Result
-from glowback_trio.model.strategies.api import (
-    Bar,
-    BarStrategy,
-    Context,
-    OnBar,
-    Panel,
-    TargetStrategy,
-)
-from glowback_trio.model.strategies.parameters import (
-    BuyAndHold,
-    MaCrossover,
-    MeanReversion,
-    Momentum,
-    Rsi,
-)
-from glowback_trio.store import MemoryStore
+from typing import TYPE_CHECKING
+
+from glowback_trio.lazy import lazy_names
 from glowback_trio.version import VERSION as __version__
+
+# Type checkers and editors read the imports; Python reads the table, and imports a module when one
+# of its names is first used. A test holds both, and `__all__`, to the same names.
+if TYPE_CHECKING:
+    from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
+    from glowback_trio.compute import InlineCompute, ThreadCompute
+    from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
+    from glowback_trio.engine import backtest
+    from glowback_trio.model.bars import Bars
+    from glowback_trio.model.events import Event
+    from glowback_trio.model.invariants import assert_sound
+    from glowback_trio.model.lifecycle import State, Status
+    from glowback_trio.model.request import (
+        BacktestRequest,
+        Execution,
+        PortfolioConstruction,
+        Stream,
+    )
+    from glowback_trio.model.result import Result
+    from glowback_trio.model.strategies.api import (
+        Bar,
+        BarStrategy,
+        Context,
+        OnBar,
+        Panel,
+        TargetStrategy,
+    )
+    from glowback_trio.model.strategies.parameters import (
+        BuyAndHold,
+        MaCrossover,
+        MeanReversion,
+        Momentum,
+        Rsi,
+    )
+    from glowback_trio.store import MemoryStore
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
+            "glowback_trio.compute": ("InlineCompute", "ThreadCompute"),
+            "glowback_trio.data": ("Catalogue", "MemoryCatalogue", "demo_path"),
+            "glowback_trio.engine": ("backtest",),
+            "glowback_trio.model.bars": ("Bars",),
+            "glowback_trio.model.events": ("Event",),
+            "glowback_trio.model.invariants": ("assert_sound",),
+            "glowback_trio.model.lifecycle": ("State", "Status"),
+            "glowback_trio.model.request": (
+                "BacktestRequest",
+                "Execution",
+                "PortfolioConstruction",
+                "Stream",
+            ),
+            "glowback_trio.model.result": ("Result",),
+            "glowback_trio.model.strategies.api": (
+                "Bar",
+                "BarStrategy",
+                "Context",
+                "OnBar",
+                "Panel",
+                "TargetStrategy",
+            ),
+            "glowback_trio.model.strategies.parameters": (
+                "BuyAndHold",
+                "MaCrossover",
+                "MeanReversion",
+                "Momentum",
+                "Rsi",
+            ),
+            "glowback_trio.store": ("MemoryStore",),
+        },
+    )
 
 __all__ = [
     "BacktestRequest",

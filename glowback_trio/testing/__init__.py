@@ -1,8 +1,28 @@
-"""The public testing kit: virtual time, seeded schedules, faults at every step."""
+"""Test concurrent programs: virtual time, seeded schedules, faults at every step.
 
-from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
-from glowback_trio.testing.sim.faults import cancel_at_every_step
-from glowback_trio.testing.sim.schedule import seeded_schedule
+Belongs here: what tests of any trio program (`sim`) or of a gateway need, ours and our users'.
+Never here: test cases, and anything that the package needs to work.
+May be imported by: tests; no room of the package.
+"""
+
+from typing import TYPE_CHECKING
+
+from glowback_trio.lazy import lazy_names
+
+# Imported when used, as in `glowback_trio`: whoever needs only `sim` must not wait for numpy.
+if TYPE_CHECKING:
+    from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
+    from glowback_trio.testing.sim.faults import cancel_at_every_step
+    from glowback_trio.testing.sim.schedule import seeded_schedule
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "glowback_trio.testing.gateway": ("EPOCH", "open_virtual_gateway", "virtual_now"),
+            "glowback_trio.testing.sim.faults": ("cancel_at_every_step",),
+            "glowback_trio.testing.sim.schedule": ("seeded_schedule",),
+        },
+    )
 
 __all__ = [
     "EPOCH",

@@ -1,0 +1,34 @@
+"""Names of a package that are imported when they are first used (PEP 562)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(
+    package: str, homes: Mapping[str, Iterable[str]]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Make the `__getattr__` and the `__dir__` of a package.
+
+    Args:
+        package: Its `__name__`.
+        homes: For each module, the names that the package shows of it.
+    """
+    module_of = {name: module for module, names in homes.items() for name in names}
+    namespace = vars(sys.modules[package])
+
+    def get_attribute(name: str) -> object:
+        if name not in module_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(module_of[name]), name)
+        namespace[name] = value  # so Python finds it by itself the next time
+        return value
+
+    def list_names() -> list[str]:
+        return sorted(namespace.keys() | module_of.keys())
+
+    return get_attribute, list_names
