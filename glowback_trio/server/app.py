@@ -15,19 +15,19 @@ from werkzeug.routing import Rule
 
 from glowback_trio.actors import Gateway
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.request import RequestContext, asked
+from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.route import PREFIXES
-from glowback_trio.server.pipeline.checks import error_answer, greet, view
-from glowback_trio.server.pipeline.headers import complete
+from glowback_trio.server.pipeline.checks import error_response, identify, make_view
+from glowback_trio.server.pipeline.headers import add_common_headers
 from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.handshake import carry_stream
+from glowback_trio.server.streaming.handshake import serve_stream
 from glowback_trio.server.streaming.websocket import WebSocket
 
-__all__ = ["build_app", "create_app", "open_site"]
+__all__ = ["build_app", "create_app", "make_app_state"]
 
 _DEFAULTS = Settings()
 
@@ -47,10 +47,10 @@ def create_app(
         new_id: Makes request ids for clients that bring none; None: random UUIDs.
         clock: Gives the time, with its zone, at which tickets end; None: UTC now.
     """
-    return build_app(open_site(gateway, settings, new_id, clock))
+    return build_app(make_app_state(gateway, settings, new_id, clock))
 
 
-def open_site(
+def make_app_state(
     gateway: Gateway,
     settings: Settings,
     new_id: Callable[[], str] | None = None,
@@ -89,12 +89,12 @@ class _App(QuartTrio):
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__(__name__, static_folder=None, template_folder=None)
-        self._site = app_state
+        self._app_state = app_state
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one scope of ASGI."""
         if scope["type"] == "websocket":
-            await carry_stream(self._site, WebSocket(RequestContext.of(scope), receive, send))
+            await serve_stream(self._app_state, WebSocket(RequestContext.of(scope), receive, send))
         else:
             await super().asgi_app(scope, receive, send)
 
@@ -105,7 +105,7 @@ def _register(app: QuartTrio, app_state: AppState) -> None:
             app.add_url_rule(
                 _rule(prefix + route.path),
                 endpoint=f"{prefix}{route.method}{route.path}".replace(".", "-"),
-                view_func=view(app_state, route),
+                view_func=make_view(app_state, route),
                 methods=[route.method],
                 provide_automatic_options=False,
             )
@@ -120,21 +120,21 @@ def _hook(app: QuartTrio, app_state: AppState) -> None:
     """Hooks are async because Quart would call others in threads."""
 
     async def before() -> Response | None:
-        greet(app_state, asked(), _template(request.url_rule))
+        identify(app_state, current_request(), _template(request.url_rule))
         return _preflight(app_state)
 
     async def after(response: ResponseTypes) -> ResponseTypes:
-        complete(app_state, asked(), response.headers)
+        add_common_headers(app_state, current_request(), response.headers)
         if request.method == "HEAD" and isinstance(response, Response):
             _empty(response)
         return response
 
-    async def answer_error(error: Exception) -> Response:
-        return error_answer(error, asked())
+    async def respond_to_error(error: Exception) -> Response:
+        return error_response(error, current_request())
 
     app.before_request(before)
     app.after_request(after)
-    app.register_error_handler(Exception, answer_error)
+    app.register_error_handler(Exception, respond_to_error)
 
 
 def _template(rule: Rule | None) -> str | None:

@@ -10,11 +10,11 @@ import trio
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
 from glowback_trio.actors.nursery import open_bare_nursery
-from glowback_trio.server.app import build_app, open_site
+from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON
 from glowback_trio.server.observability.logs import log_access, logging_to
-from glowback_trio.server.pipeline.fast_path import PromptAnswers
+from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, request_id
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
@@ -53,7 +53,7 @@ async def serve(
     Raises:
         ServingError: An address cannot be bound.
     """
-    app_state = open_site(gateway, settings)
+    app_state = make_app_state(gateway, settings)
     closing = trio.Event()
     with logging_to(settings):
         async with open_bare_nursery() as nursery:
@@ -62,7 +62,7 @@ async def serve(
             await nursery.start(app_state.metrics.measure_lag)
             await serving.serve(
                 build_app(app_state),
-                prompt=PromptAnswers(app_state),
+                prompt=FastPath(app_state),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(settings),

@@ -80,7 +80,7 @@ async def test_no_route_of_the_api_forgets_its_key(client_of: ClientOf) -> None:
     asks = {"GET": client.get, "POST": client.post, "DELETE": client.delete}
     for route in registry.ROUTES:
         response = await asks[route.method](route.path.replace("{run_id}", "x"))
-        assert (response.status_code == 401) == route.keyed, route.path
+        assert (response.status_code == 401) == route.needs_key, route.path
 
 
 # The order of checks

@@ -14,8 +14,8 @@ from trio.testing import MockClock
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings
-from glowback_trio.server.app import build_app, open_site
-from glowback_trio.server.pipeline.fast_path import PromptAnswers
+from glowback_trio.server.app import build_app, make_app_state
+from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.serving import ImmediateResponse
 from glowback_trio.serving import serve as serve_app
 
@@ -68,7 +68,7 @@ async def test_a_prompt_answer_is_the_frameworks_to_the_byte(
 ) -> None:
     template, settings, headers = ask
     path, url = template.replace(RUN, finished.run_id), await serve_with(**settings)
-    app = build_app(open_site(gateway, Settings(**settings)))
+    app = build_app(make_app_state(gateway, Settings(**settings)))
     async with trio.open_nursery() as nursery:
         urls: list[str] = await nursery.start(partial(serve_app, app, bind="127.0.0.1:0"))
         prompt = await tell(url, path, headers, times=2)
@@ -83,7 +83,7 @@ def scope(path: str, **others: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in ASKED}))
 async def test_these_are_answered_without_the_framework(gateway: Gateway, path: str) -> None:
-    answers = PromptAnswers(open_site(gateway, Settings()))
+    answers = FastPath(make_app_state(gateway, Settings()))
     assert isinstance(answers(scope(path.replace(RUN, "some-run"))), ImmediateResponse)
 
 
@@ -105,7 +105,7 @@ async def test_these_are_answered_without_the_framework(gateway: Gateway, path: 
 async def test_everything_else_is_left_to_the_framework(
     gateway: Gateway, asked: dict[str, Any]
 ) -> None:
-    assert PromptAnswers(open_site(gateway, Settings()))(asked) is None
+    assert FastPath(make_app_state(gateway, Settings()))(asked) is None
 
 
 async def test_a_fault_behind_a_prompt_answer_is_logged_and_tells_nothing(

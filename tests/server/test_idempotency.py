@@ -9,7 +9,7 @@ from quart.typing import TestClientProtocol as Client
 
 from glowback_trio import BacktestRequest
 from glowback_trio.actors import Gateway
-from glowback_trio.server.state.idempotency import FirstAnswer, Repeats
+from glowback_trio.server.state.idempotency import FirstResponse, IdempotencyCache
 
 DAY = 24 * 3600.0
 
@@ -83,13 +83,13 @@ def request_() -> BacktestRequest:
     return BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
 
 
-ANSWER = FirstAnswer("run", b"{}")
+ANSWER = FirstResponse("run", b"{}")
 
 
 async def test_answers_are_forgotten_after_a_day(
     request_: BacktestRequest, mock_clock: trio.testing.MockClock
 ) -> None:
-    repeats = Repeats()
+    repeats = IdempotencyCache()
     repeats.keep("client", "key", request_, ANSWER)
     mock_clock.jump(DAY - 1)
     assert repeats.find("client", "key", request_) is ANSWER
@@ -98,7 +98,7 @@ async def test_answers_are_forgotten_after_a_day(
 
 
 async def test_the_oldest_answer_leaves_first(request_: BacktestRequest) -> None:
-    repeats = Repeats(most=2)
+    repeats = IdempotencyCache(most=2)
     for key in "abc":
         repeats.keep("client", key, request_, ANSWER)
     assert [repeats.find("client", key, request_) for key in "abc"] == [None, ANSWER, ANSWER]

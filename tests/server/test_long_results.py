@@ -17,8 +17,8 @@ from trio.testing import MockClock
 from glowback_trio import BacktestRequest, Run
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings
-from glowback_trio.server.app import open_site
-from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
+from glowback_trio.server.app import make_app_state
+from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.result_document import equity_table, result_pieces
 from glowback_trio.wire.tables import Pieces, ndjson_pieces
@@ -46,11 +46,11 @@ class Counted:
 
 @pytest.fixture
 def app_state(gateway: Gateway) -> AppState:
-    return open_site(gateway, Settings())
+    return make_app_state(gateway, Settings())
 
 
 async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]:
-    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.pieces(), "text/plain")
     async with response.response as body:
         async for piece in body:
             yield piece
@@ -69,7 +69,7 @@ async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState)
 @pytest.mark.parametrize("taken", [1, 2, 3, 7])
 async def test_pieces_end_with_the_one_who_takes_them(app_state: AppState, taken: int) -> None:
     counted = Counted(1000)
-    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.pieces(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -85,7 +85,7 @@ async def test_pieces_end_with_the_one_who_takes_them(app_state: AppState, taken
 
 async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(app_state: AppState) -> None:
     counted = Counted(1000)
-    response = await answer_in_pieces(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.pieces(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from glowback_trio.server.security.tickets import Offer, Tickets, read_offer
+from glowback_trio.server.security.tickets import OfferedProtocols, Tickets, read_protocols
 
 
 @define
@@ -82,14 +82,16 @@ def test_values_cannot_be_guessed_and_are_nowhere_to_be_seen() -> None:
     issued = [tickets.issue("ann") for _ in range(1000)]
     assert len({ticket.value for ticket in issued}) == 1000
     assert all(len(ticket.value) >= 43 for ticket in issued)  # 256 bits in base 64
-    shown = repr(tickets) + repr(issued) + repr(read_offer([f"ticket.{issued[0].value}"]))
+    shown = repr(tickets) + repr(issued) + repr(read_protocols([f"ticket.{issued[0].value}"]))
     assert not [ticket for ticket in issued if ticket.value in shown]
 
 
 def test_a_new_value_can_be_offered_as_a_subprotocol() -> None:
     tickets = Tickets(clock=Hands())
     value = tickets.issue("ann").value
-    assert read_offer([f"glowback.v1, ticket.{value}"]) == Offer(value, "glowback.v1")
+    assert read_protocols([f"glowback.v1, ticket.{value}"]) == OfferedProtocols(
+        value, "glowback.v1"
+    )
 
 
 async def test_the_clock_is_trios_unless_another_is_given(mock_clock: MockClock) -> None:
@@ -107,26 +109,28 @@ def test_tickets_that_could_not_be_used_are_refused(options: dict[str, float]) -
 
 
 @pytest.mark.parametrize(
-    ("lines", "offer"),
+    ("lines", "offered"),
     [
-        ([], Offer(None, None)),
-        ([""], Offer(None, None)),
-        (["glowback.v1"], Offer(None, "glowback.v1")),
-        (["ticket.abc"], Offer("abc", None)),
-        (["glowback.v1, ticket.a_B-9"], Offer("a_B-9", "glowback.v1")),
-        (["ticket.abc,glowback.v1"], Offer("abc", "glowback.v1")),
-        (["glowback.v1", "ticket.abc"], Offer("abc", "glowback.v1")),
-        (["chat, ticket.one, ticket.two"], Offer("one", None)),
-        (["glowback.v2, Glowback.v1, tickets.abc"], Offer(None, None)),
-        (["ticket., glowback.v1"], Offer(None, "glowback.v1")),
-        (["ticket.a b", "ticket.a=b", "ticket.ü"], Offer(None, None)),
-        (["ticket." + "x" * 129], Offer(None, None)),
+        ([], OfferedProtocols(None, None)),
+        ([""], OfferedProtocols(None, None)),
+        (["glowback.v1"], OfferedProtocols(None, "glowback.v1")),
+        (["ticket.abc"], OfferedProtocols("abc", None)),
+        (["glowback.v1, ticket.a_B-9"], OfferedProtocols("a_B-9", "glowback.v1")),
+        (["ticket.abc,glowback.v1"], OfferedProtocols("abc", "glowback.v1")),
+        (["glowback.v1", "ticket.abc"], OfferedProtocols("abc", "glowback.v1")),
+        (["chat, ticket.one, ticket.two"], OfferedProtocols("one", None)),
+        (["glowback.v2, Glowback.v1, tickets.abc"], OfferedProtocols(None, None)),
+        (["ticket., glowback.v1"], OfferedProtocols(None, "glowback.v1")),
+        (["ticket.a b", "ticket.a=b", "ticket.ü"], OfferedProtocols(None, None)),
+        (["ticket." + "x" * 129], OfferedProtocols(None, None)),
     ],
 )
-def test_offers_are_read_as_the_contract_has_them(lines: list[str], offer: Offer) -> None:
-    assert read_offer(lines) == offer
+def test_offers_are_read_as_the_contract_has_them(
+    lines: list[str], offered: OfferedProtocols
+) -> None:
+    assert read_protocols(lines) == offered
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_no_offer_breaks_the_reader_or_is_echoed(lines: list[str]) -> None:
-    assert read_offer(lines).subprotocol in (None, "glowback.v1")
+    assert read_protocols(lines).subprotocol in (None, "glowback.v1")

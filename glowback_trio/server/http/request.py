@@ -8,7 +8,7 @@ from attrs import frozen
 from quart import request
 from werkzeug.datastructures import Headers
 
-__all__ = ["RequestContext", "asked", "state"]
+__all__ = ["RequestContext", "current_request", "state"]
 
 
 @frozen(eq=False)
@@ -62,11 +62,11 @@ class RequestContext:
         return address
 
 
-def asked() -> RequestContext:
+def current_request() -> RequestContext:
     """What the framework is answering."""
     return RequestContext(cast("dict[str, Any]", request.scope), request.path, request.headers)
 
 
 def state() -> dict[str, Any]:
     """The state of what the framework is answering."""
-    return asked().state
+    return current_request().state

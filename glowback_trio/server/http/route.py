@@ -11,7 +11,7 @@ from attrs import field, frozen
 from glowback_trio.model.bounds import Checked
 from glowback_trio.server.http.responses import Response
 
-__all__ = ["PREFIXES", "Handler", "Reply", "Route", "is_versioned", "prefix"]
+__all__ = ["PREFIXES", "Handler", "ResponseSpec", "Route", "is_versioned", "prefix"]
 
 #: Every route exists under each of these; they differ in the shape of errors.
 PREFIXES = ("", "/v1")
@@ -30,7 +30,7 @@ def prefix(path: str) -> str:
 
 
 @frozen
-class Reply:
+class ResponseSpec:
     """One way a route answers.
 
     Attributes:
@@ -60,14 +60,14 @@ class Route:
             is not given the framework's request, because it may be called without one.
         tag: The group it is listed in.
         choices: Parameters of the path that take certain values only, with these.
-        replies: Its successes, by status.
+        responses: Its successes, by status.
         refusals: What else it may answer besides what all routes may, by status.
         query: The class of its query parameters.
         body: The class of its JSON body.
         example: A body that works.
         headers: Request headers it reads, with their meaning.
-        rated: Whether a caller may ask for it only so often.
-        keyed: Whether a key is needed when keys are set.
+        rate_limited: Whether a caller may ask for it only so often.
+        needs_key: Whether a key is needed when keys are set.
         listed: Whether it belongs to the API, rather than to the pages about it.
     """
 
@@ -76,15 +76,15 @@ class Route:
     handler: Handler
     tag: str
     choices: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    replies: Mapping[int, Reply] = field(factory=dict)
-    refusals: Mapping[int, str] = field(factory=dict)
+    responses: Mapping[int, ResponseSpec] = field(factory=dict)
+    errors: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
     body: type[Checked] | None = None
     example: Any = None
     headers: Mapping[str, str] = field(factory=dict)
-    rated: bool = True
-    keyed: bool = True
-    listed: bool = True
+    rate_limited: bool = True
+    needs_key: bool = True
+    documented: bool = True
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ class Route:
         return self.handler.__name__
 
     @property
-    def prompt(self) -> bool:
+    def immediate(self) -> bool:
         """Whether it answers without waiting, from its path alone."""
         reads = self.query is not None or self.body is not None
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)

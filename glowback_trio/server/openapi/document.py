@@ -10,7 +10,7 @@ from typing import Any
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.server.http.route import PREFIXES, Reply, Route, is_versioned
+from glowback_trio.server.http.route import PREFIXES, ResponseSpec, Route, is_versioned
 from glowback_trio.server.openapi.docstrings import description, first_line
 from glowback_trio.server.openapi.documents import Envelope, PlainError
 from glowback_trio.server.openapi.json_schema import Components, Schema
@@ -63,7 +63,7 @@ def openapi_document(
     components = Components(registry)
     paths: dict[str, dict[str, Any]] = {}
     for prefix in PREFIXES:
-        for route in (route for route in routes if route.listed):
+        for route in (route for route in routes if route.documented):
             operation = _operation(route, prefix, components)
             paths.setdefault(prefix + route.path, {})[route.method.lower()] = operation
     return {
@@ -90,7 +90,7 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
     if route.body is not None:
         content = {"schema": components.describe(route.body), **_example(route)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
-    if route.keyed:
+    if route.needs_key:
         # The empty requirement stands for a server on which no keys are set.
         operation["security"] = [{"bearer": []}, {"header": []}, {}]
     return operation
@@ -142,7 +142,7 @@ def _without_null(schema: Schema) -> Schema:
 def _responses(
     route: Route, prefix: str, components: Components
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for status, reply in sorted(route.replies.items()):
+    for status, reply in sorted(route.responses.items()):
         answer = _reply(reply, _rate(route, status), components)
         yield status, {**answer, **_links(reply, prefix)}
     error = components.describe(Envelope if is_versioned(prefix) else PlainError)
@@ -158,10 +158,10 @@ def _responses(
 
 
 def _rate(route: Route, status: int) -> Sequence[str]:
-    return _RATE if route.rated and status not in _UNCOUNTED else ()
+    return _RATE if route.rate_limited and status not in _UNCOUNTED else ()
 
 
-def _reply(reply: Reply, rate: Sequence[str], components: Components) -> Mapping[str, Any]:
+def _reply(reply: ResponseSpec, rate: Sequence[str], components: Components) -> Mapping[str, Any]:
     answer: dict[str, Any] = {
         "description": reply.meaning,
         "headers": _described((*reply.headers, *rate)),
@@ -173,7 +173,7 @@ def _reply(reply: Reply, rate: Sequence[str], components: Components) -> Mapping
     return answer
 
 
-def _links(reply: Reply, prefix: str) -> Mapping[str, Any]:
+def _links(reply: ResponseSpec, prefix: str) -> Mapping[str, Any]:
     run_id = {"run_id": "$response.body#/run_id"}
     links = {
         name: {"operationId": _operation_id(name, prefix), "parameters": run_id}
@@ -198,9 +198,9 @@ def _refusals(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
         413: ("The request body is too large.", ()),
         500: ("A fault of the server; the request id finds it in the log.", ()),
     }
-    if route.keyed:
+    if route.needs_key:
         refusals[401] = ("The key is missing or wrong.", ("WWW-Authenticate",))
-    if route.rated:
+    if route.rate_limited:
         refusals[429] = ("Too much was asked, or too many wrong keys came.", ("Retry-After",))
     if route.changes_state:
         refusals[403] = ("A browser's page of another host asked, and no keys are set.", ())
@@ -208,7 +208,7 @@ def _refusals(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
         refusals[404] = ("There is no such run.", ())
     if route.query is not None or route.body is not None:
         refusals[422] = ("The request breaks rules; all of them are listed.", ())
-    for status, meaning in route.refusals.items():
+    for status, meaning in route.errors.items():
         retry = ("Retry-After",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
         refusals[status] = (meaning, ("Upgrade",) if status == 426 else retry)
     return refusals

@@ -17,12 +17,11 @@ from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.server.http import request as current
 from glowback_trio.server.http.body import check_size
 from glowback_trio.server.http.errors import http_error
 from glowback_trio.server.http.parameters import located, read_query
-from glowback_trio.server.http.request import RequestContext
-from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.request import RequestContext, current_request
+from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.pipeline.auth import admit, count_request
 from glowback_trio.server.pipeline.headers import request_id
@@ -33,54 +32,61 @@ from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.converter import parse_json
 
-__all__ = ["check", "check_page", "error_answer", "greet", "logging_faults", "view"]
+__all__ = [
+    "check",
+    "check_cross_origin",
+    "error_response",
+    "identify",
+    "logging_faults",
+    "make_view",
+]
 
 _log = logging.getLogger(__name__)
 
 
-def greet(app_state: AppState, asked: RequestContext, route: str | None) -> None:
+def identify(app_state: AppState, context: RequestContext, route: str | None) -> None:
     """Find out a request's id, which is the client's own if that is harmless, and its client.
 
     Raises:
         HttpError: 400: it means another server.
     """
-    known = asked.state
-    known["request_id"] = request_id(asked.headers.get("X-Request-ID"), app_state.new_id)
-    hops = asked.headers.getlist("X-Forwarded-For")
-    known["client"] = app_state.proxies.client_address(asked.peer, hops)
+    known = context.state
+    known["request_id"] = request_id(context.headers.get("X-Request-ID"), app_state.new_id)
+    hops = context.headers.getlist("X-Forwarded-For")
+    known["client"] = app_state.proxies.client_address(context.peer, hops)
     if route is not None:
         known["route"] = route
-    check_host(asked.headers.get("Host", ""), app_state.settings.allowed_hosts)
+    check_host(context.headers.get("Host", ""), app_state.settings.allowed_hosts)
 
 
-def check(app_state: AppState, asked: RequestContext, route: Route) -> None:
+def check(app_state: AppState, context: RequestContext, route: Route) -> None:
     """Find out whether a caller may ask this, and this often.
 
     Raises:
         HttpError: 401, 403, 429.
     """
-    key = presented_key(asked.headers)
-    caller = admit(app_state, asked, key) if route.keyed else caller_of(None, asked.client)
-    if route.rated:
-        count_request(app_state, asked, caller)
+    key = presented_key(context.headers)
+    caller = admit(app_state, context, key) if route.needs_key else caller_of(None, context.client)
+    if route.rate_limited:
+        count_request(app_state, context, caller)
     if route.changes_state:
-        check_page(app_state, asked)
+        check_cross_origin(app_state, context)
 
 
-def error_answer(error: Exception, asked: RequestContext) -> Response:
+def error_response(error: Exception, context: RequestContext) -> Response:
     """Tell a client what went wrong."""
     failure = http_error(error)
-    document = failure.document(asked.path, asked.identity)
-    return json_answer(document, failure.status, failure.headers)
+    document = failure.document(context.path, context.identity)
+    return json_response(document, failure.status, failure.headers)
 
 
-def view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Response]]:
+def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Response]]:
     """The view that Quart calls for a route."""
 
     async def checked(**path: str) -> Response:
         with logging_faults():
             _check_size(app_state)
-            check(app_state, current.asked(), route)
+            check(app_state, current_request(), route)
             arguments: dict[str, Any] = dict(path)
             if route.query is not None:
                 arguments["query"] = read_query(request.args, route.query)
@@ -97,14 +103,14 @@ def _check_size(app_state: AppState) -> None:
         raise RequestEntityTooLarge
 
 
-def check_page(app_state: AppState, asked: RequestContext) -> None:
+def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
     """Where no key is asked for, refuse what a page of another host asks.
 
     Raises:
         HttpError: 403.
     """
     if not app_state.settings.api_keys:
-        check_origin(asked.headers, app_state.settings.cors_origins)
+        check_origin(context.headers, app_state.settings.cors_origins)
 
 
 async def _read_document() -> Any:

@@ -15,19 +15,18 @@ from attrs import define, field
 from quart.wrappers.response import DataBody
 
 from glowback_trio.server.http.request import RequestContext
-from glowback_trio.server.http.responses import Response
+from glowback_trio.server.http.responses import Response, encode_headers
 from glowback_trio.server.http.route import PREFIXES, Route
-from glowback_trio.server.pipeline.checks import check, error_answer, greet, logging_faults
-from glowback_trio.server.pipeline.headers import complete
+from glowback_trio.server.pipeline.checks import check, error_response, identify, logging_faults
+from glowback_trio.server.pipeline.headers import add_common_headers
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.websocket import encoded
 from glowback_trio.serving import ImmediateResponse
 
-__all__ = ["PromptAnswers", "whole"]
+__all__ = ["FastPath", "serialize"]
 
 
 @define(eq=False)
-class PromptAnswers:
+class FastPath:
     """The routes that are answered at once, and their answers."""
 
     app_state: AppState
@@ -38,7 +37,7 @@ class PromptAnswers:
             (_pattern(prefix + route.path), prefix + route.path, route)
             for prefix in PREFIXES
             for route in self.app_state.routes
-            if route.prompt
+            if route.immediate
         ]
 
     def __call__(self, scope: dict[str, Any]) -> ImmediateResponse | None:
@@ -51,25 +50,25 @@ class PromptAnswers:
         return None
 
     def _answer(
-        self, asked: RequestContext, template: str, route: Route, path: dict[str, str]
+        self, context: RequestContext, template: str, route: Route, path: dict[str, str]
     ) -> ImmediateResponse:
         try:
-            greet(self.app_state, asked, template)
+            identify(self.app_state, context, template)
             with logging_faults():
-                check(self.app_state, asked, route)
+                check(self.app_state, context, route)
                 answer = route.handler(self.app_state, **path)
         except Exception as error:  # noqa: BLE001 - every error has its answer
-            answer = error_answer(error, asked)
+            answer = error_response(error, context)
         assert isinstance(answer, Response)
-        return whole(self.app_state, asked, answer)
+        return serialize(self.app_state, context, answer)
 
 
-def whole(app_state: AppState, asked: RequestContext, answer: Response) -> ImmediateResponse:
+def serialize(app_state: AppState, context: RequestContext, answer: Response) -> ImmediateResponse:
     """Write an answer out, with all that an answer carries."""
     assert isinstance(answer.response, DataBody)
     headers = dict(answer.headers)
-    complete(app_state, asked, headers)
-    return ImmediateResponse(answer.status_code, encoded(headers), answer.response.data)
+    add_common_headers(app_state, context, headers)
+    return ImmediateResponse(answer.status_code, encode_headers(headers), answer.response.data)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.security.cors import cors_headers
 from glowback_trio.server.state.app_state import AppState
 
-__all__ = ["HSTS", "NO_CONTENT_POLICY", "SECURITY_HEADERS", "complete", "request_id"]
+__all__ = ["HSTS", "NO_CONTENT_POLICY", "SECURITY_HEADERS", "add_common_headers", "request_id"]
 
 #: For responses that are no page.
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -36,25 +36,27 @@ def request_id(offered: str | None, new_id: Callable[[], str]) -> str:
     return offered if offered and _REQUEST_ID.fullmatch(offered) else new_id()
 
 
-def complete(app_state: AppState, asked: RequestContext, headers: Headers | dict[str, str]) -> None:
+def add_common_headers(
+    app_state: AppState, context: RequestContext, headers: Headers | dict[str, str]
+) -> None:
     """Add to an answer's own headers what every response carries."""
-    for name, value in _common(app_state, asked).items():
+    for name, value in _common(app_state, context).items():
         headers.setdefault(name, value)
 
 
-def _common(app_state: AppState, asked: RequestContext) -> Mapping[str, str]:
-    origin = asked.headers.get("Origin")
+def _common(app_state: AppState, context: RequestContext) -> Mapping[str, str]:
+    origin = context.headers.get("Origin")
     return {
         **SECURITY_HEADERS,
-        "X-Request-ID": asked.identity,
-        **asked.state.get("rate", {}),
-        **(HSTS if _is_encrypted(app_state, asked) else {}),
+        "X-Request-ID": context.identity,
+        **context.state.get("rate", {}),
+        **(HSTS if _is_encrypted(app_state, context) else {}),
         **cors_headers(origin, app_state.settings.cors_origins),
     }
 
 
-def _is_encrypted(app_state: AppState, asked: RequestContext) -> bool:
+def _is_encrypted(app_state: AppState, context: RequestContext) -> bool:
     """Whether the client encrypted it, as far as this server and the proxies it trusts can tell."""
-    own = "https" if asked.encrypted else "http"
-    said = asked.headers.getlist("X-Forwarded-Proto")
-    return app_state.proxies.scheme(asked.peer, said, own) == "https"
+    own = "https" if context.encrypted else "http"
+    said = context.headers.getlist("X-Forwarded-Proto")
+    return app_state.proxies.scheme(context.peer, said, own) == "https"

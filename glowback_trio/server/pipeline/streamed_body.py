@@ -10,10 +10,10 @@ from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.tables import Pieces
 
-__all__ = ["answer_in_pieces"]
+__all__ = ["stream_body"]
 
 
-async def answer_in_pieces(
+async def stream_body(
     app_state: AppState, pieces: Pieces, media: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Answer with a body that is written while it is sent.

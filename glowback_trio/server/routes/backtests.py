@@ -13,11 +13,11 @@ from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.server.http.parameters import located
-from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.state.idempotency import FirstAnswer, idempotency_key
+from glowback_trio.server.state.idempotency import FirstResponse, idempotency_key
 from glowback_trio.wire.converter import parse_request, status_document
 from glowback_trio.wire.rows import dumps
 
@@ -58,15 +58,15 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
         asked = parse_request(document, app_state.gateway.strategies)
-    first = app_state.repeats.find(client, key, asked) if key else None
+    first = app_state.idempotency.find(client, key, asked) if key else None
     if first is None:
         with located("body"):
             run = app_state.submit(asked)
-        first = FirstAnswer(run.run_id, dumps(status_document(run.status)))
+        first = FirstResponse(run.run_id, dumps(status_document(run.status)))
         if key:
-            app_state.repeats.keep(client, key, asked, first)
+            app_state.idempotency.keep(client, key, asked, first)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
-    return json_answer(first.body, 201, {"Location": location})
+    return json_response(first.body, 201, {"Location": location})
 
 
 async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
@@ -81,7 +81,7 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
     ]
     page = matching[: query.limit]
     headers = {"Link": _next_page(query, page[-1])} if len(matching) > len(page) else {}
-    return json_answer([status_document(run.status) for run in page], headers=headers)
+    return json_response([status_document(run.status) for run in page], headers=headers)
 
 
 def _older(gateway: Gateway, before: str | None) -> Sequence[Run]:
@@ -103,30 +103,30 @@ def _next_page(query: ListQuery, last: Run) -> str:
 
 def backtest_status(app_state: AppState, run_id: str) -> Response:
     """Tell where a backtest stands."""
-    return json_answer(status_document(app_state.gateway.run(run_id).status))
+    return json_response(status_document(app_state.gateway.run(run_id).status))
 
 
 async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
     """Cancel a backtest; on one that has ended this changes nothing."""
     run = app_state.gateway.run(run_id)
     if run.finished:
-        return json_answer(status_document(run.status))
+        return json_response(status_document(run.status))
     run.cancel("cancelled by a client")
-    return json_answer(status_document(run.status), 202)
+    return json_response(status_document(run.status), 202)
 
 
 async def pause_backtest(app_state: AppState, run_id: str) -> Response:
     """Hold a backtest: it tells nothing more until it is resumed. Leaves no trace in its log."""
     run = app_state.gateway.run(run_id)
     run.pause()
-    return json_answer(status_document(run.status))
+    return json_response(status_document(run.status))
 
 
 async def resume_backtest(app_state: AppState, run_id: str) -> Response:
     """Let a held backtest go on where it was; on any other this changes nothing."""
     run = app_state.gateway.run(run_id)
     run.resume()
-    return json_answer(status_document(run.status))
+    return json_response(status_document(run.status))
 
 
 async def delete_backtest(app_state: AppState, run_id: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import trio
 
-from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.openapi.json_schema import strategy_document
 from glowback_trio.server.state.app_state import AppState
 
@@ -14,7 +14,7 @@ __all__ = ["list_datasets", "list_strategies"]
 
 async def list_strategies(app_state: AppState) -> Response:
     """List the strategies, each parameter with its type, default and range."""
-    return json_answer([strategy_document(cls) for cls in app_state.gateway.strategies.values()])
+    return json_response([strategy_document(cls) for cls in app_state.gateway.strategies.values()])
 
 
 async def list_datasets(app_state: AppState) -> Response:
@@ -23,4 +23,4 @@ async def list_datasets(app_state: AppState) -> Response:
     listed = await trio.to_thread.run_sync(
         app_state.gateway.source.datasets, limiter=app_state.writers
     )
-    return json_answer([attrs.asdict(listing) for listing in listed])
+    return json_response([attrs.asdict(listing) for listing in listed])

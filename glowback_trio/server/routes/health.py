@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.version import VERSION
 
 __all__ = ["liveness", "readiness", "show_metrics"]
 
 
-def liveness(_site: AppState) -> Response:
+def liveness(_app_state: AppState) -> Response:
     """Say that the server is alive."""
-    return json_answer({"status": "healthy", "version": VERSION})
+    return json_response({"status": "healthy", "version": VERSION})
 
 
 def readiness(app_state: AppState) -> Response:
@@ -21,7 +21,7 @@ def readiness(app_state: AppState) -> Response:
         raise HttpError(503, "The server is shutting down")
     if not app_state.gateway.writable:
         raise HttpError(503, "The store cannot write")
-    return json_answer({"status": "ready", "version": VERSION})
+    return json_response({"status": "ready", "version": VERSION})
 
 
 async def show_metrics(app_state: AppState) -> Response:

@@ -15,7 +15,7 @@ from string import Template
 import trio
 
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.responses import Response, json_answer
+from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.openapi.docstrings import first_line
 from glowback_trio.server.openapi.document import openapi_document
@@ -59,7 +59,7 @@ def _rows(routes: Sequence[Route]) -> list[str]:
         f"<td><code>{html.escape(route.path)}</code>"
         f"<td>{html.escape(first_line(route.handler))}"
         for route in routes
-        if route.listed
+        if route.documented
     ]
 
 
@@ -69,7 +69,7 @@ def _style_hash(page: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
 
-async def docs_page(_site: AppState) -> Response:
+async def docs_page(_app_state: AppState) -> Response:
     """Show the interactive docs."""
     return _page((_PAGES / "docs.html").read_text("utf-8"), _DOCS_POLICY)
 
@@ -100,7 +100,7 @@ def _swagger_ui() -> Path:
     return Path(spec.origin).parent / "dist"
 
 
-async def stream_module(_site: AppState) -> Response:
+async def stream_module(_app_state: AppState) -> Response:
     """Give the JavaScript module that follows a run in a browser."""
     module = (_PAGES / "glowback-stream.js").read_bytes()
     return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
@@ -108,4 +108,4 @@ async def stream_module(_site: AppState) -> Response:
 
 async def api_document(app_state: AppState) -> Response:
     """Give the OpenAPI document."""
-    return json_answer(openapi_document(app_state.routes, app_state.gateway.strategies))
+    return json_response(openapi_document(app_state.routes, app_state.gateway.strategies))

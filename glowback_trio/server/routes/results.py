@@ -13,7 +13,7 @@ from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.result import Result
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, Response
-from glowback_trio.server.pipeline.streamed_body import answer_in_pieces
+from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.routes.events import NDJSON
 from glowback_trio.server.routes.parquet import parquet_pieces
 from glowback_trio.server.state.app_state import AppState
@@ -80,7 +80,7 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
     """
     result = app_state.gateway.run(run_id).result()
     pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
-    return await answer_in_pieces(app_state, pieces, JSON)
+    return await stream_body(app_state, pieces, JSON)
 
 
 async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
@@ -120,4 +120,4 @@ async def _export(
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
     pieces = gathered(FORMS[form].write(table_of(result)))
-    return await answer_in_pieces(app_state, pieces, FORMS[form].media, headers)
+    return await stream_body(app_state, pieces, FORMS[form].media, headers)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.server.http.route import Reply, Route
+from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
     Dataset,
     Health,
@@ -16,13 +16,18 @@ from glowback_trio.server.openapi.documents import (
     StreamTicket,
 )
 from glowback_trio.server.openapi.event_documents import Event
-from glowback_trio.server.pipeline import auth as access
-from glowback_trio.server.routes import backtests, discovery, events, health, pages, results
-from glowback_trio.server.streaming import run_stream as stream
+from glowback_trio.server.routes import (
+    backtests,
+    discovery,
+    events,
+    health,
+    pages,
+    results,
+    tickets,
+)
+from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, explain_stream
 
-__all__ = ["ROUTES", "STREAM_PATH"]
-
-STREAM_PATH = "/backtests/{run_id}/stream"
+__all__ = ["ROUTES"]
 
 _EXAMPLE = {
     "symbols": ["AAPL"],
@@ -54,16 +59,16 @@ _export = partial(
     _run,
     method="GET",
     choices={"form": tuple(results.FORMS)},
-    replies={
-        200: Reply(
+    responses={
+        200: ResponseSpec(
             "The table.",
             media=tuple(form.media for form in results.FORMS.values()),
             headers=("Content-Disposition",),
         )
     },
-    refusals={409: _NO_RESULT, 501: "Parquet, where the server has no pyarrow."},
+    errors={409: _NO_RESULT, 501: "Parquet, where the server has no pyarrow."},
 )
-_page = partial(Route, method="GET", tag="pages", keyed=False, listed=False)
+_page = partial(Route, method="GET", tag="pages", needs_key=False, documented=False)
 
 ROUTES: Sequence[Route] = (
     _run(
@@ -72,36 +77,38 @@ ROUTES: Sequence[Route] = (
         handler=backtests.create_backtest,
         body=BacktestRequest,
         example=_EXAMPLE,
-        headers={"Idempotency-Key": "Marks a request that may be sent again, 1 to 255 characters."},
-        replies={201: Reply("The run's status.", Status, headers=("Location",), leads_to=_ONE_RUN)},
-        refusals={503: "Too many runs wait already, or the server is shutting down."},
+        headers={"Idempotency-Key": "Marks a request that may be repeated; 1 to 255 characters."},
+        responses={
+            201: ResponseSpec("The run's status.", Status, headers=("Location",), leads_to=_ONE_RUN)
+        },
+        errors={503: "Too many runs wait already, or the server is shutting down."},
     ),
     _run(
         method="GET",
         path="/backtests",
         handler=backtests.list_backtests,
         query=backtests.ListQuery,
-        replies={200: Reply("Runs, newest first.", list[Status], headers=("Link",))},
+        responses={200: ResponseSpec("Runs, newest first.", list[Status], headers=("Link",))},
     ),
     _run(
         method="GET",
         path="/backtests/{run_id}",
         handler=backtests.backtest_status,
-        replies={200: Reply("The run's status.", Status)},
+        responses={200: ResponseSpec("The run's status.", Status)},
     ),
     _run(
         method="DELETE",
         path="/backtests/{run_id}",
         handler=backtests.delete_backtest,
-        replies={204: Reply("The run is forgotten.")},
+        responses={204: ResponseSpec("The run is forgotten.")},
     ),
     _run(
         method="GET",
         path="/backtests/{run_id}/results",
         handler=results.backtest_results,
         query=results.ResultsQuery,
-        replies={200: Reply("The result.", Result)},
-        refusals={409: _NO_RESULT},
+        responses={200: ResponseSpec("The result.", Result)},
+        errors={409: _NO_RESULT},
     ),
     _export(path="/backtests/{run_id}/equity.{form}", handler=results.export_equity),
     _export(path="/backtests/{run_id}/trades.{form}", handler=results.export_trades),
@@ -110,22 +117,22 @@ ROUTES: Sequence[Route] = (
         method="POST",
         path="/backtests/{run_id}/cancel",
         handler=backtests.cancel_backtest,
-        replies={
-            200: Reply("The run had ended already.", Status),
-            202: Reply("The run is about to end.", Status),
+        responses={
+            200: ResponseSpec("The run had ended already.", Status),
+            202: ResponseSpec("The run is about to end.", Status),
         },
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/pause",
         handler=backtests.pause_backtest,
-        replies={200: Reply("The status; `paused` unless the run has ended.", Status)},
+        responses={200: ResponseSpec("The status; `paused` unless the run has ended.", Status)},
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/resume",
         handler=backtests.resume_backtest,
-        replies={200: Reply("The status.", Status)},
+        responses={200: ResponseSpec("The status.", Status)},
     ),
     _run(
         method="GET",
@@ -134,69 +141,69 @@ ROUTES: Sequence[Route] = (
         handler=events.run_events,
         query=events.EventsQuery,
         headers={"Last-Event-ID": "For server-sent events: the last id seen; wins over `after`."},
-        replies={
-            200: Reply("Events.", list[Event], (events.NDJSON, events.SSE), ("Link",)),
-            204: Reply("For server-sent events: there is nothing left to read, now or later."),
+        responses={
+            200: ResponseSpec("Events.", list[Event], (events.NDJSON, events.SSE), ("Link",)),
+            204: ResponseSpec("Server-sent events: the run has ended and nothing is left to read."),
         },
-        refusals={
+        errors={
             409: "The cursor is ahead of the log.",
-            503: "For server-sent events: too many streams are open.",
+            503: "Server-sent events: too many streams are open.",
         },
     ),
     _run(
         method="GET",
         path=STREAM_PATH,
         tag="events",
-        handler=stream.explain_stream,
-        query=stream.StreamQuery,
-        refusals={426: "This path speaks WebSocket."},
+        handler=explain_stream,
+        query=StreamQuery,
+        errors={426: "This path speaks WebSocket."},
     ),
     Route(
         method="POST",
         path="/stream-tickets",
         tag="events",
-        handler=access.create_stream_ticket,
-        replies={201: Reply("The ticket.", StreamTicket)},
+        handler=tickets.create_stream_ticket,
+        responses={201: ResponseSpec("The ticket.", StreamTicket)},
     ),
     Route(
         method="GET",
         path="/strategies",
         tag="discovery",
         handler=discovery.list_strategies,
-        replies={200: Reply("The strategies.", list[StrategyDescription])},
+        responses={200: ResponseSpec("The strategies.", list[StrategyDescription])},
     ),
     Route(
         method="GET",
         path="/datasets",
         tag="discovery",
         handler=discovery.list_datasets,
-        replies={200: Reply("The prices.", list[Dataset])},
+        responses={200: ResponseSpec("The prices.", list[Dataset])},
     ),
     Route(
         method="GET",
         path="/healthz",
         tag="health",
         handler=health.liveness,
-        rated=False,
-        keyed=False,
-        replies={200: Reply("The server is alive.", Health)},
+        rate_limited=False,
+        needs_key=False,
+        responses={200: ResponseSpec("The server is alive.", Health)},
     ),
     Route(
         method="GET",
         path="/readyz",
         tag="health",
         handler=health.readiness,
-        rated=False,
-        keyed=False,
-        replies={200: Reply("The server takes runs.", Health)},
-        refusals={503: "The server is shutting down, or its store cannot write."},
+        rate_limited=False,
+        needs_key=False,
+        responses={200: ResponseSpec("The server takes runs.", Health)},
+        errors={503: "The server is shutting down, or its store cannot write."},
     ),
     Route(
         method="GET",
         path="/metrics",
         tag="health",
         handler=health.show_metrics,
-        replies={200: Reply("The numbers.", media=("text/plain",))},
+        responses={200: ResponseSpec("The numbers.", media=("text/plain",))},
     ),
     _page(path="/", handler=pages.front_page),
     _page(path="/docs", handler=pages.docs_page),

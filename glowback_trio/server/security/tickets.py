@@ -16,7 +16,7 @@ import trio
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
-__all__ = ["SUBPROTOCOL", "Offer", "Ticket", "Tickets", "read_offer"]
+__all__ = ["SUBPROTOCOL", "OfferedProtocols", "Ticket", "Tickets", "read_protocols"]
 
 #: The one subprotocol that is ever selected; a ticket is never echoed.
 SUBPROTOCOL = "glowback.v1"
@@ -98,7 +98,7 @@ def _digest(value: str) -> bytes:
 
 
 @frozen
-class Offer:
+class OfferedProtocols:
     """What a client says in `Sec-WebSocket-Protocol`.
 
     Attributes:
@@ -110,7 +110,7 @@ class Offer:
     subprotocol: str | None
 
 
-def read_offer(lines: Iterable[str]) -> Offer:
+def read_protocols(lines: Iterable[str]) -> OfferedProtocols:
     """Read the subprotocols a client offers.
 
     Args:
@@ -122,7 +122,7 @@ def read_offer(lines: Iterable[str]) -> Offer:
     """
     offered = [name.strip() for line in lines for name in line.split(",")]
     tickets = [match["value"] for name in offered if (match := _TICKET.fullmatch(name))]
-    return Offer(
+    return OfferedProtocols(
         ticket=tickets[0] if tickets else None,
         subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None,
     )

@@ -20,7 +20,7 @@ from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.security.tickets import Tickets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.feeds import Feeds
-from glowback_trio.server.state.idempotency import Repeats
+from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.serving import Load
 
 __all__ = ["AppState", "Streams"]
@@ -104,7 +104,7 @@ class AppState:
     clock: Callable[[], datetime]
     streams: Streams = field(init=False)
     feeds: Feeds = field(factory=Feeds, init=False)
-    repeats: Repeats = field(factory=Repeats, init=False)
+    idempotency: IdempotencyCache = field(factory=IdempotencyCache, init=False)
     writers: trio.CapacityLimiter = field(init=False)
     proxies: Proxies = field(init=False)
     requests: Buckets = field(init=False)

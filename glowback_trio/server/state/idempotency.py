@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["FirstAnswer", "Repeats", "idempotency_key"]
+__all__ = ["FirstResponse", "IdempotencyCache", "idempotency_key"]
 
 HEADER = "Idempotency-Key"
 _LONGEST = 255
@@ -35,7 +35,7 @@ def _refusal(message: str, key: str) -> InvalidRequestError:
 
 
 @frozen
-class FirstAnswer:
+class FirstResponse:
     """What the first of several equal requests was answered.
 
     Attributes:
@@ -50,12 +50,12 @@ class FirstAnswer:
 @frozen
 class _Kept:
     request: BacktestRequest
-    answer: FirstAnswer
+    answer: FirstResponse
     until: float
 
 
 @define(eq=False)
-class Repeats:
+class IdempotencyCache:
     """First answers by client and idempotency key, for 24 hours of trio's clock.
 
     Args:
@@ -67,7 +67,7 @@ class Repeats:
     #: entry among all that it has lost.
     _kept: OrderedDict[tuple[str, str], _Kept] = field(factory=OrderedDict, init=False)
 
-    def find(self, client: str, key: str, request: BacktestRequest) -> FirstAnswer | None:
+    def find(self, client: str, key: str, request: BacktestRequest) -> FirstResponse | None:
         """The first answer to this very request, if there was one.
 
         Raises:
@@ -81,7 +81,7 @@ class Repeats:
             raise _refusal("This key was used with another request before", key)
         return kept.answer
 
-    def keep(self, client: str, key: str, request: BacktestRequest, answer: FirstAnswer) -> None:
+    def keep(self, client: str, key: str, request: BacktestRequest, answer: FirstResponse) -> None:
         """Remember a first answer."""
         self._kept[client, key] = _Kept(request, answer, trio.current_time() + _KEPT_S)
         self._forget_old()

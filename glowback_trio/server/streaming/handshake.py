@@ -16,16 +16,20 @@ from glowback_trio.server.http.errors import HttpError, sentence
 from glowback_trio.server.http.parameters import read_query
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.pipeline.auth import admit_stream
-from glowback_trio.server.pipeline.checks import check_page, error_answer, greet, logging_faults
-from glowback_trio.server.pipeline.fast_path import whole
-from glowback_trio.server.routes.table import STREAM_PATH
+from glowback_trio.server.pipeline.checks import (
+    check_cross_origin,
+    error_response,
+    identify,
+    logging_faults,
+)
+from glowback_trio.server.pipeline.fast_path import serialize
 from glowback_trio.server.security.api_keys import presented_key
-from glowback_trio.server.security.tickets import read_offer
+from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.run_stream import StreamQuery, stream_events
+from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, stream_events
 from glowback_trio.server.streaming.websocket import WebSocket
 
-__all__ = ["carry_stream"]
+__all__ = ["serve_stream"]
 
 _INTERNAL_ERROR = 1011
 
@@ -36,16 +40,16 @@ _PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
 _STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
 
 
-async def carry_stream(app_state: AppState, websocket: WebSocket) -> None:
+async def serve_stream(app_state: AppState, websocket: WebSocket) -> None:
     """Let a client in and send it what it asks for, or tell it why not."""
-    asked = websocket.asked
+    context = websocket.context
     try:
-        run_id = _find(app_state, asked)
+        run_id = _find(app_state, context)
         with logging_faults():
-            subprotocol = _admit(app_state, asked)
-            query = _read_query(asked)
+            subprotocol = _admit(app_state, context)
+            query = _read_query(context)
     except Exception as error:  # noqa: BLE001 - every error has its answer
-        await websocket.refuse(whole(app_state, asked, error_answer(error, asked)))
+        await websocket.refuse(serialize(app_state, context, error_response(error, context)))
         return
     try:
         with logging_faults():
@@ -54,32 +58,32 @@ async def carry_stream(app_state: AppState, websocket: WebSocket) -> None:
         await websocket.close(_INTERNAL_ERROR, "internal error")
 
 
-def _find(app_state: AppState, asked: RequestContext) -> str:
+def _find(app_state: AppState, context: RequestContext) -> str:
     """Greet a client, and return the run it means."""
-    path = _STREAM.fullmatch(asked.path)
-    greet(app_state, asked, None if path is None else path["version"] + STREAM_PATH)
+    path = _STREAM.fullmatch(context.path)
+    identify(app_state, context, None if path is None else path["version"] + STREAM_PATH)
     if path is None:
         raise HttpError(404, "Not Found")  # whatever methods a path has, none is a stream
     return path["run_id"]
 
 
-def _admit(app_state: AppState, asked: RequestContext) -> str | None:
+def _admit(app_state: AppState, context: RequestContext) -> str | None:
     """Let a client in, and return the subprotocol to select."""
-    offer = read_offer(asked.headers.getlist("Sec-WebSocket-Protocol"))
-    key = presented_key(asked.headers, _arguments(asked).get("api_key"))
-    admit_stream(app_state, asked, offer, key)
-    check_page(app_state, asked)
-    return offer.subprotocol
+    offered = read_protocols(context.headers.getlist("Sec-WebSocket-Protocol"))
+    key = presented_key(context.headers, _arguments(context).get("api_key"))
+    admit_stream(app_state, context, offered, key)
+    check_cross_origin(app_state, context)
+    return offered.subprotocol
 
 
-def _arguments(asked: RequestContext) -> MultiDict[str, str]:
-    return MultiDict(parse_qsl(asked.scope["query_string"].decode(), keep_blank_values=True))
+def _arguments(context: RequestContext) -> MultiDict[str, str]:
+    return MultiDict(parse_qsl(context.scope["query_string"].decode(), keep_blank_values=True))
 
 
-def _read_query(asked: RequestContext) -> StreamQuery:
-    if not asked.scope["query_string"]:
+def _read_query(context: RequestContext) -> StreamQuery:
+    if not context.scope["query_string"]:
         return _EVERYTHING
     try:
-        return read_query(_arguments(asked), StreamQuery)
+        return read_query(_arguments(context), StreamQuery)
     except InvalidRequestError as error:
         raise HttpError(400, sentence(error)) from None

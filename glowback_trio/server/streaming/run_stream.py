@@ -22,7 +22,9 @@ from glowback_trio.server.state.feeds import heartbeat, messages
 from glowback_trio.server.streaming.websocket import WebSocket
 from glowback_trio.serving import HANDOFF, Handoff
 
-__all__ = ["StreamQuery", "explain_stream", "stream_events"]
+__all__ = ["STREAM_PATH", "StreamQuery", "explain_stream", "stream_events"]
+
+STREAM_PATH = "/backtests/{run_id}/stream"
 
 _NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
 
@@ -69,7 +71,7 @@ async def stream_events(
     subprotocol: str | None,
 ) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
-    await websocket.accept({"X-Request-ID": websocket.asked.identity}, subprotocol)
+    await websocket.accept({"X-Request-ID": websocket.context.identity}, subprotocol)
     try:
         run = app_state.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
@@ -85,7 +87,7 @@ async def stream_events(
     with ExitStack() as open_stream:
         open_stream.enter_context(app_state.streams.opened())
         open_stream.enter_context(subscription)
-        follow = _hub(app_state, websocket.asked)
+        follow = _hub(app_state, websocket.context)
         if follow is None:
             await _send_to_the_end(app_state, websocket, subscription, query)
         else:
@@ -94,14 +96,14 @@ async def stream_events(
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-def _hub(app_state: AppState, asked: RequestContext) -> Handoff | None:
+def _hub(app_state: AppState, context: RequestContext) -> Handoff | None:
     """What takes this WebSocket over; None where each message has to be made for it alone."""
-    offered = asked.headers.getlist("Sec-WebSocket-Extensions")
+    offered = context.headers.getlist("Sec-WebSocket-Extensions")
     if app_state.settings.allow_compression and any(
         "permessage-deflate" in each for each in offered
     ):
         return None  # the hub writes the same bytes to all, and they are not compressed
-    return cast("Handoff | None", asked.scope.get("extensions", {}).get(HANDOFF))
+    return cast("Handoff | None", context.scope.get("extensions", {}).get(HANDOFF))
 
 
 async def _send_to_the_end(

@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from glowback_trio.server.http.request import RequestContext
+from glowback_trio.server.http.responses import encode_headers
 from glowback_trio.serving import ImmediateResponse
 
-__all__ = ["Receive", "Scope", "Send", "WebSocket", "encoded"]
+__all__ = ["Receive", "Scope", "Send", "WebSocket"]
 
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
@@ -22,10 +23,10 @@ class WebSocket:
     """One WebSocket, from its handshake on.
 
     Attributes:
-        asked: What its handshake says.
+        context: What its handshake says.
     """
 
-    asked: RequestContext
+    context: RequestContext
     _receive: Receive
     _send: Send
 
@@ -37,7 +38,7 @@ class WebSocket:
 
     async def accept(self, headers: Mapping[str, str], subprotocol: str | None) -> None:
         """Answer the handshake."""
-        lines = encoded(headers)
+        lines = encode_headers(headers)
         await self._send({"type": "websocket.accept", "headers": lines, "subprotocol": subprotocol})
 
     async def send(self, text: str) -> None:
@@ -52,8 +53,3 @@ class WebSocket:
         """Take what the client says, and heed none of it, until the client has gone."""
         while (await self._receive())["type"] != "websocket.disconnect":
             pass
-
-
-def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them."""
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

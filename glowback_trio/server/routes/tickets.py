@@ -1,0 +1,24 @@
+"""Stream tickets over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from glowback_trio.model.instant import stamp
+from glowback_trio.server.http.request import state
+from glowback_trio.server.http.responses import Response, json_response
+from glowback_trio.server.state.app_state import AppState
+
+__all__ = ["create_stream_ticket"]
+
+
+async def create_stream_ticket(app_state: AppState) -> Response:
+    """Give a ticket that opens one WebSocket within 30 seconds.
+
+    For pages in browsers, which can put a key neither in a header of a WebSocket nor, for everybody
+    to read, in its URL: offer the subprotocols `glowback.v1` and `ticket.<ticket>`, of which the
+    server selects the first.
+    """
+    ticket = app_state.tickets.issue(state()["caller"])
+    expires_at = app_state.clock() + timedelta(seconds=ticket.expires_in_s)
+    return json_response({"ticket": ticket.value, "expires_at": stamp(expires_at)}, 201)
