@@ -12,12 +12,12 @@ from support.pages import ROOT, blocks, page, rows_under
 
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.request import Execution, PortfolioConstruction, Stream
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.server import Settings
 from glowback_trio.wire.converter import parse_request
-from glowback_trio.wire.result_document import result_document
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 ENGINE, STREAMS = page("docs/engine.md"), page("docs/streams.md")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -105,6 +105,11 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by construction: numpy forgets in a pickle that a column is read-only."""
+        columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
+        return partial(Bars, known_digest=self.known_digest), (self.symbol, *columns)
 
     def digest(self) -> str:
         """SHA-256 of symbol, times and columns, as hex; worked out once."""

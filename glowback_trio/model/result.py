@@ -6,8 +6,7 @@ Inside, ratios are fractions and money is currency. Percent appears only on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,7 +167,9 @@ class Benchmark:
 
 @frozen(eq=False)
 class Result:
-    """Everything a finished backtest has to say.
+    """The result of a completed backtest: data only, so that it can be stored, sent and pickled.
+
+    Whatever can be worked out from it, such as the tear sheet, is a function of it elsewhere.
 
     Attributes:
         metrics: By name, in wire units (see `engine.metrics`); None where undefined.
@@ -178,12 +179,13 @@ class Result:
         logs: Sentences about the run, for people.
         final_cash: Currency.
         final_positions: Signed quantity by symbol; flat symbols are absent.
+        final_prices: Last close of every traded symbol, flat ones included, currency.
         manifest: What was run on what, with a `replay_request` that reproduces it.
         portfolio: How a portfolio was held at its weights, where the request asks for that.
-        write_up: Makes the tear sheet, which takes longer than many a run.
         benchmark: What the run was held against, if anything.
         carry: Cash that was booked beside the fills, by what it was for: `borrow` of units that
             were short, `interest` on negative cash; currency, below zero where it was paid.
+        risk_free_rate: Fraction per year, as the request gave it.
     """
 
     metrics: Mapping[str, float | int | None]
@@ -193,13 +195,9 @@ class Result:
     logs: Sequence[str]
     final_cash: float
     final_positions: Mapping[str, float]
+    final_prices: Mapping[str, float] = field(repr=False)
     manifest: Mapping[str, Any] = field(repr=False)
     portfolio: Portfolio | None = field(default=None, repr=False)
     carry: Mapping[str, float] = field(factory=dict)
-    write_up: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
     benchmark: Benchmark | None = None
-
-    @cached_property
-    def tearsheet(self) -> Mapping[str, Any]:
-        """The run on one page, block by block; made when it is first asked for."""
-        return self.write_up()
+    risk_free_rate: float = 0.0

@@ -15,6 +15,7 @@ from glowback_trio import BacktestRequest, Run, State
 from glowback_trio import Stream as StreamOptions
 from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, open_client
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.errors import (
     InvalidRequestError,
     NotReadyError,
@@ -25,7 +26,6 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.wire.result_document import result_document
 from glowback_trio.wire.rows import dumps
 
 Serve = Callable[..., Awaitable[str]]

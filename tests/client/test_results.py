@@ -19,6 +19,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, open_client
 from glowback_trio.client.files import FILES, File
 from glowback_trio.client.sync import connect
+from glowback_trio.engine.reporting.result_document import result_document, result_pieces
 from glowback_trio.errors import (
     InvalidRequestError,
     NotReadyError,
@@ -30,7 +31,6 @@ from glowback_trio.errors import (
 from glowback_trio.server import Settings, serve
 from glowback_trio.server.routes.results import FORMS
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.wire.result_document import result_document, result_pieces
 from glowback_trio.wire.rows import dumps
 
 Serve = Callable[..., Awaitable[str]]

@@ -7,10 +7,10 @@ from support.engine_bars import in_memory, make_bars, make_request, run_slices
 
 from glowback_trio.data import MemoryCatalogue
 from glowback_trio.engine import Simulation, backtest
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.errors import DataError
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.wire.result_document import result_document
 
 CLOSES = [10.0, 11.0, 12.0, 11.0, 13.0]
 TRADED = make_bars("A", CLOSES)

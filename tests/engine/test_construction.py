@@ -10,12 +10,13 @@ import pytest
 from support.engine_bars import audit, fills, make_bars, run_slices
 
 from glowback_trio.engine import backtest
+from glowback_trio.engine.analytics.tearsheet import tear_sheet
+from glowback_trio.engine.reporting.result_document import BlockName, result_document, result_pieces
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, TargetWeights
-from glowback_trio.wire.result_document import BlockName, result_document, result_pieces
 
 Rows = list[dict[str, Any]]
 
@@ -330,7 +331,7 @@ def test_the_metrics_count_returns_turnover_drift_and_hits() -> None:
     mean = sum(row["turnover_pct"] for row in rows) / len(rows)
     assert result.metrics["average_turnover_pct"] == pytest.approx(mean)
     assert mean == pytest.approx(300 / 11)
-    assert result.tearsheet["portfolio"] == {
+    assert tear_sheet(result)["portfolio"] == {
         name: result.metrics[name] for name in (*names, "average_turnover_pct")
     }
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from support.engine_bars import as_bytes, audit, in_memory, make_bars, run_slices
 
 from glowback_trio.engine import Simulation, backtest
+from glowback_trio.engine.reporting.result_document import BLOCKS, BlockName, result_document
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
 from glowback_trio.model.result import Result
-from glowback_trio.wire.result_document import BLOCKS, BlockName, result_document
 
 CAPITAL = 1000.0
 

@@ -27,6 +27,7 @@ from support.engine_bars import audit, make_bars, make_request
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.data.sample import sample_bars
 from glowback_trio.engine import backtest
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import PortfolioConstruction
 from glowback_trio.model.result import Result
@@ -40,7 +41,6 @@ from glowback_trio.model.strategies.parameters import (
     Strategy,
     TargetWeights,
 )
-from glowback_trio.wire.result_document import result_document
 from glowback_trio.wire.rows import dumps
 
 GOLDEN = Path(__file__).with_name("golden")

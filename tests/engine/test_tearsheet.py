@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from attrs import evolve
 from support.engine_bars import make_bars, make_request
 
 from glowback_trio.engine import backtest
@@ -16,7 +17,7 @@ from glowback_trio.engine.analytics.bootstrap import intervals
 from glowback_trio.engine.analytics.drawdowns import deepest_drawdowns
 from glowback_trio.engine.analytics.overfit import probabilistic_sharpe
 from glowback_trio.engine.analytics.relative import benchmark, relative_metrics
-from glowback_trio.engine.analytics.tearsheet import calendar_returns, tearsheet
+from glowback_trio.engine.analytics.tearsheet import calendar_returns, tear_sheet
 from glowback_trio.model.bars import Bars, Times
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, MaCrossover
@@ -55,32 +56,19 @@ def run(bars: list[Bars], **fields: Any) -> Result:
     return backtest(make_request(symbols, strategy, execution=execution, **fields), bars)
 
 
-def sheet_of(result: Result, bars: list[Bars], **fields: Any) -> dict[str, Any]:
-    last = {one.symbol: one.close[-1] for one in bars}
-    symbols = result.trades.symbols
-    return tearsheet(
-        result.metrics,
-        result.curve,
-        result.trades,
-        units=np.array([result.final_positions.get(symbol, 0.0) for symbol in symbols]),
-        marks=np.array([last[symbol] for symbol in symbols]),
-        **fields,
-    )
-
-
 def test_a_tear_sheet_is_plain_json_and_the_same_every_time() -> None:
     bars = walks("ABCDEFGHIJKLM")
     result = run(bars)
-    sheet = sheet_of(result, bars)
+    sheet = tear_sheet(result)
     assert sheet.keys() == BLOCKS
     assert json.loads(dumps(sheet)) == sheet
-    assert sheet_of(result, bars) == sheet
+    assert tear_sheet(result) == sheet
     assert sheet["overview"] == {name: result.metrics[name] for name in sheet["overview"]}
 
 
 def test_contributors_made_money_detractors_lost_some_and_neither_are_more_than_five() -> None:
     bars = walks("ABCDEFGHIJKLM")
-    sheet = sheet_of(run(bars), bars)
+    sheet = tear_sheet(run(bars))
     best, worst = sheet["top_contributors"], sheet["biggest_detractors"]
     shares = sorted(row["total_pnl"] for row in sheet["attribution"])
     assert [row["total_pnl"] for row in best] == [one for one in shares[::-1] if one > 0][:5]
@@ -91,7 +79,8 @@ def test_contributors_made_money_detractors_lost_some_and_neither_are_more_than_
 def test_costs_by_hand() -> None:
     bars = [make_bars("A", [10.0, 10.0, 12.0])]
     request = make_request("A", BuyAndHold(position_size=0.5), execution={"commission_bps": 100.0})
-    costs = sheet_of(backtest(request, bars), bars, carry={"interest": -5.0})["costs"]
+    result = evolve(backtest(request, bars), carry={"interest": -5.0})
+    costs = tear_sheet(result)["costs"]
     assert costs == {
         "total_commissions": pytest.approx(5.0),
         "total_slippage_cost": 0.0,
@@ -107,7 +96,7 @@ def test_costs_by_hand() -> None:
 def test_exposure_by_hand() -> None:
     bars = [make_bars("A", [10.0, 10.0, 15.0, 5.0])]
     result = backtest(make_request("A", BuyAndHold(position_size=0.5)), bars)
-    exposure = sheet_of(result, bars)["exposure"]
+    exposure = tear_sheet(result)["exposure"]
     shares = [0.0, 500 / 1000, 750 / 1250, 250 / 750]  # 50 units from the second bar on
     assert exposure == {
         "exposure_time": 0.75,
@@ -181,7 +170,7 @@ def test_the_deepest_drawdown_is_the_metric_and_the_longest_one_too() -> None:
 def test_robustness_is_worked_out_from_the_runs_own_returns_and_rate() -> None:
     bars = walks("AB", 300)
     result = run(bars, risk_free_rate=0.03)
-    found = sheet_of(result, bars, risk_free_rate=0.03, seed=4)["robustness"]
+    found = tear_sheet(result, seed=4)["robustness"]
     series = returns.bar_returns(result.curve.value)
     periods = float(result.metrics["periods_per_year"] or 0)
     excess = series - 0.03 / periods
@@ -201,7 +190,7 @@ def test_robustness_is_worked_out_from_the_runs_own_returns_and_rate() -> None:
 def test_a_run_that_does_nothing_has_a_tear_sheet_full_of_nothing() -> None:
     bars = [make_bars("A", [10.0])]
     result = backtest(make_request("A"), bars)
-    sheet = sheet_of(result, bars)
+    sheet = tear_sheet(result)
     assert sheet["benchmark"] == sheet["portfolio"] == {}
     assert sheet["top_contributors"] == sheet["biggest_detractors"] == sheet["drawdowns"] == []
     assert sheet["monthly_returns"] == [{"period": "2024-01", "return_pct": 0.0}]
@@ -215,7 +204,7 @@ def test_an_account_that_is_lost_has_a_tear_sheet_too() -> None:
     strategy = MaCrossover(short_period=1, long_period=2, position_size=1.0)
     result = backtest(make_request("A", strategy), bars)
     assert result.curve.value[-1] < 0
-    sheet = sheet_of(result, bars)
+    sheet = tear_sheet(result)
     assert set(sheet["robustness"]["intervals"].values()) == {None}
     curve = result.curve
     gross = [
@@ -236,18 +225,7 @@ def test_the_benchmark_block_compares_both_over_the_same_bars() -> None:
     series = returns.bar_returns(result.curve.value)
     relative = relative_metrics(series, spy.returns, 365.0, 0.0)
     metrics = {**result.metrics, **{name: float(one) for name, one in relative.items()}}
-    last = np.array([bars[0].close[-1]])
-    block = tearsheet(
-        metrics,
-        result.curve,
-        result.trades,
-        units=np.zeros(1),
-        marks=last,
-        benchmark=spy,
-        portfolio={"method": "target_weights"},
-    )
-    assert block["portfolio"] == {"method": "target_weights"}
-    found = block["benchmark"]
+    found = tear_sheet(evolve(result, metrics=metrics, benchmark=spy))["benchmark"]
     assert found["benchmark_symbol"] == "B"
     assert found["observations"] == 119
     difference = found["strategy_annualized_return"] - found["benchmark_annualized_return"]
@@ -262,6 +240,6 @@ def test_an_account_lost_before_its_benchmark_begins_has_no_return_to_compare() 
     result = backtest(make_request("A", strategy, benchmark_symbol="B"), bars)
     assert result.benchmark is not None
     assert result.curve.value[result.benchmark.start] < 0
-    found = result.tearsheet["benchmark"]
+    found = tear_sheet(result)["benchmark"]
     assert found["strategy_annualized_return"] is None
     assert found["benchmark_annualized_return"] < 0

@@ -16,11 +16,11 @@ from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, Run
 from glowback_trio.actors import Gateway
+from glowback_trio.engine.reporting.result_document import equity_table, result_pieces
 from glowback_trio.server import Settings
 from glowback_trio.server.app import make_app_state
 from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.result_document import equity_table, result_pieces
 from glowback_trio.wire.tables import Pieces, ndjson_pieces
 
 # Some 20,000 bars: some megabytes.

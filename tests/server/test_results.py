@@ -16,9 +16,9 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from glowback_trio import Run
+from glowback_trio.engine.reporting.result_document import BLOCKS
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.wire.result_document import BLOCKS
 
 BOTH = pytest.mark.parametrize("prefix", ["", "/v1"])
 TABLES = {"equity": "equity_curve", "trades": "trades", "orders": "order_events"}

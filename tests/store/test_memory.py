@@ -26,6 +26,7 @@ def result(rows: int = 10) -> Result:
         logs=(),
         final_cash=1.0,
         final_positions={},
+        final_prices={},
         manifest={},
     )
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from glowback_trio.engine import Simulation
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy
-from glowback_trio.wire.result_document import result_document
 from glowback_trio.wire.rows import dumps
 
 MONDAY = "2024-01-01"

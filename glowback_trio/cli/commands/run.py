@@ -14,7 +14,7 @@ from glowback_trio.cli.options.backtest_options import BacktestOptions
 from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.data import CACHE_NAME
-from glowback_trio.wire.result_document import result_pieces
+from glowback_trio.engine.reporting.result_document import result_pieces
 
 __all__ = ["app"]
 

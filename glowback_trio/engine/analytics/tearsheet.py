@@ -7,7 +7,7 @@ metrics that are percent in the summary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Literal
 
@@ -22,11 +22,11 @@ from glowback_trio.engine.analytics.metrics import plain
 from glowback_trio.engine.analytics.overfit import minimum_track_record, probabilistic_sharpe
 from glowback_trio.engine.analytics.relative import RELATIVE
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.result import Benchmark, Curve, Fills
+from glowback_trio.model.result import Benchmark, Curve, Result
 
 Block = dict[str, Any]
 
-__all__ = ["calendar_returns", "tearsheet"]
+__all__ = ["calendar_returns", "tear_sheet"]
 
 _OVERVIEW = (
     "initial_capital",
@@ -37,51 +37,38 @@ _OVERVIEW = (
     "max_drawdown",
     "total_trades",
 )
+_PORTFOLIO = (
+    "portfolio_rebalances",
+    "average_turnover_pct",
+    "max_weight_drift_pct",
+    "constraint_hit_count",
+)
 _LEVEL = 0.95
 _REPLICATES = 1000
 
 
-def tearsheet(
-    metrics: Mapping[str, float | int | None],
-    curve: Curve,
-    trades: Fills,
-    *,
-    units: Floats,
-    marks: Floats,
-    risk_free_rate: float = 0.0,
-    seed: int = 0,
-    benchmark: Benchmark | None = None,
-    portfolio: Mapping[str, Any] | None = None,
-    carry: Mapping[str, float] | None = None,
-) -> Block:
-    """Write a run up.
+def tear_sheet(result: Result, *, seed: int = 0) -> Block:
+    """Work the tear sheet of a result out.
 
-    It is the same for the same run and seed. Making it takes tens of milliseconds, nearly all of it
-    the bootstrap, whatever the number of bars up to about 100,000.
+    It is the same for the same result and seed. It takes tens of milliseconds, nearly all of them
+    for the bootstrap, whatever the number of bars up to about 100,000.
 
     Args:
-        metrics: What `engine.metrics` measured.
-        curve: The account.
-        trades: All fills.
-        units: What is held of each of `trades.symbols` in the end, (N,), signed.
-        marks: Their last closes, (N,) currency.
-        risk_free_rate: Per year, a fraction.
-        seed: Of the bootstrap.
-        benchmark: What the metrics were measured against, if anything.
-        portfolio: A summary of how the portfolio was made, given back as `portfolio`.
-        carry: As `attribution`.
+        result: The result of a completed run.
+        seed: Seed of the bootstrap.
 
     Returns:
         Blocks by name. `benchmark` and `portfolio` are empty where there is none; the contributors
         are the rows of `attribution` that made money, the detractors those that lost some, at most
         five each.
     """
-    shares = attribution(trades, units, marks, curve.capital, carry)
+    metrics, curve = result.metrics, result.curve
+    shares = _shares(result)
     return {
         "overview": {name: metrics[name] for name in _OVERVIEW},
-        "benchmark": {} if benchmark is None else _benchmark(benchmark, curve, metrics),
-        "portfolio": dict(portfolio or {}),
-        "costs": _costs(curve, trades, carry or {}),
+        "benchmark": {} if result.benchmark is None else _benchmark(result.benchmark, result),
+        "portfolio": {name: metrics[name] for name in _portfolio_names(result)},
+        "costs": _costs(result),
         "attribution": shares,
         "top_contributors": _five(row for row in shares if row["total_pnl"] > 0),
         "biggest_detractors": _five(row for row in shares if row["total_pnl"] < 0),
@@ -89,23 +76,34 @@ def tearsheet(
         "monthly_returns": calendar_returns(curve.value, curve.time, curve.capital, "M"),
         "yearly_returns": calendar_returns(curve.value, curve.time, curve.capital, "Y"),
         "drawdowns": deepest_drawdowns(curve.drawdown, curve.time),
-        "robustness": _robustness(curve, metrics, risk_free_rate, seed),
+        "robustness": _robustness(result, seed),
     }
+
+
+def _shares(result: Result) -> list[Block]:
+    """What each symbol of the result contributed, see `attribution`."""
+    symbols, positions = result.trades.symbols, result.final_positions
+    units = np.array([positions.get(symbol, 0.0) for symbol in symbols])
+    marks = np.array([result.final_prices[symbol] for symbol in symbols])
+    return attribution(result.trades, units, marks, result.curve.capital, result.carry)
+
+
+def _portfolio_names(result: Result) -> tuple[str, ...]:
+    return () if result.portfolio is None else _PORTFOLIO
 
 
 def _five(rows: Iterable[Block]) -> list[Block]:
     return list(islice(rows, 5))
 
 
-def _benchmark(
-    benchmark: Benchmark, curve: Curve, metrics: Mapping[str, float | int | None]
-) -> Block:
+def _benchmark(benchmark: Benchmark, result: Result) -> Block:
     """Both sides of the comparison, over the bars on which there is a benchmark."""
-    periods, bars = metrics["periods_per_year"], len(benchmark.returns)
+    metrics, bars = result.metrics, len(benchmark.returns)
+    periods = metrics["periods_per_year"]
     assert periods is not None
     strategy, market = (
         stats.annualized_return(_growth(value, benchmark.start), bars, periods) * 100.0
-        for value in (curve.value, benchmark.value)
+        for value in (result.curve.value, benchmark.value)
     )
     return {
         "benchmark_symbol": benchmark.symbol,
@@ -121,14 +119,15 @@ def _growth(value: Floats, start: int) -> stats.Numbers:
     return stats.ratio(value.item(-1), value.item(start), least=0.0)
 
 
-def _costs(curve: Curve, trades: Fills, carry: Mapping[str, float]) -> Block:
+def _costs(result: Result) -> Block:
     """What trading cost, in currency and against the capital; `total_carry` is below zero if paid.
 
     `turnover_multiple` is the notional bought and sold over the capital, where the metric
     `turnover` is over the mean value.
     """
+    curve, trades = result.curve, result.trades
     commissions, slippage = float(trades.commission.sum()), float(trades.slippage_cost.sum())
-    booked = math.fsum(carry.values())
+    booked = math.fsum(result.carry.values())
     drag = commissions + slippage - booked
     notional = float(np.abs(trades.quantity) @ trades.price)
     return {
@@ -186,16 +185,15 @@ def calendar_returns(
     ]
 
 
-def _robustness(
-    curve: Curve, metrics: Mapping[str, float | int | None], risk_free_rate: float, seed: int
-) -> Block:
+def _robustness(result: Result, seed: int) -> Block:
     """How far the headline can be trusted; `minimum_track_record` is in bars."""
-    returns, periods = stats.bar_returns(curve.value), metrics["periods_per_year"]
+    metrics, returns = result.metrics, stats.bar_returns(result.curve.value)
+    periods = metrics["periods_per_year"]
     assert periods is not None
     found = intervals(
         returns,
         periods,
-        risk_free_rate,
+        result.risk_free_rate,
         np.random.default_rng(seed),
         replicates=_REPLICATES,
         level=_LEVEL,

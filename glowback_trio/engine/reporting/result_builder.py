@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from attrs import field, frozen
 
 from glowback_trio.engine.accounting.statement import Statement
 from glowback_trio.engine.analytics.metrics import metrics
 from glowback_trio.engine.analytics.relative import benchmark
-from glowback_trio.engine.analytics.tearsheet import tearsheet
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.reporting.manifest import manifest
 from glowback_trio.engine.reporting.messages import summary
@@ -50,7 +48,7 @@ class Ended:
 
 
 def result(ended: Ended, sentences: Sequence[str]) -> Result:
-    """Measure a simulation and write it up; the tear sheet only when it is asked for.
+    """Measure a simulation and put its result together.
 
     Args:
         ended: What is left of it.
@@ -60,20 +58,8 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
     orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.carry
     held, trips = _benchmark(ended), ended.round_trips
     measured = metrics(request, ended.dataset, curve, fills, trips, carry=carry, benchmark=held)
-    returned = None if ended.portfolio is None else portfolio_metrics(ended.portfolio, curve)
-    measured |= returned or {}
-    write_up = partial(
-        tearsheet,
-        measured,
-        curve,
-        fills,
-        units=ended.account.units,
-        marks=timeline.marks(len(timeline) - 1, len(timeline))[0],
-        risk_free_rate=request.risk_free_rate,
-        benchmark=held,
-        portfolio=returned,
-        carry=carry,
-    )
+    if ended.portfolio is not None:
+        measured |= portfolio_metrics(ended.portfolio, curve)
     return Result(
         metrics=measured,
         curve=curve,
@@ -82,11 +68,12 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         logs=[*summary(curve, fills, len(orders)), *sentences],
         final_cash=ended.account.cash,
         final_positions=_positions(ended),
+        final_prices=_last_closes(timeline),
         manifest=manifest(request, ended.dataset, timeline, measured),
         portfolio=ended.portfolio,
-        write_up=write_up,
         benchmark=held,
         carry=carry,
+        risk_free_rate=request.risk_free_rate,
     )
 
 
@@ -100,3 +87,8 @@ def _benchmark(ended: Ended) -> Benchmark | None:
 def _positions(ended: Ended) -> Mapping[str, float]:
     held = zip(ended.timeline.symbols, ended.account.units.tolist(), strict=True)
     return {symbol: units for symbol, units in held if units}
+
+
+def _last_closes(timeline: Timeline) -> Mapping[str, float]:
+    marks = timeline.marks(len(timeline) - 1, len(timeline))[0]
+    return dict(zip(timeline.symbols, marks.tolist(), strict=True))

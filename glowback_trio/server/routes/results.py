@@ -8,6 +8,14 @@ from typing import Annotated
 from attrs import frozen
 from werkzeug.http import dump_options_header
 
+from glowback_trio.engine.reporting.result_document import (
+    LEAST_POINTS,
+    BlockName,
+    equity_table,
+    order_table,
+    result_pieces,
+    trade_table,
+)
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.result import Result
@@ -17,14 +25,6 @@ from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.routes.events import NDJSON
 from glowback_trio.server.routes.parquet import parquet_pieces
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.result_document import (
-    LEAST_POINTS,
-    BlockName,
-    equity_table,
-    order_table,
-    result_pieces,
-    trade_table,
-)
 from glowback_trio.wire.tables import Pieces, Table, csv_pieces, gathered, ndjson_pieces
 
 __all__ = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from attrs import frozen
 
+from glowback_trio.engine.analytics.tearsheet import tear_sheet
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.result import Result
 from glowback_trio.wire.diagnostics import diagnostics_columns, hit_columns
@@ -118,6 +120,17 @@ def order_table(result: Result) -> Table:
     return Table(len(orders), lambda which: order_columns(orders, symbols, which))
 
 
+# A tear sheet takes tens of milliseconds, and the same result is often written several times, so
+# sheets are kept for as long as their results live. Not in the `Result`, which is plain data.
+_tear_sheets: WeakKeyDictionary[Result, Mapping[str, Any]] = WeakKeyDictionary()
+
+
+def _tear_sheet(result: Result) -> Mapping[str, Any]:
+    if (sheet := _tear_sheets.get(result)) is None:
+        sheet = _tear_sheets[result] = tear_sheet(result)
+    return sheet
+
+
 #: In their order. Nothing is worked out for a part that was not asked for.
 _PARTS: Mapping[str, _Part] = {
     "metrics_summary": _Part(lambda result: dict(result.metrics), {}),
@@ -134,7 +147,7 @@ _PARTS: Mapping[str, _Part] = {
     ),
     "portfolio_diagnostics": _Part(_diagnostics_table, [], per_bar=True),
     "constraint_hits": _Part(_hit_table, []),
-    "tearsheet": _Part(lambda result: dict(result.tearsheet), {}),
+    "tearsheet": _Part(_tear_sheet, {}),
     "logs": _Part(lambda result: list(result.logs), []),
     "final_cash": _Part(lambda result: result.final_cash),
     "final_positions": _Part(lambda result: dict(result.final_positions), {}),

@@ -12,8 +12,13 @@ from attrs import evolve
 from support.engine_bars import make_bars, make_request
 
 from glowback_trio import Result, backtest
+from glowback_trio.engine.reporting.result_document import (
+    BLOCKS,
+    BlockName,
+    result_document,
+    result_pieces,
+)
 from glowback_trio.model.strategies.parameters import MaCrossover
-from glowback_trio.wire.result_document import BLOCKS, BlockName, result_document, result_pieces
 from glowback_trio.wire.rows import dumps
 
 CURVES = ("equity_curve", "exposures")
