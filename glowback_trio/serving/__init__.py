@@ -6,16 +6,25 @@ It stands on Hypercorn's protocol classes, h11 and wsproto, and knows nothing of
 from __future__ import annotations
 
 from glowback_trio.serving.binding import Tls
+from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.immediate import ImmediateResponse
 from glowback_trio.serving.http.rejection import Rejection, RejectionResponse
 from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.records import Load, Record
+from glowback_trio.serving.records import (
+    FaultRecord,
+    Load,
+    Record,
+    RequestFacts,
+    RequestRecord,
+    WebSocketRecord,
+)
 from glowback_trio.serving.server import serve
 from glowback_trio.serving.websocket.handoff import HANDOFF, Handoff
 
 __all__ = [
     "HANDOFF",
+    "FaultRecord",
     "Feed",
     "Handoff",
     "ImmediateResponse",
@@ -24,6 +33,10 @@ __all__ = [
     "Record",
     "Rejection",
     "RejectionResponse",
+    "RequestFacts",
+    "RequestRecord",
     "Tls",
+    "WebSocketRecord",
+    "leaves",
     "serve",
 ]

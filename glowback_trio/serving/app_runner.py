@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import trio
 from attrs import define, field
 
+from glowback_trio.serving.exception_groups import leaves
+
 if TYPE_CHECKING:
     from hypercorn.config import Config
     from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
 
-__all__ = ["LATE_SEND_S", "AppRunner", "Inbox", "leaves"]
+__all__ = ["LATE_SEND_S", "AppRunner", "Inbox"]
 
 # A request body waits in as few pieces of at most 64 KiB as an application leaves untaken. Small
 # ones wait as one, for a body in chunks of a byte has thousands.
@@ -27,15 +29,6 @@ LATE_SEND_S = 0.01
 Send = Callable[["ASGISendEvent | None"], Awaitable[None]]
 Put = Callable[["ASGIReceiveEvent"], Awaitable[None]]
 Fault = Callable[[BaseException, "Scope"], None]
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the real errors of a group, however deep; an error that is no group yields itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from leaves(inner)
-    else:
-        yield error
 
 
 @define(eq=False)

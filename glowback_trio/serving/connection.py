@@ -10,10 +10,11 @@ import trio
 from attrs import define, field
 from hypercorn.events import Closed, Event, RawData
 
-from glowback_trio.serving.app_runner import AppRunner, leaves
+from glowback_trio.serving.app_runner import AppRunner
+from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.http1 import Protocol
 from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
-from glowback_trio.serving.records import describe
+from glowback_trio.serving.records import Address, FaultRecord, Record, RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from glowback_trio.serving.service import Service
 
 __all__ = ["Connection"]
-
-Address = tuple[str, int] | None
 
 
 @define(eq=False)
@@ -275,15 +274,15 @@ class Connection:
                 return
             dropped += len(data)
 
-    def record(self, record: dict[str, Any]) -> None:
+    def record(self, record: Record) -> None:
         """Hand a record to the server's owner."""
-        self.service.tell(record)
+        self.service.record(record)
 
     def fault(self, error: BaseException, scope: Scope | None = None) -> None:
         """Record an error that ended one request or this connection."""
         where = "connection" if scope is None else "application"
-        seen = {"client": self.client} if scope is None else describe(scope)
-        self.service.tell(seen | {"kind": "fault", "where": where, "error": error})
+        facts = RequestFacts(client=self.client) if scope is None else RequestFacts.of(scope)
+        self.service.record(FaultRecord(where=where, error=error, facts=facts))
 
 
 def address_of(socket: Any, name: Callable[[], Any]) -> Address:

@@ -10,7 +10,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.errors import ServingError
-from glowback_trio.serving.app_runner import leaves
+from glowback_trio.serving.exception_groups import leaves
 
 __all__ = ["Lifespan", "open_lifespan"]
 

@@ -12,9 +12,9 @@ from attrs import define, field
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
-from glowback_trio.serving.app_runner import leaves
 from glowback_trio.serving.binding import Bound, Listener, Tls, open_bound
 from glowback_trio.serving.connection import Connection
+from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.immediate import ImmediateHandler, leave_to_the_application
 from glowback_trio.serving.http.rejection import RejectionHandler, answer_plainly
 from glowback_trio.serving.hub import Hub

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from ssl import SSLContext
 from typing import Any
@@ -15,7 +14,7 @@ from glowback_trio.serving.http.immediate import ImmediateHandler
 from glowback_trio.serving.http.rejection import RejectionHandler
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.records import Load, Log
+from glowback_trio.serving.records import FaultRecord, Load, Log, Record
 
 __all__ = ["Service"]
 
@@ -55,11 +54,11 @@ class Service:
         """Whether connections are encrypted."""
         return self.tls is not None
 
-    def tell(self, record: Mapping[str, object]) -> None:
-        """Give a record to the owner's log. If that raises, nobody is left who could be told."""
+    def record(self, record: Record) -> None:
+        """Give a record to the owner's log; what the log raises is dropped."""
         with suppress(Exception):
             self.log(record)
 
     def fault(self, where: str, error: BaseException) -> None:
         """Record an error of the application outside any request."""
-        self.tell({"kind": "fault", "where": where, "error": error})
+        self.record(FaultRecord(where=where, error=error))

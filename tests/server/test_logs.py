@@ -11,6 +11,7 @@ import httpx2
 import orjson
 import pytest
 import trio
+from attrs import evolve
 from support.virtual_net import End, Network
 from support.watcher import Watcher
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -18,20 +19,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from glowback_trio import Run
 from glowback_trio.server import Settings
 from glowback_trio.server.observability.logs import log_access, logging_to
+from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord
 
 Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
 LOGGERS = ("glowback_trio", "trio.serve_listeners")
-RECORD = {
-    "kind": "request",
-    "method": "GET",
-    "path": "/backtests",
-    "status": 200,
-    "client": ("127.0.0.1", 5000),
-    "duration": 0.01,
-    "state": {"request_id": "abc"},
-}
+FACTS = RequestFacts("GET", "/backtests", ("127.0.0.1", 5000), {"request_id": "abc"})
+RECORD = RequestRecord(facts=FACTS, status=200, complete=True, duration=0.01, sent_bytes=300)
 
 
 @pytest.fixture
@@ -78,8 +73,8 @@ async def test_every_stream_leaves_one_line_and_no_key(
 def test_rejections_are_warnings(status: int) -> None:
     stream = io.StringIO()
     with logging_to(Settings(log_level="WARNING"), stream):
-        log_access(RECORD | {"status": status})
-        log_access(RECORD | {"status": 404})
+        log_access(evolve(RECORD, status=status))
+        log_access(evolve(RECORD, status=404))
     (line,) = stream.getvalue().splitlines()
     assert orjson.loads(line)["status"] == status
 
@@ -89,7 +84,7 @@ def test_a_fault_comes_with_its_traceback() -> None:
     with pytest.raises(OSError, match="broken") as caught:
         raise OSError(5, "broken")
     with logging_to(Settings(), stream):
-        log_access({"kind": "fault", "error": caught.value})
+        log_access(FaultRecord(where="connection", error=caught.value))
     line = orjson.loads(stream.getvalue())
     assert line["level"] == "error"
     assert "OSError: [Errno 5] broken" in line["exception"]
@@ -99,7 +94,8 @@ def test_a_fault_comes_with_its_traceback() -> None:
 def test_a_line_stays_one_line_whatever_a_client_sends(settings: Settings) -> None:
     stream = io.StringIO()
     with logging_to(settings, stream):
-        log_access(RECORD | {"path": '/a\n{"event": "forged"}\r\x1b[31m'})
+        facts = evolve(FACTS, path='/a\n{"event": "forged"}\r\x1b[31m')
+        log_access(evolve(RECORD, facts=facts))
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import evolve
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
@@ -14,6 +15,7 @@ import glowback_trio
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
 from glowback_trio.server.observability.metrics import REASONS, Metrics
+from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord, WebSocketRecord
 
 ROUTES = ("/backtests", "/backtests/{run_id}", "/backtests/{run_id}/stream")
 
@@ -25,26 +27,26 @@ def metrics(gateway: Gateway) -> Metrics:
     return Metrics(gateway, ROUTES, connections=lambda: 7, streams=lambda: 3, messages=lambda: 100)
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    """A record of a request as the serving floor makes it."""
-    record = {
-        "kind": "request",
-        "method": "GET",
-        "path": "/backtests/1234",
-        "client": ("192.0.2.1", 4711),
-        "state": {"route": "/backtests/{run_id}"},
-        "status": 200,
-        "complete": True,
-        "duration": 0.004,
-        "bytes": 300,
-    }
-    return record | changes
+FACTS = RequestFacts(
+    "GET", "/backtests/1234", ("192.0.2.1", 4711), {"route": "/backtests/{run_id}"}
+)
 
 
-def stream(code: int, reason: str = "", **changes: Any) -> dict[str, Any]:
-    """A record of a WebSocket as the serving floor makes it."""
-    closed = {"kind": "websocket", "status": 101, "close_code": code, "close_reason": reason}
-    return request(state={"route": ROUTES[2]}, duration=3600.0) | closed | changes
+def request(**changes: Any) -> RequestRecord:
+    """A record of a request; changes are of its facts or of what became of it."""
+    facts = {name: changes.pop(name) for name in tuple(changes) if hasattr(FACTS, name)}
+    outcome = {"status": 200, "complete": True, "duration": 0.004, "sent_bytes": 300}
+    return RequestRecord(facts=evolve(FACTS, **facts), **(outcome | changes))
+
+
+def stream(code: int, reason: str = "", **changes: Any) -> WebSocketRecord:
+    """A record of a WebSocket."""
+    facts: dict[str, Any] = {"state": {"route": ROUTES[2]}}
+    facts |= {name: changes.pop(name) for name in tuple(changes) if hasattr(FACTS, name)}
+    outcome = {"status": 101, "duration": 3600.0, "sent_bytes": 300} | changes
+    return WebSocketRecord(
+        facts=evolve(FACTS, **facts), close_code=code, close_reason=reason, **outcome
+    )
 
 
 def scraped(metrics: Metrics) -> Samples:
@@ -90,7 +92,7 @@ async def test_no_client_can_add_a_time_series(metrics: Metrics) -> None:
 async def test_nothing_of_a_record_but_its_labels_is_told(metrics: Metrics) -> None:
     metrics.observe(request(path="/backtests/s3cret", state={"request_id": "s3cret"}))
     metrics.observe(stream(1000, "s3cret", client=("s3cret", 1)))
-    metrics.observe(request(kind="fault", where="application", error=ValueError("s3cret")))
+    metrics.observe(FaultRecord(where="application", error=ValueError("s3cret"), facts=FACTS))
     _content_type, text = metrics.render()
     assert b"s3cret" not in text
     assert b"192.0.2.1" not in text
@@ -114,9 +116,8 @@ async def test_latency_is_a_histogram_without_streams(metrics: Metrics) -> None:
 
 
 async def test_requests_that_never_reached_the_app_count_as_well(metrics: Metrics) -> None:
-    refusal = request(method=None, path=None, state={}, status=431)
-    del refusal["duration"], refusal["bytes"]
-    metrics.observe(refusal)
+    rejected = RequestRecord(facts=RequestFacts(), status=431, complete=True)
+    metrics.observe(rejected)
     metrics.observe(request(status=None, complete=False))
     assert value(metrics, "requests_total", method="other", route="other", status="431") == 1
     assert value(metrics, "requests_total", method="GET", route=ROUTES[1], status="none") == 1
@@ -160,8 +161,8 @@ async def test_messages_bytes_and_faults_are_counted(metrics: Metrics) -> None:
     metrics.count_sent("websocket", 4)
     metrics.count_sent("sse")
     metrics.observe(request())
-    metrics.observe(stream(1000, bytes=5000))
-    metrics.observe({"kind": "fault", "where": "lifespan", "error": ValueError()})
+    metrics.observe(stream(1000, sent_bytes=5000))
+    metrics.observe(FaultRecord(where="lifespan", error=ValueError()))
     assert value(metrics, "messages_sent_total", transport="websocket") == 360
     assert value(metrics, "messages_sent_total", transport="sse") == 1
     assert value(metrics, "bytes_sent_total") == 5300

@@ -34,7 +34,7 @@ async def test_a_connection_is_kept_when_a_short_body_comes_after_its_answer(
         await client.send(POST % (b"/mirror", b"Content-Length: 2") + b"hi")
         assert (await client.read_reply(b"POST")).body == b"hi"
         client.stream.close()
-    assert [record["status"] for record in server.records] == [200, 200, 200]
+    assert [record.status for record in server.requests] == [200, 200, 200]
 
 
 async def test_a_body_and_the_next_request_may_come_at_once(autojump_clock: MockClock) -> None:
@@ -89,7 +89,7 @@ async def test_a_body_that_never_comes_is_not_waited_for_without_end(
         assert (await client.read_reply(b"POST")).status == 200
         assert await client.read_to_end() == b"", "it has been answered, and is not answered twice"
         assert trio.current_time() <= Limits().body_timeout + 1
-    assert [record["status"] for record in server.records] == [200]
+    assert [record.status for record in server.requests] == [200]
 
 
 @pytest.mark.parametrize("who", ["client", "server"])
@@ -107,7 +107,7 @@ async def test_a_client_that_leaves_or_a_server_that_ends_waits_for_no_body(
         client.stream.close()
         await wait_all_tasks_blocked()
         assert trio.current_time() == began
-    assert [record["status"] for record in server.records] == [200]
+    assert [record.status for record in server.requests] == [200]
 
 
 async def test_the_application_of_an_answered_request_hears_of_its_end(

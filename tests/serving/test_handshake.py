@@ -34,8 +34,8 @@ async def test_a_handshake_may_be_refused_with_headers_and_a_body(
         assert b"www-authenticate: Bearer" in head
         assert b"connection: close" in head
         assert await client.read_to_end() == b"no key"
-    [record] = server.kinds("websocket")
-    assert record["status"] == 401
+    [record] = server.websockets
+    assert record.status == 401
 
 
 async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> None:

@@ -25,7 +25,7 @@ from support.rough_client import (
 from support.virtual_server import serving
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from glowback_trio.serving import Limits
+from glowback_trio.serving import FaultRecord, Limits
 
 
 async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
@@ -46,8 +46,8 @@ async def test_an_unread_flood_is_bounded_and_closed(autojump_clock: MockClock) 
         assert await client.read_close() == 1008
         client.stream.close()
         assert await server.still_answers()
-    [record] = server.kinds("websocket")
-    assert record["close_reason"] == "messages are not being read"
+    [record] = server.websockets
+    assert record.close_reason == "messages are not being read"
 
 
 async def test_a_flood_that_meets_the_handlers_end_leaves_nothing(
@@ -281,4 +281,4 @@ async def test_a_spoiled_conversation_harms_nobody(seed: int, autojump_clock: Mo
         client.stream.close()
         assert await server.still_answers()
     # A spoiled path is an application's own trouble.
-    assert [fault for fault in server.kinds("fault") if fault["where"] == "connection"] == []
+    assert [fault for fault in server.kinds(FaultRecord) if fault.where == "connection"] == []

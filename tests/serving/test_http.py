@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 import trio
+from attrs import evolve
 from support.asgi_apps import App, Receive, Scope, Send, answer
 from support.rough_client import HANDSHAKE
 from support.virtual_server import serving
 from trio.testing import MockClock
+
+from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord
 
 
 async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
@@ -199,8 +202,8 @@ async def test_an_application_that_sends_a_bad_header_is_recorded(
         await client.send(b"GET /bad HTTP/1.1\r\nHost: test\r\n\r\n")
         assert b"b: c" not in await client.read_to_end()
         assert await server.still_answers()
-    [fault] = server.kinds("fault")
-    assert (fault["where"], fault["path"]) == ("application", "/bad")
+    [fault] = server.kinds(FaultRecord)
+    assert (fault.where, fault.facts.path) == ("application", "/bad")
 
 
 async def test_an_early_answer_reaches_a_client_that_is_still_sending(
@@ -242,20 +245,16 @@ async def test_a_request_leaves_one_record_without_its_query(autojump_clock: Moc
 
     async with serving(App({"/wait": wait})) as server:
         await server.connect().get(b"/wait?api_key=secret")
-    [record] = server.records
-    assert record["duration"] == pytest.approx(3)
-    assert record["bytes"] > len(b"ok")
+    [record] = server.requests
+    assert server.records == [record]
+    assert record.duration == pytest.approx(3)
+    assert record.sent_bytes is not None
+    assert record.sent_bytes > len(b"ok")
     assert "secret" not in repr(record)
-    del record["duration"], record["bytes"]
-    assert record == {
-        "kind": "request",
-        "method": "GET",
-        "path": "/wait",
-        "client": ("10.0.0.2", 40001),
-        "state": {"request_id": "abc"},
-        "status": 200,
-        "complete": True,
-    }
+    facts = RequestFacts("GET", "/wait", ("10.0.0.2", 40001), {"request_id": "abc"})
+    assert evolve(record, duration=None, sent_bytes=None) == RequestRecord(
+        facts=facts, status=200, complete=True
+    )
 
 
 async def test_a_log_that_raises_harms_nobody(autojump_clock: MockClock) -> None:

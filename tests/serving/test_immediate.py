@@ -33,7 +33,7 @@ async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) 
         client = server.connect()
         for words in (b"once", b"twice"):
             assert (await client.get(b"/prompt?" + words)).body == words
-    assert [(record["status"], record["complete"]) for record in server.kinds("request")] == [
+    assert [(record.status, record.complete) for record in server.requests] == [
         (200, True),
         (200, True),
     ]

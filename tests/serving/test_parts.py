@@ -18,7 +18,8 @@ from support.virtual_net import KIB, stream_pair
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio.serving import Limits, Rejection
-from glowback_trio.serving.app_runner import Inbox, leaves
+from glowback_trio.serving.app_runner import Inbox
+from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.head_checks import check_head
 from glowback_trio.serving.http.rejection import RejectedError, answer_plainly
 from glowback_trio.serving.progress_stream import ProgressStream

@@ -12,7 +12,7 @@ from support.real_server import reset, running
 from support.rough_client import TEXT, frame
 from trio_websocket import open_websocket_url
 
-from glowback_trio.serving import Limits
+from glowback_trio.serving import Limits, WebSocketRecord
 
 
 def quart_app() -> QuartTrio:
@@ -81,7 +81,9 @@ async def test_a_quart_handler_that_never_receives_ends_with_its_client(path: by
         await client.upgrade(path)
         await client.send(frame(TEXT, b"x") * 40)
         reset(client)
-        assert (await server.next_record())["close_code"] == 1006
+        record = await server.next_record()
+        assert isinstance(record, WebSocketRecord)
+        assert record.close_code == 1006
         assert (await (await server.connect()).get()).body == b"hello"
 
 

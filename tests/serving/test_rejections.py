@@ -79,7 +79,7 @@ async def test_a_bad_request_is_refused_and_the_connection_closed(
         assert b"connection: close" in whole.lower()
         assert await server.still_answers()
     assert server.faults == []
-    assert server.records[0]["status"] == status
+    assert server.requests[0].status == status
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_an_odd_target_reaches_the_application_as_a_path(
 ) -> None:
     async with serving(App({path: App().handlers["/"], "/": App().handlers["/"]})) as server:
         assert (await server.connect().get(target)).status == 200
-    assert server.records[0]["path"] == path
+    assert server.requests[0].facts.path == path
 
 
 async def test_options_may_ask_for_the_whole_server(autojump_clock: MockClock) -> None:
@@ -149,7 +149,7 @@ async def test_a_chunked_body_that_grows_too_long_is_refused(autojump_clock: Moc
         assert reply.status == 413
         client.stream.close()
         assert await server.still_answers()
-    assert server.records[0]["status"] == 413
+    assert server.requests[0].status == 413
 
 
 async def test_a_body_of_the_allowed_length_is_taken(autojump_clock: MockClock) -> None:

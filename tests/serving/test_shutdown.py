@@ -176,8 +176,8 @@ async def test_a_stream_closed_by_force_leaves_its_record(autojump_clock: MockCl
         await half_open(server)
         server.stop.set()
         await server.ended.wait()
-    [record] = server.kinds("websocket")
-    assert record["close_code"] == 1012
+    [record] = server.websockets
+    assert record.close_code == 1012
 
 
 async def test_an_on_stop_that_hangs_is_cut_at_the_end_of_the_grace(
@@ -287,7 +287,7 @@ async def test_a_thousand_healthy_streams_end_at_once(autojump_clock: MockClock)
         server.stop.set()
         await server.ended.wait()
         assert trio.current_time() - began < 0.1
-    assert len(server.kinds("websocket")) == 1000
+    assert len(server.websockets) == 1000
 
 
 async def test_a_message_under_way_is_whole_before_the_close(autojump_clock: MockClock) -> None:

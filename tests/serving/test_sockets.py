@@ -17,7 +17,7 @@ from support.real_server import reset, running
 from support.rough_client import TEXT, RoughClient, frame
 
 from glowback_trio.errors import ServingError
-from glowback_trio.serving import Limits, Tls, serve
+from glowback_trio.serving import FaultRecord, Limits, RequestRecord, Tls, serve
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
@@ -46,7 +46,7 @@ async def test_a_unix_socket_is_served_and_its_file_removed(tmp_path: Path) -> N
         assert server.urls == [f"unix:{path}"]
         client = server.keep(await trio.open_unix_socket(path))
         assert (await client.get()).body == b"ok"
-        assert (await server.next_record())["client"] is None
+        assert (await server.next_record()).facts.client is None
         with pytest.raises(ServingError, match="in use"):
             await serve(App(), bind=f"unix:{path}")
     assert not path.exists()
@@ -131,10 +131,10 @@ async def test_broken_tls_clients_harm_nobody() -> None:
         assert await silent.stream.receive_some() == b""
         async with httpx2.AsyncClient(verify=trust) as client:
             assert (await client.get(server.url)).text == "ok"
-    assert [record for record in server.records if record["kind"] == "fault"] == []
+    assert [record for record in server.records if isinstance(record, FaultRecord)] == []
 
 
-@pytest.mark.parametrize("name", ["missing.pem", "test_serving_sockets.py"])
+@pytest.mark.parametrize("name", ["missing.pem", "test_sockets.py"])
 async def test_an_unusable_certificate_is_a_plain_sentence(name: str) -> None:
     with pytest.raises(ServingError, match=name):
         await serve(App(), bind="127.0.0.1:0", tls=Tls(CERTIFICATE.with_name(name)))
@@ -146,7 +146,7 @@ async def test_a_reset_in_the_middle_of_a_body_harms_nobody() -> None:
         await client.send(b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf")
         reset(client)
         assert (await (await server.connect()).get()).body == b"ok"
-        assert {(await server.next_record())["kind"] for _ in range(2)} == {"request"}
+        assert {type(await server.next_record()) for _ in range(2)} == {RequestRecord}
 
 
 async def test_an_early_answer_is_not_lost_to_a_reset() -> None:

@@ -123,8 +123,8 @@ async def test_a_close_or_a_bad_frame_is_answered_with_its_code(
             assert await client.read_to_end() == b""
             nursery.cancel_scope.cancel()
         assert await server.still_answers()
-    [record] = server.kinds("websocket")
-    assert record["close_code"] == code
+    [record] = server.websockets
+    assert record.close_code == code
 
 
 async def send_all(stream: trio.abc.SendStream, data: bytes, sending: str) -> None:
@@ -158,8 +158,8 @@ async def test_the_application_closes_and_the_client_answers(autojump_clock: Moc
         await client.send(frame(TEXT, b"too late") + close_frame(4000))
         with trio.fail_after(0.1):
             assert await client.read_to_end() == b""
-    [record] = server.kinds("websocket")
-    assert (record["close_code"], record["close_reason"]) == (4000, "done")
+    [record] = server.websockets
+    assert (record.close_code, record.close_reason) == (4000, "done")
 
 
 async def test_a_client_that_never_answers_a_close_is_cut(autojump_clock: MockClock) -> None:

@@ -77,8 +77,8 @@ async def test_a_client_that_answers_no_ping_is_cut_whatever_else_it_sends(
             nursery.cancel_scope.cancel()
         assert trio.current_time() == pytest.approx(40, abs=1)
         assert await server.still_answers()
-    [record] = server.kinds("websocket")
-    assert (record["close_code"], record["close_reason"]) == (1006, "a ping was not answered")
+    [record] = server.websockets
+    assert (record.close_code, record.close_reason) == (1006, "a ping was not answered")
 
 
 async def read_for_ever(client: RoughClient) -> None:

@@ -93,7 +93,7 @@ async def test_an_answer_that_fails_before_its_body_is_a_500(autojump_clock: Moc
         assert (await server.connect().get(b"/stumble")).status == 500
         assert await server.still_answers()
     assert server.faults == ["ValueError('no body')"]
-    assert server.kinds("request")[0]["status"] == 500
+    assert server.requests[0].status == 500
 
 
 async def test_an_application_that_sends_nothing_for_ever_holds_nobody(
@@ -142,4 +142,4 @@ async def test_who_leaves_in_the_middle_of_a_long_answer_ends_it(
         await client.stream.receive_some(1000)
         client.stream.reset()
         assert await server.still_answers()
-    assert [record["complete"] for record in server.kinds("request")] == [False, True]
+    assert [record.complete for record in server.requests] == [False, True]

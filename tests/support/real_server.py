@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ import trio
 from attrs import define, field
 from support.rough_client import RoughClient
 
-from glowback_trio.serving import serve
+from glowback_trio.serving import Record, serve
 
 
 @define(eq=False)
@@ -22,8 +22,8 @@ class Running:
     urls: list[str]
     stop: trio.Event
     ended: trio.Event
-    records: list[Mapping[str, Any]]
-    recorded: trio.MemoryReceiveChannel[Mapping[str, Any]]
+    records: list[Record]
+    recorded: trio.MemoryReceiveChannel[Record]
     clients: list[RoughClient] = field(factory=list)
 
     @property
@@ -37,7 +37,7 @@ class Running:
     async def connect(self) -> RoughClient:
         return self.keep(await trio.open_tcp_stream("127.0.0.1", self.port))
 
-    async def next_record(self) -> Mapping[str, Any]:
+    async def next_record(self) -> Record:
         return await self.recorded.receive()
 
     def keep(self, stream: trio.SocketStream) -> RoughClient:
@@ -49,11 +49,11 @@ class Running:
 @asynccontextmanager
 async def running(app: Any, **options: Any) -> AsyncIterator[Running]:
     stop, ended = trio.Event(), trio.Event()
-    records: list[Mapping[str, Any]] = []
-    send, recorded = trio.open_memory_channel[Mapping[str, Any]](1000)
+    records: list[Record] = []
+    send, recorded = trio.open_memory_channel[Record](1000)
     options.setdefault("bind", "127.0.0.1:0")
 
-    def log(record: Mapping[str, Any]) -> None:
+    def log(record: Record) -> None:
         records.append(record)
         send.send_nowait(record)
 

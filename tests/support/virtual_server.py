@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 from attrs import define, field
@@ -13,7 +13,16 @@ from support.asgi_apps import App
 from support.rough_client import RoughClient
 from support.virtual_net import KIB, Network
 
-from glowback_trio.serving import Limits, serve
+from glowback_trio.serving import (
+    FaultRecord,
+    Limits,
+    Record,
+    RequestRecord,
+    WebSocketRecord,
+    serve,
+)
+
+RecordKind = TypeVar("RecordKind", bound=Record)
 
 
 @define(eq=False)
@@ -24,7 +33,7 @@ class VirtualServer:
     network: Network = field(factory=Network)
     stop: trio.Event = field(factory=trio.Event)
     ended: trio.Event = field(factory=trio.Event)
-    records: list[dict[str, Any]] = field(factory=list)
+    records: list[Record] = field(factory=list)
 
     async def run(self, *, task_status: trio.TaskStatus[list[str]], **options: Any) -> None:
         await serve(
@@ -53,12 +62,20 @@ class VirtualServer:
         await trio.sleep(60)
         return reply.body == b"ok" and self.app.running == 0
 
-    def kinds(self, kind: str) -> list[dict[str, Any]]:
-        return [record for record in self.records if record["kind"] == kind]
+    def kinds(self, kind: type[RecordKind]) -> list[RecordKind]:
+        return [record for record in self.records if isinstance(record, kind)]
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        return self.kinds(RequestRecord)
+
+    @property
+    def websockets(self) -> list[WebSocketRecord]:
+        return self.kinds(WebSocketRecord)
 
     @property
     def faults(self) -> list[str]:
-        return [repr(record["error"]) for record in self.kinds("fault")]
+        return [repr(record.error) for record in self.kinds(FaultRecord)]
 
 
 @asynccontextmanager

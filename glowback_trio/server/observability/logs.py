@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 import structlog
 
 from glowback_trio.server.settings import Settings
+from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
 __all__ = ["log_access", "logging_to"]
 
@@ -84,17 +85,46 @@ def _spread(
     return {**event, **access}
 
 
-def log_access(record: Mapping[str, Any]) -> None:
-    """Log a record of the serving floor; paths in it are without their queries."""
-    if record["kind"] == "fault":
-        _log.error("A connection failed", exc_info=record["error"])
-        return
-    level = logging.WARNING if record["status"] in _REFUSALS else logging.INFO
+def log_access(record: Record) -> None:
+    """Log a record of the serving room: one line, its paths without their queries."""
+    match record:
+        case FaultRecord():
+            _log.error("A connection failed", exc_info=record.error)
+        case RequestRecord():
+            _log_line("request", record.facts, record.status, _response_fields(record))
+        case WebSocketRecord():
+            _log_line("websocket", record.facts, record.status, _close_fields(record))
+
+
+def _log_line(
+    event: str, facts: RequestFacts, status: int | None, fields: dict[str, object]
+) -> None:
+    level = logging.WARNING if status in _REFUSALS else logging.INFO
     if not _log.isEnabledFor(level):
         return
-    state = record["state"]
-    fields = {name: value for name, value in record.items() if name not in ("state", "kind")}
-    peer = record["client"]
-    fields["client"] = state.get("client", peer and peer[0])
-    fields["request_id"] = state.get("request_id")
-    _log.log(level, record["kind"], extra={"access": fields})
+    peer = facts.client and facts.client[0]
+    access = {
+        "method": facts.method,
+        "path": facts.path,
+        "client": facts.state.get("client", peer),
+        "status": status,
+        **fields,
+        "request_id": facts.state.get("request_id"),
+    }
+    _log.log(level, event, extra={"access": access})
+
+
+def _response_fields(record: RequestRecord) -> dict[str, object]:
+    if record.duration is None:
+        return {"complete": record.complete}
+    measured = {"duration": record.duration, "bytes": record.sent_bytes}
+    return {"complete": record.complete, **measured}
+
+
+def _close_fields(record: WebSocketRecord) -> dict[str, object]:
+    return {
+        "close_code": record.close_code,
+        "close_reason": record.close_reason,
+        "duration": record.duration,
+        "bytes": record.sent_bytes,
+    }

@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 
 from glowback_trio.actors import Gateway
 from glowback_trio.model.lifecycle import State
+from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
 __all__ = ["METHODS", "REASONS", "Metrics", "Transport"]
 
@@ -103,31 +104,42 @@ class Metrics(Collector):
     _bytes: int = field(default=0, init=False)
     _lags: deque[float] = field(factory=lambda: deque(maxlen=_LAGS), init=False)
 
-    def observe(self, record: Mapping[str, Any]) -> None:
-        """Count a record of the serving floor.
+    def observe(self, record: Record) -> None:
+        """Count a record of the serving room.
 
-        The app says more in the record's `state`: `route`, the template of the path; and `stream`,
-        anything, when the response lasts as long as a run and tells nothing about latency.
+        The app adds facts in the record's `state`: `route`, the template of the path; and `stream`,
+        anything, for a response that lasts as long as a run and so says nothing about latency.
         """
-        if record["kind"] == "fault":
-            self._faults[(record["where"],)] += 1
-            return
-        route = self._label(record["state"].get("route"), self.routes)
-        method = self._label(record["method"], METHODS)
-        self._requests[method, route, str(record["status"] or _NONE)] += 1
-        # Streams tell their bytes when they end; what is open counts only then.
-        self._bytes += record.get("bytes", 0)
-        if record["kind"] == "websocket":
-            self._observe_close(record)
-        elif "stream" not in record["state"] and "duration" in record:
-            self._durations.setdefault((method, route), _Durations()).add(record["duration"])
+        match record:
+            case FaultRecord():
+                self._faults[(record.where,)] += 1
+            case RequestRecord():
+                self._observe_request(record)
+            case WebSocketRecord():
+                self._observe_websocket(record)
 
-    def _observe_close(self, record: Mapping[str, Any]) -> None:
-        if record["status"] != 101:
-            return  # refused before it was a WebSocket
-        code = self._label(record["close_code"], _CLOSE_CODES)
-        reason = record["close_reason"]
+    def _observe_request(self, record: RequestRecord) -> None:
+        labels = self._count_request(record.facts, record.status)
+        self._bytes += record.sent_bytes or 0
+        if record.duration is not None and "stream" not in record.facts.state:
+            self._durations.setdefault(labels, _Durations()).add(record.duration)
+
+    def _observe_websocket(self, record: WebSocketRecord) -> None:
+        self._count_request(record.facts, record.status)
+        # The bytes of a stream are known when it ends, so an open one is not counted yet.
+        self._bytes += record.sent_bytes
+        if record.status != 101:
+            return  # rejected before it was a WebSocket
+        code = self._label(record.close_code, _CLOSE_CODES)
+        reason = record.close_reason
         self._closes[code, self._label(reason, REASONS) if reason else _NONE] += 1
+
+    def _count_request(self, facts: RequestFacts, status: int | None) -> _Labels:
+        """Count one request and return its method and route as labels."""
+        method = self._label(facts.method, METHODS)
+        route = self._label(facts.state.get("route"), self.routes)
+        self._requests[method, route, str(status or _NONE)] += 1
+        return method, route
 
     @staticmethod
     def _label(value: object, known: Collection[Any]) -> str:

@@ -30,6 +30,7 @@ from glowback_trio.server.security.cors import check_origin
 from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.serving import leaves
 from glowback_trio.wire.converter import parse_json
 
 __all__ = [
@@ -137,15 +138,7 @@ def logging_faults() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        for leaf in _leaves(error):
+        for leaf in leaves(error):
             if not isinstance(leaf, trio.Cancelled) and http_error(leaf).status == 500:
                 _log.error("A handler failed", exc_info=leaf)
         raise
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

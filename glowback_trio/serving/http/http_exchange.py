@@ -12,7 +12,7 @@ from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 
 from glowback_trio.serving.app_runner import LATE_SEND_S
-from glowback_trio.serving.records import describe
+from glowback_trio.serving.records import RequestFacts, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,12 +203,11 @@ class HttpExchange(HTTPStream):
         self._finished = True
         link = self.protocol.link
         link.record(
-            describe(self.scope)
-            | {
-                "kind": "request",
-                "status": self.status,
-                "complete": self.state is ASGIHTTPState.CLOSED,
-                "duration": trio.current_time() - self._began,
-                "bytes": link.sent_bytes - self._sent_before,
-            }
+            RequestRecord(
+                facts=RequestFacts.of(self.scope),
+                status=self.status,
+                complete=self.state is ASGIHTTPState.CLOSED,
+                duration=trio.current_time() - self._began,
+                sent_bytes=link.sent_bytes - self._sent_before,
+            )
         )

@@ -17,6 +17,7 @@ from hypercorn.typing import ConnectionState
 
 from glowback_trio.serving.http.rejection import Headers, Rejection, RejectionResponse
 from glowback_trio.serving.http.request_limits import RequestBudget
+from glowback_trio.serving.records import RequestFacts, RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,9 +133,8 @@ class ResponseWriter(H11Protocol):
         return self._make_answer(Rejection.of(self._request, status, reason)).framed(status)
 
     def _record_refusal(self, refusal: Rejection) -> None:
-        record: dict[str, Any] = {"kind": "request", "status": refusal.status, "complete": True}
-        asked = {"method": refusal.method or None, "path": refusal.path or None}
-        self.link.record(record | asked | {"client": self.client, "state": {}})
+        facts = RequestFacts(refusal.method or None, refusal.path or None, self.client)
+        self.link.record(RequestRecord(facts=facts, status=refusal.status, complete=True))
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         await self.send_events([event])

@@ -14,7 +14,7 @@ from wsproto.frame_protocol import CloseReason
 
 from glowback_trio.serving.app_runner import LATE_SEND_S
 from glowback_trio.serving.hub import Feed
-from glowback_trio.serving.records import describe
+from glowback_trio.serving.records import RequestFacts, WebSocketRecord
 from glowback_trio.serving.websocket.compression import CompressingHandshake
 from glowback_trio.serving.websocket.handoff import HANDOFF, HandedOver
 from glowback_trio.serving.websocket.rate import Rate
@@ -279,15 +279,14 @@ class WebSocketStream(WSStream):
         self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
         link = self.protocol.link
         link.record(
-            describe(self.scope)
-            | {
-                "kind": "websocket",
-                "status": self.status,
-                "close_code": self.close_code,
-                "close_reason": self.close_reason,
-                "duration": trio.current_time() - self._began,
-                "bytes": link.sent_bytes - self._sent_before,
-            }
+            WebSocketRecord(
+                facts=RequestFacts.of(self.scope),
+                status=self.status,
+                close_code=self.close_code or CloseReason.ABNORMAL_CLOSURE,
+                close_reason=self.close_reason,
+                duration=trio.current_time() - self._began,
+                sent_bytes=link.sent_bytes - self._sent_before,
+            )
         )
 
 
