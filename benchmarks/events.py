@@ -17,7 +17,8 @@ from collections.abc import Callable
 import trio
 
 from glowback_trio import BacktestRequest
-from glowback_trio.actors.run import Run
+from glowback_trio.actors.broadcaster import Broadcaster
+from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import State
 from glowback_trio.store import MemoryStore
@@ -36,11 +37,15 @@ METRIC = EventDraft(
 def emit(events: int) -> float:
     """Seconds that a run takes for so many events."""
     request = BacktestRequest(symbols="AAPL", start_date="2015-01-01", end_date="2016-01-01")
-    run = Run("00000000-0000-4000-8000-000000000000", request, MemoryStore(), virtual_now)
-    run._announce(State.RUNNING)  # noqa: SLF001 - the inside is what is measured
+    run_id = "00000000-0000-4000-8000-000000000000"
+    broadcaster = Broadcaster()
+    log = MemoryStore().open_log(run_id, request, broadcaster.ring)
+    broadcaster.attach(log)
+    writer = LogWriter.begin(log, run_id, request, virtual_now)
+    writer.announce(State.RUNNING)
     began = time.perf_counter()
     for _ in range(events):
-        run._emit(METRIC)  # noqa: SLF001
+        writer.emit(METRIC)
     return time.perf_counter() - began
 
 

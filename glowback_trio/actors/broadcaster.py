@@ -26,14 +26,39 @@ _READ_AT_ONCE = 256
 class Broadcaster:
     """The log as its readers see it: what there is, whether more will come, and a bell."""
 
-    #: Set once, right after the run has opened its log.
-    log: EventLog = field(init=False)
+    _log: EventLog = field(init=False)
     #: Id of the terminal event, once there is one.
-    end: int | None = field(default=None, init=False)
-    #: How many subscriptions are open.
-    subscribers: int = field(default=0, init=False)
+    _end: int | None = field(default=None, init=False)
+    _subscribers: int = field(default=0, init=False)
     _bell: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _watchers: dict[object, Callable[[], object]] = field(factory=dict, init=False)
+
+    @property
+    def log(self) -> EventLog:
+        """The log."""
+        return self._log
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open."""
+        return self._subscribers
+
+    def attach(self, log: EventLog) -> None:
+        """Read this log. Called once: a log is opened with the bell that it rings."""
+        self._log = log
+
+    def announce_end(self, event_id: int) -> None:
+        """Note the id of the terminal event, and wake the readers that have passed it."""
+        self._end = event_id
+        self.ring()
+
+    def join(self) -> None:
+        """Count one more subscription."""
+        self._subscribers += 1
+
+    def leave(self) -> None:
+        """Count one subscription less."""
+        self._subscribers -= 1
 
     def ring(self) -> None:
         """Wake whoever waits; those who are busy will look at the log by themselves."""
@@ -54,7 +79,7 @@ class Broadcaster:
 
     def ended(self, cursor: int) -> bool:
         """Whether there is nothing after this cursor, now or later."""
-        return self.end is not None and cursor >= self.end
+        return self._end is not None and cursor >= self._end
 
     def scan(
         self, cursor: int, limit: int, types: Collection[EventType] | None
@@ -65,12 +90,12 @@ class Broadcaster:
             Those of these types, and always the end; and the cursor after all that were looked at,
             which has not moved where there was nothing to look at.
         """
-        events = self.log.read(cursor, limit)
+        events = self._log.read(cursor, limit)
         if not events:
             return (), cursor
         after = events[-1].event_id
         if types is not None:
-            events = [e for e in events if e.type in types or e.event_id == self.end]
+            events = [e for e in events if e.type in types or e.event_id == self._end]
         return events, after
 
     async def wait_ring(self) -> None:
@@ -128,7 +153,7 @@ class Subscription:
         return events
 
     def __enter__(self) -> Self:
-        self._broadcaster.subscribers += 1
+        self._broadcaster.join()
         return self
 
     def __exit__(
@@ -137,7 +162,7 @@ class Subscription:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._broadcaster.subscribers -= 1
+        self._broadcaster.leave()
 
     def __aiter__(self) -> Self:
         return self

@@ -9,21 +9,20 @@ from functools import partial
 from typing import assert_never
 
 import trio
-from attrs import define, evolve, field
+from attrs import define, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_budget import within_budget
+from glowback_trio.actors.log_writer import LogWriter
+from glowback_trio.actors.pacing import Pacer
 from glowback_trio.compute import Compute, Done, Failed, Progressed, Step, work
 from glowback_trio.data import Source
 from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
-from glowback_trio.model.events import Event, EventDraft, EventType, encode
-from glowback_trio.model.instant import stamp
-from glowback_trio.model.invariants import Digest
-from glowback_trio.model.lifecycle import State, Status, step
+from glowback_trio.model.events import Event, EventDraft, EventType
+from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.store import EventLog, Store
-from glowback_trio.wire.rows import dumps
+from glowback_trio.store import Store
 
 __all__ = ["Run"]
 
@@ -47,52 +46,28 @@ class Run:
     _store: Store
     _clock: Callable[[], datetime]
     _broadcaster: Broadcaster = field(factory=Broadcaster, init=False)
-    _log: EventLog = field(init=False)
-    #: The status as of the last change of state; what has come since is counted below.
-    _announced: Status = field(init=False)
-    _count: int = field(default=0, init=False)
-    _progress: float = field(default=0.0, init=False)
-    _digest: Digest = field(factory=Digest, init=False)
-    _latest: datetime = field(init=False)
+    _writer: LogWriter = field(init=False)
+    _pacer: Pacer = field(init=False)
+    #: Why the run was asked to end; the first reason counts.
     _reason: str | None = field(default=None, init=False)
-    #: Set by the one who ends the pause; None while the run is not paused.
-    _held: trio.Event | None = field(default=None, init=False)
-    _held_at: float = field(default=0.0, init=False)
-    #: When the run's own time began, on trio's clock; pauses are added.
-    _began: float = field(default=0.0, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Open the log with its first event, so that no run is ever seen without one."""
-        self._log = self._store.open_log(self.run_id, self.request, self._broadcaster.ring)
-        self._broadcaster.log = self._log
-        self._latest = self._clock()
-        self._announced = Status(
-            run_id=self.run_id,
-            state=State.QUEUED,
-            created_at=self._latest,
-            strategy=self.request.strategy.name,
-            symbols=self.request.symbols,
-        )
-        queued = dumps({"state": State.QUEUED, "message": "Run queued"})
-        self._append("state", queued, self._latest)
+        log = self._store.open_log(self.run_id, self.request, self._broadcaster.ring)
+        self._broadcaster.attach(log)
+        self._writer = LogWriter.begin(log, self.run_id, self.request, self._clock)
+        self._pacer = Pacer(self.request.stream.pace_bars_per_s)
 
     @property
     def status(self) -> Status:
         """Where the run stands now: a fold over its log, worked out when somebody asks."""
-        progress = self._announced.progress if self.finished else self._progress
-        return evolve(
-            self._announced,
-            event_count=self._count,
-            progress=progress,
-            paused=self._held is not None and not self.finished,
-        )
+        return self._writer.status(paused=self._pacer.paused and not self.finished)
 
     @property
     def finished(self) -> bool:
         """Whether the run has ended, one way or another."""
-        return self._announced.finished
+        return self._writer.finished
 
     @property
     def broadcaster(self) -> Broadcaster:
@@ -138,13 +113,13 @@ class Run:
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
-        match self._announced.state:
+        match self._writer.state:
             case State.QUEUED | State.RUNNING:
                 raise NotReadyError("Results not ready")
             case State.FAILED:
-                raise RunFailedError(f"Run failed: {self._announced.error}")
+                raise RunFailedError(f"Run failed: {self.status.error}")
             case State.CANCELLED:
-                raise RunCancelledError(f"Run cancelled: {self._announced.error}")
+                raise RunCancelledError(f"Run cancelled: {self.status.error}")
             case State.COMPLETED:
                 return self._store.result(self.run_id)
             case never:
@@ -158,15 +133,12 @@ class Run:
 
     def pause(self) -> None:
         """Hold the run: it tells nothing more until `resume`. Leaves no trace in the log."""
-        if self._held is None and not self.finished:
-            self._held, self._held_at = trio.Event(), trio.current_time()
+        if not self.finished:
+            self._pacer.pause()
 
     def resume(self) -> None:
         """Let a held run go on where it was: its own time, which pace is kept by, stood still."""
-        if self._held is not None:
-            self._held.set()
-            self._held = None
-            self._began += trio.current_time() - max(self._held_at, self._began)
+        self._pacer.resume()
 
     async def live(
         self, admitted: trio.Event, compute: Compute, source: Source, max_log_bytes: int
@@ -186,7 +158,7 @@ class Run:
                 try:
                     with self._scope:
                         await admitted.wait()
-                        self._announce(State.RUNNING)
+                        self._writer.announce(State.RUNNING)
                         muscle.start_soon(compute.run_job, job, send)
                         await self._follow(steps)
                 finally:
@@ -195,71 +167,31 @@ class Run:
                     muscle.cancel_scope.cancel()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
-        self._began = trio.current_time()
+        self._pacer.begin()
         async for done in steps:
             match done:
                 case Progressed(drafts):
-                    await self._tell(drafts)
+                    await self._emit(drafts)
                 case Done(result):
-                    await self._wait_released()
+                    await self._pacer.wait_resumed()
                     self._store.keep_result(self.run_id, result)
                     self._end(State.COMPLETED)
                 case Failed(error):
-                    await self._wait_released()
+                    await self._pacer.wait_resumed()
                     self._end(State.FAILED, error)
                 case never:
                     assert_never(never)
 
-    async def _tell(self, drafts: Sequence[EventDraft]) -> None:
-        pace = self.request.stream.pace_bars_per_s
+    async def _emit(self, drafts: Sequence[EventDraft]) -> None:
+        paced = self._pacer.bars_per_s is not None
         for index, draft in enumerate(drafts, start=1):
-            await self._wait_released()
-            if pace is not None:
-                await self._wait_due(draft.bar / pace)
+            await self._pacer.wait_resumed()
+            if paced:
+                await self._pacer.wait_due(draft.bar)
             elif index % _EMITS_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
-            self._emit(draft)
-
-    async def _wait_due(self, elapsed: float) -> None:
-        """Wait until so much of the run's own time has passed."""
-        while trio.current_time() < self._began + elapsed or self._held is not None:
-            await trio.sleep_until(self._began + elapsed)
-            await self._wait_released()
-
-    async def _wait_released(self) -> None:
-        """Wait while somebody holds the run."""
-        while self._held is not None:
-            await self._held.wait()
-
-    def _emit(self, draft: EventDraft) -> None:
-        """Tell what the simulation told."""
-        step(self._announced.state, draft.type)
-        self._append(draft.type, draft.payload, self._now())
-        if draft.progress is not None:
-            self._progress = draft.progress
-
-    def _announce(self, state: State, error: str | None = None, **more: object) -> None:
-        """Tell a change of state."""
-        moment = self._now()
-        status = self.status.announcing(state, moment, error)
-        self._append("state", dumps({"state": state, "error": error, **more}), moment)
-        self._announced = status
+            self._writer.emit(draft)
 
     def _end(self, state: State, error: str | None = None) -> None:
-        count = self._count + 1
-        self._announce(state, error, event_count=count, digest=str(self._digest))
-        self._broadcaster.end = count
-        self._broadcaster.ring()
+        self._broadcaster.announce_end(self._writer.end(state, error))
         self._finished.set()
-
-    def _append(self, kind: EventType, payload: bytes, moment: datetime) -> None:
-        """Number, encode, append, count; when the store refuses, nothing has changed."""
-        event = encode(self._count + 1, self.run_id, kind, stamp(moment), payload)
-        self._log.append(event)
-        self._digest.add(event.data)
-        self._latest = moment
-        self._count += 1
-
-    def _now(self) -> datetime:
-        """The clock's time, but never before the previous event's."""
-        return max(self._clock(), self._latest)

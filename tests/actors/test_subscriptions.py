@@ -31,7 +31,7 @@ class Writer:
     def __init__(self) -> None:
         self.broadcaster = Broadcaster()
         self.log = MemoryStore().open_log("r", REQUEST, self.broadcaster.ring)
-        self.broadcaster.log = self.log
+        self.broadcaster.attach(self.log)
 
     def append(self, kind: EventType) -> Event:
         event = Event(self.log.watermark + 1, kind, b"{}")
@@ -40,8 +40,7 @@ class Writer:
 
     def end(self) -> Event:
         event = self.append("state")
-        self.broadcaster.end = event.event_id
-        self.broadcaster.ring()
+        self.broadcaster.announce_end(event.event_id)
         return event
 
     def subscribe(self, after: int, types: Collection[EventType] | None = None) -> Subscription:

@@ -22,6 +22,7 @@ from attrs import frozen
 ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
+WRITER = "glowback_trio/actors/log_writer.py"
 HUB = "glowback_trio/serving/hub.py"
 FOLLOWING = "glowback_trio/serving/websocket/handoff.py"
 FEED = "glowback_trio/server/state/feeds.py"
@@ -75,21 +76,20 @@ MUTANTS = (
     Mutant(
         "filter that hides the end",
         BROADCASTER,
-        " or e.event_id == self.end",
+        " or e.event_id == self._end",
         "",
     ),
     Mutant(
         "a queue of eight per client, oldest dropped",
         BROADCASTER,
-        "self.log.read(cursor, limit)",
-        "self.log.read(cursor, limit)[-8:]",
+        "self._log.read(cursor, limit)",
+        "self._log.read(cursor, limit)[-8:]",
     ),
     Mutant(
         "an event after the end",
         RUN,
-        "        self._broadcaster.end = count\n",
-        "        self._broadcaster.end = count\n"
-        '        self._append("log", dumps({"level": "info"}), self._now())\n',
+        "        self._finished.set()\n",
+        '        self._finished.set()\n        self._writer._append("log", b"{}", self._clock())\n',
     ),
     Mutant(
         "the end told before the result is kept",
@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     Mutant(
         "a number taken though the store refused the event",
-        RUN,
+        WRITER,
         "        self._log.append(event)\n",
         "        self._count += 1\n        self._log.append(event)\n        self._count -= 1\n",
     ),

@@ -1,0 +1,122 @@
+"""The writing end of a run's log: the one place where a run's events are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import define, evolve, field
+
+from glowback_trio.model.events import EventDraft, EventType, encode
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.invariants import Digest
+from glowback_trio.model.lifecycle import State, Status, step
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.store import EventLog
+from glowback_trio.wire.rows import dumps
+
+__all__ = ["LogWriter"]
+
+
+@define(eq=False)
+class LogWriter:
+    """Checks, numbers, dates, encodes and appends a run's events, and keeps its status.
+
+    Every method is synchronous, so that nobody ever sees half of an event. When the log refuses an
+    event, nothing has changed.
+
+    Args:
+        log: The run's log.
+        clock: Gives the time, with its zone.
+        announced: The status as of the last change of state.
+    """
+
+    _log: EventLog
+    _clock: Callable[[], datetime]
+    _announced: Status
+    #: What has come since the last change of state. Folding it into `_announced` at each event
+    #: would cost more than encoding the event.
+    _count: int = field(default=0, init=False)
+    _progress: float = field(default=0.0, init=False)
+    _digest: Digest = field(factory=Digest, init=False)
+    _latest: datetime = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._latest = self._announced.created_at
+
+    @classmethod
+    def begin(
+        cls, log: EventLog, run_id: str, request: BacktestRequest, clock: Callable[[], datetime]
+    ) -> LogWriter:
+        """Write the first event of a new run, so that no run is ever seen without one."""
+        queued = Status(
+            run_id=run_id,
+            state=State.QUEUED,
+            created_at=clock(),
+            strategy=request.strategy.name,
+            symbols=request.symbols,
+        )
+        writer = cls(log, clock, queued)
+        payload = dumps({"state": State.QUEUED, "message": "Run queued"})
+        writer._append("state", payload, queued.created_at)
+        return writer
+
+    @property
+    def state(self) -> State:
+        """The run's state."""
+        return self._announced.state
+
+    @property
+    def finished(self) -> bool:
+        """True if the terminal event has been appended."""
+        return self._announced.finished
+
+    def status(self, *, paused: bool = False) -> Status:
+        """Return the run's status: a fold over its log, worked out when it is asked for."""
+        progress = self._announced.progress if self.finished else self._progress
+        return evolve(self._announced, event_count=self._count, progress=progress, paused=paused)
+
+    def emit(self, draft: EventDraft) -> None:
+        """Append an event of the simulation.
+
+        Raises:
+            InvalidTransitionError: The run's state does not allow it.
+        """
+        step(self._announced.state, draft.type)
+        self._append(draft.type, draft.payload, self._now())
+        if draft.progress is not None:
+            self._progress = draft.progress
+
+    def announce(self, state: State, error: str | None = None, **more: object) -> None:
+        """Append a change of state.
+
+        Args:
+            state: The new state.
+            error: Why the run failed or was cancelled.
+            more: Further fields of the event's payload.
+
+        Raises:
+            InvalidTransitionError: The lifecycle table does not lead there.
+        """
+        moment = self._now()
+        status = self.status().announcing(state, moment, error)
+        self._append("state", dumps({"state": state, "error": error, **more}), moment)
+        self._announced = status
+
+    def end(self, state: State, error: str | None = None) -> int:
+        """Append the terminal event, with the count and digest of the log; return its id."""
+        count = self._count + 1
+        self.announce(state, error, event_count=count, digest=str(self._digest))
+        return count
+
+    def _append(self, kind: EventType, payload: bytes, moment: datetime) -> None:
+        # The log comes first: what it refuses must not count.
+        event = encode(self._count + 1, self._announced.run_id, kind, stamp(moment), payload)
+        self._log.append(event)
+        self._digest.add(event.data)
+        self._latest = moment
+        self._count += 1
+
+    def _now(self) -> datetime:
+        """Return the clock's time, but never one before the previous event's (log law 4)."""
+        return max(self._clock(), self._latest)

@@ -1,0 +1,61 @@
+"""Pacing: when a run may emit its next event."""
+
+from __future__ import annotations
+
+import trio
+from attrs import define, field
+
+__all__ = ["Pacer"]
+
+
+@define(eq=False)
+class Pacer:
+    """A run's pace and its pauses, on trio's clock.
+
+    Args:
+        bars_per_s: How many bars the run emits per second; None: as many as it can.
+    """
+
+    bars_per_s: float | None
+    #: Set by the one who ends the pause; None while the run is not paused.
+    _resumed: trio.Event | None = field(default=None, init=False)
+    _paused_at: float = field(default=0.0, init=False)
+    #: When the elapsed time began to count. Pauses are added, so that it stands still in them.
+    _began: float = field(default=0.0, init=False)
+
+    @property
+    def paused(self) -> bool:
+        """True if the run is paused."""
+        return self._resumed is not None
+
+    def begin(self) -> None:
+        """Count the run's elapsed time from now on."""
+        self._began = trio.current_time()
+
+    def pause(self) -> None:
+        """Let the run emit nothing until `resume`. Idempotent."""
+        if self._resumed is None:
+            self._resumed, self._paused_at = trio.Event(), trio.current_time()
+
+    def resume(self) -> None:
+        """Let the run go on where it was. Idempotent."""
+        if self._resumed is None:
+            return
+        self._resumed.set()
+        self._resumed = None
+        # A run may be paused while it is queued, before its time began.
+        self._began += trio.current_time() - max(self._paused_at, self._began)
+
+    async def wait_resumed(self) -> None:
+        """Wait while the run is paused. No checkpoint otherwise: emitting calls this often."""
+        while self._resumed is not None:
+            await self._resumed.wait()
+
+    async def wait_due(self, bar: int) -> None:
+        """Wait until the run's pace has reached a bar, counting from 0, and it is not paused."""
+        if self.bars_per_s is None:
+            return
+        elapsed = bar / self.bars_per_s
+        while trio.current_time() < self._began + elapsed or self._resumed is not None:
+            await trio.sleep_until(self._began + elapsed)
+            await self.wait_resumed()
