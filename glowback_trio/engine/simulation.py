@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from glowback_trio.engine.accounting.curve import blank_curve, draw, draw_drawdown, seal
-from glowback_trio.engine.accounting.ledger import Books
+from glowback_trio.engine.accounting.ledger import Ledger
 from glowback_trio.engine.accounting.statement import Entry, Statement
-from glowback_trio.engine.execution.journal import UNFILLED, Recording, Tape
+from glowback_trio.engine.execution.journal import EventJournal, Records
 from glowback_trio.engine.reporting.event_drafts import drafts, log_draft
 from glowback_trio.engine.reporting.messages import ruin_warning, warnings
 from glowback_trio.engine.reporting.result_builder import Ended, result
@@ -20,6 +20,7 @@ from glowback_trio.engine.traders.trader import AnyTrader, opener
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Dataset, Floats
 from glowback_trio.model.events import EventDraft
+from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 
@@ -56,11 +57,11 @@ class Simulation:
         symbols = frozenset(request.symbols)
         traded = [bars for bars in dataset.bars if bars.symbol in symbols]
         self._timeline = align(traded)
-        self._tape = Tape()
+        self._journal = EventJournal()
         self._entries: list[Entry] = []
-        self._books = Books(len(traded))
+        self._ledger = Ledger(len(traded))
         capital = request.initial_capital
-        self._open = opener(request, self._timeline, self._tape, checkpoint)
+        self._open = opener(request, self._timeline, self._journal, checkpoint)
         self._trader = self._open()
         self._curve = blank_curve(capital, self._timeline.time)
         self._peak = capital
@@ -134,7 +135,7 @@ class Simulation:
             self._curve,
             timeline,
             self._statement(self._entries),
-            self._books.round_trips,
+            self._ledger.round_trips,
             trader.broker.account,
             portfolio,
         )
@@ -151,8 +152,8 @@ class Simulation:
         while self._done < stop and self._trader.failure is None:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
-            self._trader.broker.blotter.close_all(self.bars - 1, UNFILLED)
-            self._enter(self._tape.take())
+            self._trader.broker.blotter.close_all(self.bars - 1, OrderEventKind.DATA_ENDED)
+            self._enter(self._journal.take())
             seal(self._curve)
 
     @property
@@ -173,9 +174,9 @@ class Simulation:
         before = account.cash, account.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
         stop = self._trader.run(start, stop, marks)
-        recording = self._tape.take()
+        records = self._journal.take()
         first = min(start, 1)  # of the marks: the row before comes along
-        draw(self._curve, before, recording, marks[first : first + stop - start], start)
+        draw(self._curve, before, records, marks[first : first + stop - start], start)
         if not self._ruined and isinstance(self._trader, BarTrader):
             if self._trader.ruined:
                 self._ruin(stop - 1)
@@ -183,23 +184,23 @@ class Simulation:
             lost = np.flatnonzero(self._curve.value[start:stop] <= 0)
             if len(lost):
                 stop = start + int(lost[0]) + 1
-                recording = self._end_in_ruin(start, stop, marks)
-        self._enter(recording)
+                records = self._end_in_ruin(start, stop, marks)
+        self._enter(records)
         self._peak = draw_drawdown(self._curve, self._peak, start, stop)
         return stop
 
-    def _end_in_ruin(self, start: int, stop: int, marks: Floats) -> Recording:
+    def _end_in_ruin(self, start: int, stop: int, marks: Floats) -> Records:
         """Simulate a block once more, so that its last row is that of ruin."""
         trader = self._trader = self._rerun(start)
         assert not isinstance(trader, BarTrader)  # which ends at ruin by itself
         trader.run(start, stop - 1, marks)
         trader.ruin(stop - 1)
         self._ruin(stop - 1)
-        return self._tape.take()
+        return self._journal.take()
 
-    def _enter(self, recording: Recording) -> None:
-        if len(recording.events) or len(recording.charges):
-            self._entries.append(Entry(recording, self._books.keep(recording)))
+    def _enter(self, records: Records) -> None:
+        if len(records.events) or len(records.financing):
+            self._entries.append(Entry(records, self._ledger.keep(records)))
         told = self._trader.take_told()
         self._untold += [log_draft(row, text, "info") for row, text in told]
         self._said += [text for _, text in told]
@@ -210,7 +211,7 @@ class Simulation:
         for start in range(0, stop, most):
             end = min(start + most, stop)
             trader.run(start, end, self._timeline.marks(max(start - 1, 0), end))
-        self._tape.take()
+        self._journal.take()
         trader.take_told()
         return trader
 

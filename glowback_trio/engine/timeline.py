@@ -57,7 +57,7 @@ class Timeline:
         ]
         return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
 
-    def together(self, cells: int) -> Iterator[Sequence[int]]:
+    def groups(self, cells: int) -> Iterator[Sequence[int]]:
         """Group the symbols by their bar times, with about `cells` bars to a group at most."""
         groups: dict[bytes, list[int]] = {}
         for symbol, rows in enumerate(self.rows):

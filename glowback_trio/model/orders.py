@@ -1,12 +1,13 @@
-"""Orders in words: what may be asked of one, and what may happen to it."""
+"""Orders in words: what a strategy may specify of one, and what may happen to it."""
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import IntEnum
+from typing import Literal, Self
 
 from attrs import field, frozen
 
-__all__ = ["HAPPENINGS", "PLAIN", "Kind", "OrderSpec", "TimeInForce"]
+__all__ = ["PLAIN", "Kind", "OrderEventKind", "OrderSpec", "TimeInForce"]
 
 Kind = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["GTC", "DAY", "IOC", "FOK"]
@@ -47,22 +48,43 @@ class OrderSpec:
 
 PLAIN = OrderSpec()
 
-#: What may happen to an order, and why. The engine writes down where in this list it stands.
-HAPPENINGS = (
-    ("submitted", ""),
-    ("filled", ""),
-    ("cancelled", "replaced by a newer target"),
-    ("cancelled", "buying power does not cover it"),
-    ("rejected", "buying power does not cover it"),
-    ("cancelled", "no bar left to fill it"),
-    ("cancelled", "equity is at or below zero"),
-    ("cancelled", "cancelled by the strategy"),
-    ("cancelled", "its day is over"),
-    ("cancelled", "what its one bar left of it may not wait"),
-    ("cancelled", "its one bar could not fill it whole"),
-    ("cancelled", "the other way out of the position was taken"),
-    ("rejected", "short positions are not allowed"),
-    ("cancelled", "no position left to leave"),
-    ("cancelled", "less than one unit"),
-    ("amended", "sized at the price it fills at"),
-)
+
+class OrderEventKind(IntEnum):
+    """What may happen to an order, and why.
+
+    The engine records the number of a member; users read its `event` and `reason`. A number is a
+    member's place in the class, so `tuple(OrderEventKind)[number]` is the member, many times
+    faster than a call of the class.
+
+    Attributes:
+        event: `submitted`, `amended`, `filled`, `cancelled` or `rejected`.
+        reason: Why it was cancelled, rejected or amended; empty otherwise.
+    """
+
+    event: str
+    reason: str
+
+    def __new__(cls, event: str, reason: str) -> Self:
+        """Number the members from 0 in the order they are written in."""
+        number = len(cls.__members__)
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.event, member.reason = event, reason
+        return member
+
+    SUBMITTED = "submitted", ""
+    FILLED = "filled", ""
+    REPLACED = "cancelled", "replaced by a newer target"
+    REMAINDER_UNAFFORDABLE = "cancelled", "insufficient buying power"
+    UNAFFORDABLE = "rejected", "insufficient buying power"
+    DATA_ENDED = "cancelled", "no bar left to fill it"
+    RUINED = "cancelled", "equity is at or below zero"
+    CANCELLED = "cancelled", "cancelled by the strategy"
+    DAY_ENDED = "cancelled", "DAY: the day ended"
+    IOC_REMAINDER = "cancelled", "IOC: unfilled remainder cancelled"
+    FOK_UNFILLED = "cancelled", "FOK: could not fill in full"
+    OCO_FILLED = "cancelled", "OCO: the other exit filled"
+    SHORT_NOT_ALLOWED = "rejected", "short positions are not allowed"
+    NO_POSITION = "cancelled", "reduce-only: no position left"
+    BELOW_ONE_UNIT = "cancelled", "less than one unit"
+    SIZED_AT_FILL = "amended", "sized at the fill price"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from enum import IntEnum
+from typing import Any, Final, Self
 
 import numpy as np
 from attrs import asdict, field, frozen
@@ -12,31 +13,56 @@ from numpy.typing import NDArray
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import PortfolioConstruction
 
-__all__ = [
-    "ALLOCATION",
-    "CONSTRAINTS",
-    "DRIFT",
-    "GUARD",
-    "NONE",
-    "REASONS",
-    "SCHEDULE",
-    "Hits",
-    "Portfolio",
-]
+__all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
 
-#: Why a portfolio returned to its weights; `{}` is the request's `rebalance_frequency`.
-REASONS: Final = ("initial_allocation", "{}_schedule", "drift_threshold", "drawdown_guard")
-ALLOCATION, SCHEDULE, DRIFT, GUARD = range(len(REASONS))
 NONE: Final = -1
 
-#: The limits that may be hit, and the names of the two figures that tell how: what would have been
-#: without it, and what was, both in percent.
-CONSTRAINTS: Final = (
-    ("cash_floor", "requested_pct", "applied_pct"),
-    ("max_weight_cap", "requested_pct", "applied_pct"),
-    ("turnover_cap", "requested_turnover_pct", "applied_turnover_pct"),
-    ("max_drawdown_guard", "observed_drawdown_pct", "limit_pct"),
-)
+
+class RebalanceReason(IntEnum):
+    """Why a portfolio was returned to its weights, numbered as in a result.
+
+    Attributes:
+        label: What the wire says; `{}` stands for the request's `rebalance_frequency`.
+    """
+
+    label: str
+
+    def __new__(cls, label: str) -> Self:
+        """Number the members from 0."""
+        number = len(cls.__members__)
+        member = int.__new__(cls, number)
+        member._value_, member.label = number, label
+        return member
+
+    ALLOCATION = "initial_allocation"
+    SCHEDULE = "{}_schedule"
+    DRIFT = "drift_threshold"
+    GUARD = "drawdown_guard"
+
+
+class Constraint(IntEnum):
+    """A limit of a portfolio that may change what is ordered.
+
+    Attributes:
+        label: What the wire calls it.
+        figures: The names of what would have been without it and of what was, both in percent.
+    """
+
+    label: str
+    figures: tuple[str, str]
+
+    def __new__(cls, label: str, *figures: str) -> Self:
+        """Number the members from 0."""
+        number = len(cls.__members__)
+        member = int.__new__(cls, number)
+        member._value_, member.label = number, label
+        member.figures = figures[0], figures[1]
+        return member
+
+    CASH_FLOOR = "cash_floor", "requested_pct", "applied_pct"
+    MAX_WEIGHT = "max_weight_cap", "requested_pct", "applied_pct"
+    TURNOVER = "turnover_cap", "requested_turnover_pct", "applied_turnover_pct"
+    MAX_DRAWDOWN = "max_drawdown_guard", "observed_drawdown_pct", "limit_pct"
 
 
 @frozen(eq=False)
@@ -45,7 +71,7 @@ class Hits:
 
     Attributes:
         row: At which bar; those that hold for the whole run stand at the first.
-        what: Index into `CONSTRAINTS`.
+        what: The number of a `Constraint`.
         symbol: Index into the portfolio's symbols; -1 where it is about all of them.
         wanted: What would have been, a fraction of equity.
         allowed: What was, likewise; of the drawdown guard its limit.
@@ -71,7 +97,8 @@ class Portfolio:
         target: (M,) what each should weigh under the limits that are known beforehand.
         first: (M,) the row of its first bar, before which its weight is cash.
         worth: (T, M) market value at the bar's close, currency.
-        reason: (T,) index into `REASONS` where orders were made at the close; -1 elsewhere.
+        reason: (T,) the number of the `RebalanceReason` orders were made for at the close; -1 where
+            none were made.
         turnover: (T,) what these orders buy and sell at that close, a fraction of equity.
         out: (T,) whether, after the close, a stop keeps the portfolio out of the market.
         drawdown: (T,) fall from the peak that the stop watches, which starts anew when the

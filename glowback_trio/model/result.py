@@ -14,13 +14,15 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.orders import HAPPENINGS, OrderSpec
+from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
 
 __all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
 
 Codes = NDArray[np.integer[Any]]
+
+_KINDS = tuple(OrderEventKind)
 
 
 @frozen(eq=False)
@@ -97,7 +99,7 @@ class OrderLog:
     """The life of every order, in the order things happened: all columns (E,).
 
     Attributes:
-        what: What happened, as an index into `model.orders.HAPPENINGS`.
+        what: What happened, as the number of an `OrderEventKind`.
         time: Time of the bar it happened on, datetime64[ns] UTC.
         order: Number of the order, counting from 1.
         symbol: Index into the trades' `symbols`.
@@ -121,12 +123,12 @@ class OrderLog:
     @property
     def event(self) -> Sequence[str]:
         """`submitted`, `amended`, `filled`, `cancelled` or `rejected`, (E,)."""
-        return [HAPPENINGS[what][0] for what in self.what.tolist()]
+        return [_KINDS[what].event for what in self.what.tolist()]
 
     @property
     def reason(self) -> Sequence[str]:
         """Why it was cancelled or rejected; empty otherwise, (E,)."""
-        return [HAPPENINGS[what][1] for what in self.what.tolist()]
+        return [_KINDS[what].reason for what in self.what.tolist()]
 
 
 @frozen(eq=False)

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from glowback_trio.model.bars import Floats
-from glowback_trio.model.portfolio import CONSTRAINTS, NONE, REASONS, Portfolio
+from glowback_trio.model.portfolio import NONE, Constraint, Portfolio, RebalanceReason
 from glowback_trio.model.result import Curve
 from glowback_trio.wire.rows import Which, percent, rows
 
 __all__ = ["diagnostics_columns", "hit_columns"]
+
+_REASONS, _CONSTRAINTS = tuple(RebalanceReason), tuple(Constraint)
 
 
 def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapping[str, Any]:
@@ -45,14 +47,14 @@ def hit_columns(portfolio: Portfolio, curve: Curve, which: Which) -> Mapping[str
     hits = portfolio.hits
     what = hits.what[which]
     figures: dict[str, Floats] = {}
-    for code, (_, *names) in enumerate(CONSTRAINTS):
-        for name, column in zip(names, (hits.wanted, hits.allowed), strict=True):
+    for constraint in Constraint:
+        for name, column in zip(constraint.figures, (hits.wanted, hits.allowed), strict=True):
             before = figures.get(name, np.full(len(what), np.nan))
-            figures[name] = np.where(what == code, column[which] * 100.0, before)
+            figures[name] = np.where(what == constraint, column[which] * 100.0, before)
     symbol = hits.symbol[which].tolist()
     return {
         "timestamp": curve.time[hits.row[which]],
-        "constraint": [CONSTRAINTS[code][0] for code in what.tolist()],
+        "constraint": [_CONSTRAINTS[code].label for code in what.tolist()],
         "symbol": [None if one == NONE else portfolio.symbols[one] for one in symbol],
         **figures,
     }
@@ -68,7 +70,7 @@ def _by_symbol(portfolio: Portfolio, numbers: Floats) -> list[dict[str, float | 
 def _reason(portfolio: Portfolio, code: int) -> str | None:
     if code == NONE:
         return None
-    return REASONS[code].format(portfolio.construction.rebalance_frequency)
+    return _REASONS[code].label.format(portfolio.construction.rebalance_frequency)
 
 
 def _hits_at(portfolio: Portfolio, curve: Curve, bars: Which) -> list[list[dict[str, Any]]]:

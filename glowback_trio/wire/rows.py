@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.orders import HAPPENINGS, PLAIN
+from glowback_trio.model.orders import PLAIN, OrderEventKind
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog
 
 __all__ = [
@@ -43,6 +43,7 @@ Which = slice | NDArray[np.intp]
 Row = dict[str, Any]
 
 _ALL = slice(None)
+_KINDS = tuple(OrderEventKind)
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
 
 
@@ -167,7 +168,7 @@ def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL)
     numbers = orders.order[which].tolist()
     specs = [orders.specs.get(number, PLAIN) for number in numbers]
     return {
-        "event": [HAPPENINGS[code][0] for code in what],
+        "event": [_KINDS[code].event for code in what],
         "timestamp": orders.time[which],
         "order_id": [f"order-{number}" for number in numbers],
         "symbol": [symbols[i] for i in orders.symbol[which].tolist()],
@@ -179,7 +180,7 @@ def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL)
         "stop": _prices(spec.stop for spec in specs),
         "trail": _prices(spec.trail for spec in specs),
         "price": orders.price[which],
-        "reason": [HAPPENINGS[code][1] or None for code in what],
+        "reason": [_KINDS[code].reason or None for code in what],
     }
 
 

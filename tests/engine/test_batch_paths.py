@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.engine_bars import audit, make_request
 from support.random_runs import DAY_MS, EXECUTIONS, STRATEGIES, market, runs
-from support.twins import twin
+from support.reference_strategies import reference_strategy
 
 from glowback_trio.engine import backtest
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import terms
-from glowback_trio.engine.execution.journal import Recording, Tape
+from glowback_trio.engine.execution.costs import cost_model
+from glowback_trio.engine.execution.journal import EventJournal, Records
 from glowback_trio.engine.strategies.signals import work_out
 from glowback_trio.engine.timeline import align
 from glowback_trio.engine.traders.target import TargetTrader
@@ -73,7 +73,7 @@ def both(strategy: BuiltIn, bars: list[Bars], **execution: Any) -> tuple[Result,
     allowed = execution.get("allow_short", True)
     arrays, events = (
         backtest(make_request(symbols, one, execution=execution, initial_capital=1e5), bars)
-        for one in (strategy, twin(strategy, allow_short=allowed))
+        for one in (strategy, reference_strategy(strategy, allow_short=allowed))
     )
     audit(events, bars)
     return arrays, events
@@ -115,16 +115,16 @@ def test_a_twin_gives_the_same_result_where_accounts_are_ruined_and_orders_cut(
 
 def carried_out(
     request: BacktestRequest, bars: list[Bars], stops: list[int], *, shortcuts: bool
-) -> Recording:
+) -> Records:
     """What a trader and its broker write down, over some stretches of rows."""
-    timeline, agreed, tape = align(bars), terms(request.execution), Tape()
+    timeline, agreed, journal = align(bars), cost_model(request.execution), EventJournal()
     signals = work_out(request.strategy, agreed, timeline, lambda: None)  # type: ignore[arg-type] # all here have targets
-    broker = Broker(timeline, agreed, tape, request.initial_capital)
-    trader = TargetTrader(signals, broker, agreed, tape, shortcuts=shortcuts)
+    broker = Broker(timeline, agreed, journal, request.initial_capital)
+    trader = TargetTrader(signals, broker, agreed, journal, shortcuts=shortcuts)
     rows = [0, *sorted({stop for stop in stops if stop < len(timeline)}), len(timeline)]
     for start, stop in pairwise(rows):
         trader.run(start, stop, timeline.marks(max(start - 1, 0), stop))
-    return tape.take()
+    return journal.take()
 
 
 @given(runs(), st.lists(st.integers(1, 39), max_size=3))

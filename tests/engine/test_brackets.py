@@ -17,8 +17,8 @@ from glowback_trio.model.strategies.api import BarStrategy, Context
 FIRST: Row = (100.0, 100.0, 100.0, 100.0)
 CALM: Row = (100.0, 101.0, 99.0, 100.0)
 EXITS = {"stop_loss": 95.0, "take_profit": 105.0}
-OTHER = "the other way out of the position was taken"
-FLAT = "no position left to leave"
+OTHER = "OCO: the other exit filled"
+FLAT = "reduce-only: no position left"
 
 
 def run(rows: list[Row], strategy: BarStrategy, *, volume: float = 1e9, **wanted: Any) -> Result:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glowback_trio.engine.execution.costs import Terms, terms
+from glowback_trio.engine.execution.costs import CostModel, cost_model
 from glowback_trio.model.request import Execution
 
 
-def agreed(**execution: Any) -> Terms:
-    return terms(Execution(**execution))
+def agreed(**execution: Any) -> CostModel:
+    return cost_model(Execution(**execution))
 
 
 @pytest.mark.parametrize(

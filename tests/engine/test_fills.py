@@ -131,7 +131,7 @@ def test_an_order_beyond_buying_power_is_cut_to_what_fits_and_the_rest_cancelled
         ("filled", 1, "A", 80.0),
         ("cancelled", 1, "A", 20.0),
     ]
-    assert result.orders.reason[2] == "buying power does not cover it"
+    assert result.orders.reason[2] == "insufficient buying power"
     assert result.curve.cash[-1] == pytest.approx(0.0)
 
 
@@ -146,7 +146,7 @@ def test_what_fits_leaves_room_for_its_own_commission() -> None:
 def test_an_order_of_which_nothing_fits_is_rejected_with_a_reason() -> None:
     result = run([10.0, 10.0], commission_minimum=1000.0)
     assert [event[0] for event in order_story(result)] == ["submitted", "rejected"]
-    assert result.orders.reason[1] == "buying power does not cover it"
+    assert result.orders.reason[1] == "insufficient buying power"
     assert len(result.trades) == 0
 
 

@@ -11,6 +11,7 @@ from support.engine_bars import audit, fills, make_bars, make_request, order_sto
 from support.scripted_orders import Row, acting, make_ohlc, ordering
 
 from glowback_trio.engine import backtest
+from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.api import BarStrategy
 
@@ -136,9 +137,9 @@ def test_how_long_an_order_waits_for_the_rest(
     ("time_in_force", "bar", "reason"),
     [
         ("GTC", 5, "no bar left to fill it"),
-        ("DAY", 2, "its day is over"),
-        ("IOC", 1, "what its one bar left of it may not wait"),
-        ("FOK", 1, "its one bar could not fill it whole"),
+        ("DAY", 2, "DAY: the day ended"),
+        ("IOC", 1, "IOC: unfilled remainder cancelled"),
+        ("FOK", 1, "FOK: could not fill in full"),
     ],
 )
 def test_how_an_order_ends_whose_price_never_comes(
@@ -160,7 +161,7 @@ def test_a_day_order_made_at_the_days_last_bar_lives_the_next_day() -> None:
 def test_a_fill_or_kill_order_is_killed_where_money_or_the_ban_on_shorts_would_cut_it() -> None:
     poor = acting({0: ordering("A", 20.0, time_in_force="FOK")})
     result = run([FIRST] * 3, poor, max_leverage=1.0)
-    assert ends(result) == [("cancelled", 1, "its one bar could not fill it whole")]
+    assert ends(result) == [("cancelled", 1, "FOK: could not fill in full")]
     banned = acting({0: ordering("A", 5.0), 1: ordering("A", -8.0, time_in_force="FOK")})
     result = run([FIRST] * 3, banned, allow_short=False)
     assert ends(result)[1:] == [("rejected", 2, "short positions are not allowed")]
@@ -284,3 +285,8 @@ def test_orders_on_a_symbol_that_ends_early_are_cancelled_at_the_end_of_the_run(
     strategy = acting({1: ordering("A", 1.0, limit=5.0, time_in_force="DAY"), 3: ordering("A")})
     result = backtest(make_request(("A", "B"), strategy), bars)
     assert ends(result) == [("cancelled", 4, "no bar left to fill it")] * 2
+
+
+def test_the_number_of_an_order_event_kind_is_its_place() -> None:
+    assert [int(kind) for kind in OrderEventKind] == list(range(len(OrderEventKind)))
+    assert {kind.event for kind in OrderEventKind if not kind.reason} == {"submitted", "filled"}

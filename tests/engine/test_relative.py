@@ -118,7 +118,7 @@ def measured(against: Benchmark | None, **fields: Any) -> dict[str, float | int 
         simulation._dataset,
         result.curve,
         result.trades,
-        simulation._books.round_trips,
+        simulation._ledger.round_trips,
         benchmark=against,
     )
 

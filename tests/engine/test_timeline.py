@@ -34,9 +34,9 @@ def test_symbols_that_share_their_bars_are_worked_on_together() -> None:
     bars = [make_bars(symbol, closes) for symbol in "ABCF"]
     bars += [make_bars(symbol, closes, keep=[0, 1]) for symbol in "DE"]
     timeline = align(bars)
-    assert list(timeline.together(1000)) == [[0, 1, 2, 5], [3, 4]]
-    assert list(timeline.together(8)) == [[0, 1], [2, 5], [3, 4]]
-    assert list(timeline.together(1)) == [[0], [1], [2], [5], [3], [4]]
+    assert list(timeline.groups(1000)) == [[0, 1, 2, 5], [3, 4]]
+    assert list(timeline.groups(8)) == [[0, 1], [2, 5], [3, 4]]
+    assert list(timeline.groups(1)) == [[0], [1], [2], [5], [3], [4]]
 
 
 def test_nothing_to_simulate_is_an_error() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.journal import Recording
+from glowback_trio.engine.execution.journal import Records
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve
 
@@ -23,23 +23,23 @@ def blank_curve(capital: float, time: Times) -> Curve:
 
 
 def draw(
-    curve: Curve, before: tuple[float, Floats], recording: Recording, marks: Floats, start: int
+    curve: Curve, before: tuple[float, Floats], records: Records, marks: Floats, start: int
 ) -> None:
     """Draw value, cash and gross exposure.
 
     Args:
         curve: Drawn on from row `start`.
         before: Cash, and the units of each symbol, (N,), before that row.
-        recording: What happened on the rows to draw.
+        records: What happened on the rows to draw.
         marks: Last closes of the rows to draw, (rows, N), currency.
         start: The first row.
     """
     count, symbols = marks.shape
     rows = slice(start, start + count)
-    filled, fills = recording.filled, recording.fills
+    filled, fills = records.filled, records.fills
     row = filled["row"] - start
     cash, units = before
-    paid = recording.charges  # of a row, before its fills
+    paid = records.financing  # of a row, before its fills
     amounts = np.concatenate((paid["cash"], fills["cash"]))
     places = np.concatenate((paid["row"] - start, row))
     curve.cash[rows] = _lasting(np.array([cash]), amounts, places, count)

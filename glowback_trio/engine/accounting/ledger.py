@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.journal import Recording
+from glowback_trio.engine.execution.journal import Records
 from glowback_trio.model.bars import Floats
 
 Indices = NDArray[np.intp]
 
-__all__ = ["Books"]
+__all__ = ["Ledger"]
 
 _MANY = 16  # symbols from which it is faster to book them abreast
 
@@ -37,7 +37,7 @@ class _Fills(NamedTuple):
         return _Fills(symbol[which], *(column[which] for column in columns))
 
 
-class Books:
+class Ledger:
     """The books of one account.
 
     Args:
@@ -54,14 +54,14 @@ class Books:
         # the net profit so far of the round trip they are part of.
         self._held = np.zeros((symbols, 4))
 
-    def keep(self, recording: Recording) -> Floats:
+    def keep(self, records: Records) -> Floats:
         """Book a stretch of fills.
 
         Returns:
             (F,) what each fill realised, net of its own commission and the pro-rata commission of
             its entry, both for the closed quantity only; NaN where it only opens. Currency.
         """
-        filled, figures = recording.filled, recording.fills
+        filled, figures = records.filled, records.fills
         order = np.argsort(filled["symbol"], kind="stable")
         fills = _Fills(
             symbol=filled["symbol"][order],

@@ -9,9 +9,9 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.journal import FILLED, Recording
+from glowback_trio.engine.execution.journal import Records
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.orders import OrderSpec
+from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.result import Fills, OrderLog
 
 __all__ = ["Entry", "Statement"]
@@ -19,9 +19,9 @@ __all__ = ["Entry", "Statement"]
 
 @frozen(eq=False)
 class Entry:
-    """A stretch of the tape and what the books made of its fills, (F,) currency."""
+    """A stretch of the journal and what the books made of its fills, (F,) currency."""
 
-    recording: Recording = field(repr=False)
+    records: Records = field(repr=False)
     pnl: Floats = field(repr=False)
 
 
@@ -48,7 +48,7 @@ class Statement:
         """The life of every order."""
         what = self._events("what")
         price = np.full(len(what), np.nan)
-        price[what == FILLED] = self._fills("price")
+        price[what == OrderEventKind.FILLED] = self._fills("price")
         return OrderLog(
             what=what,
             time=self.time[self.event_rows],
@@ -79,7 +79,7 @@ class Statement:
     def carry(self) -> Mapping[str, float]:
         """Cash that was booked beside the fills, by what it was for; empty where nothing was."""
         paid = {
-            name: float(_joined([entry.recording.charges[name] for entry in self.entries]).sum())
+            name: float(_joined([entry.records.financing[name] for entry in self.entries]).sum())
             for name in ("borrow", "interest")
         }
         return {name: -amount for name, amount in paid.items() if amount}
@@ -95,13 +95,13 @@ class Statement:
         return self._filled("row")
 
     def _events(self, name: str) -> NDArray[Any]:
-        return _joined([entry.recording.events[name] for entry in self.entries])
+        return _joined([entry.records.events[name] for entry in self.entries])
 
     def _filled(self, name: str) -> NDArray[Any]:
-        return _joined([entry.recording.filled[name] for entry in self.entries])
+        return _joined([entry.records.filled[name] for entry in self.entries])
 
     def _fills(self, name: str) -> NDArray[Any]:
-        return _joined([entry.recording.fills[name] for entry in self.entries])
+        return _joined([entry.records.fills[name] for entry in self.entries])
 
 
 def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:

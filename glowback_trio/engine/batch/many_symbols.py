@@ -2,7 +2,7 @@
 
 The most frequent case only: market orders beside which nothing is open, all due on the row after
 the one they were made on. What is known only after the fills before is worked out row by row; what
-the tape wants to know beside that, for many rows at once.
+the journal wants to know beside that, for many rows at once.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.batch.single_symbol import costs, events, figures, running
+from glowback_trio.engine.batch.single_symbol import events, figures, fill_costs, running
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import FILLED, SUBMITTED, Tape
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Rest
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.orders import OrderEventKind
 
 Indices = NDArray[np.intp]
 
@@ -33,14 +34,14 @@ class Aims(NamedTuple):
         fraction: Signed, of each symbol's share of equity.
         close: Their last closes, currency.
         bar: Index of the bar on the next row, among the symbol's own.
-        opening: Open of that bar, currency.
+        open_price: Open of that bar, currency.
     """
 
     symbol: Indices
     fraction: Floats
     close: Floats
     bar: Indices
-    opening: Floats
+    open_price: Floats
 
 
 class _Orders(NamedTuple):
@@ -50,20 +51,20 @@ class _Orders(NamedTuple):
         symbol: Indices of the symbols, rising.
         quantity: Signed units.
         bar: Index of the bar each is due on, among the symbol's own.
-        opening: Open of that bar, currency.
+        open_price: Open of that bar, currency.
         mark: Close of the bar before it, currency.
     """
 
     symbol: Indices
     quantity: Floats
     bar: Indices
-    opening: Floats
+    open_price: Floats
     mark: Floats
 
     def some(self, which: Indices | NDArray[np.bool_] | slice) -> _Orders:
         """Those at some places."""
-        symbol, quantity, bar, opening, mark = self
-        return _Orders(symbol[which], quantity[which], bar[which], opening[which], mark[which])
+        symbol, quantity, bar, open_price, mark = self
+        return _Orders(symbol[which], quantity[which], bar[which], open_price[which], mark[which])
 
 
 class _Row(NamedTuple):
@@ -98,28 +99,28 @@ class Together:
     """Fills whole rows of orders, and writes them down later.
 
     Args:
-        terms: Conditions of a fill.
+        costs: Conditions of a fill.
         broker: Whose account is changed, and who numbers the orders and fills the rest.
-        tape: Where they are written.
+        journal: Where they are written.
     """
 
-    def __init__(self, terms: Terms, broker: Broker, tape: Tape) -> None:
-        self._terms = terms
+    def __init__(self, costs: CostModel, broker: Broker, journal: EventJournal) -> None:
+        self._costs = costs
         self._broker = broker
         self._account = broker.account
         self._blotter = broker.blotter
-        self._tape = tape
+        self._journal = journal
         self._unwritten: list[_Row] = []
         self._before = self._account.cash, self._blotter.numbered
 
     def aim(self, row: int, aims: Aims) -> None:
         """Order what targets made at one row lack, and fill it at the next opens."""
-        symbol, fraction, close, bar, opening = aims
+        symbol, fraction, close, bar, open_price = aims
         value, units = self._broker.value(row), self._account.units
         quantity = fraction * (value[0] / len(units)) / close - units[symbol]
-        if self._terms.whole:
+        if self._costs.whole_shares:
             quantity = np.trunc(quantity)
-        orders = _Orders(symbol, quantity, bar, opening, close)
+        orders = _Orders(symbol, quantity, bar, open_price, close)
         if not quantity.all():
             orders = orders.some(quantity != 0.0)
         rest = self._fill(row, orders, value) if len(orders.symbol) else None
@@ -138,7 +139,7 @@ class Together:
         Returns:
             In their turn, the orders from the first one on that buying power does not cover.
         """
-        account, terms = self._account, self._terms
+        account, costs = self._account, self._costs
         if not self._unwritten:
             self._before = account.cash, self._blotter.numbered
         first, fills = self._blotter.numbered + 1, orders
@@ -149,13 +150,13 @@ class Together:
         if _any(units * held >= 0.0) and (turn := _turn(held, orders.quantity)) is not None:
             fills, held, units = orders.some(turn), held[turn], units[turn]
             size, reach = size[turn], reach[turn]
-        price, commission = costs(terms, fills.quantity, fills.opening)
+        price, commission = fill_costs(costs, fills.quantity, fills.open_price)
         gain = fills.mark - price
         equity = running(value[0], fills.quantity * gain - commission)
         gross = running(value[1], (reach - size) * fills.mark)
         worth = equity[:-1] - held * gain
         exposed = gross[:-1] - size * fills.mark + reach * price
-        covered = exposed <= terms.leverage * (worth - commission)
+        covered = exposed <= costs.leverage * (worth - commission)
         done = int(covered.argmin()) if _any(~covered) else len(covered)
         paid = fills.quantity * price + commission
         account.cash = running(account.cash, -paid[:done]).item(-1)
@@ -180,19 +181,19 @@ class Together:
 
         wanted = _joined([one.made for one in rows])
         number = np.arange(len(wanted.symbol)) + numbered + 1
-        submitted = events(SUBMITTED, np.repeat(row, made), number, *wanted[:2])
+        submitted = events(OrderEventKind.SUBMITTED, np.repeat(row, made), number, *wanted[:2])
         fills = _joined([one.fills.some(slice(one.done)) for one in rows])
         number = np.concatenate([one.number[: one.done] for one in rows])
-        filled = events(FILLED, np.repeat(row + 1, done), number, *fills[:2])
+        filled = events(OrderEventKind.FILLED, np.repeat(row + 1, done), number, *fills[:2])
         happened = np.empty(len(submitted) + len(filled), submitted.dtype)
         happened[_places(start, made)] = submitted
         happened[_places(start + made, done)] = filled
 
-        price, commission = costs(self._terms, fills.quantity, fills.opening)
-        slippage = np.abs(fills.quantity * (price - fills.opening))
+        price, commission = fill_costs(self._costs, fills.quantity, fills.open_price)
+        slippage = np.abs(fills.quantity * (price - fills.open_price))
         units = np.concatenate([one.units[: one.done] for one in rows])
         balance = running(cash, -(fills.quantity * price + commission))[1:]
-        self._tape.extend(happened, figures(price, commission, slippage, units, balance))
+        self._journal.extend(happened, figures(price, commission, slippage, units, balance))
 
 
 def _any(true: NDArray[np.bool_]) -> bool:

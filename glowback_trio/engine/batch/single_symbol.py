@@ -14,15 +14,16 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.account import Account
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import CUT, EVENT, FILL, FILLED, REJECTED, SUBMITTED
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EVENT, FILL
 from glowback_trio.engine.strategies.signals import Signals
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.orders import OrderEventKind
 
 Indices = NDArray[np.intp]
-Records = NDArray[Any]
+RecordArray = NDArray[Any]
 
-__all__ = ["Done", "alone", "costs", "events", "figures", "running"]
+__all__ = ["Done", "alone", "events", "figures", "fill_costs", "running"]
 
 
 @frozen(eq=False)
@@ -36,20 +37,20 @@ class Done:
     """
 
     numbered: int
-    events: Records
-    fills: Records
+    events: RecordArray
+    fills: RecordArray
 
 
-def alone(signals: Signals, terms: Terms, account: Account, numbered: int) -> Done:
+def alone(signals: Signals, costs: CostModel, account: Account, numbered: int) -> Done:
     """Carry out signals of the only symbol, each of which is filled before the next is made.
 
     Args:
         signals: (S,).
-        terms: Conditions of a fill.
+        costs: Conditions of a fill.
         account: Changed by what is filled.
         numbered: The number of the latest order.
     """
-    asked, fits = _sizes(signals, terms, account.cash, account.units.item(0))
+    asked, fits = _sizes(signals, costs, account.cash, account.units.item(0))
     traded = np.flatnonzero(asked)
     asked, fits = asked[traded], fits[traded]
     filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != asked)
@@ -59,17 +60,21 @@ def alone(signals: Signals, terms: Terms, account: Account, numbered: int) -> Do
     submission = np.arange(len(traded)) + _before(filled, traded) + _before(cut, traded)
     ending = submission[cut] + 1 + (fits[cut] != 0.0)
     happened = np.empty(len(traded) + len(filled) + len(cut), EVENT)
-    happened[submission] = events(SUBMITTED, row, number, 0, asked)
-    happened[submission[filled] + 1] = events(FILLED, due[filled], number[filled], 0, fits[filled])
-    what = np.where(fits[cut] != 0.0, CUT, REJECTED)
+    happened[submission] = events(OrderEventKind.SUBMITTED, row, number, 0, asked)
+    happened[submission[filled] + 1] = events(
+        OrderEventKind.FILLED, due[filled], number[filled], 0, fits[filled]
+    )
+    what = np.where(
+        fits[cut] != 0.0, OrderEventKind.REMAINDER_UNAFFORDABLE, OrderEventKind.UNAFFORDABLE
+    )
     happened[ending] = events(what, due[cut], number[cut], 0, asked[cut] - fits[cut])
 
-    quantity, opening = fits[filled], signals.opening[traded[filled]]
-    price, commission = costs(terms, quantity, opening)
+    quantity, open_price = fits[filled], signals.open_price[traded[filled]]
+    price, commission = fill_costs(costs, quantity, open_price)
     units = running(account.units.item(0), quantity)
     cash = running(account.cash, -(quantity * price + commission))
     account.units[0], account.cash = units.item(-1), cash.item(-1)
-    slippage = np.abs(quantity * (price - opening))
+    slippage = np.abs(quantity * (price - open_price))
     fills = figures(price, commission, slippage, units[1:], cash[1:])
     return Done(numbered + len(traded), happened, fills)
 
@@ -81,7 +86,7 @@ def _before(some: Indices, of: Indices) -> Indices:
     return np.cumsum(marked)[:-1]
 
 
-def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[Floats, Floats]:
+def _sizes(signals: Signals, costs: CostModel, cash: float, units: float) -> tuple[Floats, Floats]:
     """Work out signal after signal: the one loop over orders that no array operation can replace.
 
     A quantity depends on what all the fills before it have made of the account.
@@ -89,26 +94,26 @@ def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[F
     Returns:
         What is ordered for each, and as much of it as buying power covers; (S,) signed units.
     """
-    buying, selling, leverage = terms.buying, terms.selling, terms.leverage
-    rate, per_share, minimum = terms.rate, terms.per_share, terms.minimum
-    rounded = terms.rounded if terms.whole else None
+    buying, selling, leverage = costs.buying, costs.selling, costs.leverage
+    rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
+    rounded = costs.rounded if costs.whole_shares else None
     asked: list[float] = []
     fitting: dict[int, float] = {}
-    columns = (signals.target, signals.close, signals.opening, signals.mark)
-    for target, close, opening, mark in zip(*(c.tolist() for c in columns), strict=True):
+    columns = (signals.target, signals.close, signals.open_price, signals.mark)
+    for target, close, open_price, mark in zip(*(c.tolist() for c in columns), strict=True):
         quantity = target * (cash + units * close) / close - units
         if rounded:
             quantity = rounded(quantity)
         if quantity:
-            price = opening * (buying if quantity > 0.0 else selling)
+            price = open_price * (buying if quantity > 0.0 else selling)
             commission = abs(quantity) * (price * rate + per_share)
             if minimum:
                 commission = max(commission, minimum)
             worth = cash + units * mark + units * (price - mark)
             fits = quantity
             if abs(units + quantity) * price > leverage * (worth - commission):
-                fits = terms.affordable(quantity, price, units, worth, 0.0)
-                commission = terms.commission(fits, price)
+                fits = costs.affordable(quantity, price, units, worth, 0.0)
+                commission = costs.commission(fits, price)
                 fitting[len(asked)] = fits
             if fits:
                 cash -= fits * price + commission
@@ -120,15 +125,17 @@ def _sizes(signals: Signals, terms: Terms, cash: float, units: float) -> tuple[F
     return sizes, fits
 
 
-def costs(terms: Terms, quantity: Floats, opening: Floats) -> tuple[Floats, Floats | float]:
+def fill_costs(
+    costs: CostModel, quantity: Floats, open_price: Floats
+) -> tuple[Floats, Floats | float]:
     """Price after slippage, and commission, of market orders; 0.0 where none can arise."""
-    price = opening
-    if terms.slippage:
-        price = opening * np.where(quantity > 0.0, terms.buying, terms.selling)
-    if not (terms.rate or terms.per_share or terms.minimum):
+    price = open_price
+    if costs.slippage:
+        price = open_price * np.where(quantity > 0.0, costs.buying, costs.selling)
+    if not (costs.rate or costs.per_share or costs.minimum):
         return price, 0.0
-    commission = np.abs(quantity) * (price * terms.rate + terms.per_share)
-    return price, np.maximum(terms.minimum, commission) if terms.minimum else commission
+    commission = np.abs(quantity) * (price * costs.rate + costs.per_share)
+    return price, np.maximum(costs.minimum, commission) if costs.minimum else commission
 
 
 def running(before: float, steps: Floats) -> Floats:
@@ -140,8 +147,8 @@ def running(before: float, steps: Floats) -> Floats:
 
 def events(
     what: int | Indices, row: Indices, number: Indices, symbol: Indices | int, quantity: Floats
-) -> Records:
-    """Records of something that happened to (n,) orders."""
+) -> RecordArray:
+    """RecordArray of something that happened to (n,) orders."""
     records = np.empty(len(number), EVENT)
     columns = (what, row, number, symbol, quantity)
     for name, column in zip(("what", "row", "order", "symbol", "quantity"), columns, strict=True):
@@ -149,8 +156,8 @@ def events(
     return records
 
 
-def figures(*columns: Floats | float) -> Records:
-    """Records of fills: price, commission, slippage, units and cash, each (n,)."""
+def figures(*columns: Floats | float) -> RecordArray:
+    """RecordArray of fills: price, commission, slippage, units and cash, each (n,)."""
     fills = np.empty(np.size(columns[0]), FILL)
     names = ("price", "commission", "slippage", "units", "cash")
     for name, column in zip(names, columns, strict=True):

@@ -8,15 +8,18 @@ from collections import defaultdict
 
 import numpy as np
 
-from glowback_trio.engine.execution import journal as happened
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Order
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.orders import PLAIN, OrderSpec
+from glowback_trio.model.orders import PLAIN, OrderEventKind, OrderSpec
 
 __all__ = ["NEVER", "Blotter"]
 
 NEVER = sys.maxsize
+
+_SUBMITTED = OrderEventKind.SUBMITTED  # a global is quicker than a member looked up on its class
+#: Orders that never wait for a second bar, and why they end.
+_ONE_BAR = {"IOC": OrderEventKind.IOC_REMAINDER, "FOK": OrderEventKind.FOK_UNFILLED}
 
 
 class Blotter:
@@ -24,7 +27,7 @@ class Blotter:
 
     Args:
         timeline: The bars.
-        tape: Where everything that happens to an order is written.
+        journal: Where everything that happens to an order is written.
 
     Attributes:
         open: By number, oldest first.
@@ -32,9 +35,9 @@ class Blotter:
         specs: By order number, what orders ask beyond plain market orders.
     """
 
-    def __init__(self, timeline: Timeline, tape: Tape) -> None:
+    def __init__(self, timeline: Timeline, journal: EventJournal) -> None:
         self._timeline = timeline
-        self._tape = tape
+        self._journal = journal
         self._due: defaultdict[int, list[Order]] = defaultdict(list)
         self.open: dict[int, Order] = {}
         self.numbered = 0
@@ -47,7 +50,7 @@ class Blotter:
 
     def due(self, row: int) -> list[Order]:
         """Take the orders that are tried on a row."""
-        return [order for order in self._due.pop(row, ()) if order.left]
+        return [order for order in self._due.pop(row, ()) if order.remaining]
 
     def submit(
         self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec = PLAIN
@@ -64,7 +67,7 @@ class Blotter:
         if spec is not PLAIN:
             self.specs[order.number] = order.spec = spec
             order.level = _level(order)
-        self._tape.event(happened.SUBMITTED, row, order.number, symbol, quantity)
+        self._journal.event(_SUBMITTED, row, order.number, symbol, quantity)
         return order
 
     def adopt(self, number: int, symbol: int, quantity: float, bar: int) -> Order:
@@ -76,41 +79,42 @@ class Blotter:
     def wait(self, row: int, order: Order) -> None:
         """Leave what a bar did not fill to the next one, where it may wait."""
         bars, spec = self._timeline.bars[order.symbol], order.spec
-        if spec.time_in_force in ("IOC", "FOK"):
-            what = happened.REST if spec.time_in_force == "IOC" else happened.KILLED
-            return self.close(row, order, what)
+        if spec.time_in_force in _ONE_BAR:
+            return self.close(row, order, _ONE_BAR[spec.time_in_force])
         bar = order.bar + 1
         if spec.time_in_force == "DAY" and bar < len(bars):
             today, next_day = bars.time[order.bar : bar + 1].astype("datetime64[D]")
             if today != next_day:
-                return self.close(row, order, happened.EXPIRED)
-        order.bar, (order.opening, order.mark) = bar, self._prices(order.symbol, bar)
+                return self.close(row, order, OrderEventKind.DAY_ENDED)
+        order.bar, (order.open_price, order.mark) = bar, self._prices(order.symbol, bar)
         return self._due[self._row(order.symbol, bar)].append(order)
 
     def trim(self, row: int, order: Order, most: float, what: int) -> None:
         """Leave at most so many units of an order."""
-        size = abs(order.left)
+        size = abs(order.remaining)
         if size > most:
-            rest = math.copysign(size - most, order.left)
-            self._tape.event(what, row, order.number, order.symbol, rest)
-            self.leave(order, math.copysign(most, order.left))
+            rest = math.copysign(size - most, order.remaining)
+            self._journal.event(what, row, order.number, order.symbol, rest)
+            self.set_remaining(order, math.copysign(most, order.remaining))
 
-    def amend(self, row: int, order: Order, left: float) -> None:
+    def amend(self, row: int, order: Order, remaining: float) -> None:
         """Set how much an order is for that was submitted before that could be known."""
-        if left != order.left:
-            self._tape.event(happened.AMENDED, row, order.number, order.symbol, left)
-            order.left = left
+        if remaining != order.remaining:
+            self._journal.event(
+                OrderEventKind.SIZED_AT_FILL, row, order.number, order.symbol, remaining
+            )
+            order.remaining = remaining
 
-    def leave(self, order: Order, left: float) -> None:
+    def set_remaining(self, order: Order, remaining: float) -> None:
         """Set what is left of an order; without anything left it is no longer open."""
-        order.left = left
-        if not left:
+        order.remaining = remaining
+        if not remaining:
             del self.open[order.number]
 
     def close(self, row: int, order: Order, what: int) -> None:
         """End an order with something left of it."""
-        self._tape.event(what, row, order.number, order.symbol, order.left)
-        self.leave(order, 0.0)
+        self._journal.event(what, row, order.number, order.symbol, order.remaining)
+        self.set_remaining(order, 0.0)
 
     def close_all(self, row: int, what: int) -> None:
         """End every open order, oldest first."""
@@ -141,4 +145,4 @@ def _level(order: Order) -> float | None:
     """What sets it off: its stop, or its trail away from the close before its first bar."""
     if order.spec.trail is None:
         return order.spec.stop
-    return order.mark + math.copysign(order.spec.trail, order.left)
+    return order.mark + math.copysign(order.spec.trail, order.remaining)

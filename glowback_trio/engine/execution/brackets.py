@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from glowback_trio.engine.execution import journal as happened
 from glowback_trio.engine.execution.blotter import Blotter
 from glowback_trio.engine.execution.matching import Match, match, prices, rest_of_bar
 from glowback_trio.engine.execution.order import Order
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.orders import OrderEventKind
 
 __all__ = ["Brackets"]
 
@@ -74,8 +74,8 @@ class Brackets:
         ]
         self._ways.setdefault(symbol, []).extend(orders)
         for order in orders:
-            order.leaves = True
-            order.other = next((one for one in orders if one is not order), None)
+            order.reduce_only = True
+            order.oco = next((one for one in orders if one is not order), None)
             if found := match(order, rest):
                 met.append((order, found))
             else:
@@ -85,4 +85,4 @@ class Brackets:
     def end(self, row: int, symbol: int) -> None:
         """End the ways out of a position that is there no more."""
         for order in self._ways.pop(symbol, ()):
-            self._blotter.trim(row, order, 0.0, happened.FLAT)
+            self._blotter.trim(row, order, 0.0, OrderEventKind.NO_POSITION)

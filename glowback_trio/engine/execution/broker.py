@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from glowback_trio.engine.execution import journal as happened
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.blotter import Blotter
 from glowback_trio.engine.execution.brackets import Brackets
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.matching import Match, follow, match, prices
 from glowback_trio.engine.execution.order import Order, Rest
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats
-from glowback_trio.model.orders import PLAIN
+from glowback_trio.model.orders import PLAIN, OrderEventKind
 
 Met = tuple[Order, Match]
 
 __all__ = ["Broker"]
 
+# A global costs a quarter of a member looked up on its class, which shows at every fill.
+_FILLED = OrderEventKind.FILLED
+_UNAFFORDABLE = OrderEventKind.UNAFFORDABLE, OrderEventKind.REMAINDER_UNAFFORDABLE  # by `filled`
 _NO_ROW = -1
 _YEAR = np.timedelta64(365, "D")
 
@@ -35,19 +37,21 @@ class Broker:
 
     Args:
         timeline: The bars.
-        terms: Conditions of a fill.
-        tape: Where everything that happens is written.
+        costs: Conditions of a fill.
+        journal: Where everything that happens is written.
         capital: Cash at the start, currency.
     """
 
-    def __init__(self, timeline: Timeline, terms: Terms, tape: Tape, capital: float) -> None:
+    def __init__(
+        self, timeline: Timeline, costs: CostModel, journal: EventJournal, capital: float
+    ) -> None:
         self._timeline = timeline
-        self._terms = terms
-        self._tape = tape
+        self._costs = costs
+        self._journal = journal
         self.account = Account.opened(capital, len(timeline.bars))
-        self.blotter = Blotter(timeline, tape)
+        self.blotter = Blotter(timeline, journal)
         self._targets: dict[int, Order] = {}
-        self._taken: dict[int, float] = {}
+        self._filled_volume: dict[int, float] = {}
         self._brackets = Brackets(timeline, self.blotter)
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
@@ -70,10 +74,10 @@ class Broker:
 
     def begin(self, row: int) -> None:
         """Let a row begin: pay for the time since the last one, and try what is due."""
-        if row and self._terms.charges:
-            self._charge(row)
+        if row and self._costs.has_financing:
+            self._pay_financing(row)
         if orders := self.blotter.due(row):
-            self._taken.clear()
+            self._filled_volume.clear()
             met = [met for order in orders if (met := self._meet(order, row))]
             self.fill(met, row, *self.value(row - 1))
 
@@ -89,15 +93,15 @@ class Broker:
             bar: The symbol's first bar that may fill it.
         """
         before = self._targets.pop(symbol, None)
-        if before is not None and before.left:
-            self.blotter.close(row, before, happened.REPLACED)
-        if fraction < 0.0 and not self._terms.allow_short:
+        if before is not None and before.remaining:
+            self.blotter.close(row, before, OrderEventKind.REPLACED)
+        if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
         share = self.value(row)[0] / len(self._timeline.bars)
         quantity = fraction * share / close - self.account.units.item(symbol)
-        at_fill = self._terms.sized_at_fill
+        at_fill = self._costs.sized_at_fill
         if not at_fill:
-            quantity = self._terms.rounded(quantity)
+            quantity = self._costs.rounded(quantity)
         if quantity:
             order = self._targets[symbol] = self.blotter.submit(row, symbol, quantity, bar)
             order.fraction = fraction if at_fill else None
@@ -108,9 +112,9 @@ class Broker:
         These orders are filled as all others are, latency and volume cap included; no buying power
         is asked of them, as they only reduce.
         """
-        self.blotter.close_all(row, happened.RUINED)
+        self.blotter.close_all(row, OrderEventKind.RUINED)
         for symbol in np.flatnonzero(self.account.units).tolist():
-            bar = self.blotter.first_bar(row, symbol, self._terms.latency)
+            bar = self.blotter.first_bar(row, symbol, self._costs.latency)
             self.blotter.submit(row, symbol, -self.account.units.item(symbol), bar)
 
     def fill(self, met: list[Met], row: int, equity: float, gross: float) -> None:
@@ -124,7 +128,7 @@ class Broker:
         """
         while met:
             for order, at in self._in_turn(met):
-                if order.left:
+                if order.remaining:
                     equity, gross = self._try(order, at, row, equity, gross)
             met = self._brackets.exits(row, self.account.units)
 
@@ -140,7 +144,7 @@ class Broker:
         """The order of things: of two for one symbol, the stop is the worse one."""
         order, at = met
         held = self.account.units.item(order.symbol)
-        reduces = held * order.left < 0.0 and abs(order.left) <= abs(held)
+        reduces = held * order.remaining < 0.0 and abs(order.remaining) <= abs(held)
         return not at.at_open, not reduces, order.symbol, at.limited, order.number
 
     def _meet(self, order: Order, row: int) -> Met | None:
@@ -158,18 +162,18 @@ class Broker:
         self, order: Order, at: Match, row: int, equity: float, gross: float
     ) -> tuple[float, float]:
         """Fill what position, volume and buying power allow; equity and gross exposure after it."""
-        terms, mark = self._terms, order.mark
+        costs, mark = self._costs, order.mark
         held = self.account.units.item(order.symbol)
         size = abs(held)
         self._settle(order, row, at.price, held, equity + held * (at.price - mark))
         quantity = self._capped(order)
         price = at.price if at.limited else self._price(order, at.price, quantity)
         worth, others = equity + held * (price - mark), gross - size * mark
-        commission, fits = terms.commission(quantity, price, maker=at.maker), quantity
-        if others + abs(held + quantity) * price > terms.leverage * (worth - commission):
-            fits = terms.affordable(quantity, price, held, worth, others, maker=at.maker)
-            commission = terms.commission(fits, price, maker=at.maker)
-        if fits != order.left and order.spec.time_in_force == "FOK":
+        commission, fits = costs.commission(quantity, price, maker=at.maker), quantity
+        if others + abs(held + quantity) * price > costs.leverage * (worth - commission):
+            fits = costs.affordable(quantity, price, held, worth, others, maker=at.maker)
+            commission = costs.commission(fits, price, maker=at.maker)
+        if fits != order.remaining and order.spec.time_in_force == "FOK":
             fits = quantity = 0.0
         if fits:
             equity += fits * (mark - price) - commission
@@ -178,8 +182,8 @@ class Broker:
             if order.spec.exits:
                 self._brackets.enter(order, at, held, fits)
         if fits != quantity:
-            self.blotter.close(row, order, happened.CUT if order.filled else happened.REJECTED)
-        elif order.left:
+            self.blotter.close(row, order, _UNAFFORDABLE[order.filled])
+        elif order.remaining:
             self.blotter.wait(row, order)
         return equity, gross
 
@@ -187,38 +191,40 @@ class Broker:
         """Settle how much of an order is meant to fill, before volume and money are asked."""
         if order.fraction is not None:
             self._size(order, row, price, held, worth)
-        if order.leaves:
-            most = abs(held) if held * order.left < 0.0 else 0.0
-            self.blotter.trim(row, order, most, happened.FLAT)
-        elif order.left < 0.0 and not self._terms.allow_short:
-            whole_only = order.spec.time_in_force == "FOK" and held + order.left < 0.0
+        if order.reduce_only:
+            most = abs(held) if held * order.remaining < 0.0 else 0.0
+            self.blotter.trim(row, order, most, OrderEventKind.NO_POSITION)
+        elif order.remaining < 0.0 and not self._costs.allow_short:
+            whole_only = order.spec.time_in_force == "FOK" and held + order.remaining < 0.0
             most = 0.0 if whole_only else max(0.0, held)
-            self.blotter.trim(row, order, most, happened.NAKED)
+            self.blotter.trim(row, order, most, OrderEventKind.SHORT_NOT_ALLOWED)
 
     def _size(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
         """Work a target out at the price it fills at, whatever the price at its signal was."""
         assert order.fraction is not None
         wanted = order.fraction * worth / len(self._timeline.bars)
         price = self._price(order, price, wanted / price - held)
-        quantity, order.fraction = self._terms.rounded(wanted / price - held), None
+        quantity, order.fraction = self._costs.rounded(wanted / price - held), None
         if quantity:
             self.blotter.amend(row, order, quantity)
         else:
-            self.blotter.close(row, order, happened.TOO_SMALL)
+            self.blotter.close(row, order, OrderEventKind.BELOW_ONE_UNIT)
 
     def _capped(self, order: Order) -> float:
         """What the bar's volume fills of an order, after what it has filled of others."""
-        if self._terms.participation is None:
-            return order.left
-        most = self._terms.participation * self._volume(order)
-        return self._terms.capped(order.left, most - self._taken.get(order.symbol, 0.0))
+        if self._costs.participation is None:
+            return order.remaining
+        most = self._costs.participation * self._volume(order)
+        return self._costs.capped(
+            order.remaining, most - self._filled_volume.get(order.symbol, 0.0)
+        )
 
     def _price(self, order: Order, reference: float, quantity: float) -> float:
         """What an order gets or pays that does not name its price itself."""
-        terms = self._terms
-        if terms.impact:
-            return terms.impacted(reference, quantity, self._volume(order))
-        return reference * (terms.buying if quantity > 0.0 else terms.selling)
+        costs = self._costs
+        if costs.impact:
+            return costs.impacted(reference, quantity, self._volume(order))
+        return reference * (costs.buying if quantity > 0.0 else costs.selling)
 
     def _volume(self, order: Order) -> float:
         return self._timeline.bars[order.symbol].volume.item(order.bar)
@@ -231,29 +237,29 @@ class Broker:
         account.cash -= quantity * figures[0] + figures[1]
         held = account.units.item(symbol)
         account.units[symbol] = units = held + quantity
-        self._taken[symbol] = self._taken.get(symbol, 0.0) + abs(quantity)
+        self._filled_volume[symbol] = self._filled_volume.get(symbol, 0.0) + abs(quantity)
         order.filled = True
-        self.blotter.leave(order, order.left - quantity)
-        self._tape.event(happened.FILLED, row, order.number, symbol, quantity)
-        self._tape.fill(*figures, units, account.cash)
-        if order.other is not None and order.other.left:
-            self.blotter.trim(row, order.other, abs(order.left), happened.OTHER_SIDE)
+        self.blotter.set_remaining(order, order.remaining - quantity)
+        self._journal.event(_FILLED, row, order.number, symbol, quantity)
+        self._journal.fill(*figures, units, account.cash)
+        if order.oco is not None and order.oco.remaining:
+            self.blotter.trim(row, order.oco, abs(order.remaining), OrderEventKind.OCO_FILLED)
         if held * units <= 0.0:
             self._brackets.end(row, symbol)
 
-    def _charge(self, row: int) -> None:
+    def _pay_financing(self, row: int) -> None:
         """Pay for borrowed units and cash, for the time since the last row, at its closes."""
         account, time = self.account, self._timeline.time
         equity, gross = self.value(row - 1)
         worth = account.units * self._marks[row - 1 - self._first]
         years = float((time[row] - time[row - 1]) / _YEAR)
         shorts = -float(np.minimum(worth, 0.0).sum())
-        borrow, interest = self._terms.charge(shorts, account.cash, years)
+        borrow, interest = self._costs.financing(shorts, account.cash, years)
         if amount := borrow + interest:
             account.cash -= amount
             self._valued = equity - amount, gross
-            self._tape.charge(row, borrow, interest, account.cash)
+            self._journal.financing(row, borrow, interest, account.cash)
 
 
 def _at_open(order: Order) -> Match:
-    return Match(order.opening, at_open=True, limited=False)
+    return Match(order.open_price, at_open=True, limited=False)

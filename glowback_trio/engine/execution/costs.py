@@ -12,13 +12,13 @@ from attrs import field, frozen
 
 from glowback_trio.model.request import Execution
 
-__all__ = ["Terms", "terms"]
+__all__ = ["CostModel", "cost_model"]
 
 _ROUNDING = 1e-9  # the part of an order below which a difference is rounding, not a quantity
 
 
 @frozen
-class Terms:
+class CostModel:
     """The conditions every order of a run is filled on.
 
     Attributes:
@@ -48,7 +48,7 @@ class Terms:
     minimum: float
     leverage: float
     participation: float | None
-    whole: bool
+    whole_shares: bool
     allow_short: bool
     latency: np.timedelta64
     sized_at_fill: bool
@@ -66,7 +66,7 @@ class Terms:
         return 1.0 - self.slippage
 
     @property
-    def charges(self) -> bool:
+    def has_financing(self) -> bool:
         """Whether the passing of time costs anything."""
         return bool(self.borrow_rate or self.margin_rate)
 
@@ -96,7 +96,7 @@ class Terms:
         rate = self.maker_rate if maker else self.rate
         return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
 
-    def charge(self, shorts: float, cash: float, years: float) -> tuple[float, float]:
+    def financing(self, shorts: float, cash: float, years: float) -> tuple[float, float]:
         """What holding an account for some time costs: simple interest, paid at the end of it.
 
         Args:
@@ -112,7 +112,7 @@ class Terms:
 
     def rounded(self, quantity: float) -> float:
         """The quantity, towards zero where only whole units are traded."""
-        return float(math.trunc(quantity)) if self.whole else quantity
+        return float(math.trunc(quantity)) if self.whole_shares else quantity
 
     def capped(self, quantity: float, most: float) -> float:
         """As much of a quantity as a bar may fill of which `most` units are to be had."""
@@ -165,10 +165,10 @@ class Terms:
         return self.rounded(side * most)
 
 
-def terms(execution: Execution) -> Terms:
+def cost_model(execution: Execution) -> CostModel:
     """Resolve what a request says about fills: basis points to fractions, None to its meaning."""
     rate, maker = execution.commission_bps or 0.0, execution.maker_commission_bps
-    return Terms(
+    return CostModel(
         slippage=(execution.slippage_bps or 0.0) / 1e4,
         impact=execution.slippage_volume_impact,
         rate=rate / 1e4,
@@ -177,7 +177,7 @@ def terms(execution: Execution) -> Terms:
         minimum=execution.commission_minimum,
         leverage=execution.max_leverage,
         participation=execution.max_volume_participation,
-        whole=execution.whole_shares,
+        whole_shares=execution.whole_shares,
         allow_short=execution.allow_short,
         latency=np.timedelta64(execution.latency_ms or 0, "ms"),
         sized_at_fill=execution.size_at == "fill",

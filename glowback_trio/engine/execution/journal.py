@@ -1,4 +1,4 @@
-"""The tape: everything that happened to orders, in the order it happened, as plain numbers."""
+"""The journal: everything that happened to orders, in the order it happened, as plain numbers."""
 
 from __future__ import annotations
 
@@ -10,51 +10,11 @@ import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.orders import HAPPENINGS
+from glowback_trio.model.orders import OrderEventKind
 
-Records = NDArray[Any]
+RecordArray = NDArray[Any]
 
-__all__ = [
-    "AMENDED",
-    "CANCELLED",
-    "CUT",
-    "EVENT",
-    "EXPIRED",
-    "FILL",
-    "FILLED",
-    "FLAT",
-    "KILLED",
-    "NAKED",
-    "OTHER_SIDE",
-    "REJECTED",
-    "REPLACED",
-    "REST",
-    "RUINED",
-    "SUBMITTED",
-    "TOO_SMALL",
-    "UNFILLED",
-    "Recording",
-    "Tape",
-]
-
-(
-    SUBMITTED,
-    FILLED,
-    REPLACED,
-    CUT,
-    REJECTED,
-    UNFILLED,
-    RUINED,
-    CANCELLED,
-    EXPIRED,
-    REST,
-    KILLED,
-    OTHER_SIDE,
-    NAKED,
-    FLAT,
-    TOO_SMALL,
-    AMENDED,
-) = range(len(HAPPENINGS))
+__all__ = ["EVENT", "FILL", "EventJournal", "RecordArray", "Records"]
 
 EVENT = np.dtype(
     [("what", "i4"), ("row", "i4"), ("order", "i4"), ("symbol", "i4"), ("quantity", "f8")]
@@ -62,38 +22,38 @@ EVENT = np.dtype(
 FILL = np.dtype(
     [("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("units", "f8"), ("cash", "f8")]
 )
-_CHARGE = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
+_FINANCING = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
 _pack_event = Struct("=4id").pack
 _pack_fill = Struct("=5d").pack
-_pack_charge = Struct("=q3d").pack
+_pack_financing = Struct("=q3d").pack
 
 
 @frozen(eq=False)
-class Recording:
-    """A stretch of the tape, as structured arrays.
+class Records:
+    """A stretch of the journal, as structured arrays.
 
     Attributes:
         events: (E,): what happened, row, order, symbol, signed quantity.
         fills: (F,), for every event that is a fill, in their order: price, commission, slippage
             cost, and what the account has after it: units of the symbol, cash.
-        charges: (C,), of what the time before a row cost: row, what was paid for borrowed units,
+        financing: (C,), of what the time before a row cost: row, what was paid for borrowed units,
             what for borrowed cash, and the cash after both.
     """
 
-    events: Records = field(repr=False)
-    fills: Records = field(repr=False)
-    charges: Records = field(repr=False)
+    events: RecordArray = field(repr=False)
+    fills: RecordArray = field(repr=False)
+    financing: RecordArray = field(repr=False)
 
     @cached_property
-    def filled(self) -> Records:
+    def filled(self) -> RecordArray:
         """The events that are fills, (F,)."""
-        filled: Records = self.events[self.events["what"] == FILLED]
+        filled: RecordArray = self.events[self.events["what"] == OrderEventKind.FILLED]
         return filled
 
 
 @define(eq=False)
-class Tape:
-    """What happened since the tape was last taken.
+class EventJournal:
+    """What happened since the journal was last taken.
 
     What happens one by one is packed as it happens, which is the cheapest thing a loop can do with
     numbers: they need no object each, and become arrays without being touched again. What many
@@ -102,7 +62,7 @@ class Tape:
 
     _events: bytearray = field(factory=bytearray, init=False, repr=False)
     _fills: bytearray = field(factory=bytearray, init=False, repr=False)
-    _charges: bytearray = field(factory=bytearray, init=False, repr=False)
+    _financing: bytearray = field(factory=bytearray, init=False, repr=False)
 
     def event(self, what: int, row: int, order: int, symbol: int, quantity: float) -> None:
         """Write down what happened to an order."""
@@ -114,21 +74,21 @@ class Tape:
         """Write down the figures of the fill whose event is written beside it."""
         self._fills += _pack_fill(price, commission, slippage, units, cash)
 
-    def charge(self, row: int, borrow: float, interest: float, cash: float) -> None:
+    def financing(self, row: int, borrow: float, interest: float, cash: float) -> None:
         """Write down what the time before a row cost."""
-        self._charges += _pack_charge(row, borrow, interest, cash)
+        self._financing += _pack_financing(row, borrow, interest, cash)
 
-    def extend(self, events: Records, fills: Records) -> None:
+    def extend(self, events: RecordArray, fills: RecordArray) -> None:
         """Write down what happened to many orders, and the figures of their fills."""
         self._events += events.view(np.uint8).data
         self._fills += fills.view(np.uint8).data
 
-    def take(self) -> Recording:
-        """What has been written, as arrays, and an empty tape."""
-        recording = Recording(
+    def take(self) -> Records:
+        """What has been written, as arrays, and an empty journal."""
+        records = Records(
             np.frombuffer(self._events, EVENT),
             np.frombuffer(self._fills, FILL),
-            np.frombuffer(self._charges, _CHARGE),
+            np.frombuffer(self._financing, _FINANCING),
         )
-        self._events, self._fills, self._charges = bytearray(), bytearray(), bytearray()
-        return recording
+        self._events, self._fills, self._financing = bytearray(), bytearray(), bytearray()
+        return records

@@ -55,7 +55,7 @@ def match(order: Order, bar: Prices) -> Match | None:
       stop if the limit allows that; if not, the bar cannot tell whether the limit was still
       touched after, and it waits.
     """
-    side = _side(order.left)
+    side = _side(order.remaining)
     found = _to_buy(order, _seen(bar, side), side)
     return found and found._replace(price=found.price * side)
 
@@ -65,7 +65,7 @@ def follow(order: Order, bar: Prices) -> None:
 
     Within one bar the best price may have come before or after the worst.
     """
-    trail, side = order.spec.trail, _side(order.left)
+    trail, side = order.spec.trail, _side(order.remaining)
     if trail is not None and order.level is not None:
         order.level = side * min(order.level * side, _seen(bar, side).low + trail)
 

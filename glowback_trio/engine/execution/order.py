@@ -18,31 +18,31 @@ class Order:
     Attributes:
         number: Counted from 1 in the order of submission.
         symbol: Index of the symbol.
-        left: Signed units still to fill, positive buys; 0.0 once it is closed.
+        remaining: Signed units still to fill, positive buys; 0.0 once it is closed.
         bar: Index, among the symbol's own bars, of the next one to try.
-        opening: Open of that bar, currency.
+        open_price: Open of that bar, currency.
         mark: Close of the bar before it, currency.
         filled: Whether any of it has been filled.
         spec: What else is asked of it.
         fraction: The target it stands for, where the quantity is worked out when it fills; until
-            then `left` only says on which side.
+            then `remaining` only says on which side.
         level: The price that sets it off, while it still has to be set off.
-        leaves: Whether it is a way out of a position, and so never opens one.
-        other: The other way out of the same position.
+        reduce_only: Whether it is a way out of a position, and so never opens one.
+        oco: The other way out of the same position.
     """
 
     number: int
     symbol: int
-    left: float
+    remaining: float
     bar: int
-    opening: float
+    open_price: float
     mark: float
     filled: bool = False
     spec: OrderSpec = PLAIN
     fraction: float | None = None
     level: float | None = None
-    leaves: bool = False
-    other: Order | None = None
+    reduce_only: bool = False
+    oco: Order | None = None
 
 
 @frozen(eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.strategies.builtin import custom_targets, targets
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats
@@ -35,7 +35,7 @@ class Signals:
         bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
             the number of its bars where none is left.
         due: Row of that bar on the timeline; the number of rows where none is left.
-        opening: Open of that bar, currency; where none is left, of the last one.
+        open_price: Open of that bar, currency; where none is left, of the last one.
         mark: Close of the bar before it, currency.
     """
 
@@ -45,7 +45,7 @@ class Signals:
     close: Floats = field(repr=False)
     bar: Indices = field(repr=False)
     due: Indices = field(repr=False)
-    opening: Floats = field(repr=False)
+    open_price: Floats = field(repr=False)
     mark: Floats = field(repr=False)
 
     def some(self, which: slice) -> Signals:
@@ -57,14 +57,14 @@ class Signals:
             self.close[which],
             self.bar[which],
             self.due[which],
-            self.opening[which],
+            self.open_price[which],
             self.mark[which],
         )
 
 
 def work_out(
     strategy: BuiltIn | TargetStrategy,
-    terms: Terms,
+    costs: CostModel,
     timeline: Timeline,
     checkpoint: Callable[[], object],
 ) -> Signals:
@@ -76,9 +76,9 @@ def work_out(
     """
     parts = []
     cells = timeline.cells if isinstance(strategy, TargetStrategy) else _CELLS
-    for group in timeline.together(cells):
+    for group in timeline.groups(cells):
         checkpoint()
-        parts.append(_of_group(strategy, terms, timeline, group))
+        parts.append(_of_group(strategy, costs, timeline, group))
     row, symbol, *others = (np.concatenate(column) for column in zip(*parts, strict=True))
     if len(timeline.bars) == 1:
         return Signals(row, symbol, *others)
@@ -87,19 +87,19 @@ def work_out(
 
 
 def _of_group(
-    strategy: BuiltIn | TargetStrategy, terms: Terms, timeline: Timeline, group: Sequence[int]
+    strategy: BuiltIn | TargetStrategy, costs: CostModel, timeline: Timeline, group: Sequence[int]
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
     """The columns of `Signals` for symbols that share their bars, in no order yet."""
     bars = [timeline.bars[symbol] for symbol in group]
-    opening, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
+    open_price, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     if isinstance(strategy, TargetStrategy):
-        wanted = custom_targets(strategy, Panel(bars), close, allow_short=terms.allow_short)
+        wanted = custom_targets(strategy, Panel(bars), close, allow_short=costs.allow_short)
     else:
-        wanted = targets(strategy, close, allow_short=terms.allow_short)
+        wanted = targets(strategy, close, allow_short=costs.allow_short)
     made, column, fraction = wanted
     rows = timeline.rows[group[0]]
     time = bars[0].time
-    first = np.maximum(made + 1, np.searchsorted(time, time[made] + terms.latency))
+    first = np.maximum(made + 1, np.searchsorted(time, time[made] + costs.latency))
     return (
         rows[made],
         np.array(group)[column],
@@ -107,7 +107,7 @@ def _of_group(
         close[made, column],
         first,
         np.append(rows, len(timeline))[first],
-        opening[np.minimum(first, len(rows) - 1), column],
+        open_price[np.minimum(first, len(rows) - 1), column],
         close[first - 1, column],
     )
 

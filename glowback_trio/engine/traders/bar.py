@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.errors import StrategyError
@@ -23,7 +23,7 @@ class BarTrader:
         strategy: It.
         timeline: The bars.
         broker: Carries its orders out.
-        terms: Conditions of a fill.
+        costs: Conditions of a fill.
 
     Attributes:
         context: What the strategy sees.
@@ -32,13 +32,13 @@ class BarTrader:
     """
 
     def __init__(
-        self, strategy: BarStrategy, timeline: Timeline, broker: Broker, terms: Terms
+        self, strategy: BarStrategy, timeline: Timeline, broker: Broker, costs: CostModel
     ) -> None:
         self.broker = broker
-        self.context = BrokerContext(timeline, broker, terms)
+        self.context = BrokerContext(timeline, broker, costs)
         self.ruined = False
         self.failure: StrategyError | None = None
-        self._charges = terms.charges
+        self._has_financing = costs.has_financing
         self._ahead = _LEAST
         self._name = strategy.name
         self._on_bar = _started(strategy)
@@ -57,11 +57,16 @@ class BarTrader:
 
     def _ask(self, start: int, stop: int, marks: Floats) -> int:
         first = max(start - 1, 0)
-        broker, context, on_bar, charges = self.broker, self.context, self._on_bar, self._charges
+        broker, context, on_bar, has_financing = (
+            self.broker,
+            self.context,
+            self._on_bar,
+            self._has_financing,
+        )
         open_orders, account = broker.blotter.open, broker.account
         cash, safe = account.cash, start
         for row in range(start, stop):
-            if open_orders or charges:
+            if open_orders or has_financing:
                 broker.begin(row)
                 if account.cash is not cash:  # every fill and charge makes it anew
                     cash, safe, self._ahead = account.cash, row, _LEAST

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.model.portfolio import GUARD, NONE, Hits, Portfolio
+from glowback_trio.model.portfolio import NONE, Constraint, Hits, Portfolio, RebalanceReason
 from glowback_trio.model.request import PortfolioConstruction
 from glowback_trio.model.result import Curve
 
@@ -26,7 +26,6 @@ Indices = NDArray[np.intp]
 __all__ = ["DECISION", "Plan", "draw_up", "plan", "portfolio_metrics"]
 
 _ROUNDING = 1e-9  # the part of a sum of weights below which an excess is rounding
-_FLOOR, _CAP, _TURNOVER, _STOP = range(4)  # of `model.portfolio.CONSTRAINTS`
 _CELLS = 1 << 18
 
 #: What was decided at a close: to which end, what that would have turned over, what it did, both
@@ -143,14 +142,14 @@ def draw_up(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) ->
 def _lasting(decisions: NDArray[Any], count: int) -> NDArray[np.bool_]:
     """Whether the last decision up to each row was a stop."""
     rows = np.concatenate(((0,), decisions["row"], (count,)))
-    stopped = np.concatenate(((False,), decisions["reason"] == GUARD))
+    stopped = np.concatenate(((False,), decisions["reason"] == RebalanceReason.GUARD))
     out: NDArray[np.bool_] = np.repeat(stopped, np.diff(rows))
     return out
 
 
 def _returns(decisions: NDArray[Any]) -> list[int]:
     """The rows at which the portfolio came back after a stop."""
-    stopped = decisions["reason"] == GUARD
+    stopped = decisions["reason"] == RebalanceReason.GUARD
     back: list[int] = decisions["row"][1:][stopped[:-1] & ~stopped[1:]].tolist()
     return back
 
@@ -170,13 +169,15 @@ def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
     """Every limit that changed something, by row; those of the whole run come first."""
     limit = (plan.construction.max_drawdown_pct or 0.0) / 100.0
     cut = np.flatnonzero(plan.target < plan.scaled)
-    stopped = decisions[decisions["reason"] == GUARD]
+    caps = plan.scaled[cut], plan.target[cut], cut
+    stopped = decisions[decisions["reason"] == RebalanceReason.GUARD]
+    limits = np.full(len(stopped), limit)
     shrunk = decisions[decisions["wanted"] > decisions["allowed"]]
     parts = (
         _floor_hit(plan),
-        _some(_CAP, np.zeros(len(cut)), plan.scaled[cut], plan.target[cut], cut),
-        _some(_STOP, stopped["row"], stopped["drawdown"], np.full(len(stopped), limit)),
-        _some(_TURNOVER, shrunk["row"], shrunk["wanted"], shrunk["allowed"]),
+        _some(Constraint.MAX_WEIGHT, np.zeros(len(cut)), *caps),
+        _some(Constraint.MAX_DRAWDOWN, stopped["row"], stopped["drawdown"], limits),
+        _some(Constraint.TURNOVER, shrunk["row"], shrunk["wanted"], shrunk["allowed"]),
     )
     hits = np.concatenate(parts)
     hits = hits[np.argsort(hits["row"], kind="stable")]
@@ -187,7 +188,7 @@ def _floor_hit(plan: Plan) -> NDArray[Any]:
     asked, scaled = math.fsum(plan.asked), math.fsum(plan.scaled)
     hit = scaled < asked and plan.construction.cash_floor_pct > 0.0
     sums = np.array([[asked], [scaled]]) if hit else np.empty((2, 0))
-    return _some(_FLOOR, np.zeros(sums.shape[1]), *sums)
+    return _some(Constraint.CASH_FLOOR, np.zeros(sums.shape[1]), *sums)
 
 
 def _some(

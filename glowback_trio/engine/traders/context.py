@@ -8,14 +8,13 @@ from typing import get_args
 
 import numpy as np
 
-from glowback_trio.engine.execution import journal as happened
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
+from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import one_of
-from glowback_trio.model.orders import PLAIN, Kind, OrderSpec, TimeInForce
+from glowback_trio.model.orders import PLAIN, Kind, OrderEventKind, OrderSpec, TimeInForce
 from glowback_trio.model.strategies.api import Bar, Column
 
 __all__ = ["BrokerContext"]
@@ -24,13 +23,13 @@ __all__ = ["BrokerContext"]
 class BrokerContext:
     """The context of one run; see `model.custom.Context` for what each word means."""
 
-    def __init__(self, timeline: Timeline, broker: Broker, terms: Terms) -> None:
+    def __init__(self, timeline: Timeline, broker: Broker, costs: CostModel) -> None:
         self.symbols: Sequence[str] = timeline.symbols
         self.row = 0
         self.told: list[tuple[int, str]] = []
         self._timeline = timeline
         self._broker = broker
-        self._terms = terms
+        self._costs = costs
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
         self._aligned = all(len(rows) == len(timeline) for rows in timeline.rows)
         # A view gives one element as a plain float several times faster than an array does.
@@ -104,7 +103,7 @@ class BrokerContext:
         at = self._tradable(symbol)
         if not math.isfinite(fraction):
             raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
-        bar = self._broker.blotter.first_bar(self.row, at, self._terms.latency)
+        bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
         self._broker.aim(self.row, at, float(fraction), self.close(symbol), bar)
 
     def order(
@@ -123,13 +122,13 @@ class BrokerContext:
         at = self._tradable(symbol)
         if not (math.isfinite(quantity) and quantity):
             raise StrategyError(f"a quantity is a finite number other than 0, not {quantity!r}")
-        quantity = self._terms.rounded(float(quantity))
+        quantity = self._costs.rounded(float(quantity))
         if not quantity:
             raise StrategyError("less than one unit was ordered, and only whole ones are traded")
         prices = {"limit": limit, "stop": stop, "trail": trail}
         exits = {"stop_loss": stop_loss, "take_profit": take_profit}
         spec = _spec(prices, exits, time_in_force)
-        bar = self._broker.blotter.first_bar(self.row, at, self._terms.latency)
+        bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
         return self._broker.blotter.submit(self.row, at, quantity, bar, spec).number
 
     def cancel(self, order: int) -> bool:
@@ -137,7 +136,7 @@ class BrokerContext:
         blotter = self._broker.blotter
         if order not in blotter.open:
             return False
-        blotter.close(self.row, blotter.open[order], happened.CANCELLED)
+        blotter.close(self.row, blotter.open[order], OrderEventKind.CANCELLED)
         return True
 
     def open_orders(self, symbol: str | None = None) -> Sequence[int]:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.construction import DECISION, Plan, draw_up
 from glowback_trio.engine.traders.weights import Aim, Some
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
-from glowback_trio.model.portfolio import ALLOCATION, DRIFT, GUARD, NONE, SCHEDULE, Portfolio
+from glowback_trio.model.portfolio import NONE, Portfolio, RebalanceReason
 from glowback_trio.model.result import Curve
 
 __all__ = ["RebalancingTrader"]
@@ -43,8 +43,8 @@ class RebalancingTrader:
         plan: What is aimed at, and when.
         timeline: The bars.
         broker: Carries it out.
-        terms: Conditions of a fill.
-        tape: Where the broker writes.
+        costs: Conditions of a fill.
+        journal: Where the broker writes.
         shortcuts: Whether to take them; they change nothing but the time it takes.
     """
 
@@ -53,8 +53,8 @@ class RebalancingTrader:
         plan: Plan,
         timeline: Timeline,
         broker: Broker,
-        terms: Terms,
-        tape: Tape,
+        costs: CostModel,
+        journal: EventJournal,
         *,
         shortcuts: bool = True,
     ) -> None:
@@ -62,14 +62,14 @@ class RebalancingTrader:
         self.failure: StrategyError | None = None
         self._plan = plan
         self._timeline = timeline
-        self._terms = terms
+        self._costs = costs
         asked = plan.construction
         self._drift = _fraction(asked.drift_threshold_pct)
         self._fall = _fraction(asked.max_drawdown_pct)
         self._turnover = _fraction(asked.max_turnover_pct)
         self._watchful = not (self._drift is None and self._fall is None)
-        self._late = bool(terms.latency)
-        self._aim = Aim(plan.symbol, timeline, broker, terms, tape, shortcuts=shortcuts)
+        self._late = bool(costs.latency)
+        self._aim = Aim(plan.symbol, timeline, broker, costs, journal, shortcuts=shortcuts)
         self._told: list[tuple[int, str]] = []
         self._decisions = bytearray()
         self._worth = np.zeros((len(timeline), len(plan.symbol)))
@@ -125,7 +125,7 @@ class RebalancingTrader:
 
     def _carry_on(self, row: int, stop: int) -> int:
         """Decide once, at the first close that gives a reason; the row at which to go on."""
-        calm = row + 1 if self._terms.charges else min(self.broker.blotter.next_due, stop)
+        calm = row + 1 if self._costs.has_financing else min(self.broker.blotter.next_due, stop)
         if self._over:
             return calm
         at, reason = self._look(row, calm)
@@ -139,7 +139,7 @@ class RebalancingTrader:
         due, reason = self._due(row)
         if self._watchful and not self._out:
             at, seen = self._watch(row, min(due + 1, calm))
-            if seen == GUARD or (seen == DRIFT and at < due):
+            if seen == RebalanceReason.GUARD or (seen == RebalanceReason.DRIFT and at < due):
                 return at, seen
         return (due, reason) if due < calm else (calm, NONE)
 
@@ -147,10 +147,10 @@ class RebalancingTrader:
         """The next row, from this one on, that calls for a decision whatever prices do."""
         row = max(row, self._ready)
         if self._selling:
-            return row, GUARD
+            return row, RebalanceReason.GUARD
         if not self._out and self._arrival <= self._scheduled:
-            return max(row, self._arrival), ALLOCATION
-        return max(row, self._scheduled), SCHEDULE
+            return max(row, self._arrival), RebalanceReason.ALLOCATION
+        return max(row, self._scheduled), RebalanceReason.SCHEDULE
 
     def _watch(self, row: int, stop: int) -> tuple[int, int]:
         """Find the first row before `stop` at which the fall or a drift is at its limit."""
@@ -173,7 +173,7 @@ class RebalancingTrader:
         self._peak = peaks.item(at)
         if not both[at]:
             return None
-        return row + at, GUARD if fallen[at] else DRIFT
+        return row + at, RebalanceReason.GUARD if fallen[at] else RebalanceReason.DRIFT
 
     def _fallen(self, peaks: Floats, value: Floats) -> NDArray[np.bool_]:
         if self._fall is None or not self.broker.account.units.any():
@@ -204,13 +204,13 @@ class RebalancingTrader:
         symbol, target = plan.symbol[some], plan.target[some]
         close = self._marks[row - self._first][symbol]
         held = self.broker.account.units[symbol] * close / value
-        goal = np.zeros_like(target) if reason == GUARD else target
+        goal = np.zeros_like(target) if reason == RebalanceReason.GUARD else target
         wanted = float(np.abs(goal - held).sum())
         allowed = wanted if self._turnover is None else min(wanted, self._turnover)
         fall = (self._peak - value) / self._peak
         self._decisions += _pack(row, reason, wanted, allowed, fall)
         self._settle(row, reason, value, fall)
-        self._selling = reason == GUARD and allowed < wanted
+        self._selling = reason == RebalanceReason.GUARD and allowed < wanted
         if allowed < wanted:
             goal = held + (goal - held) * (allowed / wanted)
         if allowed:
@@ -219,21 +219,21 @@ class RebalancingTrader:
     def _settle(self, row: int, reason: int, value: float, fall: float) -> None:
         """Remember what a decision changes, and tell when a stop begins and ends."""
         every = self._plan.construction.rebalance_frequency
-        if reason == GUARD and not self._out:
+        if reason == RebalanceReason.GUARD and not self._out:
             most = self._plan.construction.max_drawdown_pct
             self._tell(
                 row,
                 f"Drawdown of {fall * 100.0:.2f}% has reached max_drawdown_pct of {most:g}: "
                 f"everything is sold until the next {every} rebalance",
             )
-        elif reason != GUARD and self._out:
+        elif reason != RebalanceReason.GUARD and self._out:
             self._tell(row, f"Back to the target weights with the {every} rebalance")
             self._peak = value
-        self._out = reason == GUARD
+        self._out = reason == RebalanceReason.GUARD
         self._scheduled, self._arrival = self._plan.scheduled(row), self._plan.arrival(row + 1)
         if self._late:
             time = self._timeline.time
-            self._ready = int(np.searchsorted(time, time[row] + self._terms.latency))
+            self._ready = int(np.searchsorted(time, time[row] + self._costs.latency))
 
     def _tell(self, row: int, sentence: str) -> None:
         self._told.append((row, sentence))

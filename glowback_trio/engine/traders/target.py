@@ -9,8 +9,8 @@ from glowback_trio.engine.batch.many_symbols import Aims, Together
 from glowback_trio.engine.batch.single_symbol import alone
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.strategies.signals import Indices, Signals
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
@@ -26,41 +26,47 @@ class TargetTrader:
     Args:
         signals: All targets of the run.
         broker: Carries them out.
-        terms: Conditions of a fill.
-        tape: Where the broker writes.
+        costs: Conditions of a fill.
+        journal: Where the broker writes.
         shortcuts: Whether to take them; they change nothing but the time it takes.
     """
 
     def __init__(
-        self, signals: Signals, broker: Broker, terms: Terms, tape: Tape, *, shortcuts: bool = True
+        self,
+        signals: Signals,
+        broker: Broker,
+        costs: CostModel,
+        journal: EventJournal,
+        *,
+        shortcuts: bool = True,
     ) -> None:
         self.broker = broker
         self.failure: StrategyError | None = None
         self._signals = signals
-        self._terms = terms
-        self._tape = tape
+        self._costs = costs
+        self._journal = journal
         rows, first = np.unique(signals.row, return_index=True)
         self._rows: list[int] = [*rows.tolist(), NEVER]
         self._first: list[int] = [*first.tolist(), len(signals.row)]
         self._at = 0
         single = len(broker.account.units) == 1
-        free = shortcuts and terms.simple and not terms.charges
+        free = shortcuts and costs.simple and not costs.has_financing
         self._take = self._general if not free else self._alone if single else self._together
-        self._rows_at_once = Together(terms, broker, tape)
+        self._rows_at_once = Together(costs, broker, journal)
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
     def run(self, start: int, stop: int, marks: Floats) -> int:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
-        broker, charges = self.broker, self._terms.charges
+        broker, has_financing = self.broker, self._costs.has_financing
         broker.see(marks, max(start - 1, 0))
-        row = start if charges else self._next(start)
+        row = start if has_financing else self._next(start)
         while row < stop:
-            if charges or broker.blotter.open:
+            if has_financing or broker.blotter.open:
                 broker.begin(row)
             if self._rows[self._at] == row:
                 self._take(row, stop)
-            row = row + 1 if charges else self._next(row + 1)
+            row = row + 1 if has_financing else self._next(row + 1)
         self._rows_at_once.write()
         return stop
 
@@ -98,9 +104,9 @@ class TargetTrader:
             self._general(row, stop)
             return
         ready, numbered = self._signals.some(slice(at, end)), broker.blotter.numbered
-        done = alone(ready, self._terms, broker.account, numbered)
+        done = alone(ready, self._costs, broker.account, numbered)
         broker.blotter.numbered = done.numbered
-        self._tape.extend(done.events, done.fills)
+        self._journal.extend(done.events, done.fills)
         self._at = end
 
     def _together(self, row: int, stop: int) -> None:
@@ -116,7 +122,7 @@ class TargetTrader:
             signals.target[which],
             signals.close[which],
             signals.bar[which],
-            signals.opening[which],
+            signals.open_price[which],
         )
         self._rows_at_once.aim(row, aims)
         self._at += 1

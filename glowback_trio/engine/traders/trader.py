@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import terms
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.costs import cost_model
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.strategies.signals import work_out
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.bar import BarTrader
@@ -63,19 +63,22 @@ AnyTrader = BarTrader | BlindTrader
 
 
 def opener(
-    request: BacktestRequest, timeline: Timeline, tape: Tape, checkpoint: Callable[[], object]
+    request: BacktestRequest,
+    timeline: Timeline,
+    journal: EventJournal,
+    checkpoint: Callable[[], object],
 ) -> Callable[[], AnyTrader]:
     """How to begin the request's trading, as often as one likes.
 
     What a vectorised strategy wants is worked out here, once.
     """
-    strategy, agreed = request.strategy, terms(request.execution)
-    broker = partial(Broker, timeline, agreed, tape, request.initial_capital)
+    strategy, agreed = request.strategy, cost_model(request.execution)
+    broker = partial(Broker, timeline, agreed, journal, request.initial_capital)
     if isinstance(strategy, BarStrategy):
         return lambda: BarTrader(strategy, timeline, broker(), agreed)
     if isinstance(strategy, TargetWeights):
         assert request.portfolio_construction is not None  # a request is not made without it
         aims = plan(request.portfolio_construction, timeline)
-        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, tape)
+        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, journal)
     signals = work_out(strategy, agreed, timeline, checkpoint)
-    return lambda: TargetTrader(signals, broker(), agreed, tape)
+    return lambda: TargetTrader(signals, broker(), agreed, journal)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.many_symbols import Aims, Together
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import Terms
-from glowback_trio.engine.execution.journal import Tape
+from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats
 
@@ -31,12 +31,12 @@ class _Bars:
     Attributes:
         first: A row.
         bar: (rows, M) the index of each among its symbol's own bars, -1 where it has none.
-        opening: (rows, M) its open, currency.
+        open_price: (rows, M) its open, currency.
     """
 
     first: int
     bar: Indices
-    opening: Floats
+    open_price: Floats
 
 
 class Aim:
@@ -46,8 +46,8 @@ class Aim:
         symbol: (M,) their indices among the run's.
         timeline: The bars.
         broker: Carries the orders out.
-        terms: Conditions of a fill.
-        tape: Where they are written.
+        costs: Conditions of a fill.
+        journal: Where they are written.
         shortcuts: Whether to take them; they change nothing but the time it takes.
     """
 
@@ -56,17 +56,17 @@ class Aim:
         symbol: Indices,
         timeline: Timeline,
         broker: Broker,
-        terms: Terms,
-        tape: Tape,
+        costs: CostModel,
+        journal: EventJournal,
         *,
         shortcuts: bool,
     ) -> None:
         self._symbol = symbol
         self._timeline = timeline
         self._broker = broker
-        self._terms = terms
-        self._together = Together(terms, broker, tape)
-        free = terms.simple and not terms.charges
+        self._costs = costs
+        self._together = Together(costs, broker, journal)
+        free = costs.simple and not costs.has_financing
         self._shortcuts = shortcuts and free and len(symbol) >= _MANY
         self._stop = 0
         self._bars: _Bars | None = None  # of the rows at hand, once they are needed
@@ -88,7 +88,7 @@ class Aim:
         if self._at_once(row, some, fraction, close):
             return
         self._together.write()
-        broker, latency = self._broker, self._terms.latency
+        broker, latency = self._broker, self._costs.latency
         columns = (self._symbol[some], fraction, close)
         for symbol, target, price in zip(*(c.tolist() for c in columns), strict=True):
             broker.aim(row, symbol, target, price, broker.blotter.first_bar(row, symbol, latency))
@@ -104,24 +104,24 @@ class Aim:
             return False
         if self._bars is None:
             self._bars = self._laid_out(row)
-        bar, opening = self._bars.bar[due - self._bars.first][some], self._bars.opening
-        if time[due] - time[row] < self._terms.latency or bar.min() == _NO_BAR:
+        bar, open_price = self._bars.bar[due - self._bars.first][some], self._bars.open_price
+        if time[due] - time[row] < self._costs.latency or bar.min() == _NO_BAR:
             return False
-        opens = opening[due - self._bars.first][some]
+        opens = open_price[due - self._bars.first][some]
         self._together.aim(row, Aims(self._symbol[some], fraction, close, bar, opens))
         return True
 
     def _laid_out(self, start: int) -> _Bars:
         columns = [self._bars_of(symbol, start) for symbol in self._symbol.tolist()]
-        bar, opening = (np.stack(column, axis=1) for column in zip(*columns, strict=True))
-        return _Bars(start, bar, opening)
+        bar, open_price = (np.stack(column, axis=1) for column in zip(*columns, strict=True))
+        return _Bars(start, bar, open_price)
 
     def _bars_of(self, symbol: int, start: int) -> tuple[Indices, Floats]:
         timeline, stop = self._timeline, self._stop
-        rows, opening = timeline.rows[symbol], timeline.bars[symbol].open
+        rows, open_price = timeline.rows[symbol], timeline.bars[symbol].open
         if len(rows) == len(timeline):
-            return np.arange(start, stop), opening[start:stop]
+            return np.arange(start, stop), open_price[start:stop]
         first, last = np.searchsorted(rows, (start, stop))
         bar = np.full(stop - start, _NO_BAR)
         bar[rows[first:last] - start] = np.arange(first, last)
-        return bar, opening[bar]
+        return bar, open_price[bar]

@@ -23,7 +23,7 @@ from glowback_trio.model.strategies.parameters import (
 Rule = Callable[[Floats], float | None]
 
 
-def twin(strategy: BuiltIn, *, allow_short: bool = True) -> BarStrategy:
+def reference_strategy(strategy: BuiltIn, *, allow_short: bool = True) -> BarStrategy:
     """An event-driven strategy that wants what a built-in one wants."""
 
     def begin() -> Act:
