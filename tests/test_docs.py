@@ -78,7 +78,7 @@ def test_the_strategies_table_is_the_strategies() -> None:
 
 
 def test_the_context_table_names_all_that_a_strategy_sees() -> None:
-    rows = rows_under(page("docs/strategies.md"), "Asked at every bar")
+    rows = rows_under(page("docs/strategies.md"), "Called at every bar")
     listed = {name for row in rows for name in re.findall(r"`(\w+)[`(]", row[0])}
     assert listed == {name for name in vars(Context) if not name.startswith("_")}
 
