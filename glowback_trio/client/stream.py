@@ -20,12 +20,12 @@ from glowback_trio.errors import (
     UnreachableError,
 )
 from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, is_final
 
 __all__ = ["EventStream", "Retry"]
 
-_NORMAL, _POLICY = 1000, 1008
-_RUN_NOT_FOUND = "run not found"
-_REASONS = {_POLICY: "forbidden", 4400: "cursor_ahead"}
+# The `reason` of ServerRefusedError by close code.
+_REASONS = {RUN_NOT_FOUND.code: "forbidden", CURSOR_AHEAD.code: "cursor_ahead"}
 # The server closes after the terminal event; to leave before would look like a cut to it.
 _FAREWELL_S = 2.0
 
@@ -91,7 +91,7 @@ class EventStream:
                     event = self._chain.receive(data)
                     self._patience.reset()
                     return event
-                case Closed(code) if code == _NORMAL:
+                case Closed(ENDED.code):
                     await self.aclose()
                     self._chain.close()
                 case Closed() | Rejected() | Broken() as end:
@@ -147,7 +147,7 @@ def _may_pass(end: Closed | Rejected | Broken) -> bool:
         case Rejected(response):
             return is_passing(response)
         case Closed(code):
-            return code != _POLICY and not 4400 <= code < 4500
+            return not is_final(code)
         case never:
             assert_never(never)
 
@@ -158,7 +158,7 @@ def _failure(end: Closed | Rejected | Broken, run_id: str) -> GlowbackError:
             return UnreachableError(why)
         case Rejected(response):
             return refusal(response, run_id)
-        case Closed(code, reason) if code == _POLICY and reason == _RUN_NOT_FOUND:
+        case Closed(RUN_NOT_FOUND.code, RUN_NOT_FOUND.reason):
             return UnknownRunError(run_id)
         case Closed(code, reason):
             word = _REASONS.get(code, "unavailable")

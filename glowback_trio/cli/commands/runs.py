@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -16,6 +16,7 @@ from rich.table import Table
 from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.client import File
 from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.wire.converter import status_document
 from glowback_trio.wire.rows import dumps
 
@@ -26,7 +27,6 @@ _READABLE, _LINE, _PIPED = 20, 110, 1000
 
 _RUN_ID = "6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11"
 
-StateName = Literal["queued", "running", "completed", "failed", "cancelled"]
 Json = Annotated[bool, Parameter(negative_bool=(), show_default=False)]
 
 

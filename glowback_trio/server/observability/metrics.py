@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 
 from glowback_trio.actors import Gateway
 from glowback_trio.model.lifecycle import State
+from glowback_trio.model.stream_protocol import CLOSES, CURSOR_AHEAD
 from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
 __all__ = ["METHODS", "REASONS", "Metrics", "Transport"]
@@ -37,19 +38,15 @@ _OTHER, _NONE = "other", "none"
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand more.
-_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), 4400})
+_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), CURSOR_AHEAD.code})
 #: What this server says when it ends a WebSocket; what clients say is not repeated.
 REASONS = frozenset(
     {
+        *(close.reason for close in CLOSES if close.reason),
         "a ping was not answered",
         "closed by force",
-        "internal error",
-        "last_event_id is ahead of the log",
         "messages are not being read",
-        "run not found",
         "the application has ended",
-        "the server is shutting down",
-        "too many streams are open",
         "too much was sent within a second",
     }
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from glowback_trio.model.bounds import Ge, Le
 from glowback_trio.model.orders import Kind, TimeInForce
+from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.openapi.json_schema import Format
 from glowback_trio.server.openapi.portfolio_documents import ConstraintHit, PortfolioRow
 
@@ -33,7 +34,6 @@ __all__ = [
 Instant = Annotated[str, Format("date-time")]
 RunId = Annotated[str, Format("uuid")]
 Fraction = Annotated[float, Ge(0), Le(1)]
-StateName = Literal["queued", "running", "completed", "failed", "cancelled"]
 
 
 class Status(TypedDict):

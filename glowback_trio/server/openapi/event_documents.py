@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypedDict
 
 from glowback_trio.model.bounds import Ge, Pattern
+from glowback_trio.model.stream_protocol import EndStateName
 from glowback_trio.server.openapi.documents import (
     EquityRow,
     Fraction,
@@ -42,7 +43,7 @@ class Ended(TypedDict):
         digest: SHA-256 over the bytes of all events before this one, joined by newlines.
     """
 
-    state: Literal["completed", "failed", "cancelled"]
+    state: EndStateName
     error: str | None
     event_count: Annotated[int, Ge(2)]
     digest: Annotated[str, Pattern("sha256:[0-9a-f]{64}", "a digest")]

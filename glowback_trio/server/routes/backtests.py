@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from attrs import frozen
@@ -12,6 +12,7 @@ from quart import request
 from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
+from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
@@ -43,7 +44,7 @@ class ListQuery(Checked):
         before: Only runs that are older than this one.
     """
 
-    state: Literal["queued", "running", "completed", "failed", "cancelled"] | None = None
+    state: StateName | None = None
     limit: Annotated[int, Ge(1), Le(200)] = 50
     before: str | None = None
 

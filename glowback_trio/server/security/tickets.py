@@ -16,12 +16,11 @@ import trio
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
-__all__ = ["SUBPROTOCOL", "OfferedProtocols", "Ticket", "Tickets", "read_protocols"]
+from glowback_trio.model.stream_protocol import SUBPROTOCOL, TICKET_PREFIX
 
-#: The one subprotocol that is ever selected; a ticket is never echoed.
-SUBPROTOCOL = "glowback.v1"
+__all__ = ["OfferedProtocols", "Ticket", "Tickets", "read_protocols"]
 
-_TICKET = re.compile(r"ticket\.(?P<value>[A-Za-z0-9_-]{1,128})")
+_TICKET = re.compile(rf"{re.escape(TICKET_PREFIX)}(?P<value>[A-Za-z0-9_-]{{1,128}})")
 
 
 @frozen

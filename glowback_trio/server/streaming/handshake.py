@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError
+from glowback_trio.model.stream_protocol import FAULT
 from glowback_trio.server.http.errors import HttpError, sentence
 from glowback_trio.server.http.parameters import read_query
 from glowback_trio.server.http.request import RequestContext
@@ -30,8 +31,6 @@ from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, 
 from glowback_trio.server.streaming.websocket import WebSocket
 
 __all__ = ["serve_stream"]
-
-_INTERNAL_ERROR = 1011
 
 # What most ask for, read once.
 _EVERYTHING = StreamQuery()
@@ -55,7 +54,7 @@ async def serve_stream(app_state: AppState, websocket: WebSocket) -> None:
         with logging_faults():
             await stream_events(app_state, websocket, run_id, query, subprotocol)
     except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
-        await websocket.close(_INTERNAL_ERROR, "internal error")
+        await websocket.close(FAULT)
 
 
 def _find(app_state: AppState, context: RequestContext) -> str:

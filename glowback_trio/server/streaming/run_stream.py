@@ -14,6 +14,7 @@ from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, TOO_MANY_STREAMS
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response
@@ -25,8 +26,6 @@ from glowback_trio.serving import HANDOFF, Handoff
 __all__ = ["STREAM_PATH", "StreamQuery", "explain_stream", "stream_events"]
 
 STREAM_PATH = "/backtests/{run_id}/stream"
-
-_NORMAL, _POLICY, _TRY_LATER, _CURSOR_AHEAD = 1000, 1008, 1013, 4400
 
 
 @frozen(kw_only=True)
@@ -76,13 +75,13 @@ async def stream_events(
         run = app_state.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
     except UnknownRunError:
-        await websocket.close(_POLICY, "run not found")
+        await websocket.close(RUN_NOT_FOUND)
         return
     except CursorAheadError:
-        await websocket.close(_CURSOR_AHEAD, "last_event_id is ahead of the log")
+        await websocket.close(CURSOR_AHEAD)
         return
     if app_state.streams.full:
-        await websocket.close(_TRY_LATER, "too many streams are open")
+        await websocket.close(TOO_MANY_STREAMS)
         return
     with ExitStack() as open_stream:
         open_stream.enter_context(app_state.streams.opened())
@@ -120,7 +119,7 @@ async def _send_to_the_end(
             for message in messages(events, query.batch) or [heartbeat(subscription.cursor)]:
                 await websocket.send(message.decode())
             app_state.metrics.count_sent("websocket", len(events))
-        await websocket.close(_NORMAL)
+        await websocket.close(ENDED)
         nursery.cancel_scope.cancel()
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
+from glowback_trio.model.stream_protocol import StreamClose
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import encode_headers
 from glowback_trio.serving import ImmediateResponse
@@ -45,9 +46,9 @@ class WebSocket:
         """Send a message."""
         await self._send({"type": "websocket.send", "text": text, "bytes": None})
 
-    async def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye."""
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+    async def close(self, end: StreamClose) -> None:
+        """Send the close frame."""
+        await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 
     async def wait_left(self) -> None:
         """Take what the client says, and heed none of it, until the client has gone."""
