@@ -138,6 +138,9 @@ class ResultUnavailableError(GlowbackError, RuntimeError):
 class NotReadyError(ResultUnavailableError):
     """The run is still queued or running."""
 
+    def __init__(self, message: str = "Results not ready") -> None:
+        super().__init__(message)
+
 
 class RunFailedError(ResultUnavailableError):
     """The run failed; the message is its error."""

@@ -49,13 +49,7 @@ class LogWriter:
         cls, log: EventLog, run_id: str, request: BacktestRequest, clock: Callable[[], datetime]
     ) -> LogWriter:
         """Write the first event of a new run, so that no run is ever seen without one."""
-        queued = Status(
-            run_id=run_id,
-            state=State.QUEUED,
-            created_at=clock(),
-            strategy=request.strategy.name,
-            symbols=request.symbols,
-        )
+        queued = Status.queued(run_id, request, clock())
         writer = cls(log, clock, queued)
         payload = dumps({"state": State.QUEUED, "message": "Run queued"})
         writer._append("state", payload, queued.created_at)

@@ -17,7 +17,6 @@ from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.compute import Compute, Done, Failed, Progressed, Step, work
 from glowback_trio.data import Source
-from glowback_trio.errors import NotReadyError, RunCancelledError, RunFailedError
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -113,17 +112,9 @@ class Run:
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
-        match self._writer.state:
-            case State.QUEUED | State.RUNNING:
-                raise NotReadyError("Results not ready")
-            case State.FAILED:
-                raise RunFailedError(f"Run failed: {self.status.error}")
-            case State.CANCELLED:
-                raise RunCancelledError(f"Run cancelled: {self.status.error}")
-            case State.COMPLETED:
-                return self._store.result(self.run_id)
-            case never:
-                assert_never(never)
+        if (error := self.status.result_error) is not None:
+            raise error
+        return self._store.result(self.run_id)
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end. The first reason counts; after the end this does nothing."""

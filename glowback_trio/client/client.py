@@ -16,7 +16,6 @@ from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import (
     document_of,
     list_of,
-    no_result,
     object_of,
     refusal,
     status_of,
@@ -25,6 +24,7 @@ from glowback_trio.client.responses import (
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
     GlowbackError,
+    NotReadyError,
     ServerRefusedError,
     UnknownRunError,
     UnreachableError,
@@ -165,7 +165,8 @@ class Client:
     async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
         """What it means that there is no result."""
         if isinstance(error, ServerRefusedError) and error.status == _CONFLICT:
-            return no_result(await self.status(run_id))
+            # A run that has completed since then was not ready when its result was asked for.
+            return (await self.status(run_id)).result_error or NotReadyError()
         return error
 
     async def cancel(self, run_id: str) -> Status:

@@ -11,23 +11,18 @@ import httpx2
 from glowback_trio.errors import (
     GlowbackError,
     InvalidRequestError,
-    NotReadyError,
     Problem,
-    ResultUnavailableError,
-    RunCancelledError,
-    RunFailedError,
     ServerRefusedError,
     UnexpectedAnswerError,
     UnknownRunError,
 )
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.wire.converter import parse_json, parse_status
 
 __all__ = [
     "document_of",
     "is_passing",
     "list_of",
-    "no_result",
     "object_of",
     "refusal",
     "status_of",
@@ -84,17 +79,6 @@ def object_of(document: object) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise UnexpectedAnswerError(f"the answer should be an object, not {document!r:.100}")
     return document
-
-
-def no_result(status: Status) -> ResultUnavailableError:
-    """The error that says why a run in this state has no result to give."""
-    match status.state:
-        case State.FAILED:
-            return RunFailedError(f"Run failed: {status.error}")
-        case State.CANCELLED:
-            return RunCancelledError(f"Run cancelled: {status.error}")
-        case _:
-            return NotReadyError("Results not ready")
 
 
 def is_passing(response: httpx2.Response) -> bool:

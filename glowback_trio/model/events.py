@@ -7,7 +7,7 @@ bytes on untouched; whoever wants the fields decodes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 from attrs import frozen
@@ -15,7 +15,7 @@ from attrs import frozen
 __all__ = ["EVENT_TYPES", "Event", "EventDraft", "EventType", "encode"]
 
 EventType = Literal["state", "progress", "metric", "trade", "order", "log"]
-EVENT_TYPES: tuple[EventType, ...] = ("state", "progress", "metric", "trade", "order", "log")
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 @frozen

@@ -1,34 +1,45 @@
-"""The life of a run as a table.
+"""The life of a run: a table of transitions, and the status that follows from a log.
 
-Rules of this file: whatever decides what may happen to a run stands here; code elsewhere only walks
-the table. A step that the table lacks is refused, and nothing has changed.
+Rules of this file: everything that decides what may happen to a run stands here; code elsewhere
+only walks the table. A step that the table lacks raises, and nothing has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from attrs import evolve, frozen
 
-from glowback_trio.errors import InvalidTransitionError
+from glowback_trio.errors import (
+    InvalidTransitionError,
+    LogError,
+    NotReadyError,
+    ResultUnavailableError,
+    RunCancelledError,
+    RunFailedError,
+)
+from glowback_trio.model.events import EVENT_TYPES, Event
+from glowback_trio.model.instant import start_instant
+from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "step"]
+__all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "fold", "step"]
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """State of a run."""
 
-    #: Accepted, waiting for a place.
+    #: Accepted, waiting for a slot.
     QUEUED = "queued"
-    #: Loading bars, simulating, or telling at its pace.
+    #: Loading bars, simulating, or emitting events at its pace.
     RUNNING = "running"
-    #: Ended with a result, which was stored before anybody could see this state.
+    #: Ended with a result, which was stored before this state could be seen.
     COMPLETED = "completed"
-    #: Ended by its data, its strategy or its arithmetic.
+    #: Ended by an error of its data, its strategy or its arithmetic.
     FAILED = "failed"
-    #: Ended because somebody asked, with the reason.
+    #: Ended by a request to cancel it, with the reason.
     CANCELLED = "cancelled"
 
 
@@ -39,13 +50,13 @@ _ENDS = {
     "cancelled": State.CANCELLED,
 }
 
-#: State before -> what happens -> state after. State events are named by the state they announce,
-#: all others by their type. A run starts from None, by being queued.
+#: State before -> trigger -> state after. The trigger of a state event is the state it announces,
+#: that of any other event is its type. A run starts from None, by being queued.
 TRANSITIONS: Mapping[State | None, Mapping[str, State]] = {
     None: {"queued": State.QUEUED},
     State.QUEUED: {"running": State.RUNNING, **_ENDS},
     State.RUNNING: {
-        **dict.fromkeys(("progress", "metric", "trade", "order", "log"), State.RUNNING),
+        **{kind: State.RUNNING for kind in EVENT_TYPES if kind != "state"},
         "completed": State.COMPLETED,
         **_ENDS,
     },
@@ -56,10 +67,10 @@ TRANSITIONS: Mapping[State | None, Mapping[str, State]] = {
 
 
 def step(state: State | None, trigger: str) -> State:
-    """Look up where a trigger leads.
+    """Return the state that a trigger leads to.
 
     Args:
-        state: Where the run stands; None before its first event.
+        state: The state of the run; None before its first event.
         trigger: The announced state for state events, the event type for all others.
 
     Raises:
@@ -75,20 +86,20 @@ def step(state: State | None, trigger: str) -> State:
 
 @frozen(kw_only=True)
 class Status:
-    """A run's status: a fold over its log.
+    """Status of a run, as `fold` works it out from the run's log and request.
 
     Attributes:
-        run_id: Its name.
-        state: Where it stands.
-        progress: From 0 to 1; exactly 1.0 once completed.
-        created_at: When it was queued.
-        started_at: When it began to run; None while it never did.
-        finished_at: When it ended; None while it has not.
-        error: Why it failed or was cancelled.
+        run_id: The run's id.
+        state: The run's state.
+        created_at: Time at which it was queued.
         strategy: Name of its strategy.
-        symbols: The symbols it was asked for.
-        event_count: Events in its log so far.
-        paused: Whether somebody holds it.
+        symbols: The symbols of its request.
+        progress: From 0 to 1; exactly 1.0 once completed.
+        started_at: Time at which it began to run; None if it never did.
+        finished_at: Time at which it ended; None before.
+        error: Why it failed or was cancelled; None otherwise.
+        event_count: Number of events in its log so far.
+        paused: True while it is paused. A pause leaves no event, so no log says it.
     """
 
     run_id: str
@@ -103,13 +114,50 @@ class Status:
     event_count: int = 1
     paused: bool = False
 
+    @classmethod
+    def queued(cls, run_id: str, request: BacktestRequest, moment: datetime) -> Status:
+        """Return the status after the first event, which announces that the run is queued.
+
+        Args:
+            run_id: The run's id.
+            request: Names the strategy and the symbols, which no event does.
+            moment: Time of the event.
+        """
+        return cls(
+            run_id=run_id,
+            state=step(None, State.QUEUED),
+            created_at=moment,
+            strategy=request.strategy.name,
+            symbols=request.symbols,
+        )
+
     @property
     def finished(self) -> bool:
-        """Whether the run has ended, one way or another."""
+        """True if the run has completed, failed or been cancelled."""
         return self.state in TERMINAL
 
+    @property
+    def result_error(self) -> ResultUnavailableError | None:
+        """The error to raise when the run's result is asked for; None if it has completed."""
+        match self.state:
+            case State.QUEUED | State.RUNNING:
+                return NotReadyError()
+            case State.FAILED:
+                return RunFailedError(f"Run failed: {self.error}")
+            case State.CANCELLED:
+                return RunCancelledError(f"Run cancelled: {self.error}")
+            case State.COMPLETED:
+                return None
+            case never:
+                assert_never(never)
+
     def announcing(self, state: State, moment: datetime, error: str | None = None) -> Status:
-        """The status once a change of state is announced.
+        """Return the status after one more event, which announces a change of state.
+
+        Args:
+            state: The announced state.
+            moment: Time of the event.
+            error: Why the run failed or was cancelled.
 
         Raises:
             InvalidTransitionError: The table does not lead there.
@@ -119,3 +167,42 @@ class Status:
             return evolve(changed, started_at=moment)
         reached = 1.0 if state is State.COMPLETED else self.progress
         return evolve(changed, finished_at=moment, error=error, progress=reached)
+
+
+def fold(events: Iterable[Event], request: BacktestRequest) -> Status:
+    """Work a run's status out from its log.
+
+    Args:
+        events: The log from its first event on; it may end anywhere after that one.
+        request: The run's request: no event names the strategy and the symbols.
+
+    Returns:
+        The status, never paused, since a pause leaves no event.
+
+    Raises:
+        InvalidTransitionError: The lifecycle table does not allow the events.
+        LogError: There is no event.
+    """
+    status, count = None, 0
+    # Only changes of state and progress are decoded: a log may hold a hundred thousand events.
+    for event in events:
+        count += 1
+        if status is None or event.type == "state":
+            status = _after(status, event, request)
+            continue
+        step(status.state, event.type)
+        if event.type == "progress":
+            status = evolve(status, progress=event.payload["progress"])
+    if status is None:
+        raise LogError("law 2: a log holds at least the event that announces the queued run")
+    return evolve(status, event_count=count)
+
+
+def _after(status: Status | None, event: Event, request: BacktestRequest) -> Status:
+    """Return the status after a state event; None stands for that of a run without events."""
+    fields = event.decode()
+    moment, payload = start_instant(fields["timestamp"]), fields["payload"]
+    if status is not None:
+        return status.announcing(State(payload["state"]), moment, payload.get("error"))
+    step(None, payload["state"] if event.type == "state" else event.type)
+    return Status.queued(fields["run_id"], request, moment)
