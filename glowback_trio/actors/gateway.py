@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import trio
@@ -22,12 +22,13 @@ from glowback_trio.errors import (
     QueueFullError,
     UnknownRunError,
 )
+from glowback_trio.model.instant import utc_now
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import MemoryStore, Store
 
-__all__ = ["Gateway", "open_gateway"]
+__all__ = ["Gateway", "open_gateway", "random_id"]
 
 
 @define(eq=False)
@@ -171,8 +172,8 @@ async def open_gateway(
             nursery=nursery,
             store=store or MemoryStore(),
             compute=compute or ThreadCompute(),
-            clock=clock or _utc_now,
-            new_id=new_id or _random_id,
+            clock=clock or utc_now,
+            new_id=new_id or random_id,
             slots=RunSlots(max_running),
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
@@ -183,9 +184,6 @@ async def open_gateway(
             gateway.close("the gateway was closed")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _random_id() -> str:
+def random_id() -> str:
+    """Return a new random id, a UUID."""
     return str(uuid.uuid4())

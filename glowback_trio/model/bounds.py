@@ -33,6 +33,7 @@ __all__ = [
     "Trimmed",
     "conflicts",
     "did_you_mean",
+    "has_fixed_default",
     "hints",
     "is_scalar",
     "one_of",
@@ -162,6 +163,13 @@ def hints(cls: type[Any]) -> Mapping[str, Any]:
     """The annotations of an attrs class, resolved, by field name."""
     attrs.resolve_types(cls)  # once: attrs remembers it
     return {field.name: field.type for field in attrs.fields(cls)}
+
+
+def has_fixed_default(row: attrs.Attribute[Any]) -> bool:
+    """Return whether a field has a default that is a value, not worked out from other fields."""
+    # `Factory` is a class, which its stubs declare as a function.
+    factory: Any = attrs.Factory
+    return row.default is not attrs.NOTHING and not isinstance(row.default, factory)
 
 
 def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import attrs
 
 from glowback_trio.errors import InvalidRequestError, Problem
 
-__all__ = ["FIRST_YEAR", "LAST_YEAR", "Edge", "end_instant", "stamp", "start_instant"]
+__all__ = ["FIRST_YEAR", "LAST_YEAR", "Edge", "end_instant", "stamp", "start_instant", "utc_now"]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 _RFC3339 = re.compile(
@@ -85,6 +85,11 @@ def _parse(text: str, edge: time) -> datetime:
 
 def _refusal(kind: str, message: str, value: object) -> InvalidRequestError:
     return InvalidRequestError([Problem(kind, (), message, value)])
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
 
 
 def stamp(moment: datetime) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from quart import request
@@ -13,7 +12,8 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
-from glowback_trio.actors import Gateway
+from glowback_trio.actors import Gateway, random_id
+from glowback_trio.model.instant import utc_now
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response
@@ -57,15 +57,7 @@ def make_app_state(
     clock: Callable[[], datetime] | None = None,
 ) -> AppState:
     """Make what the handlers of one app share."""
-    return AppState(gateway, settings, ROUTES, new_id or _random_id, clock or _utc_now)
-
-
-def _random_id() -> str:
-    return str(uuid.uuid4())
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    return AppState(gateway, settings, ROUTES, new_id or random_id, clock or utc_now)
 
 
 def build_app(app_state: AppState) -> QuartTrio:

@@ -24,6 +24,7 @@ from glowback_trio.model.bounds import (
     Trimmed,
     conflicts,
     did_you_mean,
+    has_fixed_default,
     hints,
     is_scalar,
     one_of,
@@ -218,10 +219,6 @@ def _unknown(document: Document, known: Iterable[str]) -> Iterator[Problem]:
         yield Problem("extra_forbidden", (name,), f"Unknown field {name!r}{advice}", document[name])
 
 
-# A default that is worked out from the other fields. The class passes for a function in its stubs.
-_DEPENDENT: Any = attrs.Factory
-
-
 def _checked(document: Any, cls: type[Any]) -> Any:
     """Structure a document field by field, so that every complaint is found."""
     annotations = hints(cls)
@@ -235,7 +232,7 @@ def _checked(document: Any, cls: type[Any]) -> Any:
                 )
         elif field.default is attrs.NOTHING:
             problems.append(Problem("missing", (field.name,), "Field required"))
-        elif not isinstance(field.default, _DEPENDENT):
+        elif has_fixed_default(field):
             values[field.name] = field.default
     if issubclass(cls, Checked):
         problems += conflicts(cls, values)

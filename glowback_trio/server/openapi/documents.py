@@ -15,7 +15,7 @@ from glowback_trio.server.openapi.json_schema import Format
 from glowback_trio.server.openapi.portfolio_documents import ConstraintHit, PortfolioRow
 
 __all__ = [
-    "Dataset",
+    "DatasetDocument",
     "Envelope",
     "EquityRow",
     "Fraction",
@@ -23,9 +23,9 @@ __all__ = [
     "Instant",
     "OrderEvent",
     "PlainError",
-    "Result",
+    "ResultDocument",
     "RunId",
-    "Status",
+    "StatusDocument",
     "StrategyDescription",
     "StreamTicket",
     "Trade",
@@ -36,7 +36,7 @@ RunId = Annotated[str, Format("uuid")]
 Fraction = Annotated[float, Ge(0), Le(1)]
 
 
-class Status(TypedDict):
+class StatusDocument(TypedDict):
     """Where a run stands.
 
     Attributes:
@@ -146,7 +146,7 @@ class OrderEvent(TypedDict):
     reason: str | None
 
 
-class Result(TypedDict):
+class ResultDocument(TypedDict):
     """The result of a completed run.
 
     Attributes:
@@ -177,7 +177,7 @@ class Result(TypedDict):
     manifest: dict[str, Any]
 
 
-class Dataset(TypedDict):
+class DatasetDocument(TypedDict):
     """Prices of one symbol from one source at one resolution.
 
     Attributes:

@@ -18,7 +18,7 @@ from glowback_trio.server.openapi.documents import (
     Trade,
 )
 
-__all__ = ["Event"]
+__all__ = ["EventDocument"]
 
 
 class Queued(TypedDict):
@@ -35,7 +35,7 @@ class Running(TypedDict):
     error: str | None
 
 
-class Ended(TypedDict):
+class EndedDocument(TypedDict):
     """A run has ended: the last event of every log.
 
     Attributes:
@@ -88,7 +88,7 @@ class StateEvent(EventHead):
     """A run was queued, has begun or has ended."""
 
     type: Literal["state"]
-    payload: Queued | Running | Ended
+    payload: Queued | Running | EndedDocument
 
 
 class ProgressEvent(EventHead):
@@ -126,4 +126,4 @@ class LogEvent(EventHead):
     payload: LogLine
 
 
-Event = StateEvent | ProgressEvent | MetricEvent | TradeEvent | OrderStepEvent | LogEvent
+EventDocument = StateEvent | ProgressEvent | MetricEvent | TradeEvent | OrderStepEvent | LogEvent

@@ -24,7 +24,18 @@ from typing import (
 import attrs
 from attrs import define, field
 
-from glowback_trio.model.bounds import Checked, Ge, Gt, Le, Lt, MaxLen, MinLen, Pattern, hints
+from glowback_trio.model.bounds import (
+    Checked,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    MaxLen,
+    MinLen,
+    Pattern,
+    has_fixed_default,
+    hints,
+)
 from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, with_aliases
 from glowback_trio.server.openapi.docstrings import attribute_docs, description
@@ -32,9 +43,6 @@ from glowback_trio.server.openapi.docstrings import attribute_docs, description
 __all__ = ["Components", "Format", "Schema", "default_document", "strategy_document"]
 
 Schema = dict[str, Any]
-
-# A default that is worked out from the other fields. The class passes for a function in its stubs.
-_DEPENDENT: Any = attrs.Factory
 
 _SCALARS: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
@@ -106,7 +114,9 @@ class Components:
 
     def _class(self, cls: type[Any]) -> Schema:
         if is_typeddict(cls):
-            return self._named(cls.__name__, lambda: self._typed_dict(cls))
+            # The suffix sets a document apart from the value it is made of; clients need it not.
+            name = cls.__name__.removesuffix("Document")
+            return self._named(name, lambda: self._typed_dict(cls))
         return self._named(cls.__name__, lambda: self._attrs_class(cls))
 
     def object_of(self, cls: type[Checked]) -> Schema:
@@ -125,7 +135,7 @@ class Components:
         rows = attrs.fields(cls)
         described = self._properties(hints(cls), attribute_docs(cls))
         for row in rows:
-            if row.default is not attrs.NOTHING and not isinstance(row.default, _DEPENDENT):
+            if has_fixed_default(row):
                 described[row.name]["default"] = default_document(row.default)
         required = [row.name for row in rows if row.default is attrs.NOTHING]
         return _object(description(cls), described, required) | {"additionalProperties": False}

@@ -8,14 +8,14 @@ from functools import partial
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
-    Dataset,
+    DatasetDocument,
     Health,
-    Result,
-    Status,
+    ResultDocument,
+    StatusDocument,
     StrategyDescription,
     StreamTicket,
 )
-from glowback_trio.server.openapi.event_documents import Event
+from glowback_trio.server.openapi.event_documents import EventDocument
 from glowback_trio.server.routes import (
     backtests,
     discovery,
@@ -54,6 +54,7 @@ _ONE_RUN = (
 
 _NO_RESULT = "The run has not ended, has failed or was cancelled."
 
+_status = partial(ResponseSpec, schema=StatusDocument)
 _run = partial(Route, tag="backtests")
 _export = partial(
     _run,
@@ -78,9 +79,7 @@ ROUTES: Sequence[Route] = (
         body=BacktestRequest,
         example=_EXAMPLE,
         headers={"Idempotency-Key": "Marks a request that may be repeated; 1 to 255 characters."},
-        responses={
-            201: ResponseSpec("The run's status.", Status, headers=("Location",), leads_to=_ONE_RUN)
-        },
+        responses={201: _status("The run's status.", headers=("Location",), leads_to=_ONE_RUN)},
         errors={503: "Too many runs wait already, or the server is shutting down."},
     ),
     _run(
@@ -88,13 +87,15 @@ ROUTES: Sequence[Route] = (
         path="/backtests",
         handler=backtests.list_backtests,
         query=backtests.ListQuery,
-        responses={200: ResponseSpec("Runs, newest first.", list[Status], headers=("Link",))},
+        responses={
+            200: ResponseSpec("Runs, newest first.", list[StatusDocument], headers=("Link",))
+        },
     ),
     _run(
         method="GET",
         path="/backtests/{run_id}",
         handler=backtests.backtest_status,
-        responses={200: ResponseSpec("The run's status.", Status)},
+        responses={200: _status("The run's status.")},
     ),
     _run(
         method="DELETE",
@@ -107,7 +108,7 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}/results",
         handler=results.backtest_results,
         query=results.ResultsQuery,
-        responses={200: ResponseSpec("The result.", Result)},
+        responses={200: ResponseSpec("The result.", ResultDocument)},
         errors={409: _NO_RESULT},
     ),
     _export(path="/backtests/{run_id}/equity.{form}", handler=results.export_equity),
@@ -118,21 +119,21 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}/cancel",
         handler=backtests.cancel_backtest,
         responses={
-            200: ResponseSpec("The run had ended already.", Status),
-            202: ResponseSpec("The run is about to end.", Status),
+            200: _status("The run had ended already."),
+            202: _status("The run is about to end."),
         },
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/pause",
         handler=backtests.pause_backtest,
-        responses={200: ResponseSpec("The status; `paused` unless the run has ended.", Status)},
+        responses={200: _status("The status; `paused` unless the run has ended.")},
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/resume",
         handler=backtests.resume_backtest,
-        responses={200: ResponseSpec("The status.", Status)},
+        responses={200: _status("The status.")},
     ),
     _run(
         method="GET",
@@ -142,7 +143,9 @@ ROUTES: Sequence[Route] = (
         query=events.EventsQuery,
         headers={"Last-Event-ID": "For server-sent events: the last id seen; wins over `after`."},
         responses={
-            200: ResponseSpec("Events.", list[Event], (events.NDJSON, events.SSE), ("Link",)),
+            200: ResponseSpec(
+                "Events.", list[EventDocument], (events.NDJSON, events.SSE), ("Link",)
+            ),
             204: ResponseSpec("Server-sent events: the run has ended and nothing is left to read."),
         },
         errors={
@@ -177,7 +180,7 @@ ROUTES: Sequence[Route] = (
         path="/datasets",
         tag="discovery",
         handler=discovery.list_datasets,
-        responses={200: ResponseSpec("The prices.", list[Dataset])},
+        responses={200: ResponseSpec("The prices.", list[DatasetDocument])},
     ),
     Route(
         method="GET",
