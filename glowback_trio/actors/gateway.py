@@ -14,7 +14,7 @@ from attrs import define, field
 from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
-from glowback_trio.compute import Compute, ThreadCompute
+from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
 from glowback_trio.data import Catalogue, Source
 from glowback_trio.errors import (
     GatewayClosedError,
@@ -121,7 +121,8 @@ class Gateway:
     async def _house(self, run: Run, place: trio.Event) -> None:
         """Give a run its place in the nursery, and take it back."""
         try:
-            await run.live(place, self._compute, self.source, self._max_log_bytes)
+            job = BacktestJob(run.request, self.source, self._max_log_bytes)
+            await run.live(place, self._compute, job)
         finally:
             self._slots.give_back(place)
             for evicted in self._store.retire(run.run_id):

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from datetime import datetime
-from functools import partial
 from typing import assert_never
 
 import trio
 from attrs import define, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
-from glowback_trio.actors.log_budget import within_budget
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
-from glowback_trio.compute import Compute, Done, Failed, Progressed, Step, work
-from glowback_trio.data import Source
+from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -27,7 +24,7 @@ __all__ = ["Run"]
 
 # Emitting is synchronous; after this many events in a row the others get a turn.
 _EMITS_PER_TURN = 64
-# Slices computed ahead of what has been told. A paced run is computed whole, so that it does not
+# Slices computed ahead of what has been emitted. A paced run is computed whole, so that it does not
 # hold a compute slot while it waits.
 _SLICES_AHEAD = 4
 
@@ -131,31 +128,33 @@ class Run:
         """Let a held run go on where it was: its own time, which pace is kept by, stood still."""
         self._pacer.resume()
 
-    async def live(
-        self, admitted: trio.Event, compute: Compute, source: Source, max_log_bytes: int
-    ) -> None:
-        """The run's task: wait for a place, work, tell, end. Called once, by the gateway.
+    async def live(self, admitted: trio.Event, compute: Compute, job: Job) -> None:
+        """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
-        However it ends, by itself, by `cancel` or with the gateway, the log gets its terminal
-        event. That is told at once; a worker thread in the middle of a slice is waited for after.
+        However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
+        event. That is emitted at once; a worker in the middle of a step is waited for afterwards.
+
+        Args:
+            admitted: Set when the run has its slot.
+            compute: Where the work is carried out.
+            job: The work.
         """
-        # Closed after the muscle has let go: a worker that still sends must find a reader or a
-        # cancellation, not a broken channel.
-        paced = self.request.stream.pace_bars_per_s is not None
-        job = partial(within_budget, partial(work, self.request, source), max_log_bytes)
+        paced = self._pacer.bars_per_s is not None
         send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
+        # Closed after the worker has let go: a worker that still sends must find a reader or a
+        # cancellation, not a broken channel.
         with send, steps:
-            async with trio.open_nursery() as muscle:
+            async with trio.open_nursery() as workers:
                 try:
                     with self._scope:
                         await admitted.wait()
                         self._writer.announce(State.RUNNING)
-                        muscle.start_soon(compute.run_job, job, send)
+                        workers.start_soon(compute.run_job, job, send)
                         await self._follow(steps)
                 finally:
                     if not self.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
-                    muscle.cancel_scope.cancel()
+                    workers.cancel_scope.cancel()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         self._pacer.begin()

@@ -1,9 +1,16 @@
-"""Muscle: where a simulation is carried out."""
+"""Compute: where a simulation is carried out.
+
+Belongs here: the compute protocol and its backends, jobs and the steps they yield.
+Never here: what a run does with the steps, status, logs, HTTP.
+May be imported by: actors, server, cli, testing.
+"""
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
-from glowback_trio.compute.job import Done, Failed, Job, Progressed, Step, work
+from glowback_trio.compute.job import BacktestJob, Job
+from glowback_trio.compute.steps import Done, Failed, Progressed, Step
 
 __all__ = [
+    "BacktestJob",
     "Compute",
     "Done",
     "Failed",
@@ -12,5 +19,4 @@ __all__ = [
     "Progressed",
     "Step",
     "ThreadCompute",
-    "work",
 ]

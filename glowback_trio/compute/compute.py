@@ -1,4 +1,4 @@
-"""Where a run's work is carried out: on the event loop, or in a worker thread."""
+"""The compute protocol and its backends: on the event loop, and in worker threads."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
-from glowback_trio.compute.job import Job, Step
+from glowback_trio.compute.job import Job
+from glowback_trio.compute.steps import Step
 
 __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 
 
 class Compute(Protocol):
-    """The muscle."""
+    """Carries out jobs. Whatever it is, the steps of a job are the same."""
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-        """Take the steps one after the other and send each on, then close the channel.
+        """Send the job's steps one after the other, then close the channel.
 
         Cancelled, it returns at the next checkpoint of the step in hand: at most one slice, or one
         symbol's loading, later.
@@ -28,19 +29,19 @@ class InlineCompute:
     """Works on the event loop, with a checkpoint after every step: for tests and small programs."""
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-        """Take the steps on the event loop."""
+        """Work on the event loop."""
         async with send:
-            for step in job(_no_checkpoint):
+            for step in job.steps(_no_checkpoint):
                 await send.send(step)
 
 
 def _no_checkpoint() -> None:
-    """On the event loop there is nobody else who could cancel within a step."""
+    """Do nothing: on the event loop no other task could cancel within a step."""
 
 
 @define(eq=False)
 class ThreadCompute:
-    """Works in a worker thread, so that the event loop stays free.
+    """Works in worker threads, so that the event loop stays free.
 
     Args:
         slots: How many runs may compute at once. Under one interpreter lock more threads bring no
@@ -57,9 +58,9 @@ class ThreadCompute:
         self._threads = trio.CapacityLimiter(self.slots)
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-        """Take the steps in worker threads, one hop per step, holding a compute slot."""
+        """Work in worker threads, one hop per step, holding a compute slot."""
         async with send, self._slots:
-            steps = job(trio.from_thread.check_cancelled)
+            steps = job.steps(trio.from_thread.check_cancelled)
             while (step := await self._next(steps)) is not None:
                 await send.send(step)
 

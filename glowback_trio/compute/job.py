@@ -7,80 +7,79 @@ often others get their turn.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from attrs import frozen
 
+from glowback_trio.compute.log_budget import within_budget
+from glowback_trio.compute.steps import Done, Failed, Progressed, Step
 from glowback_trio.data import Source
 from glowback_trio.engine import Simulation
 from glowback_trio.errors import GlowbackError
-from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.result import Result
 
-__all__ = ["Done", "Failed", "Job", "Progressed", "Step", "work"]
+__all__ = ["BacktestJob", "Job"]
 
 _log = logging.getLogger(__name__)
 
 # A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long beside the
-# hop between threads, short beside a person's patience with a cancelled run.
+# hop between threads, short for a person who waits for a cancelled run to end.
 _SLICE_SYMBOL_BARS = 20_000
 _SLICE_MIN_BARS = 50
 
 
-@frozen
-class Progressed:
-    """Some bars are done; this is what they have to tell. Often nothing."""
+class Job(Protocol):
+    """Work that yields steps. A plain value, so that it can be sent where it is carried out."""
 
-    drafts: Sequence[EventDraft] = ()
+    def steps(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+        """Do the work step by step; the last step is `Done` or `Failed`.
 
-
-@frozen
-class Done:
-    """All bars are done."""
-
-    result: Result
+        Args:
+            checkpoint: Called now and then within long steps; what it raises ends the work.
+        """
 
 
 @frozen
-class Failed:
-    """Strategy, data or arithmetic gave up; the sentence is for the run's owner."""
+class BacktestJob:
+    """A backtest, waiting to be carried out.
 
-    error: str
+    It pickles whenever its source and the request's strategy do: a catalogue of files does, and a
+    custom strategy whose class can be imported.
 
-
-Step = Progressed | Done | Failed
-
-#: A run's work, waiting for the checkpoint of whoever carries it out.
-Job = Callable[[Callable[[], object]], Iterator[Step]]
-
-
-def work(
-    request: BacktestRequest, source: Source, checkpoint: Callable[[], object]
-) -> Iterator[Step]:
-    """Do a run's work step by step; the last step is `Done` or `Failed`.
-
-    Args:
-        request: What is asked.
+    Attributes:
+        request: The backtest.
         source: Where its bars come from.
-        checkpoint: Called now and then within long steps; what it raises ends the work.
+        max_log_bytes: How many bytes of memory its events may take, roughly.
     """
-    try:
-        yield from _simulate(request, source, checkpoint)
-    except GlowbackError as error:
-        yield Failed(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever a strategy does wrong ends its own run alone
-        _log.exception("A simulation failed unexpectedly")
-        yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
 
+    request: BacktestRequest
+    source: Source
+    max_log_bytes: int = 1 << 28
 
-def _simulate(
-    request: BacktestRequest, source: Source, checkpoint: Callable[[], object]
-) -> Iterator[Step]:
-    dataset = source.load(request, checkpoint)
-    yield Progressed()
-    simulation = Simulation(request, dataset, checkpoint)
-    size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.priced))
-    while not simulation.finished:
-        yield Progressed(simulation.advance(size))
-    yield Done(simulation.result())
+    def steps(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+        """Do the backtest; what goes wrong in it is a step too.
+
+        Args:
+            checkpoint: Called before each symbol is loaded, and within slices.
+        """
+        return within_budget(self._attempt(checkpoint), self.max_log_bytes)
+
+    def _attempt(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+        """Simulate, and turn whatever goes wrong into a step."""
+        try:
+            yield from self._simulate(checkpoint)
+        except GlowbackError as error:
+            yield Failed(str(error))
+        except Exception as error:  # noqa: BLE001 - what a strategy does wrong ends its own run alone
+            _log.exception("A simulation failed unexpectedly")
+            yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
+
+    def _simulate(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+        dataset = self.source.load(self.request, checkpoint)
+        yield Progressed()
+        simulation = Simulation(self.request, dataset, checkpoint)
+        size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(self.request.priced))
+        while not simulation.finished:
+            yield Progressed(simulation.advance(size))
+        yield Done(simulation.result())

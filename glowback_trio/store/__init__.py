@@ -1,6 +1,6 @@
 """Memory: event logs and results. Synchronous inside, no tasks."""
 
-from glowback_trio.store.log import EventLog, Store
+from glowback_trio.store.log import EVENT_OVERHEAD, EventLog, Store
 from glowback_trio.store.memory import MemoryStore
 
-__all__ = ["EventLog", "MemoryStore", "Store"]
+__all__ = ["EVENT_OVERHEAD", "EventLog", "MemoryStore", "Store"]

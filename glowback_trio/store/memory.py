@@ -11,11 +11,9 @@ from glowback_trio.errors import UnknownRunError
 from glowback_trio.model.events import Event
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.store.log import EVENT_OVERHEAD
 
 __all__ = ["MemoryLog", "MemoryStore"]
-
-# What Python needs to hold one event besides its bytes: the value, its id, the list's slot.
-_EVENT_OVERHEAD = 150
 
 
 @define(eq=False)
@@ -35,7 +33,7 @@ class MemoryLog:
     def append(self, event: Event) -> None:
         """Take the next event and say that it is durable."""
         self._events.append(event)
-        self.size += len(event.data) + _EVENT_OVERHEAD
+        self.size += len(event.data) + EVENT_OVERHEAD
         self._on_durable()
 
     def read(self, after: int, limit: int) -> Sequence[Event]:

@@ -10,17 +10,19 @@ import pytest
 import trio
 import trio.testing
 from attrs import evolve, frozen
+from support.pickling_compute import PicklingCompute
 
 from glowback_trio import BacktestRequest, Catalogue, MaCrossover, open_gateway
 from glowback_trio.compute import (
+    BacktestJob,
     Compute,
     Done,
     Failed,
     InlineCompute,
+    Job,
     Progressed,
     Step,
     ThreadCompute,
-    work,
 )
 from glowback_trio.data.source import no_checkpoint
 from glowback_trio.model.bars import Dataset
@@ -32,13 +34,18 @@ REQUEST = BacktestRequest(
     end_date="2020-12-31",
     strategy=MaCrossover(short_period=5, long_period=20),
 )
-COMPUTES: list[Callable[[], Compute]] = [InlineCompute, ThreadCompute, partial(ThreadCompute, 3)]
+COMPUTES: list[Callable[[], Compute]] = [
+    InlineCompute,
+    ThreadCompute,
+    partial(ThreadCompute, 3),
+    PicklingCompute,
+]
 
 
 async def steps_of(compute: Compute, request: BacktestRequest) -> list[Step]:
     send, receive = trio.open_memory_channel[Step](0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(compute.run_job, partial(work, request, Catalogue()), send)
+        nursery.start_soon(compute.run_job, BacktestJob(request, Catalogue()), send)
         return [step async for step in receive]
 
 
@@ -61,7 +68,8 @@ async def test_the_log_does_not_depend_on_where_the_work_was_done() -> None:
             log = run.events(limit=10_000)
         assert_sound(log)
         logs.append(essence(log))
-    assert logs[0] == logs[1] == logs[2]
+    assert all(log == logs[0] for log in logs)
+    assert len(logs) == len(COMPUTES)
 
 
 class Work:
@@ -73,7 +81,7 @@ class Work:
         self.stopped = False
         self._token = trio.lowlevel.current_trio_token()
 
-    def job(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
+    def steps(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         self._token.run_sync_soon(self.entered.set)
         self.let_go.wait()
         self.stopped = True
@@ -86,7 +94,7 @@ async def test_the_event_loop_is_free_while_a_thread_works() -> None:
     work = Work()
     send, receive = trio.open_memory_channel[Step](1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ThreadCompute().run_job, work.job, send)
+        nursery.start_soon(ThreadCompute().run_job, work, send)
         await work.entered.wait()
         await trio.lowlevel.checkpoint()
         work.let_go.set()
@@ -98,7 +106,7 @@ async def test_a_cancelled_worker_stops_at_its_next_checkpoint() -> None:
     work = Work()
     send, _receive = trio.open_memory_channel[Step](1)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ThreadCompute().run_job, work.job, send)
+        nursery.start_soon(ThreadCompute().run_job, work, send)
         await work.entered.wait()
         nursery.cancel_scope.cancel()
         work.let_go.set()
@@ -110,9 +118,9 @@ async def test_only_as_many_compute_as_there_are_slots() -> None:
     first, second = Work(), Work()
     send, receive = trio.open_memory_channel[Step](2)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(compute.run_job, first.job, send.clone())
+        nursery.start_soon(compute.run_job, first, send.clone())
         await first.entered.wait()
-        nursery.start_soon(compute.run_job, second.job, send)
+        nursery.start_soon(compute.run_job, second, send)
         await trio.testing.wait_all_tasks_blocked()
         assert not second.entered.is_set()
         first.let_go.set()
@@ -126,8 +134,8 @@ async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None
     work = Work()
 
     class Stubborn(ThreadCompute):
-        async def run_job(self, job: object, send: trio.MemorySendChannel[Step]) -> None:
-            await compute.run_job(work.job, send)
+        async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+            await compute.run_job(work, send)
 
     async with open_gateway(compute=Stubborn()) as gateway:
         run = gateway.submit(REQUEST)
@@ -152,7 +160,7 @@ class BrokenCatalogue(Catalogue):
 
 async def test_work_that_breaks_is_a_step_too() -> None:
     send, receive = trio.open_memory_channel[Step](9)
-    await InlineCompute().run_job(partial(work, REQUEST, BrokenCatalogue()), send)
+    await InlineCompute().run_job(BacktestJob(REQUEST, BrokenCatalogue()), send)
     assert [step async for step in receive] == [
         Failed("The simulation failed unexpectedly (ZeroDivisionError)")
     ]
