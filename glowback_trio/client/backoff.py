@@ -1,4 +1,4 @@
-"""When to try again, and when to give up."""
+"""When to reconnect, and when to give up."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 5.0
 
 @define(eq=False)
 class Backoff:
-    """Exponential back-off with jitter over one outage after another.
+    """Exponential back-off with jitter, over one outage after another.
 
-    An outage begins with a loss. It is over when something was received, or when a connection
-    stood for as long as the longest delay: a run may be silent for hours without anything wrong.
+    An outage begins when a connection is lost. It ends when an event arrives, or when a connection
+    has lasted as long as the longest delay: a healthy run may emit nothing for hours, so silence
+    must not count against it.
 
     Args:
-        limit: Seconds an outage may last.
-        jitter: Gives numbers from 0 to 1, so that many clients do not come back at once.
+        limit: Seconds that an outage may last.
+        jitter: Returns numbers from 0 to 1, so that many clients do not reconnect at once.
     """
 
     limit: float
@@ -29,18 +30,21 @@ class Backoff:
     _lost_at: float | None = field(default=None, init=False)
 
     def reset(self) -> None:
-        """All is well again."""
+        """End the outage: the next one starts with the shortest delay."""
         self._delay, self._lost_at = _FIRST_DELAY_S, None
 
-    def stood(self, seconds: float) -> None:
-        """Take in for how long a connection was good for something."""
+    def connection_lasted(self, seconds: float) -> None:
+        """Note how long a connection was alive, and end the outage if that was long enough."""
         if seconds >= _LONGEST_DELAY_S:
             self.reset()
 
     def delay(self, now: float) -> float | None:
-        """Seconds to wait after a loss; None: it is time to give up.
+        """Return the seconds to wait before the next attempt, or None to give up.
 
-        The last attempt is made when the limit is reached, and not before.
+        The last delay is cut so that the last attempt is made when the limit is reached.
+
+        Args:
+            now: When the connection was lost, in seconds on any steady clock.
         """
         if self._lost_at is None:
             self._lost_at = now

@@ -1,62 +1,56 @@
-"""A server's API as methods that take and give values of the model."""
+"""The client: one method per verb of a server's API, with values of the model in and out."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
+import trio
 from attrs import define
 
+from glowback_trio.client.api import Api
 from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.files import File, file_parameters, result_parameters
 from glowback_trio.client.log_verifier import LogVerifier
-from glowback_trio.client.responses import (
-    document_of,
-    list_of,
-    object_of,
-    refusal,
-    status_of,
-    why,
-)
+from glowback_trio.client.responses import list_of, object_of, status_of
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
     GlowbackError,
+    InvalidRequestError,
     NotReadyError,
+    Problem,
     ServerRefusedError,
-    UnknownRunError,
-    UnreachableError,
 )
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.wire.converter import request_document
 
-__all__ = ["Client"]
+__all__ = ["Client", "open_client"]
 
 Document = Mapping[str, Any]
 
-# What a server gives as a run's id; anything else could lead to another path than the run's.
-_RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 _CONFLICT = 409
 
 
 @define(eq=False)
 class Client:
-    """A server's API. Made by `open_client`.
+    """A client of one server. Made by `open_client`.
 
-    A request is sent once: whether to repeat it is for the caller to say, and `submit` has its
+    Each request is sent once: only the caller knows whether to repeat it, and `submit` takes an
     `idempotency_key` for that. Streams reconnect by themselves.
 
-    Besides what they list, all methods raise `UnreachableError` where there is no answer,
-    `UnexpectedAnswerError` where the answer is not this API's, and `ServerRefusedError` for
-    refusals that have no error of their own: a wrong key, too many requests, a fault.
+    Besides the errors that they list, all methods raise `UnreachableError` if there is no response,
+    `UnexpectedAnswerError` if the response is not one of this API, and `ServerRefusedError` for
+    refusals that have no error class of their own: a wrong key, too many requests, a server fault.
     """
 
-    _http: httpx2.AsyncClient
-    _url: str
+    _api: Api
     _jitter: Callable[[], float]
     _sleep: Callable[[float], Awaitable[object]]
 
@@ -67,23 +61,25 @@ class Client:
 
         Args:
             request: What to run.
-            idempotency_key: Marks this very request. Sent again with the same mark, it gives the
-                first run's status instead of a second run.
+            idempotency_key: Identifies this request. The same request sent again with the same key
+                starts no second run and returns the status of the first.
 
         Raises:
-            InvalidRequestError: The server can tell already that it will not do.
+            InvalidRequestError: The request has problems; or the key was used for another request.
         """
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         document = request_document(request)
-        return status_of(await self._ask("POST", "/backtests", json=document, headers=headers))
+        return status_of(
+            await self._api.request("POST", "/backtests", json=document, headers=headers)
+        )
 
     async def status(self, run_id: str) -> Status:
-        """Tell where a run stands.
+        """Return the status of a run.
 
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._ask_run("GET", run_id))
+        return status_of(await self._api.request_run("GET", run_id))
 
     async def list(
         self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
@@ -92,37 +88,41 @@ class Client:
 
         Args:
             state: Only runs in this state.
-            limit: At most so many, from 1 to 200.
-            before: Only runs that are older than this one.
+            limit: The most runs to return, from 1 to 200.
+            before: Id of a run; only runs older than it.
 
         Raises:
             InvalidRequestError: The server knows no such state or run, or the limit is out of
                 bounds.
         """
-        asked = {"state": state and str(state), "limit": limit, "before": before}
-        parameters = {name: value for name, value in asked.items() if value is not None}
-        return [status_of(each) for each in list_of(await self._get("/backtests", parameters))]
+        filters = {"state": state and str(state), "limit": limit, "before": before}
+        parameters = {name: value for name, value in filters.items() if value is not None}
+        statuses = await self._api.request("GET", "/backtests", params=parameters)
+        return [status_of(each) for each in list_of(statuses)]
 
     async def results(
         self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
     ) -> Document:
-        """Give the result of a completed run, as the wire has it.
+        """Return the result of a completed run as its JSON document.
 
         Args:
             run_id: The run.
-            include: Only these blocks, such as `equity_curve`; the others stay empty. None: all.
-            max_points: Thin the curves to so many bars at most, their extremes among them.
+            include: Fill only these blocks, such as `equity_curve`, and leave the others empty;
+                None: all.
+            max_points: Downsample the curves to at most this many bars, keeping their extremes.
 
         Raises:
             InvalidRequestError: The server knows no such block, or `max_points` is out of bounds.
             UnknownRunError: There is no such run.
-            NotReadyError: It is queued or running.
-            RunFailedError: It failed; the message says why.
-            RunCancelledError: It was cancelled; the message says why.
+            NotReadyError: The run is queued or running.
+            RunFailedError: The run failed; the message says why.
+            RunCancelledError: The run was cancelled; the message says why.
         """
         parameters = result_parameters(include, max_points)
         try:
-            return object_of(await self._ask_run("GET", run_id, "/results", params=parameters))
+            return object_of(
+                await self._api.request_run("GET", run_id, "/results", params=parameters)
+            )
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
 
@@ -135,82 +135,70 @@ class Client:
         include: Sequence[str] | None = None,
         max_points: int | None = None,
     ) -> None:
-        """Take in the result of a completed run, or a table of it, however long it is.
+        """Download the result of a completed run, or a table of it, of any size.
 
         Args:
             run_id: The run.
-            write: Called with one piece after the other; it should not take long.
+            write: Called with one chunk of bytes after the other. It runs in the event loop, so it
+                should return quickly.
             file: `results`, which is JSON; or `equity`, `trades` or `orders`, as `.csv`, `.ndjson`
                 or `.parquet`.
-            include: As for `results`, of which there may be a part only.
-            max_points: The same.
+            include: For `results` only; see there.
+            max_points: For `results` only; see there.
 
         Raises:
-            InvalidRequestError: As for `results`, and where there is no such file.
+            InvalidRequestError: As for `results`, and if there is no such file.
             UnknownRunError: As for `results`, and so are `NotReadyError`, `RunFailedError` and
                 `RunCancelledError`.
         """
         parameters = file_parameters(file, include, max_points)
-        with self._reaching():
-            url = f"{self._url}{_path(run_id)}/{file}"
-            async with self._http.stream("GET", url, params=parameters) as response:
-                if response.is_success:
-                    async with aclosing(response.aiter_bytes()) as pieces:
-                        async for piece in pieces:
-                            write(piece)
-                    return
-                await response.aread()
-        raise await self._no_result(refusal(response, run_id), run_id)
-
-    async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
-        """What it means that there is no result."""
-        if isinstance(error, ServerRefusedError) and error.status == _CONFLICT:
-            # A run that has completed since then was not ready when its result was asked for.
-            return (await self.status(run_id)).result_error or NotReadyError()
-        return error
+        try:
+            await self._api.download(run_id, f"/{file}", parameters, write)
+        except ServerRefusedError as error:
+            raise await self._no_result(error, run_id) from None
 
     async def cancel(self, run_id: str) -> Status:
-        """Cancel a run; on one that has ended this changes nothing.
+        """Cancel a run; a run that has ended stays as it is.
 
         Returns:
-            Its status at that moment; the end may come a little later.
+            The status when the request was handled; the run may end a little later.
 
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._ask_run("POST", run_id, "/cancel"))
+        return status_of(await self._api.request_run("POST", run_id, "/cancel"))
 
     async def pause(self, run_id: str) -> Status:
-        """Hold a run where it stands; its log does not tell.
+        """Pause a run: it emits no events until it is resumed. Its log does not show the pause.
 
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._ask_run("POST", run_id, "/pause"))
+        return status_of(await self._api.request_run("POST", run_id, "/pause"))
 
     async def resume(self, run_id: str) -> Status:
-        """Let a run that is held go on.
+        """Resume a paused run.
 
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._ask_run("POST", run_id, "/resume"))
+        return status_of(await self._api.request_run("POST", run_id, "/resume"))
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run, its events and its result; it is cancelled first if need be.
+        """Delete a run, its events and its result; an active run is cancelled first.
 
         Raises:
             UnknownRunError: There is no such run.
         """
-        await self._ask_run("DELETE", run_id)
+        await self._api.request_run("DELETE", run_id)
 
     async def strategies(self) -> Sequence[Document]:
-        """List the strategies there are, with their parameters."""
-        return list_of(await self._get("/strategies"))
+        """List the strategies that the server offers, with their parameters."""
+        return list_of(await self._api.request("GET", "/strategies"))
 
     async def datasets(self) -> Sequence[Document]:
-        """List the prices there are."""
-        return list_of(await self._get("/datasets"))
+        """List the prices that the server has."""
+        return list_of(await self._api.request("GET", "/datasets"))
 
     @asynccontextmanager
     async def stream(
@@ -222,22 +210,22 @@ class Client:
         retry_for: float = 60.0,
         on_retry: Callable[[Retry], object] | None = None,
     ) -> AsyncIterator[EventStream]:
-        """Follow a run's events to its end, each once and in order, over any number of cuts.
+        """Stream a run's events to its end, each once and in order, across lost connections.
 
         Args:
             run_id: The run.
             after: Only events with higher ids.
-            types: Only events of these types, and the terminal one; None: all. All events from the
-                first on are checked against the digest in the terminal one.
-            retry_for: Seconds after which a lost connection that cannot be made again is given up.
-            on_retry: Called with every connection that was lost.
+            types: Only events of these types, and the terminal one; None: all. A stream of all
+                events from the first one is checked against the digest in the terminal event.
+            retry_for: Seconds to try to reconnect before giving up.
+            on_retry: Called before each attempt to reconnect.
         """
         events = EventStream(
-            http=self._http,
-            url=f"{self._url}{_path(run_id)}/stream",
+            http=self._api.http,
+            url=self._api.run_url(run_id, "/stream"),
             types=types,
-            chain=LogVerifier(run_id, after, filtered=types is not None),
-            patience=Backoff(retry_for, self._jitter),
+            verifier=LogVerifier(run_id, after, filtered=types is not None),
+            backoff=Backoff(retry_for, self._jitter),
             sleep=self._sleep,
             on_retry=on_retry,
         )
@@ -246,29 +234,56 @@ class Client:
         finally:
             await events.aclose()
 
-    async def _get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        return await self._ask("GET", path, params=parameters)
-
-    async def _ask_run(self, method: str, run_id: str, verb: str = "", **more: Any) -> Any:
-        return await self._ask(method, _path(run_id) + verb, run_id, **more)
-
-    async def _ask(self, method: str, path: str, run_id: str | None = None, **more: Any) -> Any:
-        with self._reaching():
-            response = await self._http.request(method, self._url + path, **more)
-        if not response.is_success:
-            raise refusal(response, run_id)
-        return document_of(response) if response.content else None
-
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        """Say it where the server cannot be reached, or is lost on the way."""
-        try:
-            yield
-        except httpx2.RequestError as error:
-            raise UnreachableError(f"{self._url}: {why(error)}") from error
+    async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
+        """Replace the refusal of a result by the error that says why there is none."""
+        if isinstance(error, ServerRefusedError) and error.status == _CONFLICT:
+            # A run that has completed since then was not ready when its result was requested.
+            return (await self.status(run_id)).result_error or NotReadyError()
+        return error
 
 
-def _path(run_id: str) -> str:
-    if not _RUN_ID.fullmatch(run_id):
-        raise UnknownRunError(run_id)
-    return f"/backtests/{run_id}"
+@asynccontextmanager
+async def open_client(
+    url: str = "http://127.0.0.1:8000",
+    api_key: str | None = None,
+    *,
+    silent_for: float = 30.0,
+    ssl_context: ssl.SSLContext | None = None,
+    jitter: Callable[[], float] = random.random,
+    sleep: Callable[[float], Awaitable[object]] = trio.sleep,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Client]:
+    """Open a client for the length of an `async with` block. Opening it sends nothing.
+
+    Args:
+        url: The server, with the path under which it is mounted, if any.
+        api_key: Sent with every request.
+        silent_for: Seconds without a byte from the server until a request fails.
+        ssl_context: Trusted certificates; None: those that the system trusts.
+        jitter: Returns numbers from 0 to 1, by which streams vary their delays.
+        sleep: Waits between two attempts of a stream to reconnect.
+        transport: Carries the requests; None: the network.
+
+    Raises:
+        InvalidRequestError: `url` is not an http(s) URL of a server.
+    """
+    root = f"{_server_url(url)}/v1"
+    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+    # Every stream occupies a connection, so a limit here would cap the streams; the server has one.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+    async with httpx2.AsyncClient(
+        headers=headers,
+        timeout=silent_for,
+        limits=limits,
+        verify=ssl_context or True,
+        transport=transport,
+    ) as http:
+        yield Client(Api(http, root), jitter, sleep)
+
+
+def _server_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        message = f"Input should be a server's URL, such as http://127.0.0.1:8000, not {url!r}"
+        raise InvalidRequestError([Problem("value_error", ("url",), message, url)])
+    return url.rstrip("/")

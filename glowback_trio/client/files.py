@@ -1,4 +1,4 @@
-"""What a result can be downloaded as, and what can be asked of it."""
+"""The files that a result can be downloaded as, and their query parameters."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ FILES: tuple[File, ...] = get_args(File)
 
 
 def result_parameters(include: Sequence[str] | None, max_points: int | None) -> Mapping[str, str]:
-    """Write what is asked of a result as the server reads it."""
-    asked = {
+    """Return the query parameters of a request for a result."""
+    parameters = {
         "include": None if include is None else ",".join(include),
         "max_points": None if max_points is None else str(max_points),
     }
-    return {name: text for name, text in asked.items() if text is not None}
+    return {name: text for name, text in parameters.items() if text is not None}
 
 
 def file_parameters(
     file: str, include: Sequence[str] | None, max_points: int | None
 ) -> Mapping[str, str]:
-    """Write what is asked of a file as the server reads it.
+    """Return the query parameters of a request for a file.
 
     Raises:
-        InvalidRequestError: There is no such file, or it is a table, which comes whole.
+        InvalidRequestError: There is no such file; or it is a table, which takes no parameters.
     """
     if file not in FILES:
         message = f"Input should be {one_of(FILES)}"
         raise InvalidRequestError([Problem("literal_error", ("file",), message, file)])
     parameters = result_parameters(include, max_points)
     if file != "results" and parameters:
-        message = f"This is for `results` only; {file} comes whole"
+        message = f"Input should be given for 'results' only; {file} is always complete"
         problems = [Problem("conflict", (name,), message, parameters[name]) for name in parameters]
         raise InvalidRequestError(problems)
     return parameters

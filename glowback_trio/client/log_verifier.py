@@ -1,6 +1,7 @@
-"""What a chain of connections has received of one run's log, held against the log laws.
+"""Check that a stream is the run's log: complete, in order and unchanged, by the log laws.
 
-No I/O: bytes go in, events come out, and whatever is not the next piece of the log is an error.
+No I/O: bytes go in, events come out. Anything but the next event of the log is an error. The state
+outlives connections, so that the check covers the whole stream and not each connection alone.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ __all__ = ["LogVerifier"]
 
 @define(eq=False)
 class LogVerifier:
-    """The position in a run's log that any number of connections have reached together.
+    """What one stream has received of a run's log, over all its connections.
 
     Attributes:
         run_id: The run.
-        after: The id after which the chain began.
-        filtered: Whether events are left out on purpose; then ids only have to rise.
+        after: Id after which the stream began.
+        filtered: True if the stream leaves out event types; then ids only have to rise.
         cursor: Id of the last event received.
-        ended: Whether that was the terminal one, or there is none to come.
+        ended: True after the terminal event, or if the server has no more events.
     """
 
     run_id: str
@@ -35,7 +36,8 @@ class LogVerifier:
     filtered: bool
     cursor: int = field(init=False)
     ended: bool = field(default=False, init=False)
-    #: Over all events before the next one; None where they are not all received here.
+    #: Digest of all events so far; None if the stream does not have them all, so that the digest in
+    #: the terminal event cannot be compared.
     _digest: Digest | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -43,12 +45,12 @@ class LogVerifier:
         self._digest = Digest() if self.after == 0 and not self.filtered else None
 
     def receive(self, data: bytes) -> Event:
-        """Take the next event in.
+        """Decode and check the next event.
 
         Raises:
-            UnexpectedAnswerError: It is no event.
-            LogError: It is not the next one of this run's log, or the terminal one's count or
-                digest says that something is missing or was changed on the way.
+            UnexpectedAnswerError: The bytes are not an event.
+            LogError: The event is not the next one of this run's log; or the count or digest in the
+                terminal event shows that an event was lost or changed on the way.
         """
         event, fields = _decode(data)
         self._check_place(event, fields["run_id"])
@@ -61,12 +63,12 @@ class LogVerifier:
         return event
 
     def close(self) -> None:
-        """Take in that the server has nothing more to tell.
+        """Note that the server closed the stream regularly.
 
         Raises:
             LogError: The terminal event is missing.
         """
-        # Whoever asks for what comes after the terminal event is told nothing, rightly.
+        # A stream that starts after the terminal event is rightly closed without any event.
         if not self.ended and (self.after == 0 or self.cursor > self.after):
             raise LogError(f"law 3: the stream ended after event {self.cursor}, before the run did")
         self.ended = True
@@ -75,17 +77,22 @@ class LogVerifier:
         if run_id != self.run_id:
             raise LogError(f"law 1: event {event.event_id} belongs to another run: {run_id!r}")
         if self.ended:
-            raise LogError(f"law 3: event {event.event_id} came after the end")
+            raise LogError(f"law 3: event {event.event_id} came after the terminal event")
         behind = event.event_id <= self.cursor
         if behind or (not self.filtered and event.event_id != self.cursor + 1):
             raise LogError(f"law 6: event {event.event_id} came after event {self.cursor}")
 
     def _check_end(self, event: Event, payload: dict[str, Any]) -> None:
-        count, digest = payload.get("event_count"), payload.get("digest")
-        if count != event.event_id:
-            raise LogError(f"law 8: event {event.event_id} ends a log of {count!r} events")
-        if self._digest is not None and digest != str(self._digest):
-            raise LogError(f"law 8: the digest of what came is {self._digest}, not {digest!r}")
+        number, count, digest = event.event_id, payload.get("event_count"), payload.get("digest")
+        if count != number:
+            raise LogError(
+                f"law 8: event {number} is the last, but says the log has {count!r} events"
+            )
+        received = None if self._digest is None else str(self._digest)
+        if received is not None and digest != received:
+            raise LogError(
+                f"law 8: the digest of the received events is {received}, not {digest!r}"
+            )
 
 
 def _decode(data: bytes) -> tuple[Event, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a server's answers mean: documents where it did as asked, errors of this package else."""
+"""Parse responses: JSON documents of successes, and the error that stands for a refusal."""
 
 from __future__ import annotations
 
@@ -21,77 +21,77 @@ from glowback_trio.wire.converter import parse_json, parse_status
 
 __all__ = [
     "document_of",
-    "is_passing",
+    "error_of",
+    "is_transient",
     "list_of",
     "object_of",
-    "refusal",
+    "reason_of",
     "status_of",
-    "why",
 ]
 
-# Too slow or too often: the same question may be answered later.
-_PASSING = {408, 425, 429}
+# Request Timeout, Too Early, Too Many Requests: the same request may succeed later.
+_TRANSIENT = {408, 425, 429}
 
 
 def document_of(response: httpx2.Response) -> Any:
-    """The decoded body of a success.
+    """Decode the body of a success.
 
     Raises:
-        UnexpectedAnswerError: It is not JSON.
+        UnexpectedAnswerError: The body is not JSON.
     """
     try:
         return parse_json(response.content)
     except InvalidRequestError:
         media = response.headers.get("Content-Type", "")
-        message = f"the answer of {response.url} should be JSON, not {media!r}"
+        message = f"the response of {response.url} should be JSON, not {media!r}"
         raise UnexpectedAnswerError(message) from None
 
 
 def status_of(document: object) -> Status:
-    """A document as a status.
+    """Read a document as a status.
 
     Raises:
-        UnexpectedAnswerError: It is none.
+        UnexpectedAnswerError: It is not one.
     """
     try:
         return parse_status(document)
     except InvalidRequestError as error:
-        raise UnexpectedAnswerError(f"the answer is no status: {error}") from None
+        raise UnexpectedAnswerError(f"the response should be a run's status: {error}") from None
 
 
 def list_of(document: object) -> list[Any]:
-    """A document as a list.
+    """Check that a document is a list.
 
     Raises:
-        UnexpectedAnswerError: It is none.
+        UnexpectedAnswerError: It is not one.
     """
     if not isinstance(document, list):
-        raise UnexpectedAnswerError(f"the answer should be a list, not {document!r:.100}")
+        raise UnexpectedAnswerError(f"the response should be a list, not {document!r:.100}")
     return document
 
 
 def object_of(document: object) -> Mapping[str, Any]:
-    """A document as an object.
+    """Check that a document is an object.
 
     Raises:
-        UnexpectedAnswerError: It is none.
+        UnexpectedAnswerError: It is not one.
     """
     if not isinstance(document, dict):
-        raise UnexpectedAnswerError(f"the answer should be an object, not {document!r:.100}")
+        raise UnexpectedAnswerError(f"the response should be an object, not {document!r:.100}")
     return document
 
 
-def is_passing(response: httpx2.Response) -> bool:
-    """Whether a refusal may be over by the next time."""
-    return response.status_code >= 500 or response.status_code in _PASSING
+def is_transient(response: httpx2.Response) -> bool:
+    """Return True if the same request may succeed later."""
+    return response.status_code >= 500 or response.status_code in _TRANSIENT
 
 
-def refusal(response: httpx2.Response, run_id: str | None = None) -> GlowbackError:
-    """The error that an answer stands for.
+def error_of(response: httpx2.Response, run_id: str | None = None) -> GlowbackError:
+    """Return the error that a refusal stands for.
 
     Args:
-        response: Whose status is not a success.
-        run_id: The run that was asked for, if one was.
+        response: A response whose status is not a success.
+        run_id: The run that the request was about, if any.
     """
     error = _envelope(response)
     if error.get("code") == UnknownRunError.code and run_id is not None:
@@ -106,10 +106,10 @@ def refusal(response: httpx2.Response, run_id: str | None = None) -> GlowbackErr
     )
 
 
-def why(error: BaseException) -> str:
-    """What a lost connection says of itself; often only the error that it came from has words."""
+def reason_of(error: BaseException) -> str:
+    """Return a sentence for a failed connection; often only the error's cause has a message."""
     if isinstance(error, httpx2.TimeoutException | httpcore2.TimeoutException):
-        return "there was no answer in time"
+        return "the server did not respond in time"
     cause: BaseException | None = error
     while cause is not None and not str(cause):
         cause = cause.__cause__ or cause.__context__
@@ -117,7 +117,7 @@ def why(error: BaseException) -> str:
 
 
 def _envelope(response: httpx2.Response) -> dict[str, Any]:
-    """What stands in an error's body; nothing where it is another server's."""
+    """Return the `error` object of a body; empty if the body is not one of this API."""
     try:
         document = parse_json(response.content)
     except InvalidRequestError:
@@ -127,18 +127,18 @@ def _envelope(response: httpx2.Response) -> dict[str, Any]:
 
 
 def _problems(details: object) -> list[Problem]:
-    complaints = details if isinstance(details, list) else []
-    return [_problem(complaint) for complaint in complaints if isinstance(complaint, dict)]
+    entries = details if isinstance(details, list) else []
+    return [_problem(entry) for entry in entries if isinstance(entry, dict)]
 
 
-def _problem(complaint: dict[str, Any]) -> Problem:
-    """A complaint as it would be raised here; where in the HTTP request it stood is left out."""
-    path = tuple(complaint.get("loc") or ())
+def _problem(entry: dict[str, Any]) -> Problem:
+    """Read a problem. Its path loses `body` or `query`, so that it is the one raised in-process."""
+    path = tuple(entry.get("loc") or ())
     return Problem(
-        str(complaint.get("type")),
+        str(entry.get("type")),
         path[1:] if path[:1] in (("body",), ("query",)) else path,
-        str(complaint.get("msg")),
-        complaint.get("input"),
+        str(entry.get("msg")),
+        entry.get("input"),
     )
 
 

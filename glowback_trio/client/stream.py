@@ -1,4 +1,8 @@
-"""A run's events over as many connections as it takes."""
+"""A run's events in order, over as many connections as it takes.
+
+`EventStream` connects, reads, and decides after a lost connection whether to reconnect. What it
+received is checked by `LogVerifier`; how long it waits is up to `Backoff`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from attrs import define, field, frozen
 
 from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.log_verifier import LogVerifier
-from glowback_trio.client.responses import is_passing, refusal
+from glowback_trio.client.responses import error_of, is_transient
 from glowback_trio.client.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
 from glowback_trio.errors import (
     GlowbackError,
@@ -26,17 +30,18 @@ __all__ = ["EventStream", "Retry"]
 
 # The `reason` of ServerRefusedError by close code.
 _REASONS = {RUN_NOT_FOUND.code: "forbidden", CURSOR_AHEAD.code: "cursor_ahead"}
-# The server closes after the terminal event; to leave before would look like a cut to it.
-_FAREWELL_S = 2.0
+# After the terminal event the server closes. A client that closes first looks to it like a lost
+# connection, and would be counted as one.
+_CLOSE_WAIT_S = 2.0
 
 
 @frozen
 class Retry:
-    """A lost connection that will be made again.
+    """A lost connection that the stream will reconnect.
 
     Attributes:
-        why: What became of the old one.
-        cursor: Id of the last event received, after which the stream goes on.
+        why: Why the connection was lost.
+        cursor: Id of the last event received; the stream resumes after it.
         delay: Seconds until the attempt.
     """
 
@@ -50,18 +55,18 @@ class Retry:
 
 @define(eq=False)
 class EventStream:
-    """An async iterator over a run's events. Made by `Client.stream`, which ends it.
+    """An async iterator over a run's events. Made by `Client.stream`, which closes it.
 
-    Nothing runs between two events: a caller that takes its time holds the server back, and what a
-    cut costs is had from the server again. Waiting for an event may be cancelled and taken up
-    again; no event is lost by it. Events that came together are given without a checkpoint between.
+    Nothing runs in the background: a slow caller slows the server down by backpressure, and events
+    lost with a connection are fetched again. Waiting for an event may be cancelled and repeated
+    without losing an event. Events that arrived together are returned without a checkpoint between.
     """
 
     _http: httpx2.AsyncClient
     _url: str
     _types: Sequence[EventType] | None
-    _chain: LogVerifier
-    _patience: Backoff
+    _verifier: LogVerifier
+    _backoff: Backoff
     _sleep: Callable[[float], Awaitable[object]]
     _on_retry: Callable[[Retry], object] | None
     _socket: WebSocket | None = field(default=None, init=False)
@@ -69,8 +74,8 @@ class EventStream:
 
     @property
     def cursor(self) -> int:
-        """Id of the last event received; a later stream may begin after it."""
-        return self._chain.cursor
+        """Id of the last event received; another stream may resume after it."""
+        return self._verifier.cursor
 
     def __aiter__(self) -> EventStream:
         return self
@@ -79,30 +84,30 @@ class EventStream:
         """Wait for the next event.
 
         Raises:
-            UnknownRunError: The server has no such run, or not any more.
-            ServerRefusedError: It will not stream it.
-            UnreachableError: It could not be reached again in time.
-            UnexpectedAnswerError: It sent something that is no event.
-            LogError: An event is missing, doubled or changed: this is not the run's log.
+            UnknownRunError: The server has no such run, or no longer has it.
+            ServerRefusedError: The server refuses to stream the run.
+            UnreachableError: The server could not be reached again in time.
+            UnexpectedAnswerError: A message is not an event.
+            LogError: An event is missing, doubled or changed, so this is not the run's log.
         """
-        while not self._chain.ended:
+        while not self._verifier.ended:
             match await self._receive():
                 case bytes(data):
-                    event = self._chain.receive(data)
-                    self._patience.reset()
+                    event = self._verifier.receive(data)
+                    self._backoff.reset()
                     return event
                 case Closed(ENDED.code):
                     await self.aclose()
-                    self._chain.close()
+                    self._verifier.close()
                 case Closed() | Rejected() | Broken() as end:
                     await self._recover(end)
                 case never:
                     assert_never(never)
-        await self._see_off()
+        await self._await_close()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Leave the server. Idempotent."""
+        """Close the connection. Idempotent."""
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.aclose()
@@ -117,35 +122,35 @@ class EventStream:
 
     def _parameters(self) -> dict[str, str]:
         types = {} if self._types is None else {"types": ",".join(self._types)}
-        return {"last_event_id": str(self._chain.cursor), **types}
+        return {"last_event_id": str(self._verifier.cursor), **types}
 
     async def _recover(self, end: Closed | Rejected | Broken) -> None:
-        """Wait until it is time to connect again, or raise what another attempt would not mend."""
+        """Wait until it is time to reconnect, or raise if a new attempt would fail as well."""
         if self._socket is not None:
-            self._patience.stood(self._socket.heard_at - self._opened_at)
+            self._backoff.connection_lasted(self._socket.heard_at - self._opened_at)
         await self.aclose()
-        failure = _failure(end, self._chain.run_id)
-        delay = self._patience.delay(trio.current_time()) if _may_pass(end) else None
+        failure = _failure(end, self._verifier.run_id)
+        delay = self._backoff.delay(trio.current_time()) if _is_transient(end) else None
         if delay is None:
             raise failure
         if self._on_retry is not None:
-            self._on_retry(Retry(str(failure), self._chain.cursor, delay))
+            self._on_retry(Retry(str(failure), self._verifier.cursor, delay))
         await self._sleep(delay)
 
-    async def _see_off(self) -> None:
-        """Let the server close after the terminal event, within reason."""
+    async def _await_close(self) -> None:
+        """Give the server a little time to close after the terminal event, then close."""
         if self._socket is not None:
-            with trio.move_on_after(_FAREWELL_S):
+            with trio.move_on_after(_CLOSE_WAIT_S):
                 await self._socket.receive()
         await self.aclose()
 
 
-def _may_pass(end: Closed | Rejected | Broken) -> bool:
+def _is_transient(end: Closed | Rejected | Broken) -> bool:
     match end:
         case Broken():
             return True
         case Rejected(response):
-            return is_passing(response)
+            return is_transient(response)
         case Closed(code):
             return not is_final(code)
         case never:
@@ -157,7 +162,7 @@ def _failure(end: Closed | Rejected | Broken, run_id: str) -> GlowbackError:
         case Broken(why):
             return UnreachableError(why)
         case Rejected(response):
-            return refusal(response, run_id)
+            return error_of(response, run_id)
         case Closed(RUN_NOT_FOUND.code, RUN_NOT_FOUND.reason):
             return UnknownRunError(run_id)
         case Closed(code, reason):

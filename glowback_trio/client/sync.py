@@ -6,7 +6,7 @@
             print(event.event_id, event.type, event.payload)
         result = client.results(status.run_id)
 
-A thread runs trio for the length of the `with` block; whatever is open in it is closed at the end.
+A thread runs trio for the length of the `with` block; streams that are still open then are closed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import trio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import define, field
 
-from glowback_trio.client.client import Client
+from glowback_trio.client.client import Client, open_client
 from glowback_trio.client.files import File
-from glowback_trio.client.opening import open_client
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
@@ -32,19 +31,19 @@ __all__ = ["SyncClient", "connect"]
 
 T = TypeVar("T")
 
-_LOOK_S = 1.0
+_CHECK_SIGNALS_S = 1.0
 
 
 @define(eq=False)
 class SyncClient:
-    """What `Client` does, for callers that block. Made by `connect`.
+    """The methods of `Client`, blocking. Made by `connect`.
 
-    Its methods raise what those of `Client` raise. An interrupt ends the wait, not the client.
+    They raise the same errors. A KeyboardInterrupt cancels the call that waits, not the client.
     """
 
     _portal: BlockingPortal
     _client: Client
-    #: Streams that have begun and not ended, as an ordered set.
+    #: Streams that are open, as an ordered set.
     _open: dict[AbstractAsyncContextManager[EventStream], None] = field(factory=dict, init=False)
 
     def submit(self, request: BacktestRequest, *, idempotency_key: str | None = None) -> Status:
@@ -52,7 +51,7 @@ class SyncClient:
         return self._call(self._client.submit, request, idempotency_key=idempotency_key)
 
     def status(self, run_id: str) -> Status:
-        """Tell where a run stands; see `Client.status`."""
+        """Return the status of a run; see `Client.status`."""
         return self._call(self._client.status, run_id)
 
     def list(
@@ -64,7 +63,7 @@ class SyncClient:
     def results(
         self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
     ) -> Mapping[str, Any]:
-        """Give the result of a completed run; see `Client.results`."""
+        """Return the result of a completed run; see `Client.results`."""
         return self._call(self._client.results, run_id, include=include, max_points=max_points)
 
     def download(
@@ -76,9 +75,9 @@ class SyncClient:
         include: Sequence[str] | None = None,
         max_points: int | None = None,
     ) -> None:
-        """Take in a result, or a table of it, however long it is; see `Client.download`.
+        """Download a result, or a table of it, of any size; see `Client.download`.
 
-        `write` is called in the client's own thread.
+        `write` is called in the client's thread.
         """
         self._call(
             self._client.download, run_id, write, file, include=include, max_points=max_points
@@ -89,23 +88,23 @@ class SyncClient:
         return self._call(self._client.cancel, run_id)
 
     def pause(self, run_id: str) -> Status:
-        """Hold a run where it stands; see `Client.pause`."""
+        """Pause a run; see `Client.pause`."""
         return self._call(self._client.pause, run_id)
 
     def resume(self, run_id: str) -> Status:
-        """Let a run that is held go on; see `Client.resume`."""
+        """Resume a paused run; see `Client.resume`."""
         return self._call(self._client.resume, run_id)
 
     def delete(self, run_id: str) -> None:
-        """Forget a run; see `Client.delete`."""
+        """Delete a run; see `Client.delete`."""
         self._call(self._client.delete, run_id)
 
     def strategies(self) -> Sequence[Mapping[str, Any]]:
-        """List the strategies there are, with their parameters."""
+        """List the strategies that the server offers, with their parameters."""
         return self._call(self._client.strategies)
 
     def datasets(self) -> Sequence[Mapping[str, Any]]:
-        """List the prices there are."""
+        """List the prices that the server has."""
         return self._call(self._client.datasets)
 
     def stream(
@@ -117,46 +116,46 @@ class SyncClient:
         retry_for: float = 60.0,
         on_retry: Callable[[Retry], object] | None = None,
     ) -> Generator[Event, None, None]:
-        """Follow a run's events to its end; see `Client.stream`.
+        """Stream a run's events to its end; see `Client.stream`.
 
-        `on_retry` is called in the client's own thread.
+        `on_retry` is called in the client's thread.
         """
-        opening = self._client.stream(
+        stream = self._client.stream(
             run_id, after=after, types=types, retry_for=retry_for, on_retry=on_retry
         )
-        events = self._call(opening.__aenter__)
-        self._open[opening] = None
+        events = self._call(stream.__aenter__)
+        self._open[stream] = None
         try:
             while (event := self._call(_next, events)) is not None:
                 yield event
         finally:
-            self._end(opening)
+            self._close_stream(stream)
 
     def close(self) -> None:
-        """End the streams that nobody has read to their end."""
-        for opening in list(self._open):
-            self._end(opening)
+        """Close the streams that have not been read to their end."""
+        for stream in list(self._open):
+            self._close_stream(stream)
 
-    def _end(self, opening: AbstractAsyncContextManager[EventStream]) -> None:
-        if opening in self._open:
-            del self._open[opening]
-            self._call(opening.__aexit__, None, None, None)
+    def _close_stream(self, stream: AbstractAsyncContextManager[EventStream]) -> None:
+        if stream in self._open:
+            del self._open[stream]
+            self._call(stream.__aexit__, None, None, None)
 
     def _call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
-        # Made before the task is: an interrupt may come while that is being started, and must not
-        # leave it behind with nobody who could end it.
+        # The scope exists before the task: an interrupt may arrive while the task is being started,
+        # and must still be able to cancel it.
         scope = trio.CancelScope()
 
         async def within_scope() -> T | None:
             with scope:
                 return await function(*args, **more)
-            return None  # to nobody: who cancels does not wait any more
+            return None  # unused: a caller that cancelled no longer waits
 
         try:
             future = self._portal.start_task_soon(within_scope)
-            # Python notices a signal only between two waits: one that comes in the instant before
-            # a wait would else go unnoticed until it is over, which may be never.
-            while not wait([future], timeout=_LOOK_S).done:
+            # Python handles a signal between two waits only. One that arrives just before an
+            # unlimited wait would go unnoticed until the call returns, which may be never.
+            while not wait([future], timeout=_CHECK_SIGNALS_S).done:
                 pass
             return cast("T", future.result())
         except BaseException:
@@ -172,23 +171,23 @@ async def _next(events: EventStream) -> Event | None:
 def connect(
     url: str = "http://127.0.0.1:8000", api_key: str | None = None, *, silent_for: float = 30.0
 ) -> Iterator[SyncClient]:
-    """Open a client for the length of a `with` block. Nothing is sent by that.
+    """Open a client for the length of a `with` block. Opening it sends nothing.
 
     Args:
         url: The server, with the path under which it is mounted, if any.
         api_key: Sent with every request.
-        silent_for: Seconds after which a server that says nothing is taken for unreachable.
+        silent_for: Seconds without a byte from the server until a request fails.
 
     Raises:
-        InvalidRequestError: The URL is none of a server.
+        InvalidRequestError: `url` is not an http(s) URL of a server.
     """
-    opening = open_client(url, api_key, silent_for=silent_for)
+    client_context = open_client(url, api_key, silent_for=silent_for)
     with (
         start_blocking_portal("trio") as portal,
-        portal.wrap_async_context_manager(opening) as client,
+        portal.wrap_async_context_manager(client_context) as client,
     ):
-        opened = SyncClient(portal, client)
+        sync_client = SyncClient(portal, client)
         try:
-            yield opened
+            yield sync_client
         finally:
-            opened.close()
+            sync_client.close()

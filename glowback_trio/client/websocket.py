@@ -1,9 +1,9 @@
-"""The client's end of a WebSocket that only reads.
+"""A WebSocket connection for a client that only reads.
 
-The HTTP library makes the connection (proxies, TLS, a refusal's body); from the switch of protocols
-on, wsproto reads the frames. Everything happens in the task that calls, so there is no queue in
-which a message could be lost, nothing runs behind the caller's back, and a connection is closed by
-whoever opened it, however the other side behaves.
+The HTTP library makes the connection (proxies, TLS, the body of a refusal); after the switch of
+protocols wsproto reads the frames. All of it runs in the calling task: there is no queue in which a
+message could be lost, no background task, and the opener closes the connection whatever the server
+does.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import ProtocolError, generate_accept_token
 
-from glowback_trio.client.responses import why
+from glowback_trio.client.responses import reason_of
 
 __all__ = ["Broken", "Closed", "Rejected", "WebSocket", "open_websocket"]
 
 _READ_BYTES = 65_536
-# A server that vanished without a word is found out by a ping after this much silence.
+# A server that vanished without closing is detected by a ping after this much silence, since a
+# healthy run may emit nothing for hours.
 _SILENCE_S = 30.0
 _PONG_S = 10.0
-# What is sent is a few bytes; where not even these can leave, nobody is there.
+# Frames sent here are a few bytes. If they cannot be sent in this time, the server is gone.
 _SEND_S = 2.0
 
 _LOST = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError)
@@ -40,14 +41,14 @@ _LOST = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolE
 
 @frozen
 class Rejected:
-    """The server answered the handshake as HTTP."""
+    """The server refused the handshake with an HTTP response."""
 
     response: httpx2.Response
 
 
 @frozen
 class Closed:
-    """The server closed the WebSocket as the protocol has it."""
+    """The server closed the WebSocket with a close frame."""
 
     code: int
     reason: str
@@ -55,28 +56,28 @@ class Closed:
 
 @frozen
 class Broken:
-    """The connection is gone without a word of the protocol, or could not be made."""
+    """The connection was lost without a close frame, or could not be made."""
 
     why: str
 
 
 @define(eq=False)
 class WebSocket:
-    """An open connection. Made by `open_websocket`; whoever has it calls `aclose`."""
+    """An open connection. Made by `open_websocket`; its owner calls `aclose`."""
 
     _response: httpx2.Response
-    #: When the server was last heard of, on trio's clock.
+    #: When the last bytes arrived, on trio's clock.
     heard_at: float = field(factory=trio.current_time, init=False)
     _protocol: Connection = field(init=False)
     _events: deque[Event] = field(factory=deque, init=False)
-    #: What has come of a message.
+    #: The fragments of a message whose last one has not arrived.
     _parts: list[bytes] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._protocol = Connection(ConnectionType.CLIENT)
 
     async def receive(self) -> bytes | Closed | Broken:
-        """Wait for the next message, or the end. A cancelled wait loses nothing."""
+        """Wait for the next message or the end. Cancelling the wait loses nothing."""
         try:
             while True:
                 while self._events:
@@ -87,16 +88,16 @@ class WebSocket:
         except trio.TooSlowError:
             return Broken(f"the server has been silent for {_SILENCE_S + _PONG_S:g} s")
         except (*_LOST, ProtocolError) as error:
-            return Broken(f"the connection broke ({why(error)})")
+            return Broken(f"the connection broke ({reason_of(error)})")
 
     async def aclose(self) -> None:
-        """Say good-bye if that is still possible, and close the connection. Idempotent."""
+        """Send a close frame if possible, and close the connection. Idempotent."""
         with trio.CancelScope(shield=True):
-            await self._say(CloseConnection(1000))
+            await self._try_send(CloseConnection(1000))
             await self._response.aclose()
 
     async def _read(self) -> bool:
-        """Take in what comes next; False at the end of the stream."""
+        """Read and parse the next bytes. Return False at the end of the stream."""
         data: bytes | None = None
         with trio.move_on_after(_SILENCE_S):
             data = await self._stream.read(_READ_BYTES)
@@ -113,33 +114,33 @@ class WebSocket:
     async def _handle(self, event: Event) -> bytes | Closed | None:
         match event:
             case TextMessage(data=str(text), message_finished=finished):
-                return self._take(text.encode(), finished=finished)
+                return self._collect(text.encode(), finished=finished)
             case BytesMessage(data=data, message_finished=finished):
-                return self._take(bytes(data), finished=finished)
+                return self._collect(bytes(data), finished=finished)
             case Ping():
-                await self._say(event.response())
+                await self._try_send(event.response())
             case CloseConnection(code=code, reason=reason):
-                await self._say(event.response())
+                await self._try_send(event.response())
                 return Closed(code, reason or "")
             case _:
                 pass
         return None
 
-    def _take(self, data: bytes, *, finished: bool) -> bytes | None:
+    def _collect(self, data: bytes, *, finished: bool) -> bytes | None:
         self._parts.append(data)
         if not finished:
             return None
-        whole = b"".join(self._parts)
+        message = b"".join(self._parts)
         self._parts.clear()
-        return whole
+        return message
 
-    async def _say(self, event: Event) -> None:
-        """Send what the other side may be past hearing; what it said before stays to be read."""
+    async def _try_send(self, event: Event) -> None:
+        """Send a frame, and ignore that the peer is gone: received messages must still be read."""
         with suppress(*_LOST, ProtocolError):
             await self._send(event)
 
     async def _send(self, event: Event) -> None:
-        """Send a frame whole or not at all: half of one would garble what comes after."""
+        """Send a frame. Shielded, because half a frame would garble everything after it."""
         data = self._protocol.send(event)
         with trio.CancelScope(shield=True):
             await self._stream.write(data, timeout=_SEND_S)
@@ -153,10 +154,10 @@ class WebSocket:
 async def open_websocket(
     http: httpx2.AsyncClient, url: str, parameters: Mapping[str, Any]
 ) -> WebSocket | Rejected | Broken:
-    """Connect and shake hands.
+    """Connect and do the handshake.
 
     Args:
-        http: Gives headers, timeouts and the way to the server.
+        http: Provides headers, timeouts and the connection.
         url: `http://` or `https://`; the handshake is an HTTP request.
         parameters: The query.
     """
@@ -170,13 +171,18 @@ async def open_websocket(
     request = http.build_request("GET", url, params=parameters, headers=headers)
     try:
         response = await http.send(request, stream=True)
-        return await _judge(response, generate_accept_token(nonce))
+        return await _accept(response, generate_accept_token(nonce))
     except httpx2.TransportError as error:
-        return Broken(f"no connection: {why(error)}")
+        return Broken(f"no connection: {reason_of(error)}")
 
 
-async def _judge(response: httpx2.Response, token: bytes) -> WebSocket | Rejected | Broken:
-    """Take the connection over, or leave nothing of it open."""
+async def _accept(response: httpx2.Response, token: bytes) -> WebSocket | Rejected | Broken:
+    """Check the handshake's response, and keep its connection open only if it is a WebSocket.
+
+    Args:
+        response: The response, whose body has not been read.
+        token: The `Sec-WebSocket-Accept` that belongs to the key sent (RFC 6455, section 4.2.2).
+    """
     if response.status_code == httpx2.codes.SWITCHING_PROTOCOLS:
         if response.headers.get("Sec-WebSocket-Accept", "").encode() == token:
             return WebSocket(response)

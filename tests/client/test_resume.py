@@ -49,7 +49,7 @@ async def test_a_stream_without_its_end_is_resumed(
         ([LOG[1]], LogError, "event 2 came after event 0"),
         ([event(1, "log", {}, run_id="other")], LogError, "another run"),
         ([*LOG[:3], end_of(LOG[:2] + LOG[3:4])], LogError, "the digest"),
-        ([*LOG[:3], end_of(LOG[:3], event_count=3)], LogError, "ends a log of 3 events"),
+        ([*LOG[:3], end_of(LOG[:3], event_count=3)], LogError, "says the log has 3 events"),
         ([*LOG[:3], end_of(LOG[:3], digest=None)], LogError, "the digest"),
         (LOG[:-1], LogError, "before the run did"),
         ([], LogError, "before the run did"),

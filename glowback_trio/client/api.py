@@ -1,0 +1,100 @@
+"""Requests to one server: its URLs, JSON in both directions, and the errors of failed requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+import httpx2
+from attrs import frozen
+
+from glowback_trio.client.responses import document_of, error_of, reason_of
+from glowback_trio.errors import UnknownRunError, UnreachableError
+
+__all__ = ["Api"]
+
+# The form of the ids that a server gives. It is checked before a URL is built, because an id such
+# as `../metrics` would lead to another path than the run's.
+_RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
+
+
+@frozen(eq=False)
+class Api:
+    """The HTTP API of one server.
+
+    Attributes:
+        http: Sends the requests.
+        root: URL of the API, its version included and without a slash at the end.
+    """
+
+    http: httpx2.AsyncClient
+    root: str
+
+    def run_url(self, run_id: str, resource: str = "") -> str:
+        """Return the URL of a run or of something below it, such as `/results`.
+
+        Raises:
+            UnknownRunError: No server gives such an id.
+        """
+        if not _RUN_ID.fullmatch(run_id):
+            raise UnknownRunError(run_id)
+        return f"{self.root}/backtests/{run_id}{resource}"
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request to a path below the root, and return the decoded body of the response.
+
+        Args:
+            method: The HTTP method.
+            path: Begins with a slash.
+            options: For `httpx2.AsyncClient.request`.
+
+        Raises:
+            GlowbackError: The error that a refusal stands for, see `error_of`.
+            UnreachableError: The server cannot be reached, or the connection broke.
+        """
+        return await self._send(method, self.root + path, None, **options)
+
+    async def request_run(
+        self, method: str, run_id: str, resource: str = "", **options: Any
+    ) -> Any:
+        """Send a request about a run; see `request`."""
+        return await self._send(method, self.run_url(run_id, resource), run_id, **options)
+
+    async def download(
+        self,
+        run_id: str,
+        resource: str,
+        parameters: Mapping[str, str],
+        write: Callable[[bytes], object],
+    ) -> None:
+        """Get a body of any size, and hand it to `write` chunk by chunk.
+
+        Raises:
+            GlowbackError: See `request`.
+        """
+        url = self.run_url(run_id, resource)
+        with self._reporting_lost_connections():
+            async with self.http.stream("GET", url, params=parameters) as response:
+                if response.is_success:
+                    async with aclosing(response.aiter_bytes()) as chunks:
+                        async for chunk in chunks:
+                            write(chunk)
+                    return
+                await response.aread()
+        raise error_of(response, run_id)
+
+    async def _send(self, method: str, url: str, run_id: str | None, **options: Any) -> Any:
+        with self._reporting_lost_connections():
+            response = await self.http.request(method, url, **options)
+        if not response.is_success:
+            raise error_of(response, run_id)
+        return document_of(response) if response.content else None
+
+    @contextmanager
+    def _reporting_lost_connections(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.RequestError as error:
+            raise UnreachableError(f"{self.root}: {reason_of(error)}") from error
