@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
+from pkgutil import resolve_name
 
 import attrs
 import orjson
 import pytest
 from support.pages import ROOT, blocks, page, rows_under
 
+import glowback_trio
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
@@ -20,6 +23,8 @@ from glowback_trio.server import Settings
 from glowback_trio.wire.converter import parse_request
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
+PACKAGE = Path(glowback_trio.__file__).parent
+CONTRIBUTORS = ["docs/architecture.md", "docs/glossary.md"]
 ENGINE, STREAMS = page("docs/engine.md"), page("docs/streams.md")
 
 
@@ -32,6 +37,35 @@ def written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value in (None, ()) else str(value)
+
+
+def code_in(text: str) -> list[str]:
+    """What stands between backticks, blocks left out."""
+    return re.findall(
+        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    )
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+def test_every_dotted_name_on_a_page_is_there(path: Path) -> None:
+    for name in code_in(path.read_text()):
+        if re.fullmatch(r"glowback_trio(\.\w+)+", name):
+            resolve_name(name)
+
+
+@pytest.mark.parametrize("name", CONTRIBUTORS)
+def test_every_file_on_a_page_for_contributors_is_there(name: str) -> None:
+    for path in code_in(page(name)):
+        if re.fullmatch(r"[\w.*-]+(/[\w.*-]*)+|[\w-]+\.(py|md|toml)", path):
+            assert any(any(place.glob(path.rstrip("/"))) for place in (ROOT, PACKAGE)), path
+
+
+def test_every_word_of_the_glossary_is_where_it_says() -> None:
+    for section in re.findall(r"^## (.+)$", page("docs/glossary.md"), re.MULTILINE):
+        for word, _, where in rows_under(page("docs/glossary.md"), section):
+            path, *names = code_in(where)
+            source = (PACKAGE / path).read_text()
+            assert all(re.search(rf"\b{name}\b", source) for name in names), word
 
 
 def test_no_link_leads_nowhere() -> None:

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 import pytest
 from support.house import HOUSE, House, Import, circles, folders, imports_of, module_name
-from support.pages import page
+from support.pages import page, rows_under
 
 _GROUND = {"errors", "version", "lazy"}
 _MODEL = {"errors", "version", "model"}
@@ -67,6 +67,16 @@ CONFINED = {
     "trio": {"compute", "actors", "serving", "server", "client", "cli", "testing"},
     "werkzeug": {"server"},
     "wsproto": {"serving", "client"},
+}
+
+#: Room -> what the architecture page says it may import.
+DOCUMENTED = {
+    row[0].strip("`"): row[1] for row in rows_under(page("docs/architecture.md"), "Rooms")
+}
+#: Room -> its parts, from the ground up.
+PARTS = {
+    row[0].strip("`"): re.findall(r"`(\w+)`", row[2])
+    for row in rows_under(page("docs/architecture.md"), "Rooms")
 }
 
 #: Folders in which a circle is still being taken apart.
@@ -119,6 +129,19 @@ def circular_imports(house: House) -> Iterator[str]:
     for folder in folders(house).keys() - UNFINISHED:
         if circle := circles(house, folder):
             yield f"{folder or 'glowback_trio'}: {' -> '.join(circle)}"
+
+
+def disordered_parts(house: House) -> Iterator[str]:
+    """The parts of a room stand on each other in the order that the architecture page gives."""
+    for each in imports_of(house):
+        room, _, rest = module_name(each.importer).partition(".")
+        target, _, aim = each.target.partition(".")
+        if not each.is_ours or target != room or room in UNFINISHED or room not in PARTS:
+            continue
+        here, there = rest.partition(".")[0], aim.partition(".")[0]
+        order = PARTS[room]
+        if {here, there} <= set(order) and order.index(here) < order.index(there):
+            yield f"{each.place}: {there} stands on {here} in docs/architecture.md"
 
 
 def crowded_folders(house: House) -> Iterator[str]:
@@ -177,6 +200,7 @@ RULES = (
     strayed_packages,
     heavy_simulation,
     circular_imports,
+    disordered_parts,
     crowded_folders,
     undeclared_packages,
     vague_names,
@@ -193,6 +217,21 @@ def test_the_house_keeps_the_rule(rule: Rule) -> None:
 def test_files_that_grow_long_are_named() -> None:
     for complaint in long_files(HOUSE):
         warnings.warn(complaint, stacklevel=1)
+
+
+def test_the_architecture_page_says_what_a_room_may_import() -> None:
+    rooms = MAY_IMPORT.keys() - {"", "__main__", "lazy"}
+    for room, sentence in DOCUMENTED.items():
+        named = set(re.findall(r"`(\w+)`", sentence))
+        said = rooms - named if sentence.startswith("every room but") else named
+        assert said - {room} == MAY_IMPORT[room] & rooms - {room}
+    assert rooms - DOCUMENTED.keys() == {"errors", "version", "extras"}
+
+
+def test_the_architecture_page_names_parts_that_are_there() -> None:
+    for room, parts in PARTS.items():
+        there = {path.removeprefix(f"{room}/").partition("/")[0] for path in HOUSE}
+        assert set(parts) <= {each.removesuffix(".py") for each in there}
 
 
 def test_the_walk_sees_every_room() -> None:
@@ -225,6 +264,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (circular_imports, "errors.py", "from glowback_trio.extras import Extra"),
     (circular_imports, "compute/job.py", "from glowback_trio.compute import Compute"),
     (circular_imports, "engine/execution/order.py", "import glowback_trio.engine.accounting.curve"),
+    (disordered_parts, "engine/timeline.py", "import glowback_trio.engine.execution.order"),
+    (disordered_parts, "actors/run_slots.py", "from glowback_trio.actors.run import Run"),
     (undeclared_packages, "engine/planted.py", "import hypothesis"),
     (undeclared_packages, "engine/planted.py", "if TYPE_CHECKING:\n    import no_such_package"),
     (vague_names, "server/door.py", ""),
