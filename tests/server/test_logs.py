@@ -18,6 +18,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio import Run
 from glowback_trio.server import Settings
+from glowback_trio.server.http.request import NOTES, RequestNotes
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord
 
@@ -25,7 +26,7 @@ Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
 LOGGERS = ("glowback_trio", "trio.serve_listeners")
-FACTS = RequestFacts("GET", "/backtests", ("127.0.0.1", 5000), {"request_id": "abc"})
+FACTS = RequestFacts("GET", "/backtests", ("127.0.0.1", 5000), {NOTES: RequestNotes("abc")})
 RECORD = RequestRecord(facts=FACTS, status=200, complete=True, duration=0.01, sent_bytes=300)
 
 

@@ -14,6 +14,7 @@ from trio.testing import MockClock
 import glowback_trio
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
+from glowback_trio.server.http.request import NOTES, RequestNotes
 from glowback_trio.server.observability.metrics import REASONS, Metrics
 from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord, WebSocketRecord
 
@@ -27,8 +28,13 @@ def metrics(gateway: Gateway) -> Metrics:
     return Metrics(gateway, ROUTES, connections=lambda: 7, streams=lambda: 3, messages=lambda: 100)
 
 
+def noted(**notes: Any) -> dict[str, Any]:
+    """The ASGI state of a request with these notes."""
+    return {NOTES: RequestNotes(**notes)}
+
+
 FACTS = RequestFacts(
-    "GET", "/backtests/1234", ("192.0.2.1", 4711), {"route": "/backtests/{run_id}"}
+    "GET", "/backtests/1234", ("192.0.2.1", 4711), noted(route="/backtests/{run_id}")
 )
 
 
@@ -41,7 +47,7 @@ def request(**changes: Any) -> RequestRecord:
 
 def stream(code: int, reason: str = "", **changes: Any) -> WebSocketRecord:
     """A record of a WebSocket."""
-    facts: dict[str, Any] = {"state": {"route": ROUTES[2]}}
+    facts: dict[str, Any] = {"state": noted(route=ROUTES[2])}
     facts |= {name: changes.pop(name) for name in tuple(changes) if hasattr(FACTS, name)}
     outcome = {"status": 101, "duration": 3600.0, "sent_bytes": 300} | changes
     return WebSocketRecord(
@@ -79,7 +85,7 @@ async def test_no_client_can_add_a_time_series(metrics: Metrics) -> None:
     for number in range(2000):
         path = f"/guess/{number}"
         metrics.observe(request(path=path, state={}, status=404))
-        metrics.observe(request(path=path, state={"route": path}, status=404))
+        metrics.observe(request(path=path, state=noted(route=path), status=404))
         metrics.observe(request(path=path, state={}, status=404, method=f"VERB{number}"))
         metrics.observe(stream(3000 + number % 1000, f"goodbye {number}"))
     series = {name for name, _labels in scraped(metrics)}
@@ -90,7 +96,7 @@ async def test_no_client_can_add_a_time_series(metrics: Metrics) -> None:
 
 
 async def test_nothing_of_a_record_but_its_labels_is_told(metrics: Metrics) -> None:
-    metrics.observe(request(path="/backtests/s3cret", state={"request_id": "s3cret"}))
+    metrics.observe(request(path="/backtests/s3cret", state=noted(request_id="s3cret")))
     metrics.observe(stream(1000, "s3cret", client=("s3cret", 1)))
     metrics.observe(FaultRecord(where="application", error=ValueError("s3cret"), facts=FACTS))
     _content_type, text = metrics.render()
@@ -101,7 +107,7 @@ async def test_nothing_of_a_record_but_its_labels_is_told(metrics: Metrics) -> N
 async def test_latency_is_a_histogram_without_streams(metrics: Metrics) -> None:
     for duration in (0.001, 0.004, 0.3, 99.0):
         metrics.observe(request(duration=duration))
-    metrics.observe(request(duration=3600.0, state={"route": ROUTES[1], "stream": "sse"}))
+    metrics.observe(request(duration=3600.0, state=noted(route=ROUTES[1], is_stream=True)))
     metrics.observe(stream(1000))
     of_route = {"method": "GET", "route": ROUTES[1]}
     name = "request_duration_seconds"

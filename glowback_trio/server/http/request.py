@@ -1,23 +1,54 @@
-"""The request or handshake at hand, and what has been found out about it."""
+"""The request or handshake being served, and what the checks have noted about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
-from attrs import frozen
+from attrs import define, frozen
 from quart import request
 from werkzeug.datastructures import Headers
 
-__all__ = ["RequestContext", "current_request", "state"]
+__all__ = ["NOTES", "RequestContext", "RequestNotes", "current_request"]
+
+#: The key of a request's notes in its ASGI state, which the serving room hands back in its records.
+NOTES = "glowback_trio.notes"
+
+
+@define
+class RequestNotes:
+    """What is found out about one request while it is served; the checks write it.
+
+    Attributes:
+        request_id: The request's id; None before `pipeline.checks.identify`.
+        client: Address of the client; None before `identify`.
+        route: Template of the path; None where no route matches.
+        caller: Whose rate the request counts against, as `rate_limit.caller_of` names it; None
+            where it counts against nobody's.
+        rate_headers: What the response says of that rate.
+        is_stream: True if the response lasts as long as a run.
+    """
+
+    request_id: str | None = None
+    client: str | None = None
+    route: str | None = None
+    caller: str | None = None
+    rate_headers: Mapping[str, str] = {}
+    is_stream: bool = False
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> RequestNotes:
+        """Return the notes in an ASGI state; empty ones for a request that never got here."""
+        return cast("RequestNotes | None", state.get(NOTES)) or cls()
 
 
 @frozen(eq=False)
 class RequestContext:
-    """A request or handshake as the checks see it, whoever carries it: the framework or nobody.
+    """The HTTP request or WebSocket handshake, independent of Quart.
 
     Attributes:
-        scope: What ASGI says of it.
-        path: The path asked for, without what the app is mounted under.
+        scope: Its ASGI scope.
+        path: Its path, without the prefix under which the app is mounted.
         headers: Its headers.
     """
 
@@ -27,46 +58,47 @@ class RequestContext:
 
     @classmethod
     def of(cls, scope: dict[str, Any]) -> RequestContext:
-        """Read what a server without any framework says."""
+        """Read an ASGI scope."""
         headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
         path: str = scope["path"]
         return cls(scope, path.removeprefix(scope.get("root_path", "")), headers)
 
     @property
-    def state(self) -> dict[str, Any]:
-        """Its own copy of the server's state; records of what was served are given it, too."""
-        known: dict[str, Any] = self.scope.setdefault("state", {})
-        return known
+    def notes(self) -> RequestNotes:
+        """The request's notes; they live in its scope, which every context of it shares."""
+        # The server gives each request its own copy of the lifespan state, others may give none.
+        state: dict[str, Any] = self.scope.setdefault("state", {})
+        notes: RequestNotes | None = state.get(NOTES)
+        if notes is None:
+            notes = state[NOTES] = RequestNotes()
+        return notes
 
     @property
     def peer(self) -> str | None:
-        """Who is at the other end of the connection; a Unix socket does not say."""
+        """The address at the other end of the connection; None for a Unix socket."""
         address: tuple[str, int] | None = self.scope.get("client")
         return None if address is None else address[0]
 
     @property
     def encrypted(self) -> bool:
-        """Whether its connection is, as far as this server can tell."""
+        """True if the connection to this server is; a proxy may have decrypted it before."""
         return self.scope["scheme"] in ("https", "wss")
 
     @property
-    def identity(self) -> str:
-        """Its id, once it was greeted."""
-        identity_: str = self.state["request_id"]
-        return identity_
+    def request_id(self) -> str:
+        """The request's id, once it is identified."""
+        request_id = self.notes.request_id
+        assert request_id is not None
+        return request_id
 
     @property
     def client(self) -> str:
-        """The address of its client, once it was greeted."""
-        address: str = self.state["client"]
-        return address
+        """The address of the client, once the request is identified."""
+        client = self.notes.client
+        assert client is not None
+        return client
 
 
 def current_request() -> RequestContext:
-    """What the framework is answering."""
+    """Return the request that Quart is handling in this task."""
     return RequestContext(cast("dict[str, Any]", request.scope), request.path, request.headers)
-
-
-def state() -> dict[str, Any]:
-    """The state of what the framework is answering."""
-    return current_request().state

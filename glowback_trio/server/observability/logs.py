@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from glowback_trio.server.http.request import RequestNotes
 from glowback_trio.server.settings import Settings
 from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
@@ -102,14 +103,14 @@ def _log_line(
     level = logging.WARNING if status in _REFUSALS else logging.INFO
     if not _log.isEnabledFor(level):
         return
-    peer = facts.client and facts.client[0]
+    notes, peer = RequestNotes.of(facts.state), facts.client and facts.client[0]
     access = {
         "method": facts.method,
         "path": facts.path,
-        "client": facts.state.get("client", peer),
+        "client": notes.client or peer,
         "status": status,
         **fields,
-        "request_id": facts.state.get("request_id"),
+        "request_id": notes.request_id,
     }
     _log.log(level, event, extra={"access": access})
 

@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from glowback_trio.actors import Gateway
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.stream_protocol import CLOSES, CURSOR_AHEAD
+from glowback_trio.server.http.request import RequestNotes
 from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
 __all__ = ["METHODS", "REASONS", "Metrics", "Transport"]
@@ -104,8 +105,7 @@ class Metrics(Collector):
     def observe(self, record: Record) -> None:
         """Count a record of the serving room.
 
-        The app adds facts in the record's `state`: `route`, the template of the path; and `stream`,
-        anything, for a response that lasts as long as a run and so says nothing about latency.
+        A response that lasts as long as a run says nothing about latency, so it is left out there.
         """
         match record:
             case FaultRecord():
@@ -118,7 +118,7 @@ class Metrics(Collector):
     def _observe_request(self, record: RequestRecord) -> None:
         labels = self._count_request(record.facts, record.status)
         self._bytes += record.sent_bytes or 0
-        if record.duration is not None and "stream" not in record.facts.state:
+        if record.duration is not None and not RequestNotes.of(record.facts.state).is_stream:
             self._durations.setdefault(labels, _Durations()).add(record.duration)
 
     def _observe_websocket(self, record: WebSocketRecord) -> None:
@@ -134,7 +134,7 @@ class Metrics(Collector):
     def _count_request(self, facts: RequestFacts, status: int | None) -> _Labels:
         """Count one request and return its method and route as labels."""
         method = self._label(facts.method, METHODS)
-        route = self._label(facts.state.get("route"), self.routes)
+        route = self._label(RequestNotes.of(facts.state).route, self.routes)
         self._requests[method, route, str(status or _NONE)] += 1
         return method, route
 

@@ -58,7 +58,7 @@ def count_request(app_state: AppState, context: RequestContext, caller: str) -> 
         HttpError: 429.
     """
     verdict = _demand(app_state.requests.take(caller), "Too many requests")
-    context.state.update(caller=caller, rate=verdict.headers)
+    context.notes.caller, context.notes.rate_headers = caller, verdict.headers
 
 
 def _demand(verdict: Verdict, refusal: str) -> Verdict:

@@ -51,12 +51,11 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     Raises:
         HttpError: 400: it means another server.
     """
-    known = context.state
-    known["request_id"] = request_id(context.headers.get("X-Request-ID"), app_state.new_id)
+    notes = context.notes
+    notes.request_id = request_id(context.headers.get("X-Request-ID"), app_state.new_id)
     hops = context.headers.getlist("X-Forwarded-For")
-    known["client"] = app_state.proxies.client_address(context.peer, hops)
-    if route is not None:
-        known["route"] = route
+    notes.client = app_state.proxies.client_address(context.peer, hops)
+    notes.route = route
     check_host(context.headers.get("Host", ""), app_state.settings.allowed_hosts)
 
 
@@ -77,7 +76,7 @@ def check(app_state: AppState, context: RequestContext, route: Route) -> None:
 def error_response(error: Exception, context: RequestContext) -> Response:
     """Tell a client what went wrong."""
     failure = http_error(error)
-    document = failure.document(context.path, context.identity)
+    document = failure.document(context.path, context.request_id)
     return json_response(document, failure.status, failure.headers)
 
 

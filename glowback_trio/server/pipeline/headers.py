@@ -48,8 +48,8 @@ def _common(app_state: AppState, context: RequestContext) -> Mapping[str, str]:
     origin = context.headers.get("Origin")
     return {
         **SECURITY_HEADERS,
-        "X-Request-ID": context.identity,
-        **context.state.get("rate", {}),
+        "X-Request-ID": context.request_id,
+        **context.notes.rate_headers,
         **(HSTS if _is_encrypted(app_state, context) else {}),
         **cors_headers(origin, app_state.settings.cors_origins),
     }

@@ -16,7 +16,7 @@ from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.parameters import parse_text
-from glowback_trio.server.http.request import state
+from glowback_trio.server.http.request import current_request
 from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.state.app_state import AppState
@@ -125,7 +125,7 @@ def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
         return Response(b"", 204)
     if app_state.streams.full:
         raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
-    state()["stream"] = "sse"
+    current_request().notes.is_stream = True
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return Response(_frames(app_state, subscription), 200, headers, content_type=SSE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from glowback_trio.model.instant import stamp
-from glowback_trio.server.http.request import state
+from glowback_trio.server.http.request import current_request
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.state.app_state import AppState
 
@@ -19,6 +19,8 @@ async def create_stream_ticket(app_state: AppState) -> Response:
     to read, in its URL: offer the subprotocols `glowback.v1` and `ticket.<ticket>`, of which the
     server selects the first.
     """
-    ticket = app_state.tickets.issue(state()["caller"])
+    caller = current_request().notes.caller
+    assert caller is not None  # every route that is rate limited has one
+    ticket = app_state.tickets.issue(caller)
     expires_at = app_state.clock() + timedelta(seconds=ticket.expires_in_s)
     return json_response({"ticket": ticket.value, "expires_at": stamp(expires_at)}, 201)

@@ -70,7 +70,7 @@ async def stream_events(
     subprotocol: str | None,
 ) -> None:
     """Send a run's events from a cursor on and close after the terminal one."""
-    await websocket.accept({"X-Request-ID": websocket.context.identity}, subprotocol)
+    await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
     try:
         run = app_state.gateway.run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
