@@ -20,7 +20,7 @@ from glowback_trio.model.request import Execution, PortfolioConstruction, Stream
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.server import Settings
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PACKAGE = Path(glowback_trio.__file__).parent

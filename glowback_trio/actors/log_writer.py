@@ -13,7 +13,7 @@ from glowback_trio.model.invariants import Digest
 from glowback_trio.model.lifecycle import State, Status, step
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import EventLog
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 __all__ = ["LogWriter"]
 

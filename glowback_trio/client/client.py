@@ -29,7 +29,7 @@ from glowback_trio.errors import (
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.wire.converter import request_document
+from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
 

@@ -17,7 +17,8 @@ from glowback_trio.errors import (
     UnknownRunError,
 )
 from glowback_trio.model.lifecycle import Status
-from glowback_trio.wire.converter import parse_json, parse_status
+from glowback_trio.wire.json_text import parse_json
+from glowback_trio.wire.statuses import parse_status
 
 __all__ = [
     "document_of",

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import PLAIN, OrderEventKind
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog
+from glowback_trio.wire.json_text import dumps
 
 __all__ = [
     "Column",
     "Columns",
     "Which",
     "benchmark_columns",
-    "dumps",
     "equity_columns",
     "equity_rows",
     "exposure_columns",
-    "iso_times",
     "order_columns",
     "order_rows",
     "percent",
@@ -44,26 +43,6 @@ Row = dict[str, Any]
 
 _ALL = slice(None)
 _KINDS = tuple(OrderEventKind)
-_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
-
-
-def dumps(document: object) -> bytes:
-    """Encode compact JSON; NaN and infinity, which JSON has no word for, become `null`.
-
-    Bar times are written as result rows have them: RFC 3339 with `+00:00`, and microseconds only
-    where there are any.
-    """
-    return orjson.dumps(document, option=_JSON)
-
-
-def iso_times(times: Times) -> list[str]:
-    """Write bar times as `dumps` does.
-
-    Args:
-        times: datetime64[ns], (n,).
-    """
-    written: list[str] = orjson.loads(dumps(times))
-    return written
 
 
 def rows(columns: Columns) -> Iterator[Row]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 import numpy as np
 from attrs import frozen
 
-from glowback_trio.wire.rows import Column, Columns, Which, dumps
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.rows import Column, Columns, Which
 
 __all__ = ["Pieces", "Table", "csv_pieces", "gathered", "json_pieces", "ndjson_pieces"]
 

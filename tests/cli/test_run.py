@@ -12,8 +12,8 @@ import pytest
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
-from glowback_trio.wire.converter import parse_request
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.requests import parse_request
 
 Glowback = Callable[..., CompletedProcess[str]]
 

@@ -26,7 +26,7 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 Serve = Callable[..., Awaitable[str]]
 

@@ -31,7 +31,7 @@ from glowback_trio.errors import (
 from glowback_trio.server import Settings, serve
 from glowback_trio.server.routes.results import FORMS
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 Serve = Callable[..., Awaitable[str]]
 

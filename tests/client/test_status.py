@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.instant import start_instant
 from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.wire.converter import parse_status, status_document
+from glowback_trio.wire.statuses import parse_status, status_document
 
 QUEUED = Status(
     run_id="r",

@@ -19,7 +19,7 @@ from glowback_trio.model.bars import Bars
 from glowback_trio.server import create_app
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 pytest.importorskip("pyarrow")
 

@@ -14,7 +14,8 @@ from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import Stream
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import MaCrossover
-from glowback_trio.wire.rows import dumps, equity_rows, order_rows, trade_rows
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.rows import equity_rows, order_rows, trade_rows
 
 ZIGZAG = [10.0, 11.0, 12.0, 10.0, 9.0, 11.0, 13.0, 8.0, 9.0, 12.0]
 

@@ -41,7 +41,7 @@ from glowback_trio.model.strategies.parameters import (
     Strategy,
     TargetWeights,
 )
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 GOLDEN = Path(__file__).with_name("golden")
 DAY_MS = 86_400_000

@@ -10,8 +10,8 @@ from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import Stream
 from glowback_trio.model.strategies.parameters import MaCrossover, MeanReversion
 from glowback_trio.version import VERSION
-from glowback_trio.wire.converter import parse_request
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.requests import parse_request
 
 BARS = [make_bars("B", [10.0, 12.0, 11.0, 13.0]), make_bars("A", [20.0, 19.0, 22.0], step="W")]
 

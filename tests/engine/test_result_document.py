@@ -19,7 +19,7 @@ from glowback_trio.engine.reporting.result_document import (
     result_pieces,
 )
 from glowback_trio.model.strategies.parameters import MaCrossover
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 CURVES = ("equity_curve", "exposures")
 ALWAYS = {"run_id", "benchmark_symbol", "final_cash"}

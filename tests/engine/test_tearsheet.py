@@ -21,7 +21,7 @@ from glowback_trio.engine.analytics.tearsheet import calendar_returns, tear_shee
 from glowback_trio.model.bars import Bars, Times
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, MaCrossover
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 BLOCKS = {
     "overview",

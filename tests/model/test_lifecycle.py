@@ -24,7 +24,7 @@ from glowback_trio.model.instant import stamp
 from glowback_trio.model.lifecycle import TERMINAL, TRANSITIONS, State, Status, fold, step
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.parameters import Rsi
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 

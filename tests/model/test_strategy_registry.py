@@ -12,7 +12,8 @@ from glowback_trio.model.bounds import Ge
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
 from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover
 from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.wire.converter import parse_request, request_document
+from glowback_trio.wire.converter import make_converter
+from glowback_trio.wire.requests import parse_request, request_document
 
 
 def made(name: Any, aliases: tuple[str, ...] = (), title: Any = "One") -> type[BarStrategy]:
@@ -44,14 +45,14 @@ def test_ones_own_stand_after_the_built_in_ones() -> None:
 
 @pytest.mark.parametrize("name", ["mine", "my_own", " MINE "])
 def test_a_request_names_it_like_any_other(name: str) -> None:
-    asked = parse_request(asking(name, lookback=5), make_registry([MINE]))
+    asked = parse_request(asking(name, lookback=5), make_converter(make_registry([MINE])))
     assert asked.strategy == MINE(lookback=5)  # type: ignore[call-arg] # made in a function
-    assert parse_request(request_document(asked), make_registry([MINE])) == asked
+    assert parse_request(request_document(asked), make_converter(make_registry([MINE]))) == asked
 
 
 def test_its_parameters_are_checked_like_all_others() -> None:
     with pytest.raises(InvalidRequestError) as raised:
-        parse_request(asking("mine", lookback=0, lokback=3), make_registry([MINE]))
+        parse_request(asking("mine", lookback=0, lokback=3), make_converter(make_registry([MINE])))
     assert [problem.path for problem in raised.value.problems] == [
         ("strategy", "params", "lokback"),
         ("strategy", "params", "lookback"),
@@ -63,11 +64,11 @@ def test_what_is_not_offered_is_not_known() -> None:
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
         parse_request(asking("mine"))
     with pytest.raises(InvalidRequestError, match="did you mean 'mine'"):
-        parse_request(asking("mien"), make_registry([MINE]))
+        parse_request(asking("mien"), make_converter(make_registry([MINE])))
 
 
 def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
-    parse_request(asking("mine"), make_registry([MINE]))
+    parse_request(asking("mine"), make_converter(make_registry([MINE])))
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
         parse_request(asking("mine"))
 

@@ -15,7 +15,7 @@ from support.watcher import Watcher, connected
 from glowback_trio import InlineCompute, Run, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app, serve
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 Document: TypeAlias = dict[str, Any]
 Submit: TypeAlias = Callable[..., Run]

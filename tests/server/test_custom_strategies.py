@@ -15,7 +15,8 @@ from glowback_trio.actors import Gateway
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bounds import Ge, Le
 from glowback_trio.server import Settings, create_app
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.converter import make_converter
+from glowback_trio.wire.requests import parse_request
 
 ASKED = {"symbols": ["AAPL"], "start_date": "2024-01-01", "end_date": "2024-03-31"}
 
@@ -106,7 +107,7 @@ async def test_a_request_names_one_and_its_replay_gives_the_same(
     result = run.result()
     assert result.trades.quantity.tolist() == [5.0]
     assert "bought" in result.logs
-    replay = parse_request(result.manifest["replay_request"], gateway.strategies)
+    replay = parse_request(result.manifest["replay_request"], make_converter(gateway.strategies))
     again = gateway.submit(replay)
     await again.wait_finished()
     assert again.result().curve.value.tolist() == result.curve.value.tolist()

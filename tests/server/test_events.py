@@ -16,7 +16,7 @@ from support.watcher import Watcher
 
 from glowback_trio import InlineCompute, Run, assert_sound, open_gateway
 from glowback_trio.server import create_app
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 Watch = Callable[..., Awaitable[Watcher]]
 Serve = Callable[..., Awaitable[str]]

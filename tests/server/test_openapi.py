@@ -16,7 +16,7 @@ from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 DOCUMENT: Any = openapi_document(ROUTES)
 

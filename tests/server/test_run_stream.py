@@ -13,7 +13,7 @@ from support.watcher import Watcher, connected
 from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.server import create_app
-from glowback_trio.wire.converter import parse_request
+from glowback_trio.wire.requests import parse_request
 
 Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]

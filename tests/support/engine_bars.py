@@ -17,7 +17,7 @@ from glowback_trio.model.events import EventDraft
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 MONDAY = "2024-01-01"
 

@@ -1,3 +1,9 @@
+"""Documents are read strictly, and every problem of one is found at once, each with its path.
+
+Doctrine: a request that is written and read again is equal; each field is tried just outside its
+bounds; and no document at all, however wild, raises anything but problems.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -11,12 +17,9 @@ from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
 from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover, MeanReversion, Rsi
-from glowback_trio.wire.converter import (
-    parse_json,
-    parse_request,
-    request_document,
-    status_document,
-)
+from glowback_trio.wire.json_text import parse_json
+from glowback_trio.wire.requests import parse_request, request_document
+from glowback_trio.wire.statuses import status_document
 
 MINIMAL: dict[str, Any] = {
     "symbols": ["AAPL"],

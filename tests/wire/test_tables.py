@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glowback_trio.wire.rows import Columns, Which, dumps, iso_times, rows
+from glowback_trio.wire.json_text import dumps, iso_times
+from glowback_trio.wire.rows import Columns, Which, rows
 from glowback_trio.wire.tables import Table, csv_pieces, gathered, json_pieces, ndjson_pieces
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -17,8 +17,8 @@ from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.client import File
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.stream_protocol import StateName
-from glowback_trio.wire.converter import status_document
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.statuses import status_document
 
 __all__ = ["cancel_app", "list_app", "results_app", "show_app"]
 

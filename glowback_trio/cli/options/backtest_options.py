@@ -13,7 +13,9 @@ from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.request import BacktestRequest, Rebalancing, Resolution
 from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.wire.converter import parse_json, parse_request
+from glowback_trio.wire.converter import make_converter
+from glowback_trio.wire.json_text import parse_json
+from glowback_trio.wire.requests import parse_request
 
 __all__ = ["BacktestOptions"]
 
@@ -85,7 +87,8 @@ class BacktestOptions:
             "calendar": self.calendar,
         }
         given = {name: value for name, value in document.items() if value is not None}
-        return parse_request(given, make_registry(load_strategies(self.strategies or ())))
+        registry = make_registry(load_strategies(self.strategies or ()))
+        return parse_request(given, make_converter(registry))
 
     def _strategy(self) -> dict[str, Any] | None:
         if self.strategy is None and self.param is None:

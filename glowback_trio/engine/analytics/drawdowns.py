@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glowback_trio.model.bars import Floats, Times
-from glowback_trio.wire.rows import iso_times
+from glowback_trio.wire.json_text import iso_times
 
 __all__ = ["deepest_drawdowns"]
 

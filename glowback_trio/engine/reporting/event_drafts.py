@@ -13,7 +13,8 @@ from glowback_trio.model.bars import Times
 from glowback_trio.model.events import EventDraft, EventType
 from glowback_trio.model.request import Stream
 from glowback_trio.model.result import Curve
-from glowback_trio.wire.rows import Row, dumps, equity_rows, iso_times, order_rows, trade_rows
+from glowback_trio.wire.json_text import dumps, iso_times
+from glowback_trio.wire.rows import Row, equity_rows, order_rows, trade_rows
 
 __all__ = ["drafts", "log_draft"]
 

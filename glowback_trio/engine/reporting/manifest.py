@@ -15,8 +15,8 @@ from glowback_trio.model.bars import Dataset
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.version import VERSION
-from glowback_trio.wire.converter import request_document
-from glowback_trio.wire.rows import iso_times
+from glowback_trio.wire.json_text import iso_times
+from glowback_trio.wire.requests import request_document
 
 __all__ = ["manifest"]
 

@@ -14,9 +14,9 @@ from glowback_trio.model.bars import Floats
 from glowback_trio.model.result import Result
 from glowback_trio.wire.diagnostics import diagnostics_columns, hit_columns
 from glowback_trio.wire.downsample import thin
+from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.rows import (
     benchmark_columns,
-    dumps,
     equity_columns,
     exposure_columns,
     order_columns,

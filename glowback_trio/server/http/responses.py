@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from quart_trio.wrappers import TrioResponse as Response
 
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
 
 __all__ = ["JSON", "Response", "encode_headers", "json_response"]
 

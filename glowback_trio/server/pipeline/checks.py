@@ -31,7 +31,7 @@ from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import leaves
-from glowback_trio.wire.converter import parse_json
+from glowback_trio.wire.json_text import parse_json
 
 __all__ = [
     "check",

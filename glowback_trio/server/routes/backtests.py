@@ -19,8 +19,9 @@ from glowback_trio.server.http.route import prefix
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.idempotency import FirstResponse, idempotency_key
-from glowback_trio.wire.converter import parse_request, status_document
-from glowback_trio.wire.rows import dumps
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.requests import parse_request
+from glowback_trio.wire.statuses import status_document
 
 __all__ = [
     "ListQuery",
@@ -58,7 +59,7 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
-        asked = parse_request(document, app_state.gateway.strategies)
+        asked = parse_request(document, app_state.converter)
     first = app_state.idempotency.find(client, key, asked) if key else None
     if first is None:
         with located("body"):

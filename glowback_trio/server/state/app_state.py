@@ -22,6 +22,7 @@ from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.feeds import Feeds
 from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.serving import Load
+from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["AppState", "Streams"]
 
@@ -83,6 +84,7 @@ class AppState:
         routes: The registry.
         new_id: Makes request ids.
         clock: Gives the time of day.
+        converter: Reads requests, for the strategies that the gateway has.
         streams: The open streams.
         feeds: What the open streams follow.
         repeats: First answers to requests that may be repeated.
@@ -102,6 +104,7 @@ class AppState:
     routes: Sequence[Route]
     new_id: Callable[[], str]
     clock: Callable[[], datetime]
+    converter: Converter = field(init=False)
     streams: Streams = field(init=False)
     feeds: Feeds = field(factory=Feeds, init=False)
     idempotency: IdempotencyCache = field(factory=IdempotencyCache, init=False)
@@ -116,6 +119,7 @@ class AppState:
     draining: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.converter = make_converter(self.gateway.strategies)
         self.streams = Streams(self.settings.max_streams)
         self.writers = trio.CapacityLimiter(_WRITERS)
         self.proxies = Proxies.read(self.settings.trusted_proxies)

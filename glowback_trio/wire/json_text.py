@@ -1,0 +1,45 @@
+"""JSON as text: read strictly, written compactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bars import Times
+
+__all__ = ["dumps", "iso_times", "parse_json"]
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
+
+
+def parse_json(text: bytes) -> Any:
+    """Decode JSON, strictly: UTF-8, no NaN or infinity, no number too large for a double.
+
+    Raises:
+        InvalidRequestError: The text is not JSON; the path is the offset of the first bad byte.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        problem = Problem("json_invalid", (error.pos,), f"JSON decode error: {error.msg}")
+        raise InvalidRequestError([problem]) from None
+
+
+def dumps(document: object) -> bytes:
+    """Encode compact JSON; NaN and infinity, for which JSON has no word, become `null`.
+
+    Bar times are written as RFC 3339 with `+00:00`, and microseconds only where there are any.
+    """
+    return orjson.dumps(document, option=_OPTIONS)
+
+
+def iso_times(times: Times) -> list[str]:
+    """Write bar times as `dumps` does.
+
+    Args:
+        times: datetime64[ns] UTC, (n,).
+    """
+    written: list[str] = orjson.loads(dumps(times))
+    return written

@@ -1,0 +1,49 @@
+"""Backtest requests as documents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from glowback_trio.model.bounds import Checked
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.parameters import STRATEGIES, Strategy
+from glowback_trio.wire.converter import Converter, Document, make_converter
+
+__all__ = ["parse_request", "request_document"]
+
+_BUILT_IN = make_converter(STRATEGIES)
+
+
+def parse_request(document: object, converter: Converter = _BUILT_IN) -> BacktestRequest:
+    """Read a backtest request from a decoded document.
+
+    Args:
+        document: What a client sent.
+        converter: Made by `make_converter`, for the strategies that the document may name; left
+            out, the built-in ones.
+
+    Raises:
+        InvalidRequestError: With every problem found.
+    """
+    return converter.structure(document, BacktestRequest)
+
+
+def request_document(request: BacktestRequest) -> Document:
+    """Write a request as a document that `parse_request` reads as an equal one."""
+    return attrs.asdict(request, value_serializer=_serialize)
+
+
+def _serialize(_owner: type, _field: attrs.Attribute[Any], value: Any) -> Any:
+    match value:
+        case datetime():
+            return stamp(value)
+        case tuple():
+            return list(value)
+        case Checked() if isinstance(value, Strategy):
+            return {"name": value.name, "params": attrs.asdict(value)}
+        case _:
+            return value
