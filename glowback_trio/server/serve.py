@@ -62,7 +62,7 @@ async def serve(
             await nursery.start(app_state.metrics.measure_lag)
             await serving.serve(
                 build_app(app_state),
-                prompt=FastPath(app_state),
+                immediate=FastPath(app_state),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(settings),
@@ -72,7 +72,7 @@ async def serve(
                 on_stop=app_state.close,
                 log=partial(_record, app_state),
                 load=app_state.load,
-                refuse=partial(_refuse, app_state),
+                reject=partial(_refuse, app_state),
                 task_status=task_status,
             )
             nursery.cancel_scope.cancel()

@@ -1,27 +1,22 @@
-"""One connection: a reader that owns its time, writes that own their progress, one end."""
+"""One connection: a reader with deadlines, writes that watch their progress, and one end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 from attrs import define, field
-from hypercorn.events import Closed, Event, RawData
 
 from glowback_trio.serving.app_runner import AppRunner
 from glowback_trio.serving.exception_groups import leaves
-from glowback_trio.serving.http.http1 import Protocol
+from glowback_trio.serving.http.http1 import Http1
+from glowback_trio.serving.ports import WireProtocol
 from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
 from glowback_trio.serving.records import Address, FaultRecord, Record, RequestFacts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hypercorn.typing import Scope
-
-    from glowback_trio.serving.service import Service
+from glowback_trio.serving.service import Service
 
 __all__ = ["Connection"]
 
@@ -30,35 +25,36 @@ __all__ = ["Connection"]
 class Connection:
     """The actor of one connection.
 
-    Its reader is the only one that ends it. Everybody else, the application's tasks above all,
-    says that it should end (`end`, `abort`), which cannot be cancelled half-way.
+    Only its reader ends it. All others, the application's tasks above all, only say that it should
+    end (`end`, `abort`), which cannot be cancelled half-way.
 
     Attributes:
-        service: What it shares with all others.
-        surplus: It is one too many, and will be told so.
         client: Address of the peer; None where there is none.
         server: Address of this side.
         sent_bytes: Bytes given to the transport so far.
-        sends: Writes so far.
-        ending: Nothing more is read or answered.
-        leaving: The server ends, and with it this connection as soon as it is idle.
-        linger: The client may still be sending: read on for a while before closing.
+        sends: Number of writes so far.
+        ending: True once nothing more is read or answered.
+        leaving: True once the server shuts down, and this connection as soon as it is idle.
     """
 
-    service: Service
+    _service: Service
     _transport: ProgressStream
-    surplus: bool = False
-    client: Address = None
-    server: Address = None
-    sent_bytes: int = 0
-    sends: int = 0
-    ending: bool = False
-    leaving: bool = False
-    linger: bool = False
-    _broken: bool = field(default=False, init=False)
-    _rest: bytes = field(default=b"", init=False)
+    #: Accepted beyond `limits.connections`, to be answered 503 and closed.
+    _over_limit: bool = False
+    client: Address = field(default=None, init=False)
+    server: Address = field(default=None, init=False)
+    sent_bytes: int = field(default=0, init=False)
+    sends: int = field(default=0, init=False)
+    ending: bool = field(default=False, init=False)
+    leaving: bool = field(default=False, init=False)
+    _aborted: bool = field(default=False, init=False)
+    #: The client may still be sending: read on for a while before closing.
+    _keeps_reading: bool = field(default=False, init=False)
+    #: What `write_nowait` could not write.
+    _unwritten: bytes = field(default=b"", init=False)
     _stream: trio.abc.Stream = field(init=False)
-    _protocol: Protocol = field(init=False)
+    _protocol: WireProtocol = field(init=False)
+    #: Held by the write that is under way.
     _turn: trio.Lock = field(factory=trio.Lock, init=False)
     #: Set while the reader waits.
     _waiting: trio.CancelScope | None = field(default=None, init=False)
@@ -69,7 +65,7 @@ class Connection:
         self._stream = self._transport
 
     async def run(self) -> None:
-        """Serve the connection to its end. Whatever goes wrong ends this connection only."""
+        """Serve the connection to its end. An error ends this connection only."""
         try:
             await self._serve()
         except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -83,47 +79,46 @@ class Connection:
         if socket is not None:
             self.client = address_of(socket, socket.getpeername)
             self.server = address_of(socket, socket.getsockname)
-        if self.service.tls is not None and not await self._encrypt():
+        if self._service.tls is not None and not await self._encrypt():
             return
         async with trio.open_nursery() as nursery:
-            bridge = AppRunner(nursery, self.fault, self.service.limits.websocket_queue)
-            self._protocol = Protocol(self.service, self, bridge)
+            limits = self._service.limits
+            runner = AppRunner(self._service.app, nursery, self.fault, limits.websocket_queue)
+            http1 = Http1(self._service.http, self, runner)
+            self._protocol = http1
             try:
-                await self._converse()
+                if self._over_limit:
+                    await http1.reject(503, "there are too many connections")
+                await self._read()
+                await self._close()
             finally:
                 self._protocol.finish()
-            patience = self.service.limits.exit_timeout
-            nursery.cancel_scope.deadline = trio.current_time() + patience
-
-    async def _converse(self) -> None:
-        if self.surplus:
-            await self._protocol.refuse(503, "there are too many connections")
-        await self._read()
-        await self._close()
+            # The application's tasks have been notified; now they have until here to return.
+            nursery.cancel_scope.deadline = trio.current_time() + limits.exit_timeout
 
     async def _encrypt(self) -> bool:
-        assert self.service.tls is not None
+        assert self._service.tls is not None
         stream = trio.SSLStream(
-            self._transport, self.service.tls, server_side=True, https_compatible=True
+            self._transport, self._service.tls, server_side=True, https_compatible=True
         )
         self._stream = stream
-        with trio.move_on_after(self.service.limits.tls_handshake_timeout):
+        with trio.move_on_after(self._service.limits.tls_handshake_timeout):
             await stream.do_handshake()
             return True
         return False
 
     async def _read(self) -> None:
         while not self.ending:
-            data = b"" if self._woken else await self._hear()
+            data = b"" if self._woken else await self._wait_data()
             if data:
-                await self._protocol.handle(RawData(data))
+                await self._protocol.receive(data)
             if self._woken:  # perhaps in the same moment in which data came
                 await self._react()
             elif not data:
                 break
 
-    async def _hear(self) -> bytes:
-        """Wait for data; without any, the client has ended, or something else is to be done."""
+    async def _wait_data(self) -> bytes:
+        """Wait for data; empty if the client has ended, or something else is to be done."""
         data: bytes | bytearray = b""
         with trio.CancelScope(deadline=self._protocol.deadline()) as self._waiting:
             if self._protocol.saturated:
@@ -157,14 +152,15 @@ class Connection:
         if self._waiting is not None:
             self._waiting.deadline = deadline
 
-    async def send(self, event: Event) -> None:
-        """Take an event from the protocol: bytes to write, or its end."""
-        if isinstance(event, RawData):
-            await self._write(event.data)
-        elif isinstance(event, Closed):
-            self.end()
+    def switch_to(self, protocol: WireProtocol) -> None:
+        """Speak another protocol from here on."""
+        self._protocol = protocol
 
-    async def _write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
+        """Write all, waiting for the peer; always a checkpoint. The loss of the peer is silent.
+
+        Cancellation while it waits for the peer aborts the connection.
+        """
         try:
             self._turn.acquire_nowait()
         except trio.WouldBlock:
@@ -175,20 +171,20 @@ class Connection:
             self._turn.release()
 
     def write_nowait(self, data: bytes) -> bool:
-        """Write what goes at once; whether that was all. The rest goes first with the next write.
+        """Write what goes at once; True if that was all. The rest goes first with the next write.
 
         Raises:
             OSError: The peer is gone.
         """
-        waits = self.ending or self.sending or self._rest
+        waits = self.ending or self.sending or self._unwritten
         written = 0 if waits else self._send_nowait(data)
         self.sends += 1
         self.sent_bytes += written
-        self._rest += data[written:]
+        self._unwritten += data[written:]
         return written == len(data)
 
     def write_soon(self, data: bytes) -> bool:
-        """Do the same; that the peer is gone is told to the application by its disconnect."""
+        """Do the same without raising: the application learns of a loss by its disconnect."""
         try:
             return self.write_nowait(data)
         except OSError:
@@ -196,8 +192,8 @@ class Connection:
             return True
 
     async def _write_whole(self, data: bytes) -> None:
-        if self._rest:
-            data, self._rest = self._rest + data, b""
+        if self._unwritten:
+            data, self._unwritten = self._unwritten + data, b""
         if self.ending or not data:
             await trio.lowlevel.checkpoint()
             return
@@ -211,9 +207,9 @@ class Connection:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             whole = True
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # told to the application by its disconnect, not by the send
+            pass  # the application learns of it by its disconnect, not by the send
         finally:
-            # Half a frame cannot be taken back, so a send that was cancelled while it waited for
+            # Half a frame cannot be taken back, so a write that was cancelled while it waited for
             # the peer cuts the connection. That is what makes a timeout around a send work.
             if not whole:
                 self.abort()
@@ -241,34 +237,39 @@ class Connection:
 
     def abort(self) -> None:
         """End at once, without regard for what has been written."""
-        self._broken = True
+        self._aborted = True
         self.end()
 
-    def leave(self) -> None:
+    def keep_reading(self) -> None:
+        """Read on and drop it for a while before closing: the client may still be sending."""
+        self._keeps_reading = True
+
+    def shut_down(self) -> None:
         """End as soon as the request in flight is answered, or at once when there is none."""
         self.leaving = True
         self.wake()
 
     async def _close(self) -> None:
-        await self._protocol.handle(Closed())
-        if not self._broken and (self.linger or self._protocol.unread):
-            with trio.move_on_after(self.service.limits.close_timeout):
+        await self._protocol.end()
+        if not self._aborted and (self._keeps_reading or self._protocol.unread):
+            with trio.move_on_after(self._service.limits.close_timeout):
                 async with self._turn:
-                    await self._linger()
-        if self._broken or self.sending:
+                    await self._drop_unread()
+        if self._aborted or self.sending:
             await trio.aclose_forcefully(self._stream)
             return
-        with trio.move_on_after(self.service.limits.close_timeout):
+        with trio.move_on_after(self._service.limits.close_timeout):
             await self._stream.aclose()
 
-    async def _linger(self) -> None:
-        # A socket closed with unread bytes is reset, and a reset takes the answer with it.
+    async def _drop_unread(self) -> None:
+        # A socket closed with unread bytes is reset, and a reset takes the answer with it
+        # (RFC 9112, section 9.6).
         half = self._transport.transport
         if self._stream is self._transport and isinstance(half, trio.abc.HalfCloseableStream):
             with suppress(trio.BrokenResourceError):
                 await half.send_eof()
         dropped = 0
-        while dropped < self.service.limits.linger_bytes:
+        while dropped < self._service.limits.linger_bytes:
             data = await self._receive()
             if not data:
                 return
@@ -276,13 +277,13 @@ class Connection:
 
     def record(self, record: Record) -> None:
         """Hand a record to the server's owner."""
-        self.service.record(record)
+        self._service.record(record)
 
-    def fault(self, error: BaseException, scope: Scope | None = None) -> None:
-        """Record an error that ended one request or this connection."""
+    def fault(self, error: BaseException, scope: dict[str, Any] | None = None) -> None:
+        """Record an error that ended one request; without a scope, this connection."""
         where = "connection" if scope is None else "application"
         facts = RequestFacts(client=self.client) if scope is None else RequestFacts.of(scope)
-        self.service.record(FaultRecord(where=where, error=error, facts=facts))
+        self._service.record(FaultRecord(where=where, error=error, facts=facts))
 
 
 def address_of(socket: Any, name: Callable[[], Any]) -> Address:

@@ -19,9 +19,10 @@ from typing import Protocol
 import trio
 from attrs import define, field
 
+from glowback_trio.serving.ports import FollowerPort
 from glowback_trio.serving.records import Load
 
-__all__ = ["Feed", "Follower", "Hub", "Link", "frame_text"]
+__all__ = ["Feed", "Follower", "Hub", "frame_text"]
 
 # After so many writes in a row the others get a turn: about two milliseconds.
 WRITES_PER_TURN = 200
@@ -55,34 +56,14 @@ class Feed(Protocol):
         """What a follower whose cursor stands here is sent when it has been quiet for so long."""
 
 
-class Link(Protocol):
-    """One WebSocket's way out, as the hub sees it."""
-
-    def write_nowait(self, data: bytes) -> bool:
-        """Write what goes at once; whether that was all. The rest goes first with the next write.
-
-        Raises:
-            OSError: The peer is gone.
-        """
-
-    async def write(self, data: bytes) -> bool:
-        """Write all of it, waiting for the peer; whether the link is still good."""
-
-    async def close(self, code: int, reason: str) -> None:
-        """Say goodbye, after what has been written."""
-
-    def abort(self, error: BaseException | None = None) -> None:
-        """End at once; an error is the feed's, and is put on record."""
-
-
 @define(eq=False)
 class Follower:
     """One WebSocket's place in a feed.
 
     Attributes:
         feed: What it follows.
-        cursor: Everything up to here has been given to its link.
-        link: Its way out.
+        cursor: Everything up to here has been given to its WebSocket.
+        websocket: Where it is written.
         nursery: Where its own task runs while it is behind, and when it says goodbye.
         busy: It has a task of its own at the moment.
         gone: It has left the hub.
@@ -91,7 +72,7 @@ class Follower:
 
     feed: Feed
     cursor: int
-    link: Link
+    websocket: FollowerPort
     nursery: trio.Nursery
     busy: bool = False
     gone: bool = False
@@ -112,7 +93,7 @@ class Hub:
     """The actor that writes to all followers; `run` is its task.
 
     Attributes:
-        load: Where the messages are counted that have been given to links.
+        load: Where the messages are counted that have been given to WebSockets.
     """
 
     load: Load = field(factory=Load)
@@ -132,7 +113,7 @@ class Hub:
         try:
             self._greet(follower)
         except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
-            follower.link.abort(error)
+            follower.websocket.abort(error)
             self.leave(follower)
 
     def _greet(self, follower: Follower) -> None:
@@ -191,7 +172,7 @@ class Hub:
 
     def _give_up(self, feed: Feed, error: BaseException) -> None:
         for follower in tuple(self._crowds[feed].followers):
-            follower.link.abort(error)
+            follower.websocket.abort(error)
             self.leave(follower)
 
     async def _serve(self, feed: Feed) -> None:
@@ -214,9 +195,9 @@ class Hub:
 
     def _write(self, follower: Follower, chunk: _Chunk) -> None:
         try:
-            whole = not chunk.frames or follower.link.write_nowait(chunk.frames)
+            whole = not chunk.frames or follower.websocket.write_nowait(chunk.frames)
         except OSError:
-            follower.link.abort()
+            follower.websocket.abort()
             self.leave(follower)
             return
         self._count(follower, chunk)
@@ -229,19 +210,19 @@ class Hub:
 
     async def _catch_up(self, follower: Follower) -> None:
         """Write to one follower until nothing is left to write, for now or for good."""
-        good = await follower.link.write(b"")  # what a write that could not wait left over
+        good = await follower.websocket.write(b"")  # what a write that could not wait left over
         while good and not follower.gone:
             chunk = _chunk(follower.feed, follower.cursor)
             if chunk.cursor == follower.cursor:
                 break
             self._count(follower, chunk)
-            good = await follower.link.write(chunk.frames)
+            good = await follower.websocket.write(chunk.frames)
         if follower.gone:
             return
         if not good:
             self.leave(follower)
         elif follower.feed.ended(follower.cursor):
-            await follower.link.close(_NORMAL_CLOSURE, "")
+            await follower.websocket.close(_NORMAL_CLOSURE, "")
             self.leave(follower)
         else:
             follower.busy = False

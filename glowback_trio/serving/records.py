@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from attrs import define, frozen
-from hypercorn.typing import Scope
 
 __all__ = [
     "Address",
@@ -44,15 +43,14 @@ class RequestFacts:
     state: Mapping[str, Any] = {}
 
     @classmethod
-    def of(cls, scope: Scope) -> RequestFacts:
+    def of(cls, scope: Mapping[str, Any]) -> RequestFacts:
         """Read the facts from an ASGI scope; a WebSocket's has no method, its handshake is a GET.
 
         Args:
             scope: Of type `http` or `websocket`.
         """
-        known = cast("dict[str, Any]", scope)
-        method = known.get("method", "GET")
-        return cls(method, known.get("path"), known.get("client"), known.get("state", {}))
+        method = scope.get("method", "GET")
+        return cls(method, scope.get("path"), scope.get("client"), scope.get("state", {}))
 
 
 @frozen(kw_only=True)

@@ -29,7 +29,7 @@ def prompt(scope: Scope) -> ImmediateResponse | None:
 
 
 async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) -> None:
-    async with serving(App({}), prompt=prompt) as server:
+    async with serving(App({}), immediate=prompt) as server:
         client = server.connect()
         for words in (b"once", b"twice"):
             assert (await client.get(b"/prompt?" + words)).body == words
@@ -42,7 +42,7 @@ async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) 
 async def test_what_is_not_answered_promptly_is_the_application_s(
     autojump_clock: MockClock,
 ) -> None:
-    async with serving(prompt=prompt) as server:
+    async with serving(immediate=prompt) as server:
         client = server.connect()
         assert (await client.get()).body == b"ok"
         assert (await client.get(b"/prompt")).body == b"at once"
@@ -52,14 +52,14 @@ async def test_what_is_not_answered_promptly_is_the_application_s(
 async def test_a_request_with_a_body_is_the_application_s(
     framing: bytes, autojump_clock: MockClock
 ) -> None:
-    async with serving(App({"/prompt": mirror}), prompt=prompt) as server:
+    async with serving(App({"/prompt": mirror}), immediate=prompt) as server:
         client = server.connect()
         await client.send(b"POST /prompt HTTP/1.1\r\nHost: test\r\n" + framing)
         assert (await client.read_reply()).body == b"hi"
 
 
 async def test_head_gets_the_head_of_a_prompt_answer(autojump_clock: MockClock) -> None:
-    async with serving(prompt=prompt) as server:
+    async with serving(immediate=prompt) as server:
         client = server.connect()
         await client.send(b"HEAD /prompt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         assert (await client.read_to_end()).endswith(b"\r\n\r\n")
@@ -68,7 +68,7 @@ async def test_head_gets_the_head_of_a_prompt_answer(autojump_clock: MockClock) 
 async def test_a_fault_in_a_prompt_answer_ends_that_request_only(
     autojump_clock: MockClock,
 ) -> None:
-    async with serving(prompt=prompt) as server:
+    async with serving(immediate=prompt) as server:
         other = server.connect()
         assert (await other.get(b"/prompt")).status == 200
         assert (await server.connect().get(b"/fault")).status == 500
@@ -87,7 +87,7 @@ async def test_others_have_their_turn_between_pipelined_requests(
             await trio.lowlevel.checkpoint()
             turns += 1
 
-    async with serving(prompt=prompt) as server, trio.open_nursery() as nursery:
+    async with serving(immediate=prompt) as server, trio.open_nursery() as nursery:
         client = server.connect()
         nursery.start_soon(count)
         await client.send(b"GET /prompt HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
@@ -99,7 +99,7 @@ async def test_others_have_their_turn_between_pipelined_requests(
 
 
 async def test_half_of_what_is_asked_is_not_answered(autojump_clock: MockClock) -> None:
-    async with serving(prompt=prompt) as server:
+    async with serving(immediate=prompt) as server:
         client = server.connect()
         await client.send(b"GET /prompt HTTP/1.1\r\nHost: te")
         await trio.sleep(1)

@@ -21,7 +21,7 @@ from glowback_trio.serving import Limits, Rejection
 from glowback_trio.serving.app_runner import Inbox
 from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.head_checks import check_head
-from glowback_trio.serving.http.rejection import RejectedError, answer_plainly
+from glowback_trio.serving.http.rejection import RejectedError, plain_rejection
 from glowback_trio.serving.progress_stream import ProgressStream
 from glowback_trio.serving.websocket.rate import Rate
 
@@ -43,7 +43,7 @@ def test_a_group_of_errors_is_told_leaf_by_leaf() -> None:
 
 
 def test_a_plain_answer_says_status_and_reason() -> None:
-    answer = answer_plainly(Rejection(431, "the request head is too long"))
+    answer = plain_rejection(Rejection(431, "the request head is too long"))
     assert answer.body == b"431 Request Header Fields Too Large: the request head is too long\n"
 
 

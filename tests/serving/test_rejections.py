@@ -248,7 +248,7 @@ async def test_the_owner_makes_the_answers(autojump_clock: MockClock) -> None:
             [(b"content-type", b"application/json"), (b"x-frame-options", b"DENY")], b"{}"
         )
 
-    async with serving(refuse=refuse, limits=Limits(body_bytes=1)) as server:
+    async with serving(reject=refuse, limits=Limits(body_bytes=1)) as server:
         client = server.connect()
         await client.send(b"POST /v1/x?key=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nab")
         reply = await client.read_reply(b"POST")

@@ -8,16 +8,11 @@ one request becomes the start of another (RFC 9112, sections 2.2, 5.2, 6.3).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from glowback_trio.serving.http.rejection import RejectedError
+import h11
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import h11
-
-    from glowback_trio.serving.http.rejection import Headers
+from glowback_trio.serving.http.rejection import Headers, RejectedError
 
 __all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_websocket"]
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from glowback_trio.serving.http.rejection import Headers
 
-__all__ = ["ImmediateHandler", "ImmediateResponse", "leave_to_the_application"]
+__all__ = ["ImmediateHandler", "ImmediateResponse", "never_immediate"]
 
 
 @frozen
@@ -31,5 +31,5 @@ class ImmediateResponse:
 ImmediateHandler: TypeAlias = Callable[[dict[str, Any]], ImmediateResponse | None]
 
 
-def leave_to_the_application(_: dict[str, Any]) -> None:
-    """Answer nothing promptly, the default of `serve`."""
+def never_immediate(_: dict[str, Any]) -> None:
+    """Leave every request to the application, the default of `serve`."""

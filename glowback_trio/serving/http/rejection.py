@@ -15,7 +15,7 @@ __all__ = [
     "Rejection",
     "RejectionHandler",
     "RejectionResponse",
-    "answer_plainly",
+    "plain_rejection",
 ]
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -77,7 +77,7 @@ class RejectedError(h11.RemoteProtocolError):
         super().__init__(reason, error_status_hint=status)
 
 
-def answer_plainly(refusal: Rejection) -> RejectionResponse:
+def plain_rejection(refusal: Rejection) -> RejectionResponse:
     """Answer with the status and its reason as plain text, the default of `serve`."""
     phrase = HTTPStatus(refusal.status).phrase
     body = f"{refusal.status} {phrase}: {refusal.reason}\n".encode()

@@ -1,160 +1,130 @@
-"""Answers, as this server writes them: their heads, their bytes, and the end of a connection."""
+"""Responses as this server writes them: their heads, their bytes, and what ends a connection."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any, cast
 from wsgiref.handlers import format_date_time
 
 import h11
-from hypercorn.config import Config
-from hypercorn.events import RawData
-from hypercorn.protocol.events import Response
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
-from hypercorn.typing import ConnectionState
+from attrs import define, field
 
-from glowback_trio.serving.http.rejection import Headers, Rejection, RejectionResponse
+from glowback_trio.serving.http.options import HttpOptions
+from glowback_trio.serving.http.rejection import Rejection
 from glowback_trio.serving.http.request_limits import RequestBudget
+from glowback_trio.serving.ports import ConnectionPort
 from glowback_trio.serving.records import RequestFacts, RequestRecord
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from hypercorn.protocol.events import Event as StreamEvent
-    from hypercorn.typing import H11SendableEvent, TaskGroup
-
-    from glowback_trio.serving.app_runner import AppRunner
-    from glowback_trio.serving.connection import Connection
-    from glowback_trio.serving.service import Service
-
-__all__ = ["ResponseWriter", "answer_head"]
+__all__ = ["ResponseWriter"]
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-def answer_head(
-    status: int, headers: Headers, config: Config
-) -> h11.Response | h11.InformationalResponse:
-    """Return a head with its words, which old clients look for, and its date.
-
-    Raises:
-        h11.LocalProtocolError: If it cannot be a head.
-    """
-    kind = h11.Response if status >= 200 else h11.InformationalResponse
-    dated = [*headers, (b"date", http_date(int(time())))] if config.include_date_header else headers
-    return kind(status_code=status, headers=list(dated), reason=PHRASES.get(status, ""))
-
-
 @lru_cache(maxsize=1)
 def http_date(second: int) -> bytes:
-    """Return the time of day as HTTP writes it, worked out once a second."""
+    """Return a time of day as HTTP writes it; all responses of one second share it."""
     return format_date_time(second).encode("ascii")
 
 
-class ResponseWriter(H11Protocol):
-    """The half of Hypercorn's HTTP/1.1 that speaks.
+@define(eq=False)
+class ResponseWriter:
+    """Writes the responses of one connection, each part in as few writes as possible.
 
-    What a part of an answer is made of is written in one go, and the last answer on a connection
-    says that it is.
+    It is given the request that it responds to (`begin`), since a response depends on it: HEAD gets
+    no body, and a body that is still coming decides whether the connection can be used again.
     """
 
-    def __init__(self, service: Service, link: Connection, bridge: AppRunner) -> None:
-        super().__init__(
-            service.app,
-            service.config,
-            service.context,
-            # Hypercorn's streams ask a task group for nothing but `spawn_app`.
-            cast("TaskGroup", bridge),
-            ConnectionState(service.state),
-            service.secure,
-            link.client,
-            link.server,
-            link.send,
-        )
-        self.link = link
-        self.bridge = bridge
-        self.limits = service.limits
-        self.prompt = service.prompt
-        self._make_answer = service.refuse
-        self._allowance = RequestBudget(service.limits)
-        self._request: h11.Request | None = None
+    _http: h11.Connection
+    _connection: ConnectionPort
+    _budget: RequestBudget
+    _options: HttpOptions
+    _request: h11.Request | None = field(default=None, init=False)
 
-    def stream_arguments(self) -> tuple[Any, ...]:
-        """Return what Hypercorn's streams are made of, in their order."""
-        return (
-            self.app,
-            self.config,
-            self.context,
-            self.task_group,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            STREAM_ID,
-        )
+    def begin(self, request: h11.Request) -> None:
+        """Turn to the response to a request."""
+        self._request = request
 
-    async def stream_send(self, event: StreamEvent) -> None:
-        """Send what a stream has to say."""
-        if isinstance(event, Response):
-            await self.send_events([self.head(event.status_code, event.headers)])
-        else:
-            await super().stream_send(event)
+    def rest(self) -> None:
+        """Wait for the next request: a rejection from here on is not of the last one."""
+        self._request = None
 
-    def head(self, status: int, headers: Headers) -> h11.Response | h11.InformationalResponse:
-        """Return the head of an answer; the last one on a connection says that it is."""
-        if status >= 200 and self._answers_last:
+    def head(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
+    ) -> h11.Response | h11.InformationalResponse:
+        """Return the head of a response; the last one on a connection says that it is.
+
+        Args:
+            status: The status.
+            headers: All headers but the date.
+            last: True if the connection ends with this response whatever else is so.
+
+        Raises:
+            h11.LocalProtocolError: If it cannot be a head.
+        """
+        if status >= 200 and (last or self._ends_connection):
             kept = [header for header in headers if header[0].lower() != b"connection"]
             headers = [*kept, (b"connection", b"close")]
-        return answer_head(status, headers, self.config)
+        return self._dated(status, headers)
+
+    def _dated(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]]
+    ) -> h11.Response | h11.InformationalResponse:
+        """Return a head with its date, and with its reason phrase, which old clients look for."""
+        kind = h11.Response if status >= 200 else h11.InformationalResponse
+        lines = list(headers)
+        if self._options.date_header:
+            lines.append((b"date", http_date(int(time()))))
+        return kind(status_code=status, headers=lines, reason=PHRASES.get(status, ""))
 
     @property
-    def _answers_last(self) -> bool:
-        """Whether this answer ends the connection: not if it only comes before a short body does.
+    def _ends_connection(self) -> bool:
+        """True if this response is the last: not if only a short body is still to come.
 
-        A client that may go on to use a connection must be told in time where it cannot.
+        A client that may use a connection again must be told in time where it cannot.
         """
-        if self.link.leaving or isinstance(self.connection, H11WSConnection):
+        if self._connection.leaving:
             return True
-        sending = self.connection.their_state is h11.SEND_BODY
-        return sending and not self._allowance.nearly_there
+        return self._http.their_state is h11.SEND_BODY and not self._budget.nearly_there
 
-    async def send_refusal(self, status: int, reason: str) -> None:
-        """Answer the request at hand without the application."""
-        answer = self.answer(status, reason)
-        events: list[H11SendableEvent] = [answer_head(status, answer.headers, self.config)]
+    async def invite_body(self) -> None:
+        """Send 100, for a client that waits with its body (RFC 9110, section 10.1.1)."""
+        await self.send([self._dated(100, [])])
+
+    async def reject(self, status: int, reason: str) -> None:
+        """Respond to the request without the application; `reason` is a sentence for the client."""
+        rejection = Rejection.of(self._request, status, reason)
+        response = self._options.reject(rejection).framed(status)
+        events: list[h11.Event] = [self._dated(status, response.headers)]
         if self._request is None or self._request.method != b"HEAD":
-            events.append(h11.Data(data=answer.body))
-        await self.send_events([*events, h11.EndOfMessage()])
+            events.append(h11.Data(data=response.body))
+        await self.send([*events, h11.EndOfMessage()])
 
-    def answer(self, status: int, reason: str) -> RejectionResponse:
-        """Return a whole answer to the request at hand, made by the server's owner."""
-        return self._make_answer(Rejection.of(self._request, status, reason)).framed(status)
+    def record_rejection(self, status: int) -> None:
+        """Leave the record of a request that was rejected before it became an exchange."""
+        known = Rejection.of(self._request, status, "")
+        facts = RequestFacts(known.method or None, known.path or None, self._connection.client)
+        self._connection.record(RequestRecord(facts=facts, status=status, complete=True))
 
-    def _record_refusal(self, refusal: Rejection) -> None:
-        facts = RequestFacts(refusal.method or None, refusal.path or None, self.client)
-        self.link.record(RequestRecord(facts=facts, status=refusal.status, complete=True))
+    async def send(self, events: Iterable[h11.Event]) -> None:
+        """Send parts of a response in one write; no checkpoint where the peer takes it at once.
 
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        await self.send_events([event])
-
-    async def send_events(self, events: Iterable[H11SendableEvent]) -> None:
-        """Send parts of an answer in one write; no checkpoint where the peer takes it at once.
-
-        Its end and the turn to the next request are one step then, so no client is too quick.
+        The end of a response and the turn to the next request are one step then, so that the
+        client cannot be quicker.
         """
-        if self.connection.our_state is h11.ERROR:
-            self.link.abort()  # the application has been told already, by an error of h11's
+        if self._http.our_state is h11.ERROR:
+            # A send before this one raised h11's error in the application, which knows it all.
+            self._connection.abort()
             return
         whole = False
         try:
-            data = b"".join([self.connection.send(event) or b"" for event in events])
-            if data and not self.link.write_soon(data):
-                await self.link.send(RawData(b""))
+            data = b"".join([self._http.send(event) or b"" for event in events])
+            if data and not self._connection.write_soon(data):
+                await self._connection.write(b"")
             whole = True
         finally:
             # h11 has counted the events as sent. Without their bytes on the way, the client would
-            # take the next answer for the rest of this one.
+            # take the next response for the rest of this one.
             if not whole:
-                self.link.abort()
+                self._connection.abort()

@@ -9,20 +9,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING
 
-from hypercorn.protocol.ws_stream import Handshake
-from wsproto.connection import Connection, ConnectionType
 from wsproto.extensions import Extension
-from wsproto.frame_protocol import CloseReason, Opcode, RsvBits
-from wsproto.handshake import server_extensions_handshake
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from wsproto.frame_protocol import FrameDecoder, FrameProtocol
-
-__all__ = ["CompressingHandshake", "Deflate"]
+__all__ = ["Deflate"]
 
 # Below this a message grows, or all but does, when it is compressed by itself.
 WORTHWHILE_BYTES = 200
@@ -133,23 +124,3 @@ class Deflate(Extension):
         deflater = zlib.compressobj(wbits=-self._bits)
         whole = deflater.compress(bytes(data)) + deflater.flush(zlib.Z_SYNC_FLUSH)
         return RsvBits(rsv1=True, rsv2=rsv.rsv2, rsv3=rsv.rsv3), whole.removesuffix(TAIL)
-
-
-class CompressingHandshake(Handshake):
-    """Hypercorn's handshake, negotiating this compression instead of its own."""
-
-    def __init__(self, headers: list[tuple[bytes, bytes]], http_version: str, limit: int) -> None:
-        super().__init__(headers, http_version)
-        self._limit = limit
-
-    def accept(
-        self, subprotocol: str | None, additional_headers: Iterable[tuple[bytes, bytes]]
-    ) -> tuple[int, list[tuple[bytes, bytes]], Connection]:
-        """Accept the WebSocket, and compression where the client offers it."""
-        offers, self.extensions = self.extensions, None
-        status, headers, _ = super().accept(subprotocol, additional_headers)
-        deflate = Deflate(self._limit)
-        answer = server_extensions_handshake(offers or [], [deflate])
-        if answer:
-            headers.append((b"sec-websocket-extensions", answer))
-        return status, headers, Connection(ConnectionType.SERVER, [deflate])

@@ -1,297 +1,381 @@
-"""One WebSocket: its frames, its limits, its pings and its end."""
+"""One WebSocket: its handshake, its frames, its limits and its end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from enum import Enum
+from typing import Any
 
+import h11
 import trio
-from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response, StreamClosed
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from wsproto.connection import ConnectionState
-from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+from attrs import define, field
+from hypercorn.typing import ASGIReceiveEvent
+from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
+from wsproto.connection import Connection, ConnectionState
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError
 
-from glowback_trio.serving.app_runner import LATE_SEND_S
-from glowback_trio.serving.hub import Feed
+from glowback_trio.serving.app_runner import LATE_SEND_S, AppRunner, Inbox, Message
+from glowback_trio.serving.hub import Feed, Hub
+from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.ports import ConnectionPort, ResponsePort
 from glowback_trio.serving.records import RequestFacts, WebSocketRecord
-from glowback_trio.serving.websocket.compression import CompressingHandshake
 from glowback_trio.serving.websocket.handoff import HANDOFF, HandedOver
-from glowback_trio.serving.websocket.rate import Rate
-
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
-
-    from glowback_trio.serving.http.http1 import Protocol
+from glowback_trio.serving.websocket.handshake import Handshake
+from glowback_trio.serving.websocket.messages import MessageBuffer
+from glowback_trio.serving.websocket.pings import Pings
 
 __all__ = ["WebSocketStream"]
 
 
-class WebSocketStream(WSStream):
-    """Hypercorn's WebSocket stream, bounded in everything a client can do to it.
+class _State(Enum):
+    """How far a WebSocket has come."""
+
+    HANDSHAKE = "a handshake without an answer"
+    CONNECTED = "an open WebSocket"
+    #: This side has sent its close frame.
+    CLOSING = "a WebSocket that is closing"
+    #: The application has begun a response that is not an accept.
+    RESPONDING = "a rejected handshake"
+    REJECTED = "a handshake that was rejected"
+
+
+@define(eq=False)
+class WebSocketStream:
+    """A WebSocket over wsproto, bounded in everything that a client can do to it.
 
     It ends in one of three ways: the client closes or leaves, the application closes (`close`),
-    or the client breaks a rule (`fail`). Each tells the application and leaves one record.
-
-    Attributes:
-        status: The status of the handshake's answer; None so far.
-        close_code: The code this WebSocket ends with; None so far.
-        close_reason: The words that came with it.
+    or the client breaks a rule (`fail`). Each notifies the application and leaves one record.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
-        super().__init__(*protocol.stream_arguments())
-        self.protocol = protocol
-        self.limits = protocol.limits
-        self.status: int | None = None
-        self.close_code: int | None = None
-        self.close_reason = ""
-        self._finished = False
-        self._began = trio.current_time()
-        self._sent_before = protocol.link.sent_bytes
-        self._rate = Rate(self.limits.websocket_messages_per_s, self.limits.websocket_bytes_per_s)
-        self._closing_at: float | None = None
-        self._message_bytes = 0
-        self._ping_at = float("inf")
-        self._pinged_at: float | None = None
-        self._pings = 0
-        self._following: HandedOver | None = None
+    _scope: dict[str, Any]
+    _connection: ConnectionPort
+    _response: ResponsePort
+    _runner: AppRunner
+    _limits: Limits
+    _hub: Hub
+    _began: float = field(factory=trio.current_time, init=False)
+    _sent_before: int = field(init=False)
+    _handshake: Handshake = field(init=False)
+    _messages: MessageBuffer = field(init=False)
+    _pings: Pings = field(init=False)
+    #: wsproto's connection; None before the accept.
+    _frames: Connection | None = field(default=None, init=False)
+    _inbox: Inbox | None = field(default=None, init=False)
+    _state: _State = field(default=_State.HANDSHAKE, init=False)
+    #: The status of the handshake's response.
+    _status: int | None = field(default=None, init=False)
+    #: The headers of a response that is not an accept, until its body begins.
+    _headers: list[tuple[bytes, bytes]] | None = field(default=None, init=False)
+    #: Bytes that came before the accept.
+    _early: bytes = field(default=b"", init=False)
+    #: When this side began to close, on trio's clock.
+    _closing_at: float | None = field(default=None, init=False)
+    #: Code and reason that this WebSocket ends with.
+    _close: tuple[int, str] | None = field(default=None, init=False)
+    _handed_over: HandedOver | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+    _finished: bool = field(default=False, init=False)
 
-    @property
-    def accepted(self) -> bool:
-        """Whether the handshake is over and frames may be read."""
-        return self.handshake.accepted
+    def __attrs_post_init__(self) -> None:
+        self._sent_before = self._connection.sent_bytes
+        self._handshake = Handshake(self._limits, self._scope["headers"])
+        self._messages = MessageBuffer(self._limits)
+        self._pings = Pings(self._limits)
 
-    async def handle(self, event: Event) -> None:
-        """Take an event from the client's side."""
-        if self.closed:
+    async def begin(self, early: bytes) -> None:
+        """Start the application.
+
+        Args:
+            early: Bytes that came with the handshake.
+        """
+        self._early = early
+        self._scope["subprotocols"] = self._handshake.subprotocols
+        self._scope["extensions"][HANDOFF] = self._hand_over
+        self._inbox = self._runner.start(self._scope, self._send_from_app)
+        await self._inbox.put({"type": "websocket.connect"})
+
+    async def receive(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        self._early += data
+        await self._take_early()
+
+    async def resume(self) -> None:
+        """Go on after the reader was woken: with the shutdown, or with bytes kept back."""
+        if self._connection.leaving:
+            await self._shut_down()
+        await self._take_early()
+
+    async def _take_early(self) -> None:
+        if self._connection.ending or self._closed:
             return
-        if isinstance(event, Request):
-            await super().handle(event)
-            self._choose_extensions(event)
-            cast("dict[str, Any]", self.scope)["extensions"][HANDOFF] = self.follow
-        elif isinstance(event, StreamClosed):
-            await self._end()
-        elif isinstance(event, Data) and self.connection.state is not ConnectionState.CLOSED:
-            self.connection.receive_data(event.data)
-            await self._handle_events()
+        if self._frames is None:
+            # A client must not send before the response (RFC 6455, section 4.1). A little waits
+            # for the application to accept; more ends the connection.
+            if len(self._early) > self._limits.websocket_message_bytes:
+                self._connection.abort()
+            return
+        data, self._early = self._early, b""
+        if data and self._frames.state is not ConnectionState.CLOSED:
+            self._frames.receive_data(data)
+            await self._take_frames(self._frames)
 
-    def _choose_extensions(self, event: Request) -> None:
-        # Hypercorn would take every offer to compress, at 100 kB a client and with no bound on
-        # what a message inflates to. The application has not run yet, so it is not too late.
-        if self.limits.compression:
-            limit = self.limits.websocket_message_bytes
-            self.handshake = CompressingHandshake(event.headers, event.http_version, limit)
-        else:
-            self.handshake.extensions = None
-
-    async def _handle_events(self) -> None:
-        for event in self.connection.events():
+    async def _take_frames(self, frames: Connection) -> None:
+        for event in frames.events():
             if isinstance(event, CloseConnection):
-                await self._take_close(event)
+                await self._take_close(event, frames.state)
             elif self._closing_at is None:
                 await self._take(event)
-            if self.closed:
+            if self._closed:
                 return
 
-    async def _take(self, event: object) -> None:
-        if not self._keeps_rate(event):
+    async def _take(self, event: Event) -> None:
+        if not self._messages.keeps_rate(event):
             await self.fail(CloseReason.POLICY_VIOLATION, "too much was sent within a second")
         elif isinstance(event, TextMessage | BytesMessage):
             await self._take_message(event)
         elif isinstance(event, Ping):
-            await self._send_wsproto_event(event.response())
-        elif isinstance(event, Pong) and event.payload == self._ping_payload():
-            self._pinged_at = None
-            self._ping_at = trio.current_time() + self.limits.ping_interval
-
-    def _keeps_rate(self, event: object) -> bool:
-        if isinstance(event, TextMessage | BytesMessage):
-            return self._rate.allows(size_of(event), messages=int(event.frame_finished))
-        return self._rate.allows(0)
+            await self._send_frame(event.response())
+        elif isinstance(event, Pong):
+            self._pings.take_pong(event.payload)
 
     async def _take_message(self, event: TextMessage | BytesMessage) -> None:
-        limit = self.limits.websocket_message_bytes
-        if self._message_bytes + size_of(event) > limit:
+        if not self._messages.fits(event):
+            limit = self._limits.websocket_message_bytes
             await self.fail(CloseReason.MESSAGE_TOO_BIG, f"a message has at most {limit} bytes")
-            return
-        self._message_bytes += size_of(event)
-        self.buffer.extend(event)
-        if event.message_finished:
-            await self._put(self.buffer.to_message())
-            self.buffer.clear()
-            self._message_bytes = 0
+        elif message := self._messages.add(event):
+            with trio.move_on_after(self._limits.queue_timeout) as scope:
+                await self._put(message)
+            if scope.cancelled_caught:
+                await self.fail(CloseReason.POLICY_VIOLATION, "messages are not being read")
 
-    async def _put(self, message: dict[str, Any]) -> None:
-        assert self.app_put is not None
-        with trio.move_on_after(self.limits.queue_timeout) as scope:
-            await self.app_put(message)
-        if scope.cancelled_caught:
-            await self.fail(CloseReason.POLICY_VIOLATION, "messages are not being read")
-
-    async def _take_close(self, event: CloseConnection) -> None:
-        if self.connection.state is ConnectionState.CLOSED:  # the answer to this side's close
-            await self.send(StreamClosed(self.stream_id))
-        elif self.connection.state is ConnectionState.REMOTE_CLOSING:
+    async def _take_close(self, event: CloseConnection, state: ConnectionState) -> None:
+        if state is ConnectionState.CLOSED:  # the answer to this side's close
+            await self._end()
+        elif state is ConnectionState.REMOTE_CLOSING:
             self._note_close(event.code, event.reason)
-            await self._send_wsproto_event(event.response())
-            await self.send(StreamClosed(self.stream_id))
-        else:  # no close frame at all, but wsproto's word for frames it cannot read
+            await self._send_frame(event.response())
+            await self._end()
+        else:  # no close frame at all, but wsproto's way to report frames that it cannot read
             await self.fail(event.code, event.reason or "")
 
-    async def app_send(self, message: ASGISendEvent | None) -> None:
+    async def _send_from_app(self, message: Message | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
 
         Always a checkpoint, so that an application that sends in a loop can be cancelled.
         """
-        late = self.closed or self._closing_at is not None or self._following is not None
+        closing = self._closing_at is not None or self._handed_over is not None
+        late = self._closed or closing
         if late and message is not None:
             await trio.sleep(LATE_SEND_S)
         elif not late:
-            sends = self.protocol.link.sends
-            await self._send_from_app(message)
-            if sends == self.protocol.link.sends:
+            sends = self._connection.sends
+            await (self._end_app() if message is None else self._take_from_app(message))
+            if sends == self._connection.sends:
                 await trio.lowlevel.checkpoint()
 
-    async def _send_from_app(self, message: ASGISendEvent | None) -> None:
-        connected = self.state is ASGIWebsocketState.CONNECTED
-        if message is None and connected:
+    async def _take_from_app(self, message: Message) -> None:
+        match message["type"], self._state:
+            case "websocket.send", _State.CONNECTED:
+                await self._send_frame(frame_of(message))
+            case "websocket.close", _State.CONNECTED:
+                await self.close(int(message.get("code", 1000)), message.get("reason") or "")
+            case "websocket.accept", _State.HANDSHAKE:
+                await self._accept(message)
+            case "websocket.close", _State.HANDSHAKE:
+                await self._reject(403)
+            case "websocket.http.response.start", _State.HANDSHAKE:
+                self._status = int(message["status"])
+                self._headers = build_and_validate_headers(message.get("headers", []))
+            case "websocket.http.response.body", _State.HANDSHAKE | _State.RESPONDING:
+                body = bytes(message.get("body", b""))
+                await self._respond(body, more=message.get("more_body", False))
+            case kind, state:
+                raise UnexpectedMessageError(state, kind)
+
+    async def _end_app(self) -> None:
+        """Answer for an application that has returned, and end what it left open."""
+        if self._state is _State.CONNECTED:
             await self.close(CloseReason.INTERNAL_ERROR, "the application has ended")
-        elif message is not None and message["type"] == "websocket.close" and connected:
-            await self.close(int(message.get("code", 1000)), message.get("reason") or "")
-        else:
-            if message is not None and message["type"] == "websocket.http.response.start":
-                self.status = int(message["status"])
-            await super().app_send(message)
+            return
+        if self._state is _State.HANDSHAKE:
+            await self._reject(500)
+        await self._end()
 
-    async def _accept(self, message: WebsocketAcceptEvent) -> None:
-        await super()._accept(message)
-        self.status = 101
-        self._ping_at = trio.current_time() + self.limits.ping_interval
-        self.protocol.go_on()
+    async def _accept(self, message: Message) -> None:
+        headers, frames = self._handshake.accept(
+            message.get("subprotocol"), message.get("headers", [])
+        )
+        self._state, self._status = _State.CONNECTED, 101
+        self._frames = frames
+        self._pings.start()
+        await self._response.send([self._response.head(101, headers)])
+        self._resume_reading()
 
-    def follow(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
+    async def _respond(self, body: bytes, *, more: bool) -> None:
+        """Send a part of a response that is not an accept."""
+        assert self._status is not None
+        assert self._headers is not None
+        events: list[h11.Event] = []
+        if self._state is _State.HANDSHAKE:
+            events.append(self._response.head(self._status, self._headers, last=True))
+            self._state = _State.RESPONDING
+        if not suppress_body("GET", self._status):
+            events.append(h11.Data(data=body))
+        if not more:
+            events.append(h11.EndOfMessage())
+            self._state = _State.REJECTED
+        await self._response.send(events)
+
+    async def _reject(self, status: int) -> None:
+        self._status, self._state = status, _State.REJECTED
+        await self._response.reject(status, "the application did not accept the WebSocket")
+
+    def _hand_over(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
         """Let the hub send this WebSocket a feed; see `Handoff`."""
-        connected = self.state is ASGIWebsocketState.CONNECTED and not self.closed
-        if self._following is not None or not connected:
+        connected = self._state is _State.CONNECTED and not self._closed
+        if self._handed_over is not None or not connected:
             done()
             return
-        self._following = HandedOver(self, done)
-        self._following.begin(feed, cursor)
+        self._handed_over = HandedOver(self._hub, self._connection, self._scope, self.close, done)
+        self._handed_over.begin(feed, cursor, self._runner)
+
+    def deadline(self) -> float:
+        """Return when `expire` is due, on trio's clock."""
+        if self._closing_at is not None:
+            return self._closing_at + self._limits.close_timeout
+        return self._pings.deadline(self._connection.moved_at)
+
+    async def expire(self) -> None:
+        """Do what is due: send a ping, or cut a client that answered no ping, or no close."""
+        if self._closing_at is not None:
+            self._connection.abort()
+        elif self._pings.unanswered:
+            self._note_close(CloseReason.ABNORMAL_CLOSURE, "a ping was not answered")
+            self._connection.abort()
+        elif self._connection.sending:
+            self._pings.postpone()  # a write that waits has a deadline of its own
+        else:
+            await self._send_frame(Ping(self._pings.send()))
 
     async def close(self, code: int, reason: str) -> None:
-        """Say that this side closes; the end is the client's answer, or `close_timeout`."""
+        """Send a close frame; the end is the client's answer, or `close_timeout`."""
         self._note_close(code, reason)
-        self.state = ASGIWebsocketState.CLOSED
+        self._state = _State.CLOSING
         self._closing_at = trio.current_time()
-        self.protocol.go_on()
-        self._let_go()  # before anything waits: the hub writes nothing after the close frame
-        await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
-
-    def _let_go(self) -> None:
-        """End what the hub does for this WebSocket."""
-        if self._following is not None:
-            self._following.end()
+        self._resume_reading()
+        self._leave_hub()  # before anything waits: the hub writes nothing after the close frame
+        await self._send_frame(CloseConnection(code=code, reason=reason))
 
     async def fail(self, code: int, reason: str) -> None:
         """Close at once on a client that breaks a rule, without reading what else it sends."""
         if self._closing_at is None:
             self._note_close(code, reason)
-            await self._send_wsproto_event(CloseConnection(code=code, reason=reason))
-        self.protocol.link.linger = True
-        await self.send(StreamClosed(self.stream_id))
+            await self._send_frame(CloseConnection(code=code, reason=reason))
+        self._connection.keep_reading()
+        await self._end()
 
-    async def leave(self) -> None:
+    async def _shut_down(self) -> None:
         """End because the server ends: 1012, or 503 where the handshake is not over."""
-        if self.state is ASGIWebsocketState.HANDSHAKE:
+        if self._state is _State.HANDSHAKE:
             self._closing_at = trio.current_time()  # an accept comes too late from here on
-            await self._send_error_response(503)
-            await self.send(StreamClosed(self.stream_id))
-        elif self.state is ASGIWebsocketState.CONNECTED:
+            await self._reject(503)
+            await self._end()
+        elif self._state is _State.CONNECTED:
             await self.close(CloseReason.SERVICE_RESTART, "the server is shutting down")
-            await self._tell_app()
+            await self._notify_app()
 
-    def deadline(self) -> float:
-        """Return when `expire` is due, on trio's clock."""
-        if self._closing_at is not None:
-            return self._closing_at + self.limits.close_timeout
-        if self._pinged_at is not None:
-            # A slow reader gets to a ping only when it has read what was sent before.
-            alive_at = max(self._pinged_at, self.protocol.link.moved_at)
-            return alive_at + self.limits.pong_timeout
-        return self._ping_at
-
-    async def expire(self) -> None:
-        """Do what is due: send a ping, or cut a client that answered none, or no close."""
-        if self._closing_at is not None:
-            self.protocol.link.abort()
-        elif self._pinged_at is not None:
-            self._note_close(CloseReason.ABNORMAL_CLOSURE, "a ping was not answered")
-            self.protocol.link.abort()
-        else:
-            await self._ping()
-
-    async def _ping(self) -> None:
-        now = trio.current_time()
-        self._ping_at = now + self.limits.ping_interval
-        if self.protocol.link.sending:
-            return  # a write that waits has its own deadline, and says more than a ping
-        self._pings += 1
-        self._pinged_at = now
-        await self._send_wsproto_event(Ping(self._ping_payload()))
-
-    def _ping_payload(self) -> bytes:
-        return b"%d" % self._pings
-
-    async def _send_error_response(self, status_code: int) -> None:
-        self.status = status_code
-        self.state = ASGIWebsocketState.HTTPCLOSED
-        reason = "the application did not accept the WebSocket"
-        answer = self.protocol.answer(status_code, reason)
-        await self.send(Response(self.stream_id, [*answer.headers], status_code))
-        await self.send(Body(self.stream_id, answer.body))
-        await self.send(EndBody(self.stream_id))
-
-    def _note_close(self, code: int, reason: str | None) -> None:
-        if self.close_code is None:
-            self.close_code, self.close_reason = int(code), reason or ""
-
-    async def _end(self) -> None:
-        self.closed = True
-        refused = self.state is ASGIWebsocketState.HTTPCLOSED
-        self._note_close(
-            CloseReason.NORMAL_CLOSURE if refused else CloseReason.ABNORMAL_CLOSURE, ""
-        )
-        await self._tell_app()
+    async def end(self) -> None:
+        """End because the connection does, and notify the application. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        rejected = self._state is _State.REJECTED
+        code = CloseReason.NORMAL_CLOSURE if rejected else CloseReason.ABNORMAL_CLOSURE
+        self._note_close(code, "")
+        await self._notify_app()
         self.finish()
 
-    async def _tell_app(self) -> None:
-        if self.app_put is not None:
-            code, reason = self.close_code, self.close_reason
-            await self.app_put({"type": "websocket.disconnect", "code": code, "reason": reason})
+    async def _end(self) -> None:
+        await self.end()
+        self._connection.end()
 
     def finish(self) -> None:
         """Leave the record of this WebSocket, once."""
         if self._finished:
             return
         self._finished = True
-        self._let_go()
-        self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
-        link = self.protocol.link
-        link.record(
+        self._leave_hub()
+        code, reason = self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
+        self._connection.record(
             WebSocketRecord(
-                facts=RequestFacts.of(self.scope),
-                status=self.status,
-                close_code=self.close_code or CloseReason.ABNORMAL_CLOSURE,
-                close_reason=self.close_reason,
+                facts=RequestFacts.of(self._scope),
+                status=self._status,
+                close_code=code,
+                close_reason=reason,
                 duration=trio.current_time() - self._began,
-                sent_bytes=link.sent_bytes - self._sent_before,
+                sent_bytes=self._connection.sent_bytes - self._sent_before,
             )
         )
 
+    def _leave_hub(self) -> None:
+        if self._handed_over is not None:
+            self._handed_over.end()
 
-def size_of(event: TextMessage | BytesMessage) -> int:
-    """Return the bytes of a message's payload, text as UTF-8."""
-    if isinstance(event, TextMessage) and not event.data.isascii():
-        return len(event.data.encode())
-    return len(event.data)
+    def _note_close(self, code: int, reason: str | None) -> tuple[int, str]:
+        """Note why this WebSocket ends, unless that is known; return what is known."""
+        if self._close is None:
+            self._close = int(code), reason or ""
+        return self._close
+
+    async def _notify_app(self) -> None:
+        if self._close is not None:
+            code, reason = self._close
+            # `reason` is of a later ASGI than Hypercorn's types are.
+            event: Any = {"type": "websocket.disconnect", "code": code, "reason": reason}
+            await self._put(event)
+
+    async def _put(self, event: ASGIReceiveEvent) -> None:
+        if self._inbox is not None:
+            await self._inbox.put(event)
+
+    async def _send_frame(self, event: Event) -> None:
+        """Send a frame; one that the state of the WebSocket does not allow goes nowhere."""
+        if self._frames is None:
+            return
+        try:
+            data = self._frames.send(event)
+        except LocalProtocolError:
+            return
+        await self._connection.write(data)
+
+    def _resume_reading(self) -> None:
+        """Have the reader take bytes that came early, or wait until the deadline of this state."""
+        if self._early:
+            self._connection.wake()
+        else:
+            self._connection.wait_until(self.deadline())
+
+    @property
+    def unread(self) -> bool:
+        """False: an end that leaves frames unread says so itself (`fail`)."""
+        return False
+
+    @property
+    def saturated(self) -> bool:
+        """False: what a client sends too early is bounded, and then ends the connection."""
+        return False
+
+
+def frame_of(message: Message) -> TextMessage | BytesMessage:
+    """Return the frame of an application's message.
+
+    Raises:
+        TypeError: Its text is no string.
+    """
+    if message.get("bytes") is not None:
+        return BytesMessage(data=bytes(message["bytes"]))
+    if not isinstance(message["text"], str):
+        raise TypeError(f"{message['text']!r} should be a str")
+    return TextMessage(data=message["text"])
