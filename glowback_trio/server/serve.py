@@ -81,7 +81,7 @@ async def serve(
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:
     """Give a load balancer the time to look elsewhere."""
     await stop.wait()
-    app_state.stopping = True
+    app_state.announce_stop()
     await trio.sleep(app_state.settings.shutdown_delay)
     closing.set()
 

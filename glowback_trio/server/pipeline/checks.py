@@ -54,7 +54,7 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     notes = context.notes
     notes.request_id = request_id(context.headers.get("X-Request-ID"), app_state.new_id)
     hops = context.headers.getlist("X-Forwarded-For")
-    notes.client = app_state.proxies.client_address(context.peer, hops)
+    notes.client = app_state.access.proxies.client_address(context.peer, hops)
     notes.route = route
     check_host(context.headers.get("Host", ""), app_state.settings.allowed_hosts)
 
@@ -66,9 +66,13 @@ def check(app_state: AppState, context: RequestContext, route: Route) -> None:
         HttpError: 401, 403, 429.
     """
     key = presented_key(context.headers)
-    caller = admit(app_state, context, key) if route.needs_key else caller_of(None, context.client)
+    caller = (
+        admit(app_state.access, context, key)
+        if route.needs_key
+        else caller_of(None, context.client)
+    )
     if route.rate_limited:
-        count_request(app_state, context, caller)
+        count_request(app_state.access, context, caller)
     if route.changes_state:
         check_cross_origin(app_state, context)
 
@@ -109,7 +113,7 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
     Raises:
         HttpError: 403.
     """
-    if not app_state.settings.api_keys:
+    if not app_state.access.api_keys:
         check_origin(context.headers, app_state.settings.cors_origins)
 
 

@@ -59,4 +59,4 @@ def _is_encrypted(app_state: AppState, context: RequestContext) -> bool:
     """Whether the client encrypted it, as far as this server and the proxies it trusts can tell."""
     own = "https" if context.encrypted else "http"
     said = context.headers.getlist("X-Forwarded-Proto")
-    return app_state.proxies.scheme(context.peer, said, own) == "https"
+    return app_state.access.proxies.scheme(context.peer, said, own) == "https"

@@ -144,7 +144,7 @@ def _cursor(query: EventsQuery) -> int:
 
 
 async def _frames(app_state: AppState, subscription: Subscription) -> AsyncIterator[bytes]:
-    with app_state.streams.opened(), subscription:
+    with app_state.streams.counted(), subscription:
         yield _OPENING
         while not subscription.ended:
             events: Sequence[Event] = ()

@@ -70,7 +70,7 @@ def _admit(app_state: AppState, context: RequestContext) -> str | None:
     """Let a client in, and return the subprotocol to select."""
     offered = read_protocols(context.headers.getlist("Sec-WebSocket-Protocol"))
     key = presented_key(context.headers, _arguments(context).get("api_key"))
-    admit_stream(app_state, context, offered, key)
+    admit_stream(app_state.access, context, offered, key)
     check_cross_origin(app_state, context)
     return offered.subprotocol
 

@@ -84,14 +84,14 @@ async def stream_events(
         await websocket.close(TOO_MANY_STREAMS)
         return
     with ExitStack() as open_stream:
-        open_stream.enter_context(app_state.streams.opened())
+        open_stream.enter_context(app_state.streams.counted())
         open_stream.enter_context(subscription)
         follow = _hub(app_state, websocket.context)
         if follow is None:
             await _send_to_the_end(app_state, websocket, subscription, query)
         else:
             quiet = query.heartbeat or math.inf
-            feed = app_state.feeds.of(run, query.types, query.batch, quiet)
+            feed = app_state.streams.feeds.of(run, query.types, query.batch, quiet)
             follow(feed, query.last_event_id, open_stream.pop_all().close)
 
 

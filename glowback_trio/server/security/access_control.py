@@ -1,0 +1,33 @@
+"""What decides who may send requests, and how many: keys, tickets, proxies and rates."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from glowback_trio.server.security.proxies import Proxies
+from glowback_trio.server.security.rate_limit import Buckets
+from glowback_trio.server.security.tickets import Tickets
+
+__all__ = ["AccessControl"]
+
+# Wrong keys and tickets that one address may present within the window.
+_WRONG_KEYS, _WRONG_KEY_WINDOW_S = 30, 60.0
+
+
+@frozen(eq=False)
+class AccessControl:
+    """The access rules of one app, and what it remembers to apply them.
+
+    Attributes:
+        api_keys: Keys that let a client in; empty where none is needed.
+        proxies: Proxies whose forwarded headers count.
+        request_rates: Requests that each caller has left.
+        wrong_keys: Wrong keys and tickets that each address has left.
+        tickets: Stream tickets that can still be used.
+    """
+
+    api_keys: tuple[str, ...] = field(repr=False)
+    proxies: Proxies
+    request_rates: Buckets
+    wrong_keys: Buckets = field(factory=lambda: Buckets(_WRONG_KEYS, _WRONG_KEY_WINDOW_S))
+    tickets: Tickets = field(factory=Tickets)

@@ -1,0 +1,55 @@
+"""The streams that are open: how many there may be, how many there are, and their feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+from attrs import define, field
+
+from glowback_trio.server.state.feeds import Feeds
+
+__all__ = ["Streams"]
+
+
+@define(eq=False)
+class Streams:
+    """The open streams of one app, WebSocket and SSE counted as one.
+
+    Args:
+        limit: Streams that may be open at once.
+
+    Attributes:
+        feeds: The feeds that these streams read.
+    """
+
+    limit: int
+    feeds: Feeds = field(factory=Feeds, init=False)
+    _open: int = field(default=0, init=False)
+    _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    @property
+    def open(self) -> int:
+        """The number of open streams."""
+        return self._open
+
+    @property
+    def full(self) -> bool:
+        """True if no further stream may open."""
+        return self._open >= self.limit
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one stream as open for the length of a block."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            self._closed.unpark_all()
+
+    async def wait_none(self) -> None:
+        """Wait until no stream is open."""
+        while self._open:
+            await self._closed.park()
