@@ -27,6 +27,7 @@ __all__ = [
     "RunFailedError",
     "ServerRefusedError",
     "ServingError",
+    "StoreError",
     "StrategyError",
     "UnexpectedAnswerError",
     "UnknownRunError",
@@ -164,6 +165,12 @@ class QueueFullError(GlowbackError, RuntimeError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"{limit} runs are waiting already, and the limit is {limit}; try later")
+
+
+class StoreError(GlowbackError, RuntimeError):
+    """A store cannot be used as asked: another gateway has it open."""
+
+    code = "unavailable"
 
 
 class ServingError(GlowbackError, OSError):

@@ -1,7 +1,7 @@
 """Subscriptions: cursors into a run's log, woken by one bell.
 
 A subscriber has no queue. Being slow costs nothing and loses nothing: the log is there anyway, and
-whoever comes back late takes more at once.
+a reader that comes back late takes more at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _READ_AT_ONCE = 256
 
 @define(eq=False)
 class Broadcaster:
-    """The log as its readers see it: what there is, whether more will come, and a bell."""
+    """A log as its readers see it: what there is, whether more will come, and a bell."""
 
     _log: EventLog = field(init=False)
     #: Id of the terminal event, once there is one.
@@ -61,14 +61,14 @@ class Broadcaster:
         self._subscribers -= 1
 
     def ring(self) -> None:
-        """Wake whoever waits; those who are busy will look at the log by themselves."""
+        """Wake the readers that wait; those that are busy look at the log before they wait."""
         if self._bell:
             self._bell.unpark_all()
         for watcher in self._watchers.values():
             watcher()
 
     def watch(self, watcher: Callable[[], object]) -> Callable[[], None]:
-        """Have a function called at every ring; returns what ends that. It must not block."""
+        """Call a function at every ring, and return what ends that. It must not block."""
         key = object()
         self._watchers[key] = watcher
 
@@ -78,19 +78,29 @@ class Broadcaster:
         return unwatch
 
     def ended(self, cursor: int) -> bool:
-        """Whether there is nothing after this cursor, now or later."""
+        """Return whether there is nothing after this cursor, now or later."""
         return self._end is not None and cursor >= self._end
 
     def scan(
         self, cursor: int, limit: int, types: Collection[EventType] | None
     ) -> tuple[Sequence[Event], int]:
-        """Look at up to `limit` events after a cursor.
+        """Look at up to `limit` events after a cursor, as far as they are in memory.
 
         Returns:
             Those of these types, and always the end; and the cursor after all that were looked at,
             which has not moved where there was nothing to look at.
         """
-        events = self._log.read(cursor, limit)
+        return self._filtered(cursor, self._log.read_nowait(cursor, limit), types)
+
+    async def load(
+        self, cursor: int, limit: int, types: Collection[EventType] | None
+    ) -> tuple[Sequence[Event], int]:
+        """Do what `scan` does, after waiting for events that have left memory."""
+        return self._filtered(cursor, await self._log.read(cursor, limit), types)
+
+    def _filtered(
+        self, cursor: int, events: Sequence[Event], types: Collection[EventType] | None
+    ) -> tuple[Sequence[Event], int]:
         if not events:
             return (), cursor
         after = events[-1].event_id
@@ -124,32 +134,49 @@ class Subscription:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to read, now or later."""
+        """True if nothing is left to read, now or later."""
         return self._broadcaster.ended(self.cursor)
 
+    @property
+    def behind(self) -> bool:
+        """True if there are events after the cursor already, of whatever type."""
+        return self.cursor < self._broadcaster.log.watermark
+
     def read_nowait(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
-        """Take what is there: at most `limit` events, perhaps none."""
-        while not (wanted := self._scan(limit)) and self._behind:
-            continue
+        """Take what is in memory: at most `limit` events, perhaps none."""
+        before = -1
+        while not (wanted := self._scan(limit)) and before < self.cursor:
+            before = self.cursor
+        return wanted
+
+    async def read_stored(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
+        """Take what has happened so far: at most `limit` events, perhaps none."""
+        await trio.lowlevel.checkpoint()
+        while not (wanted := self._scan(limit)) and self.behind:
+            if wanted := await self._load(limit):
+                break
         return wanted
 
     async def read(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Wait until there is something, then take it; empty only at the end of the log."""
         await trio.lowlevel.checkpoint()
         while not (wanted := self._scan(limit)) and not self.ended:
-            if self._behind:  # a rare type is looked for in a long log; others get their turn
-                await trio.lowlevel.checkpoint()
-            else:
+            if not self.behind:
                 await self._broadcaster.wait_ring()
+            elif wanted := await self._load(limit):
+                break
         return wanted
 
-    @property
-    def _behind(self) -> bool:
-        return self.cursor < self._broadcaster.log.watermark
-
     def _scan(self, limit: int) -> Sequence[Event]:
-        """Move over the next `limit` events and keep those that are wanted."""
+        """Move over the next `limit` events in memory and keep those that are wanted."""
         events, self.cursor = self._broadcaster.scan(self.cursor, limit, self._types)
+        return events
+
+    async def _load(self, limit: int) -> Sequence[Event]:
+        """Move over the next `limit` events, wherever they are, and keep those that are wanted."""
+        # A rare type may be looked for in a long log: other tasks get their turn.
+        await trio.lowlevel.checkpoint()
+        events, self.cursor = await self._broadcaster.load(self.cursor, limit, self._types)
         return events
 
     def __enter__(self) -> Self:

@@ -60,6 +60,13 @@ class Gateway:
         """Whether the store can keep what runs have to tell."""
         return self._store.writable
 
+    async def restore(self) -> None:
+        """Show the runs that the store kept. A run whose gateway died in the middle of it fails."""
+        for run_id in await self._store.run_ids():
+            self._runs[run_id] = await Run.restored(run_id, self._store, self._clock)
+        for run_id in tuple(self._runs):
+            self._retire(run_id)
+
     def submit(self, request: BacktestRequest) -> Run:
         """Queue a run; it begins when a place is free.
 
@@ -74,7 +81,7 @@ class Gateway:
             raise InvalidRequestError(problems)
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
-        run = Run(self._new_id(), request, self._store, self._clock)
+        run = Run.queued(self._new_id(), request, self._store, self._clock)
         self._runs[run.run_id] = run
         self._nursery.start_soon(self._house, run, self._slots.ask(), name=run.run_id)
         return run
@@ -125,8 +132,11 @@ class Gateway:
             await run.live(place, self._compute, job)
         finally:
             self._slots.give_back(place)
-            for evicted in self._store.retire(run.run_id):
-                self._runs.pop(evicted, None)
+            self._retire(run.run_id)
+
+    def _retire(self, run_id: str) -> None:
+        for evicted in self._store.retire(run_id):
+            self._runs.pop(evicted, None)
 
 
 @asynccontextmanager
@@ -166,12 +176,14 @@ async def open_gateway(
     """
     registry = make_registry(strategies)
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
-    async with open_bare_nursery() as nursery:
+    kept = store or MemoryStore()
+    # The store is closed last: runs that have not ended still write their terminal event.
+    async with kept.opened(), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
             strategies=registry,
             nursery=nursery,
-            store=store or MemoryStore(),
+            store=kept,
             compute=compute or ThreadCompute(),
             clock=clock or utc_now,
             new_id=new_id or random_id,
@@ -179,6 +191,7 @@ async def open_gateway(
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
         )
+        await gateway.restore()
         try:
             yield gateway
         finally:

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import define, evolve, field
 
 from glowback_trio.model.events import EventDraft, EventType, encode
-from glowback_trio.model.instant import stamp
+from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
 from glowback_trio.model.lifecycle import State, Status, step
 from glowback_trio.model.request import BacktestRequest
@@ -17,13 +17,15 @@ from glowback_trio.wire.json_text import dumps
 
 __all__ = ["LogWriter"]
 
+_READ_AT_ONCE = 256
+
 
 @define(eq=False)
 class LogWriter:
     """Checks, numbers, dates, encodes and appends a run's events, and keeps its status.
 
-    Every method is synchronous, so that nobody ever sees half of an event. When the log refuses an
-    event, nothing has changed.
+    Whatever appends is synchronous, so that no task ever sees half of an event. When the log
+    refuses an event, nothing has changed.
 
     Args:
         log: The run's log.
@@ -55,10 +57,36 @@ class LogWriter:
         writer._append("state", payload, queued.created_at)
         return writer
 
+    @classmethod
+    async def resume(
+        cls, log: EventLog, status: Status, clock: Callable[[], datetime]
+    ) -> LogWriter:
+        """Go on with a log that a store gave back.
+
+        Args:
+            log: The log.
+            status: What folding it gives.
+            clock: Gives the time, with its zone.
+        """
+        writer = cls(log, clock, status)
+        writer._count, writer._progress = status.event_count, status.progress
+        if not status.finished:  # nothing may follow an end, so that log need not be read
+            await writer._replay()
+        return writer
+
+    async def _replay(self) -> None:
+        """Read the log for its digest and its latest time."""
+        cursor = 0
+        while events := await self._log.read(cursor, _READ_AT_ONCE):
+            for event in events:
+                self._digest.add(event.data)
+            cursor = events[-1].event_id
+            self._latest = start_instant(events[-1].decode()["timestamp"])
+
     @property
-    def state(self) -> State:
-        """The run's state."""
-        return self._announced.state
+    def count(self) -> int:
+        """How many events have been appended."""
+        return self._count
 
     @property
     def finished(self) -> bool:

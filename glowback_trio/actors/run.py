@@ -14,6 +14,7 @@ from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
+from glowback_trio.errors import NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -34,15 +35,14 @@ class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
 
     Its state belongs to its own task. Others read the log, or send the messages there are:
-    `cancel`, `pause` and `resume`.
+    `cancel`, `pause` and `resume`. A run that a store gave back has no task; it is finished.
     """
 
     run_id: str
     request: BacktestRequest
     _store: Store
-    _clock: Callable[[], datetime]
-    _broadcaster: Broadcaster = field(factory=Broadcaster, init=False)
-    _writer: LogWriter = field(init=False)
+    _broadcaster: Broadcaster
+    _writer: LogWriter
     _pacer: Pacer = field(init=False)
     #: Why the run was asked to end; the first reason counts.
     _reason: str | None = field(default=None, init=False)
@@ -50,10 +50,36 @@ class Run:
     _finished: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        log = self._store.open_log(self.run_id, self.request, self._broadcaster.ring)
-        self._broadcaster.attach(log)
-        self._writer = LogWriter.begin(log, self.run_id, self.request, self._clock)
         self._pacer = Pacer(self.request.stream.pace_bars_per_s)
+
+    @classmethod
+    def queued(
+        cls, run_id: str, request: BacktestRequest, store: Store, clock: Callable[[], datetime]
+    ) -> Run:
+        """Open the log of a new run."""
+        broadcaster = Broadcaster()
+        log = store.open_log(run_id, request, broadcaster.ring)
+        broadcaster.attach(log)
+        writer = LogWriter.begin(log, run_id, request, clock)
+        return cls(run_id, request, store, broadcaster, writer)
+
+    @classmethod
+    async def restored(cls, run_id: str, store: Store, clock: Callable[[], datetime]) -> Run:
+        """Reopen a run that a store kept, and end it where its gateway could not.
+
+        Raises:
+            UnknownRunError: The store does not have it.
+        """
+        broadcaster = Broadcaster()
+        stored = await store.reopen(run_id, broadcaster.ring)
+        broadcaster.attach(stored.log)
+        writer = await LogWriter.resume(stored.log, stored.status, clock)
+        run = cls(run_id, stored.request, store, broadcaster, writer)
+        if writer.finished:
+            run._close(stored.status.event_count)
+        else:
+            run._end(State.FAILED, "interrupted by restart")
+        return run
 
     @property
     def status(self) -> Status:
@@ -88,30 +114,65 @@ class Run:
         return Subscription(self._broadcaster, types, after)
 
     def events(self, after: int = 0, limit: int = 1000) -> Sequence[Event]:
-        """Events that are already there: at most `limit`, with ids above `after`.
+        """Return events that are in memory: at most `limit`, with ids above `after`.
+
+        Raises:
+            CursorAheadError: The log has not reached `after`.
+            NotReadyError: The events after `after` have left memory for the store.
+        """
+        subscription = self.subscribe(after)
+        events = subscription.read_nowait(limit)
+        if not events and subscription.behind:
+            raise NotReadyError("These events have left memory: use `await run.load_events()`")
+        return events
+
+    async def load_events(self, after: int = 0, limit: int = 1000) -> Sequence[Event]:
+        """Return events that have happened: at most `limit`, with ids above `after`.
 
         Raises:
             CursorAheadError: The log has not reached `after`.
         """
-        return self.subscribe(after).read_nowait(limit)
+        return await self.subscribe(after).read_stored(limit)
 
     async def wait_finished(self) -> Status:
-        """Wait for the end; a run that failed or was cancelled is no error here."""
+        """Wait for the end, as durable as the store promises, and return the status.
+
+        A run that failed or was cancelled is no error here.
+        """
         await self._finished.wait()
+        while self._broadcaster.log.watermark < self._writer.count:
+            await self._broadcaster.wait_ring()
         return self.status
 
     def result(self) -> Result:
-        """The result of a completed run.
+        """Return the result of a completed run, if the store has it in memory.
 
         Raises:
-            NotReadyError: It is queued or running.
+            NotReadyError: The run is queued or running, or `load_result` has to be waited for.
             RunFailedError: It failed; the message is its error.
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
+        self._check_completed()
+        if (result := self._store.result_nowait(self.run_id)) is None:
+            raise NotReadyError("The result has left memory: use `await run.load_result()`")
+        return result
+
+    async def load_result(self) -> Result:
+        """Return the result of a completed run, wherever the store has it.
+
+        Raises:
+            NotReadyError: The run is queued or running.
+            RunFailedError: It failed; the message is its error.
+            RunCancelledError: It was cancelled; the message is the reason.
+            UnknownRunError: The store has let it go.
+        """
+        self._check_completed()
+        return await self._store.result(self.run_id)
+
+    def _check_completed(self) -> None:
         if (error := self.status.result_error) is not None:
             raise error
-        return self._store.result(self.run_id)
 
     def cancel(self, reason: str) -> None:
         """Ask the run to end. The first reason counts; after the end this does nothing."""
@@ -164,7 +225,10 @@ class Run:
                     await self._emit(drafts)
                 case Done(result):
                     await self._pacer.wait_resumed()
-                    self._store.keep_result(self.run_id, result)
+                    await self._store.keep_result(self.run_id, result)
+                    await (
+                        self._pacer.wait_resumed()
+                    )  # it may have been paused while the store wrote
                     self._end(State.COMPLETED)
                 case Failed(error):
                     await self._pacer.wait_resumed()
@@ -183,5 +247,9 @@ class Run:
             self._writer.emit(draft)
 
     def _end(self, state: State, error: str | None = None) -> None:
-        self._broadcaster.announce_end(self._writer.end(state, error))
+        self._close(self._writer.end(state, error))
+
+    def _close(self, terminal_id: int) -> None:
+        """Let everything that waits for the end know of it."""
+        self._broadcaster.announce_end(terminal_id)
         self._finished.set()

@@ -1,6 +1,11 @@
-"""Memory: event logs and results. Synchronous inside, no tasks."""
+"""Store: where the events and results of runs are kept.
 
-from glowback_trio.store.log import EVENT_OVERHEAD, EventLog, Store
-from glowback_trio.store.memory import MemoryStore
+Belongs here: the store protocol, and the stores that keep it, each held to one conformance suite.
+Never here: what a run is in the middle of, where work is carried out, HTTP.
+May be imported by: compute, actors, server, cli, testing.
+"""
 
-__all__ = ["EVENT_OVERHEAD", "EventLog", "MemoryStore", "Store"]
+from glowback_trio.store.memory import MemoryLog, MemoryStore
+from glowback_trio.store.protocol import EVENT_OVERHEAD, EventLog, Store, StoredRun
+
+__all__ = ["EVENT_OVERHEAD", "EventLog", "MemoryLog", "MemoryStore", "Store", "StoredRun"]

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import numpy as np
 from attrs import astuple, define, field
 
-from glowback_trio.errors import UnknownRunError
+from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.events import Event
+from glowback_trio.model.lifecycle import fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.store.log import EVENT_OVERHEAD
+from glowback_trio.store.protocol import EVENT_OVERHEAD, StoredRun
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
 
 @define(eq=False)
 class MemoryLog:
-    """A run's events in a list: event n stands at index n - 1. An event is durable at once."""
+    """A run's events in a list: event n has index n - 1. An event is durable at once."""
 
     _on_durable: Callable[[], None]
     _events: list[Event] = field(factory=list)
-    #: Bytes the events take, roughly.
+    #: Bytes that the events take, roughly.
     size: int = 0
 
     @property
@@ -36,14 +38,37 @@ class MemoryLog:
         self.size += len(event.data) + EVENT_OVERHEAD
         self._on_durable()
 
-    def read(self, after: int, limit: int) -> Sequence[Event]:
-        """Up to `limit` events with ids above `after`."""
+    def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
+        """Return up to `limit` events with ids above `after`."""
         return self._events[after : after + limit]
+
+    async def read(self, after: int, limit: int) -> Sequence[Event]:
+        """Return the same: no event leaves memory before its run does."""
+        return self.read_nowait(after, limit)
+
+    def ring(self, on_durable: Callable[[], None]) -> None:
+        """Call this function from now on when an event is durable."""
+        self._on_durable = on_durable
+
+
+@define(eq=False)
+class _Kept:
+    """What is kept of one run."""
+
+    request: BacktestRequest
+    log: MemoryLog
+    result: Result | None = None
+
+    @property
+    def size(self) -> int:
+        return self.log.size + _result_size(self.result)
 
 
 @define(eq=False)
 class MemoryStore:
     """Logs and results in memory. Finished runs are bounded, oldest out first; live runs stay.
+
+    A store that is given to one gateway after another keeps its runs from the first to the next.
 
     Args:
         keep_runs: How many finished runs are kept.
@@ -52,46 +77,86 @@ class MemoryStore:
 
     keep_runs: int = 1000
     keep_bytes: int = 1 << 30
-    _logs: dict[str, MemoryLog] = field(factory=dict, init=False)
-    _results: dict[str, Result] = field(factory=dict, init=False)
+    _kept: dict[str, _Kept] = field(factory=dict, init=False)
+    #: The sizes of finished runs, oldest first.
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
+    _in_use: bool = field(default=False, init=False)
 
     @property
     def writable(self) -> bool:
-        """Always: what finished runs take is bounded, and the oldest make room."""
+        """Always true: what finished runs take is bounded, and the oldest make room."""
         return True
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Keep the store to one gateway at a time.
+
+        Raises:
+            StoreError: Another gateway has it open.
+        """
+        if self._in_use:
+            # To the second gateway the first one's live runs would look interrupted.
+            raise StoreError("This store is open in another gateway")
+        self._in_use = True
+        try:
+            yield
+        finally:
+            self._in_use = False
+
+    async def run_ids(self) -> Sequence[str]:
+        """Return the ids of all runs, oldest first."""
+        return list(self._kept)
+
+    async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
+        """Give back a run of an earlier gateway.
+
+        Raises:
+            UnknownRunError: It was never opened, or is gone.
+        """
+        kept = self._find(run_id)
+        kept.log.ring(on_durable)
+        events = kept.log.read_nowait(0, kept.log.watermark)
+        return StoredRun(kept.request, fold(events, kept.request), kept.log)
 
     def open_log(
         self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
     ) -> MemoryLog:
-        """Begin a run's log. The request is not needed again: nothing survives the process."""
-        log = self._logs[run_id] = MemoryLog(on_durable)
+        """Begin a run's log."""
+        log = MemoryLog(on_durable)
+        self._kept[run_id] = _Kept(request, log)
         return log
 
-    def keep_result(self, run_id: str, result: Result) -> None:
+    async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
-        if run_id in self._logs:
-            self._results[run_id] = result
+        if run_id in self._kept:
+            self._kept[run_id].result = result
 
-    def result(self, run_id: str) -> Result:
-        """The kept result.
+    def result_nowait(self, run_id: str) -> Result:
+        """Return a result.
 
         Raises:
             UnknownRunError: It was never kept, or is gone.
         """
-        try:
-            return self._results[run_id]
-        except KeyError:
-            raise UnknownRunError(run_id) from None
+        if (result := self._find(run_id).result) is None:
+            raise UnknownRunError(run_id)
+        return result
+
+    async def result(self, run_id: str) -> Result:
+        """Return a result.
+
+        Raises:
+            UnknownRunError: It was never kept, or is gone.
+        """
+        return self.result_nowait(run_id)
 
     def retire(self, run_id: str) -> Sequence[str]:
-        """Count a run as finished; returns the runs that had to leave to keep the bounds."""
-        if run_id not in self._logs:
+        """Count a run as finished; return the runs that had to leave to keep the bounds."""
+        if run_id not in self._kept:
             return ()
-        size = self._logs[run_id].size + _result_size(self._results.get(run_id))
+        size = self._kept[run_id].size
+        self._finished_bytes += size - self._finished.get(run_id, 0)
         self._finished[run_id] = size
-        self._finished_bytes += size
         return self._evict()
 
     def _evict(self) -> Sequence[str]:
@@ -106,15 +171,21 @@ class MemoryStore:
     def forget(self, run_id: str) -> None:
         """Drop a run's events and result."""
         self._finished_bytes -= self._finished.pop(run_id, 0)
-        self._logs.pop(run_id, None)
-        self._results.pop(run_id, None)
+        self._kept.pop(run_id, None)
+
+    def _find(self, run_id: str) -> _Kept:
+        try:
+            return self._kept[run_id]
+        except KeyError:
+            raise UnknownRunError(run_id) from None
 
 
 def _result_size(result: Result | None) -> int:
-    """Bytes of a result's arrays; the rest is small beside its events."""
+    """Return the bytes of a result's arrays; the rest is small beside its events."""
     if result is None:
         return 0
     parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)
+    # Parts share columns, such as the times: each is counted once.
     columns = {
         id(column): column.nbytes
         for part in parts

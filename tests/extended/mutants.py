@@ -82,8 +82,8 @@ MUTANTS = (
     Mutant(
         "a queue of eight per client, oldest dropped",
         BROADCASTER,
-        "self._log.read(cursor, limit)",
-        "self._log.read(cursor, limit)[-8:]",
+        "self._log.read_nowait(cursor, limit)",
+        "self._log.read_nowait(cursor, limit)[-8:]",
     ),
     Mutant(
         "an event after the end",
@@ -94,11 +94,11 @@ MUTANTS = (
     Mutant(
         "the end told before the result is kept",
         RUN,
-        "                    self._store.keep_result(self.run_id, result)\n"
-        "                    self._end(State.COMPLETED)\n",
+        "                    await self._store.keep_result(self.run_id, result)\n",
         "                    self._end(State.COMPLETED)\n"
         "                    await trio.lowlevel.checkpoint()\n"
-        "                    self._store.keep_result(self.run_id, result)\n",
+        "                    await self._store.keep_result(self.run_id, result)\n"
+        "                    return\n",
     ),
     Mutant(
         "no end when the program around is cancelled",

@@ -39,17 +39,17 @@ def quiet() -> None:
     pass
 
 
-def finish(store: MemoryStore, *run_ids: str) -> list[Sequence[str]]:
+async def finish(store: MemoryStore, *run_ids: str) -> list[Sequence[str]]:
     evicted = []
     for run_id in run_ids:
         store.open_log(run_id, REQUEST, quiet).append(event(1))
-        store.keep_result(run_id, result())
+        await store.keep_result(run_id, result())
         evicted.append(store.retire(run_id))
     return evicted
 
 
 def ids(log: EventLog, after: int, limit: int) -> list[int]:
-    return [entry.event_id for entry in log.read(after, limit)]
+    return [entry.event_id for entry in log.read_nowait(after, limit)]
 
 
 def test_a_log_gives_back_what_it_took_from_any_cursor() -> None:
@@ -70,44 +70,44 @@ def test_an_event_is_readable_when_the_log_says_that_it_is_durable() -> None:
     assert seen == [1, 2]
 
 
-def test_a_result_is_kept_until_its_run_is_forgotten() -> None:
+async def test_a_result_is_kept_until_its_run_is_forgotten() -> None:
     store = MemoryStore()
     kept = result()
     store.open_log("r", REQUEST, quiet)
-    store.keep_result("r", kept)
-    assert store.result("r") is kept
+    await store.keep_result("r", kept)
+    assert await store.result("r") is store.result_nowait("r") is kept
     store.forget("r")
     with pytest.raises(UnknownRunError):
-        store.result("r")
+        await store.result("r")
 
 
-def test_a_run_forgotten_while_it_ran_leaves_nothing() -> None:
+async def test_a_run_forgotten_while_it_ran_leaves_nothing() -> None:
     store = MemoryStore()
     log = store.open_log("r", REQUEST, quiet)
     store.forget("r")
     log.append(event(1))
-    store.keep_result("r", result())
+    await store.keep_result("r", result())
     assert store.retire("r") == ()
     with pytest.raises(UnknownRunError):
-        store.result("r")
+        await store.result("r")
     assert ids(log, 0, 10) == [1], "those who still read it can"
 
 
-def test_the_oldest_finished_runs_leave_first_when_there_are_too_many() -> None:
-    assert finish(MemoryStore(keep_runs=2), "a", "b", "c", "d") == [[], [], ["a"], ["b"]]
+async def test_the_oldest_finished_runs_leave_first_when_there_are_too_many() -> None:
+    assert await finish(MemoryStore(keep_runs=2), "a", "b", "c", "d") == [[], [], ["a"], ["b"]]
 
 
-def test_the_oldest_finished_runs_leave_first_when_they_take_too_much() -> None:
+async def test_the_oldest_finished_runs_leave_first_when_they_take_too_much() -> None:
     # Each run takes 400 bytes of arrays and 200 of its event.
-    assert finish(MemoryStore(keep_bytes=1300), "a", "b", "c") == [[], [], ["a"]]
+    assert await finish(MemoryStore(keep_bytes=1300), "a", "b", "c") == [[], [], ["a"]]
 
 
-def test_the_newest_run_stays_however_large() -> None:
-    assert finish(MemoryStore(keep_bytes=1, keep_runs=0), "a", "b") == [[], ["a"]]
+async def test_the_newest_run_stays_however_large() -> None:
+    assert await finish(MemoryStore(keep_bytes=1, keep_runs=0), "a", "b") == [[], ["a"]]
 
 
-def test_live_runs_do_not_count() -> None:
+async def test_live_runs_do_not_count() -> None:
     store = MemoryStore(keep_runs=1)
     for run_id in ("live-1", "live-2"):
         store.open_log(run_id, REQUEST, quiet)
-    assert finish(store, "a") == [[]]
+    assert await finish(store, "a") == [[]]

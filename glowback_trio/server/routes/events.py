@@ -62,9 +62,9 @@ async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Re
         case "text/event-stream":
             return _live(app_state, run, query)
         case "application/x-ndjson":
-            return _stored(run, query, NDJSON, _lines)
+            return await _stored(run, query, NDJSON, _lines)
         case _:
-            return _stored(run, query, JSON, _array)
+            return await _stored(run, query, JSON, _array)
 
 
 def _lines(events: Sequence[Event]) -> Iterator[bytes]:
@@ -85,15 +85,13 @@ def _parts(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
         yield events[start : start + _WRITTEN_AT_ONCE]
 
 
-def _stored(
+async def _stored(
     run: Run, query: EventsQuery, media: str, write: Callable[[Sequence[Event]], Iterator[bytes]]
 ) -> Response:
     subscription = run.subscribe(query.after, query.types)
     events: list[Event] = []
-    while more := subscription.read_nowait(query.limit - len(events)):
-        events += more
-        if len(events) == query.limit:
-            break
+    while subscription.behind and len(events) < query.limit:
+        events += await subscription.read_stored(query.limit - len(events))
     few = len(events) <= _WRITTEN_AT_ONCE
     response = Response(
         b"".join(write(events)) if few else _body(write(events)), content_type=media

@@ -78,7 +78,7 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
 
     A long result is sent while it is written, without a declared length.
     """
-    result = app_state.gateway.run(run_id).result()
+    result = await app_state.gateway.run(run_id).load_result()
     pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
     return await stream_body(app_state, pieces, JSON)
 
@@ -114,7 +114,7 @@ async def _export(
 ) -> Response:
     if form not in FORMS:
         raise HttpError(404, "Not Found")
-    result = app_state.gateway.run(run_id).result()
+    result = await app_state.gateway.run(run_id).load_result()
     if form == "parquet" and not PARQUET.is_installed:
         raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
     named = {"filename": f"{name}-{run_id}.{form}"}
