@@ -55,4 +55,4 @@ class Extra:
 
 
 PARQUET = Extra("parquet", "pyarrow", "Parquet files")
-CALENDARS = Extra("calendars", "exchange_calendars", "Calendars of exchanges")
+CALENDARS = Extra("calendars", "exchange_calendars", "Exchange calendars")

@@ -1,7 +1,7 @@
-"""The commands by name, and how every one of them ends.
+"""The table of commands, and the exit code of each way a command can end.
 
-Exit codes: 0 done, 1 a run or a connection failed, 2 bad usage, 130 interrupted. Whatever a user
-can do wrong ends in one line per complaint on stderr, never in a traceback.
+Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 130 interrupted. A mistake of
+the user is reported as one line per problem on stderr, never as a traceback.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from glowback_trio.version import VERSION
 __all__ = ["main"]
 
 _EXAMPLES = """\
-Try first:
+Examples:
 
   glowback-trio demo
-  glowback-trio COMMAND --help
+  glowback-trio run --help
 """
 
 _app = App(
     name="glowback-trio",
-    help="Backtests as actors: run one here, or serve many and stream what happens in them.",
+    help="Run a backtest here, or serve many backtests and stream their events.",
     help_epilogue=_EXAMPLES,
     help_format="plaintext",
     version=VERSION,
 )
 
-# By import path, so that asking for help does not load the web stack. The sentence stands here
-# because the list of commands is printed without loading them.
+# Commands are named by import path, so that `--help` does not load the web stack. Their sentences
+# are repeated here because the list of commands is printed without importing them.
 for _name, _place, _help in (
-    ("demo", "demo:app", "Watch a backtest on real prices, then read its summary."),
-    ("run", "run:app", "Run one backtest here and print its summary or its result as JSON."),
-    ("data", "data:app", "Find and list price data."),
+    ("demo", "demo:app", "Run a demo backtest on the shipped prices, and print its summary."),
+    ("run", "run:app", "Run one backtest here, and print its summary or its result as JSON."),
+    ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
-    ("submit", "submit:app", "Start a backtest on a server and print the id of its run."),
-    ("stream", "stream:app", "Print a run's events as lines, resuming after every cut."),
+    ("submit", "submit:app", "Submit a backtest to a server, and print the id of its run."),
+    ("stream", "stream:app", "Print a run's events as JSON lines; resume lost connections."),
     ("list", "runs:list_app", "List the runs of a server, newest first."),
-    ("show", "runs:show_app", "Show where a run stands."),
+    ("show", "runs:show_app", "Print the status of a run."),
     ("results", "runs:results_app", "Print the result of a completed run, or a table of it."),
     ("cancel", "runs:cancel_app", "Cancel a run."),
 ):
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: What follows the program's name; None: take them from `sys.argv`.
+        arguments: The arguments after the program's name; None: those in `sys.argv`.
 
     Returns:
         The exit code.
@@ -67,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result_action="return_value",
             backend="trio",
         )
-    except BaseException as error:  # noqa: BLE001 - what has no exit code is raised again
+    except BaseException as error:  # noqa: BLE001 - an error without an exit code is raised again
         return _exit_code(error)
     return code or 0
 
 
 def _exit_code(error: BaseException) -> int:
-    """Say what a user has to know about the end of a command."""
+    """Print the errors a user should see, and return the exit code."""
     match error:
         case BaseExceptionGroup(exceptions=[only]):
             return _exit_code(only)
@@ -92,7 +92,8 @@ def _exit_code(error: BaseException) -> int:
         case BaseExceptionGroup() if error.subgroup(KeyboardInterrupt):
             return 130
         case BrokenPipeError():
-            # The reader of stdout has left, as `head` does. What is buffered has nowhere to go.
+            # The reader of stdout has closed it, as `head` does. Python flushes stdout at exit, and
+            # that must not raise again, so the rest goes to /dev/null.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         case _:

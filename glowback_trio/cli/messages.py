@@ -1,4 +1,4 @@
-"""How a command says that something went wrong: one line on stderr each."""
+"""Messages to the user, each on one line of stderr."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import sys
 __all__ = ["print_error", "print_note", "print_warning"]
 
 
-def print_error(complaint: object) -> None:
-    """Say what went wrong, on one line of stderr."""
-    _say("error", complaint)
+def print_error(message: object) -> None:
+    """Print why the command, or part of it, failed."""
+    _print_line("error", message)
 
 
-def print_warning(danger: object) -> None:
-    """Say what may go wrong although the command does as it was told."""
-    _say("warning", danger)
+def print_warning(message: object) -> None:
+    """Print a risk, although the command goes on."""
+    _print_line("warning", message)
 
 
-def print_note(observation: object) -> None:
-    """Say what somebody should know although the command goes on."""
-    _say("note", observation)
+def print_note(message: object) -> None:
+    """Print what the user should know, although nothing is wrong."""
+    _print_line("note", message)
 
 
-def _say(word: str, sentence: object) -> None:
-    one_line = " ".join(str(sentence).split())
-    print(f"{word}: {one_line}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
+def _print_line(kind: str, message: object) -> None:
+    # Scripts read stderr line by line, and messages of other libraries may have several lines.
+    line = " ".join(str(message).split())
+    print(f"{kind}: {line}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

@@ -1,4 +1,4 @@
-"""A result on one screen, for people."""
+"""Print a result on one screen, for people."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["print_summary", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
-_NAMED = 5
-_LONG = 1e6
+_LISTED = 5  # symbols by name; more are counted
+_LONG = 1e6  # percent: longer changes are written with an exponent
 
 
 def _money(value: float) -> str:
@@ -47,7 +47,7 @@ def _count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-# Two columns of figures: what was made of the money, and how.
+# Printed in two columns: the money on the left, the ratios and counts on the right.
 _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Initial capital", "initial_capital", _money),
     ("Sharpe ratio", "sharpe_ratio", _ratio),
@@ -64,14 +64,14 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Time invested", "exposure_time", _share),
     ("Commissions", "total_commissions", _money),
 )
-_BESIDE: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+_BENCHMARK_FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Benchmark", "benchmark_return", _change),
     ("Beta", "beta", _ratio),
 )
 
 
 def print_summary(request: BacktestRequest, result: Result, console: Console) -> None:
-    """Print what was run, what came of it, and the curve of the equity."""
+    """Print the request, the main figures, and the equity curve if the terminal can draw it."""
     parts: list[RenderableType] = [_head(request, result), Text(), _figures(result)]
     if not console.options.ascii_only and len(result.curve):
         parts += [Text(), _equity(result)]
@@ -80,12 +80,12 @@ def print_summary(request: BacktestRequest, result: Result, console: Console) ->
 
 def _head(request: BacktestRequest, result: Result) -> Text:
     portfolio = request.portfolio_construction
-    asked = attrs.asdict(request.strategy) if portfolio is None else portfolio.target_weights
-    parameters = ", ".join(f"{k} {v}" for k, v in asked.items())
+    given = attrs.asdict(request.strategy) if portfolio is None else portfolio.target_weights
+    parameters = ", ".join(f"{name} {value}" for name, value in given.items())
     if request.benchmark_symbol is not None:
-        parameters = ", ".join(filter(None, (parameters, f"beside {request.benchmark_symbol}")))
-    named, more = ", ".join(request.symbols[:_NAMED]), len(request.symbols) - _NAMED
-    symbols = f"{named} and {more} more" if more > 0 else named
+        parameters = ", ".join(filter(None, (parameters, f"benchmark {request.benchmark_symbol}")))
+    first, more = ", ".join(request.symbols[:_LISTED]), len(request.symbols) - _LISTED
+    symbols = f"{first} and {more} more" if more > 0 else first
     return Text.assemble((symbols, "bold"), f"  {_period(request, result)}\n", (parameters, "dim"))
 
 
@@ -111,10 +111,10 @@ def _figures(result: Result) -> Table:
 
 
 def _cells(result: Result) -> Iterator[tuple[str, str]]:
-    figures = _FIGURES if result.benchmark is None else (*_FIGURES, *_BESIDE)
-    for label, name, write in figures:
+    figures = _FIGURES if result.benchmark is None else (*_FIGURES, *_BENCHMARK_FIGURES)
+    for label, name, format_ in figures:
         value = result.metrics[name]
-        yield label, "n/a" if value is None else write(value)
+        yield label, "n/a" if value is None else format_(value)
 
 
 def _equity(result: Result) -> Text:
@@ -130,8 +130,8 @@ def sparkline(values: Floats, width: int) -> str:
     """Draw a curve as one line of blocks, from its lowest value to its highest.
 
     Args:
-        values: (T,) numbers, any unit; none gives an empty line, equal ones the lowest block.
-        width: The most blocks to draw; each shows the last value of its share of the curve.
+        values: (T,) numbers of any unit. No values give an empty line, equal ones the lowest block.
+        width: The most blocks to draw; each shows the last value of its section of the curve.
     """
     if not len(values):
         return ""

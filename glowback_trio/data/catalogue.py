@@ -33,7 +33,7 @@ from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Catalogue"]
 
-_SAMPLE_WARNING = "generated sample prices, fit for trying things out and not for conclusions"
+_SAMPLE_WARNING = "generated sample prices: good for trying things out, not for conclusions"
 _UNREADABLE = "The data directory cannot be read"
 _SAMPLES = tuple(
     Listing(
@@ -125,7 +125,7 @@ class Catalogue:
 
     def _sample_problems(self, request: BacktestRequest) -> Iterator[Problem]:
         if not self.allow_sample:
-            message = "Sample data is switched off here; name a data_source with real prices"
+            message = "Sample prices are disabled here; choose a data_source with real prices"
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from adjustment_problems(request, "Generated prices")
         yield from calendar_problems(request)
@@ -148,7 +148,7 @@ class Catalogue:
         """Why there is no directory to look for the request's files in."""
         source = request.data_source
         if self.root is None:
-            message = f"data_source {source!r} needs a data directory; there is none"
+            message = f"data_source {source!r} needs a data directory; none is configured"
             return Problem("not_available", ("data_source",), message, source)
         if request.csv_data_path is None:
             return Problem("not_available", ("data_source",), _UNREADABLE, source)

@@ -123,8 +123,8 @@ class DirectoryLoad:
             if self.files[index]:
                 continue
             if has := self.directory.resolutions(symbol, self.formats):
-                asked = f"No bars of resolution {request.resolution!r} for {symbol!r}"
-                message = f"{asked}; there are {one_of(has)}"
+                missing = f"No bars of resolution {request.resolution!r} for {symbol!r}"
+                message = f"{missing}; there are bars of {one_of(has)}"
                 yield Problem("unknown_symbol", request.place(index), message, symbol)
             else:
                 unknown.append((request.place(index), symbol))
@@ -143,7 +143,7 @@ class DirectoryLoad:
             return
         for index, symbol in enumerate(self.request.priced):
             if self.files[index] and self.directory.factors(symbol) is None:
-                message = f"No factors to adjust {symbol!r} by: no file {symbol}{FACTORS_ENDING}"
+                message = f"Cannot adjust {symbol!r}: there is no file {symbol}{FACTORS_ENDING}"
                 yield Problem("not_available", self.request.place(index), message, symbol)
 
 
@@ -152,7 +152,7 @@ def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -
     names = ", ".join(file.path.name for file in files)
     return (
         f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
-        f"{names}; keep one of them, or let each name its resolution"
+        f"{names}; keep one of them, or name each after its resolution"
     )
 
 

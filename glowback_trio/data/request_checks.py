@@ -46,7 +46,7 @@ class LoadLimits:
         )
         for kind, unit, amount, limit in asked:
             if amount > limit:
-                message = f"The request asks for {amount:,} {unit}, and the limit is {limit:,}"
+                message = f"The request needs {amount:,} {unit}; the limit is {limit:,}"
                 yield Problem(kind, (), message, amount)
 
 
@@ -59,7 +59,7 @@ def calendar_problems(request: BacktestRequest) -> Iterator[Problem]:
 def adjustment_problems(request: BacktestRequest, what: str) -> Iterator[Problem]:
     """Say that a source without files has no factors, where prices should be adjusted by some."""
     if request.adjustment != "none":
-        message = f"{what} have no file of factors to adjust them by"
+        message = f"{what} have no adjustment factors"
         yield Problem("not_available", ("adjustment",), message, request.adjustment)
 
 

@@ -83,14 +83,14 @@ def test_checking_tells_every_finding_and_fails_on_critical_ones(
     assert told == [
         (
             "critical: More than one file may hold bars of resolution 'day' for 'AAPL': "
-            "AAPL_1d.csv, AAPL.csv; keep one of them, or let each name its resolution"
+            "AAPL_1d.csv, AAPL.csv; keep one of them, or name each after its resolution"
         ),
         (
             "critical: AAPL_factors.csv, line 2, column 'split factor': expected a number above 0, "
             "got '0'"
         ),
         "critical: BAD_1d.csv, line 2, column 'open': expected a number, got 'x'",
-        "critical: FAST_1d.csv holds bars of resolution 'minute'; 'day' was asked for",
+        "critical: FAST_1d.csv holds bars of resolution 'minute'; 'day' was requested",
         (
             "warning: GAP: 1 day between its first and its last bar has no bar although other "
             "symbols have one"
@@ -157,7 +157,7 @@ def test_nothing_is_written_over_unasked_and_all_or_nothing_is_written(
     arguments = ("data", "import", "vendor.csv", "--data", "prices", *CALLED)
     refused = glowback(*arguments)
     assert refused.returncode == 1
-    assert refused.stderr == "error: B_1d.csv is there already, and may not be overwritten\n"
+    assert refused.stderr == "error: B_1d.csv already exists and may not be overwritten\n"
     assert not (prices / "A_1d.csv").exists()
     assert (prices / "B_1d.csv").read_text() == "mine"
     assert glowback(*arguments, "--overwrite").returncode == 0
@@ -184,7 +184,7 @@ def test_two_sources_of_the_same_bars_are_refused(glowback: Glowback, tmp_path: 
     for name in ("A.csv", "A_1d.csv"):
         (tmp_path / name).write_text(HEADER + ROWS)
     refused = glowback("data", "import", "A.csv", "A_1d.csv", "--data", "new")
-    assert refused.stderr == "error: more than one source holds what would be A_1d.csv\n"
+    assert refused.stderr == "error: more than one source would be written to A_1d.csv\n"
     assert refused.returncode == 1
 
 

@@ -64,7 +64,7 @@ def test_a_summary_is_printed_for_people(glowback: Glowback) -> None:
 def test_a_summary_names_weights_and_what_the_run_is_held_against(glowback: Glowback) -> None:
     weights = ("--symbols", "AAPL,IBM", "--weight", "AAPL=0.5", "IBM=0.25")
     printed = glowback(*DEMO, *weights, "--benchmark", "SPY").stdout
-    assert "AAPL 0.5, IBM 0.25, beside SPY" in printed
+    assert "AAPL 0.5, IBM 0.25, benchmark SPY" in printed
     assert "Benchmark" in printed
     assert "Beta" in printed
     assert "Benchmark" not in glowback(*DEMO, "--symbols", "AAPL").stdout

@@ -125,7 +125,7 @@ def test_listening_beyond_this_machine_without_keys_is_warned_of(
     glowback: Glowback, taken_port: int
 ) -> None:
     open_to_all = ("serve", "--host", "0.0.0.0", "--port", str(taken_port))  # it will not get it
-    assert "warning: 0.0.0.0 can be reached" in glowback(*open_to_all).stderr
+    assert "warning: 0.0.0.0 is reachable" in glowback(*open_to_all).stderr
     assert "warning" not in glowback(*open_to_all, GLOWBACK_API_KEY="k").stderr
 
 

@@ -71,7 +71,7 @@ async def test_it_prints_only_what_comes_after_the_last_event_known(
     nothing = await stream(run_id, "--url", server.url, "--last-event-id", str(newest))
     assert rest.stdout.splitlines() == whole.stdout.splitlines()[-2:]
     assert (nothing.returncode, nothing.stdout) == (0, b"")
-    assert b"there is nothing after it" in nothing.stderr
+    assert b"it has no events after" in nothing.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,8 @@
+"""What a user meets first: help with examples, and wrong usage as one line on stderr with code 2.
+
+Every test runs the installed command in a process of its own.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,6 +18,7 @@ COMMANDS = (
     *("demo", "run", "data", "serve"),
     *("submit", "stream", "list", "show", "results", "cancel"),
 )
+DATA_COMMANDS = ("data list", "data check", "data import", "data path")
 
 
 def test_the_version_is_the_package_s(glowback: Glowback) -> None:
@@ -25,13 +31,13 @@ def test_help_lists_every_command(glowback: Glowback) -> None:
     assert all(f" {command} " in shown.stdout for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *DATA_COMMANDS])
 def test_a_command_s_help_shows_an_example_that_fits_the_terminal(
     command: str, glowback: Glowback
 ) -> None:
-    shown = glowback(command, "--help", COLUMNS="80")
+    shown = glowback(*command.split(), "--help", COLUMNS="80")
     assert shown.returncode == 0
-    assert f"\n  glowback-trio {command}" in shown.stdout.partition("Example")[2]
+    assert f"glowback-trio {command}" in shown.stdout.partition("Example")[2]
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 

@@ -70,12 +70,12 @@ def test_generated_prices_may_be_asked_for_beside_a_directory(root: Path) -> Non
 def test_generated_prices_can_be_forbidden(source: str) -> None:
     [(path, message)] = complaints(Catalogue(allow_sample=False), asking(data_source=source))
     assert path == "data_source"
-    assert "switched off" in message
+    assert "disabled" in message
 
 
 def test_a_directory_is_needed_for_csv() -> None:
     assert complaints(Catalogue(), asking(data_source="csv")) == [
-        ("data_source", "data_source 'csv' needs a data directory; there is none")
+        ("data_source", "data_source 'csv' needs a data directory; none is configured")
     ]
 
 
@@ -105,7 +105,7 @@ def test_hourly_prices_need_no_daily_file(root: Path) -> None:
 
 def test_a_resolution_that_no_file_has_is_a_complaint(root: Path) -> None:
     assert complaints(Catalogue(root), asking("SPY")) == [
-        ("symbols.0", "No bars of resolution 'day' for 'SPY'; there are 'hour'")
+        ("symbols.0", "No bars of resolution 'day' for 'SPY'; there are bars of 'hour'")
     ]
 
 
@@ -274,18 +274,18 @@ def test_more_than_the_limits_is_refused_before_the_run() -> None:
     request = asking("AAPL", "IBM")
     assert complaints(Catalogue(max_bars=10, max_rows=5), request) == []
     assert complaints(Catalogue(max_bars=9, max_rows=4), request) == [
-        ("", "The request asks for 10 symbol-bars, and the limit is 9"),
-        ("", "The request asks for 5 timestamps, and the limit is 4"),
+        ("", "The request needs 10 symbol-bars; the limit is 9"),
+        ("", "The request needs 5 timestamps; the limit is 4"),
     ]
     assert complaints(Catalogue(demo_path(), max_rows=4), request) == [
-        ("", "The request asks for 5 timestamps, and the limit is 4")
+        ("", "The request needs 5 timestamps; the limit is 4")
     ]
 
 
 def test_a_century_of_seconds_is_refused_at_once() -> None:
     century = asking(start_date="1900-01-01", end_date="1999-12-31", resolution="second")
     [(_, bars), (_, rows)] = complaints(Catalogue(), century)
-    assert bars == "The request asks for 610,506,000 symbol-bars, and the limit is 20,000,000"
+    assert bars == "The request needs 610,506,000 symbol-bars; the limit is 20,000,000"
     assert "610,506,000 timestamps" in rows
 
 
@@ -301,7 +301,7 @@ def test_a_file_fuller_than_its_calendar_is_held_to_the_limits(root: Path) -> No
     request = asking(end_date="2020-03-02T09:30:49Z", resolution="second")
     catalogue = Catalogue(root, max_rows=60)
     assert complaints(catalogue, request) == []
-    with pytest.raises(DataError, match="asks for 100 timestamps, and the limit is 60"):
+    with pytest.raises(DataError, match="needs 100 timestamps; the limit is 60"):
         catalogue.load(request)
 
 
@@ -371,7 +371,7 @@ def test_prices_in_memory_have_limits_and_complaints_too(root: Path) -> None:
         ("data_source", "Prices are held in memory here; only data_source 'default' is available"),
         ("symbols.0", "No prices for symbol 'APL'; did you mean 'AAPL'?"),
     ]
-    with pytest.raises(DataError, match="asks for 5 timestamps"):
+    with pytest.raises(DataError, match="needs 5 timestamps"):
         held.load(asking("AAPL"))
     with pytest.raises(DataError, match="AAPL holds bars of resolution 'day'"):
         held.load(asking("AAPL", resolution="hour"))

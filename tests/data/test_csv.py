@@ -141,10 +141,10 @@ def test_a_long_offending_text_is_cut(tmp_path: Path) -> None:
     [
         ("", "AAPL_1d.csv is empty; a header and rows are needed"),
         ("\n\n", "AAPL_1d.csv is empty; a header and rows are needed"),
-        (HEADER, "AAPL_1d.csv has a header and no rows"),
+        (HEADER, "AAPL_1d.csv has a header but no rows"),
         (GOOD, "line 1: no column 'timestamp' or 'date'"),
         ("date,open,high,low,close\n", "line 1: no column 'volume'"),
-        ("date,open,open,high,low,close,volume\n", "line 1: column 'open' is there more than once"),
+        ("date,open,open,high,low,close,volume\n", "line 1: column 'open' appears more than once"),
         ("date;open;high;low;close;volume\n", "line 1: no column 'timestamp' or 'date'"),
         (HEADER + '2020-01-02,1,2,1,2,"3\n', "line 2: unexpected end of data"),
         ((HEADER + GOOD).encode("utf-16"), "not UTF-8 text"),

@@ -142,9 +142,9 @@ def test_bad_factors_are_named_by_file_line_and_column(root: Path, text: str, sa
 def test_factors_that_are_not_there_are_a_complaint_and_no_silence(root: Path) -> None:
     (root / "AAPL_factors.csv").unlink()
     request = asking(adjustment="splits")
-    told = [("symbols.0", "No factors to adjust 'AAPL' by: no file AAPL_factors.csv")]
+    told = [("symbols.0", "Cannot adjust 'AAPL': there is no file AAPL_factors.csv")]
     assert complaints(Catalogue(root), request) == told
-    with pytest.raises(InvalidRequestError, match="No factors"):
+    with pytest.raises(InvalidRequestError, match="Cannot adjust"):
         Catalogue(root).load(request)
 
 
@@ -160,7 +160,7 @@ def test_sources_without_files_have_no_factors(root: Path) -> None:
     for source in (held, Catalogue()):
         [(path, message)] = complaints(source, asking(adjustment="total"))
         assert path == "adjustment"
-        assert "no file of factors" in message
+        assert "no adjustment factors" in message
 
 
 def test_a_file_of_factors_is_no_file_of_prices(root: Path) -> None:

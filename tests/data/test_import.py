@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glowback_trio.data.files.csv_file import read_csv
 from glowback_trio.data.files.price_file import Format
 from glowback_trio.data.rows import clean
-from glowback_trio.data.tools.importing import place_for, read_prices, write_prices
+from glowback_trio.data.tools.importing import read_prices, target_path, write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 
@@ -62,8 +62,8 @@ def test_a_file_of_one_symbol_says_whose_in_its_name_or_is_told(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEADER + "MS FT" + ROWS[0][4:] + "MS FT" + ROWS[2][4:], "'MS FT' is no symbol"),
-        (HEADER + ROWS[0], "too few rows of MSFT to tell their resolution"),
+        (HEADER + "MS FT" + ROWS[0][4:] + "MS FT" + ROWS[2][4:], "'MS FT' is not a valid symbol"),
+        (HEADER + ROWS[0], "too few rows of MSFT to infer their resolution"),
         (HEADER.replace("Last", "Close") + ROWS[0], "line 1: no column 'last'; the header is"),
         (HEADER.replace("Ticker", "Tick") + ROWS[0], "line 1: no column 'ticker'"),
         (HEADER + ROWS[0].replace("12", "x"), "line 2, column 'High': expected a number, got 'x'"),
@@ -100,18 +100,16 @@ def test_nothing_that_is_there_is_written_over_unasked(
     if form == "parquet":
         pytest.importorskip("pyarrow")
     prices = next(read_prices(vendor, CALLED))
-    place = place_for(tmp_path / "new", prices, form)
+    place = target_path(tmp_path / "new", prices, form)
     assert place == tmp_path / "new" / f"IBM_1d.{form}"
     write_prices(place, prices.bars)
     before = place.read_bytes()
-    with pytest.raises(
-        DataError, match=r"^IBM_1d\.\w+ is there already, and may not be overwritten$"
-    ):
-        place_for(place.parent, prices, form)
+    with pytest.raises(DataError, match=r"^IBM_1d\.\w+ already exists and may not be overwritten$"):
+        target_path(place.parent, prices, form)
     with pytest.raises(DataError, match="cannot be written: File exists"):
         write_prices(place, prices.bars)
     assert place.read_bytes() == before
-    assert place_for(place.parent, prices, form, overwrite=True) == place
+    assert target_path(place.parent, prices, form, overwrite=True) == place
     write_prices(place, prices.bars, overwrite=True)
     assert [path.name for path in place.parent.iterdir()] == [place.name], "no draft is left"
 
@@ -121,7 +119,7 @@ def test_the_same_bars_under_another_name_are_in_the_way(vendor: Path, tmp_path:
     (tmp_path / "IBM.csv").write_text("")
     for overwrite in (False, True):
         with pytest.raises(DataError, match=r"^IBM\.csv may hold the same bars as IBM_1d\.csv"):
-            place_for(tmp_path, prices, "csv", overwrite=overwrite)
+            target_path(tmp_path, prices, "csv", overwrite=overwrite)
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_that_names_the_file(

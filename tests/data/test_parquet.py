@@ -161,7 +161,7 @@ def test_a_file_that_is_no_table_of_prices_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^AAPL_1d\.parquet: no column 'high'; the header is \["):
         read_parquet(path)
     pq.write_table(pa.table({"date": DAYS, **FINE}).slice(0, 0), path)
-    with pytest.raises(DataError, match="has columns and no rows"):
+    with pytest.raises(DataError, match="has columns but no rows"):
         read_parquet(path)
     with pytest.raises(DataError, match=r"^GONE\.parquet cannot be read: No such file"):
         read_parquet(tmp_path / "GONE.parquet")

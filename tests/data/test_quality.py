@@ -162,7 +162,7 @@ def test_spacing_tells_the_resolution(times: list[str], resolution: Resolution |
 
 def test_bars_of_another_length_are_refused() -> None:
     daily = rows_of(WEEK).time
-    with pytest.raises(DataError, match="X holds bars of resolution 'day'; 'hour' was asked for"):
+    with pytest.raises(DataError, match="X holds bars of resolution 'day'; 'hour' was requested"):
         check_resolution("X", resolution_of(daily), "hour")
     with pytest.raises(DataError, match="'day'"):
         check_resolution("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
@@ -172,7 +172,7 @@ def test_a_named_resolution_allows_rare_bars_and_no_frequent_ones() -> None:
     daily = rows_of(WEEK).time
     check_resolution("X_1m.csv", resolution_of(daily), "minute", declared="minute")
     hours = np.array(["2020-03-06T09:30", "2020-03-06T10:30"], dtype="M8[ns]")
-    with pytest.raises(DataError, match="'hour'; 'day' was asked for"):
+    with pytest.raises(DataError, match="'hour'; 'day' was requested"):
         check_resolution("X_1d.csv", resolution_of(hours), "day", declared="day")
 
 

@@ -58,6 +58,6 @@ def test_whoever_follows_a_run_of_a_killed_server_is_told_why_it_is_gone(
             )
             assert (ended.returncode, ended.stdout) == (1, "")
             assert ended.stderr == (
-                f"error: Run not found: {url} keeps its runs in memory, the newest of them, and "
-                "forgets them when it ends\n"
+                f"error: Run not found: {url} keeps only its most recent runs, in memory, "
+                "and loses them when it stops\n"
             )

@@ -1,4 +1,4 @@
-"""`glowback-trio data check`: every price file read, and a report of its quality."""
+"""`glowback-trio data check`: read every price file and report its quality."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from glowback_trio.cli.options.data_option import DataOption, data_directory
 from glowback_trio.data.tools import FileReport, Inspection, PriceDirectory
 from glowback_trio.errors import DataError
 
-__all__ = ["check", "progress"]
+__all__ = ["CHECK_EXAMPLES", "check", "progress"]
+
+CHECK_EXAMPLES = """\
+Examples:
+
+  glowback-trio data check --data ./prices
+  glowback-trio data check --data demo --calendar XNYS
+"""
 
 
 def check(
@@ -24,38 +31,39 @@ def check(
     data: DataOption = "sample",
     calendar: Annotated[str | None, Parameter(show_default=False)] = None,
 ) -> int:
-    """Read every price file and say what is wrong with it.
+    """Read every price file and print what is wrong with it.
 
-    Critical findings make the exit code 1: cells that cannot be read, prices
-    that cannot be, rows that contradict themselves, a time twice, two files
-    for the same bars, bad adjustment factors. Rows out of order and gaps are
-    warnings; a gap is a day on which another symbol of the directory traded.
+    The exit code is 1 if there are critical findings: unreadable cells,
+    impossible prices, rows that contradict themselves, duplicate times, two
+    files for the same bars, bad adjustment factors. Unsorted rows and gaps are
+    warnings. A gap is a day without a bar on which the exchange was open or,
+    without --calendar, on which another symbol of the directory traded.
 
     Args:
-        data: A directory of CSV and Parquet files, or 'demo', shipped prices.
-        calendar: An exchange whose trading days should have bars, as XNYS; needs extra 'calendars'.
+        data: A directory of CSV and Parquet files, or 'demo' for the shipped prices.
+        calendar: Exchange whose trading days should have bars, e.g. XNYS; needs extra 'calendars'.
     """
-    place = data_directory(data)
-    listed = PriceDirectory.of(place)
-    if listed is None:
-        raise DataError(f"{place} cannot be read")
-    inspection = Inspection(listed, calendar)
-    with progress("Checking") as shown:
-        task = shown.add_task("")
-        for done, total in inspection.look():
-            shown.update(task, completed=done, total=total)
-    return _tell(inspection.reports(), Console())
+    path = data_directory(data)
+    directory = PriceDirectory.of(path)
+    if directory is None:
+        raise DataError(f"{path} cannot be read")
+    inspection = Inspection(directory, calendar)
+    with progress("Checking") as bar:
+        task = bar.add_task("")
+        for done, total in inspection.read_files():
+            bar.update(task, completed=done, total=total)
+    return _print_reports(inspection.reports(), Console())
 
 
-def progress(what: str) -> Progress:
-    """A bar on stderr that leaves nothing behind; none where nobody watches."""
+def progress(label: str) -> Progress:
+    """Return a progress bar on stderr, erased at the end; hidden if stderr is not a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _tell(reports: Sequence[FileReport], console: Console) -> int:
-    """Print the reports and say how the command ends."""
+def _print_reports(reports: Sequence[FileReport], console: Console) -> int:
+    """Print a table of the files, then all findings. Return the exit code."""
     critical = sum(len(one.critical) for one in reports)
     warnings = sum(len(one.warnings) for one in reports)
     table = Table("File", "Resolution", "Rows", "Critical", "Warnings", box=SIMPLE)
@@ -67,13 +75,13 @@ def _tell(reports: Sequence[FileReport], console: Console) -> int:
         table.add_row(escape(one.name), one.resolution or "", rows, *counts)
     console.print(table)
     for one in reports:
-        _tell_findings("critical", "red", one.critical, console)
-        _tell_findings("warning", "yellow", one.warnings, console)
+        _print_findings("critical", "red", one.critical, console)
+        _print_findings("warning", "yellow", one.warnings, console)
     files = f"{len(reports)} file{'s' * (len(reports) != 1)}"
     console.print(f"{files}, {critical} critical, {warnings} warnings", highlight=False)
     return 1 if critical else 0
 
 
-def _tell_findings(grade: str, style: str, findings: Sequence[str], console: Console) -> None:
+def _print_findings(grade: str, style: str, findings: Sequence[str], console: Console) -> None:
     for finding in findings:
         console.print(f"[{style}]{grade}[/]: {escape(finding)}", soft_wrap=True, highlight=False)

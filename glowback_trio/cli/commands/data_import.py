@@ -1,4 +1,4 @@
-"""`glowback-trio data import`: prices of others made into price files."""
+"""`glowback-trio data import`: convert prices from elsewhere into price files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from glowback_trio.cli.messages import print_error, print_warning
 from glowback_trio.data.tools import (
     RENAMEABLE,
     ImportedPrices,
-    place_for,
     read_prices,
+    target_path,
     write_prices,
 )
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import Resolution
 
-__all__ = ["import_"]
+__all__ = ["IMPORT_EXAMPLES", "import_"]
 
-_Places = dict[Path, ImportedPrices]
+IMPORT_EXAMPLES = """\
+Examples:
+
+  glowback-trio data import bought.csv --data ./prices --column close=Last
+  glowback-trio data import AAPL.csv --data ./prices --symbol AAPL --to parquet
+"""
+
+_Targets = dict[Path, ImportedPrices]
 
 
 def import_(
@@ -40,37 +47,37 @@ def import_(
     quality: Literal["warn", "fail"] = "fail",
     overwrite: Annotated[bool, Parameter(negative_bool=(), show_default=False)] = False,
 ) -> int:
-    """Make price files, one for each symbol, of files from elsewhere.
+    """Convert files from elsewhere into price files, one per symbol.
 
-    Everything is read and checked before anything is written. Rows are put
-    in order; of rows with the same time the last one is kept.
+    Everything is read and checked before anything is written. Rows are
+    sorted; of rows with the same time the last one is kept.
 
     Args:
-        source: CSV or Parquet files; a column of symbols splits a file into several.
-        data: The directory to write into, made if need be.
-        column: What a file calls its time, open, high, low, close, volume or symbol: ours=theirs.
-        symbol: Whose prices these are, where no column and no file's name says it.
-        resolution: The length of a bar, where the spacing of rows does not say it.
+        source: CSV or Parquet files; a file with a symbol column is split by symbol.
+        data: The directory to write to, created if necessary.
+        column: The name of a column in the files, as OURS=THEIRS: close=Last time=Date.
+        symbol: The symbol, if neither a column nor the file's name tells it.
+        resolution: The length of a bar, if the spacing of the rows does not tell it.
         to: The format to write; Parquet needs the extra 'parquet'.
-        quality: Refuse prices with critical findings (fail), or tell them and go on (warn).
-        overwrite: Replace files that are there already.
+        quality: 'fail' refuses prices with critical findings, 'warn' writes them anyway.
+        overwrite: Replace existing files.
     """
     if not source:
-        raise _misuse("SOURCE", "Input should name a file at least", None)
+        raise _misuse("SOURCE", "Input should name at least one file", None)
     column_names = _column_names(column or [])
-    with progress("Reading") as shown:
+    with progress("Reading") as bar:
         found = [
             prices
-            for path in shown.track(source)
+            for path in bar.track(source)
             for prices in read_prices(path, column_names, symbol, resolution)
         ]
     if not _accepted(found, quality):
         return 1
-    places = _placed(found, data, to, overwrite=overwrite)
-    with progress("Writing") as shown:
-        for place, prices in shown.track(places.items()):
-            write_prices(place, prices.bars, overwrite=overwrite)
-    _tell(places)
+    targets = _targets(found, data, to, overwrite=overwrite)
+    with progress("Writing") as bar:
+        for path, prices in bar.track(targets.items()):
+            write_prices(path, prices.bars, overwrite=overwrite)
+    _print_written(targets)
     return 0
 
 
@@ -79,14 +86,14 @@ def _column_names(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
         if not (equals and theirs) or ours not in RENAMEABLE or ours in column_names:
-            expected = f"Input should be ours=theirs, each once, ours one of {one_of(RENAMEABLE)}"
+            expected = f"Input should be OURS=THEIRS, each once, OURS being {one_of(RENAMEABLE)}"
             raise _misuse("--column", f"{expected}, not {pair!r}", pair)
         column_names[ours] = theirs
     return column_names
 
 
 def _accepted(found: list[ImportedPrices], quality: Literal["warn", "fail"]) -> bool:
-    """Tell what is wrong with the prices, and whether they may be written."""
+    """Print what is wrong with the prices, and return True if they may be written."""
     critical = [finding for prices in found for finding in prices.quality.critical]
     for finding in critical:
         (print_error if quality == "fail" else print_warning)(finding)
@@ -94,35 +101,33 @@ def _accepted(found: list[ImportedPrices], quality: Literal["warn", "fail"]) -> 
         for finding in prices.quality.warnings:
             print_warning(finding)
     if critical and quality == "fail":
-        print_error("nothing was written; --quality warn writes prices with critical findings")
+        print_error("nothing was written; --quality warn writes prices despite critical findings")
         return False
     return True
 
 
-def _placed(
+def _targets(
     found: list[ImportedPrices], data: Path, to: Literal["csv", "parquet"], *, overwrite: bool
-) -> _Places:
-    """Where each symbol's bars go.
+) -> _Targets:
+    """Return the file that each symbol's bars will be written to.
 
     Raises:
-        DataError: Something is there already, or two sources hold the same symbol's bars.
+        DataError: A file already exists, or two sources hold the same symbol's bars.
     """
-    places: _Places = {}
+    targets: _Targets = {}
     for prices in found:
-        place = place_for(data, prices, to, overwrite=overwrite)
-        if place in places:
-            raise DataError(f"more than one source holds what would be {place.name}")
-        places[place] = prices
-    return places
+        path = target_path(data, prices, to, overwrite=overwrite)
+        if path in targets:
+            raise DataError(f"more than one source would be written to {path.name}")
+        targets[path] = prices
+    return targets
 
 
-def _tell(places: _Places) -> None:
+def _print_written(targets: _Targets) -> None:
     table = Table("Symbol", "Resolution", "Bars", "File", box=SIMPLE)
     table.columns[2].justify = "right"
-    for place, prices in places.items():
-        table.add_row(
-            prices.bars.symbol, prices.resolution, f"{len(prices.bars):,}", str(place.name)
-        )
+    for path, prices in targets.items():
+        table.add_row(prices.bars.symbol, prices.resolution, f"{len(prices.bars):,}", path.name)
     Console().print(table)
 
 

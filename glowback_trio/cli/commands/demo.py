@@ -1,4 +1,4 @@
-"""`glowback-trio demo`: what this is, in three seconds."""
+"""`glowback-trio demo`: show a run from start to summary in a few seconds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from glowback_trio.model.strategies.parameters import MaCrossover
 
 __all__ = ["app"]
 
-# 1,510 daily bars in a second and a half: slow enough to be seen.
+# 1,510 daily bars take a second and a half, slow enough to watch the progress bar.
 _BARS_PER_SECOND = 1000.0
 
 _NEXT = """\
-Next: your own run, and the same over HTTP.
+Next: run a backtest of your own, and serve backtests over HTTP.
 
 glowback-trio run --data demo --symbols SPY --start 2018-01-01 --end 2020-12-31
 glowback-trio serve --data demo"""
@@ -28,20 +28,23 @@ app = App(name="demo", help_format="plaintext", help_epilogue="Example:\n\n  glo
 
 @app.default
 async def demo() -> None:
-    """Run a moving average crossover on the prices that come with the package."""
-    watched = Console(stderr=True)
+    """Run a demo backtest on the shipped prices, and print its summary.
+
+    It trades a moving average crossover on AAPL, SPY and IBM from 2015 to 2020.
+    """
+    stderr = Console(stderr=True)
     request = BacktestRequest(
         symbols=("AAPL", "SPY", "IBM"),
         start_date="2015-01-01",
         end_date="2020-12-31",
         strategy=MaCrossover(short_period=20, long_period=100, direction="long_only"),
         execution=Execution(slippage_bps=2.0, commission_bps=1.0),
-        stream=Stream(pace_bars_per_s=_BARS_PER_SECOND if watched.is_terminal else None),
+        stream=Stream(pace_bars_per_s=_BARS_PER_SECOND if stderr.is_terminal else None),
     )
     async with open_gateway(data=demo_path()) as gateway:
         run = gateway.submit(request)
-        await watch(run, watched, warnings=False)  # the shipped prices' gaps are market holidays
+        await watch(run, stderr, warnings=False)  # the gaps are market holidays
         result = run.result()
-    shown = Console()
-    print_summary(request, result, shown)
-    shown.print(_NEXT, soft_wrap=True, highlight=False)
+    stdout = Console()
+    print_summary(request, result, stdout)
+    stdout.print(_NEXT, soft_wrap=True, highlight=False)

@@ -1,4 +1,4 @@
-"""`glowback-trio run`: one backtest, here."""
+"""`glowback-trio run`: run one backtest in this process."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ async def run(
     cache: CacheOption = CACHE_NAME,
     json: Annotated[bool, Parameter(negative_bool=(), show_default=False)] = False,
 ) -> None:
-    """Run one backtest here and print its summary or its result as JSON.
+    """Run one backtest here, and print its summary or its result as JSON.
 
     Args:
         options: The backtest.
-        data: A directory of price files; 'demo', the shipped ones; 'sample', generated prices.
-        cache: A directory for parsed prices, a relative one inside --data; 'off' keeps none.
+        data: A directory of price files, 'demo' (shipped prices) or 'sample' (generated prices).
+        cache: Directory for parsed prices, relative to --data; 'off' disables the cache.
         json: Print the result as JSON on stdout, and nothing else.
     """
     request = options.request()

@@ -1,4 +1,4 @@
-"""`glowback-trio list`, `show`, `results` and `cancel`: the runs of a server."""
+"""`glowback-trio list`, `show`, `results` and `cancel`: look at the runs of a server."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from glowback_trio.wire.statuses import status_document
 
 __all__ = ["cancel_app", "list_app", "results_app", "show_app"]
 
-# Characters: what a run is called, a line on a terminal, and one that is read by a program.
-_READABLE, _LINE, _PIPED = 20, 110, 1000
+# Least widths in characters: of a run's description, and of a table on a terminal and in a pipe.
+_DESCRIPTION, _TERMINAL, _PIPE = 20, 110, 1000
 
 _RUN_ID = "6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11"
 
@@ -42,8 +42,8 @@ show_app = _command("show", _RUN_ID, f"{_RUN_ID} --json | jq .progress")
 results_app = _command(
     "results",
     f"{_RUN_ID} > result.json",
-    f"{_RUN_ID} --max-points 500 | jq .equity_curve",
-    f"{_RUN_ID} equity.csv > equity.csv",
+    f"{_RUN_ID} \\\n      --max-points 500 | jq .equity_curve",
+    f"{_RUN_ID} \\\n      equity.csv > equity.csv",
 )
 cancel_app = _command("cancel", _RUN_ID)
 
@@ -60,10 +60,10 @@ async def list_runs(
     """List the runs of a server, newest first.
 
     Args:
-        state: Only runs in this state.
-        limit: At most so many, from 1 to 200.
-        before: Only runs that are older than this one.
-        json: Print each run's status as JSON, one object a line.
+        state: List only runs in this state.
+        limit: The most runs to list, from 1 to 200.
+        before: Id of a run; list only runs older than it.
+        json: Print each status as JSON, one object per line.
         server: The server.
     """
     async with server.open_client() as client:
@@ -77,10 +77,10 @@ async def list_runs(
 
 @show_app.default
 async def show(run_id: str, *, json: Json = False, server: ServerOption = LOCAL_SERVER) -> None:
-    """Show where a run stands.
+    """Print the status of a run.
 
     Args:
-        run_id: The run.
+        run_id: Id of the run.
         json: Print the status as JSON.
         server: The server.
     """
@@ -104,10 +104,10 @@ async def results(
     """Print the result of a completed run, or a table of it.
 
     Args:
-        run_id: The run.
-        file: 'results' for JSON, or a table of it.
-        include: In the JSON, fill only these blocks, such as 'equity_curve,trades'.
-        max_points: In the JSON, thin the curves to so many bars at most, keeping extremes.
+        run_id: Id of the run.
+        file: 'results' for the whole result as JSON, or a table of it.
+        include: Fill only these blocks of the JSON, such as 'equity_curve,trades'.
+        max_points: Downsample the curves in the JSON to this many bars, keeping extremes.
         server: The server.
     """
     stdout = sys.stdout.buffer
@@ -119,10 +119,10 @@ async def results(
 
 @cancel_app.default
 async def cancel(run_id: str, *, server: ServerOption = LOCAL_SERVER) -> None:
-    """Cancel a run; one that has ended stays as it is.
+    """Cancel a run. A run that has ended stays as it is.
 
     Args:
-        run_id: The run.
+        run_id: Id of the run.
         server: The server.
     """
     async with server.open_client() as client:
@@ -135,14 +135,15 @@ def _print_json(document: object) -> None:
 
 def _print_table(runs: Iterable[Status]) -> None:
     table = Table(box=SIMPLE)
-    for whole in ("Run", "State", "Created"):
-        table.add_column(whole, no_wrap=True)
-    table.add_column("Backtest", overflow="fold", min_width=_READABLE)
+    for heading in ("Run", "State", "Created"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Backtest", overflow="fold", min_width=_DESCRIPTION)
     for status in runs:
-        table.add_row(status.run_id, _state(status), _moment(status.created_at), _subject(status))
+        table.add_row(status.run_id, _state(status), _time(status.created_at), _description(status))
     console = Console(markup=False, highlight=False)
-    # A terminal folds a long line better than a table folds a narrow column; a pipe has no width.
-    console.width = max(console.width, _LINE if console.is_terminal else _PIPED)
+    # Lines that the terminal wraps are easier to read than columns folded by the table. In a pipe
+    # nothing may be folded, because programs read it line by line.
+    console.width = max(console.width, _TERMINAL if console.is_terminal else _PIPE)
     console.print(table)
 
 
@@ -150,11 +151,10 @@ def _state(status: Status) -> str:
     return status.state if status.finished else f"{status.state} {status.progress:.0%}"
 
 
-def _subject(status: Status) -> str:
+def _description(status: Status) -> str:
     first, more = ", ".join(status.symbols[:3]), len(status.symbols) - 3
-    return (
-        f"{status.strategy}: {first} and {more} more" if more > 0 else f"{status.strategy}: {first}"
-    )
+    symbols = f"{first} and {more} more" if more > 0 else first
+    return f"{status.strategy}: {symbols}"
 
 
 def _print_status(status: Status) -> None:
@@ -166,9 +166,9 @@ def _print_status(status: Status) -> None:
         "Strategy": status.strategy,
         "Symbols": ", ".join(status.symbols),
         "Events": f"{status.event_count:,}",
-        "Created": _moment(status.created_at),
-        "Started": _moment(status.started_at),
-        "Finished": _moment(status.finished_at),
+        "Created": _time(status.created_at),
+        "Started": _time(status.started_at),
+        "Finished": _time(status.finished_at),
     }
     for name, value in facts.items():
         if value is not None:
@@ -176,5 +176,5 @@ def _print_status(status: Status) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M}Z"
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else f"{time:%Y-%m-%d %H:%M}Z"

@@ -1,4 +1,4 @@
-"""`glowback-trio serve`: many backtests over HTTP, until a signal says stop."""
+"""`glowback-trio serve`: serve backtests over HTTP and WebSocket until a signal arrives."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Examples:
   glowback-trio serve --data demo --strategies my_strategies:Breakout
   glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
-Prints `listening on http://HOST:PORT` once it accepts connections, with https
-where there is a certificate, or `listening on unix:/PATH`. SIGINT or SIGTERM
-ends it in order, a second one at once. A flag wins over the environment, the
-environment over the default.
+Prints `listening on http://HOST:PORT` once it accepts connections (https with
+a certificate), or `listening on unix:/PATH`. The first SIGINT or SIGTERM shuts
+the server down in order, a second one ends it at once. A flag overrides its
+environment variable, which overrides the default.
 """
 
 _UNIX = "unix:"
@@ -46,7 +46,7 @@ app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
 
 @app.default
 @with_setting_flags
-async def serve_prices(
+async def serve_backtests(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8000,
@@ -54,7 +54,7 @@ async def serve_prices(
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
-    At the first signal runs are cancelled and streams get their last events.
+    On SIGINT or SIGTERM runs are cancelled and streams receive their last events.
 
     Args:
         host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.
@@ -62,7 +62,7 @@ async def serve_prices(
         flags: One per row of the settings table.
     """
     settings = read_settings(flags, os.environ)
-    own = load_strategies(settings.strategies)
+    strategies = load_strategies(settings.strategies)
     prices = open_catalogue(
         settings.data or "sample",
         settings.cache,
@@ -70,10 +70,11 @@ async def serve_prices(
         max_bars=settings.max_bars,
         max_rows=settings.max_rows,
     )
-    _allow_many_files()
+    _raise_open_file_limit()
     if not (settings.api_keys or _is_local(host)):
         print_warning(
-            f"{host} can be reached from elsewhere and no key is asked for: set GLOWBACK_API_KEY"
+            f"{host} is reachable from other machines and no API key is required: "
+            "set GLOWBACK_API_KEY"
         )
     async with open_gateway(
         data=prices,
@@ -81,10 +82,12 @@ async def serve_prices(
         max_running=settings.max_running,
         max_queued=settings.max_queued,
         max_log_bytes=settings.max_log_bytes,
-        strategies=own,
+        strategies=strategies,
     ) as gateway:
-        _collect_rarely()
-        await _until_a_signal(partial(serve, gateway, bind=_bind(host, port), settings=settings))
+        _relax_garbage_collector()
+        await _serve_until_signal(
+            partial(serve, gateway, bind=_bind(host, port), settings=settings)
+        )
 
 
 def _bind(host: str, port: int) -> str:
@@ -93,20 +96,20 @@ def _bind(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _until_a_signal(serving: partial[Any]) -> None:
+async def _serve_until_signal(serving: partial[Any]) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
         await listening.start(_set_on_signal, stop)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
-                print(f"listening on {url}", flush=True)  # noqa: T201 - whoever starts this waits for it
+                print(f"listening on {url}", flush=True)  # noqa: T201 - scripts that start the server wait for this line
         listening.cancel_scope.cancel()
 
 
 async def _set_on_signal(
     stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Set `stop` on the first signal; the second finds the system's own way to end a process."""
+    """Set `stop` on the first signal, and restore SIGINT's default so that a second one kills."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
         await anext(signals)
@@ -114,18 +117,18 @@ async def _set_on_signal(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _allow_many_files() -> None:
-    """Raise the soft limit on open files to the hard one: every stream is an open file."""
+def _raise_open_file_limit() -> None:
+    """Raise the soft limit on open files to the hard one, since every stream is an open file."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # some systems promise more than they grant
+    with suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _collect_rarely() -> None:
-    """Look for cycles less often, and never among what has been made by now.
+def _relax_garbage_collector() -> None:
+    """Run the garbage collector less often, and never over the objects that exist by now.
 
-    Nobody is served meanwhile: with thousands of streams a look at all there is takes tenths of a
-    second, and by default there is one for every few hundred clients that come.
+    Nothing is served during a collection: with thousands of streams a full one takes tenths of a
+    second, and by default one happens for every few hundred clients that connect.
     """
     gc.collect()
     gc.freeze()
@@ -133,7 +136,7 @@ def _collect_rarely() -> None:
 
 
 def _is_local(host: str) -> bool:
-    """Whether only this machine can reach it."""
+    """Return True if only this machine can reach the host."""
     if host.startswith(_UNIX):
         return True
     try:

@@ -1,4 +1,4 @@
-"""`glowback-trio stream`: a run's events as lines."""
+"""`glowback-trio stream`: print a run's events as lines."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ async def stream(
     retry_for: Annotated[float, Parameter(validator=Number(gte=0))] = 60.0,
     server: ServerOption = LOCAL_SERVER,
 ) -> int:
-    """Print a run's events, one JSON object a line, until the run has ended.
+    """Print a run's events, one JSON object per line, until the run has ended.
 
-    After a cut it reconnects and resumes; every line is printed once, in order. The exit code is 0
-    when the run completed, 1 otherwise.
+    A lost connection is made again and resumed: every event is printed once,
+    in order. The exit code is 0 if the run completed, and 1 otherwise.
 
     Args:
-        run_id: The run.
+        run_id: Id of the run.
         last_event_id: Print only events after this one.
-        types: Print only events of this type, and the last one; may be repeated.
-        retry_for: Seconds after which a lost connection that cannot be made again is given up.
+        types: Print only events of this type, and the last event; may be repeated.
+        retry_for: Seconds to try to reconnect before giving up.
         server: The server.
     """
     last: Event | None = None
@@ -57,7 +57,7 @@ async def stream(
         async for last in events:
             _print_line(last)
     if last is None:
-        print_note(f"the run ended with event {last_event_id}; there is nothing after it")
+        print_note(f"the run has ended; it has no events after {last_event_id}")
         return 0
     return _exit_code(last)
 

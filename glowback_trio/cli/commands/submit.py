@@ -1,4 +1,4 @@
-"""`glowback-trio submit`: start a backtest on a server."""
+"""`glowback-trio submit`: submit a backtest to a server."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ async def submit(
     idempotency_key: Annotated[str | None, Parameter(show_default=False)] = None,
     server: ServerOption = LOCAL_SERVER,
 ) -> None:
-    """Start a backtest on a server and print the id of its run.
+    """Submit a backtest to a server, and print the id of its run.
 
     Args:
         options: The backtest.
-        idempotency_key: Marks this very request: sent again with the same mark, it starts no second
-            run.
+        idempotency_key: The same request sent again with the same key starts no second run.
         server: The server.
     """
     request = options.request()

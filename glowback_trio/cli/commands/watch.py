@@ -1,4 +1,4 @@
-"""Watching a run from the terminal: a bar on stderr, fed by the run's own events."""
+"""Show a run's progress on the terminal, from the events that any subscriber sees."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["watch"]
 
 
 async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
-    """Show a run's progress and warnings until it has ended.
+    """Show a run's progress and warnings until it has ended, however it ends.
 
     Args:
-        run: The run; however it ends is for the caller to look at.
-        console: On stderr. The bar is drawn on a terminal only.
-        warnings: Whether the run's warnings are printed, on a terminal or not.
+        run: The run.
+        console: For stderr. The progress bar is drawn only if it is a terminal.
+        warnings: Print the run's warnings, on a terminal or not.
     """
     fills = 0
     with _progress(console) as progress, run.subscribe() as events:
@@ -36,7 +36,7 @@ async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
                     fills += 1
                     progress.update(bar, fills=fills)
                 case "log" if warnings:
-                    _tell(event, console)
+                    _print_log(event, console)
                 case _:
                     pass
 
@@ -54,7 +54,7 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _tell(event: Event, console: Console) -> None:
+def _print_log(event: Event, console: Console) -> None:
     log = event.payload
     if log["level"] != "info":
         console.print(f"[yellow]{log['level']}:[/] {escape(log['message'])}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The flags that describe a backtest, for the commands that start one."""
+"""The flags that describe a backtest, for `run` and `submit`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from glowback_trio.cli.options.strategy_option import StrategiesOption, load_str
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.request import BacktestRequest, Rebalancing, Resolution
+from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.json_text import parse_json
@@ -20,6 +21,9 @@ from glowback_trio.wire.requests import parse_request
 __all__ = ["BacktestOptions"]
 
 _LISTED = Parameter(negative_iterable=())
+_STRATEGY = Parameter(
+    help=f"Strategy: {', '.join(STRATEGIES)}, or a custom one. [default: buy_and_hold]"
+)
 
 Pairs = Annotated[list[str] | None, _LISTED, Parameter(consume_multiple=True)]
 
@@ -27,32 +31,31 @@ Pairs = Annotated[list[str] | None, _LISTED, Parameter(consume_multiple=True)]
 @Parameter(name="*")
 @frozen(kw_only=True)
 class BacktestOptions:
-    """A backtest as the command line has it.
+    """A backtest, as flags.
 
     Attributes:
-        symbols: What to trade: a comma list, or the flag repeated.
-        start: First day or moment, RFC 3339; without an offset it means UTC.
-        end: Last day or moment, included.
-        strategy: buy_and_hold (which it is unless said otherwise), ma_crossover, momentum,
-            mean_reversion, rsi, target_weights, or one of your own.
-        param: A parameter of the strategy, as name=value; as many as it takes.
+        symbols: Symbols to trade, as a comma list; may be repeated.
+        start: First date or time, RFC 3339; UTC if it has no offset.
+        end: Last date or time, included.
+        strategy: Its name; the help lists the built-in ones.
+        param: Parameters of the strategy, as NAME=VALUE.
         resolution: The length of a bar.
-        capital: Currency at the first bar.
-        slippage_bps: Basis points of its price that a market order gives away.
-        commission_bps: Basis points of the notional.
-        execution: Anything else about fills, as name=value: whole_shares=true, max_leverage=2.
-        weight: Hold a symbol at a fraction of equity, as SYMBOL=FRACTION, in place of a strategy.
-        rebalance: How often to return to the weights: weekly unless said otherwise.
-        benchmark: A symbol to hold the run against.
-        adjustment: What prices are adjusted for by their factors files.
-        calendar: The exchange whose sessions tell what is missing, such as XNYS.
-        strategies: Your own strategies: module:attribute, a class or a list of them.
+        capital: Capital at the first bar, in the prices' currency.
+        slippage_bps: Slippage of market orders, in basis points of the price.
+        commission_bps: Commission, in basis points of the notional.
+        execution: Other execution settings, as NAME=VALUE: whole_shares=true max_leverage=2.
+        weight: Target weights instead of a strategy, as SYMBOL=FRACTION of equity.
+        rebalance: How often to rebalance to the weights. [default: weekly]
+        benchmark: A symbol to compare the run with.
+        adjustment: Adjust prices by their factors files, for splits or for dividends too (total).
+        calendar: Exchange whose trading days should have bars, e.g. XNYS; needs extra 'calendars'.
+        strategies: Custom strategies, as MODULE:ATTRIBUTE naming a class or a list of classes.
     """
 
     symbols: Annotated[list[str], _LISTED]
     start: str
     end: str
-    strategy: str | None = None
+    strategy: Annotated[str | None, _STRATEGY] = None
     param: Pairs = None
     resolution: Resolution = "day"
     capital: float = 1_000_000.0
@@ -67,10 +70,10 @@ class BacktestOptions:
     strategies: StrategiesOption = None
 
     def request(self) -> BacktestRequest:
-        """The request, read by the same rules as one that comes over the wire.
+        """Return the request, checked by the same rules as one that arrives over HTTP.
 
         Raises:
-            InvalidRequestError: With every problem found.
+            InvalidRequestError: The flags have problems; it names all of them.
         """
         costs = {"slippage_bps": self.slippage_bps, "commission_bps": self.commission_bps}
         document = {
@@ -86,6 +89,7 @@ class BacktestOptions:
             "adjustment": self.adjustment,
             "calendar": self.calendar,
         }
+        # Without the flags that were not given, so that the request's own defaults apply.
         given = {name: value for name, value in document.items() if value is not None}
         registry = make_registry(load_strategies(self.strategies or ()))
         return parse_request(given, make_converter(registry))
@@ -104,12 +108,12 @@ class BacktestOptions:
 
 
 def _pairs(flag: str, pairs: Iterable[str] | None) -> dict[str, Any]:
-    """Read `name=value` pairs; values are JSON scalars where they can be, else text."""
+    """Read NAME=VALUE pairs. A value that is a JSON scalar is read as one, any other as text."""
     parameters: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not (name and equals) or name in parameters:
-            message = f"Input should be name=value, each name once, not {pair!r}"
+            message = f"Input should be NAME=VALUE, each name once, not {pair!r}"
             raise InvalidRequestError([Problem("value_error", (flag,), message, pair)])
         parameters[name] = _scalar(text)
     return parameters

@@ -1,7 +1,7 @@
-"""The `--data` and `--cache` options: which prices a command works on, and what it keeps of them.
+"""The `--data` and `--cache` options: which prices a command uses, and where it caches them.
 
-One rule for every command: what the flag says, failing that the environment variable, failing that
-generated prices, and a cache beside the files where there are any.
+The same rule for every command: the flag, else the environment variable, else generated prices.
+Price files are cached in their own directory unless `--cache` says otherwise.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ CacheOption = Annotated[str, Parameter(name="--cache", metavar="DIR|off", env_va
 
 
 def open_catalogue(prices: str, cache: str = CACHE_NAME, **limits: Any) -> Catalogue:
-    """Open what `--data` names.
+    """Open the prices that `--data` names.
 
     Args:
-        prices: The option's value.
-        cache: The directory that keeps parsed prices, a relative one inside that of the files, or
-            `off`. Nothing is ever written among the shipped prices.
-        limits: For the catalogue.
+        prices: The value of `--data`.
+        cache: The value of `--cache`: a directory, relative to that of the files, or `off`.
+        limits: For `Catalogue`.
 
     Raises:
-        InvalidRequestError: It names no directory.
+        InvalidRequestError: `prices` is not a directory.
     """
     match prices:
         case "sample":
             return Catalogue(**limits)
         case "demo":
+            # No cache: the installed package is never written to.
             return Catalogue(demo_path(), **limits)
         case _:
-            kept = None if cache == "off" else Path(cache)
-            return Catalogue(data_directory(prices), cache=kept, **limits)
+            cache_path = None if cache == "off" else Path(cache)
+            return Catalogue(data_directory(prices), cache=cache_path, **limits)
 
 
 def data_directory(prices: str) -> Path:
-    """The directory that `--data` names.
+    """Return the directory that `--data` names.
 
     Raises:
-        InvalidRequestError: It names none.
+        InvalidRequestError: `prices` is not a directory.
     """
     if prices == "demo":
         return demo_path()
     if prices == "sample":
-        message = "Input should be a directory or 'demo': generated prices have no files"
+        message = "Input should be a directory or 'demo'; generated prices have no files"
         raise InvalidRequestError([Problem("value_error", ("--data",), message, prices)])
-    if not (place := Path(prices)).is_dir():
+    if not (path := Path(prices)).is_dir():
         message = f"Input should be a directory, 'demo' or 'sample', not {prices!r}"
         raise InvalidRequestError([Problem("value_error", ("--data",), message, prices)])
-    return place
+    return path

@@ -1,4 +1,4 @@
-"""One flag per row of the settings table, read by the same rules as the environment."""
+"""The server's settings as flags: one per row of their table, checked like the environment."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def with_setting_flags(command: Command) -> Command:
-    """Publish the settings' flags in place of the command's `**flags`, for the parser to see."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
-    published = inspect.Signature([*own, *map(_parameter, _rows())])
-    command.__signature__ = published  # type: ignore[attr-defined]  # PEP 362 lets it carry one
+    """Replace the command's `**flags` by one parameter per setting in the signature it shows."""
+    named = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
+    published = inspect.Signature([*named, *map(_parameter, _rows())])
+    command.__signature__ = published  # type: ignore[attr-defined]  # PEP 362 allows functions to have one
     command.__annotations__ = {name: row.annotation for name, row in published.parameters.items()}
     return command
 
@@ -29,16 +29,16 @@ def with_setting_flags(command: Command) -> Command:
 def read_settings(
     flags: Mapping[str, str | bool | list[str] | None], environ: Mapping[str, str]
 ) -> Settings:
-    """Read the settings: a flag wins over the environment, the environment over the default.
+    """Read the settings. A flag overrides the environment, which overrides the default.
 
     Args:
-        flags: By the settings' names; None where one was not given, a list where it may be given
-            more than once.
+        flags: Values by the settings' names: None if not given, a list if repeatable.
         environ: Environment variables.
 
     Raises:
-        InvalidRequestError: With every problem found, each named as it was given.
+        InvalidRequestError: It names all problems, each by the flag or variable that caused it.
     """
+    # Flags are written over the environment, so that one reader checks both.
     given = {row.metadata["env"]: row for row in _rows() if flags.get(row.name) is not None}
     texts = {env: _text(flags[row.name]) for env, row in given.items()}
     try:
@@ -62,7 +62,7 @@ def _rows() -> list[Attribute[Any]]:
 
 
 def _parameter(row: Attribute[Any]) -> inspect.Parameter:
-    """A row as a parameter of text; its own rules read the text later, with all the others."""
+    """Declare a flag as plain text; `Settings` checks the text later, together with all others."""
     switch, listed = isinstance(row.default, bool), isinstance(row.default, tuple)
     kind: Any = bool if switch else list[str] if listed else str
     flag = Parameter(

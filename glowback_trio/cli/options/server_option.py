@@ -1,4 +1,4 @@
-"""The `--url` and `--api-key` options: which server a command speaks to."""
+"""The `--url` and `--api-key` options: which server a command talks to."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["LOCAL_SERVER", "ServerOption"]
 @Parameter(name="*")
 @frozen(kw_only=True)
 class ServerOption:
-    """A server as the command line has it.
+    """A server, as flags.
 
     Attributes:
-        url: The server.
-        api_key: The server's key; of a comma list, the first.
+        url: URL of the server.
+        api_key: API key of the server; the first one of a comma list.
     """
 
     url: Annotated[str, Parameter(env_var="GLOWBACK_URL")] = "http://127.0.0.1:8000"
@@ -30,21 +30,22 @@ class ServerOption:
 
     @asynccontextmanager
     async def open_client(self) -> AsyncIterator[Client]:
-        """A client of the server, for the length of an `async with` block.
+        """Open a client of the server for the length of an `async with` block.
 
         Raises:
-            UnknownRunError: With a word on why a run that was there may be there no more.
+            UnknownRunError: The server has no such run; the message says why it may have lost it.
         """
+        # The server's own variable may list several keys, and the same one is read here.
         key = (self.api_key or "").partition(",")[0].strip()
         async with open_client(self.url, key or None) as client:
             try:
                 yield client
             except UnknownRunError as error:
-                raise _UnknownThereError(error.run_id, self.url) from error
+                raise _LostRunError(error.run_id, self.url) from error
 
 
-class _UnknownThereError(UnknownRunError):
-    """A server has no such run; somebody may remember one from before the server was started."""
+class _LostRunError(UnknownRunError):
+    """The server has no such run, perhaps because it was restarted since the run was made."""
 
     def __init__(self, run_id: str, url: str) -> None:
         super().__init__(run_id)
@@ -52,8 +53,8 @@ class _UnknownThereError(UnknownRunError):
 
     def __str__(self) -> str:
         return (
-            f"{super().__str__()}: {self.url} keeps its runs in memory, the newest of them, and "
-            "forgets them when it ends"
+            f"{super().__str__()}: {self.url} keeps only its most recent runs, in memory, "
+            "and loses them when it stops"
         )
 
 

@@ -1,7 +1,7 @@
-"""The `--strategies` option: strategies of the operator's own, imported from a module.
+"""The `--strategies` option: import custom strategies from a Python module.
 
-What is imported here runs with all rights of the command. It comes from whoever starts the command
-and never from a request.
+The imported code runs with all rights of the command. The option is therefore for the person who
+starts the command; a request can only name strategies, never import them.
 """
 
 from __future__ import annotations
@@ -33,52 +33,54 @@ StrategiesOption = Annotated[
 ]
 
 
-def load_strategies(places: Iterable[str]) -> list[type[CustomStrategy]]:
-    """Import the strategies at these places; together with the built-in ones they can be offered.
-
-    Modules are looked for in the current directory first.
+def load_strategies(paths: Iterable[str]) -> list[type[CustomStrategy]]:
+    """Import strategy classes. The current directory is searched before installed packages.
 
     Args:
-        places: `module:attribute`, where there is a class of strategies, or a list of them.
+        paths: `module:attribute`, or comma lists of such; each attribute is a strategy class or a
+            list of classes.
 
     Raises:
-        InvalidRequestError: There is no such module or attribute, it holds something else, or a
-            name is taken.
+        InvalidRequestError: There is no such module or attribute, an attribute is something else,
+            or a strategy's name is already in use.
     """
-    asked = [place.strip() for listed in places for place in listed.split(",")]
-    own = [cls for place in asked for cls in _classes(place)]
+    split = [path.strip() for listed in paths for path in listed.split(",")]
+    classes = [cls for path in split for cls in _classes(path)]
     try:
-        make_registry(own)
+        # Only checks the classes here, where an error can still name the option.
+        make_registry(classes)
     except StrategyError as error:
-        raise _refusal(str(error), asked) from error
-    return own
+        raise _problem(str(error), split) from error
+    return classes
 
 
-def _classes(place: str) -> list[type[CustomStrategy]]:
-    name, colon, attribute = place.partition(":")
+def _classes(path: str) -> list[type[CustomStrategy]]:
+    name, colon, attribute = path.partition(":")
     if not (name and colon and attribute):
-        raise _refusal(f"Input should be module:attribute, not {place!r}", place)
+        raise _problem(f"Input should be MODULE:ATTRIBUTE, not {path!r}", path)
     module = _imported(name)
     if not hasattr(module, attribute):
         known = [each for each in vars(module) if not each.startswith("_")]
         message = f"{name} has no attribute {attribute!r}; {did_you_mean(attribute, known)}"
-        raise _refusal(message, place)
+        raise _problem(message, path)
     found: Any = getattr(module, attribute)
     return list(found) if isinstance(found, list | tuple) else [found]
 
 
 def _imported(name: str) -> ModuleType:
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    # An installed command, unlike `python -m`, does not have the current directory on its path.
+    if (directory := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, directory)
     try:
         return importlib.import_module(name)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-            message = f"There is no module {error.name!r}, here or among what is installed"
+            places = "the current directory or among the installed packages"
+            message = f"No module {error.name!r} in {places}"
         else:
             message = f"{name} cannot be imported: {type(error).__name__}: {error}"
-        raise _refusal(message, name) from error
+        raise _problem(message, name) from error
 
 
-def _refusal(message: str, value: object) -> InvalidRequestError:
+def _problem(message: str, value: object) -> InvalidRequestError:
     return InvalidRequestError([Problem("value_error", ("--strategies",), message, value)])

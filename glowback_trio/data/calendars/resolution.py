@@ -49,4 +49,4 @@ def check_resolution(
     if found is None or found == asked:
         return
     if declared is None or STEPS[found] < STEPS[asked]:
-        raise DataError(f"{name} holds bars of resolution {found!r}; {asked!r} was asked for")
+        raise DataError(f"{name} holds bars of resolution {found!r}; {asked!r} was requested")

@@ -57,7 +57,7 @@ def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, st
                 f"{where}: no column {either}; the header is {shorten(header, most=240)}"
             )
         if known.count(found[0]) > 1:
-            raise DataError(f"{where}: column {found[0]!r} is there more than once")
+            raise DataError(f"{where}: column {found[0]!r} appears more than once")
         return known.index(found[0])
 
     names_of = {ours: (theirs.strip().lower(),) for ours, theirs in column_names.items()}

@@ -48,7 +48,7 @@ def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> Price
         header = _read_header(path, column_names or {})
         _, first = one_record(records(path, skip=header.lines))
         if not first:
-            raise DataError(f"{path.name} has a header and no rows")
+            raise DataError(f"{path.name} has a header but no rows")
         try:
             time, values, symbols = _read_at_once(path, header, first)
         except ValueError:

@@ -57,7 +57,7 @@ def read_number(cell: str) -> float:
     """
     text = cell.strip()
     if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return number
 
 
@@ -75,4 +75,4 @@ def _not_text(path: Path) -> str:
             except UnicodeDecodeError as error:
                 where = f"{path.name}, line {number}, byte {error.start + 1}"
                 return f"{where}: not UTF-8 text ({error.reason})"
-    return f"{path.name} was not UTF-8 text a moment ago"  # it was written over meanwhile
+    return f"{path.name} was not UTF-8 text, and has changed since"  # it was written over meanwhile

@@ -47,12 +47,12 @@ def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> P
             places += [] if columns.symbol is None else [columns.symbol]
             table = file.read(columns=[names[place] for place in places], use_threads=False)
     except OSError as error:
-        why = error.strerror or "its end comes too soon"
+        why = error.strerror or "the file is truncated"
         raise DataError(f"{path.name} cannot be read: {why}") from None
     except arrow.ArrowException as error:
         raise DataError(f"{path.name} cannot be read as Parquet: {shorten(str(error))}") from None
     if not table.num_rows:
-        raise DataError(f"{path.name} has columns and no rows")
+        raise DataError(f"{path.name} has columns but no rows")
     time, *numbers = (
         ParquetColumn(path.name, name, table.column(name)) for name in table.column_names
     )

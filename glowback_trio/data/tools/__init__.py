@@ -9,8 +9,8 @@ from glowback_trio.data.files.columns import RENAMEABLE
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.tools.importing import (
     ImportedPrices,
-    place_for,
     read_prices,
+    target_path,
     write_prices,
 )
 from glowback_trio.data.tools.inspection import FileReport, Inspection
@@ -21,7 +21,7 @@ __all__ = [
     "ImportedPrices",
     "Inspection",
     "PriceDirectory",
-    "place_for",
     "read_prices",
+    "target_path",
     "write_prices",
 ]

@@ -22,7 +22,7 @@ from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import SYMBOL, Resolution
 
-__all__ = ["ImportedPrices", "place_for", "read_prices", "write_prices"]
+__all__ = ["ImportedPrices", "read_prices", "target_path", "write_prices"]
 
 
 @frozen(eq=False)
@@ -69,7 +69,7 @@ def read_prices(
         yield _cleaned(rows, resolution)
 
 
-def place_for(
+def target_path(
     directory: Path, prices: ImportedPrices, form: Format, *, overwrite: bool = False
 ) -> Path:
     """Where a symbol's bars are to be written.
@@ -84,10 +84,10 @@ def place_for(
     for file in listed.find(symbol, prices.resolution) if listed else ():
         if file.path.name != place.name:
             raise DataError(
-                f"{file.path.name} may hold the same bars as {place.name}; move it away"
+                f"{file.path.name} may hold the same bars as {place.name}; move or delete it"
             )
         if not overwrite:
-            raise DataError(f"{place.name} is there already, and may not be overwritten")
+            raise DataError(f"{place.name} already exists and may not be overwritten")
     return place
 
 
@@ -115,13 +115,11 @@ def write_prices(place: Path, bars: Bars, *, overwrite: bool = False) -> None:
 
 def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
     if not re.fullmatch(SYMBOL, rows.symbol):
-        raise DataError(
-            f"{rows.source}: {shorten(rows.symbol)} is no symbol that could be asked for"
-        )
+        raise DataError(f"{rows.source}: {shorten(rows.symbol)} is not a valid symbol")
     spacing = resolution_of(rows.time)
     length = resolution or spacing
     if length is None:
-        raise DataError(f"{rows.source}: too few rows of {rows.symbol} to tell their resolution")
+        raise DataError(f"{rows.source}: too few rows of {rows.symbol} to infer their resolution")
     check_resolution(f"{rows.source} ({rows.symbol})", spacing, length, length)
     bars, quality = clean(rows)
     return ImportedPrices(bars, quality, length)

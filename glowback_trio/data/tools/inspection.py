@@ -57,7 +57,7 @@ class Inspection:
     _found: list[FileReport] = field(factory=list, init=False, repr=False)
     _held: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
 
-    def look(self) -> Iterator[tuple[int, int]]:
+    def read_files(self) -> Iterator[tuple[int, int]]:
         """Read the files, giving after each how many have been read, and of how many."""
         files: list[PriceFile | Path] = [*self.directory.files(), *self.directory.factors_files()]
         for done, file in enumerate(files, start=1):
