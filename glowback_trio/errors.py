@@ -1,7 +1,8 @@
-"""Every exception this package raises on purpose, on one page.
+"""Every exception that this package raises on purpose, on one page.
 
-Each leaf also inherits the builtin it refines, so an `except ValueError` written without knowing
-this page goes on working, and carries a `code` that stays stable while messages may change.
+Each leaf also inherits the builtin that it refines, so an `except ValueError` written without
+knowledge of this page keeps working, and carries a `code`, which stays stable while messages may
+change. All of them can be pickled.
 """
 
 from __future__ import annotations
@@ -36,19 +37,32 @@ __all__ = [
 
 
 class GlowbackError(Exception):
-    """The root: everything this package raises on purpose."""
+    """The root of all errors below. Catch it to handle whatever this package raises on purpose."""
 
     code: ClassVar[str] = "internal_error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By message and fields: the constructors of some leaves take something else.
+        return _restore, (type(self), self.args, vars(self))
+
+
+def _restore(
+    cls: type[GlowbackError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> GlowbackError:
+    error = cls.__new__(cls, *args)
+    vars(error).update(fields)
+    return error
 
 
 @frozen
 class Problem:
-    """One thing wrong with what was asked.
+    """One thing that is wrong with a request.
 
     Attributes:
         kind: A stable word for the sort of problem, such as `missing` or `greater_than`.
-        path: Where it stands, from the request's root down: `("strategy", "params", "lookback")`.
-        message: What was expected, as a sentence a person can act on.
+        path: The place of the value, from the root of the request down, such as
+            `("strategy", "params", "lookback")`.
+        message: What was expected, as a sentence that a person can act on.
         value: The offending value, or None where nothing was given.
     """
 
@@ -58,7 +72,7 @@ class Problem:
     value: Any = field(default=None)
 
     def under(self, step: str | int) -> Problem:
-        """The same problem, seen from one level further out."""
+        """Return the same problem with one more step in front of its path."""
         return evolve(self, path=(step, *self.path))
 
     def __str__(self) -> str:
@@ -67,9 +81,9 @@ class Problem:
 
 
 class InvalidRequestError(GlowbackError, ValueError):
-    """A request breaks a rule that can be known before anything runs.
+    """Raised when a request breaks a rule that can be checked before anything runs.
 
-    Raised with *all* problems found, never only the first.
+    It carries *all* problems found, never only the first: correct the request by `problems`.
     """
 
     code = "validation_error"
@@ -80,35 +94,48 @@ class InvalidRequestError(GlowbackError, ValueError):
 
 
 class DataError(GlowbackError, ValueError):
-    """The bars cannot be had or cannot be used: a bad row, an empty range, a failed quality check.
+    """Raised when bars cannot be loaded or used: a bad row, an empty range, a quality check.
 
-    Not raised for an unknown symbol that the catalogue can tell beforehand: that is an
-    `InvalidRequestError`. The message is a sentence for the run's owner and names no directory.
+    Correct the files or the request's range. A symbol that the catalogue knows to be missing
+    beforehand is an `InvalidRequestError` instead. The message may be shown to the owner of a run:
+    it names no directory.
     """
 
     code = "data_error"
 
 
 class StrategyError(GlowbackError, RuntimeError):
-    """A strategy is not whole, failed, or gave something that no order can be made of."""
+    """Raised when a strategy class is incomplete, or a strategy raised or returned nonsense.
+
+    Correct the strategy: the message says what was wrong, and at which bar if it was at one.
+    """
 
     code = "strategy_error"
 
 
 class InvalidTransitionError(GlowbackError, RuntimeError):
-    """An event was offered that the lifecycle table does not allow; nothing has changed."""
+    """Raised when the lifecycle table does not allow an event; nothing has changed.
+
+    It is a fault in the code that emits events, or in a log that another program wrote.
+    """
 
     code = "conflict"
 
 
 class LogError(GlowbackError, AssertionError):
-    """A log of events breaks one of the log laws (see `model.laws`)."""
+    """Raised when a log of events breaks one of the log laws (see `model.invariants`).
+
+    Do not rely on such a log: read it again, from its first event on.
+    """
 
     code = "internal_error"
 
 
 class CursorAheadError(GlowbackError, LookupError):
-    """A subscriber asked for events after an id that the log has not reached."""
+    """Raised when a reader asks for events after an id that the log has not reached.
+
+    Its cursor belongs to another run or another log: start again from 0.
+    """
 
     code = "cursor_ahead"
 
@@ -121,7 +148,10 @@ class CursorAheadError(GlowbackError, LookupError):
 
 
 class UnknownRunError(GlowbackError, LookupError):
-    """No run has this id: never made, deleted, or evicted by the store's bounds."""
+    """Raised when no run has this id: never made, deleted, or evicted to keep the store's bounds.
+
+    Submit the request again if its result is still needed.
+    """
 
     code = "not_found"
 
@@ -131,34 +161,34 @@ class UnknownRunError(GlowbackError, LookupError):
 
 
 class ResultUnavailableError(GlowbackError, RuntimeError):
-    """A run has no result to give. Its leaves say why."""
+    """Raised when a run has no result. The leaves say why."""
 
     code = "conflict"
 
 
 class NotReadyError(ResultUnavailableError):
-    """The run is still queued or running."""
+    """Raised while the run is queued or running: wait for its end, or follow its events."""
 
     def __init__(self, message: str = "Results not ready") -> None:
         super().__init__(message)
 
 
 class RunFailedError(ResultUnavailableError):
-    """The run failed; the message is its error."""
+    """Raised when the run failed; the message holds its error."""
 
 
 class RunCancelledError(ResultUnavailableError):
-    """The run was cancelled; the message is the reason."""
+    """Raised when the run was cancelled; the message holds the reason."""
 
 
 class GatewayClosedError(GlowbackError, RuntimeError):
-    """A run was submitted to a gateway that is closing or closed."""
+    """Raised when a run is submitted to a gateway that is closing or closed."""
 
     code = "unavailable"
 
 
 class QueueFullError(GlowbackError, RuntimeError):
-    """As many runs wait as the gateway is configured to hold."""
+    """Raised when as many runs are queued as the gateway may hold. Try again later."""
 
     code = "unavailable"
 
@@ -174,32 +204,42 @@ class StoreError(GlowbackError, RuntimeError):
 
 
 class ServingError(GlowbackError, OSError):
-    """A server cannot start: an address in use, an unreadable certificate, a bad bind."""
+    """Raised when a server cannot start: an address in use, an unreadable certificate, a bad bind.
+
+    The message names the address or the file.
+    """
 
     code = "unavailable"
 
 
 class UnreachableError(GlowbackError, ConnectionError):
-    """A client cannot reach its server, or lost it and was not let in again in time."""
+    """Raised when a client cannot reach its server, or lost it and could not reconnect in time.
+
+    Check the URL and the server; a stream can be resumed from its cursor.
+    """
 
     code = "unreachable"
 
 
 class UnexpectedAnswerError(GlowbackError, ValueError):
-    """A client was given something that is no answer of this API: it speaks to something else."""
+    """Raised when a client receives something that is not a response of this API.
+
+    The URL is probably that of another program, or of a proxy in between.
+    """
 
     code = "unexpected_answer"
 
 
 class ServerRefusedError(GlowbackError, RuntimeError):
-    """A server will not, or cannot, do what a client asked.
+    """Raised when a server refuses a client's request, or cannot carry it out.
 
-    Not raised where another leaf says it better, such as `UnknownRunError`.
+    Not raised where another leaf is more precise, such as `UnknownRunError`. Try again after
+    `retry_after`, if there is one; otherwise the message says what to change.
 
     Attributes:
         status: The HTTP status, or from 1000 on the close code of a WebSocket.
-        reason: The server's own stable word for it, such as `unauthorized`.
-        retry_after: Seconds after which the server asks to be tried again; None: it does not say.
+        reason: The server's stable word for it, such as `unauthorized`.
+        retry_after: Seconds to wait before another attempt; None if the server does not say.
     """
 
     code = "refused"

@@ -103,10 +103,3 @@ def test_a_pickled_request_gives_the_same_result(request_: BacktestRequest) -> N
     assert copy == request_
     bars = walks("AB")[: len(request_.priced)]
     assert as_bytes(backtest(copy, bars)) == as_bytes(backtest(request_, bars))
-
-
-def test_pickled_bars_are_equal_and_still_read_only() -> None:
-    bars = walks("A")[0]
-    copy = pickle.loads(pickle.dumps(bars))
-    assert copy.digest() == bars.digest()
-    assert not any(column.flags.writeable for column in (copy.time, copy.close, copy.volume))
