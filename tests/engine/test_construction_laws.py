@@ -346,7 +346,7 @@ def test_the_shortcut_changes_no_byte() -> None:
     simulation = Simulation(request, in_memory(bars))
     trader = simulation._trader
     assert isinstance(trader, RebalancingTrader)
-    trader._aim._shortcuts = False
+    trader._orders._filler._enabled = False
     simulation.run()
     assert as_bytes(simulation.result()) == fast
 

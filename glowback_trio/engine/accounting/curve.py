@@ -1,7 +1,7 @@
-"""The curve, drawn some rows at a time from the fills.
+"""The equity curve, drawn some rows at a time from the fills.
 
-Every row depends on its own marks and positions (and the drawdown on the rows before), never on
-how many rows are drawn at once: sums run along one row at a time.
+A row depends on its own marks and positions (and the drawdown on the rows before), never on how
+many rows are drawn at once: sums run along one row at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
 
 
 def blank_curve(capital: float, time: Times) -> Curve:
-    """A curve whose rows are still to be drawn; until then they hold anything."""
+    """Return a curve whose rows are still to be drawn; until then they hold any numbers."""
     value, cash, gross, drawdown = (np.empty(len(time)) for _ in range(4))
     return Curve(capital, time, value, cash, gross, drawdown)
 
@@ -28,9 +28,9 @@ def draw(
     """Draw value, cash and gross exposure.
 
     Args:
-        curve: Drawn on from row `start`.
+        curve: Changed from row `start` on.
         before: Cash, and the units of each symbol, (N,), before that row.
-        records: What happened on the rows to draw.
+        records: The fills and payments on the rows to draw.
         marks: Last closes of the rows to draw, (rows, N), currency.
         start: The first row.
     """
@@ -39,7 +39,7 @@ def draw(
     filled, fills = records.filled, records.fills
     row = filled["row"] - start
     cash, units = before
-    paid = records.financing  # of a row, before its fills
+    paid = records.financing  # comes before the fills of its row, and so in the sort below
     amounts = np.concatenate((paid["cash"], fills["cash"]))
     places = np.concatenate((paid["row"] - start, row))
     curve.cash[rows] = _lasting(np.array([cash]), amounts, places, count)
@@ -51,7 +51,7 @@ def draw(
 
 
 def _summed(worth: Floats) -> Floats:
-    """The sum of each row; of a single column itself, which numpy would take its time over."""
+    """Return the sum of each row; for one column the column itself, because numpy is slow there."""
     total: Floats = worth[:, 0] if worth.shape[1] == 1 else worth.sum(axis=1)
     return total
 
@@ -61,7 +61,7 @@ def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: i
 
     Args:
         before: (N,) the first values of N stretches.
-        values: What follows; of several values for a place the last one holds.
+        values: The values that follow; of several for a place the last one holds.
         places: Where each begins to hold, counted along all stretches.
         count: Length of a stretch.
 
@@ -78,7 +78,7 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     """Draw the fall from the running peak, as a fraction of the peak.
 
     Args:
-        curve: Its values are known before `stop`.
+        curve: Its values are drawn before `stop`.
         peak: The highest value before `start`, at least the capital.
         start: First row.
         stop: One past the last row.
@@ -94,6 +94,6 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
 
 
 def seal(curve: Curve) -> None:
-    """Make a curve that is drawn to its end read-only."""
+    """Make a finished curve read-only."""
     for column in (curve.value, curve.cash, curve.gross, curve.drawdown):
         column.setflags(write=False)

@@ -1,6 +1,6 @@
-"""The books: what positions cost, what fills realised, and which round trips they closed.
+"""The ledger: what positions cost, what fills realised, and which round trips they closed.
 
-Nothing here decides anything: the books are kept from the fills, after them, at average cost.
+It is kept at average cost, from the recorded fills, and decides nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Indices = NDArray[np.intp]
 
 __all__ = ["Ledger"]
 
-_MANY = 16  # symbols from which it is faster to book them abreast
+_MANY = 16  # symbols from which arrays across them are faster than a loop over their fills
 
 
 class _Fills(NamedTuple):
@@ -32,16 +32,16 @@ class _Fills(NamedTuple):
     after: Floats
 
     def some(self, which: Indices | slice) -> _Fills:
-        """Those at some places."""
+        """Return those at some places."""
         symbol, *columns = self
         return _Fills(symbol[which], *(column[which] for column in columns))
 
 
 class Ledger:
-    """The books of one account.
+    """The ledger of one account.
 
     Args:
-        symbols: How many there are.
+        symbols: How many symbols there are.
 
     Attributes:
         round_trips: Net profit of each round trip from flat to flat or to a change of sign, in the
@@ -50,11 +50,11 @@ class Ledger:
 
     def __init__(self, symbols: int) -> None:
         self.round_trips: list[float] = []
-        # What is held of each symbol: units, their average cost, what entering cost beside it, and
-        # the net profit so far of the round trip they are part of.
+        # Of each symbol: the units held, their average cost, the commission paid for entering, and
+        # the net profit so far of the round trip they belong to.
         self._held = np.zeros((symbols, 4))
 
-    def keep(self, records: Records) -> Floats:
+    def book(self, records: Records) -> Floats:
         """Book a stretch of fills.
 
         Returns:
@@ -71,34 +71,34 @@ class Ledger:
             after=figures["units"][order],
         )
         pnl, trips = np.full((2, len(order)), np.nan)
-        for which, kept in self._kept(fills):
-            pnl[order[which]], trips[order[which]] = kept
+        for which, booked in self._book(fills):
+            pnl[order[which]], trips[order[which]] = booked
         self.round_trips += trips[~np.isnan(trips)].tolist()
         return pnl
 
-    def _kept(self, fills: _Fills) -> Iterator[tuple[Indices | slice, tuple[Floats, Floats]]]:
-        """Book what can be booked at once at once, and the other symbols' fills one by one."""
+    def _book(self, fills: _Fills) -> Iterator[tuple[Indices | slice, tuple[Floats, Floats]]]:
+        """Book at once what only opens from flat or closes fully, and step through the rest."""
         if not len(fills.symbol):
             return
-        stepwise = np.unique(fills.symbol[~_whole(fills, self._held)])
-        if not len(stepwise):
-            yield slice(None), _at_once(fills, self._held)
+        partial = np.unique(fills.symbol[~_trades_whole_position(fills, self._held)])
+        if not len(partial):
+            yield slice(None), _book_whole_positions(fills, self._held)
             return
-        apart = np.isin(fills.symbol, stepwise)
+        apart = np.isin(fills.symbol, partial)
         if len(rest := np.flatnonzero(~apart)):
-            yield rest, _at_once(fills.some(rest), self._held)
-        if len(stepwise) >= _MANY:
+            yield rest, _book_whole_positions(fills.some(rest), self._held)
+        if len(partial) >= _MANY:
             which = np.flatnonzero(apart)
-            yield which, _abreast(fills.some(which), self._held)
+            yield which, _book_across_symbols(fills.some(which), self._held)
             return
-        for symbol in stepwise.tolist():
+        for symbol in partial.tolist():
             first, stop = np.searchsorted(fills.symbol, (symbol, symbol + 1))
             one = slice(int(first), int(stop))
-            yield one, _one_by_one(fills.some(one), self._held[symbol])
+            yield one, _book_in_sequence(fills.some(one), self._held[symbol])
 
 
 def _before(fills: _Fills, column: Floats, held: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """What a column says after the symbol's fill before; what is held where there is none."""
+    """Return a column's value after the symbol's fill before, and where that is none: `held`'s."""
     first = np.ones(len(column), dtype=bool)
     np.not_equal(fills.symbol[1:], fills.symbol[:-1], out=first[1:])
     before = np.empty_like(column)
@@ -107,19 +107,19 @@ def _before(fills: _Fills, column: Floats, held: Floats) -> tuple[Floats, NDArra
     return before, first
 
 
-def _whole(fills: _Fills, held: Floats) -> NDArray[np.bool_]:
-    """Which fills open from flat, or close all that is held."""
+def _trades_whole_position(fills: _Fills, held: Floats) -> NDArray[np.bool_]:
+    """Return True where a fill opens from flat, or closes all that is held, (F,)."""
     before, _ = _before(fills, fills.after, held[:, 0])
     closes = (before * fills.quantity < 0.0) & (np.abs(fills.quantity) >= np.abs(before))
     whole: NDArray[np.bool_] = closes | (before == 0.0)
     return whole
 
 
-def _at_once(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
-    """Book fills that open from flat or close all that is held; `held` is what is held after them.
+def _book_whole_positions(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book fills that open from flat or close all that is held, and update `held`.
 
     Returns:
-        What each realised, and the round trips they closed; NaN where there is none.
+        What each fill realised, and the round trips they closed; NaN where there is none.
     """
     before, first = _before(fills, fills.after, held[:, 0])
     flat = before == 0.0
@@ -136,8 +136,8 @@ def _at_once(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     return net, trips
 
 
-def _one_by_one(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
-    """Book any fills of one symbol; the same as `_at_once` for what both can do."""
+def _book_in_sequence(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book any fills of one symbol, one after the other."""
     kept, nets, trips = _Held(*held.tolist()), [], []
     for fill in zip(*(column.tolist() for column in fills[1:]), strict=True):
         kept, net, trip = _booked(kept, *fill)
@@ -147,10 +147,10 @@ def _one_by_one(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     return np.array(nets), np.array(trips)
 
 
-def _abreast(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
-    """Book any fills of many symbols, the first of each, then the second of each, and so on.
+def _book_across_symbols(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
+    """Book any fills of many symbols: the first of each, then the second of each, and so on.
 
-    The same as `_one_by_one`, to the last bit.
+    The result is that of `_book_in_sequence`, to the last bit.
     """
     symbols, start, count = np.unique(fills.symbol, return_index=True, return_counts=True)
     longest = np.argsort(-count, kind="stable")  # so that those with fills left come first
@@ -161,13 +161,13 @@ def _abreast(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         for turn, some in enumerate(active.tolist()):
             which = start[:some] + turn
-            nets[which], trips[which] = _booked_abreast(state[:, :some], fills.some(which))
+            nets[which], trips[which] = _booked_across_symbols(state[:, :some], fills.some(which))
     held[symbols] = state.T
     return nets, trips
 
 
-def _booked_abreast(state: Floats, fills: _Fills) -> tuple[Floats, Floats]:
-    """Book one fill of each symbol; what `_booked` does, with all its cases side by side."""
+def _booked_across_symbols(state: Floats, fills: _Fills) -> tuple[Floats, Floats]:
+    """Book one fill of each symbol: `_booked` with all its cases computed and one selected."""
     units, cost, entry, earned = state
     _, quantity, price, commission, after = fills
     flat, adds = units == 0.0, units * quantity > 0.0

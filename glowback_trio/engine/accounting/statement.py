@@ -1,4 +1,4 @@
-"""Statements: what happened on some rows, as it stands in events and in a result."""
+"""Statements: the orders and fills of some rows, as events and results show them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.result import Fills, OrderLog
 
-__all__ = ["Entry", "Statement"]
+__all__ = ["BookedRecords", "Statement"]
 
 
 @frozen(eq=False)
-class Entry:
-    """A stretch of the journal and what the books made of its fills, (F,) currency."""
+class BookedRecords:
+    """A stretch of the journal, and what each of its fills realised, (F,) currency."""
 
     records: Records = field(repr=False)
     pnl: Floats = field(repr=False)
@@ -27,17 +27,17 @@ class Entry:
 
 @frozen(eq=False)
 class Statement:
-    """Some entries that follow each other, with names and times.
+    """Stretches of the journal that follow each other, with names and times.
 
     Attributes:
-        entries: Any number.
+        booked: Any number of them.
         time: Of every row of the timeline.
         symbols: All names.
         strategy_id: The strategy's name.
-        specs: By order number, what orders ask beyond plain market orders.
+        specs: By order number, the spec of every order that is not a plain market order.
     """
 
-    entries: Sequence[Entry]
+    booked: Sequence[BookedRecords]
     time: Times = field(repr=False)
     symbols: Sequence[str]
     strategy_id: str
@@ -45,7 +45,7 @@ class Statement:
 
     @property
     def orders(self) -> OrderLog:
-        """The life of every order."""
+        """The events of all orders."""
         what = self._events("what")
         price = np.full(len(what), np.nan)
         price[what == OrderEventKind.FILLED] = self._fills("price")
@@ -61,7 +61,7 @@ class Statement:
 
     @property
     def trades(self) -> Fills:
-        """The fills, with what each realised."""
+        """The fills, and what each realised."""
         return Fills(
             symbols=self.symbols,
             strategy_id=self.strategy_id,
@@ -71,15 +71,15 @@ class Statement:
             price=self._fills("price"),
             commission=self._fills("commission"),
             slippage_cost=self._fills("slippage"),
-            pnl=_joined([entry.pnl for entry in self.entries]),
+            pnl=_joined([one.pnl for one in self.booked]),
             order=self._filled("order"),
         )
 
     @property
-    def carry(self) -> Mapping[str, float]:
-        """Cash that was booked beside the fills, by what it was for; empty where nothing was."""
+    def financing(self) -> Mapping[str, float]:
+        """Currency received for borrowed units and cash, by which; empty if nothing was paid."""
         paid = {
-            name: float(_joined([entry.records.financing[name] for entry in self.entries]).sum())
+            name: float(_joined([one.records.financing[name] for one in self.booked]).sum())
             for name in ("borrow", "interest")
         }
         return {name: -amount for name, amount in paid.items() if amount}
@@ -95,15 +95,15 @@ class Statement:
         return self._filled("row")
 
     def _events(self, name: str) -> NDArray[Any]:
-        return _joined([entry.records.events[name] for entry in self.entries])
+        return _joined([one.records.events[name] for one in self.booked])
 
     def _filled(self, name: str) -> NDArray[Any]:
-        return _joined([entry.records.filled[name] for entry in self.entries])
+        return _joined([one.records.filled[name] for one in self.booked])
 
     def _fills(self, name: str) -> NDArray[Any]:
-        return _joined([entry.records.fills[name] for entry in self.entries])
+        return _joined([one.records.fills[name] for one in self.booked])
 
 
 def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """One column of all, and a whole-number one of none: what it is used for takes either."""
+    """Return one column of all; of none an empty one of integers, which can also be an index."""
     return np.concatenate(columns) if columns else np.zeros(0, np.intp)

@@ -1,1 +1,6 @@
-"""Engine: batch."""
+"""Fill many orders at once, by arrays, with the broker's results to the last bit.
+
+Belongs here: fast paths for market orders that nothing can come in between, and their gate.
+Never here: a rule of its own about prices, costs or sizes (`execution.costs` has them all).
+May be imported by: `engine.traders`.
+"""

@@ -1,32 +1,35 @@
-"""Orders of many symbols on one row, filled by arrays, to the broker's last bit.
+"""The batch of many symbols: fill the orders of one row by arrays, to the broker's last bit.
 
-The most frequent case only: market orders beside which nothing is open, all due on the row after
-the one they were made on. What is known only after the fills before is worked out row by row; what
-the journal wants to know beside that, for many rows at once.
+For the most frequent case only: market orders made while nothing is open, all due on the row after
+the one they were made on. What the next row needs is computed row by row; what only the journal
+needs, later, for many rows at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.batch.single_symbol import events, figures, fill_costs, running
+from glowback_trio.engine.batch.gate import is_batchable
+from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.costs import CostModel, exceeds, reduces, shortfall
 from glowback_trio.engine.execution.journal import EventJournal
-from glowback_trio.engine.execution.order import Rest
+from glowback_trio.engine.execution.order import Remainder
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import OrderEventKind
 
 Indices = NDArray[np.intp]
 
-__all__ = ["Aims", "Together"]
+__all__ = ["BatchFiller", "RowTargets"]
+
+_MANY = 8  # orders on a row from which arrays are faster than the broker
 
 
-class Aims(NamedTuple):
+class RowTargets(NamedTuple):
     """Targets made at the closes of one row, of symbols that all have a bar on the next; (n,).
 
     Attributes:
@@ -62,21 +65,21 @@ class _Orders(NamedTuple):
     mark: Floats
 
     def some(self, which: Indices | NDArray[np.bool_] | slice) -> _Orders:
-        """Those at some places."""
+        """Return those at some places."""
         symbol, quantity, bar, open_price, mark = self
         return _Orders(symbol[which], quantity[which], bar[which], open_price[which], mark[which])
 
 
-class _Row(NamedTuple):
-    """What has been done on one row.
+class _FilledRow(NamedTuple):
+    """The orders of one row, filled and not yet in the journal.
 
     Attributes:
-        row: It.
-        made: Its orders as they were made.
-        first: The number of its first order.
-        turn: Where in `made` each of the orders stands in its turn; None: they stand in it.
-        fills: The orders in their turn.
-        units: What is held of each symbol after its fill.
+        row: The row they were made on.
+        made: The orders as they were made.
+        first: The number of the first of them.
+        turn: Where in `made` each of the orders stands in the turn they fill; None if the same.
+        fills: The orders in that turn.
+        units: Units held of each symbol after its fill.
         done: How many were filled.
     """
 
@@ -90,45 +93,100 @@ class _Row(NamedTuple):
 
     @property
     def number(self) -> Indices:
-        """The numbers of its orders in their turn."""
+        """The numbers of the orders in the turn they fill."""
         turn = np.arange(len(self.units)) if self.turn is None else self.turn
         return self.first + turn
 
 
-class Together:
-    """Fills whole rows of orders, and writes them down later.
+class BatchFiller:
+    """Fills whole rows of orders, and records them later.
 
     Args:
         costs: Conditions of a fill.
-        broker: Whose account is changed, and who numbers the orders and fills the rest.
-        journal: Where they are written.
+        broker: Its account is changed; it numbers the orders, and fills what buying power does not
+            cover in full.
+        journal: Receives the orders' events.
+        enabled: False lets the broker fill everything, which changes nothing but the time it takes.
     """
 
-    def __init__(self, costs: CostModel, broker: Broker, journal: EventJournal) -> None:
+    def __init__(
+        self, costs: CostModel, broker: Broker, journal: EventJournal, *, enabled: bool = True
+    ) -> None:
         self._costs = costs
         self._broker = broker
         self._account = broker.account
         self._blotter = broker.blotter
         self._journal = journal
-        self._unwritten: list[_Row] = []
-        self._before = self._account.cash, self._blotter.numbered
+        self._enabled = enabled and is_batchable(costs)
+        self._unwritten: list[_FilledRow] = []
+        self._cash_before = self._account.cash  # before the first row that is not written yet
 
-    def aim(self, row: int, aims: Aims) -> None:
-        """Order what targets made at one row lack, and fill it at the next opens."""
-        symbol, fraction, close, bar, open_price = aims
+    def try_fill(
+        self, row: int, stop: int, count: int, targets: Callable[[], RowTargets | None]
+    ) -> bool:
+        """Order what a row's targets lack and fill it on the next row, if arrays can.
+
+        Args:
+            row: The row the targets are made at.
+            stop: One past the last row that may be filled for now.
+            count: How many targets there are.
+            targets: Returns them; None if one of their orders is not due on the next row.
+
+        Returns:
+            True if they have been filled; otherwise they are the broker's, and what was filled
+            before has been written, so that the journal keeps its order.
+        """
+        able = self._enabled and count >= _MANY and row + 1 < stop and not self._blotter.open
+        found = targets() if able else None
+        if found is None:
+            self.write()
+            return False
+        self._fill_targets(row, found)
+        return True
+
+    def write(self) -> None:
+        """Write into the journal what has been filled since the last call."""
+        if not self._unwritten:
+            return
+        rows, self._unwritten = self._unwritten, []
+        row = np.array([one.row for one in rows])
+        made, done = np.array([(len(one.units), one.done) for one in rows]).T
+        start = np.cumsum(made + done) - made - done  # of each row's events
+
+        # Numbers run on from row to row: nothing else is submitted while rows are unwritten.
+        submitted = _joined([one.made for one in rows])
+        number = np.arange(len(submitted.symbol)) + rows[0].first
+        kind = OrderEventKind.SUBMITTED
+        submissions = event_records(kind, np.repeat(row, made), number, *submitted[:2])
+        fills = _joined([one.fills.some(slice(one.done)) for one in rows])
+        number = np.concatenate([one.number[: one.done] for one in rows])
+        kind = OrderEventKind.FILLED
+        filled = event_records(kind, np.repeat(row + 1, done), number, *fills[:2])
+        events = np.empty(len(submissions) + len(filled), submissions.dtype)
+        events[_places(start, made)] = submissions
+        events[_places(start + made, done)] = filled
+
+        price = self._costs.slipped_each(fills.open_price, fills.quantity)
+        commission = self._costs.commission_each(fills.quantity, price)
+        slippage = np.abs(fills.quantity * (price - fills.open_price))
+        units = np.concatenate([one.units[: one.done] for one in rows])
+        cash = cumulative(self._cash_before, -(fills.quantity * price + commission))[1:]
+        self._journal.extend(events, fill_records(price, commission, slippage, units, cash))
+
+    def _fill_targets(self, row: int, targets: RowTargets) -> None:
+        symbol, fraction, close, bar, open_price = targets
         value, units = self._broker.value(row), self._account.units
-        quantity = fraction * (value[0] / len(units)) / close - units[symbol]
-        if self._costs.whole_shares:
-            quantity = np.trunc(quantity)
+        quantity = shortfall(fraction * (value[0] / len(units)), close, units[symbol])
+        quantity = self._costs.rounded_each(quantity)
         orders = _Orders(symbol, quantity, bar, open_price, close)
         if not quantity.all():
             orders = orders.some(quantity != 0.0)
         rest = self._fill(row, orders, value) if len(orders.symbol) else None
         if rest is not None:
             self.write()
-            self._broker.resume(rest, row + 1)
+            self._broker.fill_remainder(rest, row + 1)
 
-    def _fill(self, row: int, orders: _Orders, value: tuple[float, float]) -> Rest | None:
+    def _fill(self, row: int, orders: _Orders, value: tuple[float, float]) -> Remainder | None:
         """Submit orders at a row's closes, and fill them at the opens of the next.
 
         Args:
@@ -139,72 +197,47 @@ class Together:
         Returns:
             In their turn, the orders from the first one on that buying power does not cover.
         """
-        account, costs = self._account, self._costs
+        account, costs, fills = self._account, self._costs, orders
         if not self._unwritten:
-            self._before = account.cash, self._blotter.numbered
-        first, fills = self._blotter.numbered + 1, orders
+            self._cash_before = account.cash
+        first = self._blotter.reserve(len(orders.symbol))
         held = account.units[orders.symbol]
         units = held + orders.quantity
         size, reach = np.abs(held), np.abs(units)
         turn = None
+        # Where every order changes the sign of its position, none of them only reduces it.
         if _any(units * held >= 0.0) and (turn := _turn(held, orders.quantity)) is not None:
             fills, held, units = orders.some(turn), held[turn], units[turn]
             size, reach = size[turn], reach[turn]
-        price, commission = fill_costs(costs, fills.quantity, fills.open_price)
+        price = costs.slipped_each(fills.open_price, fills.quantity)
+        commission = costs.commission_each(fills.quantity, price)
         gain = fills.mark - price
-        equity = running(value[0], fills.quantity * gain - commission)
-        gross = running(value[1], (reach - size) * fills.mark)
+        equity = cumulative(value[0], fills.quantity * gain - commission)
+        gross = cumulative(value[1], (reach - size) * fills.mark)
         worth = equity[:-1] - held * gain
         exposed = gross[:-1] - size * fills.mark + reach * price
-        covered = exposed <= costs.leverage * (worth - commission)
-        done = int(covered.argmin()) if _any(~covered) else len(covered)
+        uncovered = exceeds(exposed, worth, commission, costs.leverage)
+        done = int(uncovered.argmax()) if _any(uncovered) else len(uncovered)
         paid = fills.quantity * price + commission
-        account.cash = running(account.cash, -paid[:done]).item(-1)
+        account.cash = cumulative(account.cash, -paid[:done]).item(-1)
         account.units[fills.symbol[:done]] = units[:done]
-        self._blotter.numbered += len(covered)
-        self._unwritten.append(_Row(row, orders, first, turn, fills, units, done))
-        if done == len(covered):
+        self._unwritten.append(_FilledRow(row, orders, first, turn, fills, units, done))
+        if done == len(uncovered):
             return None
         columns = (self._unwritten[-1].number, fills.symbol, fills.quantity, fills.bar)
         left = zip(*(column[done:].tolist() for column in columns), strict=True)
-        return Rest(list(left), equity.item(done), gross.item(done))
-
-    def write(self) -> None:
-        """Write down what has been done since this was last called."""
-        if not self._unwritten:
-            return
-        rows, self._unwritten = self._unwritten, []
-        cash, numbered = self._before
-        row = np.array([one.row for one in rows])
-        made, done = np.array([(len(one.units), one.done) for one in rows]).T
-        start = np.cumsum(made + done) - made - done  # of each row's events
-
-        wanted = _joined([one.made for one in rows])
-        number = np.arange(len(wanted.symbol)) + numbered + 1
-        submitted = events(OrderEventKind.SUBMITTED, np.repeat(row, made), number, *wanted[:2])
-        fills = _joined([one.fills.some(slice(one.done)) for one in rows])
-        number = np.concatenate([one.number[: one.done] for one in rows])
-        filled = events(OrderEventKind.FILLED, np.repeat(row + 1, done), number, *fills[:2])
-        happened = np.empty(len(submitted) + len(filled), submitted.dtype)
-        happened[_places(start, made)] = submitted
-        happened[_places(start + made, done)] = filled
-
-        price, commission = fill_costs(self._costs, fills.quantity, fills.open_price)
-        slippage = np.abs(fills.quantity * (price - fills.open_price))
-        units = np.concatenate([one.units[: one.done] for one in rows])
-        balance = running(cash, -(fills.quantity * price + commission))[1:]
-        self._journal.extend(happened, figures(price, commission, slippage, units, balance))
+        return Remainder(list(left), equity.item(done), gross.item(done))
 
 
 def _any(true: NDArray[np.bool_]) -> bool:
-    """Whether any is true; the method of the same name takes its time over so few."""
+    """Return True if any is; for so few values the method of this name is slower."""
     return bool(np.logical_or.reduce(true))
 
 
 def _turn(held: Floats, quantity: Floats) -> Indices | None:
-    """Reductions first, because they free buying power; None where nothing has to move for that."""
-    reduces = (held * quantity < 0.0) & (np.abs(quantity) <= np.abs(held))
-    return np.argsort(~reduces, kind="stable") if reduces.any() else None
+    """Return the turn in which orders fill, reductions first; None if they stand in it already."""
+    reducing = reduces(held, quantity)
+    return np.argsort(~reducing, kind="stable") if reducing.any() else None
 
 
 def _joined(orders: Sequence[_Orders]) -> _Orders:
@@ -212,6 +245,6 @@ def _joined(orders: Sequence[_Orders]) -> _Orders:
 
 
 def _places(start: Indices, count: Indices) -> Indices:
-    """The places from each start on, as many as are counted, one after the other."""
+    """Return the places from each start on, as many as are counted, one after the other."""
     ends = np.cumsum(count)
     return np.repeat(start - ends + count, count) + np.arange(ends[-1])

@@ -1,165 +1,113 @@
-"""The targets of one symbol alone, carried out faster than the broker does, to the same last bit.
+"""The batch of one symbol: fill its signals without the broker, to the same last bit.
 
-The most frequent case only: market orders, each filled before the next is made. A sum is added up
-in the order in which the broker would, and every other operation is the broker's own on a column,
-so that no digit tells which of them was at work.
+For the most frequent case only: market orders, each filled before the next is made. Sizes follow
+from each other and are computed one by one; everything else is done on whole columns.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.account import Account
-from glowback_trio.engine.execution.costs import CostModel
-from glowback_trio.engine.execution.journal import EVENT, FILL
+from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import CostModel, exceeds, shortfall
+from glowback_trio.engine.execution.journal import EVENT, EventJournal
 from glowback_trio.engine.strategies.signals import Signals
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import OrderEventKind
 
 Indices = NDArray[np.intp]
-RecordArray = NDArray[Any]
 
-__all__ = ["Done", "alone", "events", "figures", "fill_costs", "running"]
-
-
-@frozen(eq=False)
-class Done:
-    """What has been carried out.
-
-    Attributes:
-        numbered: The number of the latest order.
-        events: What happened to the orders, in its order.
-        fills: The figures of those events that are fills.
-    """
-
-    numbered: int
-    events: RecordArray
-    fills: RecordArray
+__all__ = ["fill_single_symbol"]
 
 
-def alone(signals: Signals, costs: CostModel, account: Account, numbered: int) -> Done:
-    """Carry out signals of the only symbol, each of which is filled before the next is made.
+def fill_single_symbol(
+    signals: Signals, costs: CostModel, broker: Broker, journal: EventJournal
+) -> None:
+    """Fill the signals of the only symbol, each of which fills before the next is made.
 
     Args:
         signals: (S,).
-        costs: Conditions of a fill.
-        account: Changed by what is filled.
-        numbered: The number of the latest order.
+        costs: Conditions of a fill, which `gate.is_batchable` has let through.
+        broker: Its account is changed, and it numbers the orders.
+        journal: Receives the orders' events.
     """
-    asked, fits = _sizes(signals, costs, account.cash, account.units.item(0))
-    traded = np.flatnonzero(asked)
-    asked, fits = asked[traded], fits[traded]
-    filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != asked)
-    number = np.arange(len(traded)) + numbered + 1
+    account = broker.account
+    wanted, fits = _sizes(signals, costs, account.cash, account.units.item(0))
+    traded = np.flatnonzero(wanted)
+    wanted, fits = wanted[traded], fits[traded]
     row, due = signals.row[traded], signals.due[traded]
-    # What happens to an order: submitted; filled, as far as it fits; ended, if that is not all.
+    filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != wanted)
+    number = np.arange(len(traded)) + broker.blotter.reserve(len(traded))
+    # An order's events: submitted; filled, as far as it fits; ended, if that is not all of it.
     submission = np.arange(len(traded)) + _before(filled, traded) + _before(cut, traded)
     ending = submission[cut] + 1 + (fits[cut] != 0.0)
-    happened = np.empty(len(traded) + len(filled) + len(cut), EVENT)
-    happened[submission] = events(OrderEventKind.SUBMITTED, row, number, 0, asked)
-    happened[submission[filled] + 1] = events(
-        OrderEventKind.FILLED, due[filled], number[filled], 0, fits[filled]
+    kinds = OrderEventKind
+    end = np.where(fits[cut] != 0.0, kinds.REMAINDER_UNAFFORDABLE, kinds.UNAFFORDABLE)
+    events = np.empty(len(traded) + len(filled) + len(cut), EVENT)
+    events[submission] = event_records(kinds.SUBMITTED, row, number, 0, wanted)
+    events[submission[filled] + 1] = event_records(
+        kinds.FILLED, due[filled], number[filled], 0, fits[filled]
     )
-    what = np.where(
-        fits[cut] != 0.0, OrderEventKind.REMAINDER_UNAFFORDABLE, OrderEventKind.UNAFFORDABLE
-    )
-    happened[ending] = events(what, due[cut], number[cut], 0, asked[cut] - fits[cut])
+    events[ending] = event_records(end, due[cut], number[cut], 0, wanted[cut] - fits[cut])
 
     quantity, open_price = fits[filled], signals.open_price[traded[filled]]
-    price, commission = fill_costs(costs, quantity, open_price)
-    units = running(account.units.item(0), quantity)
-    cash = running(account.cash, -(quantity * price + commission))
+    price = costs.slipped_each(open_price, quantity)
+    commission = costs.commission_each(quantity, price)
+    units = cumulative(account.units.item(0), quantity)
+    cash = cumulative(account.cash, -(quantity * price + commission))
     account.units[0], account.cash = units.item(-1), cash.item(-1)
     slippage = np.abs(quantity * (price - open_price))
-    fills = figures(price, commission, slippage, units[1:], cash[1:])
-    return Done(numbered + len(traded), happened, fills)
+    journal.extend(events, fill_records(price, commission, slippage, units[1:], cash[1:]))
 
 
 def _before(some: Indices, of: Indices) -> Indices:
-    """How many of some places come before each of all."""
+    """Return how many of some places come before each of all."""
     marked = np.zeros(len(of) + 1, np.intp)
     marked[some + 1] = 1
     return np.cumsum(marked)[:-1]
 
 
 def _sizes(signals: Signals, costs: CostModel, cash: float, units: float) -> tuple[Floats, Floats]:
-    """Work out signal after signal: the one loop over orders that no array operation can replace.
+    """Compute what is ordered for each signal, and as much of it as buying power covers.
 
-    A quantity depends on what all the fills before it have made of the account.
+    A quantity depends on what all fills before it have made of the account, so this loop over
+    orders is the one thing that no array operation can replace. Prices and fees of both sides are
+    computed before it, by arrays, as the side of an order is known only inside.
 
     Returns:
-        What is ordered for each, and as much of it as buying power covers; (S,) signed units.
+        (S,) signed units, both.
     """
-    buying, selling, leverage = costs.buying, costs.selling, costs.leverage
-    rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
+    leverage, minimum = costs.leverage, costs.minimum
     rounded = costs.rounded if costs.whole_shares else None
-    asked: list[float] = []
-    fitting: dict[int, float] = {}
-    columns = (signals.target, signals.close, signals.open_price, signals.mark)
-    for target, close, open_price, mark in zip(*(c.tolist() for c in columns), strict=True):
-        quantity = target * (cash + units * close) / close - units
+    buying, selling = (costs.slipped(signals.open_price, side) for side in (1.0, -1.0))
+    fees = costs.fee(buying), costs.fee(selling)
+    columns = (signals.target, signals.close, signals.mark, buying, selling, *fees)
+    sizes: list[float] = []
+    reduced: dict[int, float] = {}
+    for target, close, mark, buy, sell, buy_fee, sell_fee in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        quantity = shortfall(target * (cash + units * close), close, units)
         if rounded:
             quantity = rounded(quantity)
         if quantity:
-            price = open_price * (buying if quantity > 0.0 else selling)
-            commission = abs(quantity) * (price * rate + per_share)
+            price, fee = (buy, buy_fee) if quantity > 0.0 else (sell, sell_fee)
+            commission = abs(quantity) * fee
             if minimum:
                 commission = max(commission, minimum)
             worth = cash + units * mark + units * (price - mark)
             fits = quantity
-            if abs(units + quantity) * price > leverage * (worth - commission):
+            if exceeds(abs(units + quantity) * price, worth, commission, leverage):
                 fits = costs.affordable(quantity, price, units, worth, 0.0)
                 commission = costs.commission(fits, price)
-                fitting[len(asked)] = fits
+                reduced[len(sizes)] = fits
             if fits:
                 cash -= fits * price + commission
                 units += fits
-        asked.append(quantity)
-    sizes = np.array(asked)
-    fits = sizes.copy()
-    fits[list(fitting)] = list(fitting.values())
-    return sizes, fits
-
-
-def fill_costs(
-    costs: CostModel, quantity: Floats, open_price: Floats
-) -> tuple[Floats, Floats | float]:
-    """Price after slippage, and commission, of market orders; 0.0 where none can arise."""
-    price = open_price
-    if costs.slippage:
-        price = open_price * np.where(quantity > 0.0, costs.buying, costs.selling)
-    if not (costs.rate or costs.per_share or costs.minimum):
-        return price, 0.0
-    commission = np.abs(quantity) * (price * costs.rate + costs.per_share)
-    return price, np.maximum(costs.minimum, commission) if costs.minimum else commission
-
-
-def running(before: float, steps: Floats) -> Floats:
-    """What there is before the first step and after each, added one after the other."""
-    sums = np.empty(len(steps) + 1)
-    sums[0], sums[1:] = before, steps
-    return np.add.accumulate(sums, out=sums)
-
-
-def events(
-    what: int | Indices, row: Indices, number: Indices, symbol: Indices | int, quantity: Floats
-) -> RecordArray:
-    """RecordArray of something that happened to (n,) orders."""
-    records = np.empty(len(number), EVENT)
-    columns = (what, row, number, symbol, quantity)
-    for name, column in zip(("what", "row", "order", "symbol", "quantity"), columns, strict=True):
-        records[name] = column
-    return records
-
-
-def figures(*columns: Floats | float) -> RecordArray:
-    """RecordArray of fills: price, commission, slippage, units and cash, each (n,)."""
-    fills = np.empty(np.size(columns[0]), FILL)
-    names = ("price", "commission", "slippage", "units", "cash")
-    for name, column in zip(names, columns, strict=True):
-        fills[name] = column
-    return fills
+        sizes.append(quantity)
+    wanted = np.array(sizes)
+    fits_each = wanted.copy()
+    fits_each[list(reduced)] = list(reduced.values())
+    return wanted, fits_each

@@ -9,12 +9,12 @@ from glowback_trio.model.bars import Floats
 
 __all__ = ["Account"]
 
-_FEW = 8
+_FEW = 8  # symbols below which a loop is faster than numpy
 
 
 @define(eq=False)
 class Account:
-    """What is owned. What it cost is no business of the account, but of the books.
+    """Cash and positions. What positions cost is kept by the ledger, not here.
 
     Attributes:
         cash: Currency; negative when borrowed.
@@ -26,18 +26,17 @@ class Account:
 
     @classmethod
     def opened(cls, capital: float, symbols: int) -> Account:
-        """An account with nothing but cash."""
+        """Return an account with nothing but cash."""
         return cls(capital, np.zeros(symbols))
 
     def worth(self, marks: Floats) -> tuple[float, float]:
-        """Equity and gross exposure at these prices.
+        """Return equity and gross exposure at these prices.
 
         Args:
             marks: (N,) currency.
 
         Returns:
-            Currency, both. For a few symbols a plain loop beats numpy, whose sum adds so few in the
-            same order. (`sum` would compensate on newer Pythons and give other digits.)
+            Currency, both.
         """
         if len(marks) == 1:
             value = self.units.item(0) * marks.item(0)
@@ -46,6 +45,8 @@ class Account:
             worth = self.units * marks
             net = float(np.add.reduce(worth))
             return self.cash + net, float(np.add.reduce(np.abs(worth, out=worth)))
+        # numpy adds fewer than 8 numbers in this very order, so the digits are the same. `sum`
+        # would not do: from Python 3.12 on it compensates for rounding and gives other digits.
         net = gross = 0.0
         for units, mark in zip(self.units.tolist(), marks.tolist(), strict=True):
             value = units * mark

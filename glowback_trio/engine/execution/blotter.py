@@ -15,6 +15,7 @@ from glowback_trio.model.orders import PLAIN, OrderEventKind, OrderSpec
 
 __all__ = ["NEVER", "Blotter"]
 
+#: Stands for a row where there is none, and compares as later than all of them.
 NEVER = sys.maxsize
 
 _SUBMITTED = OrderEventKind.SUBMITTED  # a global is quicker than a member looked up on its class
@@ -23,61 +24,81 @@ _ONE_BAR = {"IOC": OrderEventKind.IOC_REMAINDER, "FOK": OrderEventKind.FOK_UNFIL
 
 
 class Blotter:
-    """Keeps orders from their submission to their end, and writes both down.
+    """Keeps orders from submission to their end, and records both.
 
     Args:
         timeline: The bars.
-        journal: Where everything that happens to an order is written.
+        journal: Receives every event of an order.
 
     Attributes:
-        open: By number, oldest first.
-        numbered: The number of the latest order.
-        specs: By order number, what orders ask beyond plain market orders.
+        open: The open orders by number, oldest first.
+        specs: By order number, the spec of every order that is not a plain market order.
     """
 
     def __init__(self, timeline: Timeline, journal: EventJournal) -> None:
         self._timeline = timeline
         self._journal = journal
-        self._due: defaultdict[int, list[Order]] = defaultdict(list)
+        self._due: defaultdict[int, list[Order]] = defaultdict(list)  # by row
+        self._latest = 0  # the number given last
         self.open: dict[int, Order] = {}
-        self.numbered = 0
         self.specs: dict[int, OrderSpec] = {}
 
     @property
     def next_due(self) -> int:
-        """The next row on which an order is tried; `NEVER` where none is."""
+        """The next row on which an order is tried; `NEVER` if there is none."""
         return min(self._due, default=NEVER)
 
     def due(self, row: int) -> list[Order]:
         """Take the orders that are tried on a row."""
         return [order for order in self._due.pop(row, ()) if order.remaining]
 
+    def reserve(self, count: int) -> int:
+        """Reserve numbers for orders that a batch submits and records itself.
+
+        Returns:
+            The first of them.
+        """
+        first = self._latest + 1
+        self._latest += count
+        return first
+
     def submit(
         self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec = PLAIN
     ) -> Order:
-        """Write an order down and let it wait for its bar, which past the last one never comes."""
+        """Submit an order, to be tried on a bar. A bar past the symbol's last never comes."""
         order = self.enter(row, symbol, quantity, bar, spec)
         self._due[self._row(symbol, bar)].append(order)
         return order
 
     def enter(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> Order:
-        """Write an order down whose bar is at hand."""
-        self.numbered += 1
-        order = self.adopt(self.numbered, symbol, quantity, bar)
+        """Submit an order that the caller tries on its first bar itself."""
+        self._latest += 1
+        order = self.adopt(self._latest, symbol, quantity, bar)
         if spec is not PLAIN:
             self.specs[order.number] = order.spec = spec
-            order.level = _level(order)
+            order.level = _trigger(order)
         self._journal.event(_SUBMITTED, row, order.number, symbol, quantity)
         return order
 
+    def enter_exits(
+        self, row: int, symbol: int, quantity: float, bar: int, specs: tuple[OrderSpec, ...]
+    ) -> list[Order]:
+        """Submit the one or two exits of a position: reduce-only, each cancelling the other."""
+        orders = [self.enter(row, symbol, quantity, bar, spec) for spec in specs]
+        for order in orders:
+            order.reduce_only = True
+        if len(orders) > 1:
+            orders[0].link(orders[1])
+        return orders
+
     def adopt(self, number: int, symbol: int, quantity: float, bar: int) -> Order:
-        """Keep a market order that has been written down already."""
+        """Keep a market order whose submission has been recorded already."""
         order = Order(number, symbol, quantity, bar, *self._prices(symbol, bar))
         self.open[number] = order
         return order
 
     def wait(self, row: int, order: Order) -> None:
-        """Leave what a bar did not fill to the next one, where it may wait."""
+        """Try the remainder of an order on the next bar, or cancel it if it may not wait."""
         bars, spec = self._timeline.bars[order.symbol], order.spec
         if spec.time_in_force in _ONE_BAR:
             return self.close(row, order, _ONE_BAR[spec.time_in_force])
@@ -89,40 +110,39 @@ class Blotter:
         order.bar, (order.open_price, order.mark) = bar, self._prices(order.symbol, bar)
         return self._due[self._row(order.symbol, bar)].append(order)
 
-    def trim(self, row: int, order: Order, most: float, what: int) -> None:
-        """Leave at most so many units of an order."""
+    def trim(self, row: int, order: Order, most: float, kind: OrderEventKind) -> None:
+        """Cancel what an order has beyond `most` units."""
         size = abs(order.remaining)
         if size > most:
-            rest = math.copysign(size - most, order.remaining)
-            self._journal.event(what, row, order.number, order.symbol, rest)
+            excess = math.copysign(size - most, order.remaining)
+            self._journal.event(kind, row, order.number, order.symbol, excess)
             self.set_remaining(order, math.copysign(most, order.remaining))
 
-    def amend(self, row: int, order: Order, remaining: float) -> None:
-        """Set how much an order is for that was submitted before that could be known."""
-        if remaining != order.remaining:
-            self._journal.event(
-                OrderEventKind.SIZED_AT_FILL, row, order.number, order.symbol, remaining
-            )
-            order.remaining = remaining
+    def amend(self, row: int, order: Order, quantity: float) -> None:
+        """Set the quantity of an order that was submitted before it could be known."""
+        if quantity != order.remaining:
+            kind = OrderEventKind.SIZED_AT_FILL
+            self._journal.event(kind, row, order.number, order.symbol, quantity)
+            order.remaining = quantity
 
     def set_remaining(self, order: Order, remaining: float) -> None:
-        """Set what is left of an order; without anything left it is no longer open."""
+        """Set what is still to fill of an order; with nothing left it is closed."""
         order.remaining = remaining
         if not remaining:
             del self.open[order.number]
 
-    def close(self, row: int, order: Order, what: int) -> None:
-        """End an order with something left of it."""
-        self._journal.event(what, row, order.number, order.symbol, order.remaining)
+    def close(self, row: int, order: Order, kind: OrderEventKind) -> None:
+        """Cancel or reject all that remains of an order."""
+        self._journal.event(kind, row, order.number, order.symbol, order.remaining)
         self.set_remaining(order, 0.0)
 
-    def close_all(self, row: int, what: int) -> None:
-        """End every open order, oldest first."""
+    def close_all(self, row: int, kind: OrderEventKind) -> None:
+        """Cancel every open order, oldest first."""
         for order in list(self.open.values()):
-            self.close(row, order, what)
+            self.close(row, order, kind)
 
     def first_bar(self, row: int, symbol: int, latency: np.timedelta64) -> int:
-        """The first of a symbol's bars that may fill an order made at a row's close."""
+        """Return the first of a symbol's bars that may fill an order made at a row's close."""
         if not latency and len(self._timeline.rows[symbol]) == len(self._timeline):
             return row + 1
         earliest = self._timeline.time[row] + latency
@@ -130,19 +150,19 @@ class Blotter:
         return int(max(after, np.searchsorted(self._timeline.bars[symbol].time, earliest)))
 
     def _row(self, symbol: int, bar: int) -> int:
-        """The row of a symbol's bar; the end of the timeline where it has none left."""
+        """Return the row of a symbol's bar; the end of the timeline past its last bar."""
         rows = self._timeline.rows[symbol]
         return rows.item(bar) if bar < len(rows) else len(self._timeline)
 
     def _prices(self, symbol: int, bar: int) -> tuple[float, float]:
-        """The open of a symbol's bar (of its last where none is left) and the close before it."""
+        """Return the open of a symbol's bar (past its last: of that) and the close before it."""
         bars = self._timeline.bars[symbol]
         opens = bars.open
         return opens.item(bar if bar < len(opens) else -1), bars.close.item(bar - 1)
 
 
-def _level(order: Order) -> float | None:
-    """What sets it off: its stop, or its trail away from the close before its first bar."""
+def _trigger(order: Order) -> float | None:
+    """Return the price that triggers an order: its stop, or its trail away from the last close."""
     if order.spec.trail is None:
         return order.spec.stop
     return order.mark + math.copysign(order.spec.trail, order.remaining)

@@ -1,4 +1,4 @@
-"""Brackets: the orders that come with an entry and leave the position it opened."""
+"""Brackets: the exits that come with an order and close the position it opened."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from glowback_trio.model.orders import OrderEventKind
 __all__ = ["Brackets"]
 
 
-class _Entry(NamedTuple):
-    """A fill that has ways out: of an order, on a bar of its symbol, and how much it opened."""
+class _OpeningFill(NamedTuple):
+    """A fill of an order with exits: on which bar of its symbol, where, and how much it opened."""
 
     order: Order
     bar: int
@@ -25,64 +25,62 @@ class _Entry(NamedTuple):
 
 
 class Brackets:
-    """The ways out of what is held.
+    """Submits and cancels the exits of open positions.
 
     Args:
         timeline: The bars.
-        blotter: Where they are submitted.
+        blotter: Receives the exits.
     """
 
     def __init__(self, timeline: Timeline, blotter: Blotter) -> None:
         self._timeline = timeline
         self._blotter = blotter
-        self._entries: list[_Entry] = []  # of the row at hand
-        self._ways: dict[int, list[Order]] = {}  # by symbol
+        self._new: list[_OpeningFill] = []  # of this row, whose exits are still to be submitted
+        self._exits: dict[int, list[Order]] = {}  # by symbol
 
-    def enter(self, order: Order, at: Match, held: float, quantity: float) -> None:
-        """Note a fill that has ways out, and what was held before it."""
+    def note_fill(self, order: Order, at: Match, held: float, quantity: float) -> None:
+        """Note a fill of an order with exits, and what was held before it."""
         closed = min(abs(held), abs(quantity)) if held * quantity < 0.0 else 0.0
         opened = quantity - math.copysign(closed, quantity)
-        self._entries.append(_Entry(order, order.bar, at, opened))
+        self._new.append(_OpeningFill(order, order.bar, at, opened))
 
-    def exits(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
-        """Submit the ways out of what has been entered, and try the rest of its bar on them.
+    def submit_exits(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
+        """Submit the exits of this row's new positions, and try them on the rest of its bar.
 
         Args:
-            row: The row at hand.
-            units: What is held of each symbol, (N,). What the bar of an entry has closed again
-                needs no way out.
+            row: The row.
+            units: Units held of each symbol, (N,). What the bar of the fill has closed again gets
+                no exit.
 
         Returns:
-            Those that fill on that bar; the others wait for the next.
+            The exits that fill on that bar; the others wait for the next.
         """
-        met = []
-        entries, self._entries = self._entries, []
-        for entry in entries:
-            held = units.item(entry.order.symbol)
-            most = min(abs(entry.opened), abs(held)) if entry.opened * held > 0.0 else 0.0
+        matched = []
+        fills, self._new = self._new, []
+        for fill in fills:
+            held = units.item(fill.order.symbol)
+            most = min(abs(fill.opened), abs(held)) if fill.opened * held > 0.0 else 0.0
             if most:
-                met += self._submitted(row, entry, math.copysign(most, -entry.opened))
-        return met
+                matched += self._try_exits(row, fill, math.copysign(most, -fill.opened))
+        return matched
 
-    def _submitted(self, row: int, entry: _Entry, quantity: float) -> list[tuple[Order, Match]]:
-        met, symbol = [], entry.order.symbol
-        bar = prices(self._timeline.bars[symbol], entry.bar)
-        rest = rest_of_bar(-quantity, entry.at, bar)
-        orders = [
-            self._blotter.enter(row, symbol, quantity, entry.bar, spec)
-            for spec in entry.order.spec.exits
-        ]
-        self._ways.setdefault(symbol, []).extend(orders)
+    def cancel_exits(self, row: int, symbol: int) -> None:
+        """Cancel the exits of a closed position."""
+        for order in self._exits.pop(symbol, ()):
+            self._blotter.trim(row, order, 0.0, OrderEventKind.NO_POSITION)
+
+    def _try_exits(
+        self, row: int, fill: _OpeningFill, quantity: float
+    ) -> list[tuple[Order, Match]]:
+        matched, symbol = [], fill.order.symbol
+        bar = prices(self._timeline.bars[symbol], fill.bar)
+        rest = rest_of_bar(-quantity, fill.at, bar)
+        specs = fill.order.spec.exits
+        orders = self._blotter.enter_exits(row, symbol, quantity, fill.bar, specs)
+        self._exits.setdefault(symbol, []).extend(orders)
         for order in orders:
-            order.reduce_only = True
-            order.oco = next((one for one in orders if one is not order), None)
             if found := match(order, rest):
-                met.append((order, found))
+                matched.append((order, found))
             else:
                 self._blotter.wait(row, order)
-        return met
-
-    def end(self, row: int, symbol: int) -> None:
-        """End the ways out of a position that is there no more."""
-        for order in self._ways.pop(symbol, ()):
-            self._blotter.trim(row, order, 0.0, OrderEventKind.NO_POSITION)
+        return matched

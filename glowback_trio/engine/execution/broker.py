@@ -1,9 +1,9 @@
-"""The broker: carries orders out on one account, row by row.
+"""The broker: fills orders on one account, row by row.
 
 At a row, first the time since the last one is paid for, then the orders that are due meet their
 bar: what fills at the open before what fills later in the bar, reductions before the rest, each in
-alphabetical order. Who decides comes after, at the close: an order never sees the bar it was made
-on.
+alphabetical order. Strategies decide afterwards, at the close: an order never sees the bar it was
+made on.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import numpy as np
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.blotter import Blotter
 from glowback_trio.engine.execution.brackets import Brackets
-from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.execution.costs import CostModel, exceeds, reduces, shortfall
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.matching import Match, follow, match, prices
-from glowback_trio.engine.execution.order import Order, Rest
+from glowback_trio.engine.execution.order import Order, Remainder
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import PLAIN, OrderEventKind
 
-Met = tuple[Order, Match]
+#: An order, and where its bar fills it.
+Matched = tuple[Order, Match]
 
 __all__ = ["Broker"]
 
@@ -33,12 +34,12 @@ _YEAR = np.timedelta64(365, "D")
 
 
 class Broker:
-    """Carries out orders on one account.
+    """Fills orders on one account.
 
     Args:
         timeline: The bars.
         costs: Conditions of a fill.
-        journal: Where everything that happens is written.
+        journal: Receives everything that happens.
         capital: Cash at the start, currency.
     """
 
@@ -50,46 +51,50 @@ class Broker:
         self._journal = journal
         self.account = Account.opened(capital, len(timeline.bars))
         self.blotter = Blotter(timeline, journal)
-        self._targets: dict[int, Order] = {}
-        self._filled_volume: dict[int, float] = {}
+        self._targets: dict[int, Order] = {}  # by symbol, the order for its latest target
+        self._filled_volume: dict[int, float] = {}  # by symbol, of the bars of this row
         self._brackets = Brackets(timeline, self.blotter)
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
 
-    def see(self, marks: Floats, first: int) -> None:
-        """Learn the last closes, (rows, N), of the rows from `first` on."""
+    def set_marks(self, marks: Floats, first: int) -> None:
+        """Set the last closes, (rows, N), of the rows from `first` on."""
         self._marks, self._first = marks, first
 
-    def value(self, row: int) -> tuple[float, float]:
-        """Equity and gross exposure at the closes of this row, currency.
+    def marks(self, start: int, stop: int) -> Floats:
+        """Return the last closes, (rows, N), of some of the rows that have been set."""
+        return self._marks[start - self._first : stop - self._first]
 
-        Remembered, as what sizes an order at a close also limits it at the next open. A fill makes
-        that no staler: after it only later rows are asked for.
+    def value(self, row: int) -> tuple[float, float]:
+        """Return equity and gross exposure at the closes of this row, currency.
+
+        The last answer is kept, because what sizes an order at a close also limits it at the next
+        open. A fill does not outdate it: after a fill only later rows are valued.
         """
         if self._valued_row != row:
             marks = self._marks[row - self._first]
             self._valued_row, self._valued = row, self.account.worth(marks)
         return self._valued
 
-    def begin(self, row: int) -> None:
-        """Let a row begin: pay for the time since the last one, and try what is due."""
+    def begin_row(self, row: int) -> None:
+        """Pay for the time since the last row, and try the orders that are due."""
         if row and self._costs.has_financing:
             self._pay_financing(row)
         if orders := self.blotter.due(row):
             self._filled_volume.clear()
-            met = [met for order in orders if (met := self._meet(order, row))]
-            self.fill(met, row, *self.value(row - 1))
+            matched = [found for order in orders if (found := self._match(order, row))]
+            self._fill(matched, row, *self.value(row - 1))
 
-    def aim(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
-        """Order what is missing to a target, in place of what is still open for the one before.
+    def order_target(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
+        """Order what a target lacks, and cancel what is open for the symbol's target before.
 
         Args:
             row: Row of the close it is made at.
             symbol: Index of the symbol.
-            fraction: Signed, of the symbol's share of equity; flat takes the place of short where
-                that is not allowed.
-            close: The price the quantity is worked out at, currency.
+            fraction: Signed, of the symbol's share of equity. A short target becomes a flat one if
+                short positions are not allowed.
+            close: The price the quantity is computed at, currency.
             bar: The symbol's first bar that may fill it.
         """
         before = self._targets.pop(symbol, None)
@@ -98,7 +103,7 @@ class Broker:
         if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
         share = self.value(row)[0] / len(self._timeline.bars)
-        quantity = fraction * share / close - self.account.units.item(symbol)
+        quantity = shortfall(fraction * share, close, self.account.units.item(symbol))
         at_fill = self._costs.sized_at_fill
         if not at_fill:
             quantity = self._costs.rounded(quantity)
@@ -107,48 +112,23 @@ class Broker:
             order.fraction = fraction if at_fill else None
 
     def liquidate(self, row: int) -> None:
-        """Order everything closed, in place of all that is open.
+        """Cancel all open orders and order every position closed.
 
-        These orders are filled as all others are, latency and volume cap included; no buying power
-        is asked of them, as they only reduce.
+        These orders fill like all others, latency and volume cap included; buying power does not
+        limit them, as they only reduce.
         """
         self.blotter.close_all(row, OrderEventKind.RUINED)
         for symbol in np.flatnonzero(self.account.units).tolist():
             bar = self.blotter.first_bar(row, symbol, self._costs.latency)
             self.blotter.submit(row, symbol, -self.account.units.item(symbol), bar)
 
-    def fill(self, met: list[Met], row: int, equity: float, gross: float) -> None:
-        """Fill orders that have met their bar, each as far as volume and buying power allow.
-
-        Args:
-            met: The orders, and where they met it.
-            row: The row of the bar.
-            equity: Of the account at the last closes, before.
-            gross: Likewise.
-        """
-        while met:
-            for order, at in self._in_turn(met):
-                if order.remaining:
-                    equity, gross = self._try(order, at, row, equity, gross)
-            met = self._brackets.exits(row, self.account.units)
-
-    def resume(self, rest: Rest, row: int) -> None:
-        """Fill what a shortcut has submitted and left, on the row it is due."""
+    def fill_remainder(self, rest: Remainder, row: int) -> None:
+        """Fill what a batch has submitted but not filled, on the row it is due."""
         orders = [self.blotter.adopt(*one) for one in rest.orders]
-        self.fill([(order, _at_open(order)) for order in orders], row, rest.equity, rest.gross)
+        self._fill([(order, _at_open(order)) for order in orders], row, rest.equity, rest.gross)
 
-    def _in_turn(self, met: list[Met]) -> list[Met]:
-        return sorted(met, key=self._turn) if len(met) > 1 else met
-
-    def _turn(self, met: Met) -> tuple[bool, bool, int, bool, int]:
-        """The order of things: of two for one symbol, the stop is the worse one."""
-        order, at = met
-        held = self.account.units.item(order.symbol)
-        reduces = held * order.remaining < 0.0 and abs(order.remaining) <= abs(held)
-        return not at.at_open, not reduces, order.symbol, at.limited, order.number
-
-    def _meet(self, order: Order, row: int) -> Met | None:
-        """Look whether its bar fills an order; where it does not, the order waits or ends."""
+    def _match(self, order: Order, row: int) -> Matched | None:
+        """Find where an order's bar fills it; if it does not, let the order wait or end."""
         if order.spec is PLAIN:
             return order, _at_open(order)
         bar = prices(self._timeline.bars[order.symbol], order.bar)
@@ -158,10 +138,39 @@ class Broker:
         self.blotter.wait(row, order)
         return None
 
+    def _fill(self, matched: list[Matched], row: int, equity: float, gross: float) -> None:
+        """Fill matched orders, each as far as volume and buying power allow.
+
+        Args:
+            matched: The orders, and where their bar fills them.
+            row: The row of the bar.
+            equity: Of the account at the last closes, before.
+            gross: Gross exposure, likewise.
+        """
+        while matched:
+            for order, at in self._in_turn(matched):
+                # An order of the same row may have cancelled this one since.
+                if order.remaining:
+                    equity, gross = self._try(order, at, row, equity, gross)
+            matched = self._brackets.submit_exits(row, self.account.units)
+
+    def _in_turn(self, matched: list[Matched]) -> list[Matched]:
+        return sorted(matched, key=self._turn) if len(matched) > 1 else matched
+
+    def _turn(self, matched: Matched) -> tuple[bool, bool, int, bool, int]:
+        """Return the sort key of an order; of two for one symbol the stop, the worse, is first."""
+        order, at = matched
+        reducing = reduces(self.account.units.item(order.symbol), order.remaining)
+        return not at.at_open, not reducing, order.symbol, at.limited, order.number
+
     def _try(
         self, order: Order, at: Match, row: int, equity: float, gross: float
     ) -> tuple[float, float]:
-        """Fill what position, volume and buying power allow; equity and gross exposure after it."""
+        """Fill what position, volume and buying power allow.
+
+        Returns:
+            Equity and gross exposure afterwards, at the last closes.
+        """
         costs, mark = self._costs, order.mark
         held = self.account.units.item(order.symbol)
         size = abs(held)
@@ -170,7 +179,7 @@ class Broker:
         price = at.price if at.limited else self._price(order, at.price, quantity)
         worth, others = equity + held * (price - mark), gross - size * mark
         commission, fits = costs.commission(quantity, price, maker=at.maker), quantity
-        if others + abs(held + quantity) * price > costs.leverage * (worth - commission):
+        if exceeds(others + abs(held + quantity) * price, worth, commission, costs.leverage):
             fits = costs.affordable(quantity, price, held, worth, others, maker=at.maker)
             commission = costs.commission(fits, price, maker=at.maker)
         if fits != order.remaining and order.spec.time_in_force == "FOK":
@@ -180,7 +189,7 @@ class Broker:
             gross += (abs(held + fits) - size) * mark
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
             if order.spec.exits:
-                self._brackets.enter(order, at, held, fits)
+                self._brackets.note_fill(order, at, held, fits)
         if fits != quantity:
             self.blotter.close(row, order, _UNAFFORDABLE[order.filled])
         elif order.remaining:
@@ -188,7 +197,7 @@ class Broker:
         return equity, gross
 
     def _settle(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
-        """Settle how much of an order is meant to fill, before volume and money are asked."""
+        """Settle the quantity an order stands for, before volume and buying power limit it."""
         if order.fraction is not None:
             self._size(order, row, price, held, worth)
         if order.reduce_only:
@@ -200,18 +209,19 @@ class Broker:
             self.blotter.trim(row, order, most, OrderEventKind.SHORT_NOT_ALLOWED)
 
     def _size(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
-        """Work a target out at the price it fills at, whatever the price at its signal was."""
+        """Turn a target into a quantity at the price it fills at."""
         assert order.fraction is not None
         wanted = order.fraction * worth / len(self._timeline.bars)
-        price = self._price(order, price, wanted / price - held)
-        quantity, order.fraction = self._costs.rounded(wanted / price - held), None
+        # The impact depends on the size and the size on the price: one step is taken, no more.
+        price = self._price(order, price, shortfall(wanted, price, held))
+        quantity, order.fraction = self._costs.rounded(shortfall(wanted, price, held)), None
         if quantity:
             self.blotter.amend(row, order, quantity)
         else:
             self.blotter.close(row, order, OrderEventKind.BELOW_ONE_UNIT)
 
     def _capped(self, order: Order) -> float:
-        """What the bar's volume fills of an order, after what it has filled of others."""
+        """Return what the bar's volume fills of an order, after other fills of the same bar."""
         if self._costs.participation is None:
             return order.remaining
         most = self._costs.participation * self._volume(order)
@@ -220,11 +230,10 @@ class Broker:
         )
 
     def _price(self, order: Order, reference: float, quantity: float) -> float:
-        """What an order gets or pays that does not name its price itself."""
-        costs = self._costs
-        if costs.impact:
-            return costs.impacted(reference, quantity, self._volume(order))
-        return reference * (costs.buying if quantity > 0.0 else costs.selling)
+        """Return the price after slippage of an order that names none itself."""
+        if self._costs.impact:
+            return self._costs.impacted(reference, quantity, self._volume(order))
+        return self._costs.slipped(reference, quantity)
 
     def _volume(self, order: Order) -> float:
         return self._timeline.bars[order.symbol].volume.item(order.bar)
@@ -232,7 +241,14 @@ class Broker:
     def _book(
         self, order: Order, row: int, quantity: float, figures: tuple[float, float, float]
     ) -> None:
-        """Book a fill and write it down; the figures are price, commission and slippage cost."""
+        """Change the account by a fill and record it.
+
+        Args:
+            order: The order.
+            row: The row.
+            quantity: Signed units filled.
+            figures: Price, commission and slippage cost.
+        """
         symbol, account = order.symbol, self.account
         account.cash -= quantity * figures[0] + figures[1]
         held = account.units.item(symbol)
@@ -243,9 +259,10 @@ class Broker:
         self._journal.event(_FILLED, row, order.number, symbol, quantity)
         self._journal.fill(*figures, units, account.cash)
         if order.oco is not None and order.oco.remaining:
-            self.blotter.trim(row, order.oco, abs(order.remaining), OrderEventKind.OCO_FILLED)
+            kind = OrderEventKind.OCO_FILLED
+            self.blotter.trim(row, order.oco, abs(order.remaining), kind)
         if held * units <= 0.0:
-            self._brackets.end(row, symbol)
+            self._brackets.cancel_exits(row, symbol)
 
     def _pay_financing(self, row: int) -> None:
         """Pay for borrowed units and cash, for the time since the last row, at its closes."""

@@ -1,4 +1,9 @@
-"""What a fill costs and how large it may be: pure arithmetic on plain floats.
+"""The arithmetic of a fill: its price, its commission, its size, and what buying power covers.
+
+Every path to a fill computes through this module: the broker one order at a time, on plain floats,
+and the batches on whole columns. What needs no branch is one function for both; prices and
+commissions have one for floats and one for arrays, side by side. Both do the same operations in the
+same order, so that the paths agree to the last bit.
 
 Prices are currency per unit, quantities signed units (positive buys), money is currency.
 """
@@ -6,14 +11,19 @@ Prices are currency per unit, quantities signed units (positive buys), money is 
 from __future__ import annotations
 
 import math
+from typing import Any, TypeVar
 
 import numpy as np
 from attrs import field, frozen
 
+from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Execution
 
-__all__ = ["CostModel", "cost_model"]
+__all__ = ["CostModel", "cost_model", "exceeds", "reduces", "shortfall"]
 
+Number = TypeVar("Number", float, Floats)
+
+_NONE = np.timedelta64(0, "ms")
 _ROUNDING = 1e-9  # the part of an order below which a difference is rounding, not a quantity
 
 
@@ -21,39 +31,42 @@ _ROUNDING = 1e-9  # the part of an order below which a difference is rounding, n
 class CostModel:
     """The conditions every order of a run is filled on.
 
+    A field that `batch.gate` does not name keeps its default in a batch: any other value makes the
+    broker fill every order.
+
     Attributes:
-        slippage: What a market or stop order gives away, as a fraction of the price.
-        impact: What it gives away on top, times the square of its part of the bar's volume.
+        slippage: What a market or stop order loses, as a fraction of the price.
+        impact: What it loses on top, times the square of its part of the bar's volume.
         rate: Commission as a fraction of the notional after slippage.
         maker_rate: The same of an order that was waiting at its limit when the price came to it.
         per_share: Commission per unit, currency.
         minimum: The least a fill pays, currency.
         leverage: Gross exposure over equity that a fill may reach.
         participation: Fraction of a bar's volume that fills may take; None: no cap.
-        whole: Whether quantities are whole numbers.
-        allow_short: Whether a position may be negative.
+        whole_shares: True if quantities are whole numbers.
+        allow_short: True if a position may be negative.
         latency: Between a signal's bar and the earliest bar that may fill it.
-        sized_at_fill: Whether a target becomes a quantity at the fill, not at the signal.
-        borrow_rate: What being short costs, a fraction of its market value per year.
+        sized_at_fill: True if a target becomes a quantity at the fill, not at the signal.
+        borrow_rate: What a short position costs, a fraction of its market value per year.
         margin_rate: What negative cash costs, a fraction per year.
         buying: What a market order to buy pays without impact, as a multiple of the price.
         selling: What a market order to sell gets, likewise.
     """
 
-    slippage: float
-    impact: float
-    rate: float
-    maker_rate: float
-    per_share: float
-    minimum: float
-    leverage: float
-    participation: float | None
-    whole_shares: bool
-    allow_short: bool
-    latency: np.timedelta64
-    sized_at_fill: bool
-    borrow_rate: float
-    margin_rate: float
+    slippage: float = 0.0
+    impact: float = 0.0
+    rate: float = 0.0
+    maker_rate: float = 0.0
+    per_share: float = 0.0
+    minimum: float = 0.0
+    leverage: float = 1.0
+    participation: float | None = None
+    whole_shares: bool = False
+    allow_short: bool = True
+    latency: np.timedelta64 = _NONE
+    sized_at_fill: bool = False
+    borrow_rate: float = 0.0
+    margin_rate: float = 0.0
     buying: float = field(init=False)
     selling: float = field(init=False)
 
@@ -67,20 +80,26 @@ class CostModel:
 
     @property
     def has_financing(self) -> bool:
-        """Whether the passing of time costs anything."""
+        """True if holding positions costs something as time passes."""
         return bool(self.borrow_rate or self.margin_rate)
 
-    @property
-    def simple(self) -> bool:
-        """Whether market orders fill whole, at a price and size that are known before."""
-        return self.participation is None and not (self.impact or self.sized_at_fill)
+    def slipped(self, reference: Number, quantity: float) -> Number:
+        """Return the price after slippage of orders that are all on the side of `quantity`."""
+        return reference * (self.buying if quantity > 0.0 else self.selling)
+
+    def slipped_each(self, reference: Floats, quantity: Floats) -> Floats:
+        """Return the price after slippage of each order, (n,)."""
+        if not self.slippage:
+            return reference
+        prices: Floats = reference * np.where(quantity > 0.0, self.buying, self.selling)
+        return prices
 
     def impacted(self, reference: float, quantity: float, volume: float) -> float:
-        """What an order gets or pays whose size moves the price.
+        """Return the price after slippage that grows with the size of the order.
 
         Slippage is a fraction of the price, and grows by the impact times the square of the order's
-        part of the bar's volume (zipline's volume share model). What a bar without volume fills
-        counts as all of it.
+        part of the bar's volume (zipline's volume share model). An order counts as all of the
+        volume on a bar that has none.
 
         Args:
             reference: The price before slippage.
@@ -88,19 +107,29 @@ class CostModel:
             volume: Of the bar, units.
         """
         part = min(1.0, abs(quantity) / volume) if volume > 0.0 else 1.0
-        given = self.slippage + self.impact * part * part
-        return reference * (1.0 + given if quantity > 0.0 else 1.0 - given)
+        lost = self.slippage + self.impact * part * part
+        return reference * (1.0 + lost if quantity > 0.0 else 1.0 - lost)
+
+    def fee(self, price: Number, *, maker: bool = False) -> Number:
+        """Return the commission per unit at a price, before the minimum."""
+        return price * (self.maker_rate if maker else self.rate) + self.per_share
 
     def commission(self, quantity: float, price: float, *, maker: bool = False) -> float:
-        """Currency a fill pays, at least the minimum."""
-        rate = self.maker_rate if maker else self.rate
-        return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
+        """Return the commission of a fill, at least the minimum."""
+        return max(self.minimum, abs(quantity) * self.fee(price, maker=maker))
+
+    def commission_each(self, quantity: Floats, price: Floats) -> Floats | float:
+        """Return the commission of each taker's fill, (n,); 0.0 if none can arise."""
+        if not (self.rate or self.per_share or self.minimum):
+            return 0.0
+        commission: Floats = np.abs(quantity) * self.fee(price)
+        return np.maximum(self.minimum, commission) if self.minimum else commission
 
     def financing(self, shorts: float, cash: float, years: float) -> tuple[float, float]:
-        """What holding an account for some time costs: simple interest, paid at the end of it.
+        """Return what holding an account for some time costs: simple interest, paid at its end.
 
         Args:
-            shorts: Market value of what is held short, currency, >= 0.
+            shorts: Market value of all short positions, currency, >= 0.
             cash: Currency.
             years: Of 365 days.
 
@@ -111,11 +140,15 @@ class CostModel:
         return self.borrow_rate * shorts * years, self.margin_rate * borrowed * years
 
     def rounded(self, quantity: float) -> float:
-        """The quantity, towards zero where only whole units are traded."""
+        """Return the quantity, rounded towards zero if only whole units are traded."""
         return float(math.trunc(quantity)) if self.whole_shares else quantity
 
+    def rounded_each(self, quantity: Floats) -> Floats:
+        """Return each quantity, (n,), rounded towards zero if only whole units are traded."""
+        return np.trunc(quantity) if self.whole_shares else quantity
+
     def capped(self, quantity: float, most: float) -> float:
-        """As much of a quantity as a bar may fill of which `most` units are to be had."""
+        """Return as much of a quantity as a bar fills that offers `most` units."""
         most = max(0.0, most)  # in this order NaN, from a volume that is not known, becomes 0.0
         return quantity if abs(quantity) <= most else self.rounded(math.copysign(most, quantity))
 
@@ -129,7 +162,7 @@ class CostModel:
         *,
         maker: bool = False,
     ) -> float:
-        """Cut an order to what the buying power covers.
+        """Reduce an order to what the buying power covers.
 
         After the fill and its commission, gross exposure may be at most `leverage` x equity:
 
@@ -137,36 +170,67 @@ class CostModel:
 
         With s the order's side and q = |quantity|, |position + quantity| = q + s position once the
         order has closed what it closes, and the bound is linear in q for either arm of the
-        commission. What closes a position always passes.
+        commission. What closes a position is always covered.
 
         Args:
-            quantity: What is ordered.
+            quantity: Signed units ordered.
             price: The fill price.
             position: Units held before.
-            equity: Currency before, with the own symbol at `price`.
+            equity: Before the fill, with this symbol at `price`, currency.
             others: Gross exposure of all other symbols, currency.
-            maker: Whether the order was waiting at its limit.
+            maker: True if the order was waiting at its limit.
 
         Returns:
             A quantity of the same sign, between 0.0 and `quantity`.
         """
         side = math.copysign(1.0, quantity)
-        asked, closing = abs(quantity), max(0.0, -side * position)
-        if asked <= closing:
+        wanted, closing = abs(quantity), max(0.0, -side * position)
+        if wanted <= closing:
             return quantity
         room = self.leverage * equity - others - side * position * price
-        rate = self.maker_rate if maker else self.rate
-        dearer = price + self.leverage * (price * rate + self.per_share)
+        dearer = price + self.leverage * self.fee(price, maker=maker)
         most = min(room / dearer, (room - self.leverage * self.minimum) / price)
-        if most >= asked * (1.0 - _ROUNDING):
+        if most >= wanted * (1.0 - _ROUNDING):
             return quantity
-        if most - closing <= asked * _ROUNDING:
-            most = min(closing, asked)
+        # An order that would open less than rounding only closes, and no crumb is left behind.
+        if most - closing <= wanted * _ROUNDING:
+            most = min(closing, wanted)
         return self.rounded(side * most)
 
 
+def shortfall(wanted: Number, price: Number, held: Number) -> Number:
+    """Return the signed units that a position lacks.
+
+    Args:
+        wanted: Market value of the target, currency.
+        price: Currency.
+        held: Units held.
+    """
+    return wanted / price - held
+
+
+def exceeds(exposure: Number, equity: Number, commission: Number | float, leverage: float) -> Any:
+    """Return True, or an array of (n,), where buying power does not cover a fill.
+
+    Args:
+        exposure: Gross exposure after the fill at the fill price, currency.
+        equity: Before the fill, with its symbol at the fill price, currency.
+        commission: Of the fill, currency.
+        leverage: Gross exposure over equity that a fill may reach.
+    """
+    return exposure > leverage * (equity - commission)
+
+
+def reduces(held: Number, quantity: Number) -> Any:
+    """Return True, or an array of (n,), where an order does no more than reduce a position.
+
+    Such orders are filled before others of the same moment, because they free buying power.
+    """
+    return (held * quantity < 0.0) & (abs(quantity) <= abs(held))
+
+
 def cost_model(execution: Execution) -> CostModel:
-    """Resolve what a request says about fills: basis points to fractions, None to its meaning."""
+    """Resolve a request's execution: basis points to fractions, None to what it stands for."""
     rate, maker = execution.commission_bps or 0.0, execution.maker_commission_bps
     return CostModel(
         slippage=(execution.slippage_bps or 0.0) / 1e4,

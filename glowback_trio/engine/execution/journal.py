@@ -1,4 +1,4 @@
-"""The journal: everything that happened to orders, in the order it happened, as plain numbers."""
+"""The event journal: everything that happened to orders, in its order, as plain numbers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ FILL = np.dtype(
     [("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("units", "f8"), ("cash", "f8")]
 )
 _FINANCING = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
+# The formats that pack exactly these records: "=" leaves no padding between the fields.
 _pack_event = Struct("=4id").pack
 _pack_fill = Struct("=5d").pack
 _pack_financing = Struct("=q3d").pack
@@ -33,11 +34,11 @@ class Records:
     """A stretch of the journal, as structured arrays.
 
     Attributes:
-        events: (E,): what happened, row, order, symbol, signed quantity.
+        events: (E,): number of the `OrderEventKind`, row, order, symbol, signed quantity.
         fills: (F,), for every event that is a fill, in their order: price, commission, slippage
-            cost, and what the account has after it: units of the symbol, cash.
-        financing: (C,), of what the time before a row cost: row, what was paid for borrowed units,
-            what for borrowed cash, and the cash after both.
+            cost, and the account after it: units of the symbol, cash.
+        financing: (C,), what was paid at a row for the time before it: row, for borrowed units,
+            for borrowed cash, and the cash after both.
     """
 
     events: RecordArray = field(repr=False)
@@ -53,42 +54,43 @@ class Records:
 
 @define(eq=False)
 class EventJournal:
-    """What happened since the journal was last taken.
+    """Records what happens to orders, until it is taken as arrays.
 
-    What happens one by one is packed as it happens, which is the cheapest thing a loop can do with
-    numbers: they need no object each, and become arrays without being touched again. What many
-    orders did at once comes as arrays.
+    The broker's events are packed one by one into a byte array: no other way costs a loop less,
+    because no object is made for an event, and numpy reads the bytes without copying them. Batches
+    append whole arrays.
     """
 
     _events: bytearray = field(factory=bytearray, init=False, repr=False)
     _fills: bytearray = field(factory=bytearray, init=False, repr=False)
     _financing: bytearray = field(factory=bytearray, init=False, repr=False)
 
-    def event(self, what: int, row: int, order: int, symbol: int, quantity: float) -> None:
-        """Write down what happened to an order."""
-        self._events += _pack_event(what, row, order, symbol, quantity)
+    def event(self, kind: int, row: int, order: int, symbol: int, quantity: float) -> None:
+        """Record what happened to an order; `kind` is the number of an `OrderEventKind`."""
+        self._events += _pack_event(kind, row, order, symbol, quantity)
 
     def fill(
         self, price: float, commission: float, slippage: float, units: float, cash: float
     ) -> None:
-        """Write down the figures of the fill whose event is written beside it."""
+        """Record the figures of the fill whose event has just been recorded."""
         self._fills += _pack_fill(price, commission, slippage, units, cash)
 
     def financing(self, row: int, borrow: float, interest: float, cash: float) -> None:
-        """Write down what the time before a row cost."""
+        """Record what was paid at a row for borrowed units and borrowed cash."""
         self._financing += _pack_financing(row, borrow, interest, cash)
 
     def extend(self, events: RecordArray, fills: RecordArray) -> None:
-        """Write down what happened to many orders, and the figures of their fills."""
+        """Record the events of many orders, and the figures of their fills."""
         self._events += events.view(np.uint8).data
         self._fills += fills.view(np.uint8).data
 
     def take(self) -> Records:
-        """What has been written, as arrays, and an empty journal."""
+        """Return everything recorded since the last call, and start afresh."""
         records = Records(
             np.frombuffer(self._events, EVENT),
             np.frombuffer(self._fills, FILL),
             np.frombuffer(self._financing, _FINANCING),
         )
+        # New buffers, because the arrays keep reading the old ones.
         self._events, self._fills, self._financing = bytearray(), bytearray(), bytearray()
         return records

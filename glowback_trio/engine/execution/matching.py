@@ -1,6 +1,6 @@
-"""At which price a bar fills an order: what its four prices prove, and no more.
+"""Match an order against a bar: fill only what the bar's four prices prove.
 
-Where a bar cannot tell what came first, the worse order of events is taken. All rules are written
+Where a bar cannot tell what came first, the worse order of events is assumed. All rules are written
 for an order to buy; one to sell is the same with every price negated.
 """
 
@@ -15,7 +15,7 @@ __all__ = ["Match", "Prices", "follow", "match", "prices", "rest_of_bar"]
 
 
 class Prices(NamedTuple):
-    """A bar's open, high, low and close, or those of what is left of it; currency."""
+    """Open, high, low and close of a bar or of the rest of one, currency."""
 
     open: float
     high: float
@@ -24,13 +24,13 @@ class Prices(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A bar meets an order.
+    """Where a bar fills an order.
 
     Attributes:
         price: Before slippage, currency.
-        at_open: Whether this happens at the open, or later in the bar.
-        limited: Whether the order names its price itself, so that slippage does not touch it.
-        maker: Whether it was waiting at its limit until the price came to it.
+        at_open: True if it fills at the open, False if later in the bar.
+        limited: True if the order has a limit, so that slippage does not touch the price.
+        maker: True if the order was waiting at its limit until the price came to it.
     """
 
     price: float
@@ -40,20 +40,20 @@ class Match(NamedTuple):
 
 
 def prices(bars: Bars, bar: int) -> Prices:
-    """One bar as plain numbers."""
+    """Return one bar as plain floats."""
     return Prices(*(column.item(bar) for column in (bars.open, bars.high, bars.low, bars.close)))
 
 
 def match(order: Order, bar: Prices) -> Match | None:
-    """Find where the bar fills the order. One that is set off forgets its stop, filled or not.
+    """Find where the bar fills the order; a triggered order forgets its stop, filled or not.
 
     * market: the open;
     * limit: the open if it is no worse than the limit, else the limit once it is touched;
-    * stop, trailing stop: the stop once it is touched, the open if that is beyond it; what the bar
-      leaves of it is a market order;
-    * stop-limit: as a limit from the moment it is set off. Set off within the bar it fills at the
-      stop if the limit allows that; if not, the bar cannot tell whether the limit was still
-      touched after, and it waits.
+    * stop, trailing stop: the stop once it is touched, the open if that is beyond it; a remainder
+      waits as a market order;
+    * stop-limit: as a limit once it is triggered. Triggered within the bar it fills at the stop if
+      the limit allows that; if not, the bar cannot tell whether the limit was touched afterwards,
+      and the order waits.
     """
     side = _side(order.remaining)
     found = _to_buy(order, _seen(bar, side), side)
@@ -61,32 +61,33 @@ def match(order: Order, bar: Prices) -> Match | None:
 
 
 def follow(order: Order, bar: Prices) -> None:
-    """Let a trailing stop follow a bar that did not set it off; the new level counts from the next.
+    """Move a trailing stop after a bar that did not trigger it; the new level counts from the next.
 
-    Within one bar the best price may have come before or after the worst.
+    Within one bar the best price may have come before or after the worst, so the bar itself is
+    held to the old level.
     """
     trail, side = order.spec.trail, _side(order.remaining)
     if trail is not None and order.level is not None:
         order.level = side * min(order.level * side, _seen(bar, side).low + trail)
 
 
-def rest_of_bar(quantity: float, met: Match, bar: Prices) -> Prices:
-    """What may still happen in a bar after it has filled an entry, to the ways out of it.
+def rest_of_bar(quantity: float, at: Match, bar: Prices) -> Prices:
+    """Return the prices that may still come in a bar after a fill, for the exits of that fill.
 
     After a fill at the open all of it. After a wait at a limit the price came down to it, so the
     low came with it or later; of higher prices only the close is certain. After a stop the price
     went up through it, so the high came later; the low may have, and that is the worse case.
 
     Args:
-        quantity: What was filled, signed units.
-        met: Where.
-        bar: All of the bar.
+        quantity: Signed units filled.
+        at: Where they were filled.
+        bar: The whole bar.
     """
-    if met.at_open:
+    if at.at_open:
         return bar
     side = _side(quantity)
-    seen, price = _seen(bar, side), met.price * side
-    high = max(price, seen.close) if met.maker else seen.high
+    seen, price = _seen(bar, side), at.price * side
+    high = max(price, seen.close) if at.maker else seen.high
     return _seen(Prices(price, high, seen.low, seen.close), side)
 
 
@@ -95,7 +96,7 @@ def _side(quantity: float) -> float:
 
 
 def _seen(bar: Prices, side: float) -> Prices:
-    """The bar as one who buys sees it: for a sale all prices negated, high and low exchanged."""
+    """Return the bar as a buyer sees it: for a sale, prices negated, high and low exchanged."""
     return bar if side > 0.0 else Prices(-bar.open, -bar.low, -bar.high, -bar.close)
 
 

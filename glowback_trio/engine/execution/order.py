@@ -8,27 +8,27 @@ from attrs import define, frozen
 
 from glowback_trio.model.orders import PLAIN, OrderSpec
 
-__all__ = ["Order", "Rest"]
+__all__ = ["Order", "Remainder"]
 
 
 @define(eq=False)
 class Order:
-    """An order and what is left of it.
+    """An open order.
 
     Attributes:
         number: Counted from 1 in the order of submission.
         symbol: Index of the symbol.
-        remaining: Signed units still to fill, positive buys; 0.0 once it is closed.
+        remaining: Signed units still to fill, positive buys; 0.0 once the order is closed.
         bar: Index, among the symbol's own bars, of the next one to try.
         open_price: Open of that bar, currency.
         mark: Close of the bar before it, currency.
-        filled: Whether any of it has been filled.
-        spec: What else is asked of it.
-        fraction: The target it stands for, where the quantity is worked out when it fills; until
-            then `remaining` only says on which side.
-        level: The price that sets it off, while it still has to be set off.
-        reduce_only: Whether it is a way out of a position, and so never opens one.
-        oco: The other way out of the same position.
+        filled: True once any of it has been filled.
+        spec: Its kind, prices and time in force.
+        reduce_only: True if the order may close a position but never open one.
+        fraction: The target it stands for, if the quantity is computed when it fills; until then
+            only the sign of `remaining` counts.
+        level: The price that triggers it, until it has been triggered.
+        oco: The other exit of the same position, which a fill of this one cancels.
     """
 
     number: int
@@ -39,20 +39,24 @@ class Order:
     mark: float
     filled: bool = False
     spec: OrderSpec = PLAIN
+    reduce_only: bool = False
     fraction: float | None = None
     level: float | None = None
-    reduce_only: bool = False
     oco: Order | None = None
+
+    def link(self, other: Order) -> None:
+        """Make two exits cancel each other."""
+        self.oco, other.oco = other, self
 
 
 @frozen(eq=False)
-class Rest:
-    """Orders that are submitted but not tried, and what the account is worth before them.
+class Remainder:
+    """Orders that a batch has submitted but not tried, and the account's value before them.
 
     Attributes:
         orders: Number, symbol, signed quantity and bar of each.
         equity: At the last closes, after what was filled, currency.
-        gross: Exposure, likewise.
+        gross: Gross exposure, likewise.
     """
 
     orders: Sequence[tuple[int, int, float, int]]

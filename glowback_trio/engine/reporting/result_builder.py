@@ -55,7 +55,7 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         sentences: What it had to say on the way.
     """
     request, curve, timeline = ended.request, ended.curve, ended.timeline
-    orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.carry
+    orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.financing
     held, trips = _benchmark(ended), ended.round_trips
     measured = metrics(request, ended.dataset, curve, fills, trips, carry=carry, benchmark=held)
     if ended.portfolio is not None:

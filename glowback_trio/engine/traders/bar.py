@@ -1,4 +1,4 @@
-"""A trader that asks an event-driven strategy at the close of every bar."""
+"""The trader of event-driven strategies: calls one at the close of every bar."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.context import BrokerContext
+from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.result import Curve
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
 
 __all__ = ["BarTrader"]
 
-_LEAST, _MOST = 32, 4096  # rows that are looked at ahead
-_NEAR = 1e-6  # of what is held: far more than a sum of it is rounded by
+_LEAST, _MOST = 32, 4096  # rows looked ahead
+_NEAR = 1e-6  # of gross exposure: far more than the rounding of a sum of positions
 
 
 class BarTrader:
-    """Gives a broker the orders of a strategy that is asked bar by bar.
+    """Orders what a strategy asks for, bar by bar.
+
+    It has to notice ruin itself: a strategy may have effects of its own, so its calls cannot be
+    repeated up to the row of ruin, as those of other traders are.
 
     Args:
-        strategy: It.
+        strategy: Called at the close of every bar.
         timeline: The bars.
-        broker: Carries its orders out.
+        broker: Fills its orders.
         costs: Conditions of a fill.
 
     Attributes:
         context: What the strategy sees.
-        ruined: Whether equity was seen at or below zero: the strategy is asked no more.
-        failure: How the strategy failed, at the last row.
     """
 
     def __init__(
@@ -36,81 +39,92 @@ class BarTrader:
     ) -> None:
         self.broker = broker
         self.context = BrokerContext(timeline, broker, costs)
-        self.ruined = False
-        self.failure: StrategyError | None = None
-        self._has_financing = costs.has_financing
+        self._every_row = costs.has_financing
         self._ahead = _LEAST
+        self._over = False  # after ruin: the strategy is called no more
         self._name = strategy.name
         self._on_bar = _started(strategy)
 
-    def run(self, start: int, stop: int, marks: Floats) -> int:
+    def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
-        self.broker.see(marks, max(start - 1, 0))
-        if self.ruined:
+        self.broker.set_marks(marks, max(start - 1, 0))
+        if self._over:
             return self._wind_up(start, stop)
-        return self._ask(start, stop, marks)
+        return self._call_strategy(start, stop)
 
-    def take_told(self) -> list[tuple[int, str]]:
-        """What the strategy has logged since this was last asked."""
-        told, self.context.told = self.context.told, []
-        return told
+    def liquidate(self, row: int) -> None:
+        """Carry out what is due at this row, order every position closed, and then nothing more."""
+        self.broker.begin_row(row)
+        self._close_positions(row)
 
-    def _ask(self, start: int, stop: int, marks: Floats) -> int:
-        first = max(start - 1, 0)
-        broker, context, on_bar, has_financing = (
+    def take_messages(self) -> list[tuple[int, str]]:
+        """Return what the strategy has logged since the last call."""
+        messages, self.context.messages = self.context.messages, []
+        return messages
+
+    def portfolio(self, _curve: Curve) -> None:
+        """Return None: there are no target weights."""
+
+    def _call_strategy(self, start: int, stop: int) -> Stopped:
+        broker, context, on_bar, every_row = (
             self.broker,
             self.context,
             self._on_bar,
-            self._has_financing,
+            self._every_row,
         )
         open_orders, account = broker.blotter.open, broker.account
         cash, safe = account.cash, start
         for row in range(start, stop):
-            if open_orders or has_financing:
-                broker.begin(row)
-                if account.cash is not cash:  # every fill and charge makes it anew
+            if open_orders or every_row:
+                broker.begin_row(row)
+                # Every fill and payment makes a new float, so identity tells if there was one.
+                if account.cash is not cash:
                     cash, safe, self._ahead = account.cash, row, _LEAST
             context.row = row
             if row >= safe:
-                safe = self._look(row, stop, marks[row - first :])
-                if self.ruined:
-                    broker.liquidate(row)
-                    return row + 1
+                safe, ruined = self._look(row, stop)
+                if ruined:
+                    self._close_positions(row)
+                    return Stopped(row + 1, ruined=True)
             try:
                 on_bar(context)
-            except Exception as error:  # noqa: BLE001 - whatever it does wrong ends its own run
+            except Exception as error:  # noqa: BLE001 - whatever a strategy raises ends its own run only
                 what = f"{self._name} failed at the bar of {context.time}: {_said(error)}"
-                self.failure = StrategyError(what)
-                self.failure.__cause__ = error
-                return row + 1
-        return stop
+                failure = StrategyError(what)
+                failure.__cause__ = error
+                return Stopped(row + 1, failure=failure)
+        return Stopped(stop)
 
-    def _look(self, row: int, stop: int, marks: Floats) -> int:
-        """See whether the account is lost; if not, the row up to which it is not as things stand.
+    def _look(self, row: int, stop: int) -> tuple[int, bool]:
+        """Return the row up to which the account is safe as things stand, and True if it is lost.
 
-        Looking ahead some rows at once, the further the longer nothing happens, costs much less
+        Looking some rows ahead at once, the further the longer nothing happens, costs much less
         than looking at every row.
 
         Args:
-            row: The row at hand.
+            row: The row.
             stop: One past the last row.
-            marks: Last closes, (rows, N), from the row at hand on.
         """
         account = self.broker.account
         if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
-            return stop
+            return stop, False
         equity, gross = self.broker.value(row)
-        self.ruined = equity <= 0.0
-        closes = marks[1 : 1 + self._ahead]
+        closes = self.broker.marks(row + 1, min(row + 1 + self._ahead, stop))
         self._ahead = min(self._ahead * 2, _MOST)
+        # A row where equity is near zero is doubtful, and is looked at exactly when it comes.
         doubtful = closes @ account.units <= _NEAR * gross - account.cash
         first = int(doubtful.argmax()) if len(doubtful) else 0
-        return row + 1 + (first if len(doubtful) and doubtful[first] else len(closes))
+        safe = first if len(doubtful) and doubtful[first] else len(closes)
+        return row + 1 + safe, equity <= 0.0
 
-    def _wind_up(self, start: int, stop: int) -> int:
+    def _close_positions(self, row: int) -> None:
+        self.broker.liquidate(row)
+        self._over = True
+
+    def _wind_up(self, start: int, stop: int) -> Stopped:
         for row in range(start, stop):
-            self.broker.begin(row)
-        return stop
+            self.broker.begin_row(row)
+        return Stopped(stop)
 
 
 def _started(strategy: BarStrategy) -> OnBar:

@@ -1,4 +1,4 @@
-"""The context: what an event-driven strategy sees at the close of a bar, and what it may order."""
+"""The context that an event-driven strategy sees at the close of a bar and orders through."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["BrokerContext"]
 
 
 class BrokerContext:
-    """The context of one run; see `model.custom.Context` for what each word means."""
+    """The context of one run; see `model.strategies.api.Context` for every name."""
 
     def __init__(self, timeline: Timeline, broker: Broker, costs: CostModel) -> None:
         self.symbols: Sequence[str] = timeline.symbols
         self.row = 0
-        self.told: list[tuple[int, str]] = []
+        self.messages: list[tuple[int, str]] = []
         self._timeline = timeline
         self._broker = broker
         self._costs = costs
@@ -39,12 +39,12 @@ class BrokerContext:
 
     @property
     def time(self) -> np.datetime64:
-        """When the bars at hand opened, UTC."""
+        """Opening time of this row's bars, UTC."""
         return self._timeline.time[self.row]  # type: ignore[no-any-return]  # numpy types an element as Any
 
     @property
     def active(self) -> Sequence[str]:
-        """The symbols that have a bar at this time."""
+        """The symbols with a bar at this time."""
         if self._aligned:
             return self.symbols
         rows, row = self._timeline.rows, self.row
@@ -65,31 +65,31 @@ class BrokerContext:
         return self._broker.value(self.row)[0]
 
     def position(self, symbol: str) -> float:
-        """Signed units held."""
+        """Return the signed units held."""
         return self._broker.account.units.item(self._at(symbol))
 
     def close(self, symbol: str) -> float:
-        """The symbol's last close, currency; NaN before its first bar."""
+        """Return the symbol's last close, currency; NaN before its first bar."""
         if self._aligned and symbol in self._closes:
             return self._closes[symbol][self.row]
         seen = self.count(symbol)
         return self._closes[symbol][seen - 1] if seen else math.nan
 
     def bar(self, symbol: str) -> Bar | None:
-        """The symbol's last bar, of this time or an earlier one; None before its first."""
+        """Return the symbol's last bar, of this time or earlier; None before its first."""
         seen, bars = self.count(symbol), self._bars(symbol)
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         return Bar(*(column.item(seen - 1) for column in columns)) if seen else None
 
     def count(self, symbol: str) -> int:
-        """How many bars of the symbol there have been, this one included."""
+        """Return the number of the symbol's bars so far, this one included."""
         at = self._at(symbol)
         if self._aligned:
             return self.row + 1
         return int(np.searchsorted(self._timeline.rows[at], self.row, side="right"))
 
     def history(self, symbol: str, bars: int, column: Column = "close") -> Floats:
-        """The symbol's last values, oldest first, as many as there are: a read-only view."""
+        """Return the symbol's last values, oldest first, fewer at its start; a read-only view."""
         if bars < 1:
             raise StrategyError(f"history is of at least 1 bar, not {bars!r}")
         if column not in get_args(Column):
@@ -99,12 +99,12 @@ class BrokerContext:
         return values[max(0, seen - bars) : seen]
 
     def target(self, symbol: str, fraction: float) -> None:
-        """Order what is missing to a fraction of the symbol's share of equity."""
+        """Order what the symbol lacks to a fraction of its share of equity."""
         at = self._tradable(symbol)
         if not math.isfinite(fraction):
             raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
         bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
-        self._broker.aim(self.row, at, float(fraction), self.close(symbol), bar)
+        self._broker.order_target(self.row, at, float(fraction), self.close(symbol), bar)
 
     def order(
         self,
@@ -118,7 +118,7 @@ class BrokerContext:
         stop_loss: float | None = None,
         take_profit: float | None = None,
     ) -> int:
-        """Order so many units; the number of the order."""
+        """Order some units; return the number of the order."""
         at = self._tradable(symbol)
         if not (math.isfinite(quantity) and quantity):
             raise StrategyError(f"a quantity is a finite number other than 0, not {quantity!r}")
@@ -132,7 +132,7 @@ class BrokerContext:
         return self._broker.blotter.submit(self.row, at, quantity, bar, spec).number
 
     def cancel(self, order: int) -> bool:
-        """Cancel an order; whether it was still open."""
+        """Cancel an order; return True if it was still open."""
         blotter = self._broker.blotter
         if order not in blotter.open:
             return False
@@ -140,14 +140,14 @@ class BrokerContext:
         return True
 
     def open_orders(self, symbol: str | None = None) -> Sequence[int]:
-        """The numbers of the orders that are open, oldest first."""
+        """Return the numbers of the open orders, oldest first."""
         at = None if symbol is None else self._at(symbol)
         orders = self._broker.blotter.open.values()
         return [order.number for order in orders if at in (None, order.symbol)]
 
     def log(self, message: str) -> None:
-        """Tell those who watch the run, and its result, a sentence."""
-        self.told.append((self.row, str(message)))
+        """Log a sentence, which goes into the run's events and its result."""
+        self.messages.append((self.row, str(message)))
 
     def _at(self, symbol: str) -> int:
         try:
@@ -180,7 +180,7 @@ def _spec(
     exits: dict[str, float | None],
     time_in_force: TimeInForce,
 ) -> OrderSpec:
-    """Put a spec together, or say what does not fit."""
+    """Return the spec of an order, or raise for prices that do not fit together."""
     for name, price in (prices | exits).items():
         if price is not None and not (math.isfinite(price) and price > 0.0):
             raise StrategyError(f"{name} is a positive price, not {price!r}")

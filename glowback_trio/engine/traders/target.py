@@ -1,34 +1,35 @@
-"""A trader that knows all its targets beforehand, and visits only the rows that matter."""
+"""The trader of vectorised strategies: all targets are known beforehand, other rows are skipped."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.batch.many_symbols import Aims, Together
-from glowback_trio.engine.batch.single_symbol import alone
+from glowback_trio.engine.batch.gate import is_batchable
+from glowback_trio.engine.batch.many_symbols import BatchFiller, RowTargets
+from glowback_trio.engine.batch.single_symbol import fill_single_symbol
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.strategies.signals import Indices, Signals
-from glowback_trio.errors import StrategyError
+from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.result import Curve
 
 __all__ = ["TargetTrader"]
 
-_MANY = 8  # signals on a row from which arrays are faster than the broker
-
 
 class TargetTrader:
-    """Gives a broker the targets of a vectorised strategy.
+    """Orders the targets of a vectorised strategy.
 
     Args:
         signals: All targets of the run.
-        broker: Carries them out.
+        broker: Fills the orders.
         costs: Conditions of a fill.
-        journal: Where the broker writes.
-        shortcuts: Whether to take them; they change nothing but the time it takes.
+        journal: Receives what happens to orders.
+        shortcuts: False lets the broker fill every order, which changes nothing but the time it
+            takes.
     """
 
     def __init__(
@@ -41,98 +42,101 @@ class TargetTrader:
         shortcuts: bool = True,
     ) -> None:
         self.broker = broker
-        self.failure: StrategyError | None = None
         self._signals = signals
         self._costs = costs
         self._journal = journal
         rows, first = np.unique(signals.row, return_index=True)
+        # The rows with signals and the first signal of each, with an end that is never reached.
         self._rows: list[int] = [*rows.tolist(), NEVER]
         self._first: list[int] = [*first.tolist(), len(signals.row)]
-        self._at = 0
+        self._at = 0  # the next of these rows
         single = len(broker.account.units) == 1
-        free = shortcuts and costs.simple and not costs.has_financing
-        self._take = self._general if not free else self._alone if single else self._together
-        self._rows_at_once = Together(costs, broker, journal)
+        self._one_symbol = single and shortcuts and is_batchable(costs)
+        self._filler = BatchFiller(costs, broker, journal, enabled=shortcuts)
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
-    def run(self, start: int, stop: int, marks: Floats) -> int:
+    def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
-        broker, has_financing = self.broker, self._costs.has_financing
-        broker.see(marks, max(start - 1, 0))
-        row = start if has_financing else self._next(start)
+        broker, every_row = self.broker, self._costs.has_financing
+        take = self._take_stretch if self._one_symbol else self._take_row
+        broker.set_marks(marks, max(start - 1, 0))
+        row = start if every_row else self._next(start)
         while row < stop:
-            if has_financing or broker.blotter.open:
-                broker.begin(row)
+            if every_row or broker.blotter.open:
+                broker.begin_row(row)
             if self._rows[self._at] == row:
-                self._take(row, stop)
-            row = row + 1 if has_financing else self._next(row + 1)
-        self._rows_at_once.write()
-        return stop
+                take(row, stop)
+            row = row + 1 if every_row else self._next(row + 1)
+        self._filler.write()
+        return Stopped(stop)
 
-    def ruin(self, row: int) -> None:
-        """Carry out what is due at this row, then order everything closed and want nothing more."""
-        self.broker.begin(row)
+    def liquidate(self, row: int) -> None:
+        """Carry out what is due at this row, order every position closed, and then nothing more."""
+        self.broker.begin_row(row)
         self.broker.liquidate(row)
         self._at = len(self._rows) - 1
 
-    def take_told(self) -> list[tuple[int, str]]:
-        """Nothing: targets have nothing to say."""
+    def take_messages(self) -> list[tuple[int, str]]:
+        """Return nothing: vectorised strategies log no sentences."""
         return []
 
+    def portfolio(self, _curve: Curve) -> None:
+        """Return None: there are no target weights."""
+
     def _next(self, row: int) -> int:
-        """The next row, from this one on, on which there is something to do."""
+        """Return the next row, from this one on, on which there is something to do."""
         signalled, blotter = self._rows[self._at], self.broker.blotter
         return max(row, min(signalled, blotter.next_due) if blotter.open else signalled)
 
-    def _general(self, row: int, _stop: int) -> None:
-        """Take the signals of a row one by one."""
-        self._rows_at_once.write()
-        wanted = self._signals.some(slice(self._first[self._at], self._first[self._at + 1]))
-        columns = (wanted.symbol, wanted.target, wanted.close, wanted.bar)
-        for symbol, target, close, bar in zip(*(c.tolist() for c in columns), strict=True):
-            self.broker.aim(row, symbol, target, close, bar)
+    def _take_row(self, row: int, stop: int) -> None:
+        """Order the targets of a row: all at once if arrays can fill them, else one by one."""
+        count = self._first[self._at + 1] - self._first[self._at]
+        if not self._filler.try_fill(row, stop, count, self._row_targets):
+            self._order_each(row)
         self._at += 1
 
-    def _alone(self, row: int, stop: int) -> None:
-        """Take the only symbol's signals from this row on, while each is filled in time."""
-        broker, at, due = self.broker, self._at, self._signals.due
+    def _take_stretch(self, row: int, stop: int) -> None:
+        """Order the only symbol's targets from this row on, while each fills before the next."""
+        at, due = self._at, self._signals.due
         end = at + int(np.searchsorted(due[at:], stop))
         crowded = int(np.searchsorted(self._crowded, at))
         end = min(end, self._crowded.item(crowded))
-        if broker.blotter.open or end == at:
-            self._general(row, stop)
+        if self.broker.blotter.open or end == at:
+            self._order_each(row)
+            self._at += 1
             return
-        ready, numbered = self._signals.some(slice(at, end)), broker.blotter.numbered
-        done = alone(ready, self._costs, broker.account, numbered)
-        broker.blotter.numbered = done.numbered
-        self._journal.extend(done.events, done.fills)
+        ready = self._signals.some(slice(at, end))
+        fill_single_symbol(ready, self._costs, self.broker, self._journal)
         self._at = end
 
-    def _together(self, row: int, stop: int) -> None:
-        """Take the signals of a row at once, where all of them are due on the next."""
-        broker, first, end = self.broker, self._first[self._at], self._first[self._at + 1]
-        late = row + 1 >= stop or not self._apart[self._at]
-        if late or broker.blotter.open or end - first < _MANY:
-            self._general(row, stop)
-            return
-        which, signals = slice(first, end), self._signals
-        aims = Aims(
+    def _order_each(self, row: int) -> None:
+        wanted = self._signals.some(self._of_row())
+        columns = (wanted.symbol, wanted.target, wanted.close, wanted.bar)
+        for symbol, target, close, bar in zip(*(c.tolist() for c in columns), strict=True):
+            self.broker.order_target(row, symbol, target, close, bar)
+
+    def _row_targets(self) -> RowTargets | None:
+        if not self._apart[self._at]:
+            return None
+        which, signals = self._of_row(), self._signals
+        return RowTargets(
             signals.symbol[which],
             signals.target[which],
             signals.close[which],
             signals.bar[which],
             signals.open_price[which],
         )
-        self._rows_at_once.aim(row, aims)
-        self._at += 1
+
+    def _of_row(self) -> slice:
+        return slice(self._first[self._at], self._first[self._at + 1])
 
 
 def _apart(signals: Signals, rows: Indices, first: Indices, *, single: bool) -> NDArray[np.bool_]:
-    """Of each row's signals, whether they can be filled before anything else happens.
+    """Return, for each row with signals, True if they fill before anything else happens.
 
-    Those of the only symbol, if they are due no later than the next are made; those of many, if all
-    are due on the row after.
+    Those of an only symbol do if they are due no later than the next are made; those of several
+    symbols if all are due on the row after.
     """
     if single:
         apart: NDArray[np.bool_] = signals.due <= np.append(rows[1:], NEVER)

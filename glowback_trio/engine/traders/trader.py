@@ -1,84 +1,62 @@
-"""Traders: what decides, row by row, and what a simulation expects of it."""
+"""Traders: the protocol between a simulation and what decides, row by row, what to order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
+from attrs import frozen
+
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import cost_model
-from glowback_trio.engine.execution.journal import EventJournal
-from glowback_trio.engine.strategies.signals import work_out
-from glowback_trio.engine.timeline import Timeline
-from glowback_trio.engine.traders.bar import BarTrader
-from glowback_trio.engine.traders.construction import plan
-from glowback_trio.engine.traders.rebalancing import RebalancingTrader
-from glowback_trio.engine.traders.target import TargetTrader
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
-from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.strategies.api import BarStrategy
-from glowback_trio.model.strategies.parameters import TargetWeights
+from glowback_trio.model.portfolio import Portfolio
+from glowback_trio.model.result import Curve
 
-__all__ = ["AnyTrader", "BlindTrader", "Trader", "opener"]
+__all__ = ["Stopped", "Trader"]
+
+
+@frozen
+class Stopped:
+    """Where a trader stopped, and why.
+
+    Attributes:
+        row: One past the last row it carried out.
+        ruined: True if equity was at or below zero at that row's close: the trader has ordered
+            every position closed, and orders nothing more.
+        failure: What went wrong at that row; the trader carries out no more.
+    """
+
+    row: int
+    ruined: bool = False
+    failure: StrategyError | None = None
 
 
 class Trader(Protocol):
-    """Decides what to order, and has a broker carry it out.
+    """Decides what to order, and has a broker fill it.
 
     Attributes:
-        broker: It.
-        failure: What went wrong on the last row it carried out; it carries out no more.
+        broker: Fills the orders.
     """
 
     broker: Broker
-    failure: StrategyError | None
 
-    def run(self, start: int, stop: int, marks: Floats) -> int:
+    def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out everything that happens on the rows from `start` to before `stop`.
+
+        A trader may overlook ruin. The simulation, which sees the whole curve, then starts again
+        with a new trader and calls `liquidate` at the row of ruin.
 
         Args:
             start: First row.
             stop: One past the last row.
             marks: Last closes, (rows, N), from the row before `start` on (from row 0 at the start).
-
-        Returns:
-            One past the last row that was carried out: `stop`, or the row after that of ruin or
-            failure.
         """
 
-    def take_told(self) -> list[tuple[int, str]]:
-        """What it had to say since this was last asked: rows and sentences."""
+    def liquidate(self, row: int) -> None:
+        """Carry out what is due at this row, order every position closed, and then nothing more."""
 
+    def take_messages(self) -> list[tuple[int, str]]:
+        """Return the rows and sentences that were logged since the last call."""
 
-class BlindTrader(Trader, Protocol):
-    """A trader that does not see equity fall to zero, and is told of it afterwards."""
-
-    def ruin(self, row: int) -> None:
-        """Carry out what is due at this row, then order everything closed and want nothing more."""
-
-
-AnyTrader = BarTrader | BlindTrader
-
-
-def opener(
-    request: BacktestRequest,
-    timeline: Timeline,
-    journal: EventJournal,
-    checkpoint: Callable[[], object],
-) -> Callable[[], AnyTrader]:
-    """How to begin the request's trading, as often as one likes.
-
-    What a vectorised strategy wants is worked out here, once.
-    """
-    strategy, agreed = request.strategy, cost_model(request.execution)
-    broker = partial(Broker, timeline, agreed, journal, request.initial_capital)
-    if isinstance(strategy, BarStrategy):
-        return lambda: BarTrader(strategy, timeline, broker(), agreed)
-    if isinstance(strategy, TargetWeights):
-        assert request.portfolio_construction is not None  # a request is not made without it
-        aims = plan(request.portfolio_construction, timeline)
-        return lambda: RebalancingTrader(aims, timeline, broker(), agreed, journal)
-    signals = work_out(strategy, agreed, timeline, checkpoint)
-    return lambda: TargetTrader(signals, broker(), agreed, journal)
+    def portfolio(self, curve: Curve) -> Portfolio | None:
+        """Return how target weights were held, given the finished curve; None without them."""

@@ -1,12 +1,14 @@
-"""Orders towards weights: by arrays where nothing can come in between, by the broker elsewhere."""
+"""Orders towards portfolio weights: by arrays where these can fill them, else by the broker."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.engine.batch.many_symbols import Aims, Together
+from glowback_trio.engine.batch.many_symbols import BatchFiller, RowTargets
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
@@ -15,12 +17,11 @@ from glowback_trio.model.bars import Floats
 
 Indices = NDArray[np.intp]
 
-__all__ = ["Aim", "Some"]
+__all__ = ["Selection", "WeightOrders"]
 
 #: Some of the M symbols of a portfolio.
-Some = slice | np.ndarray[tuple[int], np.dtype[np.intp]]
+Selection = slice | np.ndarray[tuple[int], np.dtype[np.intp]]
 
-_MANY = 8  # symbols from which arrays are faster than the broker
 _NO_BAR = -1
 
 
@@ -39,16 +40,17 @@ class _Bars:
     open_price: Floats
 
 
-class Aim:
-    """Orders what is missing to the weights of M symbols.
+class WeightOrders:
+    """Orders what M symbols lack to their weights.
 
     Args:
         symbol: (M,) their indices among the run's.
         timeline: The bars.
-        broker: Carries the orders out.
+        broker: Fills the orders.
         costs: Conditions of a fill.
-        journal: Where they are written.
-        shortcuts: Whether to take them; they change nothing but the time it takes.
+        journal: Receives what happens to orders.
+        shortcuts: False lets the broker fill every order, which changes nothing but the time it
+            takes.
     """
 
     def __init__(
@@ -64,52 +66,49 @@ class Aim:
         self._symbol = symbol
         self._timeline = timeline
         self._broker = broker
-        self._costs = costs
-        self._together = Together(costs, broker, journal)
-        free = costs.simple and not costs.has_financing
-        self._shortcuts = shortcuts and free and len(symbol) >= _MANY
+        self._latency = costs.latency
+        self._filler = BatchFiller(costs, broker, journal, enabled=shortcuts)
         self._stop = 0
-        self._bars: _Bars | None = None  # of the rows at hand, once they are needed
+        self._bars: _Bars | None = None  # of the rows before `stop`, once they are needed
 
-    def see(self, stop: int) -> None:
-        """Learn that nothing at this row or after it may be carried out for now."""
+    def begin(self, stop: int) -> None:
+        """Begin a stretch of rows, of which none from `stop` on may be filled yet."""
         self._stop, self._bars = stop, None
 
-    def order(self, row: int, some: Some, weight: Floats, close: Floats) -> None:
+    def order(self, row: int, some: Selection, weight: Floats, close: Floats) -> None:
         """Order what is missing at a row's closes.
 
         Args:
             row: The row.
-            some: Which of the symbols, all of which have had a bar.
-            weight: (n,) what each should weigh, a fraction of equity.
+            some: Which of the M symbols; all of them have had a bar.
+            weight: (n,) the weight of each, a fraction of equity.
             close: (n,) their last closes, currency.
         """
         fraction = weight * len(self._timeline.bars)  # of each symbol's share of equity
-        if self._at_once(row, some, fraction, close):
+        targets = partial(self._row_targets, row, some, fraction, close)
+        if self._filler.try_fill(row, self._stop, len(close), targets):
             return
-        self._together.write()
-        broker, latency = self._broker, self._costs.latency
+        broker = self._broker
         columns = (self._symbol[some], fraction, close)
         for symbol, target, price in zip(*(c.tolist() for c in columns), strict=True):
-            broker.aim(row, symbol, target, price, broker.blotter.first_bar(row, symbol, latency))
+            bar = broker.blotter.first_bar(row, symbol, self._latency)
+            broker.order_target(row, symbol, target, price, bar)
 
     def write(self) -> None:
-        """Write down what has been done since this was last called."""
-        self._together.write()
+        """Write into the journal what has been filled since the last call."""
+        self._filler.write()
 
-    def _at_once(self, row: int, some: Some, fraction: Floats, close: Floats) -> bool:
-        """Fill orders by arrays, if all of them fill on the next row and nothing else is open."""
-        broker, time, due = self._broker, self._timeline.time, row + 1
-        if not self._shortcuts or due >= self._stop or broker.blotter.open:
-            return False
+    def _row_targets(
+        self, row: int, some: Selection, fraction: Floats, close: Floats
+    ) -> RowTargets | None:
+        time, due = self._timeline.time, row + 1
         if self._bars is None:
             self._bars = self._laid_out(row)
-        bar, open_price = self._bars.bar[due - self._bars.first][some], self._bars.open_price
-        if time[due] - time[row] < self._costs.latency or bar.min() == _NO_BAR:
-            return False
-        opens = open_price[due - self._bars.first][some]
-        self._together.aim(row, Aims(self._symbol[some], fraction, close, bar, opens))
-        return True
+        bar = self._bars.bar[due - self._bars.first][some]
+        if time[due] - time[row] < self._latency or bar.min() == _NO_BAR:
+            return None
+        open_price = self._bars.open_price[due - self._bars.first][some]
+        return RowTargets(self._symbol[some], fraction, close, bar, open_price)
 
     def _laid_out(self, start: int) -> _Bars:
         columns = [self._bars_of(symbol, start) for symbol in self._symbol.tolist()]
