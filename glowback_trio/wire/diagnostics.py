@@ -10,7 +10,8 @@ import numpy as np
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, Constraint, Portfolio, RebalanceReason
 from glowback_trio.model.result import Curve
-from glowback_trio.wire.rows import Which, percent, rows
+from glowback_trio.wire.percent import as_percent, percent_of
+from glowback_trio.wire.rows import Which, rows
 
 __all__ = ["diagnostics_columns", "hit_columns"]
 
@@ -24,7 +25,7 @@ def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapp
     that target; so a target that is new has all of its way before it.
     """
     held, targets = portfolio.weights(bars, curve.value), portfolio.targets(bars)
-    drift = (held - targets) * 100.0
+    drift = as_percent(held - targets)
     reason = portfolio.reason[bars].tolist()
     return {
         "timestamp": curve.time[bars],
@@ -33,11 +34,11 @@ def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapp
         "realized_weights": _by_symbol(portfolio, held),
         "drift_by_symbol_pct": _by_symbol(portfolio, drift),
         "max_abs_drift_pct": np.abs(drift).max(axis=1),
-        "turnover_pct": portfolio.turnover[bars] * 100.0,
+        "turnover_pct": as_percent(portfolio.turnover[bars]),
         "rebalanced": [code != NONE for code in reason],
         "rebalance_reason": [_reason(portfolio, code) for code in reason],
-        "cash_weight_pct": percent(curve.cash[bars], curve.value[bars]),
-        "drawdown_pct": portfolio.drawdown[bars] * 100.0,
+        "cash_weight_pct": percent_of(curve.cash[bars], curve.value[bars]),
+        "drawdown_pct": as_percent(portfolio.drawdown[bars]),
         "constraint_hits": _hits_at(portfolio, curve, bars),
     }
 
@@ -50,7 +51,7 @@ def hit_columns(portfolio: Portfolio, curve: Curve, which: Which) -> Mapping[str
     for constraint in Constraint:
         for name, column in zip(constraint.figures, (hits.wanted, hits.allowed), strict=True):
             before = figures.get(name, np.full(len(what), np.nan))
-            figures[name] = np.where(what == constraint, column[which] * 100.0, before)
+            figures[name] = np.where(what == constraint, as_percent(column[which]), before)
     symbol = hits.symbol[which].tolist()
     return {
         "timestamp": curve.time[hits.row[which]],

@@ -1,8 +1,8 @@
-"""Rows of a result as they go over the wire: the one place where fractions become percent.
+"""Rows of a result as they go over the wire.
 
 A metric event carries the very row that the result's `equity_curve` will hold, a trade event the
-very row of `trades`; both come from here. Rows are given as columns, which are arrays as long as
-nobody asks for anything else.
+very row of `trades`; both are made here. Rows are made as columns, which stay arrays until a row is
+needed as a Python object.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.orders import PLAIN, OrderEventKind
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog
 from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.percent import as_percent, percent_of
 
 __all__ = [
     "Column",
@@ -29,7 +30,6 @@ __all__ = [
     "exposure_columns",
     "order_columns",
     "order_rows",
-    "percent",
     "rows",
     "trade_columns",
     "trade_rows",
@@ -76,29 +76,23 @@ def equity_columns(curve: Curve, bars: Which = _ALL) -> Columns:
         "cash": cash,
         "positions": value - cash,
         "total_pnl": profit,
-        "returns": profit / curve.capital * 100.0,
-        "daily_return": curve.returns_at(bars) * 100.0,
-        "drawdown": curve.drawdown[bars] * 100.0,
+        "returns": as_percent(profit / curve.capital),
+        "daily_return": as_percent(curve.returns_at(bars)),
+        "drawdown": as_percent(curve.drawdown[bars]),
     }
 
 
 def exposure_columns(curve: Curve, bars: Which = _ALL) -> Columns:
     """Columns of exposures in percent of value; NaN where the value is not positive."""
     value, cash = curve.value[bars], curve.cash[bars]
-    net = percent(value - cash, value)
+    net = percent_of(value - cash, value)
     return {
         "timestamp": curve.time[bars],
-        "cash_pct": percent(cash, value),
+        "cash_pct": percent_of(cash, value),
         "positions_pct": net,
-        "gross_exposure_pct": percent(curve.gross[bars], value),
+        "gross_exposure_pct": percent_of(curve.gross[bars], value),
         "net_exposure_pct": net,
     }
-
-
-def percent(part: Floats, whole: Floats) -> Floats:
-    """A part in percent of a whole; NaN where the whole is not positive."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, part / whole * 100.0, np.nan)
 
 
 def trade_rows(trades: Fills, which: Which = _ALL) -> Iterator[Row]:
@@ -132,7 +126,7 @@ def benchmark_columns(benchmark: Benchmark, bars: Which = _ALL) -> Columns:
         "value": value,
         "price": benchmark.price[bars],
         "period_return": benchmark.returns_at(bars),
-        "returns": (value / benchmark.capital - 1.0) * 100.0,
+        "returns": as_percent(value / benchmark.capital - 1.0),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.result import Fills
+from glowback_trio.wire.percent import as_percent
 
 __all__ = ["attribution"]
 
@@ -48,7 +49,7 @@ def attribution(
         "realized_pnl": realized,
         "unrealized_pnl": total - realized,
         "total_pnl": total,
-        "contribution_pct": total / capital * 100.0,
+        "contribution_pct": as_percent(total / capital),
         "commissions": _by_symbol(trades, trades.commission),
         "slippage_cost": _by_symbol(trades, trades.slippage_cost),
         "gross_notional": _by_symbol(trades, np.abs(trades.quantity) * trades.price),
@@ -62,7 +63,7 @@ def attribution(
     ]
     for component, amount in (carry or {}).items():
         booked = {"realized_pnl": amount, "total_pnl": amount}
-        share = {"contribution_pct": amount / capital * 100.0}
+        share = {"contribution_pct": as_percent(amount / capital)}
         rows.append({"component": component, **dict.fromkeys(columns, 0.0), **booked, **share})
     return sorted(rows, key=lambda row: (-abs(row["total_pnl"]), row["component"]))
 

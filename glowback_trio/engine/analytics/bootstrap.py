@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.analytics.returns import ratio
 from glowback_trio.model.bars import Floats
+from glowback_trio.wire.percent import as_percent
 
 __all__ = ["Interval", "intervals"]
 
@@ -173,7 +174,7 @@ def _measure(cells: _Cells, rows: NDArray[np.intp], periods: float) -> Floats:
     with np.errstate(over="ignore"):
         gained, yearly = np.expm1(growth), np.expm1(growth * (periods / bars))
     fall = -np.expm1(-_deepest(cells, rows, path))
-    return np.stack((sharpe * math.sqrt(periods), gained * 100.0, yearly * 100.0, fall * 100.0))
+    return np.stack((sharpe * math.sqrt(periods), *map(as_percent, (gained, yearly, fall))))
 
 
 def _deepest(cells: _Cells, rows: NDArray[np.intp], path: Floats) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.wire.json_text import iso_times
+from glowback_trio.wire.percent import as_percent
 
 __all__ = ["deepest_drawdowns"]
 
@@ -48,6 +49,6 @@ def _row(drawdown: Floats, time: Times, first: int, end: int) -> dict[str, Any]:
         "peak": peak,
         "trough": lowest,
         "recovery": regained if recovered else None,
-        "depth_pct": float(drawdown[trough]) * 100.0,
+        "depth_pct": as_percent(float(drawdown[trough])),
         "days": float((time[last] - time[first]) / _DAY),
     }

@@ -14,6 +14,7 @@ from glowback_trio.engine.analytics.returns import Numbers
 from glowback_trio.model.bars import Dataset, Floats, Times
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Benchmark, Curve, Fills
+from glowback_trio.wire.percent import as_percent
 
 Metrics = dict[str, float | int | None]
 
@@ -87,14 +88,14 @@ def curve_metrics(
     fall, worst = drawdown.max(axis=0), stats.tail(returns)
     return {
         "final_value": value[-1],
-        "total_return": (growth - 1.0) * 100.0,
-        "annualized_return": annualized * 100.0,
-        "cagr": stats.cagr(growth, time) * 100.0,
-        "volatility": stats.volatility(spread, periods) * 100.0,
+        "total_return": as_percent(growth - 1.0),
+        "annualized_return": as_percent(annualized),
+        "cagr": as_percent(stats.cagr(growth, time)),
+        "volatility": as_percent(stats.volatility(spread, periods)),
         "sharpe_ratio": stats.sharpe_ratio(spread, periods, risk_free_rate),
         "sortino_ratio": stats.sortino_ratio(returns, periods, risk_free_rate),
         "calmar_ratio": stats.calmar_ratio(annualized, fall),
-        "max_drawdown": fall * 100.0,
+        "max_drawdown": as_percent(fall),
         "max_drawdown_duration_days": stats.max_drawdown_duration_days(drawdown, time),
         "var_95": stats.var_95(worst, count),
         "cvar_95": stats.cvar_95(worst),

@@ -24,6 +24,7 @@ from glowback_trio.engine.analytics.returns import (
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Times
 from glowback_trio.model.result import Benchmark
+from glowback_trio.wire.percent import as_percent
 
 __all__ = [
     "RELATIVE",
@@ -103,13 +104,14 @@ def relative_metrics(
     growth: Floats = np.prod(1.0 + returns, axis=0)
     own = annualized_return(growth, count, periods)
     sensitivity = beta(returns, benchmark_returns)
+    unexplained = alpha(returns, benchmark_returns, sensitivity, periods, risk_free_rate)
     return {
-        "benchmark_return": (market - 1.0) * 100.0,
-        "alpha": alpha(returns, benchmark_returns, sensitivity, periods, risk_free_rate) * 100.0,
+        "benchmark_return": as_percent(market - 1.0),
+        "alpha": as_percent(unexplained),
         "beta": sensitivity,
-        "tracking_error": tracking_error(active, periods) * 100.0,
+        "tracking_error": as_percent(tracking_error(active, periods)),
         "information_ratio": information_ratio(active, periods),
-        "excess_return": (own - annualized_return(market, count, periods)) * 100.0,
+        "excess_return": as_percent(own - annualized_return(market, count, periods)),
     }
 
 

@@ -23,6 +23,7 @@ from glowback_trio.engine.analytics.overfit import minimum_track_record, probabi
 from glowback_trio.engine.analytics.relative import RELATIVE
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Benchmark, Curve, Result
+from glowback_trio.wire.percent import as_percent
 
 Block = dict[str, Any]
 
@@ -102,7 +103,7 @@ def _benchmark(benchmark: Benchmark, result: Result) -> Block:
     periods = metrics["periods_per_year"]
     assert periods is not None
     strategy, market = (
-        stats.annualized_return(_growth(value, benchmark.start), bars, periods) * 100.0
+        as_percent(stats.annualized_return(_growth(value, benchmark.start), bars, periods))
         for value in (result.curve.value, benchmark.value)
     )
     return {
@@ -135,7 +136,7 @@ def _costs(result: Result) -> Block:
         "total_slippage_cost": slippage,
         "total_carry": booked,
         "total_cost_drag": drag,
-        "cost_drag_pct_initial": drag / curve.capital * 100.0,
+        "cost_drag_pct_initial": as_percent(drag / curve.capital),
         "total_notional": notional,
         "turnover_multiple": notional / curve.capital,
         "ending_equity": float(curve.value[-1]),
@@ -149,11 +150,11 @@ def _exposure(curve: Curve) -> Block:
     gross, net = curve.gross[alive] / value, curve.positions[alive] / value
     return {
         "exposure_time": float(stats.exposure_time(curve.gross)),
-        "average_gross_pct": float(gross.mean()) * 100.0,
-        "largest_gross_pct": float(gross.max()) * 100.0,
-        "average_net_pct": float(net.mean()) * 100.0,
-        "smallest_net_pct": float(net.min()) * 100.0,
-        "largest_net_pct": float(net.max()) * 100.0,
+        "average_gross_pct": as_percent(float(gross.mean())),
+        "largest_gross_pct": as_percent(float(gross.max())),
+        "average_net_pct": as_percent(float(net.mean())),
+        "smallest_net_pct": as_percent(float(net.min())),
+        "largest_net_pct": as_percent(float(net.max())),
     }
 
 
@@ -181,7 +182,7 @@ def calendar_returns(
     names = np.datetime_as_string(period[last]).tolist()
     return [
         {"period": name, "return_pct": plain(percent)}
-        for name, percent in zip(names, np.subtract(growth, 1.0) * 100.0, strict=True)
+        for name, percent in zip(names, as_percent(np.subtract(growth, 1.0)), strict=True)
     ]
 
 

@@ -15,12 +15,12 @@ from glowback_trio.model.result import Result
 from glowback_trio.wire.diagnostics import diagnostics_columns, hit_columns
 from glowback_trio.wire.downsample import thin
 from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.percent import percent_of
 from glowback_trio.wire.rows import (
     benchmark_columns,
     equity_columns,
     exposure_columns,
     order_columns,
-    percent,
     rows,
     trade_columns,
 )
@@ -209,7 +209,7 @@ def _parts(
 def _watched(result: Result) -> list[Floats]:
     """The series whose extremes a thinned curve keeps, at most five."""
     curve = result.curve
-    gross, net = (percent(part, curve.value) for part in (curve.gross, curve.positions))
+    gross, net = (percent_of(part, curve.value) for part in (curve.gross, curve.positions))
     # Without short positions these two are one, and would only take each other's room.
     both = (
         [gross] if np.allclose(gross, net, rtol=1e-9, atol=1e-9, equal_nan=True) else [gross, net]

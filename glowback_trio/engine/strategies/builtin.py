@@ -25,6 +25,7 @@ from glowback_trio.model.strategies.parameters import (
     Momentum,
     Rsi,
 )
+from glowback_trio.wire.percent import as_percent
 
 Indices = NDArray[np.intp]
 Sides = NDArray[np.int8]
@@ -121,7 +122,7 @@ def _momentum(strategy: Momentum, close: Floats) -> Targets:
     lookback = strategy.lookback_period
     looks = slice(lookback, None, strategy.rebalance_frequency)
     before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
-    rise, threshold = (close[looks] - before) * 100.0, strategy.momentum_threshold * before
+    rise, threshold = as_percent(close[looks] - before), strategy.momentum_threshold * before
     sides = _sides(rise > threshold, rise < -threshold)
     look, column, fraction = _on_change(sides, strategy.position_size, 0.0)
     return Targets(lookback + look * strategy.rebalance_frequency, column, fraction)

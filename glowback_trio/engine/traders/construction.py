@@ -20,6 +20,7 @@ from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.portfolio import NONE, Constraint, Hits, Portfolio, RebalanceReason
 from glowback_trio.model.request import PortfolioConstruction
 from glowback_trio.model.result import Curve
+from glowback_trio.wire.percent import as_fraction, as_percent
 
 Indices = NDArray[np.intp]
 
@@ -82,7 +83,7 @@ def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
     held = [i for i, name in enumerate(timeline.symbols) if weights.get(name, 0.0) > 0.0]
     names = tuple(timeline.symbols[i] for i in held)
     asked = np.array([weights[name] for name in names])
-    scaled = asked * _scale(asked, 1.0 - construction.cash_floor_pct / 100.0)
+    scaled = asked * _scale(asked, 1.0 - as_fraction(construction.cash_floor_pct))
     most = construction.max_weight_pct
     first = np.array([timeline.rows[i][0] for i in held], dtype=np.intp)
     return Plan(
@@ -91,7 +92,7 @@ def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
         symbol=np.array(held, dtype=np.intp),
         asked=asked,
         scaled=scaled,
-        target=scaled if most is None else np.minimum(scaled, most / 100.0),
+        target=scaled if most is None else np.minimum(scaled, as_fraction(most)),
         first=first,
         arrivals=np.unique(first),
         period=_periods(timeline.time, construction.rebalance_frequency),
@@ -167,7 +168,7 @@ def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
 
 def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
     """Every limit that changed something, by row; those of the whole run come first."""
-    limit = (plan.construction.max_drawdown_pct or 0.0) / 100.0
+    limit = as_fraction(plan.construction.max_drawdown_pct or 0.0)
     cut = np.flatnonzero(plan.target < plan.scaled)
     caps = plan.scaled[cut], plan.target[cut], cut
     stopped = decisions[decisions["reason"] == RebalanceReason.GUARD]
@@ -208,7 +209,7 @@ def portfolio_metrics(portfolio: Portfolio, curve: Curve) -> Mapping[str, float 
     """
     return {
         "portfolio_rebalances": int((portfolio.reason != NONE).sum()),
-        "average_turnover_pct": float(portfolio.turnover.mean()) * 100.0,
+        "average_turnover_pct": as_percent(float(portfolio.turnover.mean())),
         "max_weight_drift_pct": _most_drift(portfolio, curve),
         "constraint_hit_count": len(portfolio.hits),
     }
@@ -219,7 +220,7 @@ def _most_drift(portfolio: Portfolio, curve: Curve) -> float | None:
     changed = np.diff(portfolio.out, prepend=False)
     changed[portfolio.first] = True
     known = drift[~changed & ~np.isnan(drift)]
-    return float(known.max()) * 100.0 if len(known) else None
+    return as_percent(float(known.max())) if len(known) else None
 
 
 def _drifts(portfolio: Portfolio, curve: Curve) -> Iterator[Floats]:

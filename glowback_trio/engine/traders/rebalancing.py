@@ -17,6 +17,7 @@ from glowback_trio.engine.traders.weights import Selection, WeightOrders
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, Portfolio, RebalanceReason
 from glowback_trio.model.result import Curve
+from glowback_trio.wire.percent import as_fraction, as_percent
 
 __all__ = ["RebalancingTrader"]
 
@@ -59,7 +60,7 @@ class RebalancingTrader:
         self._plan = plan
         self._every_row = costs.has_financing
         most = plan.construction.max_turnover_pct
-        self._turnover = None if most is None else most / 100.0
+        self._turnover = None if most is None else as_fraction(most)
         self._orders = WeightOrders(
             plan.symbol, timeline, broker, costs, journal, shortcuts=shortcuts
         )
@@ -153,7 +154,7 @@ class RebalancingTrader:
         if reason == RebalanceReason.GUARD and not self._agenda.out:
             most = self._plan.construction.max_drawdown_pct
             sentence = (
-                f"Drawdown of {fall * 100.0:.2f}% has reached max_drawdown_pct of {most:g}: "
+                f"Drawdown of {as_percent(fall):.2f}% has reached max_drawdown_pct of {most:g}: "
                 f"everything is sold until the next {every} rebalance"
             )
             self._messages.append((row, sentence))

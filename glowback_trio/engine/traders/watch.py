@@ -9,6 +9,7 @@ from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.traders.construction import Plan
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, RebalanceReason
+from glowback_trio.wire.percent import as_fraction
 
 __all__ = ["Watch"]
 
@@ -96,4 +97,4 @@ class Watch:
 
 
 def _fraction(percent: float | None) -> float | None:
-    return None if percent is None else percent / 100.0
+    return None if percent is None else as_fraction(percent)
