@@ -141,7 +141,7 @@ def _preflight(app_state: AppState) -> Response | None:
     if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
         return None
     if not is_listed(request.headers.get("Origin", ""), allowed):
-        raise HttpError(403, "Pages of this origin may not use this server")
+        raise HttpError(403, "This origin may not use this server")
     return Response(b"", 204, preflight_headers(error.valid_methods or ()))
 
 

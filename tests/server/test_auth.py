@@ -173,7 +173,7 @@ async def test_a_ticket_opens_one_stream_and_is_not_echoed(
     assert (first.status, first.headers["sec-websocket-protocol"]) == (101, "glowback.v1")
     assert second.status == 401
     assert second.headers["www-authenticate"] == "Bearer"
-    assert orjson.loads(second.body) == {"detail": "This ticket is unknown, used or too old"}
+    assert orjson.loads(second.body) == {"detail": "This ticket is unknown, used or expired"}
 
 
 async def test_a_ticket_decides_before_a_key(serve_with: Serve, finished: Run) -> None:
@@ -282,7 +282,7 @@ async def test_only_allowed_hosts_are_answered(client_of: ClientOf, host: str, s
     if status == 400:
         error = (await response.get_json())["error"]
         assert error["code"] == "bad_request"
-        assert error["message"] == "This server does not answer to that Host"
+        assert error["message"] == "This server does not serve that Host"
         assert response.headers["X-Request-ID"]
 
 

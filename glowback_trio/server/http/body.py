@@ -28,7 +28,7 @@ def check_size(document: Any) -> None:
         value = waiting.pop()
         count += len(value)
         if count > _MOST_VALUES:
-            message = f"Input should hold at most {_MOST_VALUES} values in all"
+            message = f"Input should hold at most {_MOST_VALUES} values in total"
             raise InvalidRequestError([Problem("too_long", (), message, document)])
         members = value.values() if isinstance(value, dict) else value
         waiting += [inner for inner in members if isinstance(inner, dict | list)]

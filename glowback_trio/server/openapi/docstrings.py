@@ -1,4 +1,4 @@
-"""Docstrings read as documentation: what a class is, and what each attribute means."""
+"""Docstrings as documentation: the description of a class and of each attribute."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _ENTRY = re.compile(r"^    (\w+): (.+(?:\n {8,}.+)*)", re.MULTILINE)
 
 
 def description(thing: Any) -> str:
-    """What a docstring says before its first section, each paragraph on one line."""
+    """Return the docstring up to its first section, each paragraph on one line."""
     text = _SECTION.split(inspect.getdoc(thing) or "", maxsplit=1)[0].strip()
     return "\n\n".join(_in_json(part) for part in text.split("\n\n"))
 
 
 def first_line(thing: Any) -> str:
-    """The sentence that a docstring opens with."""
+    """Return the first paragraph of a docstring."""
     return description(thing).partition("\n")[0]
 
 
 def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
-    """What the `Attributes:` section of a class says of each."""
+    """Return the entries of the `Attributes:` section of a class, by name."""
     _, *sections = _SECTION.split(inspect.getdoc(cls) or "")
     texts = [
         text
@@ -36,5 +36,5 @@ def attribute_docs(cls: type[Any]) -> Mapping[str, str]:
 
 
 def _in_json(text: str) -> str:
-    """Put text on one line, in the words of those who send JSON."""
+    """Put text on one line, with `None` as JSON writes it."""
     return re.sub(r"\bNone\b", "null", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the registry, the annotations and the docstrings."""
+"""The OpenAPI 3.1 document, generated from the routes, the annotations and the docstrings."""
 
 from __future__ import annotations
 
@@ -19,45 +19,49 @@ from glowback_trio.version import VERSION
 __all__ = ["openapi_document"]
 
 _ABOUT = """\
-Backtests as actors: submit one, watch its events, take its result.
+Backtests as actors: submit a backtest, stream its events, fetch its result.
 
-All routes exist with and without the prefix `/v1`, over the same runs. They differ in one thing,
-the body of errors: `{"detail": …}` without it, `{"error": …, "request_id": …}` under it."""
+Every route exists with and without the prefix `/v1`, and both serve the same runs. Only the body
+of errors differs: `{"error": …, "request_id": …}` under `/v1`, `{"detail": …}` elsewhere."""
 
 _SECURITY_SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, when keys are set."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, if the server has keys.",
+    },
     "header": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "A key, when keys are set and there is no Authorization header.",
+        "description": "An API key, if the server has keys and there is no Authorization header.",
     },
 }
 
 _HEADERS = {
-    "Location": "Where the run's status is.",
-    "Content-Disposition": "The name under which to keep it.",
-    "Link": 'Where the rest is, with rel="next"; absent on the last page.',
-    "Retry-After": "Seconds after which to try again.",
+    "Location": "Path of the run's status.",
+    "Content-Disposition": "A file name for the table.",
+    "Link": 'The next page, with rel="next"; absent on the last page.',
+    "Retry-After": "Seconds to wait before trying again.",
     "WWW-Authenticate": "Bearer.",
     "Upgrade": "websocket.",
-    "X-RateLimit-Limit": "Requests that may come at once.",
-    "X-RateLimit-Remaining": "How many of them are left.",
-    "X-RateLimit-Reset": "Seconds until all of them are.",
+    "X-RateLimit-Limit": "Requests a caller may send at once.",
+    "X-RateLimit-Remaining": "Requests that are left of the limit.",
+    "X-RateLimit-Reset": "Seconds until the whole limit is available again.",
 }
 
 _RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-# Said before anybody is counted.
+# These are answered before the request counts against a rate.
 _UNCOUNTED = (400, 401, 413)
 
 
 def openapi_document(
     routes: Sequence[Route], registry: StrategyRegistry = STRATEGIES
 ) -> Mapping[str, Any]:
-    """Describe the API.
+    """Return the OpenAPI document of the API.
 
     Args:
-        routes: The registry.
+        routes: The table of routes.
         registry: The strategies that requests may name.
     """
     components = Components(registry)
@@ -91,7 +95,7 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
         content = {"schema": components.describe(route.body), **_example(route)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     if route.needs_key:
-        # The empty requirement stands for a server on which no keys are set.
+        # The empty requirement stands for a server without keys.
         operation["security"] = [{"bearer": []}, {"header": []}, {}]
     return operation
 
@@ -130,7 +134,7 @@ def _query_parameters(cls: type[Checked], components: Components) -> Iterator[Ma
 
 
 def _without_null(schema: Schema) -> Schema:
-    """A parameter that is not there cannot be written; so null is not among its values."""
+    """Remove null from a parameter's schema: a query cannot spell it, only omit the parameter."""
     schema = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
     if isinstance(kinds := schema.get("type"), list):
         schema["type"] = kinds[0]
@@ -146,7 +150,7 @@ def _responses(
         answer = _reply(reply, _rate(route, status), components)
         yield status, {**answer, **_links(reply, prefix)}
     error = components.describe(Envelope if is_versioned(prefix) else PlainError)
-    for status, (meaning, headers) in sorted(_refusals(route).items()):
+    for status, (meaning, headers) in sorted(_errors(route).items()):
         yield (
             status,
             {
@@ -183,32 +187,35 @@ def _links(reply: ResponseSpec, prefix: str) -> Mapping[str, Any]:
 
 
 def _described(names: Sequence[str]) -> Mapping[str, Any]:
-    """Headers by name, the one that all responses carry among them."""
+    """Describe these headers, and the one that every response carries."""
     headers = {
         name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names
     }
-    identity = "The client's own id if it is harmless, else a new one."
+    identity = "The id that the client sent, if it is well-formed, else a new one."
     return {**headers, "X-Request-ID": {"description": identity, "schema": {"type": "string"}}}
 
 
-def _refusals(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
-    """Everything a route may answer besides its successes, with the headers that come along."""
-    refusals: dict[int, tuple[str, Sequence[str]]] = {
-        400: ("The request is not well-formed, or its Host is not served here.", ()),
+def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
+    """Return the errors a route may answer, by status, with their headers."""
+    errors: dict[int, tuple[str, Sequence[str]]] = {
+        400: ("The request is malformed, or the server does not serve its Host.", ()),
         413: ("The request body is too large.", ()),
-        500: ("A fault of the server; the request id finds it in the log.", ()),
+        500: ("A server error; the log has it under the request id.", ()),
     }
     if route.needs_key:
-        refusals[401] = ("The key is missing or wrong.", ("WWW-Authenticate",))
+        errors[401] = ("The key is missing or wrong.", ("WWW-Authenticate",))
     if route.rate_limited:
-        refusals[429] = ("Too much was asked, or too many wrong keys came.", ("Retry-After",))
+        errors[429] = ("Too many requests, or too many wrong keys.", ("Retry-After",))
     if route.changes_state:
-        refusals[403] = ("A browser's page of another host asked, and no keys are set.", ())
+        errors[403] = (
+            "A page of another origin sent it, and the server has no keys.",
+            (),
+        )
     if "{" in route.path:
-        refusals[404] = ("There is no such run.", ())
+        errors[404] = ("There is no run with this id.", ())
     if route.query is not None or route.body is not None:
-        refusals[422] = ("The request breaks rules; all of them are listed.", ())
+        errors[422] = ("The request is invalid; every problem is listed.", ())
     for status, meaning in route.errors.items():
         retry = ("Retry-After",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
-        refusals[status] = (meaning, ("Upgrade",) if status == 426 else retry)
-    return refusals
+        errors[status] = (meaning, ("Upgrade",) if status == 426 else retry)
+    return errors

@@ -1,7 +1,7 @@
-"""The documents clients get, described: from these the OpenAPI document takes its schemas.
+"""Typed dicts of the documents that clients receive, the source of the OpenAPI schemas.
 
-Each class describes what its maker writes: `model.wire` the status, `model.payload` results and
-their rows, `data` its listings. Nothing is built from them; a test holds real answers against them.
+Each class describes what another module writes: `wire` the status, results and their rows, `data`
+the datasets. No code builds a document from them; a test compares real responses with them.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 
 
 class StatusDocument(TypedDict):
-    """Where a run stands.
+    """The status of a run.
 
     Attributes:
         progress: From 0 to 1; exactly 1 once completed.
-        created_at: When it was queued.
-        started_at: When it began to run.
-        finished_at: When it ended.
-        error: Why it failed or was cancelled.
-        strategy: The strategy's name.
-        event_count: Events in its log so far, which is the newest event's id.
-        paused: Whether it is held.
+        created_at: Time it was queued.
+        started_at: Time it began to run; null before.
+        finished_at: Time it ended; null before.
+        error: Why it failed or was cancelled; null otherwise.
+        strategy: Name of the strategy.
+        event_count: Events in its log so far, which is also the id of the newest.
+        paused: Whether it is paused.
     """
 
     run_id: RunId
@@ -68,12 +68,12 @@ class EquityRow(TypedDict):
 
     Attributes:
         value: Cash plus the market value of all positions, in currency.
-        cash: In currency; negative when borrowed.
+        cash: In currency; negative for money borrowed.
         positions: Sum of the positions' signed market values, in currency.
         total_pnl: Value minus capital, in currency.
-        returns: Since the start, in percent.
-        daily_return: Since the bar before, in percent.
-        drawdown: Fall from the running peak, in percent.
+        returns: Return since the start, in percent.
+        daily_return: Return since the previous bar, in percent.
+        drawdown: Decline from the peak so far, in percent.
     """
 
     timestamp: Instant
@@ -87,7 +87,7 @@ class EquityRow(TypedDict):
 
 
 class ExposureRow(TypedDict):
-    """What was held at one bar, in percent of value; null where the value is not positive."""
+    """Exposure at one bar, in percent of value; null where the value is not positive."""
 
     timestamp: Instant
     cash_pct: float | None
@@ -102,8 +102,8 @@ class Trade(TypedDict):
     Attributes:
         shares: Always positive.
         price: After slippage.
-        slippage_cost: Given away against the bar's open, in currency.
-        pnl: Realised by this fill, in currency; null where it only opens a position.
+        slippage_cost: Cost of slippage against the bar's open, in currency.
+        pnl: Profit or loss this fill realises, in currency; null if it only opens a position.
     """
 
     timestamp: Instant
@@ -119,16 +119,17 @@ class Trade(TypedDict):
 
 
 class OrderEvent(TypedDict):
-    """One step in an order's life.
+    """One event of an order.
 
     Attributes:
-        quantity: What is ordered, from now on (submitted, amended), filled, or left over; always
-            positive.
-        limit: The worst price it takes; null unless it has a limit.
-        stop: The price that sets it off; null unless it has one.
-        trail: How far its stop follows the best price, in currency; null unless it trails.
-        price: The fill's price; null unless filled.
-        reason: Why it was amended, cancelled or rejected.
+        quantity: Quantity ordered (submitted, amended), filled, or remaining (cancelled,
+            rejected); always positive.
+        limit: Limit price; null for an order without one.
+        stop: Stop price; null for an order without one.
+        trail: Distance at which a trailing stop follows the best price, in currency; null for
+            other orders.
+        price: Price of the fill; null for all other events.
+        reason: Why the order was amended, cancelled or rejected.
     """
 
     event: Literal["submitted", "filled", "amended", "cancelled", "rejected"]
@@ -152,9 +153,10 @@ class ResultDocument(TypedDict):
     Attributes:
         metrics_summary: Metrics by name; null where undefined. Returns, volatility and drawdowns
             are in percent, rates and shares are fractions, wins and losses in currency.
-        order_events: The life of every order.
-        final_positions: Signed quantity by symbol; flat symbols are absent.
-        manifest: What was run on what. Posting its `replay_request` gives the same result.
+        order_events: The events of all orders, oldest first.
+        final_positions: Signed quantity by symbol; symbols without a position are absent.
+        manifest: The request, the data and the version behind the result. Submitting its
+            `replay_request` gives the same result.
     """
 
     run_id: RunId
@@ -181,11 +183,11 @@ class DatasetDocument(TypedDict):
     """Prices of one symbol from one source at one resolution.
 
     Attributes:
-        symbol: `*` where every symbol is served.
+        symbol: `*` if the source has prices for every symbol.
         first_bar: Time of the first bar.
         last_bar: Time of the last bar.
-        rows: How many rows there are; null where they are made on demand or cannot be read.
-        problem: Why the prices cannot be read, if they cannot.
+        rows: Number of rows; null if they are generated on demand or cannot be read.
+        problem: Why the prices cannot be read; null if they can.
     """
 
     symbol: str
@@ -198,10 +200,10 @@ class DatasetDocument(TypedDict):
 
 
 class StrategyParameter(TypedDict):
-    """One parameter, its range in the words of JSON Schema.
+    """One parameter of a strategy, with its range as JSON Schema states it.
 
     Attributes:
-        enum: The values there are, where they are few.
+        enum: The values it may have, if only certain ones are allowed.
     """
 
     name: str
@@ -215,12 +217,12 @@ class StrategyParameter(TypedDict):
 
 
 class StrategyDescription(TypedDict):
-    """A strategy, and what can be set about it.
+    """A strategy and its parameters.
 
     Attributes:
-        name: What requests call it.
-        aliases: Other names it answers to.
-        title: What people call it.
+        name: Its name in requests.
+        aliases: Other names that requests may use.
+        title: Its name for people.
     """
 
     name: str
@@ -231,11 +233,11 @@ class StrategyDescription(TypedDict):
 
 
 class StreamTicket(TypedDict):
-    """What opens one WebSocket without a key.
+    """A ticket that opens one WebSocket without a key.
 
     Attributes:
-        ticket: To be offered as the subprotocol `ticket.` followed by this.
-        expires_at: Until when it can be used.
+        ticket: The value; offer it as the subprotocol `ticket.` followed by the value.
+        expires_at: Time after which it is void.
     """
 
     ticket: str
@@ -243,20 +245,20 @@ class StreamTicket(TypedDict):
 
 
 class Health(TypedDict):
-    """How the server is."""
+    """The state of the server."""
 
     status: Literal["healthy", "ready"]
     version: str
 
 
 class Complaint(TypedDict):
-    """One thing wrong with a request.
+    """One problem of a request.
 
     Attributes:
-        type: A stable word for the sort of problem.
-        loc: Where it stands: `body`, `query` or `header`, then the way down.
+        type: A stable code for the kind of problem.
+        loc: Its location: `body`, `query` or `header`, then the path within.
         msg: What was expected.
-        input: What was given; long texts are cut, containers summarised.
+        input: What was sent; long texts are cut, containers summarised.
     """
 
     type: str
@@ -266,18 +268,18 @@ class Complaint(TypedDict):
 
 
 class PlainError(TypedDict):
-    """An error of an unversioned route: a sentence, or all complaints about a request."""
+    """An error of an unversioned route: a message, or every problem of a request."""
 
     detail: str | list[Complaint]
 
 
 class ErrorBody(TypedDict):
-    """What went wrong.
+    """The error itself.
 
     Attributes:
-        code: A stable word for programs.
-        message: A sentence for people.
-        details: All complaints about a request that was refused.
+        code: A stable code for programs.
+        message: A message for people.
+        details: Every problem of an invalid request; null for other errors.
     """
 
     code: str

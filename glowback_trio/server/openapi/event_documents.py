@@ -1,6 +1,6 @@
-"""Events as clients get them, described as `documents` describes the rest.
+"""Typed dicts of the events that clients receive; see `documents` for everything else.
 
-The payloads are written by `actors.run` and `engine.drafts`.
+`actors.run` and `engine.reporting.event_drafts` write the payloads.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ class Queued(TypedDict):
 
 
 class Running(TypedDict):
-    """A run has begun."""
+    """A run began."""
 
     state: Literal["running"]
     error: str | None
 
 
 class EndedDocument(TypedDict):
-    """A run has ended: the last event of every log.
+    """A run ended; this is the last event of every log.
 
     Attributes:
-        event_count: All events of the log, this one included.
+        error: Why it failed or was cancelled; null otherwise.
+        event_count: Events in the log, this one included.
         digest: SHA-256 over the bytes of all events before this one, joined by newlines.
     """
 
@@ -50,12 +51,12 @@ class EndedDocument(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        bar: Bars done.
-        bars: Bars in all.
-        bar_time: Time of the bar.
+        bar: Bars simulated so far.
+        bars: Bars in total.
+        bar_time: Time of the last simulated bar.
     """
 
     progress: Fraction
@@ -66,14 +67,14 @@ class Progress(TypedDict):
 
 
 class LogLine(TypedDict):
-    """A sentence for people."""
+    """A message for people."""
 
     level: Literal["info", "warning", "error"]
     message: str
 
 
 class EventHead(TypedDict):
-    """What all events begin with.
+    """The fields that every event begins with.
 
     Attributes:
         event_id: 1, 2, 3 … within its run.
@@ -85,42 +86,42 @@ class EventHead(TypedDict):
 
 
 class StateEvent(EventHead):
-    """A run was queued, has begun or has ended."""
+    """A run was queued, began or ended."""
 
     type: Literal["state"]
     payload: Queued | Running | EndedDocument
 
 
 class ProgressEvent(EventHead):
-    """A step of the way is done."""
+    """A run completed another step."""
 
     type: Literal["progress"]
     payload: Progress
 
 
 class MetricEvent(EventHead):
-    """A row of the equity curve, as the result will hold it."""
+    """A row of the equity curve, as in the result."""
 
     type: Literal["metric"]
     payload: EquityRow
 
 
 class TradeEvent(EventHead):
-    """A fill, as the result will hold it."""
+    """A fill, as in the result."""
 
     type: Literal["trade"]
     payload: Trade
 
 
 class OrderStepEvent(EventHead):
-    """A step in an order's life, as the result will hold it."""
+    """An event of an order, as in the result."""
 
     type: Literal["order"]
     payload: OrderEvent
 
 
 class LogEvent(EventHead):
-    """Something worth telling."""
+    """A log message."""
 
     type: Literal["log"]
     payload: LogLine

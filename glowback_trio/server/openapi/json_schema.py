@@ -1,6 +1,6 @@
 """JSON Schema from annotations: attrs classes and typed dicts become components.
 
-What the wire checks and what the documents promise come from the same words: the bounds in the
+The checks of requests and the schemas of the OpenAPI document share one source: the bounds in the
 annotations, the defaults of the fields, the sentences of the docstrings.
 """
 
@@ -62,14 +62,14 @@ _SCALARS: Mapping[Any, Schema] = {
 
 @attrs.frozen
 class Format:
-    """What kind of text it is, in JSON Schema's words, such as `date-time`."""
+    """The JSON Schema `format` of a text, such as `date-time`."""
 
     name: str
 
 
 @define(eq=False)
 class Components:
-    """The schemas that have names, collected while annotations are described.
+    """The named schemas of a document, collected while annotations are described.
 
     Args:
         registry: The strategies that requests may name.
@@ -79,7 +79,7 @@ class Components:
     schemas: dict[str, Schema] = field(factory=dict, init=False)
 
     def describe(self, hint: Any) -> Schema:
-        """The schema of an annotation."""
+        """Return the schema of an annotation."""
         if hint == Strategy:
             return self._named("Strategy", self._strategies)
         if hint in _SCALARS:
@@ -120,18 +120,18 @@ class Components:
         return self._named(cls.__name__, lambda: self._attrs_class(cls))
 
     def object_of(self, cls: type[Checked]) -> Schema:
-        """The schema of an attrs class itself, rather than a reference to it."""
+        """Return the schema of an attrs class itself, not a reference to it."""
         return self._attrs_class(cls)
 
     def _named(self, name: str, make: Callable[[], Schema]) -> Schema:
-        """Refer to a component, and make it if it is new."""
+        """Return a reference to a component, which is made if it is new."""
         if name not in self.schemas:
-            self.schemas[name] = {}  # so that a class that holds itself comes to an end
+            self.schemas[name] = {}  # ends the recursion of a class that contains itself
             self.schemas[name] = {"title": name, **make()}
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _attrs_class(self, cls: type[Any]) -> Schema:
-        """An object as a client may send it: nothing unknown, defaults for what is left out."""
+        """Describe an object that clients send: no unknown fields, defaults for omitted ones."""
         rows = attrs.fields(cls)
         described = self._properties(hints(cls), attribute_docs(cls))
         for row in rows:
@@ -141,7 +141,7 @@ class Components:
         return _object(description(cls), described, required) | {"additionalProperties": False}
 
     def _typed_dict(self, cls: type[Any]) -> Schema:
-        """An object as clients get it; more may come in later versions."""
+        """Describe an object that clients receive; later versions may add fields."""
         annotations = get_type_hints(cls, include_extras=True)
         required = [n for n, hint in annotations.items() if get_origin(hint) is not NotRequired]
         return _object(
@@ -166,16 +166,18 @@ class Components:
         return {"oneOf": list(options.values()), "discriminator": discriminator}
 
     def _strategy(self, cls: type[Strategy]) -> Schema:
-        """A strategy as requests have it: its name, and its parameters beside it."""
+        """Describe a strategy in a request: its name and its parameters."""
 
         def make() -> Schema:
             name: Schema = {"type": "string", "enum": [cls.name, *cls.aliases]}
             params = self._named(f"{title}Params", lambda: self._attrs_class(cls))
-            required = [] if cls is BuyAndHold else ["name"]  # the one that is meant by no name
+            required = (
+                [] if cls is BuyAndHold else ["name"]
+            )  # a request without a name means this one
             schema = _object(description(cls), {"name": name, "params": params}, required)
             return schema | {"additionalProperties": False}
 
-        # What an operator calls a class may be the name of another component.
+        # The class name of a custom strategy may be that of another component.
         title = cls.__name__ if STRATEGIES.get(cls.name) is cls else f"Own.{cls.name}"
         return self._named(title, make)
 
@@ -195,7 +197,7 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _bound(bound: object, kind: object) -> Schema:
-    """One bound in JSON Schema's words."""
+    """Return one bound as JSON Schema keywords."""
     sized = "Items" if kind == "array" else "Length"
     match bound:
         case Ge(ge=limit):
@@ -219,7 +221,7 @@ def _bound(bound: object, kind: object) -> Schema:
 
 
 def default_document(value: Any) -> Any:
-    """A field's default as a request would say it; an object that is all defaults is empty."""
+    """Return a field's default as a request would write it; an object of defaults is empty."""
     match value:
         case Checked():
             return {"name": value.name} if isinstance(value, Strategy) else {}
@@ -230,7 +232,7 @@ def default_document(value: Any) -> Any:
 
 
 def strategy_document(cls: type[Strategy]) -> Schema:
-    """A strategy as `GET /strategies` tells it."""
+    """Return a strategy's entry in `GET /strategies`."""
     parameters = Components().object_of(cls)["properties"]
     return {
         "name": cls.name,

@@ -1,4 +1,4 @@
-"""The rows of a result that tell how a portfolio was held at its weights, described."""
+"""Typed dicts of the result's portfolio diagnostics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ __all__ = ["ConstraintHit", "PortfolioRow"]
 
 
 class ConstraintHit(TypedDict):
-    """A limit of the portfolio construction that changed something; figures of others are null.
+    """A constraint of the portfolio construction that changed targets or orders.
+
+    Figures that belong to other constraints are null.
 
     Attributes:
-        timestamp: The bar at whose close it did; the first for limits of the whole run.
-        requested_pct: What the weights, or one of them, would have been without it.
-        requested_turnover_pct: What would have been bought and sold without it.
+        timestamp: The bar at whose close it applied; the first bar for limits of the whole run.
+        requested_pct: The weight, or the sum of weights, without the constraint.
+        applied_pct: The same with it.
+        requested_turnover_pct: The turnover without the constraint.
+        applied_turnover_pct: The same with it.
     """
 
     timestamp: Annotated[str, Format("date-time")]
@@ -30,16 +34,18 @@ class ConstraintHit(TypedDict):
 
 
 class PortfolioRow(TypedDict):
-    """A portfolio at the close of one bar: weights are fractions of equity, by symbol.
+    """The portfolio at the close of one bar; weights are fractions of equity, by symbol.
 
     Attributes:
-        target_weights: What is aimed at after this close.
-        realized_weights: What was held at it; null where the account is lost, as is all drift.
-        drift_by_symbol_pct: What was held less what is aimed at.
-        turnover_pct: What is ordered at this close to return to the targets.
-        rebalance_reason: Why it is; null where nothing is.
-        drawdown_pct: The fall from the peak that the stop watches.
-        constraint_hits: As those of the result, without their time and without nulls.
+        target_weights: The weights aimed at after this close.
+        realized_weights: The weights held at this close; null, like all drift, once the account
+            has lost everything.
+        drift_by_symbol_pct: Realized weight less target weight.
+        turnover_pct: The turnover ordered at this close to return to the targets.
+        rebalanced: Whether orders were placed to return to the targets.
+        rebalance_reason: Why the portfolio was rebalanced; null if it was not.
+        drawdown_pct: The decline from the peak that the drawdown guard watches.
+        constraint_hits: The constraints that applied, without their time and without nulls.
     """
 
     timestamp: Annotated[str, Format("date-time")]

@@ -23,7 +23,7 @@ def admit(access: AccessControl, context: RequestContext, key: str | None) -> st
     if not keys:
         return origin
     if key is not None:
-        _demand(access.wrong_keys.look(origin), "Too many wrong keys came from this address")
+        _demand(access.wrong_keys.look(origin), "Too many wrong keys from this address")
     try:
         check_key(keys, key)
     except HttpError:
@@ -45,10 +45,10 @@ def admit_stream(
         admit(access, context, key)
         return
     origin = caller_of(None, context.client)
-    _demand(access.wrong_keys.look(origin), "Too many wrong tickets came from this address")
+    _demand(access.wrong_keys.look(origin), "Too many wrong tickets from this address")
     if access.tickets.redeem(offered.ticket) is None:
         access.wrong_keys.take(origin)
-        raise unauthorized("This ticket is unknown, used or too old")
+        raise unauthorized("This ticket is unknown, used or expired")
 
 
 def count_request(access: AccessControl, context: RequestContext, caller: str) -> None:

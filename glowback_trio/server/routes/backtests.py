@@ -1,4 +1,4 @@
-"""Backtests over HTTP: asked for, looked at, cancelled, deleted."""
+"""Backtests over HTTP: submit, list, inspect, pause, cancel and delete them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ListQuery(Checked):
 
     Attributes:
         state: Only runs in this state.
-        limit: At most so many.
-        before: Only runs that are older than this one.
+        limit: The greatest number of runs to return.
+        before: Only runs older than the run with this id.
     """
 
     state: StateName | None = None
@@ -53,20 +53,20 @@ class ListQuery(Checked):
 async def create_backtest(app_state: AppState, document: object) -> Response:
     """Start a backtest.
 
-    Everything that can be known before the run is checked first, with all complaints at once. With
-    an `Idempotency-Key` a repeated request is given the first answer instead of a second run, for
-    24 hours.
+    The request is checked in full before the run starts, and every problem is reported at once.
+    With an `Idempotency-Key`, a request repeated within 24 hours gets the first response again
+    and starts no second run.
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
-        asked = parse_request(document, app_state.converter)
-    first = app_state.idempotency.find(client, key, asked) if key else None
+        requested = parse_request(document, app_state.converter)
+    first = app_state.idempotency.find(client, key, requested) if key else None
     if first is None:
         with located("body"):
-            run = app_state.submit(asked)
+            run = app_state.submit(requested)
         first = FirstResponse(run.run_id, dumps(status_document(run.status)))
         if key:
-            app_state.idempotency.keep(client, key, asked, first)
+            app_state.idempotency.keep(client, key, requested, first)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
     return json_response(first.body, 201, {"Location": location})
 
@@ -74,7 +74,7 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
 async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
     """List backtests, newest first.
 
-    When there are more, a `Link` with `rel="next"` leads on.
+    A `Link` header with `rel="next"` points to the next page, if there is one.
     """
     matching = [
         run
@@ -87,6 +87,7 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
 
 
 def _older(gateway: Gateway, before: str | None) -> Sequence[Run]:
+    """Return the runs older than `before`, newest first; all runs if it is None."""
     runs = gateway.runs()
     if before is None:
         return runs
@@ -104,12 +105,12 @@ def _next_page(query: ListQuery, last: Run) -> str:
 
 
 def backtest_status(app_state: AppState, run_id: str) -> Response:
-    """Tell where a backtest stands."""
+    """Return the status of a backtest."""
     return json_response(status_document(app_state.gateway.run(run_id).status))
 
 
 async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
-    """Cancel a backtest; on one that has ended this changes nothing."""
+    """Cancel a backtest; one that has ended stays as it is."""
     run = app_state.gateway.run(run_id)
     if run.finished:
         return json_response(status_document(run.status))
@@ -118,20 +119,20 @@ async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
 
 
 async def pause_backtest(app_state: AppState, run_id: str) -> Response:
-    """Hold a backtest: it tells nothing more until it is resumed. Leaves no trace in its log."""
+    """Pause a backtest: it emits no events until resumed. Its log does not record the pause."""
     run = app_state.gateway.run(run_id)
     run.pause()
     return json_response(status_document(run.status))
 
 
 async def resume_backtest(app_state: AppState, run_id: str) -> Response:
-    """Let a held backtest go on where it was; on any other this changes nothing."""
+    """Resume a paused backtest where it stopped; any other stays as it is."""
     run = app_state.gateway.run(run_id)
     run.resume()
     return json_response(status_document(run.status))
 
 
 async def delete_backtest(app_state: AppState, run_id: str) -> Response:
-    """Forget a backtest, its events and its result; it is cancelled first if need be."""
+    """Delete a backtest with its events and its result; a running one is cancelled first."""
     app_state.gateway.delete(run_id)
     return Response(b"", 204)

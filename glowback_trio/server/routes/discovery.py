@@ -1,4 +1,4 @@
-"""What can be asked for: strategies with their parameters, and the prices there are."""
+"""What a request may name: the strategies with their parameters, and the datasets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["list_datasets", "list_strategies"]
 
 
 async def list_strategies(app_state: AppState) -> Response:
-    """List the strategies, each parameter with its type, default and range."""
+    """List the strategies and their parameters, each with its type, default and range."""
     return json_response([strategy_document(cls) for cls in app_state.gateway.strategies.values()])
 
 
 async def list_datasets(app_state: AppState) -> Response:
-    """List the prices there are: symbols by source and resolution."""
-    # The first look into a data directory reads every file.
+    """List the available prices: symbols by source and resolution."""
+    # In a thread: the first listing of a data directory reads every file.
     listed = await trio.to_thread.run_sync(
         app_state.gateway.source.datasets, limiter=app_state.writers
     )

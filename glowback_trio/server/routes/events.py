@@ -1,4 +1,4 @@
-"""A run's events over plain HTTP: as a JSON list, as lines, or as server-sent events."""
+"""A run's events over plain HTTP: a JSON array, NDJSON lines, or server-sent events."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ __all__ = ["NDJSON", "SSE", "EventsQuery", "run_events"]
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
+# Seconds without an event after which a comment keeps proxies from closing the connection.
 _QUIET_S = 15.0
 _READ_AT_ONCE = 256
-# Some tens of kilobytes.
+# Events per chunk of a stored body: some tens of kilobytes.
 _WRITTEN_AT_ONCE = 128
-# Sent at once, so that the head of the response goes out before the first event.
-_OPENING = b"retry: 1000\n\n"
+# Sent first, so that the response head goes out before the first event.
+_PREAMBLE = b"retry: 1000\n\n"
 _COMMENT = b": still here\n\n"
 
 
 @frozen(kw_only=True)
 class EventsQuery(Checked):
-    """From where on, and what.
+    """Which events to return.
 
     Attributes:
         after: Only events with higher ids.
-        limit: At most so many; server-sent events go on to the end of the run regardless.
-        types: Only events of these types, and the terminal one; a comma list.
+        limit: The greatest number of events; server-sent events go on to the end of the run.
+        types: Only events of these types, and the terminal event; a comma-separated list.
     """
 
     after: Annotated[int, Ge(0)] = 0
@@ -51,11 +52,11 @@ class EventsQuery(Checked):
 
 
 async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Response:
-    """Give a run's events after a cursor, in the form that is accepted.
+    """Return a run's events after a cursor, in the format that `Accept` names.
 
-    `application/json` and `application/x-ndjson` give the events that are stored, with a `Link` to
-    the rest; `text/event-stream` replays them and goes on live, until the terminal event. Each
-    event is the same bytes in all forms, and on the WebSocket.
+    `application/json` and `application/x-ndjson` return stored events, with a `Link` header to
+    the rest. `text/event-stream` replays the stored events and then streams live ones, up to the
+    terminal event. An event has the same bytes in every format and on the WebSocket.
     """
     run = app_state.gateway.run(run_id)
     match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
@@ -73,10 +74,10 @@ def _lines(events: Sequence[Event]) -> Iterator[bytes]:
 
 
 def _array(events: Sequence[Event]) -> Iterator[bytes]:
-    opening = b"["
+    separator = b"["
     for part in _parts(events):
-        yield opening + b",".join(event.data for event in part)
-        opening = b","
+        yield separator + b",".join(event.data for event in part)
+        separator = b","
     yield b"]" if events else b"[]"
 
 
@@ -97,17 +98,17 @@ async def _stored(
         b"".join(write(events)) if few else _body(write(events)), content_type=media
     )
     if not few:
-        # Written twice, so that a client which takes its time never holds more than a part: the
-        # events are the log's, and cost nothing.
+        # The body is written twice, once only to measure it, so that a slow client never makes
+        # the server hold more than one chunk of it. The events stay in the log either way.
         response.content_length = sum(map(len, write(events)))
     if subscription.cursor < run.status.event_count:
         response.headers["Link"] = _rest(run, query, subscription.cursor)
     return response
 
 
-async def _body(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
+async def _body(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
@@ -119,7 +120,7 @@ def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
 def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
     subscription = run.subscribe(_cursor(query), query.types)
     if subscription.ended:
-        # Browsers reconnect when a response ends; this is how they are told not to.
+        # A browser reconnects whenever a response ends; only 204 stops it.
         return Response(b"", 204)
     if app_state.streams.full:
         raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
@@ -129,7 +130,7 @@ def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
 
 
 def _cursor(query: EventsQuery) -> int:
-    """Where to begin: a reconnecting browser knows better than the URL it was given."""
+    """Return the cursor: a reconnecting browser's `Last-Event-ID` wins over its old URL."""
     last = request.headers.get("Last-Event-ID")
     if last is None:
         return query.after
@@ -143,7 +144,7 @@ def _cursor(query: EventsQuery) -> int:
 
 async def _frames(app_state: AppState, subscription: Subscription) -> AsyncIterator[bytes]:
     with app_state.streams.counted(), subscription:
-        yield _OPENING
+        yield _PREAMBLE
         while not subscription.ended:
             events: Sequence[Event] = ()
             with trio.move_on_after(_QUIET_S):

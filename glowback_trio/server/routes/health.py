@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it wants work, and its numbers."""
+"""Liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["liveness", "readiness", "show_metrics"]
 
 
 def liveness(_app_state: AppState) -> Response:
-    """Say that the server is alive."""
+    """Report that the server is alive."""
     return json_response({"status": "healthy", "version": VERSION})
 
 
 def readiness(app_state: AppState) -> Response:
-    """Say whether new runs are welcome: not at shutdown, nor while the store cannot write."""
+    """Report whether new runs are accepted: not at shutdown, nor while the store cannot write."""
     if app_state.stopping or app_state.gateway.closed:
         raise HttpError(503, "The server is shutting down")
     if not app_state.gateway.writable:
@@ -25,6 +25,6 @@ def readiness(app_state: AppState) -> Response:
 
 
 async def show_metrics(app_state: AppState) -> Response:
-    """Show the numbers of the server in the text format of Prometheus."""
+    """Return the server's metrics in the Prometheus text format."""
     content_type, text = app_state.metrics.render()
     return Response(text, content_type=content_type)

@@ -43,7 +43,7 @@ _ASSETS: Mapping[str, str] = {
 
 
 async def front_page(app_state: AppState) -> Response:
-    """Show what this is and where everything lies."""
+    """Show the front page: what this server is, and its routes."""
     page = Template((_PAGES / "index.html").read_text("utf-8"))
     text = page.substitute(version=VERSION, rows="\n".join(_rows(app_state.routes)))
     policy = (
@@ -64,13 +64,13 @@ def _rows(routes: Sequence[Route]) -> list[str]:
 
 
 def _style_hash(page: str) -> str:
-    """The page's own style in the words of a policy, so that no other style is let in."""
+    """Return the hash of the page's style, the only one its Content-Security-Policy allows."""
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
 
 async def docs_page(_app_state: AppState) -> Response:
-    """Show the interactive docs."""
+    """Show the interactive documentation."""
     return _page((_PAGES / "docs.html").read_text("utf-8"), _DOCS_POLICY)
 
 
@@ -80,7 +80,7 @@ def _page(text: str, policy: str) -> Response:
 
 
 async def docs_asset(app_state: AppState, name: str) -> Response:
-    """Give a file of the interactive docs."""
+    """Return a file of the interactive documentation."""
     if name not in _ASSETS:
         raise HttpError(404, "Not Found")
     data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.writers)
@@ -88,12 +88,15 @@ async def docs_asset(app_state: AppState, name: str) -> Response:
 
 
 def _read_asset(name: str) -> bytes:
-    ours = _PAGES / name
-    return ours.read_bytes() if ours.is_file() else (_swagger_ui() / name).read_bytes()
+    asset = _PAGES / name
+    return asset.read_bytes() if asset.is_file() else (_swagger_ui() / name).read_bytes()
 
 
 def _swagger_ui() -> Path:
-    """Where the installed Swagger UI lies; its package is not imported, for it wants Flask."""
+    """Return the directory of the installed Swagger UI.
+
+    Its package is located and not imported, because importing it needs Flask.
+    """
     spec = importlib.util.find_spec("flask_swagger_ui")
     assert spec is not None
     assert spec.origin is not None
@@ -101,11 +104,11 @@ def _swagger_ui() -> Path:
 
 
 async def stream_module(_app_state: AppState) -> Response:
-    """Give the JavaScript module that follows a run in a browser."""
+    """Return the JavaScript module with which a page follows a run."""
     module = (_PAGES / "glowback-stream.js").read_bytes()
     return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
 
 
 async def api_document(app_state: AppState) -> Response:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return json_response(openapi_document(app_state.routes, app_state.gateway.strategies))

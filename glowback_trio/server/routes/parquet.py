@@ -11,14 +11,14 @@ from glowback_trio.wire.tables import Pieces, Table
 
 __all__ = ["parquet_pieces"]
 
-# A row group: some four megabytes as arrays, less than half of that in the file.
+# Rows per row group: about 4 MB as arrays, less than half of that in the file.
 _ROWS_AT_ONCE = 1 << 16
 
 
 def parquet_pieces(table: Table) -> Pieces:
-    """Write Parquet, a row group in each piece.
+    """Encode a table as Parquet, one row group per chunk.
 
-    Times are nanoseconds in UTC, numbers doubles; what is undefined is null.
+    Times are UTC nanoseconds, numbers are doubles, undefined values are null.
 
     Raises:
         DataError: pyarrow is not installed.
@@ -42,11 +42,11 @@ def _array(arrow: Any, column: Column) -> Any:
     if isinstance(column, list):
         return arrow.array(column, arrow.string())
     kind = arrow.timestamp("ns", "UTC") if column.dtype.kind == "M" else arrow.float64()
-    return arrow.array(column, kind, from_pandas=True)  # that is, NaN becomes null
+    return arrow.array(column, kind, from_pandas=True)  # NaN becomes null
 
 
 class _Sink(io.RawIOBase):
-    """A file that forgets what was taken out of it, but not how far it has come."""
+    """A file that hands over what was written to it and keeps only the position."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Results over HTTP: as one document, and table by table for spreadsheets and data frames."""
+"""Results over HTTP: one JSON document, or single tables for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ __all__ = [
 
 @frozen(kw_only=True)
 class ResultsQuery(Checked):
-    """What of a result to give.
+    """Which parts of a result to return.
 
     Attributes:
-        include: Only these blocks, a comma list; the others stay empty.
-        max_points: Thin the curves to so many bars at most, the same ones in each. Both ends stay,
-            and of equal stretches between them the bars where value, drawdown and exposures are
-            lowest and highest.
+        include: Only these blocks, a comma-separated list; the others are empty.
+        max_points: Downsample the curves to at most this many bars, the same bars in each curve.
+            The first and the last bar are kept; between them, each of many equal intervals keeps
+            the bars where value, drawdown and exposures are lowest and highest.
     """
 
     include: Annotated[tuple[BlockName, ...], MinLen(1)] | None = None
@@ -54,18 +54,18 @@ class ResultsQuery(Checked):
 
 @frozen
 class Form:
-    """A way to write a table.
+    """A file format for tables.
 
     Attributes:
         media: Its media type.
-        write: Writes it.
+        write: Encodes a table, chunk by chunk.
     """
 
     media: str
     write: Callable[[Table], Pieces]
 
 
-#: What a table can be written as, by the end of its name.
+#: The formats of a table, by file extension.
 FORMS: Mapping[str, Form] = {
     "csv": Form("text/csv", csv_pieces),
     "ndjson": Form(NDJSON, ndjson_pieces),
@@ -74,9 +74,9 @@ FORMS: Mapping[str, Form] = {
 
 
 async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery) -> Response:
-    """Give the result of a completed backtest.
+    """Return the result of a completed backtest.
 
-    A long result is sent while it is written, without a declared length.
+    A long result is sent while it is being encoded, without a `Content-Length`.
     """
     result = await app_state.gateway.run(run_id).load_result()
     pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
@@ -84,17 +84,17 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
 
 
 async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
-    """Give the equity curve, a row per bar, as `csv`, `ndjson` or `parquet`.
+    """Return the equity curve, one row per bar, as `csv`, `ndjson` or `parquet`.
 
-    The rows are those of `equity_curve` in the result. In CSV, what is undefined is empty, and
-    numbers have all digits that it takes to read the same number back; so it is with NDJSON, where
-    each line is byte for byte a row of the result. Parquet has times and numbers as such.
+    The rows are those of `equity_curve` in the result. CSV leaves undefined values empty. CSV and
+    NDJSON write numbers with every digit needed to read the same number back, and each NDJSON line
+    is byte for byte a row of the result. Parquet stores times and numbers natively.
     """
     return await _export(app_state, run_id, "equity", equity_table, form)
 
 
 async def export_trades(app_state: AppState, run_id: str, form: str) -> Response:
-    """Give the fills, a row each, as `csv`, `ndjson` or `parquet`.
+    """Return the fills, one row each, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `trades` in the result.
     """
@@ -102,7 +102,7 @@ async def export_trades(app_state: AppState, run_id: str, form: str) -> Response
 
 
 async def export_orders(app_state: AppState, run_id: str, form: str) -> Response:
-    """Give the lives of the orders, a row per step, as `csv`, `ndjson` or `parquet`.
+    """Return the order events, one row each, as `csv`, `ndjson` or `parquet`.
 
     The rows are those of `order_events` in the result.
     """

@@ -1,4 +1,4 @@
-"""All routes, in one table. It registers them, documents them and lists them."""
+"""All routes in one table, from which they are registered, documented and listed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _ONE_RUN = (
     "delete_backtest",
 )
 
-_NO_RESULT = "The run has not ended, has failed or was cancelled."
+_NO_RESULT = "The run has not completed: it is still going, has failed or was cancelled."
 
 _status = partial(ResponseSpec, schema=StatusDocument)
 _run = partial(Route, tag="backtests")
@@ -67,7 +67,7 @@ _export = partial(
             headers=("Content-Disposition",),
         )
     },
-    errors={409: _NO_RESULT, 501: "Parquet, where the server has no pyarrow."},
+    errors={409: _NO_RESULT, 501: "Parquet was requested, and the server has no pyarrow."},
 )
 _page = partial(Route, method="GET", tag="pages", needs_key=False, documented=False)
 
@@ -80,7 +80,7 @@ ROUTES: Sequence[Route] = (
         example=_EXAMPLE,
         headers={"Idempotency-Key": "Marks a request that may be repeated; 1 to 255 characters."},
         responses={201: _status("The run's status.", headers=("Location",), leads_to=_ONE_RUN)},
-        errors={503: "Too many runs wait already, or the server is shutting down."},
+        errors={503: "The queue is full, or the server is shutting down."},
     ),
     _run(
         method="GET",
@@ -101,7 +101,7 @@ ROUTES: Sequence[Route] = (
         method="DELETE",
         path="/backtests/{run_id}",
         handler=backtests.delete_backtest,
-        responses={204: ResponseSpec("The run is forgotten.")},
+        responses={204: ResponseSpec("The run is deleted.")},
     ),
     _run(
         method="GET",
@@ -120,20 +120,20 @@ ROUTES: Sequence[Route] = (
         handler=backtests.cancel_backtest,
         responses={
             200: _status("The run had ended already."),
-            202: _status("The run is about to end."),
+            202: _status("The run is being cancelled."),
         },
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/pause",
         handler=backtests.pause_backtest,
-        responses={200: _status("The status; `paused` unless the run has ended.")},
+        responses={200: _status("The run's status; `paused` is true unless the run has ended.")},
     ),
     _run(
         method="POST",
         path="/backtests/{run_id}/resume",
         handler=backtests.resume_backtest,
-        responses={200: _status("The status.")},
+        responses={200: _status("The run's status.")},
     ),
     _run(
         method="GET",
@@ -141,7 +141,7 @@ ROUTES: Sequence[Route] = (
         tag="events",
         handler=events.run_events,
         query=events.EventsQuery,
-        headers={"Last-Event-ID": "For server-sent events: the last id seen; wins over `after`."},
+        headers={"Last-Event-ID": "Server-sent events: the last id received; overrides `after`."},
         responses={
             200: ResponseSpec(
                 "Events.", list[EventDocument], (events.NDJSON, events.SSE), ("Link",)
@@ -159,7 +159,7 @@ ROUTES: Sequence[Route] = (
         tag="events",
         handler=explain_stream,
         query=StreamQuery,
-        errors={426: "This path speaks WebSocket."},
+        errors={426: "This path serves WebSocket only."},
     ),
     Route(
         method="POST",
@@ -180,7 +180,7 @@ ROUTES: Sequence[Route] = (
         path="/datasets",
         tag="discovery",
         handler=discovery.list_datasets,
-        responses={200: ResponseSpec("The prices.", list[DatasetDocument])},
+        responses={200: ResponseSpec("The datasets.", list[DatasetDocument])},
     ),
     Route(
         method="GET",
@@ -198,7 +198,7 @@ ROUTES: Sequence[Route] = (
         handler=health.readiness,
         rate_limited=False,
         needs_key=False,
-        responses={200: ResponseSpec("The server takes runs.", Health)},
+        responses={200: ResponseSpec("The server accepts runs.", Health)},
         errors={503: "The server is shutting down, or its store cannot write."},
     ),
     Route(
@@ -206,7 +206,7 @@ ROUTES: Sequence[Route] = (
         path="/metrics",
         tag="health",
         handler=health.show_metrics,
-        responses={200: ResponseSpec("The numbers.", media=("text/plain",))},
+        responses={200: ResponseSpec("The metrics.", media=("text/plain",))},
     ),
     _page(path="/", handler=pages.front_page),
     _page(path="/docs", handler=pages.docs_page),

@@ -13,11 +13,11 @@ __all__ = ["create_stream_ticket"]
 
 
 async def create_stream_ticket(app_state: AppState) -> Response:
-    """Give a ticket that opens one WebSocket within 30 seconds.
+    """Return a ticket that opens one WebSocket within 30 seconds.
 
-    For pages in browsers, which can put a key neither in a header of a WebSocket nor, for everybody
-    to read, in its URL: offer the subprotocols `glowback.v1` and `ticket.<ticket>`, of which the
-    server selects the first.
+    For pages in browsers: a page cannot set a header on a WebSocket, and a key in its URL could be
+    read by others. Offer the subprotocols `glowback.v1` and `ticket.<ticket>`; the server selects
+    the first.
     """
     caller = current_request().notes.caller
     assert caller is not None  # every route that is rate limited has one

@@ -31,7 +31,7 @@ def check_origin(headers: Headers, allowed: Sequence[str]) -> None:
     """
     origin = headers.get("Origin")
     if origin and not is_listed(origin, allowed) and not _is_own(origin, headers.get("Host", "")):
-        raise HttpError(403, "Pages of this origin may not use this server")
+        raise HttpError(403, "This origin may not use this server")
 
 
 def is_listed(origin: str, allowed: Sequence[str]) -> bool:

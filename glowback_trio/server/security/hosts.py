@@ -28,4 +28,4 @@ def check_host(host: str, allowed: Collection[str]) -> None:
     """
     match = _HOST.fullmatch(host.lower())
     if allowed and (match is None or match["name"] not in map(str.lower, allowed)):
-        raise HttpError(400, "This server does not answer to that Host")
+        raise HttpError(400, "This server does not serve that Host")

@@ -94,7 +94,7 @@ class AppState:
                 `Gateway.submit` for everything else.
         """
         if self.draining:
-            raise GatewayClosedError("No more runs are taken: the server is shutting down")
+            raise GatewayClosedError("No new runs are accepted: the server is shutting down")
         return self.gateway.submit(request)
 
     def announce_stop(self) -> None:

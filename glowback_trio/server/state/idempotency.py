@@ -78,7 +78,7 @@ class IdempotencyCache:
         if kept is None:
             return None
         if kept.request != request:
-            raise _refusal("This key was used with another request before", key)
+            raise _refusal("This key was used with a different request before", key)
         return kept.answer
 
     def keep(self, client: str, key: str, request: BacktestRequest, answer: FirstResponse) -> None:

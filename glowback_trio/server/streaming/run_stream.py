@@ -59,7 +59,7 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
     """
     app_state.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
-    raise HttpError(426, "This path speaks WebSocket", headers=headers)
+    raise HttpError(426, "This path serves WebSocket only", headers=headers)
 
 
 async def stream_events(
