@@ -12,6 +12,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.nursery import open_bare_nursery
+from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
@@ -47,31 +48,24 @@ class Gateway:
     _slots: RunSlots
     _max_queued: int
     _max_log_bytes: int
-    _runs: dict[str, Run] = field(factory=dict, init=False)
+    _runs: dict[str, Run]
     _closed: str | None = field(default=None, init=False)
 
     @property
     def closed(self) -> bool:
-        """Whether no more runs are taken."""
+        """True if no more runs are taken."""
         return self._closed is not None
 
     @property
     def writable(self) -> bool:
-        """Whether the store can keep what runs have to tell."""
+        """True if the store can keep what runs emit, as far as it can tell."""
         return self._store.writable
 
-    async def restore(self) -> None:
-        """Show the runs that the store kept. A run whose gateway died in the middle of it fails."""
-        for run_id in await self._store.run_ids():
-            self._runs[run_id] = await Run.restored(run_id, self._store, self._clock)
-        for run_id in tuple(self._runs):
-            self._retire(run_id)
-
     def submit(self, request: BacktestRequest) -> Run:
-        """Queue a run; it begins when a place is free.
+        """Queue a run; it begins when a slot is free.
 
         Raises:
-            InvalidRequestError: The data source can tell already that it will not do.
+            InvalidRequestError: The data source can tell already that it cannot serve it.
             QueueFullError: As many runs wait as may.
             GatewayClosedError: The gateway is closing or closed.
         """
@@ -83,11 +77,11 @@ class Gateway:
             raise QueueFullError(self._max_queued)
         run = Run.queued(self._new_id(), request, self._store, self._clock)
         self._runs[run.run_id] = run
-        self._nursery.start_soon(self._house, run, self._slots.ask(), name=run.run_id)
+        self._nursery.start_soon(self._carry_out, run, self._slots.request(), name=run.run_id)
         return run
 
     def run(self, run_id: str) -> Run:
-        """Find a run.
+        """Return a run.
 
         Raises:
             UnknownRunError: It never was, was deleted, or had to leave the store.
@@ -98,13 +92,13 @@ class Gateway:
             raise UnknownRunError(run_id) from None
 
     def runs(self) -> Sequence[Run]:
-        """All runs there are, newest first."""
+        """Return all runs, newest first, those of earlier gateways that the store kept included."""
         return list(reversed(self._runs.values()))
 
     def delete(self, run_id: str) -> None:
         """Forget a run, its events and its result; cancel it first if it has not ended.
 
-        Those who read its events still get them to the end.
+        Its readers still get its events to the end.
 
         Raises:
             UnknownRunError: There is no such run.
@@ -125,18 +119,15 @@ class Gateway:
         for run in self.runs():
             await run.wait_finished()
 
-    async def _house(self, run: Run, place: trio.Event) -> None:
-        """Give a run its place in the nursery, and take it back."""
+    async def _carry_out(self, run: Run, slot: trio.Event) -> None:
+        """Be the run's task, and hand its slot on when it has ended."""
+        job = BacktestJob(run.request, self.source, self._max_log_bytes)
         try:
-            job = BacktestJob(run.request, self.source, self._max_log_bytes)
-            await run.live(place, self._compute, job)
+            await run.live(slot, self._compute, job)
         finally:
-            self._slots.give_back(place)
-            self._retire(run.run_id)
-
-    def _retire(self, run_id: str) -> None:
-        for evicted in self._store.retire(run_id):
-            self._runs.pop(evicted, None)
+            self._slots.release(slot)
+            for evicted in self._store.retire(run.run_id):
+                self._runs.pop(evicted, None)
 
 
 @asynccontextmanager
@@ -159,26 +150,28 @@ async def open_gateway(
 
     Args:
         data: A data directory, or a source of bars; None: generated sample prices.
-        store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB.
+        store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB. The
+            runs that it kept for an earlier gateway are listed; interrupted ones have failed.
         compute: Where simulations are carried out; None: one worker thread.
         clock: Gives the time, with its zone, for events; None: UTC now.
         new_id: Names new runs; None: random UUIDs.
         max_running: How many runs may run at once.
         max_queued: How many more may wait.
         max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
-            has more to tell fails. Together with `max_running` this bounds what live runs take, as
+            emits more fails. Together with `max_running` this bounds what live runs take, as
             the store bounds what finished ones do.
-        strategies: Classes of strategies that requests may name beside the built-in ones. It is
-            code of whoever opens the gateway, never of its clients.
+        strategies: Classes of strategies that requests may name beside the built-in ones. They are
+            code of the program that opens the gateway, never of its clients.
 
     Raises:
+        StoreError: Another gateway has the store open.
         StrategyError: One of `strategies` is not whole, or its name is taken.
     """
     registry = make_registry(strategies)
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
     kept = store or MemoryStore()
     # The store is closed last: runs that have not ended still write their terminal event.
-    async with kept.opened(), open_bare_nursery() as nursery:
+    async with kept.opened(registry), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
             strategies=registry,
@@ -190,8 +183,8 @@ async def open_gateway(
             slots=RunSlots(max_running),
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
+            runs=await restored_runs(kept, clock or utc_now),
         )
-        await gateway.restore()
         try:
             yield gateway
         finally:

@@ -1,4 +1,4 @@
-"""Who may run: a fixed number of places, given in the order in which they were asked for."""
+"""Run slots: how many runs may run at once, first come first served."""
 
 from __future__ import annotations
 
@@ -12,38 +12,42 @@ __all__ = ["RunSlots"]
 
 @define(eq=False)
 class RunSlots:
-    """Places for running runs, first come first served.
+    """A fixed number of slots, given in the order in which they were requested.
 
-    A place is asked for synchronously, because tasks that are started together begin in no
+    A slot is requested synchronously, because tasks that are started together begin in no
     particular order.
+
+    Args:
+        slots: How many there are.
     """
 
-    places: int
+    slots: int
+    #: Each slot that is held or waited for is an event, which is set when it is given.
     _holders: set[trio.Event] = field(factory=set, init=False)
     _queue: deque[trio.Event] = field(factory=deque, init=False)
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """How many requests wait for a slot."""
         return len(self._queue)
 
-    def ask(self) -> trio.Event:
-        """Stand in line; the event is set when the place is given."""
-        place = trio.Event()
-        self._queue.append(place)
-        self._admit()
-        return place
+    def request(self) -> trio.Event:
+        """Request a slot; the event is set when it is given."""
+        slot = trio.Event()
+        self._queue.append(slot)
+        self._give()
+        return slot
 
-    def give_back(self, place: trio.Event) -> None:
-        """Leave the place, or the line."""
-        if place in self._holders:
-            self._holders.remove(place)
+    def release(self, slot: trio.Event) -> None:
+        """Release a slot, or withdraw the request for it."""
+        if slot in self._holders:
+            self._holders.remove(slot)
         else:
-            self._queue.remove(place)
-        self._admit()
+            self._queue.remove(slot)
+        self._give()
 
-    def _admit(self) -> None:
-        while self._queue and len(self._holders) < self.places:
-            place = self._queue.popleft()
-            self._holders.add(place)
-            place.set()
+    def _give(self) -> None:
+        while self._queue and len(self._holders) < self.slots:
+            slot = self._queue.popleft()
+            self._holders.add(slot)
+            slot.set()

@@ -13,6 +13,7 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.protocol import EVENT_OVERHEAD, StoredRun
 
 __all__ = ["MemoryLog", "MemoryStore"]
@@ -89,8 +90,11 @@ class MemoryStore:
         return True
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
+    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
         """Keep the store to one gateway at a time.
+
+        Args:
+            strategies: Not needed: requests are kept as they are.
 
         Raises:
             StoreError: Another gateway has it open.

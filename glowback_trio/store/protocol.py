@@ -16,6 +16,7 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.registry import StrategyRegistry
 
 __all__ = ["EVENT_OVERHEAD", "EventLog", "Store", "StoredRun"]
 
@@ -77,11 +78,14 @@ class Store(Protocol):
         `keep_result`.
         """
 
-    def opened(self) -> AbstractAsyncContextManager[object]:
+    def opened(self, strategies: StrategyRegistry) -> AbstractAsyncContextManager[object]:
         """Keep the store open for one gateway, for the length of an `async with` block.
 
         What the store needs to run is started here, and when the block ends it has written all that
-        was handed over.
+        was handed over. An exception of the block leaves it as it is, in no group.
+
+        Args:
+            strategies: Those that the requests of kept runs may name.
 
         Raises:
             StoreError: Another gateway has it open.
@@ -99,6 +103,7 @@ class Store(Protocol):
 
         Raises:
             UnknownRunError: It was never opened, or is gone.
+            InvalidRequestError: Its request cannot be read, such as one whose strategy is gone.
         """
 
     def open_log(

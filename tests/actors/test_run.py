@@ -15,6 +15,7 @@ import trio
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
+from support.backends import in_virtual_time, open_virtual_gateway
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio import BacktestRequest, Catalogue, Event, MaCrossover, Run, State, Stream
@@ -39,9 +40,10 @@ from glowback_trio.store.memory import MemoryLog
 from glowback_trio.testing import (
     EPOCH,
     cancel_at_every_step,
-    open_virtual_gateway,
     seeded_schedule,
 )
+
+pytestmark = pytest.mark.usefixtures("backends")
 
 
 def asked(**changes: Any) -> BacktestRequest:
@@ -61,10 +63,6 @@ PACED = Stream(metrics_every=1, progress_steps=1, pace_bars_per_s=2.0)
 async def read_all(run: Run, after: int = 0) -> list[Event]:
     with run.subscribe(after) as events:
         return [event async for event in events]
-
-
-def in_virtual_time(scenario: Callable[[], Any]) -> Any:
-    return trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
 async def test_a_run_tells_its_whole_life_and_leaves_a_result(autojump_clock: MockClock) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import trio
 from attrs import evolve, frozen
+from support.backends import open_virtual_gateway
 from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, BarStrategy, Context, OnBar, Run, State, Stream
 from glowback_trio.model.lifecycle import fold
-from glowback_trio.testing import open_virtual_gateway
+
+pytestmark = pytest.mark.usefixtures("backends")
 
 
 @frozen

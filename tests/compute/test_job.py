@@ -6,12 +6,13 @@ pickling, and a copy of a job must do exactly what the job does: the same events
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from attrs import astuple, evolve, frozen
+from attrs import evolve, frozen
 from support.pickling_compute import repickled
+from support.results import plain
 
 from glowback_trio import (
     BacktestRequest,
@@ -89,24 +90,11 @@ def drafts(steps: list[Step]) -> list[EventDraft]:
     return [draft for step in steps if isinstance(step, Progressed) for draft in step.drafts]
 
 
-def numbers(value: Any) -> Any:
-    """Return a result as plain values that can be compared."""
-    match value:
-        case np.ndarray():
-            return value.dtype, value.tobytes()
-        case tuple() | list():
-            return [numbers(entry) for entry in value]
-        case _ if hasattr(value, "__attrs_attrs__"):
-            return numbers(astuple(value, recurse=False))
-        case _:
-            return repr(value)
-
-
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 def test_a_copy_of_a_job_does_what_the_job_does(job: BacktestJob) -> None:
     mine, theirs = carried_out(job), carried_out(repickled(job))
     assert drafts(theirs) == drafts(mine)
-    assert numbers(mine[-1]) == numbers(theirs[-1])
+    assert plain(mine[-1]) == plain(theirs[-1])
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
@@ -115,7 +103,7 @@ def test_steps_arrive_as_they_were_sent(job: BacktestJob) -> None:
     received = repickled(sent)
     assert [type(step) for step in received] == [type(step) for step in sent]
     assert drafts(received) == drafts(sent)
-    assert numbers(received[-1]) == numbers(sent[-1])
+    assert plain(received[-1]) == plain(sent[-1])
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)

@@ -1,0 +1,241 @@
+"""What every store must do, whatever it keeps its runs in.
+
+Doctrine: each test is run on every store that the package has, and on doubles that keep bytes only,
+write late, or let events leave memory. A store is held to what can be seen through its protocol:
+nothing is asked about how it keeps things. Where a store may write late, a test waits until all
+tasks are blocked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.backends import in_virtual_time
+from support.bytes_store import BytesStore
+from support.results import plain, small_result
+from trio.testing import wait_all_tasks_blocked
+
+from glowback_trio import BacktestRequest, Event, MaCrossover, MemoryStore
+from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.model.events import EventType, encode
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.lifecycle import State, fold
+from glowback_trio.model.strategies.registry import make_registry
+from glowback_trio.store import EventLog, Store
+from glowback_trio.wire.json_text import dumps
+
+STORES: dict[str, Callable[[], Store]] = {
+    "memory": MemoryStore,
+    "bytes": BytesStore,
+    "bytes that leave memory": partial(BytesStore, at_hand=2),
+    "bytes written late": partial(BytesStore, lag=True),
+    "bytes written late that leave memory": partial(BytesStore, at_hand=2, lag=True),
+}
+
+REQUEST = BacktestRequest(
+    symbols=["A", "B"],
+    start_date="2024-01-01",
+    end_date="2024-02-01",
+    strategy=MaCrossover(short_period=3, long_period=8),
+)
+
+
+@pytest.fixture(params=STORES)
+def closed_store(request: pytest.FixtureRequest) -> Store:
+    return STORES[request.param]()
+
+
+@pytest.fixture
+async def store(closed_store: Store) -> AsyncIterator[Store]:
+    async with closed_store.opened(make_registry()):
+        yield closed_store
+
+
+def quiet() -> None:
+    pass
+
+
+def event(number: int, kind: EventType, payload: object, run_id: str = "r") -> Event:
+    moment = datetime(2024, 1, 1, 0, 0, number % 60, tzinfo=UTC)
+    return encode(number, run_id, kind, stamp(moment), dumps(payload))
+
+
+def life(run_id: str = "r") -> list[Event]:
+    """A short run's log, as far as a store cares."""
+    return [
+        event(1, "state", {"state": "queued"}, run_id),
+        event(2, "state", {"state": "running", "error": None}, run_id),
+        event(3, "progress", {"progress": 0.25}, run_id),
+        event(4, "log", {"message": "half-way"}, run_id),
+        event(5, "state", {"state": "failed", "error": "no bars"}, run_id),
+    ]
+
+
+async def written(store: Store, run_id: str = "r", events: int = 5) -> EventLog:
+    log = store.open_log(run_id, REQUEST, quiet)
+    for each in life(run_id)[:events]:
+        log.append(each)
+    await wait_all_tasks_blocked()
+    return log
+
+
+async def test_a_log_gives_back_what_it_took_from_any_cursor(store: Store) -> None:
+    log = await written(store)
+    assert log.watermark == 5
+    for after in range(6):
+        for limit in range(1, 7):
+            assert list(await log.read(after, limit)) == life()[after : after + limit]
+
+
+async def test_what_is_in_memory_begins_right_after_the_cursor(store: Store) -> None:
+    log = await written(store)
+    for after in range(6):
+        at_hand = list(log.read_nowait(after, 3))
+        assert at_hand in ([], life()[after : after + 3])
+    assert log.read_nowait(4, 3), "the newest event is in memory"
+
+
+async def test_an_event_is_readable_when_the_log_says_that_it_is_durable(store: Store) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(log.watermark)
+        assert log.read_nowait(log.watermark - 1, 10)[-1].event_id == log.watermark
+
+    log = store.open_log("r", REQUEST, lambda: look() if opened else None)
+    opened = True
+    for each in life():
+        log.append(each)
+        assert len(await log.read(0, 10)) == log.watermark <= each.event_id
+    await wait_all_tasks_blocked()
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 5
+
+
+async def test_runs_are_named_in_the_order_in_which_they_were_opened(store: Store) -> None:
+    for run_id in ("c", "a", "b"):
+        store.open_log(run_id, REQUEST, quiet)
+    assert list(await store.run_ids()) == ["c", "a", "b"]
+    store.forget("a")
+    assert list(await store.run_ids()) == ["c", "b"]
+
+
+@pytest.mark.parametrize("events", range(1, 6))
+async def test_a_reopened_run_is_what_was_kept(store: Store, events: int) -> None:
+    await written(store, "other")
+    await written(store, "r", events)
+    stored = await store.reopen("r", quiet)
+    assert stored.request == REQUEST
+    assert stored.log.watermark == events
+    log = await stored.log.read(0, 10)
+    assert list(log) == life()[:events]
+    assert stored.status == fold(log, REQUEST)
+
+
+async def test_a_reopened_log_goes_on_and_rings(store: Store) -> None:
+    await written(store, "r", 4)
+    rung: list[int] = []
+    stored = await store.reopen("r", lambda: rung.append(stored.log.watermark))
+    stored.log.append(life()[4])
+    await wait_all_tasks_blocked()
+    assert rung == [5]
+    assert list(await stored.log.read(3, 10)) == life()[3:]
+    assert (await store.reopen("r", quiet)).status.state is State.FAILED
+
+
+async def test_a_result_is_kept_until_its_run_is_forgotten(store: Store) -> None:
+    kept = small_result()
+    await written(store)
+    await store.keep_result("r", kept)
+    assert plain(await store.result("r")) == plain(kept)
+    at_hand = store.result_nowait("r")
+    assert at_hand is None or plain(at_hand) == plain(kept)
+    store.forget("r")
+    with pytest.raises(UnknownRunError):
+        await store.result("r")
+
+
+async def test_what_was_never_kept_is_unknown(store: Store) -> None:
+    await written(store, "without a result")
+    for run_id in ("never opened", "without a result"):
+        with pytest.raises(UnknownRunError):
+            await store.result(run_id)
+    with pytest.raises(UnknownRunError):
+        await store.reopen("never opened", quiet)
+    assert list(store.retire("never opened")) == []
+    store.forget("never opened")
+
+
+async def test_a_run_forgotten_while_it_ran_leaves_nothing(store: Store) -> None:
+    log = await written(store, events=1)
+    store.forget("r")
+    log.append(life()[1])
+    await store.keep_result("r", small_result())
+    await wait_all_tasks_blocked()
+    assert list(store.retire("r")) == list(await store.run_ids()) == []
+    with pytest.raises(UnknownRunError):
+        await store.result("r")
+    assert list(await log.read(0, 10)) == life()[:2], "those who still read it can"
+
+
+async def test_a_run_is_retired_as_often_as_one_likes(store: Store) -> None:
+    await written(store)
+    assert [list(store.retire("r")) for _ in range(3)] == [[], [], []]
+    assert list(await store.run_ids()) == ["r"]
+
+
+async def test_a_store_is_open_in_one_gateway_at_a_time(closed_store: Store) -> None:
+    registry = make_registry()
+    for _ in range(2):
+        async with closed_store.opened(registry):
+            with pytest.raises(StoreError, match="open in another gateway"):
+                async with closed_store.opened(registry):
+                    pytest.fail("it was opened twice")
+
+
+async def test_an_error_of_the_block_leaves_the_store_bare_and_closed(closed_store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with closed_store.opened(make_registry()):
+            raise ZeroDivisionError
+    async with closed_store.opened(make_registry()):
+        pass
+
+
+async def test_what_was_handed_over_is_durable_when_the_store_is_closed(
+    closed_store: Store,
+) -> None:
+    async with closed_store.opened(make_registry()):
+        log = closed_store.open_log("r", REQUEST, quiet)
+        for each in life():
+            log.append(each)
+    assert log.watermark == 5
+    async with closed_store.opened(make_registry()):
+        stored = await closed_store.reopen("r", quiet)
+        assert list(await stored.log.read(0, 10)) == life()
+
+
+@given(
+    name=st.sampled_from(sorted(STORES)),
+    steps=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.integers(1, 4))),
+)
+def test_logs_beside_each_other_are_lists(name: str, steps: list[tuple[str, int, int]]) -> None:
+    """Append to either of two logs, and read it from anywhere: a list has the same."""
+
+    async def scenario() -> None:
+        store = STORES[name]()
+        async with store.opened(make_registry()):
+            logs = {run_id: store.open_log(run_id, REQUEST, quiet) for run_id in "ab"}
+            lists: dict[str, list[Event]] = {"a": [], "b": []}
+            for run_id, after, limit in steps:
+                log, listed = logs[run_id], lists[run_id]
+                listed.append(event(len(listed) + 1, "log", {"after": after}, run_id))
+                log.append(listed[-1])
+                await wait_all_tasks_blocked()
+                assert list(await log.read(after, limit)) == listed[after : after + limit]
+
+    in_virtual_time(scenario)

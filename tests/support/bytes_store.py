@@ -1,0 +1,191 @@
+"""A store that keeps nothing but bytes, as a disk would: what it gives back was made from them.
+
+It can be slow as a disk is, too: `lag` lets the watermark follow the newest event at some distance,
+and `at_hand` lets all but the newest events, and the results, leave memory.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import orjson
+import trio
+from attrs import define, field
+
+from glowback_trio import Event, Result
+from glowback_trio.actors.nursery import open_bare_nursery
+from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.model.lifecycle import fold
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
+from glowback_trio.store import StoredRun
+from glowback_trio.wire.converter import make_converter
+from glowback_trio.wire.requests import parse_request, request_document
+
+__all__ = ["BytesLog", "BytesStore", "Record"]
+
+
+@define(eq=False)
+class Record:
+    """All that is kept of one run."""
+
+    request: bytes
+    events: list[bytes] = field(factory=list)
+    result: bytes | None = None
+
+
+@define(eq=False)
+class BytesLog:
+    """A run's events as the bytes that they are."""
+
+    _store: BytesStore
+    _record: Record
+    _on_durable: Callable[[], None]
+    #: How many events have been written; those after them have only been handed over.
+    watermark: int
+
+    def append(self, event: Event) -> None:
+        self._record.events.append(event.data)
+        if self._store.lag:
+            self._store.hand_over(self)
+        else:
+            self.write()
+
+    def write(self) -> None:
+        """Make what has been handed over durable."""
+        if self.watermark < len(self._record.events):
+            self.watermark = len(self._record.events)
+            self._on_durable()
+
+    def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
+        if after < len(self._record.events) - self._store.at_hand:
+            return ()
+        return self._decoded(after, limit)
+
+    async def read(self, after: int, limit: int) -> Sequence[Event]:
+        await trio.lowlevel.checkpoint()
+        return self._decoded(after, limit)
+
+    def _decoded(self, after: int, limit: int) -> Sequence[Event]:
+        return [_event(data) for data in self._record.events[after : self.watermark][:limit]]
+
+
+def _event(data: bytes) -> Event:
+    fields = orjson.loads(data)
+    return Event(fields["event_id"], fields["type"], data)
+
+
+@define(eq=False)
+class BytesStore:
+    """Keeps the bytes of every run, until they are forgotten.
+
+    Attributes:
+        keep_runs: How many finished runs are kept.
+        at_hand: How many of a run's newest events are in memory. Results are when all events are.
+        lag: Whether events are written by a task, a turn or more after they were appended.
+    """
+
+    keep_runs: int = sys.maxsize
+    at_hand: int = sys.maxsize
+    lag: bool = False
+    records: dict[str, Record] = field(factory=dict)
+    _finished: dict[str, None] = field(factory=dict, init=False)
+    _strategies: StrategyRegistry = field(factory=make_registry, init=False)
+    _handed_over: dict[BytesLog, None] = field(factory=dict, init=False)
+    _bell: trio.Event = field(factory=trio.Event, init=False)
+    _open: bool = field(default=False, init=False)
+
+    @property
+    def writable(self) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
+        if self._open:
+            raise StoreError("This store is open in another gateway")
+        self._open, self._strategies = True, strategies
+        try:
+            async with open_bare_nursery() as nursery:
+                nursery.start_soon(self._write_for_ever)
+                try:
+                    yield
+                finally:
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._write()
+            self._open = False
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            await trio.lowlevel.checkpoint()
+            self._write()
+
+    def _write(self) -> None:
+        written, self._handed_over = self._handed_over, {}
+        for log in written:
+            log.write()
+
+    def hand_over(self, log: BytesLog) -> None:
+        self._handed_over[log] = None
+        self._bell.set()
+
+    async def run_ids(self) -> Sequence[str]:
+        await trio.lowlevel.checkpoint()
+        return list(self.records)
+
+    async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
+        await trio.lowlevel.checkpoint()
+        record = self._find(run_id)
+        document = orjson.loads(record.request)
+        request = parse_request(document, make_converter(self._strategies))
+        log = BytesLog(self, record, on_durable, len(record.events))
+        return StoredRun(request, fold(map(_event, record.events), request), log)
+
+    def open_log(
+        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+    ) -> BytesLog:
+        record = self.records[run_id] = Record(orjson.dumps(request_document(request)))
+        return BytesLog(self, record, on_durable, 0)
+
+    async def keep_result(self, run_id: str, result: Result) -> None:
+        await trio.lowlevel.checkpoint()
+        if run_id in self.records:
+            self.records[run_id].result = pickle.dumps(result)
+
+    def result_nowait(self, run_id: str) -> Result | None:
+        if self.at_hand < len(self._find(run_id).events):
+            return None
+        return self._unpickled(run_id)
+
+    async def result(self, run_id: str) -> Result:
+        await trio.lowlevel.checkpoint()
+        return self._unpickled(run_id)
+
+    def _unpickled(self, run_id: str) -> Result:
+        if (kept := self._find(run_id).result) is None:
+            raise UnknownRunError(run_id)
+        result: Result = pickle.loads(kept)
+        return result
+
+    def retire(self, run_id: str) -> Sequence[str]:
+        if run_id in self.records:
+            self._finished[run_id] = None
+        evicted = list(self._finished)[: max(0, len(self._finished) - self.keep_runs)]
+        for each in evicted:
+            self.forget(each)
+        return evicted
+
+    def forget(self, run_id: str) -> None:
+        self.records.pop(run_id, None)
+        self._finished.pop(run_id, None)
+
+    def _find(self, run_id: str) -> Record:
+        try:
+            return self.records[run_id]
+        except KeyError:
+            raise UnknownRunError(run_id) from None
