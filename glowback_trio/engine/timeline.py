@@ -7,10 +7,9 @@ from hashlib import blake2b
 
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Bars, Floats, Times
+from glowback_trio.model.bars import Bars, Floats, Indices, Times
 
 __all__ = ["Timeline", "align"]
 
@@ -30,7 +29,7 @@ class Timeline:
 
     bars: Sequence[Bars]
     time: Times = field(repr=False)
-    rows: Sequence[NDArray[np.intp]] = field(repr=False)
+    rows: Sequence[Indices] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -108,7 +107,7 @@ def _union(times: Sequence[Times]) -> Times:
     return np.unique(np.concatenate((times[0], *different))) if different else times[0]
 
 
-def _marks(close: Floats, rows: NDArray[np.intp], start: int, stop: int) -> Floats:
+def _marks(close: Floats, rows: Indices, start: int, stop: int) -> Floats:
     first, last = np.searchsorted(rows, (start, stop))
     if last - first == stop - start:
         return close[first:last]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
 
-__all__ = ["Adjustment", "Bars", "Dataset", "Floats", "Origin", "Quality", "Times"]
+__all__ = ["Adjustment", "Bars", "Dataset", "Floats", "Indices", "Origin", "Quality", "Times"]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+Indices = NDArray[np.intp]
 Adjustment = Literal["none", "splits", "total"]
 Origin = Literal["default", "sample", "csv", "parquet", "memory"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import asdict, field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.request import PortfolioConstruction
 
 __all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
@@ -109,7 +109,7 @@ class Portfolio:
     construction: PortfolioConstruction
     symbols: Sequence[str]
     target: Floats = field(repr=False)
-    first: NDArray[np.intp] = field(repr=False)
+    first: Indices = field(repr=False)
     worth: Floats = field(repr=False)
     reason: NDArray[np.int64] = field(repr=False)
     turnover: Floats = field(repr=False)
@@ -117,13 +117,13 @@ class Portfolio:
     drawdown: Floats = field(repr=False)
     hits: Hits = field(repr=False)
 
-    def targets(self, bars: slice | NDArray[np.intp]) -> Floats:
+    def targets(self, bars: slice | Indices) -> Floats:
         """What is aimed at after the closes of some bars, (n, M) fractions of equity."""
         index = np.arange(len(self.out))[bars, np.newaxis]
         wanted = (index >= self.first) & ~self.out[bars, np.newaxis]
         return np.where(wanted, self.target, 0.0)
 
-    def weights(self, bars: slice | NDArray[np.intp], value: Floats) -> Floats:
+    def weights(self, bars: slice | Indices, value: Floats) -> Floats:
         """What is held at the closes of some bars.
 
         Args:

@@ -13,7 +13,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
 
@@ -53,7 +53,7 @@ class Curve:
         """Sum of the positions' signed market values, currency, (T,)."""
         return self.value - self.cash
 
-    def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
+    def returns_at(self, bars: slice | Indices) -> Floats:
         """Returns of some bars, fractions; 0.0 on the first and after a value that is no base."""
         index = np.arange(len(self))[bars]
         previous = np.where(index > 0, self.value[index - 1], self.capital)
@@ -160,7 +160,7 @@ class Benchmark:
         returns: Floats = self.value[self.start + 1 :] / self.value[self.start : -1] - 1.0
         return returns
 
-    def returns_at(self, bars: slice | NDArray[np.intp]) -> Floats:
+    def returns_at(self, bars: slice | Indices) -> Floats:
         """Returns of some bars, fractions; 0.0 up to `start`."""
         index = np.arange(len(self))[bars]
         returns: Floats = self.value[index] / self.value[np.maximum(index - 1, 0)] - 1.0

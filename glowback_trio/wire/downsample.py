@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["thin"]
 
-Index = NDArray[np.intp]
 
-
-def thin(series: Sequence[Floats], most: int) -> Index:
+def thin(series: Sequence[Floats], most: int) -> Indices:
     """Pick points of series that share their points.
 
     All but both ends is cut into buckets of equal width, and of every bucket the points are picked
@@ -43,7 +40,7 @@ def thin(series: Sequence[Floats], most: int) -> Index:
     return np.unique(np.concatenate([[0], *(each + 1 for each in picked), [count - 1]]))
 
 
-def _extremes(series: Floats, width: int) -> tuple[Index, Index]:
+def _extremes(series: Floats, width: int) -> tuple[Indices, Indices]:
     """Where each bucket is lowest, and where it is highest."""
     starts = np.arange(0, len(series), width)
     padded = np.full(len(starts) * width, np.nan)

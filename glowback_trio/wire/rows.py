@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.orders import PLAIN, OrderEventKind
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog
 from glowback_trio.wire.json_text import dumps
@@ -38,7 +37,7 @@ __all__ = [
 #: Times, numbers (NaN: undefined), or texts (None: there is none).
 Column = Times | Floats | list[str] | list[str | None]
 Columns = Mapping[str, Column]
-Which = slice | NDArray[np.intp]
+Which = slice | Indices
 Row = dict[str, Any]
 
 _ALL = slice(None)

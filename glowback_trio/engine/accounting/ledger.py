@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
-from glowback_trio.model.bars import Floats
-
-Indices = NDArray[np.intp]
+from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["Ledger"]
 

@@ -15,10 +15,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import NDArray
 
 from glowback_trio.engine.analytics.returns import ratio
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.wire.percent import as_percent
 
 __all__ = ["Interval", "intervals"]
@@ -135,7 +134,7 @@ class _Cells:
 
 def _resample(
     cells: int, replicates: int, length: float, random: np.random.Generator
-) -> Iterator[NDArray[np.intp]]:
+) -> Iterator[Indices]:
     """Draw records of as many cells as there are, some at a time.
 
     At every place a new block begins with probability 1 / length, at any cell of the record;
@@ -155,7 +154,7 @@ def _resample(
         yield (np.repeat(shift, lengths) + np.arange(begins.size)).reshape(begins.shape) % cells
 
 
-def _measure(cells: _Cells, rows: NDArray[np.intp], periods: float) -> Floats:
+def _measure(cells: _Cells, rows: Indices, periods: float) -> Floats:
     """Work out the metrics of records put together from cells.
 
     Args:
@@ -177,7 +176,7 @@ def _measure(cells: _Cells, rows: NDArray[np.intp], periods: float) -> Floats:
     return np.stack((sharpe * math.sqrt(periods), *map(as_percent, (gained, yearly, fall))))
 
 
-def _deepest(cells: _Cells, rows: NDArray[np.intp], path: Floats) -> Floats:
+def _deepest(cells: _Cells, rows: Indices, path: Floats) -> Floats:
     """The largest fall of each record from its running peak, as a difference of logarithms."""
     ends = np.cumsum(path, axis=1)
     starts = ends - path

@@ -19,10 +19,8 @@ from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel, exceeds, reduces, shortfall
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Remainder
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.orders import OrderEventKind
-
-Indices = NDArray[np.intp]
 
 __all__ = ["BatchFiller", "RowTargets"]
 

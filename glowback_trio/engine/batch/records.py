@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import EVENT, FILL, RecordArray
-from glowback_trio.model.bars import Floats
-
-Indices = NDArray[np.intp]
+from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["cumulative", "event_records", "fill_records"]
 

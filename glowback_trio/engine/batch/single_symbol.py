@@ -7,17 +7,14 @@ from each other and are computed one by one; everything else is done on whole co
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel, exceeds, shortfall
 from glowback_trio.engine.execution.journal import EVENT, EventJournal
 from glowback_trio.engine.strategies.signals import Signals
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.orders import OrderEventKind
-
-Indices = NDArray[np.intp]
 
 __all__ = ["fill_single_symbol"]
 

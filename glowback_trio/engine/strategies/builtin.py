@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.errors import StrategyError
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
 from glowback_trio.model.strategies.parameters import (
     BuiltIn,
@@ -27,7 +27,6 @@ from glowback_trio.model.strategies.parameters import (
 )
 from glowback_trio.wire.percent import as_percent
 
-Indices = NDArray[np.intp]
 Sides = NDArray[np.int8]
 
 __all__ = ["Targets", "custom_targets", "targets"]
@@ -192,10 +191,10 @@ def _levels(
         yield leaves, 0.0
 
 
-def _next_bar(bars: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+def _next_bar(bars: Indices, after: Indices) -> Indices:
     """The first of `bars` later than each of `after`; past every bar where there is none."""
     end = np.append(bars, np.iinfo(np.intp).max)
-    following: NDArray[np.intp] = end[np.searchsorted(bars, after, side="right")]
+    following: Indices = end[np.searchsorted(bars, after, side="right")]
     return following
 
 

@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.strategies.builtin import custom_targets, targets
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
 from glowback_trio.model.strategies.parameters import BuiltIn
-
-Indices = NDArray[np.intp]
 
 __all__ = ["Signals", "work_out"]
 

@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.portfolio import NONE, Constraint, Hits, Portfolio, RebalanceReason
 from glowback_trio.model.request import PortfolioConstruction
 from glowback_trio.model.result import Curve
 from glowback_trio.wire.percent import as_fraction, as_percent
-
-Indices = NDArray[np.intp]
 
 __all__ = ["DECISION", "Plan", "draw_up", "plan", "portfolio_metrics"]
 

@@ -15,7 +15,7 @@ from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.orders import PLAIN, Kind, OrderEventKind, OrderSpec, TimeInForce
-from glowback_trio.model.strategies.api import Bar, Column
+from glowback_trio.model.strategies.api import Bar, ColumnName
 
 __all__ = ["BrokerContext"]
 
@@ -88,12 +88,14 @@ class BrokerContext:
             return self.row + 1
         return int(np.searchsorted(self._timeline.rows[at], self.row, side="right"))
 
-    def history(self, symbol: str, bars: int, column: Column = "close") -> Floats:
+    def history(self, symbol: str, bars: int, column: ColumnName = "close") -> Floats:
         """Return the symbol's last values, oldest first, fewer at its start; a read-only view."""
         if bars < 1:
             raise StrategyError(f"history is of at least 1 bar, not {bars!r}")
-        if column not in get_args(Column):
-            raise StrategyError(f"a column is one of {one_of(get_args(Column))}, not {column!r}")
+        if column not in get_args(ColumnName):
+            raise StrategyError(
+                f"a column is one of {one_of(get_args(ColumnName))}, not {column!r}"
+            )
         seen = self.count(symbol)
         values: Floats = getattr(self._bars(symbol), column)
         return values[max(0, seen - bars) : seen]

@@ -12,9 +12,9 @@ from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
-from glowback_trio.engine.strategies.signals import Indices, Signals
+from glowback_trio.engine.strategies.signals import Signals
 from glowback_trio.engine.traders.trader import Stopped
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.result import Curve
 
 __all__ = ["TargetTrader"]

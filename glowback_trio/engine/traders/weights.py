@@ -6,16 +6,13 @@ from functools import partial
 
 import numpy as np
 from attrs import frozen
-from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.many_symbols import BatchFiller, RowTargets
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Floats
-
-Indices = NDArray[np.intp]
+from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["Selection", "WeightOrders"]
 

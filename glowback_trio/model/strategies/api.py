@@ -23,7 +23,7 @@ from glowback_trio.model.orders import TimeInForce
 __all__ = [
     "Bar",
     "BarStrategy",
-    "Column",
+    "ColumnName",
     "Context",
     "CustomStrategy",
     "OnBar",
@@ -34,7 +34,7 @@ __all__ = [
 
 _NAME = "[a-z][a-z0-9_]{0,63}"
 
-Column = Literal["open", "high", "low", "close", "volume"]
+ColumnName = Literal["open", "high", "low", "close", "volume"]
 
 
 class Bar(NamedTuple):
@@ -86,7 +86,7 @@ class Context(Protocol):
     def count(self, symbol: str) -> int:
         """How many bars of the symbol there have been, the last one included."""
 
-    def history(self, symbol: str, bars: int, column: Column = "close") -> Floats:
+    def history(self, symbol: str, bars: int, column: ColumnName = "close") -> Floats:
         """The symbol's last values, oldest first: a read-only view.
 
         Args:
@@ -208,7 +208,7 @@ class Panel:
         self.time = bars[0].time
         self._bars = bars
 
-    def column(self, name: Column) -> Floats:
+    def column(self, name: ColumnName) -> Floats:
         """One column of all symbols: prices in currency, volume in units."""
         column = np.stack([getattr(one, name) for one in self._bars], axis=1)
         column.setflags(write=False)
