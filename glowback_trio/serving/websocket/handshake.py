@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 
+import h11
 from attrs import define, field
-from hypercorn.utils import build_and_validate_headers
+from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 from wsproto.connection import Connection, ConnectionType
+from wsproto.extensions import Extension
 from wsproto.handshake import server_extensions_handshake
 from wsproto.utilities import generate_accept_token, split_comma_header
 
+from glowback_trio.serving.app_runner import Message
 from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.ports import ResponsePort
 from glowback_trio.serving.websocket.compression import Deflate
 
 __all__ = ["Handshake"]
 
 
+class _Stage(Enum):
+    """How far the response has come."""
+
+    PENDING = "a handshake without a response"
+    #: The application has given the head of a response that is not an accept.
+    STARTED = "a handshake whose rejection has a head"
+    RESPONDING = "a handshake whose rejection has begun"
+    REJECTED = "a rejected handshake"
+    ACCEPTED = "an accepted handshake"
+
+
 @define(eq=False)
 class Handshake:
-    """What one client offers, and the head of the response that accepts it.
+    """One client's handshake, and the response to it: an accept, or any other (ASGI extension).
 
     The request has been checked before: it is a valid handshake of version 13, and each list header
     stands on one line.
+
+    Attributes:
+        status: The status of the response; None before it is known.
     """
 
     _limits: Limits
     _headers: dict[bytes, bytes] = field(converter=dict)
+    _response: ResponsePort
+    status: int | None = field(default=None, init=False)
+    _stage: _Stage = field(default=_Stage.PENDING, init=False)
+    #: Of a response that is not an accept.
+    _response_headers: list[tuple[bytes, bytes]] = field(factory=list, init=False)
+
+    @property
+    def unanswered(self) -> bool:
+        """True while nothing of a response has been sent."""
+        return self._stage in {_Stage.PENDING, _Stage.STARTED}
+
+    @property
+    def rejected(self) -> bool:
+        """True once a response that is not an accept is complete."""
+        return self._stage is _Stage.REJECTED
 
     @property
     def subprotocols(self) -> list[str]:
@@ -36,37 +70,45 @@ class Handshake:
         value = self._headers.get(name)
         return [] if value is None else split_comma_header(value)
 
-    def accept(
-        self, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]]
-    ) -> tuple[list[tuple[bytes, bytes]], Connection]:
-        """Return the headers of the 101 response, and the connection that reads frames after it.
+    def accept(self, message: Message) -> tuple[h11.Event, Connection]:
+        """Accept the WebSocket.
 
         Args:
-            subprotocol: One of the client's, or None.
-            headers: The application's headers.
+            message: The application's `websocket.accept`.
+
+        Returns:
+            The head to send, and the connection that reads and writes frames after it.
 
         Raises:
+            UnexpectedMessageError: The handshake has been answered.
             ValueError: The client did not offer the subprotocol, or a header is not the
                 application's to send.
         """
-        lines = []
+        if self._stage is not _Stage.PENDING:
+            raise UnexpectedMessageError(self._stage, message["type"])
+        headers = self._accept_headers(message.get("subprotocol"), message.get("headers", []))
+        compression = self._negotiate()
+        if compression is not None:
+            headers.append((b"sec-websocket-extensions", compression[1]))
+        self._stage, self.status = _Stage.ACCEPTED, 101
+        extensions: list[Extension] = [compression[0]] if compression else []
+        return self._response.head(101, headers), Connection(ConnectionType.SERVER, extensions)
+
+    def _accept_headers(
+        self, subprotocol: str | None, others: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        token = generate_accept_token(self._headers[b"sec-websocket-key"])
+        headers = [(b"sec-websocket-accept", token)]
+        headers += [(b"upgrade", b"WebSocket"), (b"connection", b"Upgrade")]
         if subprotocol is not None:
             if subprotocol not in self.subprotocols:
                 raise ValueError(f"the client did not offer the subprotocol {subprotocol!r}")
-            lines.append((b"sec-websocket-protocol", subprotocol.encode()))
-        token = generate_accept_token(self._headers[b"sec-websocket-key"])
-        lines += [(b"sec-websocket-accept", token)]
-        lines += [(b"upgrade", b"WebSocket"), (b"connection", b"Upgrade")]
-        for name, value in build_and_validate_headers(headers):
+            headers.append((b"sec-websocket-protocol", subprotocol.encode()))
+        for name, value in build_and_validate_headers(others):
             if name == b"sec-websocket-protocol":
                 raise ValueError("the subprotocol goes into the accept message, not into a header")
-            lines.append((name, value))
-        compression = self._negotiate()
-        if compression is None:
-            return lines, Connection(ConnectionType.SERVER)
-        extension, answer = compression
-        lines.append((b"sec-websocket-extensions", answer))
-        return lines, Connection(ConnectionType.SERVER, [extension])
+            headers.append((name, value))
+        return headers
 
     def _negotiate(self) -> tuple[Deflate, bytes] | None:
         """Return compression and the answer to the client's offer; None without either."""
@@ -77,3 +119,39 @@ class Handshake:
         deflate = Deflate(self._limits.websocket_message_bytes)
         answer = server_extensions_handshake(self._offers(b"sec-websocket-extensions"), [deflate])
         return (deflate, answer) if answer else None
+
+    async def take(self, message: Message) -> None:
+        """Take a message with which the application does not accept.
+
+        Raises:
+            UnexpectedMessageError: It does not belong here.
+        """
+        match message["type"], self._stage:
+            case "websocket.close", _Stage.PENDING:
+                await self.reject(403)
+            case "websocket.http.response.start", _Stage.PENDING:
+                self._stage, self.status = _Stage.STARTED, int(message["status"])
+                self._response_headers = build_and_validate_headers(message.get("headers", []))
+            case "websocket.http.response.body", _Stage.STARTED | _Stage.RESPONDING:
+                body = bytes(message.get("body", b""))
+                await self._respond(body, more=message.get("more_body", False))
+            case kind, stage:
+                raise UnexpectedMessageError(stage, kind)
+
+    async def _respond(self, body: bytes, *, more: bool) -> None:
+        """Send a part of a response that is not an accept."""
+        assert self.status is not None
+        events: list[h11.Event] = []
+        if self._stage is _Stage.STARTED:
+            events.append(self._response.head(self.status, self._response_headers, last=True))
+        if not suppress_body("GET", self.status):
+            events.append(h11.Data(data=body))
+        if not more:
+            events.append(h11.EndOfMessage())
+        self._stage = _Stage.RESPONDING if more else _Stage.REJECTED
+        await self._response.send(events)
+
+    async def reject(self, status: int) -> None:
+        """Respond for an application that has not accepted."""
+        self._stage, self.status = _Stage.REJECTED, status
+        await self._response.reject(status, "the application did not accept the WebSocket")

@@ -1,4 +1,4 @@
-"""Inbound messages, put together from their frames and bounded in size and rate."""
+"""Messages: inbound ones from their frames, bounded in size and rate; outbound ones as frames."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from attrs import define, field
 from hypercorn.typing import WebsocketReceiveEvent
 from wsproto.events import BytesMessage, Event, TextMessage
 
+from glowback_trio.serving.app_runner import Message
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.websocket.rate import Rate
 
-__all__ = ["MessageBuffer"]
+__all__ = ["MessageBuffer", "frame_of"]
 
 
 @define(eq=False)
@@ -56,3 +57,16 @@ def size_of(event: TextMessage | BytesMessage) -> int:
     if isinstance(event, TextMessage) and not event.data.isascii():
         return len(event.data.encode())
     return len(event.data)
+
+
+def frame_of(message: Message) -> TextMessage | BytesMessage:
+    """Return the frame of an application's message.
+
+    Raises:
+        TypeError: Its text is no string.
+    """
+    if message.get("bytes") is not None:
+        return BytesMessage(data=bytes(message["bytes"]))
+    if not isinstance(message["text"], str):
+        raise TypeError(f"{message['text']!r} should be a str")
+    return TextMessage(data=message["text"])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
-import h11
 import trio
 from attrs import define, field
 from hypercorn.typing import ASGIReceiveEvent
-from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
@@ -23,22 +20,10 @@ from glowback_trio.serving.ports import ConnectionPort, ResponsePort
 from glowback_trio.serving.records import RequestFacts, WebSocketRecord
 from glowback_trio.serving.websocket.handoff import HANDOFF, HandedOver
 from glowback_trio.serving.websocket.handshake import Handshake
-from glowback_trio.serving.websocket.messages import MessageBuffer
+from glowback_trio.serving.websocket.messages import MessageBuffer, frame_of
 from glowback_trio.serving.websocket.pings import Pings
 
 __all__ = ["WebSocketStream"]
-
-
-class _State(Enum):
-    """How far a WebSocket has come."""
-
-    HANDSHAKE = "a handshake without an answer"
-    CONNECTED = "an open WebSocket"
-    #: This side has sent its close frame.
-    CLOSING = "a WebSocket that is closing"
-    #: The application has begun a response that is not an accept.
-    RESPONDING = "a rejected handshake"
-    REJECTED = "a handshake that was rejected"
 
 
 @define(eq=False)
@@ -48,6 +33,11 @@ class WebSocketStream:
     It ends in one of three ways: the client closes or leaves, the application closes (`close`),
     or the client breaks a rule (`fail`). Each notifies the application and leaves one record.
     """
+
+    #: An end that leaves frames unread says so itself (`fail`).
+    unread: ClassVar[bool] = False
+    #: What a client sends before the accept is bounded, and then ends the connection.
+    saturated: ClassVar[bool] = False
 
     _scope: dict[str, Any]
     _connection: ConnectionPort
@@ -63,11 +53,6 @@ class WebSocketStream:
     #: wsproto's connection; None before the accept.
     _frames: Connection | None = field(default=None, init=False)
     _inbox: Inbox | None = field(default=None, init=False)
-    _state: _State = field(default=_State.HANDSHAKE, init=False)
-    #: The status of the handshake's response.
-    _status: int | None = field(default=None, init=False)
-    #: The headers of a response that is not an accept, until its body begins.
-    _headers: list[tuple[bytes, bytes]] | None = field(default=None, init=False)
     #: Bytes that came before the accept.
     _early: bytes = field(default=b"", init=False)
     #: When this side began to close, on trio's clock.
@@ -80,7 +65,7 @@ class WebSocketStream:
 
     def __attrs_post_init__(self) -> None:
         self._sent_before = self._connection.sent_bytes
-        self._handshake = Handshake(self._limits, self._scope["headers"])
+        self._handshake = Handshake(self._limits, self._scope["headers"], self._response)
         self._messages = MessageBuffer(self._limits)
         self._pings = Pings(self._limits)
 
@@ -176,66 +161,39 @@ class WebSocketStream:
                 await trio.lowlevel.checkpoint()
 
     async def _take_from_app(self, message: Message) -> None:
-        match message["type"], self._state:
-            case "websocket.send", _State.CONNECTED:
+        match message["type"]:
+            case "websocket.send" if self._connected:
                 await self._send_frame(frame_of(message))
-            case "websocket.close", _State.CONNECTED:
+            case "websocket.close" if self._connected:
                 await self.close(int(message.get("code", 1000)), message.get("reason") or "")
-            case "websocket.accept", _State.HANDSHAKE:
+            case "websocket.accept":
                 await self._accept(message)
-            case "websocket.close", _State.HANDSHAKE:
-                await self._reject(403)
-            case "websocket.http.response.start", _State.HANDSHAKE:
-                self._status = int(message["status"])
-                self._headers = build_and_validate_headers(message.get("headers", []))
-            case "websocket.http.response.body", _State.HANDSHAKE | _State.RESPONDING:
-                body = bytes(message.get("body", b""))
-                await self._respond(body, more=message.get("more_body", False))
-            case kind, state:
-                raise UnexpectedMessageError(state, kind)
+            case _:
+                await self._handshake.take(message)
+
+    async def _accept(self, message: Message) -> None:
+        head, self._frames = self._handshake.accept(message)
+        self._pings.start()
+        await self._response.send([head])
+        self._resume_reading()
 
     async def _end_app(self) -> None:
         """Answer for an application that has returned, and end what it left open."""
-        if self._state is _State.CONNECTED:
+        if self._connected:
             await self.close(CloseReason.INTERNAL_ERROR, "the application has ended")
             return
-        if self._state is _State.HANDSHAKE:
-            await self._reject(500)
+        if self._handshake.unanswered:
+            await self._handshake.reject(500)
         await self._end()
 
-    async def _accept(self, message: Message) -> None:
-        headers, frames = self._handshake.accept(
-            message.get("subprotocol"), message.get("headers", [])
-        )
-        self._state, self._status = _State.CONNECTED, 101
-        self._frames = frames
-        self._pings.start()
-        await self._response.send([self._response.head(101, headers)])
-        self._resume_reading()
-
-    async def _respond(self, body: bytes, *, more: bool) -> None:
-        """Send a part of a response that is not an accept."""
-        assert self._status is not None
-        assert self._headers is not None
-        events: list[h11.Event] = []
-        if self._state is _State.HANDSHAKE:
-            events.append(self._response.head(self._status, self._headers, last=True))
-            self._state = _State.RESPONDING
-        if not suppress_body("GET", self._status):
-            events.append(h11.Data(data=body))
-        if not more:
-            events.append(h11.EndOfMessage())
-            self._state = _State.REJECTED
-        await self._response.send(events)
-
-    async def _reject(self, status: int) -> None:
-        self._status, self._state = status, _State.REJECTED
-        await self._response.reject(status, "the application did not accept the WebSocket")
+    @property
+    def _connected(self) -> bool:
+        """True from the accept until this side closes."""
+        return self._frames is not None and self._closing_at is None and not self._closed
 
     def _hand_over(self, feed: Feed, cursor: int, done: Callable[[], None]) -> None:
         """Let the hub send this WebSocket a feed; see `Handoff`."""
-        connected = self._state is _State.CONNECTED and not self._closed
-        if self._handed_over is not None or not connected:
+        if self._handed_over is not None or not self._connected:
             done()
             return
         self._handed_over = HandedOver(self._hub, self._connection, self._scope, self.close, done)
@@ -262,7 +220,6 @@ class WebSocketStream:
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame; the end is the client's answer, or `close_timeout`."""
         self._note_close(code, reason)
-        self._state = _State.CLOSING
         self._closing_at = trio.current_time()
         self._resume_reading()
         self._leave_hub()  # before anything waits: the hub writes nothing after the close frame
@@ -278,11 +235,11 @@ class WebSocketStream:
 
     async def _shut_down(self) -> None:
         """End because the server ends: 1012, or 503 where the handshake is not over."""
-        if self._state is _State.HANDSHAKE:
+        if self._handshake.unanswered:
             self._closing_at = trio.current_time()  # an accept comes too late from here on
-            await self._reject(503)
+            await self._handshake.reject(503)
             await self._end()
-        elif self._state is _State.CONNECTED:
+        elif self._connected:
             await self.close(CloseReason.SERVICE_RESTART, "the server is shutting down")
             await self._notify_app()
 
@@ -291,7 +248,7 @@ class WebSocketStream:
         if self._closed:
             return
         self._closed = True
-        rejected = self._state is _State.REJECTED
+        rejected = self._handshake.rejected
         code = CloseReason.NORMAL_CLOSURE if rejected else CloseReason.ABNORMAL_CLOSURE
         self._note_close(code, "")
         await self._notify_app()
@@ -311,7 +268,7 @@ class WebSocketStream:
         self._connection.record(
             WebSocketRecord(
                 facts=RequestFacts.of(self._scope),
-                status=self._status,
+                status=self._handshake.status,
                 close_code=code,
                 close_reason=reason,
                 duration=trio.current_time() - self._began,
@@ -356,26 +313,3 @@ class WebSocketStream:
             self._connection.wake()
         else:
             self._connection.wait_until(self.deadline())
-
-    @property
-    def unread(self) -> bool:
-        """False: an end that leaves frames unread says so itself (`fail`)."""
-        return False
-
-    @property
-    def saturated(self) -> bool:
-        """False: what a client sends too early is bounded, and then ends the connection."""
-        return False
-
-
-def frame_of(message: Message) -> TextMessage | BytesMessage:
-    """Return the frame of an application's message.
-
-    Raises:
-        TypeError: Its text is no string.
-    """
-    if message.get("bytes") is not None:
-        return BytesMessage(data=bytes(message["bytes"]))
-    if not isinstance(message["text"], str):
-        raise TypeError(f"{message['text']!r} should be a str")
-    return TextMessage(data=message["text"])
