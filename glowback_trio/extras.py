@@ -1,4 +1,4 @@
-"""What works only with an optional dependency: imported when it is needed and not before."""
+"""Optional dependencies, imported when they are first needed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Extra:
     """An optional dependency of the package.
 
     Attributes:
-        name: What it is called in square brackets.
-        package: What it installs.
-        purpose: What it is for, as the beginning of a sentence.
+        name: Its name in the package's extras.
+        package: The package that it installs.
+        purpose: What needs it, as the subject of a sentence in the plural.
     """
 
     name: str
@@ -29,12 +29,12 @@ class Extra:
 
     @property
     def is_installed(self) -> bool:
-        """Whether it can be used here; finding out imports nothing."""
+        """True if it is installed; this imports nothing."""
         return importlib.util.find_spec(self.package) is not None
 
     @property
     def advice(self) -> str:
-        """What to do where it is not installed."""
+        """The sentence that says how to install it."""
         return (
             f"{self.purpose} need {self.package}, which is not installed: "
             f'pip install "glowback-trio[{self.name}]"'
@@ -44,7 +44,7 @@ class Extra:
         """Import one of its modules.
 
         Raises:
-            DataError: It is not installed, or does not go with what else is.
+            DataError: It is not installed, or does not work with the other installed packages.
         """
         if not self.is_installed:
             raise DataError(self.advice)

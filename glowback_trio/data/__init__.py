@@ -1,4 +1,9 @@
-"""Bars: where they come from."""
+"""Bars: price files, generated prices and bars in memory, behind one protocol, `Source`.
+
+Belongs here: finding, reading, checking, caching and adjusting prices, all of it synchronous.
+Never here: trio, HTTP, anything that knows of runs or events.
+May be imported by: `compute`, `actors`, `server`, `cli` and `testing`; `data.tools` by `cli` only.
+"""
 
 from glowback_trio.data.cache.cache import CACHE_NAME
 from glowback_trio.data.catalogue import Catalogue

@@ -1,4 +1,4 @@
-"""The gateway's prices: a directory of price files, the sample generator, or both."""
+"""The source of a gateway: a directory of price files, the sample generator, or both."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _SAMPLES = tuple(
 
 @frozen
 class Catalogue:
-    """Prices from a data directory, and generated ones where that is allowed.
+    """Prices from a data directory, and generated ones if they are allowed.
 
     Attributes:
-        root: The data directory. With one, the source `default` means it and nothing else; without
-            one it means the sample generator.
-        allow_sample: Whether generated prices may be had at all.
-        max_bars: Symbol-bars that one request may ask for.
-        max_rows: Timestamps that one request may ask for.
-        cache: Where parsed prices are kept, so that the next load of the same files takes
-            milliseconds. A relative path lies inside the directory of the files, wherever that is;
-            None: nothing is kept. Where it cannot be written nothing is kept either.
+        root: The data directory. If there is one, a request's source `default` means this directory
+            and nothing else; if not, it means the sample generator.
+        allow_sample: False to refuse generated prices.
+        max_bars: The most symbol-bars that one request may load.
+        max_rows: The most timestamps that one request may load.
+        cache: Directory for parsed prices, which makes the next load of the same files take
+            milliseconds. A relative path is relative to the directory of the files. None, or a
+            directory that cannot be written: no cache.
     """
 
     root: Path | None = None
@@ -63,28 +63,24 @@ class Catalogue:
     max_bars: int = MAX_BARS
     max_rows: int = MAX_ROWS
     cache: Path | None = None
-    # Mutable: what `datasets` learnt of each file, good while it is the same version.
-    _learnt: dict[Path, tuple[PriceFile, Listing]] = field(
+    # Mutable: the listing of each file by path, valid while the file has the same version.
+    _listings: dict[Path, tuple[PriceFile, Listing]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
-        """Say everything that speaks against a request and needs no file's content."""
+        """Yield all problems of a request that can be found without reading prices."""
         if self._means_sample(request):
             yield from self._sample_problems(request)
-        elif (wanted := self._wanted(request)) is None:
-            yield self._nowhere(request)
+        elif (load := self._directory_load(request)) is None:
+            yield self._no_directory(request)
         else:
-            yield from wanted.problems()
+            yield from load.problems()
 
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
-        """Get the bars of a request.
-
-        Args:
-            request: What is asked.
-            checkpoint: Called before each symbol; what it raises ends the load.
+        """Load the bars of a request; see `Source.load`.
 
         Raises:
             InvalidRequestError: The request has problems.
@@ -94,15 +90,15 @@ class Catalogue:
         if self._means_sample(request):
             raise_problems(self._sample_problems(request))
             return self._samples(request, checkpoint)
-        if (wanted := self._wanted(request)) is None:
-            raise InvalidRequestError([self._nowhere(request)])
-        return wanted.load(self._cache_of(wanted.directory), checkpoint)
+        if (load := self._directory_load(request)) is None:
+            raise InvalidRequestError([self._no_directory(request)])
+        return load.load(self._cache_of(load.directory), checkpoint)
 
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.
 
-        The first call reads every file; later ones only those that have changed. What is wrong
-        with rows that can be read is not told.
+        The first call reads every file, later calls only the changed ones. Findings about readable
+        rows are not listed.
 
         Raises:
             DataError: The data directory cannot be read.
@@ -113,7 +109,7 @@ class Catalogue:
         if (directory := PriceDirectory.of(self.root)) is None:
             raise DataError(_UNREADABLE)
         with open_reader(self._cache_of(directory), directory.names) as read:
-            return [*samples, *(self._learn(read, file) for file in directory.files())]
+            return [*samples, *(self._listing_of(read, file) for file in directory.files())]
 
     @property
     def _limits(self) -> LoadLimits:
@@ -129,23 +125,24 @@ class Catalogue:
             yield Problem("not_available", ("data_source",), message, request.data_source)
         yield from adjustment_problems(request, "Generated prices")
         yield from calendar_problems(request)
-        asked = expected_bars(request).values()
-        yield from self._limits.problems(sum(asked), max(asked))
+        counts = expected_bars(request).values()
+        yield from self._limits.problems(sum(counts), max(counts))
 
     def _samples(self, request: BacktestRequest, checkpoint: Callable[[], object]) -> Dataset:
         bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
+        # Generated prices have no gaps by their own calendar, only by an exchange's.
         if request.calendar:
             times = [one.time for one in bars]
             quality = with_gaps(times, quality, request.resolution, request.calendar)
         return Dataset(bars, "sample", "sample", quality)
 
-    def _wanted(self, request: BacktestRequest) -> DirectoryLoad | None:
-        """The request beside its files; None where there is no directory to look for them in."""
+    def _directory_load(self, request: BacktestRequest) -> DirectoryLoad | None:
+        """Find the request's files; None if there is no such directory."""
         directory = self.root and PriceDirectory.of(self.root, request.csv_data_path)
         return DirectoryLoad(request, directory, self._limits) if directory else None
 
-    def _nowhere(self, request: BacktestRequest) -> Problem:
-        """Why there is no directory to look for the request's files in."""
+    def _no_directory(self, request: BacktestRequest) -> Problem:
+        """Return why the request has no directory."""
         source = request.data_source
         if self.root is None:
             message = f"data_source {source!r} needs a data directory; none is configured"
@@ -156,16 +153,17 @@ class Catalogue:
         return Problem("value_error", ("csv_data_path",), message, request.csv_data_path)
 
     def _cache_of(self, directory: PriceDirectory) -> Path | None:
-        """Where the cache of a directory lies: inside it, or in one of its own elsewhere."""
+        """Return the cache of a directory: inside it, or a subdirectory of a shared cache."""
         if self.cache is None or not self.cache.is_absolute():
             return self.cache and directory.path / self.cache
+        # Files of the same name in two directories must not share an entry.
         return self.cache / sha256(bytes(directory.path)).hexdigest()[:16]
 
-    def _learn(self, read: Reader, file: PriceFile) -> Listing:
-        seen, listing = self._learnt.get(file.path, (None, None))
-        if listing is None or seen != file:
-            listing = _listing(read, file)
-            self._learnt[file.path] = (file, listing)
+    def _listing_of(self, read: Reader, file: PriceFile) -> Listing:
+        listed, listing = self._listings.get(file.path, (None, None))
+        if listing is None or listed != file:
+            listing = _read_listing(read, file)
+            self._listings[file.path] = (file, listing)
         return listing
 
 
@@ -180,7 +178,7 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
 
 
-def _listing(read: Reader, file: PriceFile) -> Listing:
+def _read_listing(read: Reader, file: PriceFile) -> Listing:
     try:
         rows = read(file).rows
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The prices that ship with the package."""
+"""The prices shipped with the package."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["demo_path"]
 
 
 def demo_path() -> Path:
-    """The directory of the shipped prices: AAPL, IBM and SPY, daily, 2015 to 2020.
+    """Return the directory of the shipped prices: AAPL, IBM and SPY, daily, 2015 to 2020.
 
-    It is an ordinary data directory, so `Catalogue(root=demo_path())` serves it. Its
-    `PROVENANCE.md` says what the prices are and are not.
+    It is an ordinary data directory, as for `Catalogue(root=demo_path())`. Its `PROVENANCE.md`
+    describes the prices.
     """
     return Path(str(files(__package__))) / "demo"

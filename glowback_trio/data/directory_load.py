@@ -1,4 +1,4 @@
-"""The bars of a request out of a directory of price files."""
+"""Load the bars of a request from a directory of price files."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ __all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
 
 @frozen(eq=False)
 class DirectoryLoad:
-    """A request beside the files that are there for it.
+    """A request and the files found for it.
 
     Attributes:
-        request: What is asked.
-        directory: Where its files are.
-        limits: How much it may ask for.
-        files: For each symbol those that may hold its bars; one is right.
+        request: The request.
+        directory: The directory of its files.
+        limits: How much it may load.
+        files: For each of its symbols, the files that may hold the bars. None means an unknown
+            symbol; more than one is ambiguous and refused.
     """
 
     request: BacktestRequest
@@ -50,7 +51,7 @@ class DirectoryLoad:
 
     @property
     def formats(self) -> Sequence[Format]:
-        """The formats that the request's source allows."""
+        """The file formats that the request's source allows."""
         match self.request.data_source:
             case "csv":
                 return ("csv",)
@@ -60,25 +61,27 @@ class DirectoryLoad:
                 return FORMATS
 
     def problems(self) -> Iterator[Problem]:
-        """Say everything that speaks against the request and needs no file's content."""
-        yield from self._absent()
+        """Yield all problems of the request that can be found without reading prices."""
+        yield from self._missing_files()
         for index, found in enumerate(self.files):
             if len(found) > 1:
                 symbol, resolution = self.request.priced[index], self.request.resolution
                 message = ambiguity(symbol, resolution, found)
                 yield Problem("ambiguous", self.request.place(index), message, symbol)
-        yield from self._without_extras()
-        yield from self._without_factors()
-        asked = expected_bars(self.request)
-        sure = [min(asked[f[0].symbol], f[0].most_rows) for f in self.files if f]
-        yield from self.limits.problems(sum(sure), max(sure, default=0))
+        yield from self._missing_extras()
+        yield from self._missing_factors()
+        # Neither bound alone is tight: a calendar counts bars from before the file begins, and a
+        # file may hold more than the range.
+        expected = expected_bars(self.request)
+        counts = [min(expected[f[0].symbol], f[0].most_rows) for f in self.files if f]
+        yield from self.limits.problems(sum(counts), max(counts, default=0))
 
     def load(self, cache: Path | None, checkpoint: Callable[[], object]) -> Dataset:
-        """Get the bars.
+        """Load the bars.
 
         Args:
-            cache: The directory of the cache; None: every file is parsed.
-            checkpoint: Called before each symbol; what it raises ends the load.
+            cache: The directory of the cache; None: parse every file.
+            checkpoint: Called before each symbol; an exception that it raises ends the load.
 
         Raises:
             InvalidRequestError: The request has problems.
@@ -112,33 +115,33 @@ class DirectoryLoad:
         if request.adjustment == "none":
             return bars, quality
         if (factors := self.directory.factors(symbol)) is None:
-            raise DataError(f"the factors of {symbol} were removed while the run began")
+            raise DataError(f"the factors file of {symbol} was removed after the run was submitted")
         quality = evolve(quality, adjustment=request.adjustment)
         return adjusted(bars, read_factors(factors), request.adjustment), quality
 
-    def _absent(self) -> Iterator[Problem]:
-        """Tell symbols that are not there at all from those that have other bars than asked."""
+    def _missing_files(self) -> Iterator[Problem]:
+        """Yield symbols without a file, telling unknown ones from those of other resolutions."""
         request, unknown = self.request, []
         for index, symbol in enumerate(request.priced):
             if self.files[index]:
                 continue
-            if has := self.directory.resolutions(symbol, self.formats):
+            if existing := self.directory.resolutions(symbol, self.formats):
                 missing = f"No bars of resolution {request.resolution!r} for {symbol!r}"
-                message = f"{missing}; there are bars of {one_of(has)}"
+                message = f"{missing}; there are bars of {one_of(existing)}"
                 yield Problem("unknown_symbol", request.place(index), message, symbol)
             else:
                 unknown.append((request.place(index), symbol))
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
         yield from unknown_symbol_problems(unknown, known)
 
-    def _without_extras(self) -> Iterator[Problem]:
+    def _missing_extras(self) -> Iterator[Problem]:
         needs_parquet = any(found and found[0].format == "parquet" for found in self.files)
         if needs_parquet and not PARQUET.is_installed:
             source = self.request.data_source
             yield Problem("not_available", ("data_source",), PARQUET.advice, source)
         yield from calendar_problems(self.request)
 
-    def _without_factors(self) -> Iterator[Problem]:
+    def _missing_factors(self) -> Iterator[Problem]:
         if self.request.adjustment == "none":
             return
         for index, symbol in enumerate(self.request.priced):
@@ -148,7 +151,7 @@ class DirectoryLoad:
 
 
 def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:
-    """Say that nothing tells which of several files is meant."""
+    """Return the message that several files may hold the same bars."""
     names = ", ".join(file.path.name for file in files)
     return (
         f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
@@ -157,7 +160,7 @@ def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -
 
 
 def expected_bars(request: BacktestRequest) -> Mapping[str, int]:
-    """How many bars each symbol's calendar has in the range."""
+    """Count the bars that each symbol's calendar has in the range of the request."""
     start, end = to_timestamp(request.start_date), to_timestamp(request.end_date)
     calendars = {symbol: calendar_of(symbol) for symbol in request.priced}
     counts = {

@@ -1,4 +1,4 @@
-"""One load: symbol by symbol, with a chance to stop before each, and the gate at the end."""
+"""Load a request symbol by symbol, and apply its limits and data quality mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["collect", "raise_problems"]
 
 
 def raise_problems(problems: Iterable[Problem]) -> None:
-    """Raise InvalidRequestError with all of them, if there are any."""
+    """Raise InvalidRequestError with all problems, if there are any."""
     if found := tuple(problems):
         raise InvalidRequestError(found)
 
@@ -27,10 +27,10 @@ def collect(
     """Load the request's symbols in its order, its benchmark last.
 
     Args:
-        request: Names the symbols and the quality mode.
-        load_one: Gets one symbol's bars and what was wrong with its rows.
-        checkpoint: Called before each symbol; what it raises ends the load.
-        limits: Kept as the bars come in, for a file may hold more than a calendar foresees.
+        request: Names the symbols and the data quality mode.
+        load_one: Loads one symbol's bars, and the quality report of its rows.
+        checkpoint: Called before each symbol; an exception that it raises ends the load.
+        limits: Checked after each symbol, because a file may hold more bars than its calendar.
 
     Raises:
         DataError: More bars than the limits allow, or critical findings in quality mode `fail`.

@@ -1,4 +1,4 @@
-"""Prices handed over in memory, for programs that embed the gateway."""
+"""A source of bars that the embedding program has in memory."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ __all__ = ["MemoryCatalogue"]
 
 
 def _by_symbol(bars: Iterable[Bars]) -> Mapping[str, Bars]:
-    held: dict[str, Bars] = {}
+    by_symbol: dict[str, Bars] = {}
     for one in bars:
-        if one.symbol in held:
+        if one.symbol in by_symbol:
             raise DataError(f"expected one Bars per symbol, got two for {one.symbol!r}")
-        held[one.symbol] = one
-    return held
+        by_symbol[one.symbol] = one
+    return by_symbol
 
 
 @frozen(eq=False)
 class MemoryCatalogue:
-    """Bars that the program already has, served by the same rules as files.
+    """Bars from memory, checked by the same rules as those from files.
 
     Attributes:
-        bars: Given as any number of `Bars`, at most one per symbol; kept by symbol.
-        max_bars: Symbol-bars that one request may ask for.
-        max_rows: Timestamps that one request may ask for.
+        bars: Any number of `Bars`, at most one per symbol; stored by symbol.
+        max_bars: The most symbol-bars that one request may load.
+        max_rows: The most timestamps that one request may load.
 
     Raises:
-        DataError: A symbol is there twice.
+        DataError: Two `Bars` have the same symbol.
     """
 
     bars: Mapping[str, Bars] = field(converter=_by_symbol)
@@ -56,11 +56,11 @@ class MemoryCatalogue:
     max_rows: int = MAX_ROWS
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
-        """Say everything that speaks against a request before its bars are looked at."""
+        """Yield all problems of a request that can be found without looking at prices."""
         if request.data_source != "default":
-            message = "Prices are held in memory here; only data_source 'default' is available"
+            message = "Prices are in memory here; only data_source 'default' is available"
             yield Problem("not_available", ("data_source",), message, request.data_source)
-        yield from adjustment_problems(request, "Prices held in memory")
+        yield from adjustment_problems(request, "Prices in memory")
         yield from calendar_problems(request)
         unknown = [
             (request.place(index), symbol)
@@ -72,11 +72,7 @@ class MemoryCatalogue:
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
-        """Get the bars of a request.
-
-        Args:
-            request: What is asked.
-            checkpoint: Called before each symbol; what it raises ends the load.
+        """Load the bars of a request; see `Source.load`.
 
         Raises:
             InvalidRequestError: The request has problems.
@@ -86,19 +82,19 @@ class MemoryCatalogue:
         """
         raise_problems(self.problems(request))
         limits = LoadLimits(bars=self.max_bars, rows=self.max_rows)
-        bars, quality = collect(request, partial(self._one, request), checkpoint, limits)
+        bars, quality = collect(request, partial(self._load_one, request), checkpoint, limits)
         quality = with_gaps(
             [one.time for one in bars], quality, request.resolution, request.calendar
         )
         return Dataset(bars, "memory", "user_provided", quality)
 
     def datasets(self) -> Sequence[Listing]:
-        """List what is held, in the order of symbols."""
+        """List the bars in memory, ordered by symbol."""
         return [
             Listing.of(symbol, "memory", self.bars[symbol].time) for symbol in sorted(self.bars)
         ]
 
-    def _one(self, request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
+    def _load_one(self, request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
         bars = self.bars[symbol]
         check_resolution(symbol, resolution_of(bars.time), request.resolution)
         rows = Rows(

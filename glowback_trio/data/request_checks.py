@@ -1,4 +1,4 @@
-"""What speaks against a request before any bar is read: unknown symbols, too much work."""
+"""Checks of a request that need no prices: limits, unknown symbols, missing extras."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ __all__ = [
 
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
-_SUGGESTIONS = 5  # only so many unknown symbols get one: comparing names is slow
+_SUGGESTIONS = 5  # unknown symbols that get a suggestion, because comparing names is slow
 
 
 @frozen
 class LoadLimits:
-    """How much one request may ask for.
+    """How much one request may load.
 
     Attributes:
-        bars: Symbol-bars.
-        rows: Timestamps.
+        bars: The most symbol-bars, which bound the memory.
+        rows: The most timestamps, which bound the size of the result.
     """
 
     bars: int
     rows: int
 
     def problems(self, total: int, longest: int) -> Iterator[Problem]:
-        """Say which limit so many bars in total, and in the longest symbol, go beyond."""
-        asked = (
+        """Yield the limits exceeded by bars in total, and bars of the longest symbol."""
+        amounts = (
             ("too_many_bars", "symbol-bars", total, self.bars),
             ("too_many_rows", "timestamps", longest, self.rows),
         )
-        for kind, unit, amount, limit in asked:
+        for kind, unit, amount, limit in amounts:
             if amount > limit:
                 message = f"The request needs {amount:,} {unit}; the limit is {limit:,}"
                 yield Problem(kind, (), message, amount)
 
 
 def calendar_problems(request: BacktestRequest) -> Iterator[Problem]:
-    """Say what is to be installed where a request names an exchange's calendar."""
+    """Yield a problem if the request names an exchange and the extra for it is missing."""
     if request.calendar is not None and not CALENDARS.is_installed:
         yield Problem("not_available", ("calendar",), CALENDARS.advice, request.calendar)
 
 
 def adjustment_problems(request: BacktestRequest, what: str) -> Iterator[Problem]:
-    """Say that a source without files has no factors, where prices should be adjusted by some."""
+    """Yield a problem if a source without factors files should adjust its prices."""
     if request.adjustment != "none":
         message = f"{what} have no adjustment factors"
         yield Problem("not_available", ("adjustment",), message, request.adjustment)
@@ -66,19 +66,19 @@ def adjustment_problems(request: BacktestRequest, what: str) -> Iterator[Problem
 def unknown_symbol_problems(
     unknown: Iterable[tuple[tuple[str | int, ...], str]], known: Collection[str]
 ) -> Iterator[Problem]:
-    """Name symbols that are not known, the first few with the nearest ones that are.
+    """Yield a problem per unknown symbol, the first few with similar known symbols.
 
     Args:
-        unknown: The symbols, each with its place in the request.
-        known: The symbols there are.
+        unknown: The symbols, each with its path in the request.
+        known: All symbols of the source.
     """
-    for order, (place, symbol) in enumerate(unknown):
+    for order, (path, symbol) in enumerate(unknown):
         near = _nearest(symbol, known) if order < _SUGGESTIONS else []
         hint = f"; did you mean {one_of(near)}?" if near else ""
-        yield Problem("unknown_symbol", place, f"No prices for symbol {symbol!r}{hint}", symbol)
+        yield Problem("unknown_symbol", path, f"No prices for symbol {symbol!r}{hint}", symbol)
 
 
 def _nearest(symbol: str, known: Collection[str]) -> list[str]:
-    """Known symbols that this one may be meant to be; the case of letters counts for little."""
+    """Return known symbols similar to this one, ignoring the case of letters."""
     spelled = {name.upper(): name for name in known}
-    return [spelled[near] for near in difflib.get_close_matches(symbol.upper(), spelled)]
+    return [spelled[match] for match in difflib.get_close_matches(symbol.upper(), spelled)]

@@ -1,4 +1,9 @@
-"""Rows as a source wrote them, and the rules by which they become bars."""
+"""Rows as a source has them, and the rules by which they become bars.
+
+Rows that cannot be bars at all (a price that is not positive) raise. Rows that are suspicious are
+kept, counted and reported as findings, because a run decides itself what to do about them
+(`data_quality_mode`).
+"""
 
 from __future__ import annotations
 
@@ -20,15 +25,15 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 
 @frozen(eq=False)
 class Rows:
-    """One symbol's rows in the order they were written: unsorted, unchecked.
+    """One symbol's rows in the order of their source: unsorted and unchecked.
 
     Attributes:
         symbol: The symbol.
-        source: What people call the place they came from: a file's name.
+        source: Name of the source in messages, such as a file's name.
         time: (R,) datetime64[ns], UTC.
         values: (5, R) float64: open, high, low, close, volume.
-        locate: Says where a row of the source stands, given its number from 0: `line 7`.
-        number: (R,) which row of the source each one is; None: all of them, in its order.
+        locate: Returns where a row is in the source, by its number from 0, as in `line 7`.
+        number: (R,) each row's number in the source; None if these are all its rows, in order.
     """
 
     symbol: str
@@ -42,18 +47,18 @@ class Rows:
         return len(self.time)
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
-        """Keep some of the rows."""
+        """Return some of the rows."""
         number = np.arange(len(self)) if self.number is None else self.number
         return evolve(
             self, time=self.time[which], values=self.values[:, which], number=number[which]
         )
 
     def place(self, row: int) -> str:
-        """Where one of the rows stands in the source."""
+        """Return where a row is in the source, for messages."""
         return self.locate(row if self.number is None else int(self.number[row]))
 
     def between(self, start: Timestamp, end: Timestamp) -> Rows:
-        """Keep the rows from `start` to `end`, both included.
+        """Return the rows from `start` to `end`, both included.
 
         Raises:
             DataError: There are none.
@@ -64,40 +69,42 @@ class Rows:
         return self if inside.all() else self.take(inside)
 
     def none_between(self, start: Timestamp, end: Timestamp) -> DataError:
-        """The error that says which range there is instead of the one asked for."""
-        has = format_range(self.time.min(), self.time.max()) if len(self) else "none"
+        """Return the error for an empty range, which names the range that exists."""
+        existing = format_range(self.time.min(), self.time.max()) if len(self) else "none"
+        requested = format_range(start, end)
         return DataError(
-            f"{self.symbol} has no bars from {format_range(start, end)}; {self.source} holds {has}"
+            f"{self.symbol} has no bars from {requested}; {self.source} holds {existing}"
         )
 
 
 def clean(rows: Rows) -> tuple[Bars, Quality]:
-    """Turn rows into bars: put them in order, keep the last of duplicates, say what was wrong.
+    """Make bars from rows: sort them, keep the last of duplicates, report what was wrong.
 
-    Gaps are not looked for: that takes the other symbols' bars.
+    Gaps are not searched for here, because that takes the bars of the other symbols.
 
     Args:
         rows: At least one row.
 
     Raises:
-        DataError: A price is not a positive number, or a volume no number at all; no mode of
-            quality lets that pass.
+        DataError: A price is not a positive number, or a volume is not a number. No data quality
+            mode accepts that.
     """
-    _refuse_impossible(rows)
-    kept = _in_order(rows)
-    bars = Bars(rows.symbol, kept.time, *kept.values)
+    _check_possible(rows)
+    ordered = _sorted(rows)
+    bars = Bars(rows.symbol, ordered.time, *ordered.values)
     return bars, _quality(rows, duplicates=len(rows) - len(bars))
 
 
-def _in_order(rows: Rows) -> Rows:
-    """Sort by time; of rows with the same time, keep the one that was written last."""
+def _sorted(rows: Rows) -> Rows:
+    """Sort by time; of rows with the same time, keep the one that comes last in the source."""
     if (rows.time[1:] > rows.time[:-1]).all():
-        return rows  # most files are in order, and copying costs more than looking
+        return rows  # most files are sorted, and a check costs less than a copy
+    # Stable, so that "the last one" among equal times is still the last one in the source.
     ordered = rows.take(np.argsort(rows.time, kind="stable"))
     return ordered.take(np.append(ordered.time[1:] > ordered.time[:-1], True))
 
 
-def _refuse_impossible(rows: Rows) -> None:
+def _check_possible(rows: Rows) -> None:
     possible = np.isfinite(rows.values)
     possible[:4] &= rows.values[:4] > 0
     if possible.all():

@@ -1,21 +1,20 @@
-"""Generated prices for trying things out: a reflected geometric Brownian motion for any symbol.
+"""Generate sample prices for any symbol: a reflected geometric Brownian motion.
 
-The path of a symbol is fixed once and for all, from 1900 to 2200, and nothing before the requested
-range has to be computed to serve it. A coarse walk gives the price at every 256th trading day; the
-days between are a Brownian bridge from one of these to the next, drawn from that block's own seed.
-In the same way the intraday bars of a day are a bridge from its open to its close, drawn from that
-day's own seed and folded into its range, so that minutes never leave the day they belong to. Bars
-of different intraday resolutions agree on each day's open and close and on nothing in between.
+A symbol has one fixed path from 1900 to 2200, and a range of it is computed without the bars before
+it. A coarse walk gives the price at every 256th trading day. The days between two of these are a
+Brownian bridge drawn from a seed of the block. In the same way the intraday bars of a day are a
+bridge from its open to its close, drawn from a seed of the day and folded into the day's range, so
+that a minute never leaves its day's low and high. Bars of different intraday resolutions agree on
+each day's open and close only.
 
 The logarithm of the price is folded, like light between two mirrors, into a band of e^-2 to e^2
-times the symbol's base price: three centuries of an unbounded walk would leave every plausible
-price behind.
+times the symbol's base price, because an unbounded walk over three centuries would leave any
+plausible price range.
 
-The same bytes on every machine: the only source of randomness is the raw stream of PCG64, which is
-fixed for good (the distributions of `np.random.Generator` may change between versions of numpy).
-A step is the sum of four 16-bit uniforms (Irwin-Hall), close enough to normal, bounded, and exact
-in float64. Only `exp` and `log` may differ in their last bit, and rounding to four decimals takes
-that away.
+The same bytes on every machine: the only source of randomness is the raw stream of PCG64, which
+numpy keeps stable (the distributions of `np.random.Generator` may change between versions). A step
+is the sum of four 16-bit uniforms (Irwin-Hall): close to normal, bounded, and exact in float64.
+Only `exp` and `log` may differ in their last bit, and rounding to four decimals removes that.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ __all__ = ["sample_bars"]
 
 _BLOCK = 256  # trading days between two points of the coarse walk
 _BLOCKS = 512  # covers 1900 to 2200 on either calendar
-_BAND = 2.0  # how far the log price may stray from the base price
+_BAND = 2.0  # the most that the log price deviates from the base price
 _DECIMALS = 4
 
 
@@ -52,9 +51,9 @@ def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Time
         end: datetime64, UTC, to 2200.
 
     Returns:
-        Bars on the symbol's calendar (see `data.calendar`): prices positive and rounded to four
-        decimals, low <= open, close <= high, whole volumes of at least 1. Empty when the range
-        holds no bar. A bar is the same bar whatever range it was asked in.
+        Bars on the symbol's calendar (see `data.calendars`): positive prices rounded to four
+        decimals, low <= open, close <= high, whole volumes of at least 1. Empty if the range has no
+        bar. A bar does not depend on the range that was requested.
     """
     calendar = calendar_of(symbol)
     days = calendar.days(start, end)
@@ -66,11 +65,11 @@ def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Time
 
 @frozen
 class _Character:
-    """What sets one symbol apart: fixed by its name."""
+    """The parameters of one symbol's path, derived from its name."""
 
-    base: float  # log of the price the path starts at
+    base: float  # log of the base price
     volatility: float  # standard deviation of a day's log return
-    volume: float  # units traded on a middling day
+    volume: float  # units traded on a median day
 
     @classmethod
     def of(cls, symbol: str) -> _Character:
@@ -85,25 +84,25 @@ class _Character:
 
 
 def _draw(symbol: str, stream: str, block: int, size: int) -> Words:
-    """Take `size` raw words from the generator that belongs to this block of this stream."""
+    """Draw `size` raw words from the generator of one block of one stream of a symbol."""
     seed = hashlib.sha256(f"{symbol}|{stream}|{block}".encode()).digest()
     return np.random.PCG64(int.from_bytes(seed, "big")).random_raw(size)
 
 
 def _draws(symbol: str, stream: str, blocks: Iterable[int], size: int) -> Words:
-    """Two words per bar, (2, len(blocks), size): one for its step, one for its shape."""
+    """Draw two words per bar, (2, len(blocks), size): one for its step, one for its shape."""
     raw = [_draw(symbol, stream, block, 2 * size) for block in blocks]
     return np.array(raw, dtype=np.uint64).reshape(-1, 2, size).swapaxes(0, 1)
 
 
 def _uniforms(words: Words) -> Floats:
-    """Cut each word into four numbers in (0, 1): shape (4, *words.shape)."""
+    """Split each word into four numbers in (0, 1): shape (4, *words.shape)."""
     shifts = np.arange(0, 64, 16, dtype=np.uint64).reshape(4, *(1,) * words.ndim)
     return ((words >> shifts & np.uint64(0xFFFF)).astype(np.float64) + 0.5) / 65536.0
 
 
 def _steps(words: Words) -> Floats:
-    """Sum uniforms into numbers of mean 0 and variance 1; every partial sum is exact."""
+    """Sum uniforms to numbers of mean 0 and variance 1, words.shape; every partial sum is exact."""
     steps: Floats = (_uniforms(words).sum(axis=0) - 2.0) * math.sqrt(3.0)
     return steps
 
@@ -128,21 +127,22 @@ def _previous(path: Floats, start: Floats) -> Floats:
 
 
 def _candles(opens: Floats, closes: Floats, up: Floats, down: Floats) -> tuple[Floats, ...]:
-    """Prices out of logarithms; `up` and `down` are how far the bar reaches beyond its body."""
+    """Make prices from logarithms; `up` and `down` are the lengths of the wicks."""
     body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
     logs = (opens, body_high + up, body_low - down, closes)
     opened, high, low, closed = (np.exp(log).round(_DECIMALS) for log in logs)
-    # `exp` is not promised to be monotone to the last bit, but low <= open <= high is.
+    # `exp` need not be monotone to the last bit, but low <= open <= high must hold.
     high = np.maximum(high, np.maximum(opened, closed))
     low = np.minimum(low, np.minimum(opened, closed))
     return opened, high, low, closed
 
 
 def _daily(symbol: str, days: range) -> list[Floats]:
-    """Open, high, low, close and volume of these trading days, (len(days),) each."""
+    """Compute open, high, low, close and volume of these trading days, (len(days),) each."""
     character = _Character.of(symbol)
     deviation = character.volatility
     first, last = days.start // _BLOCK, -(-days.stop // _BLOCK)
+    # All 512 levels, because each is a sum from the first block on; it takes microseconds.
     levels = np.cumsum(_steps(_draw(symbol, "blocks", 0, _BLOCKS))) * deviation * math.sqrt(_BLOCK)
     starts, ends = levels[first:last], levels[first + 1 : last + 1]
     step, shape = _draws(symbol, "day", range(first, last), _BLOCK)
@@ -153,12 +153,12 @@ def _daily(symbol: str, days: range) -> list[Floats]:
     opens = before + (gap - 0.5) * deviation
     prices = _candles(opens, closes, (0.1 + up) * deviation, (0.1 + down) * deviation)
     volume = np.rint(character.volume * np.exp(activity - 0.5))
-    wanted = slice(days.start - first * _BLOCK, days.stop - first * _BLOCK)
-    return [column.ravel()[wanted] for column in (*prices, volume)]
+    requested = slice(days.start - first * _BLOCK, days.stop - first * _BLOCK)
+    return [column.ravel()[requested] for column in (*prices, volume)]
 
 
 def _intraday(symbol: str, resolution: Resolution, days: range) -> list[Floats]:
-    """The columns of these trading days' shorter bars, (len(days) * bars per day,) each."""
+    """Compute the columns of these days' intraday bars, (len(days) * bars per day,) each."""
     *daily, day_volume = _daily(symbol, days)
     opened, highest, lowest, closed = (np.log(column) for column in daily)
     size = len(calendar_of(symbol).session(resolution))

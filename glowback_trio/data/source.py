@@ -1,4 +1,4 @@
-"""Where bars come from, as the rest of the package sees it."""
+"""The protocol of a source of bars, which is all that other rooms know of one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Listing", "Source", "no_checkpoint"]
 
 @frozen
 class Listing:
-    """One symbol's prices at one resolution, as `GET /datasets` tells them.
+    """One symbol's prices at one resolution, as `GET /datasets` lists them.
 
     Attributes:
-        symbol: The symbol, or `*` where every symbol is served.
+        symbol: The symbol, or `*` if every symbol is available.
         source: Where the prices come from.
-        resolution: The length of a bar, or None when too few rows tell.
-        first_bar: Time of the first bar, RFC 3339; None when the prices cannot be read.
-        last_bar: Time of the last one.
-        rows: How many rows there are; None where they are made on demand or cannot be read.
-        problem: Why the prices cannot be read, if they cannot.
+        resolution: The length of a bar; None if there are too few rows to infer it.
+        first_bar: Time of the first bar, RFC 3339; None if the prices cannot be read.
+        last_bar: Time of the last bar; None if the prices cannot be read.
+        rows: Number of rows; None if they are generated on demand or cannot be read.
+        problem: Why the prices cannot be read; None if they can.
     """
 
     symbol: str
@@ -46,7 +46,7 @@ class Listing:
         time: Times,
         resolution: Resolution | None = None,
     ) -> Listing:
-        """Describe rows by their times, (R,), inferring a resolution that nothing names."""
+        """Describe rows by their times, (R,), from which a resolution not given is inferred."""
         if not len(time):
             return cls(symbol, source, resolution, rows=0)
         first, last = (f"{np.datetime_as_string(t, 's')}Z" for t in (time.min(), time.max()))
@@ -54,28 +54,29 @@ class Listing:
 
 
 def no_checkpoint() -> None:
-    """The checkpoint of a caller who never stops a load half-way."""
+    """The default checkpoint of a load: never stops it."""
 
 
 class Source(Protocol):
-    """Where bars come from. All of it is synchronous; loading may take seconds."""
+    """A source of bars. Its methods are synchronous, and loading may take seconds."""
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
-        """Say everything that speaks against a request and needs no file's content."""
+        """Yield all problems of a request that can be found without reading prices."""
 
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
     ) -> Dataset:
-        """Get the bars of a request.
+        """Load the bars of a request.
 
         Args:
-            request: What is asked.
-            checkpoint: Called before each symbol; what it raises ends the load.
+            request: Names the symbols, the range, the resolution and the data quality mode.
+            checkpoint: Called before each symbol; an exception that it raises ends the load.
 
         Raises:
-            InvalidRequestError: The request has problems.
-            DataError: The bars cannot be had or used, in a sentence that names no directory.
+            InvalidRequestError: The request has problems, see `problems`.
+            DataError: The bars cannot be loaded or used. Its message goes to clients, so it names
+                files but no directory.
         """
 
     def datasets(self) -> Sequence[Listing]:
-        """List what there is, in the order of symbols."""
+        """List the available prices, ordered by symbol."""

@@ -169,7 +169,7 @@ def test_a_file_that_may_still_be_written_is_not_kept(root: Path) -> None:
         now = (LONG_AGO + seconds) * 10**9
         cache = Cache(root / "other", {"IBM_1d.csv"}, now=partial(int, now))
         cache.read(file)
-        cache.keep()
+        cache.flush()
         assert len(list((root / "other").glob("*.bars"))) == kept
 
 
@@ -385,11 +385,11 @@ def test_a_large_file_has_a_shard_of_its_own(root: Path) -> None:
 def test_no_more_waits_to_be_written_than_memory_has_room_for(root: Path) -> None:
     directory = PriceDirectory.of(root)
     assert directory is not None
-    cache = Cache(root / CACHE_NAME, directory.names, most_held=2 * 5 * 5 * 8)
+    cache = Cache(root / CACHE_NAME, directory.names, max_pending=2 * 5 * 5 * 8)
     kept = []
     for file in directory.files():
         cache.read(file)
         kept.append(sum(map(len, kept_names(root))) if (root / CACHE_NAME).exists() else 0)
     assert kept == [0, 0, 3, 3], "two files' prices may wait, a third is too much"
-    cache.keep()
+    cache.flush()
     assert is_mapped(load(root)) == [True] * 4

@@ -368,7 +368,7 @@ def test_prices_in_memory_are_served_by_the_same_rules(root: Path) -> None:
 def test_prices_in_memory_have_limits_and_complaints_too(root: Path) -> None:
     held = MemoryCatalogue(Catalogue(root).load(asking("AAPL")).bars, max_rows=4)
     assert complaints(held, asking("APL", data_source="sample")) == [
-        ("data_source", "Prices are held in memory here; only data_source 'default' is available"),
+        ("data_source", "Prices are in memory here; only data_source 'default' is available"),
         ("symbols.0", "No prices for symbol 'APL'; did you mean 'AAPL'?"),
     ]
     with pytest.raises(DataError, match="needs 5 timestamps"):

@@ -139,8 +139,8 @@ def test_a_long_offending_text_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "AAPL_1d.csv is empty; a header and rows are needed"),
-        ("\n\n", "AAPL_1d.csv is empty; a header and rows are needed"),
+        ("", "AAPL_1d.csv is empty; expected a header and rows"),
+        ("\n\n", "AAPL_1d.csv is empty; expected a header and rows"),
         (HEADER, "AAPL_1d.csv has a header but no rows"),
         (GOOD, "line 1: no column 'timestamp' or 'date'"),
         ("date,open,high,low,close\n", "line 1: no column 'volume'"),

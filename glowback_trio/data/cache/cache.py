@@ -1,11 +1,11 @@
-"""What is kept of price files once they have been parsed, so that the next load only maps it.
+"""The cache of parsed price files: which entries are valid, and when they are written.
 
-A file counts as unchanged while its size, times and inode are; only when one of them differs is its
-content's digest worked out, and only when that differs too is it parsed again. A cache changes
-nothing but the time a load takes: where it cannot be written, there is none.
+A price file counts as unchanged while its size, times and inode are unchanged. If one of them
+differs, the digest of its content is computed; only if that differs too is the file parsed again. A
+cache changes nothing but the time of a load: if it cannot be written, there is none.
 
-Small files share shards, for a file each would cost a file descriptor each while a run lasts;
-a large one has its own, so that it is not written again because its neighbour has changed.
+Small files share shards, because each mapped file costs a file descriptor for the length of a run.
+A large file has a shard of its own, so that a change of another file does not rewrite it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from glowback_trio.errors import DataError
 
 __all__ = ["CACHE_NAME", "Cache", "Reader", "open_reader"]
 
-#: The directory beside price files that holds their cache.
+#: Name of the default cache directory, inside the directory of the price files.
 CACHE_NAME = ".glowback-cache"
 
 _log = logging.getLogger(__name__)
 
 _SHARDS = 16
-_LARGE: Mapping[Format, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: some 20,000 rows
-_WORTH_A_MAP = 4 << 20  # bytes; a map takes a file descriptor for as long as its arrays are used
-# Two changes within one tick of a file system's clock look like one. The coarsest tick is 2 s.
+_LARGE: Mapping[Format, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: about 20,000 rows
+_WORTH_MAPPING = 4 << 20  # bytes; a mapping holds a file descriptor while its arrays are in use
+# Two changes within one tick of the file system's clock get the same times. The coarsest known tick
+# is 2 s (FAT), so a file is cached only when its last change is older than that.
 _TICK_NS = 2 * 10**9
 
-#: Gets the rows of a price file; raises DataError where it cannot be read or has a bad cell.
+#: Returns the rows of a price file; raises DataError if it cannot be read or has a bad cell.
 Reader = Callable[[PriceFile], ParsedFile]
 
 
@@ -50,12 +51,12 @@ def open_reader(
     names: AbstractSet[str] = frozenset(),
     checkpoint: Callable[[], object] = lambda: None,
 ) -> Iterator[Reader]:
-    """Read price files for the length of a load, at whose end what was parsed is kept.
+    """Open a reader of price files for one load, and write new entries at its end.
 
     Args:
-        home: The directory of the cache, made when there is something to keep; None: no cache.
-        names: The price files that are there now; what was kept of others is dropped.
-        checkpoint: Called before each shard is written; what it raises ends that.
+        home: The directory of the cache, created with its first entry; None: no cache.
+        names: The existing price files; entries of other files are dropped.
+        checkpoint: Called before a shard is written; an exception that it raises ends the writing.
     """
     if home is None:
         yield _parse
@@ -63,10 +64,10 @@ def open_reader(
     cache = Cache(home, names, checkpoint)
     try:
         yield cache.read
-    except DataError:  # one bad file does not make the others' parsing vain
-        cache.keep()
+    except DataError:  # the other files have been parsed all the same
+        cache.flush()
         raise
-    cache.keep()
+    cache.flush()
 
 
 def _parse(file: PriceFile) -> ParsedFile:
@@ -75,35 +76,35 @@ def _parse(file: PriceFile) -> ParsedFile:
 
 @frozen(eq=False)
 class Cache:
-    """What is kept of the price files of one directory, as one load sees it.
+    """The cache of one directory of price files, for the length of one load.
 
     Attributes:
         home: The directory of the shards.
-        names: The price files that are there; what was kept of others is dropped.
-        checkpoint: Called before a shard is written; what it raises ends that.
-        now: The time in nanoseconds since 1970.
-        most_held: Bytes of what was parsed that may wait to be written.
+        names: The existing price files; entries of other files are dropped.
+        checkpoint: Called before a shard is written; an exception that it raises ends the writing.
+        now: Returns the time in nanoseconds since 1970.
+        max_pending: Bytes of new entries that may be in memory before they are written.
     """
 
     home: Path
     names: AbstractSet[str]
     checkpoint: Callable[[], object] = lambda: None
     now: Callable[[], int] = time.time_ns
-    most_held: int = 256 << 20
-    # Mutable: the shared shards that this load has looked into, and what is to be kept in them.
+    max_pending: int = 256 << 20
+    # Mutable: the shared shards opened by this load, and the new entries of each shard.
     _shards: dict[str, Shard] = field(factory=dict, init=False, repr=False)
-    _fresh: dict[str, list[Block]] = field(factory=dict, init=False, repr=False)
+    _pending: dict[str, list[Block]] = field(factory=dict, init=False, repr=False)
 
     def read(self, file: PriceFile) -> ParsedFile:
-        """Get what is kept of a file, or read it.
+        """Return a file's entry, or read the file.
 
         Raises:
             DataError: The file cannot be read, or has a bad cell or another symbol's rows.
         """
-        place = _shard_of(file)
-        shard = self._shards.get(place) or open_shard(self.home / place)
+        shard_name = _shard_of(file)
+        shard = self._shards.get(shard_name) or open_shard(self.home / shard_name)
         if not _is_large(file):
-            self._shards[place] = shard
+            self._shards[shard_name] = shard
         block = shard.take(file.path.name)
         if block is not None and block.version == file.version:
             return _unpacked(block, file)
@@ -113,30 +114,30 @@ class Cache:
         else:
             parsed = _parse(file).with_digest()
         if source is not None and self._is_settled(file):
-            self._fresh.setdefault(place, []).append(_packed(parsed, file, source))
-            if _is_large(file) or self._held() > self.most_held:
-                self.keep()
+            self._pending.setdefault(shard_name, []).append(_packed(parsed, file, source))
+            if _is_large(file) or self._pending_bytes() > self.max_pending:
+                self.flush()
         return parsed
 
-    def keep(self) -> None:
-        """Write down what was parsed since it was called last."""
+    def flush(self) -> None:
+        """Write the new entries to their shards. Failures are logged, not raised."""
         try:
-            for place, fresh in self._fresh.items():
+            for name, blocks in self._pending.items():
                 self.checkpoint()
                 self.home.mkdir(parents=True, exist_ok=True)
-                shard = self._shards.pop(place, Shard())
-                others = shard.index.keys() & self.names - {block.name for block in fresh}
-                kept = [shard.take(name) for name in sorted(others)]
-                write_shard(self.home / place, [*filter(None, kept), *fresh])
+                shard = self._shards.pop(name, Shard())
+                others = shard.index.keys() & self.names - {block.name for block in blocks}
+                kept = [shard.take(other) for other in sorted(others)]
+                write_shard(self.home / name, [*filter(None, kept), *blocks])
         except OSError as error:
-            _log.info("Parsed prices are not kept: %s cannot be written: %s", self.home, error)
-        self._fresh.clear()
+            _log.info("Parsed prices are not cached: %s cannot be written: %s", self.home, error)
+        self._pending.clear()
 
-    def _held(self) -> int:
-        return sum(block.values.nbytes for fresh in self._fresh.values() for block in fresh)
+    def _pending_bytes(self) -> int:
+        return sum(block.values.nbytes for blocks in self._pending.values() for block in blocks)
 
     def _is_settled(self, file: PriceFile) -> bool:
-        """Whether the file is still the one that was listed, and a later change would show."""
+        """Return True if the file is as it was listed, and a later change would show."""
         try:
             unchanged = version_of(file.path.stat()) == file.version
         except OSError:
@@ -157,7 +158,7 @@ def _digest(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # parsing says it better
+    except OSError:  # parsing will raise with a better message
         return None
 
 
@@ -174,12 +175,13 @@ def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> Block:
 
 
 def _unpacked(block: Block, file: PriceFile) -> ParsedFile:
-    held = block.values.nbytes >= _WORTH_A_MAP or not _is_large(file)
+    # Arrays of a shared shard stay mapped: its file descriptor is shared by many of them.
+    mapped = block.values.nbytes >= _WORTH_MAPPING or not _is_large(file)
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        time=block.time if held else block.time.copy(),
-        values=block.values if held else block.values.copy(),
+        time=block.time if mapped else block.time.copy(),
+        values=block.values if mapped else block.values.copy(),
         locate=file.locate(),
     )
     return ParsedFile(rows, block.spacing, block.digest)

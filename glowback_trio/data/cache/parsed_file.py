@@ -1,4 +1,4 @@
-"""A price file that has been read: its rows, and what is known of them all."""
+"""A price file that has been parsed: its rows, and facts about all of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ParsedFile:
     """The rows of one file.
 
     Attributes:
-        rows: All of them.
-        spacing: The resolution that their times tell.
-        digest: Where nothing is wrong with any row, the digest of the bars they are; else None.
+        rows: All rows.
+        spacing: The resolution inferred from their times; None if there are too few rows.
+        digest: Digest of the bars that the rows are, if nothing is wrong with any row; else None.
     """
 
     rows: Rows
@@ -30,11 +30,11 @@ class ParsedFile:
 
     @classmethod
     def of(cls, rows: Rows) -> ParsedFile:
-        """Describe rows without judging them."""
+        """Describe rows without checking them."""
         return cls(rows, resolution_of(rows.time))
 
     def with_digest(self) -> ParsedFile:
-        """The same, with the digest where the rows are bars as they stand."""
+        """Return the same with its digest, if the rows are sound."""
         try:
             bars, quality = clean(self.rows)
         except DataError:
@@ -43,12 +43,12 @@ class ParsedFile:
         return ParsedFile(self.rows, self.spacing, bars.digest() if is_sound else None)
 
     def between(self, start: Timestamp, end: Timestamp) -> tuple[Bars, Quality]:
-        """The bars from `start` to `end`, both included, and what was wrong with their rows.
+        """Return the bars from `start` to `end`, both included, and the quality of their rows.
 
-        Rows known to be sound are not looked at again: they only need to be cut.
+        Rows with a digest are sorted and sound, so they are sliced and not checked again.
 
         Raises:
-            DataError: There are none, or one is impossible.
+            DataError: There are no rows in the range, or one is impossible.
         """
         rows = self.rows
         if self.digest is None:
@@ -60,7 +60,7 @@ class ParsedFile:
         known = self.digest if stop - first == len(rows) else None
         time, values = rows.time[first:stop], rows.values[:, first:stop]
         if len(time) < len(rows) / 2:
-            values = values.copy()  # a small part does not hold on to a large mapped file
+            values = values.copy()  # so that a small part does not keep a large file mapped
             time = time.copy()
         bars = Bars(rows.symbol, time, *values, known_digest=known)
         return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))

@@ -1,10 +1,10 @@
-"""Files of parsed prices, whose arrays are mapped into memory rather than read.
+"""The file format of the cache: arrays that are mapped into memory instead of read.
 
-A shard begins with a magic word, the length of its index and the index's CRC-32. Then comes the
-index, as JSON, and after it, each aligned, the blocks: a block is the times and the five columns of
-one price file. A shard is written under another name and renamed, so that nobody ever sees half of
-one, and is never changed afterwards: whoever has mapped it keeps what it was. What a crash or a bad
-disk does to it shows, for every block has a sum over its words that is looked at when it is taken.
+A shard begins with a magic word, the length of its index and the CRC-32 of the index. Then follow
+the index, as JSON, and the blocks, each aligned. A block has the times and the five columns of one
+price file. A shard is written to a temporary file and renamed, so that no reader sees half of one,
+and never changed afterwards, so that mapped arrays keep their values. Damage by a crash or a bad
+disk is detected: every block has a checksum over its words, which is verified when it is read.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _COLUMNS = 6
 
 @frozen(eq=False)
 class Block:
-    """What is kept of one price file.
+    """The entry of one price file.
 
     Attributes:
         name: The file's name.
-        version: Which version of it was read.
+        version: The version of the file that was parsed.
         source: SHA-256 of its content, as hex.
         spacing: See `ParsedFile`, as for `digest`.
         time: (R,) datetime64[ns].
@@ -62,15 +62,15 @@ class Shard:
     """A mapped shard.
 
     Attributes:
-        index: What is known of each block, by the name of its file.
-        words: (W,) the blocks.
+        index: The metadata of each block, by the name of its price file.
+        words: (W,) all blocks as 64-bit words.
     """
 
     index: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     words: NDArray[np.uint64] = field(factory=lambda: np.empty(0, _WORD), repr=False)
 
     def take(self, name: str) -> Block | None:
-        """A block, or None when it is not there or not as it was written."""
+        """Return a block, or None if there is none or its checksum is wrong."""
         if (entry := self.index.get(name)) is None:
             return None
         rows = entry["rows"]
@@ -89,7 +89,7 @@ class Shard:
 
 
 def open_shard(path: Path) -> Shard:
-    """Map a shard; an empty one where there is none, or none that can be used."""
+    """Map a shard; return an empty one if the file does not exist or is damaged."""
     try:
         with path.open("rb", buffering=0) as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -99,21 +99,22 @@ def open_shard(path: Path) -> Shard:
 
 
 def write_shard(path: Path, blocks: Sequence[Block]) -> None:
-    """Write blocks, in place of a shard that may be there.
+    """Write a shard, replacing an existing one.
 
-    Readable by the same user alone, who may be the only one that may read the prices.
+    Only the same user can read it, because the price files may be private too.
 
     Raises:
-        OSError: It cannot be written; what was there is as it was.
+        OSError: The shard cannot be written; an existing one is unchanged.
     """
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        draft = Path(file.name)
+        temporary = Path(file.name)
         try:
-            file.writelines(_pieces(blocks))
+            file.writelines(_chunks(blocks))
+            # Not synced to disk: a crash can lose the cache or damage it, which the sums detect.
             file.flush()
-            draft.replace(path)
+            temporary.replace(path)
         except BaseException:
-            draft.unlink()
+            temporary.unlink()
             raise
 
 
@@ -121,7 +122,7 @@ def _opened(memory: mmap.mmap) -> Shard:
     magic, length, checksum = _HEAD.unpack_from(memory)
     index = memory[_HEAD.size : _HEAD.size + length]
     if magic != _MAGIC or zlib.crc32(index) != checksum:
-        raise ValueError("another kind of file, or a damaged one")
+        raise ValueError("not a shard, or damaged")
     start = _aligned(_HEAD.size + length)
     words = np.frombuffer(
         memory, _WORD, count=(len(memory) - start) // _WORD.itemsize, offset=start
@@ -129,8 +130,8 @@ def _opened(memory: mmap.mmap) -> Shard:
     return Shard({entry["name"]: entry for entry in orjson.loads(index)}, words)
 
 
-def _pieces(blocks: Sequence[Block]) -> Iterator[Any]:
-    """The bytes of a shard, block by block."""
+def _chunks(blocks: Sequence[Block]) -> Iterator[Any]:
+    """Yield the bytes of a shard without copying the arrays."""
     entries, start = [], 0
     for block in blocks:
         entries.append(_entry(block, start))
@@ -165,7 +166,7 @@ def _words(block: Block) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 
 
 def _sum(words: NDArray[np.uint64]) -> int:
-    """Modulo 2 ** 64: a fraction of what a CRC costs, and no bit flips or page of zeros escapes."""
+    """Return the sum modulo 2**64: cheaper than a CRC, and detects bit flips and zeroed pages."""
     return int(np.add.reduce(words))
 
 

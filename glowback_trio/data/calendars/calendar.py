@@ -1,8 +1,8 @@
-"""When markets are open: how long a bar is, and which bars a trading day has.
+"""Market hours: the length of a bar, and the bars of a trading day.
 
-Two calendars are enough for generated prices and for finding gaps. A symbol that ends in `-USD` or
+Two calendars suffice for generated prices and for finding gaps. A symbol that ends in `-USD` or
 `USDT` trades every day around the clock. Every other symbol trades on weekdays from 09:30 to 16:00,
-and those hours are stamped as if they were UTC; holidays are not known here.
+and these hours are used as if they were UTC. Holidays are not known here, see `exchanges`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _DAY = np.timedelta64(1, "D")
 
 @frozen
 class Calendar:
-    """The days a market is open, and its hours, which are the same on each of them.
+    """The weekdays and the hours of a market.
 
-    Trading days are numbered, 1900-01-01 being 0, so that a path over them is a plain array.
+    Trading days are numbered from 1900-01-01, which is day 0, so that a path over them is an array.
 
     Attributes:
-        weekmask: Seven digits from Monday, 1 where the market is open.
-        opens: Seconds after midnight.
-        closes: Seconds after midnight.
+        weekmask: Seven digits from Monday, 1 if the market is open on that weekday.
+        opens: Opening time in seconds after midnight.
+        closes: Closing time in seconds after midnight.
     """
 
     weekmask: str
@@ -50,17 +50,17 @@ class Calendar:
 
     @property
     def is_always_open(self) -> bool:
-        """Whether no moment lies outside the market's hours."""
+        """True if the market never closes."""
         return self == _ALWAYS
 
     def days(self, start: Timestamp, end: Timestamp) -> range:
-        """Number the trading days from the day of `start` to the day of `end`, both included."""
+        """Return the numbers of the trading days from `start` to `end`, both included."""
         return range(self._number(start), self._number(end.astype("M8[D]") + _DAY))
 
     def session(self, resolution: Resolution) -> NDArray[np.timedelta64]:
-        """When a day's bars begin, (B,) seconds after midnight.
+        """Return when a day's bars begin, (B,) seconds after midnight.
 
-        A day whose hours are no multiple of the resolution ends with a shorter bar. A daily bar
+        A day whose hours are not a multiple of the resolution ends with a shorter bar. A daily bar
         begins at midnight.
         """
         if resolution == "day":
@@ -68,26 +68,26 @@ class Calendar:
         return np.arange(self.opens, self.closes, STEPS[resolution].astype(int)).astype("m8[s]")
 
     def stamps(self, resolution: Resolution, days: range) -> Times:
-        """When the bars of these trading days begin, (len(days), B) datetime64[s]."""
+        """Return when the bars of these trading days begin, (len(days), B) datetime64[s]."""
         dates = np.busday_offset(_EPOCH, np.arange(days.start, days.stop), weekmask=self.weekmask)
         midnights: Times = dates.astype("M8[s]")[:, None]
         return midnights + self.session(resolution)
 
     def count(self, resolution: Resolution, start: Timestamp, end: Timestamp) -> int:
-        """Count the bars from `start` to `end`, both included, by arithmetic alone."""
+        """Count the bars from `start` to `end`, both included, without generating them."""
         before_end = self._bars_before(resolution, end + np.timedelta64(1, "ns"))
         return max(0, before_end - self._bars_before(resolution, start))
 
-    def _bars_before(self, resolution: Resolution, moment: Timestamp) -> int:
-        session, day = self.session(resolution), moment.astype("M8[D]")
+    def _bars_before(self, resolution: Resolution, time: Timestamp) -> int:
+        session, day = self.session(resolution), time.astype("M8[D]")
         whole_days = self._number(day)
         is_open = self._number(day + _DAY) > whole_days
-        of_this_day = int(np.searchsorted(session, moment - day)) if is_open else 0
+        of_this_day = int(np.searchsorted(session, time - day)) if is_open else 0
         return whole_days * len(session) + of_this_day
 
-    def _number(self, moment: Timestamp) -> int:
-        """The number of the first trading day on or after the day of `moment`, from day 0 on."""
-        day = max(_EPOCH, moment.astype("M8[D]"))
+    def _number(self, time: Timestamp) -> int:
+        """Return the number of the first trading day on or after the day of `time`, at least 0."""
+        day = max(_EPOCH, time.astype("M8[D]"))
         return int(np.busday_count(_EPOCH, day, weekmask=self.weekmask))
 
 
@@ -96,5 +96,5 @@ _WEEKDAYS = Calendar(weekmask="1111100", opens=34200, closes=57600)
 
 
 def calendar_of(symbol: str) -> Calendar:
-    """The calendar a symbol trades on: around the clock for `BTC-USD` and `ETHUSDT`."""
+    """Return the calendar of a symbol: around the clock for such as `BTC-USD` and `ETHUSDT`."""
     return _ALWAYS if symbol.endswith(("-USD", "USDT")) else _WEEKDAYS

@@ -1,4 +1,4 @@
-"""The trading days of exchanges by name. Needs the extra `calendars`."""
+"""Trading days of exchanges, by name. Needs the extra `calendars`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from glowback_trio.model.bounds import one_of
 
 __all__ = ["trading_days"]
 
-_WEEK = 7  # days: long enough for a calendar not to be empty, which would be refused
+_WEEK = 7  # days; the library refuses a range without a trading day, so none is shorter than this
 
 
 def trading_days(exchange: str, first: int, last: int) -> NDArray[np.int64]:
-    """The days on which an exchange is open.
+    """Return the days on which an exchange is open.
 
     Args:
-        exchange: Its market identifier code, such as `XNYS`, or another name that is known for it.
-        first: The first day to look at, counted from 1970-01-01.
-        last: The last one, included.
+        exchange: Its market identifier code, such as `XNYS`, or an alias that the library knows.
+        first: The first day of the range, counted from 1970-01-01.
+        last: The last day, included.
 
     Returns:
         (D,) days counted from 1970-01-01, ascending.
 
     Raises:
-        DataError: No such calendar, or none that reaches so far; or the extra is not installed.
+        DataError: No such calendar, or it does not cover the range; or the extra is missing.
     """
     library = CALENDARS.load("exchange_calendars")
     start, end = (np.datetime64(int(day), "D") for day in (first, max(last, first + _WEEK)))
@@ -38,7 +38,7 @@ def trading_days(exchange: str, first: int, last: int) -> NDArray[np.int64]:
         near = difflib.get_close_matches(exchange.upper(), library.get_calendar_names())
         hint = f"; did you mean {one_of(near)}?" if near else ""
         raise DataError(f"No calendar is called {exchange!r}{hint}") from None
-    except ValueError as error:  # what it says names the years that it knows
+    except ValueError as error:  # its message names the years that the calendar covers
         raise DataError(f"Calendar {exchange!r}: {error}") from None
     days: NDArray[np.int64] = calendar.sessions.to_numpy().astype("M8[D]").astype(np.int64)
     return days[days <= last]

@@ -1,4 +1,4 @@
-"""The length of bars, told by the distance between them."""
+"""Infer the length of bars from their spacing, and compare it with the one requested."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def resolution_of(time: Times) -> Resolution | None:
         time: (R,) datetime64, in any order, duplicates allowed.
 
     Returns:
-        The longest resolution that fits into that distance, so that weekly bars count as `day`;
-        None for fewer than two distinct times, which tell nothing.
+        The longest resolution not longer than that distance, so that weekly bars count as `day`;
+        None for fewer than two distinct times.
     """
     distances = np.diff(np.sort(time))
     distances = np.sort(distances[distances > np.timedelta64(0, "ns")])
@@ -32,21 +32,21 @@ def resolution_of(time: Times) -> Resolution | None:
 
 
 def check_resolution(
-    name: str, found: Resolution | None, asked: Resolution, declared: Resolution | None = None
+    name: str, found: Resolution | None, requested: Resolution, declared: Resolution | None = None
 ) -> None:
-    """Refuse bars of another length than asked.
+    """Check that bars have the requested length.
 
     Args:
-        name: What people call the place the bars come from.
-        found: What `resolution_of` says of their times.
-        asked: The resolution of the request.
-        declared: The resolution the place names for itself. Bars that name one may be further
-            apart, as those of rarely traded symbols are, but never closer together.
+        name: The source of the bars, for the message.
+        found: The resolution inferred from their times, see `resolution_of`.
+        requested: The resolution of the request.
+        declared: The resolution in the name of the source, if any. Then the bars may be further
+            apart, as those of a rarely traded symbol are, but never closer together.
 
     Raises:
-        DataError: They are bars of another length.
+        DataError: The bars have another length.
     """
-    if found is None or found == asked:
+    if found is None or found == requested:
         return
-    if declared is None or STEPS[found] < STEPS[asked]:
-        raise DataError(f"{name} holds bars of resolution {found!r}; {asked!r} was requested")
+    if declared is None or STEPS[found] < STEPS[requested]:
+        raise DataError(f"{name} holds bars of resolution {found!r}; {requested!r} was requested")

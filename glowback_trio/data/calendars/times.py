@@ -1,4 +1,4 @@
-"""Moments as numpy has them, and as people read them."""
+"""Convert times to numpy and to text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["format_range", "to_timestamp"]
 
 
 def to_timestamp(when: datetime) -> Timestamp:
-    """A UTC datetime as numpy has it."""
+    """Convert a UTC datetime to datetime64[ns]."""
     return np.datetime64(when.replace(tzinfo=None), "ns")
 
 
 def format_range(start: Timestamp, end: Timestamp) -> str:
-    """A range of time in words, to the second."""
+    """Write a range of times for a message, to the second."""
     return " to ".join(f"{np.datetime_as_string(edge, 's')}Z" for edge in (start, end))

@@ -1,4 +1,4 @@
-"""Which column of a table holds what, by the names in its header."""
+"""Find the columns of a table by the names in its header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glowback_trio.errors import DataError
 
 __all__ = ["RENAMEABLE", "ColumnLayout", "find_columns", "shorten"]
 
-#: What a table is searched for.
+#: Columns that `find_columns` looks for, and whose names in the table can be given to it.
 RENAMEABLE = ("time", *COLUMNS, "symbol")
 
 _TIME_NAMES = ("timestamp", "date", "datetime", "time")
@@ -20,13 +20,13 @@ _SYMBOL_NAMES = ("symbol", "ticker")
 
 @frozen
 class ColumnLayout:
-    """Where the columns stand, counting from 0.
+    """The indices of a table's columns.
 
     Attributes:
         names: The header as written, for messages.
-        time: The column of times.
-        values: The columns of numbers, in the order of `COLUMNS`.
-        symbol: The column of symbols, where there is one.
+        time: Index of the column of times.
+        values: Indices of the columns of numbers, in the order of `COLUMNS`.
+        symbol: Index of the column of symbols; None if there is none.
     """
 
     names: tuple[str, ...]
@@ -36,25 +36,26 @@ class ColumnLayout:
 
 
 def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, str]) -> ColumnLayout:
-    """Find the columns by their names, whatever the case of letters.
+    """Find the columns by their names, ignoring the case of letters.
 
     Args:
         names: The header.
-        where: What people call its place.
-        column_names: The names that a table uses instead of ours, by ours, which are `RENAMEABLE`.
+        where: Where the header is, for messages.
+        column_names: The table's names of columns, by the names in `RENAMEABLE`; columns that are
+            not in it have their usual names.
 
     Raises:
-        DataError: A column is missing, or there more than once.
+        DataError: A column is missing, or appears more than once.
     """
     header = [name.strip() for name in names]
     known = [name.lower() for name in header]
 
-    def find(*wanted: str) -> int:
-        found = [name for name in wanted if name in known]
+    def find(*candidates: str) -> int:
+        found = [name for name in candidates if name in known]
         if not found:
-            either = " or ".join(map(repr, wanted[:2]))
+            either = " or ".join(map(repr, candidates[:2]))
             raise DataError(
-                f"{where}: no column {either}; the header is {shorten(header, most=240)}"
+                f"{where}: no column {either}; the header is {shorten(header, length=240)}"
             )
         if known.count(found[0]) > 1:
             raise DataError(f"{where}: column {found[0]!r} appears more than once")
@@ -62,17 +63,17 @@ def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, st
 
     names_of = {ours: (theirs.strip().lower(),) for ours, theirs in column_names.items()}
     symbol = names_of.get("symbol", _SYMBOL_NAMES)
+    # Optional, unless the caller named the column: then its absence is an error.
+    has_symbol = "symbol" in names_of or not set(symbol).isdisjoint(known)
     return ColumnLayout(
         names=tuple(header),
         time=find(*names_of.get("time", _TIME_NAMES)),
         values=tuple(find(*names_of.get(name, (name,))) for name in COLUMNS),
-        symbol=find(*symbol)
-        if "symbol" in column_names or not set(symbol).isdisjoint(known)
-        else None,
+        symbol=find(*symbol) if has_symbol else None,
     )
 
 
-def shorten(value: object, most: int = 60) -> str:
-    """An offending value as a message repeats it: with so many characters at most."""
+def shorten(value: object, length: int = 60) -> str:
+    """Return the repr of a value for a message, cut to so many characters."""
     text = repr(value)
-    return text if len(text) <= most else f"{text[:most]}..."
+    return text if len(text) <= length else f"{text[:length]}..."

@@ -1,8 +1,8 @@
-"""Prices out of one CSV file: RFC 4180, with a header, as spreadsheets and vendors write it.
+"""Read prices from a CSV file: RFC 4180 with a header, as spreadsheets and vendors write it.
 
-A file is read twice at most. The first reading is numpy's own parser, fast and without a word on
-where it stumbled. When that refuses, the file is read again cell by cell, which either names the
-line and the column of the first bad cell or, for the few things only it understands, succeeds.
+numpy's parser reads the file first. It is fast, but its errors do not say where a bad cell is, and
+it accepts less than this module promises. When it fails, the file is read again cell by cell, which
+either succeeds or names the line and the column of the first bad cell.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import ColumnLayout, find_columns
-from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
+from glowback_trio.data.files.csv_records import (
+    bad_cell,
+    check_width,
+    one_record,
+    read_number,
+    records,
+)
 from glowback_trio.data.files.table import PriceTable
 from glowback_trio.data.files.timestamps import FORMS, read_stamp, read_stamps
 from glowback_trio.errors import DataError
@@ -28,15 +34,16 @@ Cells = tuple[Times, Floats, NDArray[Any] | None]
 
 __all__ = ["place_in_csv", "read_csv"]
 
-_SYMBOL_BYTES = 33  # one more than a symbol may have, so that a longer one shows
+# One byte more than a symbol may have, so that a longer one is not cut to a valid one.
+_SYMBOL_BYTES = 33
 
 
 def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> PriceTable:
     """Read every row of a file.
 
     Args:
-        path: The file. Messages name its last part only.
-        column_names: Names of columns, where they are others than ours.
+        path: The file. Messages contain its name without the directory.
+        column_names: The file's names of columns, see `find_columns`.
 
     Returns:
         The rows in the file's order, prices float64 exactly as written.
@@ -59,7 +66,7 @@ def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> Price
 
 
 def place_in_csv(path: Path, number: int) -> str:
-    """The line on which a row of a file ends, given its number from 0."""
+    """Return the line on which a row of a file ends, by the row's number from 0."""
     header, _ = one_record(records(path))
     line, _ = one_record(records(path, skip=header), after=number)
     return f"line {line}"
@@ -67,7 +74,7 @@ def place_in_csv(path: Path, number: int) -> str:
 
 @frozen
 class _Header:
-    """How far the header reaches, in lines, and where the columns stand."""
+    """The number of lines that the header takes, and the columns in it."""
 
     lines: int
     columns: ColumnLayout
@@ -76,23 +83,28 @@ class _Header:
 def _read_header(path: Path, column_names: Mapping[str, str]) -> _Header:
     line, names = one_record(records(path))
     if not names:
-        raise DataError(f"{path.name} is empty; a header and rows are needed")
+        raise DataError(f"{path.name} is empty; expected a header and rows")
     return _Header(line, find_columns(names, f"{path.name}, line {line}", column_names))
 
 
 def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
-    """Read with numpy; `first` is the first row.
+    """Read the file with numpy.
+
+    Args:
+        path: The file.
+        header: Its header.
+        first: Its first row, from which the width of the timestamps is taken.
 
     Raises:
-        ValueError: Something is wrong somewhere.
+        ValueError: numpy cannot read the file, or something in it is wrong.
     """
     columns = header.columns
     if len(first) != len(columns.names):
-        raise ValueError("cells that no column names, or too few")
-    # Every column is listed, so that a row with a cell too many is refused rather than cut.
+        raise ValueError("the first row has another number of cells than the header")
+    # All columns are listed, so that a row with a cell too many is an error and not cut.
     kinds = dict.fromkeys(range(len(columns.names)), "U1")
     kinds |= dict.fromkeys(columns.values, "f8")
-    # One byte wider than the first timestamp, so that a longer one shows.
+    # One byte wider than the first timestamp, so that a longer one is not cut to a valid one.
     kinds[columns.time] = f"S{len(first[columns.time]) + 1}"
     if columns.symbol is not None:
         kinds[columns.symbol] = f"S{_SYMBOL_BYTES}"
@@ -108,24 +120,23 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     )
     values = np.stack([table[f"column {index}"] for index in columns.values])
     if not np.isfinite(values).all():
-        raise ValueError("not every number is finite")
+        raise ValueError("a number is not finite")
     symbols = None if columns.symbol is None else table[f"column {columns.symbol}"].astype(str)
     return read_stamps(table[f"column {columns.time}"]), values, symbols
 
 
 def _read_by_cell(path: Path, header: _Header) -> Cells:
-    """Read cell by cell.
+    """Read the file cell by cell.
 
     Raises:
-        DataError: Naming the first bad cell.
+        DataError: A cell is bad; the message names the first one.
     """
     columns = header.columns
     times, values, symbols = [], [], []
     with closing(records(path, skip=header.lines)) as found:
         for line, record in found:
             where = f"{path.name}, line {line}"
-            if len(record) != len(columns.names):
-                raise DataError(f"{where}: expected {len(columns.names)} cells, got {len(record)}")
+            check_width(where, record, len(columns.names))
             times.append(_stamp(where, columns, record))
             values.append([_number(where, columns, index, record) for index in columns.values])
             if columns.symbol is not None:

@@ -1,4 +1,7 @@
-"""The records of a CSV file, and what is wrong with their cells, by line and column."""
+"""Records and cells of any CSV file, and the errors that name their line and column.
+
+What the cells mean is up to the callers: `csv_file` reads prices, `factors` reads factors.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ from glowback_trio.errors import DataError
 
 Records = Generator[tuple[int, list[str]]]
 
-__all__ = ["bad_cell", "one_record", "read_number", "records"]
+__all__ = ["bad_cell", "check_width", "one_record", "read_number", "records"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def records(path: Path, skip: int = 0) -> Records:
-    """Every record that is not blank, with the number of the line it ends on.
+    """Yield every record that is not blank, with the number of the line on which it ends.
 
     Args:
-        path: The file. Messages name its last part only.
-        skip: Lines to leave out.
+        path: The file. Messages contain its name without the directory.
+        skip: Number of lines to skip at the beginning.
 
     Raises:
         DataError: Bytes that are not UTF-8, or quotes that do not close.
@@ -44,7 +47,7 @@ def records(path: Path, skip: int = 0) -> Records:
 
 
 def one_record(found: Records, after: int = 0) -> tuple[int, list[str]]:
-    """One record and no more; `(0, [])` when there are not so many. Closes the file."""
+    """Return the record after so many others, or `(0, [])` if there is none. Closes the file."""
     with closing(found):
         return next(islice(found, after, None), (0, []))
 
@@ -53,7 +56,7 @@ def read_number(cell: str) -> float:
     """Read a cell as float64, exactly as written.
 
     Raises:
-        ValueError: No number, or with too many digits before the exponent to be a finite one.
+        ValueError: The cell is not a number, or too large to be finite.
     """
     text = cell.strip()
     if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
@@ -61,13 +64,23 @@ def read_number(cell: str) -> float:
     return number
 
 
+def check_width(where: str, record: list[str], width: int) -> None:
+    """Check that a record has as many cells as the header.
+
+    Raises:
+        DataError: It has more or fewer.
+    """
+    if len(record) != width:
+        raise DataError(f"{where}: expected {width} cells, got {len(record)}")
+
+
 def bad_cell(where: str, column: str, expected: str, cell: str) -> DataError:
-    """The error that names a cell, what it should hold, and what it holds."""
+    """Return the error that names a cell, what was expected in it, and what it holds."""
     return DataError(f"{where}, column {column!r}: expected {expected}, got {shorten(cell)}")
 
 
 def _not_text(path: Path) -> str:
-    """Say where a file stops being UTF-8; the decoder knows its own buffer only."""
+    """Return where a file stops being UTF-8. The decoder only knows the position in its buffer."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -75,4 +88,4 @@ def _not_text(path: Path) -> str:
             except UnicodeDecodeError as error:
                 where = f"{path.name}, line {number}, byte {error.start + 1}"
                 return f"{where}: not UTF-8 text ({error.reason})"
-    return f"{path.name} was not UTF-8 text, and has changed since"  # it was written over meanwhile
+    return f"{path.name} was not UTF-8 text, and has changed since"

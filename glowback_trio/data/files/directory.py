@@ -1,8 +1,8 @@
-"""Which files of a directory hold prices, and how names map to them.
+"""Find the price files of a directory, and map symbols to them.
 
-A symbol never makes a path. The directory is listed once, and a symbol's file is one of the listed
-names or none, compared exactly: what is not there cannot be reached, whatever it is called, and a
-file system that ignores case does not make `aapl` out of `AAPL`.
+A path is never built from a symbol. The directory is listed once, and a symbol's file is one of the
+listed names, compared exactly. So no symbol, however it is written, reaches a file outside of the
+directory, and a file system that ignores case does not find `AAPL` for `aapl`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SUFFIXES: Mapping[str, Resolution] = {
     "hour": "hour",
     "day": "day",
 }
-#: How the names of files that are written here say their resolution.
+#: The suffix for each resolution in the names of files that this package writes.
 RESOLUTION_SUFFIX: Mapping[Resolution, str] = {
     "second": "1s",
     "minute": "1m",
@@ -41,7 +41,7 @@ RESOLUTION_SUFFIX: Mapping[Resolution, str] = {
 }
 
 _SUFFIX = "|".join(_SUFFIXES)
-# Names that no request could ask for are not listed, so that nobody is told to try them.
+# Names whose symbol no request may have are not price files, so that they are never suggested.
 _NAME = re.compile(
     rf"(?!.*{re.escape(FACTORS_ENDING)}$)"
     rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
@@ -49,19 +49,19 @@ _NAME = re.compile(
 
 
 def symbol_in_name(name: str) -> str | None:
-    """The symbol whose prices a file of this name holds; None for a name of no price file."""
+    """Return the symbol in the name of a price file; None if it is not such a name."""
     parts = _NAME.fullmatch(name)
     return parts["symbol"] if parts else None
 
 
 @frozen(eq=False)
 class PriceDirectory:
-    """A directory and the names that were in it when it was listed.
+    """A directory and the names in it when it was listed.
 
     Attributes:
-        home: What no file may lie outside of.
+        home: The data directory, which contains every file that may be read.
         path: The directory: `home` or one inside it.
-        names: What it holds. Directories inside it are not searched.
+        names: The names in `path`. Subdirectories are not searched.
     """
 
     home: Path
@@ -74,49 +74,49 @@ class PriceDirectory:
 
         Args:
             root: The data directory.
-            inner: A directory inside it, as a stranger names it; None: `root` itself.
+            inner: A directory inside it, from an untrusted request; None: `root` itself.
 
         Returns:
-            None when it is no directory, cannot be read, or lies outside of `root` - by `..`, by
-            being absolute, or through a symbolic link.
+            None if it is not a directory, cannot be read, or is outside of `root`: by `..`, by an
+            absolute path, or through a symbolic link.
         """
         try:
             home = root.resolve()
             path = (home / (inner or ".")).resolve()
             if not path.is_relative_to(home):
                 return None
-            return cls(home, path, frozenset(os.listdir(path)))  # noqa: PTH208 - names are wanted
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, a name too long
+            return cls(home, path, frozenset(os.listdir(path)))  # noqa: PTH208 - only the names are needed
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, too long a name
             return None
 
     def find(
         self, symbol: str, resolution: Resolution, formats: Sequence[Format] = FORMATS
     ) -> tuple[PriceFile, ...]:
-        """The files that may hold a symbol's bars: named with this resolution, or with none.
+        """Return the files that may hold a symbol's bars: named with this resolution or with none.
 
-        More than one is one too many: nothing says which of them is meant.
+        More than one is ambiguous, and the caller's to refuse.
         """
         suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
         names = [f"{symbol}{suffix}.{form}" for form in formats for suffix in (*suffixes, "")]
-        files = (self._look_at(name) for name in names if name in self.names)
+        files = (self._price_file(name) for name in names if name in self.names)
         return tuple(file for file in files if file and file.symbol == symbol)
 
     def factors(self, symbol: str) -> Path | None:
-        """The file of a symbol's adjustment factors."""
+        """Return the file of a symbol's adjustment factors; None if there is none."""
         path = self.path / f"{symbol}{FACTORS_ENDING}"
         return path if path.name in self.names and self._stat(path) else None
 
     def files(self) -> Iterator[PriceFile]:
-        """Every file of prices, in the order of names."""
-        return filter(None, map(self._look_at, sorted(self.names)))
+        """Yield every price file, ordered by name."""
+        return filter(None, map(self._price_file, sorted(self.names)))
 
     def factors_files(self) -> Iterator[Path]:
-        """Every file of factors, in the order of names."""
+        """Yield every factors file, ordered by name."""
         named = (self.path / name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))
         return filter(self._stat, named)
 
     def resolutions(self, symbol: str, formats: Sequence[Format] = FORMATS) -> Sequence[Resolution]:
-        """The resolutions that the names of a symbol's files bear."""
+        """Return the resolutions in the names of a symbol's files."""
         named = dict.fromkeys(
             resolution
             for suffix, resolution in _SUFFIXES.items()
@@ -125,12 +125,12 @@ class PriceDirectory:
         return tuple(named)
 
     def symbols(self, formats: Sequence[Format] = FORMATS) -> frozenset[str]:
-        """Every symbol that a name speaks of."""
+        """Return the symbols in the names of all price files."""
         parts = filter(None, map(_NAME.fullmatch, self.names))
         return frozenset(name["symbol"] for name in parts if name["format"] in formats)
 
-    def _look_at(self, name: str) -> PriceFile | None:
-        """Describe a listed file; None for what holds no prices or is a link to the outside."""
+    def _price_file(self, name: str) -> PriceFile | None:
+        """Describe a price file; None if it is not one, or a link out of the data directory."""
         parts = _NAME.fullmatch(name)
         if parts is None:
             return None
@@ -146,13 +146,13 @@ class PriceDirectory:
         )
 
     def _stat(self, path: Path) -> os.stat_result | None:
-        """Look at a listed file; None for what is no file or is a link to the outside."""
+        """Return the status of a file; None if it is not a file, or a link out of the directory."""
         try:
             found = path.lstat()
             if stat.S_ISLNK(found.st_mode):
                 if not path.resolve().is_relative_to(self.home):
                     return None
                 found = path.stat()
-        except (OSError, RuntimeError):  # gone since, or a link that leads nowhere
+        except (OSError, RuntimeError):  # deleted since, or a broken link
             return None
         return found if stat.S_ISREG(found.st_mode) else None

@@ -1,9 +1,10 @@
-"""Adjustment factors: what splits and dividends did to the prices that were quoted.
+"""Adjustment factors: remove the effect of splits and dividends from quoted prices.
 
 `<SYMBOL>_factors.csv` has the columns `date`, `price factor` and `split factor`. A row's factors
-hold for the bars up to and including its date, back to the row before it; after the last row both
-are 1, for prices are adjusted backwards. The split factor is what a price is multiplied by and a
-volume is divided by to take splits out; the price factor does the same for dividends, prices alone.
+apply to the bars up to and including its date, back to the row before it. After the last row both
+are 1, because prices are adjusted backwards. To remove splits, prices are multiplied by the split
+factor and volumes are divided by it. To remove dividends, prices are multiplied by the price
+factor.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.csv_records import bad_cell, one_record, read_number, records
+from glowback_trio.data.files.csv_records import (
+    bad_cell,
+    check_width,
+    one_record,
+    read_number,
+    records,
+)
 from glowback_trio.data.files.timestamps import read_stamp
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Adjustment, Bars, Floats
 
 __all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors"]
 
-#: How the name of a file of factors goes on after the symbol.
+#: The name of a factors file is the symbol and this ending.
 FACTORS_ENDING = "_factors.csv"
 
 _COLUMNS = ("date", "price factor", "split factor")
@@ -34,8 +41,8 @@ class Factors:
 
     Attributes:
         date: The last day of each pair of factors, (F,) datetime64[D], strictly ascending.
-        price: For dividends, (F,) float64, above 0.
-        split: For splits, (F,) float64, above 0.
+        price: The factor for dividends, (F,) float64, above 0.
+        split: The factor for splits, (F,) float64, above 0.
     """
 
     date: NDArray[np.datetime64] = field(repr=False)
@@ -47,19 +54,20 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
     """Adjust bars.
 
     Args:
-        bars: As they were quoted. A bar's day is that of its time in UTC.
-        factors: The symbol's.
-        adjustment: `splits` applies the split factor; `total` both; `none` neither.
+        bars: Bars as they were quoted. The day of a bar is that of its time in UTC.
+        factors: The factors of the same symbol.
+        adjustment: `splits` applies the split factor, `total` both factors, `none` neither.
 
     Returns:
-        Prices are multiplied by the factors, volumes divided by the split factor.
+        Bars whose prices are multiplied by the factors, and volumes divided by the split factor.
     """
     if adjustment == "none":
         return bars
     days = bars.time.astype("M8[D]")
-    place = np.searchsorted(factors.date, days)
-    split = np.append(factors.split, 1.0)[place]
-    scale = split * np.append(factors.price, 1.0)[place] if adjustment == "total" else split
+    row = np.searchsorted(factors.date, days)
+    # The appended 1 is the factor of bars after the last row.
+    split = np.append(factors.split, 1.0)[row]
+    scale = split * np.append(factors.price, 1.0)[row] if adjustment == "total" else split
     return Bars(
         symbol=bars.symbol,
         time=bars.time,
@@ -72,7 +80,7 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
 
 
 def read_factors(path: Path) -> Factors:
-    """Read a file of factors; one with a header and no rows says that there is nothing to adjust.
+    """Read a factors file. One without rows means that there is nothing to adjust.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or has a bad cell.
@@ -97,9 +105,9 @@ def read_factors(path: Path) -> Factors:
 
 
 def _places(path: Path, line: int, names: list[str]) -> tuple[int, ...]:
-    """Where the columns stand; `_` and the case of letters count for nothing in their names."""
+    """Return the indices of the columns, ignoring the case of letters and `_` for a space."""
     if not names:
-        raise DataError(f"{path.name} is empty; a header with {', '.join(_COLUMNS)} is needed")
+        raise DataError(f"{path.name} is empty; expected a header with {', '.join(_COLUMNS)}")
     known = [name.strip().lower().replace("_", " ") for name in names]
     for name in _COLUMNS:
         if known.count(name) != 1:
@@ -112,8 +120,7 @@ def _places(path: Path, line: int, names: list[str]) -> tuple[int, ...]:
 def _row(
     where: str, names: list[str], places: tuple[int, ...], record: list[str]
 ) -> tuple[np.datetime64, float, float]:
-    if len(record) != len(names):
-        raise DataError(f"{where}: expected {len(names)} cells, got {len(record)}")
+    check_width(where, record, len(names))
     date, price, split = ((names[place].strip(), record[place]) for place in places)
     return _date(where, *date), _factor(where, *price), _factor(where, *split)
 

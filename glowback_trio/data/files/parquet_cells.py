@@ -1,4 +1,4 @@
-"""Columns of Arrow as columns of numpy, and what is wrong with their cells, by row."""
+"""Convert Arrow columns to numpy, with errors that name the row and the column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import shorten
-from glowback_trio.data.files.timestamps import FORMS, moments_since_1970, outside_years, read_stamp
+from glowback_trio.data.files.timestamps import FORMS, outside_years, read_stamp, times_since_1970
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Floats, Times
@@ -18,7 +18,7 @@ __all__ = ["ParquetColumn", "place_in_parquet"]
 
 
 def place_in_parquet(number: int) -> str:
-    """Where a row stands, given its number from 0."""
+    """Return where a row is, by its number from 0."""
     return f"row {number + 1}"
 
 
@@ -27,7 +27,7 @@ class ParquetColumn:
     """One column of a Parquet file.
 
     Attributes:
-        source: What people call the file.
+        source: The file's name, for messages.
         name: The column's name, as written.
         cells: (R,) pyarrow.ChunkedArray.
     """
@@ -37,10 +37,10 @@ class ParquetColumn:
     cells: Any = field(repr=False)
 
     def numbers(self) -> Floats:
-        """The cells as float64, (R,).
+        """Return the cells as float64, (R,).
 
         Raises:
-            DataError: The column holds no numbers, or a cell holds none.
+            DataError: The column is not one of numbers, or a cell is empty or not finite.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
@@ -48,33 +48,34 @@ class ParquetColumn:
                 f"{self.source}, column {self.name!r}: expected numbers, got {str(kind)!r}"
             )
         numbers: Floats = self.cells.cast("float64", safe=False).to_numpy()
-        self._refuse(~np.isfinite(numbers), "a number")
+        self._check(~np.isfinite(numbers), "a number")
         return numbers
 
     def times(self) -> Times:
-        """The cells as moments, (R,) datetime64[ns] UTC.
+        """Return the cells as times, (R,) datetime64[ns] UTC.
 
         Raises:
-            DataError: The column holds no times, or a cell holds none.
+            DataError: The column is not one of times, or a cell is empty or not a time.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
         if types.is_timestamp(kind) or types.is_date(kind):
-            moments = self.cells.to_numpy()
+            times: Times = self.cells.to_numpy()
         elif types.is_integer(kind):
-            self._refuse(self._absent(), FORMS)
-            moments = moments_since_1970(self.cells.cast("int64").to_numpy())
+            self._check(self._is_empty(), FORMS)
+            times = times_since_1970(self.cells.cast("int64").to_numpy())
         else:
             stamps = [self._stamp(row, text) for row, text in enumerate(self.texts())]
-            moments = np.array(stamps, dtype="M8[ns]")
-        self._refuse(outside_years(moments), FORMS)
-        times: Times = moments.astype("M8[ns]")
-        return times
+            times = np.array(stamps, dtype="M8[ns]")
+        # Checked before the cast to nanoseconds, which would wrap around silently.
+        self._check(outside_years(times), FORMS)
+        in_ns: Times = times.astype("M8[ns]")
+        return in_ns
 
     def texts(self) -> NDArray[Any]:
-        """The cells as texts without blanks around them, (R,).
+        """Return the cells as stripped texts, (R,).
 
         Raises:
-            DataError: The column holds something else.
+            DataError: The column is not one of texts, or a cell is empty.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
         plain = kind.value_type if types.is_dictionary(kind) else kind
@@ -82,7 +83,7 @@ class ParquetColumn:
             raise DataError(
                 f"{self.source}, column {self.name!r}: expected texts, got {str(kind)!r}"
             )
-        self._refuse(self._absent(), "a text")
+        self._check(self._is_empty(), "a text")
         return np.array([text.strip() for text in self.cells.to_pylist()], dtype=str)
 
     def _stamp(self, row: int, text: str) -> np.datetime64:
@@ -91,11 +92,11 @@ class ParquetColumn:
         except ValueError:
             raise self._bad(row, FORMS) from None
 
-    def _absent(self) -> NDArray[np.bool_]:
-        absent: NDArray[np.bool_] = self.cells.is_null().to_numpy()
-        return absent
+    def _is_empty(self) -> NDArray[np.bool_]:
+        empty: NDArray[np.bool_] = self.cells.is_null().to_numpy()
+        return empty
 
-    def _refuse(self, bad: NDArray[np.bool_], expected: str) -> None:
+    def _check(self, bad: NDArray[np.bool_], expected: str) -> None:
         if bad.any():
             raise self._bad(int(np.argmax(bad)), expected)
 

@@ -1,6 +1,6 @@
-"""Prices in Parquet files, with the same columns as in CSV files.
+"""Read and write prices in Parquet files, with the same columns as CSV files.
 
-Needs the extra `parquet`. No threads are used, so that reading leaves none behind.
+Needs the extra `parquet`. Arrow's thread pool is not used, so that no thread is left behind.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> P
     """Read every row of a file.
 
     Args:
-        path: The file. Messages name its last part only.
-        column_names: Names of columns, where they are others than ours.
+        path: The file. Messages contain its name without the directory.
+        column_names: The file's names of columns, see `find_columns`.
 
     Returns:
-        The rows in the file's order. Times may be timestamps of any unit, with a zone or meant as
-        UTC, dates, counts since 1970, or any text that CSV allows.
+        The rows in the file's order. Times may be timestamps of any unit, with a zone or in UTC,
+        dates, seconds or milliseconds since 1970, or any text that CSV files may have.
 
     Raises:
         DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell; or the
@@ -39,7 +39,7 @@ def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> P
     arrow = PARQUET.load("pyarrow")
     parquet = PARQUET.load("pyarrow.parquet")
     try:
-        # Opened here, because the library's own message would tell the directory.
+        # Opened here, because the library's message for a missing file contains the directory.
         with path.open("rb") as content, parquet.ParquetFile(content) as file:
             names = file.schema_arrow.names
             columns = find_columns(names, path.name, column_names or {})
@@ -68,7 +68,7 @@ def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> P
 
 
 def write_parquet(path: Path, bars: Bars) -> None:
-    """Write bars with the columns that `read_parquet` reads, times in nanoseconds UTC.
+    """Write bars to a file that `read_parquet` can read, with times in nanoseconds UTC.
 
     Raises:
         DataError: The extra is not installed.

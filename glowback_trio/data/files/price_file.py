@@ -1,4 +1,4 @@
-"""A file of prices: one symbol's bars of one length, in one of the formats."""
+"""A price file: one symbol's bars of one resolution, in one of the formats."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ Format = Literal["csv", "parquet"]
 Version = tuple[int, int, int, int]
 
 FORMATS: tuple[Format, ...] = ("csv", "parquet")
-_SHORTEST_ROW: Mapping[Format, int] = {"csv": 32, "parquet": 1}  # bytes; real rows are longer
+# Fewest bytes per row. A CSV row has six cells; a Parquet row may be compressed to nearly nothing.
+_SHORTEST_ROW: Mapping[Format, int] = {"csv": 32, "parquet": 1}
 
 
 @frozen
 class PriceFile:
-    """One file of prices, as it was when it was looked at.
+    """A price file, as it was when its directory was listed.
 
     Attributes:
-        path: Where it is.
-        symbol: Whose prices it holds.
-        resolution: The length of its bars, or None where only its rows can tell.
-        format: How it is written.
-        version: Size, time of the last change to content and to anything, nanoseconds since 1970,
-            and inode: where one of them differs the content may.
+        path: Its path.
+        symbol: The symbol in its name.
+        resolution: The resolution in its name; None if the name has none.
+        format: Its format.
+        version: Size, times of the last change of the content and of the inode in nanoseconds since
+            1970, and inode number. While all four are equal, the content is.
     """
 
     path: Path
@@ -47,7 +48,7 @@ class PriceFile:
 
     @property
     def most_rows(self) -> int:
-        """More rows than this do not fit into the file, as far as its size can tell."""
+        """The most rows that a file of this size can have."""
         return self.version[0] // _SHORTEST_ROW[self.format] + 1
 
     def read(self) -> Rows:
@@ -59,17 +60,17 @@ class PriceFile:
         return read_table(self.path, self.format).rows(self.symbol)
 
     def locate(self) -> Callable[[int], str]:
-        """What says where a row stands in the file, given its number from 0."""
+        """Return a function that returns where a row is in the file, by its number from 0."""
         return place_in_parquet if self.format == "parquet" else partial(place_in_csv, self.path)
 
 
 def version_of(found: os.stat_result) -> Version:
-    """What tells one content of a file from the next, without reading it."""
+    """Return the version of a file: a key for its content that needs no reading."""
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def read_table(
     path: Path, form: Format, column_names: Mapping[str, str] | None = None
 ) -> PriceTable:
-    """Read every row of a file; see `read_csv` and `read_parquet`."""
+    """Read every row of a file, see `read_csv` and `read_parquet`."""
     return read_parquet(path, column_names) if form == "parquet" else read_csv(path, column_names)

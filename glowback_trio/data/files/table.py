@@ -1,4 +1,4 @@
-"""A table of prices as a file holds it, of one symbol or of several."""
+"""A table of prices as read from a file, of one symbol or of several."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class PriceTable:
     """The rows of a file, in its order.
 
     Attributes:
-        source: What people call the file.
-        columns: Where its columns stand.
+        source: The file's name, for messages.
+        columns: The indices of its columns.
         time: (R,) datetime64[ns], UTC.
         values: (5, R) float64: open, high, low, close, volume.
-        symbols: (R,) texts, or None where no column tells.
-        locate: Says where a row stands, given its number from 0: `line 7`.
+        symbols: (R,) texts; None if the file has no column of symbols.
+        locate: Returns where a row is in the file, by its number from 0, as in `line 7`.
     """
 
     source: str
@@ -41,10 +41,10 @@ class PriceTable:
         return len(self.time)
 
     def rows(self, symbol: str) -> Rows:
-        """All rows, which have to be of one symbol.
+        """Return all rows as rows of one symbol.
 
         Raises:
-            DataError: A column of symbols says otherwise.
+            DataError: The column of symbols has another symbol in it.
         """
         if self.symbols is not None and (others := self.symbols != symbol).any():
             row = int(np.argmax(others))
@@ -57,12 +57,10 @@ class PriceTable:
         return Rows(symbol, self.source, self.time, self.values, self.locate)
 
     def split(self) -> Iterator[Rows]:
-        """The rows of each symbol, in alphabetical order, every row once.
-
-        Needs a column of symbols.
-        """
+        """Yield the rows of each symbol, in alphabetical order; needs a column of symbols."""
         assert self.symbols is not None, "only a table with symbols can be split by them"
         names, which = np.unique(self.symbols, return_inverse=True)
+        # Stable, because of rows with the same time the last one in the file counts.
         order = np.argsort(which, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
         for name, part in zip(names, parts, strict=True):

@@ -1,4 +1,4 @@
-"""Prices of others made into price files: their columns named, their symbols split, checked."""
+"""Import prices from elsewhere: name their columns, split them by symbol, check and write them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ImportedPrices:
     """One symbol's bars, ready to be written.
 
     Attributes:
-        bars: In order, each time once.
-        quality: What was wrong with the rows they were made of.
+        bars: The bars, sorted and without duplicates.
+        quality: What was wrong with the rows that they were made from.
         resolution: The length of a bar.
     """
 
@@ -46,17 +46,17 @@ def read_prices(
     symbol: str | None = None,
     resolution: Resolution | None = None,
 ) -> Iterator[ImportedPrices]:
-    """Read a file of anybody's prices, symbol by symbol in alphabetical order.
+    """Read a file of prices from elsewhere, symbol by symbol in alphabetical order.
 
     Args:
         path: A CSV or Parquet file.
-        column_names: The file's own names of columns, by ours.
-        symbol: Whose prices these are; None: a column says so, failing that, the file's name.
-        resolution: The length of a bar; None: its spacing says so.
+        column_names: The file's names of columns, see `find_columns`.
+        symbol: The symbol; None: that of the column of symbols, else that in the file's name.
+        resolution: The length of a bar; None: infer it from the spacing of the rows.
 
     Raises:
-        DataError: The file cannot be read or has a bad cell, a symbol that nobody could ask for, an
-            impossible price, or bars of another length.
+        DataError: The file cannot be read, or has a bad cell, an invalid symbol, an impossible
+            price or bars of another length.
     """
     if (ending := path.suffix.lower().removeprefix(".")) not in FORMATS:
         raise DataError(f"{path.name}: expected a name that ends in {one_of(FORMATS)}")
@@ -72,45 +72,46 @@ def read_prices(
 def target_path(
     directory: Path, prices: ImportedPrices, form: Format, *, overwrite: bool = False
 ) -> Path:
-    """Where a symbol's bars are to be written.
+    """Return the file to which a symbol's bars are to be written.
 
     Raises:
-        DataError: Bars of that length are there already, and may not be overwritten or are in a
-            file of another name, which would be there beside the new one.
+        DataError: The file exists and may not be overwritten; or a file of another name may hold
+            the same bars, so that the two would be ambiguous.
     """
     symbol = prices.bars.symbol
-    place = directory / f"{symbol}_{RESOLUTION_SUFFIX[prices.resolution]}.{form}"
+    path = directory / f"{symbol}_{RESOLUTION_SUFFIX[prices.resolution]}.{form}"
     listed = PriceDirectory.of(directory)
     for file in listed.find(symbol, prices.resolution) if listed else ():
-        if file.path.name != place.name:
+        if file.path.name != path.name:
             raise DataError(
-                f"{file.path.name} may hold the same bars as {place.name}; move or delete it"
+                f"{file.path.name} may hold the same bars as {path.name}; move or delete it"
             )
         if not overwrite:
-            raise DataError(f"{place.name} already exists and may not be overwritten")
-    return place
+            raise DataError(f"{path.name} already exists and may not be overwritten")
+    return path
 
 
-def write_prices(place: Path, bars: Bars, *, overwrite: bool = False) -> None:
-    """Write bars under another name, then give the file its own, so that nobody sees half of it.
+def write_prices(path: Path, bars: Bars, *, overwrite: bool = False) -> None:
+    """Write bars to a temporary file and rename it, so that a reader never sees half of it.
 
     Raises:
-        DataError: The file cannot be written, or has come to be there and may not be overwritten.
+        DataError: The file cannot be written, or exists by now and may not be overwritten.
     """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=place.parent) as room:
-            draft = Path(room) / place.name
-            if place.suffix == ".parquet":
-                write_parquet(draft, bars)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=path.parent) as directory:
+            temporary = Path(directory) / path.name
+            if path.suffix == ".parquet":
+                write_parquet(temporary, bars)
             else:
-                _write_csv(draft, bars)
+                _write_csv(temporary, bars)
             if overwrite:
-                draft.replace(place)
+                temporary.replace(path)
             else:
-                place.hardlink_to(draft)
+                # Unlike a rename, a link fails if another process has created the file meanwhile.
+                path.hardlink_to(temporary)
     except OSError as error:
-        raise DataError(f"{place.name} cannot be written: {error.strerror}") from None
+        raise DataError(f"{path.name} cannot be written: {error.strerror}") from None
 
 
 def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
@@ -126,7 +127,7 @@ def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
 
 
 def _write_csv(path: Path, bars: Bars) -> None:
-    """Write what `read_csv` reads back to the last bit: the shortest digits that do so."""
+    """Write a file that `read_csv` reads back bit for bit, with the shortest digits that do so."""
     at_midnight = (bars.time == bars.time.astype("M8[D]")).all()
     whole_seconds = (bars.time == bars.time.astype("M8[s]")).all()
     unit: Literal["D", "s", "ns"] = "D" if at_midnight else "s" if whole_seconds else "ns"

@@ -1,4 +1,4 @@
-"""Every file of a directory looked at, row by row, with all that is wrong with it."""
+"""Inspect every file of a directory and report what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["FileReport", "Inspection"]
 
 @frozen
 class FileReport:
-    """What was found in one file.
+    """The findings about one file.
 
     Attributes:
         name: The file's name.
-        symbol: Whose prices, or factors, it holds.
-        resolution: The length of its bars; None where nothing tells, and for factors.
-        rows: How many rows it has; None where it cannot be read, and for factors.
-        critical: Why it cannot be used, or should not be, as sentences.
-        warnings: What to know before it is used.
+        symbol: The symbol of its prices or factors.
+        resolution: The length of its bars; None if it cannot be inferred, and for factors.
+        rows: The number of its rows; None if it cannot be read, and for factors.
+        critical: Why it cannot or should not be used, as sentences.
+        warnings: What a user of the file should know, as sentences.
     """
 
     name: str
@@ -44,31 +44,32 @@ class FileReport:
 
 @frozen(eq=False)
 class Inspection:
-    """The files of one directory, looked at one after the other.
+    """The inspection of one directory: call `read_files`, then `reports`.
 
     Attributes:
-        directory: Where they are.
-        exchange: The calendar that says which days should have bars; None: the files themselves.
+        directory: The directory.
+        exchange: The exchange on whose trading days there should be bars; None: infer the days from
+            the files.
     """
 
     directory: PriceDirectory
     exchange: str | None = None
-    # Mutable: what was found so far, and for the files that have bars, when those began.
+    # Mutable: the reports so far, and the times and quality of each file with bars, by its name.
     _found: list[FileReport] = field(factory=list, init=False, repr=False)
-    _held: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
+    _readable: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
 
     def read_files(self) -> Iterator[tuple[int, int]]:
-        """Read the files, giving after each how many have been read, and of how many."""
+        """Read the files; after each one yield the number of files read and the number of all."""
         files: list[PriceFile | Path] = [*self.directory.files(), *self.directory.factors_files()]
         for done, file in enumerate(files, start=1):
             self._found.append(self._factors(file) if isinstance(file, Path) else self._bars(file))
             yield done, len(files)
 
     def reports(self) -> Sequence[FileReport]:
-        """What was found, file by file in the order of their names.
+        """Return the findings, one report per file, ordered by name.
 
         Raises:
-            DataError: The exchange's calendar cannot be had.
+            DataError: The exchange is unknown, or its calendar does not cover the bars.
         """
         warnings: dict[str, tuple[str, ...]] = {}
         for resolution in dict.fromkeys(one.resolution for one in self._found):
@@ -89,13 +90,15 @@ class Inspection:
             bars, quality = clean(rows)
         except DataError as error:
             return evolve(report, critical=(str(error),))
-        self._held[report.name] = (bars.time, quality)
+        self._readable[report.name] = (bars.time, quality)
         return evolve(report, critical=(*quality.critical, *self._ambiguous(report)))
 
     def _ambiguous(self, report: FileReport) -> Iterator[str]:
         if report.resolution:
             found = self.directory.find(report.symbol, report.resolution)
-            if len(found) > 1 and found[0].path.name == report.name:  # once is enough
+            if (
+                len(found) > 1 and found[0].path.name == report.name
+            ):  # report each group of files once
                 yield ambiguity(report.symbol, report.resolution, found)
 
     def _factors(self, path: Path) -> FileReport:
@@ -107,13 +110,13 @@ class Inspection:
         return report
 
     def _warnings(self, resolution: Resolution | None) -> Mapping[str, tuple[str, ...]]:
-        """What is told of rows, gaps included, for which all files of one length are needed."""
+        """Return warnings by file name. Gaps can be found only with all files of a resolution."""
         names = [
             one.name
             for one in self._found
-            if one.resolution == resolution and one.name in self._held
+            if one.resolution == resolution and one.name in self._readable
         ]
-        times = [self._held[name][0] for name in names]
-        quality = [self._held[name][1] for name in names]
-        judged = with_gaps(times, quality, resolution or "day", self.exchange)
-        return {name: one.warnings for name, one in zip(names, judged, strict=True)}
+        times = [self._readable[name][0] for name in names]
+        quality = [self._readable[name][1] for name in names]
+        with_missing = with_gaps(times, quality, resolution or "day", self.exchange)
+        return {name: one.warnings for name, one in zip(names, with_missing, strict=True)}
