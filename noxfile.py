@@ -1,4 +1,8 @@
-"""What has to pass: `nox` runs the tests, the type checker and the linter, each in its own room."""
+"""Sessions of nox, each in an environment of its own.
+
+`nox` runs what has to pass before a change is merged: the tests on the oldest and the newest
+supported Python, the type checker and the linter. The other sessions run when they are named.
+"""
 
 from __future__ import annotations
 
@@ -25,33 +29,35 @@ nox.options.sessions = ["tests", "typing", "lint"]
 
 
 def _runs(version: str) -> bool:
-    """A version manager's shim lies on the PATH and yet fails, so the interpreter is asked."""
+    """Try whether an interpreter starts: a version manager's shim may be on the PATH and fail."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return True
     command = shutil.which(f"python{version}")
     if command is None:
         return False
-    asked = subprocess.run([command, "-c", ""], capture_output=True, check=False)  # noqa: S603 - a path of our own making
-    return asked.returncode == 0
+    trial = subprocess.run([command, "-c", ""], capture_output=True, check=False)  # noqa: S603 - found on the PATH just now
+    return trial.returncode == 0
 
 
 FOUND = [version for version in SUPPORTED if _runs(version)]
 
 
 def _install(session: nox.Session, group: str) -> None:
-    session.install(".", *nox.project.dependency_groups(GROUPS, group))
+    # Compiling all that a dependency brings takes pip longer than running what is used of it.
+    session.install("--no-compile", ".", *nox.project.dependency_groups(GROUPS, group))
 
 
 @nox.session(python=FOUND or False)
 def tests(session: nox.Session) -> None:
-    """Test the installed package on every supported Python there is."""
+    """Test the installed package on every supported Python that is found, on all processors."""
     if not FOUND:
         session.error(f"Neither of Python {' and '.join(SUPPORTED)} is found here")
     for version in SUPPORTED:
         if version not in FOUND:
             session.warn(f"Python {version} is not found here, so nothing is tested on it")
     _install(session, "tests")
-    session.run("pytest", *session.posargs)
+    # Work stealing leaves the tests of a module with one worker, so its server starts once.
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
 
 @nox.session
@@ -71,70 +77,70 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def schemathesis(session: nox.Session) -> None:
-    """Ask a server for everything its description has, rightly and wrongly; about two minutes."""
+    """Send a server valid and invalid requests generated from its OpenAPI document; 2 minutes."""
     _install(session, "schemathesis")
     session.run("python", "tests/extended/schema_fuzz.py", *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Follow runs in a real browser, which has to be installed as /usr/bin/chromium."""
+    """Follow runs in a real browser, which must be installed as /usr/bin/chromium."""
     _install(session, "browser")
     session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session
 def crowds(session: nox.Session) -> None:
-    """Hold thousands of clients against a real server, which takes ten thousand open files."""
+    """Connect thousands of clients to a real server, which takes ten thousand open files."""
     _install(session, "tests")
     session.run("pytest", "tests/extended/crowds.py", *session.posargs)
 
 
 @nox.session
 def cuts(session: nox.Session) -> None:
-    """Cut streams after every byte, and hold what is resumed against the log; ten minutes."""
+    """Cut streams after every byte and compare what is resumed with the log; 10 minutes."""
     _install(session, "tests")
     session.run("pytest", "tests/extended/cuts.py", *session.posargs)
 
 
 @nox.session
 def control(session: nox.Session) -> None:
-    """See the stock server fail where this one must not, so that it is known the tests can."""
+    """See the stock server fail where this one must not: a proof that the tests can fail."""
     _install(session, "tests")
     session.run("pytest", "tests/extended/control.py", *session.posargs)
 
 
 @nox.session
 def golden(session: nox.Session) -> None:
-    """Write the golden results anew, where numbers are meant to change; their diff is to review."""
+    """Rewrite the golden results for a change that is meant to change them; review the diff."""
     _install(session, "tests")
     session.run("python", "tests/engine/test_golden.py", env={"PYTHONPATH": "tests"})
 
 
 @nox.session
 def backtesting_py(session: nox.Session) -> None:
-    """Hold the engine against backtesting.py, which is run here and nowhere else."""
+    """Compare the engine with backtesting.py, which is installed for this session only."""
     _install(session, "backtesting_py")
     session.run("pytest", "tests/reference_engines/backtesting_py.py", *session.posargs)
 
 
 @nox.session
 def vectorbt(session: nox.Session) -> None:
-    """Hold many symbols on one account against vectorbt, which is run here and nowhere else."""
+    """Compare many symbols on one account with vectorbt, which is installed for this only."""
     _install(session, "vectorbt")
     session.run("pytest", "tests/reference_engines/vectorbt_orders.py", *session.posargs)
 
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Write faults into a copy of the package, and see the tests find every one of them."""
+    """Write faults into a copy of the package and see that the tests find every one."""
     _install(session, "tests")
     session.run("python", "tests/extended/mutants.py")
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the speed of what has to be fast: everything, or what is named after `--`."""
+    """Measure speed: all benchmarks, or those that are named after `--`."""
     _install(session, "bench")
     for name in session.posargs or BENCHMARKS:
         session.run("python", f"benchmarks/{name}.py")
