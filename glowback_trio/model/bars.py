@@ -1,4 +1,4 @@
-"""Bars: one symbol's prices as read-only columns, and the set of them a run is given."""
+"""Bars: the prices of one symbol as read-only columns, and the set of them that a run is given."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def _times(values: Any) -> Times:
 
 
 def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
-    """Copy, unless nobody can write to what is there: then a map of a file need not be read."""
+    """Return a read-only array: a copy, or the array itself if its memory can never be written.
+
+    Not copying matters for maps of files, which would have to be read as a whole.
+    """
     if (
         isinstance(values, np.ndarray)
         and values.dtype == kind
@@ -47,9 +50,9 @@ def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _is_closed(array: NDArray[Any]) -> bool:
-    """Whether an array is a view of memory that cannot be written to, as `bytes` and some maps are.
+    """Return whether an array is a view of immutable memory, such as `bytes` or a read-only map.
 
-    An array that owns its memory never is: whoever holds it can open it again.
+    An array that owns its memory is not: its holder can make it writable again.
     """
     memory: Any = array
     while isinstance(memory, np.ndarray):
@@ -86,10 +89,10 @@ class Bars:
         time: Opening times of the bars, (T,) datetime64[ns], UTC, strictly ascending.
         open: Prices, (T,) float64, as are `high`, `low` and `close`.
         volume: Units traded, (T,) float64.
-        known_digest: What `digest` says, where whoever gives the columns knows it already.
+        known_digest: The digest, if it is known already; otherwise it is worked out when needed.
 
-    Columns are copied and made read-only, so a `Bars` never changes under a run. Those that nobody
-    can write to are kept as they are.
+    Columns are copied and made read-only, so that bars never change during a run. Views of memory
+    that cannot be written are kept as they are.
 
     Raises:
         DataError: Columns of different lengths, or times that do not ascend.
@@ -113,7 +116,7 @@ class Bars:
         return partial(Bars, known_digest=self.known_digest), (self.symbol, *columns)
 
     def digest(self) -> str:
-        """SHA-256 of symbol, times and columns, as hex; worked out once."""
+        """Return the SHA-256 of symbol, times and columns as hex; worked out once."""
         return self.known_digest or self._digest
 
     @cached_property
@@ -126,11 +129,20 @@ class Bars:
 
 @frozen
 class Quality:
-    """What was found wrong with one symbol's rows before they became bars.
+    """Findings about the rows of one symbol, made before they became bars.
 
-    Counts are rows, but `missing_intervals` counts bars, or days of a market that closes at night.
-    `critical` and `warnings` are sentences for people. `adjustment` says what the bars' prices were
-    adjusted for; the counts are of the rows as written.
+    Attributes:
+        symbol: The symbol.
+        rows: Number of rows as written; the other counts are rows too, where they say nothing else.
+        bars: Number of bars that the rows became.
+        duplicate_timestamps: Rows that repeat the time of another one.
+        missing_intervals: Bars that are missing; days, for a market that closes at night.
+        invalid_ohlc_rows: Rows whose prices contradict each other.
+        negative_volume_rows: Rows with a volume below zero.
+        unsorted_rows: Rows earlier than the one before.
+        critical: Findings that make results doubtful, as sentences.
+        warnings: Findings worth knowing, as sentences.
+        adjustment: What the bars' prices were adjusted for.
     """
 
     symbol: str
@@ -164,6 +176,6 @@ class Dataset:
     quality: Sequence[Quality]
 
     def digest(self) -> str:
-        """SHA-256 over the symbols' digests in alphabetical order, as hex."""
+        """Return the SHA-256 over the symbols' digests in alphabetical order, as hex."""
         parts = sorted((bars.symbol, bars.digest()) for bars in self.bars)
         return hashlib.sha256("\n".join(f"{s} {d}" for s, d in parts).encode()).hexdigest()

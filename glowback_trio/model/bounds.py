@@ -1,7 +1,7 @@
-"""Bounds declared once, in a field's annotation, and kept wherever a value is made.
+"""Bounds of fields, declared once in the annotation and checked wherever a value is made.
 
-A field says `Annotated[int, Ge(1)]`. The same words check a value built in Python (`Checked`), a
-document that came over the wire (`model.wire`, which collects every complaint), and describe the
+A field says `Annotated[int, Ge(1)]`. The same annotation checks a value that is built in Python
+(`Checked`), checks a document (`wire.converter`, which collects all problems), and describes the
 field in the OpenAPI schema.
 """
 
@@ -40,7 +40,7 @@ __all__ = [
     "violations",
 ]
 
-# Comparing words takes time that grows with their product.
+# The time to compare two words grows with the product of their lengths, and clients send any word.
 _LONGEST_WORD = 64
 
 SCALARS: Mapping[type, str] = {
@@ -53,7 +53,7 @@ SCALARS: Mapping[type, str] = {
 
 @attrs.frozen
 class Pattern:
-    """A regular expression that the whole text must match, and what it means in words."""
+    """A bound: a regular expression that the whole text must match, and its meaning in words."""
 
     regex: str
     meaning: str
@@ -61,18 +61,18 @@ class Pattern:
 
 @attrs.frozen
 class Trimmed:
-    """White space around the text does not count: it is cut off before anything else is checked."""
+    """A bound that always holds: white space around the text is cut off before the others."""
 
 
 def is_scalar(value: object, kind: type) -> bool:
-    """Whether `value` is of this kind, strictly: a bool is no number, an int is a float."""
+    """Return whether a value is of a scalar type, strictly: bools are no numbers."""
     if kind is float:
         return type(value) in (float, int)
     return type(value) is kind
 
 
 def violations(value: Any, bounds: Iterable[object]) -> Iterator[Problem]:
-    """Say which of these bounds `value` breaks; the caller puts the path in front."""
+    """Yield a problem for each bound that a value breaks; paths are left to the caller."""
     if isinstance(value, float) and not math.isfinite(value):
         yield Problem("finite_number", (), "Input should be a finite number", value)
         return
@@ -83,7 +83,7 @@ def violations(value: Any, bounds: Iterable[object]) -> Iterator[Problem]:
 
 
 def _broken(value: Any, bound: object) -> tuple[str, str] | None:
-    """Name the bound's kind and sentence when `value` breaks it."""
+    """Return kind and sentence of the problem if the value breaks the bound."""
     match bound:
         case Ge(ge=limit) if value < limit:
             return "greater_than_equal", f"Input should be greater than or equal to {limit}"
@@ -109,13 +109,13 @@ def _items(value: object, count: int) -> str:
 
 
 def one_of(choices: Iterable[object]) -> str:
-    """Spell a choice: `'a', 'b' or 'c'`."""
+    """Write a choice as text: `'a', 'b' or 'c'`."""
     *most, last = [repr(choice) for choice in choices]
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A half-sentence with the nearest known words, or with all of them when none is near."""
+    """Return half a sentence with the nearest known words, or with all of them if none is near."""
     known, word = sorted(known), word[:_LONGEST_WORD]
     near = difflib.get_close_matches(word, known, n=3) or difflib.get_close_matches(
         word.lower(), known, n=3
@@ -124,11 +124,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 class Checked:
-    """A frozen value whose annotations are kept and whose fields agree with each other.
+    """Base of frozen values whose fields are within their bounds and agree with each other.
 
-    `__checks__` holds functions whose parameters are named after fields and which yield the
-    problems of their combination. Being told by name which fields they need, they can also be run
-    over a document of which only some fields could be read.
+    `__checks__` holds functions that yield the problems of a combination of fields. Their
+    parameters are named after the fields they need, so they can also be run over a document of
+    which only some fields could be read.
 
     Raises:
         InvalidRequestError: At construction, with every problem of every field.
@@ -149,19 +149,19 @@ class Checked:
             raise InvalidRequestError(problems)
         for name, hint in annotations.items():
             if type(values[name]) is int and _holds_float(hint):
-                # one value, one spelling: 5 and 5.0 would be written differently on the wire
+                # Equal values should be written alike, and JSON tells 5 from 5.0.
                 object.__setattr__(self, name, float(values[name]))
 
 
 def _holds_float(hint: Any) -> bool:
-    """Whether a field is a float, through bounds and `| None`."""
+    """Return whether a field is a float, looking through bounds and `| None`."""
     wrapped = get_origin(hint) in (Annotated, Union, UnionType)
     return hint is float or (wrapped and any(_holds_float(part) for part in get_args(hint)))
 
 
 def hints(cls: type[Any]) -> Mapping[str, Any]:
-    """The annotations of an attrs class, resolved, by field name."""
-    attrs.resolve_types(cls)  # once: attrs remembers it
+    """Return the resolved annotations of an attrs class by field name."""
+    attrs.resolve_types(cls)  # attrs remembers the result
     return {field.name: field.type for field in attrs.fields(cls)}
 
 
@@ -173,7 +173,7 @@ def has_fixed_default(row: attrs.Attribute[Any]) -> bool:
 
 
 def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Run the checks of `cls` whose fields are all among `values`."""
+    """Yield the problems that the checks of `cls` find, of those whose fields are all given."""
     for check in cls.__checks__:
         names = inspect.signature(check).parameters
         if names.keys() <= values.keys():
@@ -181,7 +181,7 @@ def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem
 
 
 def _complaints(value: Any, hint: Any) -> list[Problem]:
-    """Check a value built in Python against its annotation, through unions and containers."""
+    """Return the problems of a value built in Python, looking through unions and containers."""
     origin, args = get_origin(hint), get_args(hint)
     if hint in SCALARS:
         sort = Problem(f"{hint.__name__}_type", (), f"Input should be {SCALARS[hint]}", value)
@@ -204,7 +204,7 @@ def _complaints(value: Any, hint: Any) -> list[Problem]:
 
 
 def _choice_complaints(value: Any, hints: tuple[Any, ...]) -> list[Problem]:
-    """Check a value against a union: it fits one of its parts, or is told of all of them."""
+    """Return the problems of a value of a union: none if it fits one of the union's parts."""
     if value is None and type(None) in hints:
         return []
     parts = [hint for hint in hints if hint is not type(None)]

@@ -1,4 +1,4 @@
-"""Points in time as clients write them, and as the wire writes them back: always UTC."""
+"""Points in time: read from what clients write, and written back in UTC."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ _RFC3339 = re.compile(
 
 @attrs.frozen
 class Edge:
-    """Which edge of its day a bare date means: the `start` or the `end`."""
+    """A bound that says which edge of its day a bare date means: the `start` or the `end`."""
 
     of_day: Literal["start", "end"]
 
 
 def start_instant(value: datetime | date | str) -> datetime:
-    """Read a point in time; a bare date is the first moment of that day.
+    """Read a point in time; a bare date means the first instant of that day.
 
     Args:
         value: A datetime, a date, or RFC 3339 text with or without a time. Without an offset it
-            means UTC.
+            is taken as UTC.
 
     Returns:
-        The same moment in UTC.
+        The same instant in UTC.
 
     Raises:
-        InvalidRequestError: It is none of these, or lies outside the years 1900 to 2200.
+        InvalidRequestError: `value` is none of these, or lies outside the years 1900 to 2200.
     """
     return _instant(value, time.min)
 
 
 def end_instant(value: datetime | date | str) -> datetime:
-    """Read a point in time as `start_instant` does; a bare date is the last moment of that day."""
+    """Read a point in time as `start_instant` does; a bare date means the end of that day."""
     return _instant(value, time.max)
 
 
@@ -93,5 +93,5 @@ def utc_now() -> datetime:
 
 
 def stamp(moment: datetime) -> str:
-    """Write a UTC moment as status and events do: microseconds and `Z`."""
+    """Write a UTC time as statuses and events have it: with microseconds and `Z`."""
     return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

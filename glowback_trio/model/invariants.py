@@ -1,11 +1,12 @@
-"""The laws every run's log keeps, and the one function that checks them.
+"""The laws that the log of every run keeps, and the function that checks them.
 
 1. `event_id` runs 1, 2, 3 … with no gap.
 2. The first event is `state: queued`.
 3. There is exactly one terminal `state` event, and it is last.
 4. Timestamps never go back.
-5. Folding the log walks the lifecycle table.
-6. What one chain of cursors received is a prefix of the log (so: these laws minus the end).
+5. Folding the log follows the lifecycle table.
+6. What one chain of cursors received is a prefix of the log: these laws hold for it, except that
+   the end may be missing.
 7. Without timestamps and run id, the log of a run nobody cancelled depends only on request, data
    and package version. `essence` strips what may differ.
 8. The terminal event carries the number of events and a SHA-256 over the bytes of all before it.
@@ -32,7 +33,7 @@ class Digest:
         self._separator = b""
 
     def add(self, data: bytes) -> None:
-        """Take one more event in."""
+        """Add the bytes of the next event."""
         self._sha.update(self._separator)
         self._sha.update(data)
         self._separator = b"\n"
@@ -42,15 +43,15 @@ class Digest:
 
 
 def assert_sound(events: Iterable[Event], *, ended: bool = True) -> None:
-    """Check that a log, received whole and in order, keeps the laws.
+    """Check that a log keeps the laws.
 
     Args:
-        events: The log from its first event on.
-        ended: Whether the end must be among them. False checks a prefix, as a client that was cut
-            off holds it.
+        events: The log from its first event on, in order.
+        ended: True if the terminal event must be among them. False checks a prefix, such as a
+            client has when it was disconnected.
 
     Raises:
-        LogError: A law is broken; the message says which, and at which event.
+        LogError: A law is broken; the message says which one, and at which event.
     """
     log = [(event.event_id, event.data, event.decode()) for event in events]
     state: State | None = None
@@ -87,7 +88,7 @@ def _hold(condition: object, law: int, index: int, complaint: str) -> None:
 
 
 def essence(events: Sequence[Event]) -> list[tuple[str, Any]]:
-    """What law 7 compares: types and payloads, without the digest, which covers the timestamps."""
+    """Return what law 7 compares: types and payloads, without the digest over timestamps."""
     return [
         (event.type, {k: v for k, v in event.payload.items() if k != "digest"}) for event in events
     ]

@@ -1,4 +1,4 @@
-"""What a portfolio construction did, bar by bar, as arrays."""
+"""How a portfolio was held at its target weights, bar by bar, as arrays."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Hits:
     """Every time that a limit changed something, by row: all columns (H,).
 
     Attributes:
-        row: At which bar; those that hold for the whole run stand at the first.
+        row: Row of the bar; limits that hold for the whole run stand at the first one.
         what: The number of a `Constraint`.
-        symbol: Index into the portfolio's symbols; -1 where it is about all of them.
-        wanted: What would have been, a fraction of equity.
-        allowed: What was, likewise; of the drawdown guard its limit.
+        symbol: Index into the portfolio's symbols; -1 where all of them are meant.
+        wanted: The value without the limit, a fraction of equity.
+        allowed: The value with it, likewise; for the drawdown guard its limit.
     """
 
     row: NDArray[np.int64] = field(repr=False)
@@ -92,17 +92,17 @@ class Portfolio:
     """A portfolio that is held at target weights, for M symbols that weigh something and T bars.
 
     Attributes:
-        construction: What was asked.
-        symbols: Their names.
-        target: (M,) what each should weigh under the limits that are known beforehand.
-        first: (M,) the row of its first bar, before which its weight is cash.
+        construction: The weights and limits of the request.
+        symbols: Names of the M symbols.
+        target: (M,) target weight of each under the limits that are known before the run.
+        first: (M,) row of its first bar; before that its weight is cash.
         worth: (T, M) market value at the bar's close, currency.
-        reason: (T,) the number of the `RebalanceReason` orders were made for at the close; -1 where
-            none were made.
+        reason: (T,) number of the `RebalanceReason` for which orders were made at the close; -1
+            where none were made.
         turnover: (T,) what these orders buy and sell at that close, a fraction of equity.
-        out: (T,) whether, after the close, a stop keeps the portfolio out of the market.
-        drawdown: (T,) fall from the peak that the stop watches, which starts anew when the
-            portfolio returns after one; a fraction.
+        out: (T,) True where a drawdown stop keeps the portfolio out of the market after the close.
+        drawdown: (T,) fall from the peak that the stop watches, a fraction; the peak starts again
+            when the portfolio returns after a stop.
         hits: The limits that changed something.
     """
 
@@ -118,25 +118,25 @@ class Portfolio:
     hits: Hits = field(repr=False)
 
     def targets(self, bars: slice | Indices) -> Floats:
-        """What is aimed at after the closes of some bars, (n, M) fractions of equity."""
+        """Return the target weights after the closes of some bars, (n, M) fractions of equity."""
         index = np.arange(len(self.out))[bars, np.newaxis]
         wanted = (index >= self.first) & ~self.out[bars, np.newaxis]
         return np.where(wanted, self.target, 0.0)
 
     def weights(self, bars: slice | Indices, value: Floats) -> Floats:
-        """What is held at the closes of some bars.
+        """Return the weights that were held at the closes of some bars.
 
         Args:
-            bars: Which.
+            bars: Rows of the bars.
             value: Equity at all bars, (T,) currency.
 
         Returns:
-            (n, M) fractions of equity; NaN where that is not positive.
+            (n, M) fractions of equity; NaN where equity is not positive.
         """
         whole = value[bars, np.newaxis]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(whole > 0, self.worth[bars] / whole, np.nan)
 
     def document(self) -> dict[str, Any]:
-        """What was asked, as the wire has it."""
+        """Return the weights and limits of the request as a document."""
         return asdict(self.construction)

@@ -1,4 +1,4 @@
-"""What may be asked of the gateway: one backtest request, frozen and checked."""
+"""Backtest requests, frozen and checked."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ _LATENCY_MAX_MS = 30 * 24 * 3600 * 1000
 
 @frozen(kw_only=True)
 class Execution(Checked):
-    """How orders are filled and what that costs. None means 0 wherever a number may be None.
+    """How orders are filled, and at what cost. None means 0 wherever a number may be None.
 
     Attributes:
-        slippage_bps: Basis points of its price that a market or stop order gives away.
+        slippage_bps: Basis points by which the price of a market or stop order gets worse.
         commission_bps: Basis points of the notional after slippage.
         latency_ms: Milliseconds between a signal's bar and the earliest bar that may fill it.
-        commission_per_share: Currency per share, on top.
-        commission_minimum: The least a fill pays, in currency.
+        commission_per_share: Currency per share, in addition.
+        commission_minimum: Least commission of a fill, currency.
         whole_shares: Round quantities towards zero.
         allow_short: Whether a position may be negative.
         max_leverage: Gross exposure over equity that a fill may reach.
-        max_volume_participation: The share of a bar's volume that fills may take; None: no cap.
-        maker_commission_bps: In place of `commission_bps` for a limit order that fills at its limit
-            later than the open; None: no difference.
-        slippage_volume_impact: Slippage on top, as a fraction of the price, of an order that takes
-            all of a bar's volume; it falls with the square of the part that is taken.
+        max_volume_participation: Share of a bar's volume that fills may take; None: no limit.
+        maker_commission_bps: Replaces `commission_bps` for a limit order that fills at its limit
+            after the open; None: no difference.
+        slippage_volume_impact: Additional slippage, as a fraction of the price, of an order that
+            takes all of a bar's volume; it falls with the square of the share that is taken.
         size_at: When a target becomes a quantity: at the close it was made on (`signal`), or at the
             price it fills at, from the equity at that price (`fill`).
-        borrow_rate: What short positions cost, a fraction of their market value per year.
-        margin_interest_rate: What negative cash costs, a fraction per year.
+        borrow_rate: Cost of short positions, a fraction of their market value per year.
+        margin_interest_rate: Cost of negative cash, a fraction per year.
     """
 
     slippage_bps: BasisPoints | None = None
@@ -86,15 +86,15 @@ class Execution(Checked):
 
 @frozen(kw_only=True)
 class Stream(Checked):
-    """What a run tells while it runs.
+    """Which events a run emits, and how fast.
 
     Attributes:
         metrics_every: A metric event at every k-th bar and the last; None: at most about 250 in
             all; 0: none.
-        trades: Whether fills are told.
-        orders: Whether the life of orders is told.
-        progress_steps: Into how many equal steps progress is cut.
-        pace_bars_per_s: Bars told per second; None: as fast as they come.
+        trades: Whether fills are emitted.
+        orders: Whether each step in the life of an order is emitted.
+        progress_steps: Number of progress events, in equal steps.
+        pace_bars_per_s: Bars per second, each with its events; None: as fast as possible.
     """
 
     metrics_every: Annotated[int, Ge(0), Le(2_000_000)] | None = None
@@ -116,7 +116,7 @@ def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
 
 
 def _own_weights(given: Any) -> Any:
-    """A copy, as what was asked does not change any more, with one spelling of one number."""
+    """Copy the weights, so that they cannot change later, and write whole numbers as floats."""
     if not isinstance(given, Mapping):
         return given
     return {
@@ -126,22 +126,22 @@ def _own_weights(given: Any) -> Any:
 
 @frozen(kw_only=True)
 class PortfolioConstruction(Checked):
-    """Target weights, when to return to them, and the limits in between. Percents of equity.
+    """Target weights, when to rebalance to them, and limits. Percents are of equity.
 
-    What is decided at a close is filled at the next open, as all else is.
+    A decision at a close is filled at the next open, like any other.
 
     Attributes:
-        target_weights: Fractions of equity by symbol, which do not sum above 1. The others weigh
-            nothing; a symbol's weight stays cash up to its first bar.
+        target_weights: Fractions of equity by symbol, which do not sum above 1. Symbols that are
+            left out weigh nothing; a symbol's weight stays cash up to its first bar.
         method: `target_weights`.
-        rebalance_frequency: Return to the weights at the first close of every date, of every week
-            from Monday on, or of every month (UTC) after the last return, whatever its reason.
-        drift_threshold_pct: Return to them as well once a weight is so far away from its target.
-        max_weight_pct: The most a target weighs; what is cut off stays cash.
-        max_turnover_pct: The most that is bought and sold at one close; all orders shrink alike.
-        cash_floor_pct: What is left in cash: targets that sum above the rest are scaled down to it.
-        max_drawdown_pct: Sell everything once equity has fallen so far from its peak, and stay out
-            until the next scheduled return; from there on a new peak counts.
+        rebalance_frequency: Rebalance at the first close of every date, of every week from Monday
+            on, or of every month (UTC) after the last rebalance, whatever its reason.
+        drift_threshold_pct: Rebalance as well once a weight is this far from its target.
+        max_weight_pct: Largest target weight; what is cut off stays cash.
+        max_turnover_pct: Limit of what is bought and sold at one close; all orders shrink alike.
+        cash_floor_pct: Least cash; targets that leave less are scaled down.
+        max_drawdown_pct: Sell everything once equity has fallen this far from its peak, and stay
+            out until the next scheduled rebalance; the peak starts again from there.
     """
 
     __checks__ = (_weights_fit,)
@@ -187,7 +187,7 @@ def _path_has_its_source(data_source: str, csv_data_path: str | None) -> Iterato
 def _one_decides(
     strategy: Strategy, portfolio_construction: PortfolioConstruction | None
 ) -> Iterator[Problem]:
-    """Refuse a strategy beside weights, rather than ignore one of them."""
+    """Refuse a strategy together with weights, rather than ignore one of the two."""
     by_weights = isinstance(strategy, TargetWeights)
     if portfolio_construction is None and by_weights:
         message = "target_weights needs portfolio_construction, which says what the weights are"
@@ -211,7 +211,7 @@ def _weights_have_symbols(
 
 
 def _implied(request: BacktestRequest) -> Strategy:
-    """What is meant where no strategy is named."""
+    """Return the strategy of a request that names none."""
     return BuyAndHold() if request.portfolio_construction is None else TargetWeights()
 
 
@@ -226,20 +226,20 @@ class BacktestRequest(Checked):
 
     Attributes:
         symbols: 1 to 1000 distinct symbols. Their order changes nothing.
-        start_date: The first moment a bar may bear. Text, date or datetime; without an offset, UTC.
-        end_date: The last one, included; a bare date means the end of that day.
-        resolution: The length of a bar.
-        portfolio_construction: Weights to hold, in place of a strategy's signals.
-        strategy: One of the built-in strategies, with its parameters; left out, `buy_and_hold`, or
-            `target_weights` where there is a `portfolio_construction`.
+        start_date: Earliest bar time, inclusive. Text, date or datetime; without an offset, UTC.
+        end_date: Latest bar time, inclusive; a bare date means the end of that day.
+        resolution: Length of a bar.
+        portfolio_construction: Weights to hold, instead of a strategy's signals.
+        strategy: A strategy with its parameters; left out, `buy_and_hold`, or `target_weights` if
+            there is a `portfolio_construction`.
         execution: Fills and costs.
-        initial_capital: Currency at the first bar.
+        initial_capital: Cash at the first bar, currency.
         currency: Recorded, not used.
         timezone: Recorded, not used: all times are UTC.
-        benchmark_symbol: What the run is held against: bought at its first close, and held.
-        data_source: Where bars come from: the gateway's `default`, `sample`, `csv` or `parquet`.
+        benchmark_symbol: Symbol to compare with, bought at its first close and held.
+        data_source: Source of the bars: the gateway's `default`, `sample`, `csv` or `parquet`.
         csv_data_path: A directory inside the gateway's data directory.
-        adjustment: What prices are adjusted for by their factors file: nothing (`none`), splits
+        adjustment: What prices are adjusted for, by their factors file: nothing (`none`), splits
             (`splits`), or splits and dividends (`total`).
         calendar: The exchange whose trading days should have bars, such as `XNYS`; None: a day on
             which any symbol of the request has a bar counts as a trading day.
@@ -247,7 +247,7 @@ class BacktestRequest(Checked):
             (`fail`).
         risk_free_rate: Fraction per year, for the Sharpe and Sortino ratios.
         periods_per_year: Bars per year for annualising; None: derived from the bars.
-        stream: What the run tells while it runs.
+        stream: Which events the run emits, and how fast.
 
     Raises:
         InvalidRequestError: With every problem found.
@@ -267,7 +267,9 @@ class BacktestRequest(Checked):
     end_date: Annotated[datetime, Edge("end")] = field(converter=end_instant)
     resolution: Resolution = "day"
     portfolio_construction: PortfolioConstruction | None = None
-    strategy: Strategy = field(default=Factory(_implied, takes_self=True))  # of the line above
+    strategy: Strategy = field(
+        default=Factory(_implied, takes_self=True)
+    )  # reads portfolio_construction, above
     execution: Execution = Execution()
     initial_capital: Annotated[float, Gt(0), Le(1e12)] = 1_000_000.0
     currency: Annotated[str, Pattern("[A-Z]{3,5}", "3 to 5 capital letters")] = "USD"
@@ -284,11 +286,11 @@ class BacktestRequest(Checked):
 
     @property
     def priced(self) -> tuple[str, ...]:
-        """The symbols whose bars are needed: those that are traded, and the benchmark."""
+        """Symbols whose bars are needed: those that are traded, and the benchmark."""
         if self.benchmark_symbol is None or self.benchmark_symbol in self.symbols:
             return self.symbols
         return (*self.symbols, self.benchmark_symbol)
 
     def place(self, index: int) -> tuple[str | int, ...]:
-        """Where in the request one of `priced` stands."""
+        """Return the path, within the request, of one of `priced`."""
         return ("symbols", index) if index < len(self.symbols) else ("benchmark_symbol",)

@@ -1,7 +1,7 @@
-"""What a run leaves behind: curves and fills as arrays, metrics, and the manifest.
+"""The result of a run: curves and fills as arrays, metrics, and the manifest.
 
-Inside, ratios are fractions and money is currency. Percent appears only on the wire
-(`model.payload`).
+Ratios in arrays are fractions and money is currency; `wire.rows` converts to percent. The metrics
+are in the units of the wire already (see `engine.analytics.metrics`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Curve:
     """The account, bar by bar: all columns (T,), the first row at the first bar.
 
     Attributes:
-        capital: What the account started with, in currency.
+        capital: Cash at the start, currency.
         time: Bar times, datetime64[ns] UTC.
         value: Cash plus the market value of all positions, currency.
         cash: Currency; negative when borrowed.
@@ -50,11 +50,14 @@ class Curve:
 
     @property
     def positions(self) -> Floats:
-        """Sum of the positions' signed market values, currency, (T,)."""
+        """Sum of the positions' signed market values, (T,) currency."""
         return self.value - self.cash
 
     def returns_at(self, bars: slice | Indices) -> Floats:
-        """Returns of some bars, fractions; 0.0 on the first and after a value that is no base."""
+        """Return the returns of some bars, (n,) fractions.
+
+        They are 0.0 on the first bar and after a value that is not positive.
+        """
         index = np.arange(len(self))[bars]
         previous = np.where(index > 0, self.value[index - 1], self.capital)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -66,17 +69,17 @@ class Fills:
     """Every fill in the order it happened: all columns (F,).
 
     Attributes:
-        symbols: The names that `symbol` counts into.
-        time: Time of the bar that filled it, datetime64[ns] UTC.
-        symbol: Index into `symbols`.
-        quantity: Signed: positive bought, negative sold.
-        price: After slippage.
-        commission: Currency, >= 0.
-        slippage_cost: Currency given away against the price before slippage, >= 0.
-        pnl: Realised by this fill, net of its own commission and the pro-rata commission of its
-            entry at average cost; NaN where the fill only opens.
-        order: Number of the order it fills, counting from 1.
+        symbols: All symbols of the run.
         strategy_id: The strategy's name.
+        time: Time of the bar that filled the order, datetime64[ns] UTC.
+        symbol: Index into `symbols`.
+        quantity: Units, signed: positive bought, negative sold.
+        price: Price after slippage, currency.
+        commission: Currency, >= 0.
+        slippage_cost: Cost against the price before slippage, currency, >= 0.
+        pnl: Profit realised by this fill at average cost, net of its own commission and of the
+            pro-rata commission of its entry, currency; NaN where the fill only opens.
+        order: Number of the order it fills, from 1.
     """
 
     symbols: Sequence[str]
@@ -96,17 +99,17 @@ class Fills:
 
 @frozen(eq=False)
 class OrderLog:
-    """The life of every order, in the order things happened: all columns (E,).
+    """Every step in the life of every order, in the order they happened: all columns (E,).
 
     Attributes:
         what: What happened, as the number of an `OrderEventKind`.
         time: Time of the bar it happened on, datetime64[ns] UTC.
-        order: Number of the order, counting from 1.
-        symbol: Index into the trades' `symbols`.
-        quantity: Signed: what was ordered (submitted, amended), filled, or left over (cancelled,
+        order: Number of the order, from 1.
+        symbol: Index into the fills' `symbols`.
+        quantity: Units, signed: ordered (submitted, amended), filled, or unfilled (cancelled,
             rejected).
-        price: Fill price; NaN unless filled.
-        specs: By order number, what orders ask beyond market orders good till cancelled.
+        price: Fill price, currency; NaN unless filled.
+        specs: Specs by order number; market orders good till cancelled have none.
     """
 
     what: Codes = field(repr=False)
@@ -122,26 +125,26 @@ class OrderLog:
 
     @property
     def event(self) -> Sequence[str]:
-        """`submitted`, `amended`, `filled`, `cancelled` or `rejected`, (E,)."""
+        """Step: `submitted`, `amended`, `filled`, `cancelled` or `rejected`, (E,)."""
         return [_KINDS[what].event for what in self.what.tolist()]
 
     @property
     def reason(self) -> Sequence[str]:
-        """Why it was cancelled or rejected; empty otherwise, (E,)."""
+        """Reason of a cancellation, rejection or amendment; empty otherwise, (E,)."""
         return [_KINDS[what].reason for what in self.what.tolist()]
 
 
 @frozen(eq=False)
 class Benchmark:
-    """A benchmark bought and held along a run: all columns (T,), one row for each of the run's.
+    """A benchmark that is bought and held along a run: all columns (T,), a row per bar of the run.
 
     Attributes:
         symbol: The symbol.
-        capital: What is put into it, currency.
-        start: The row it is bought on.
+        capital: Capital that is put into it, currency.
+        start: Row at which it is bought.
         time: Bar times of the run, datetime64[ns] UTC.
-        price: The last close, currency; NaN before `start`.
-        value: What the capital has become, currency.
+        price: Last close of the benchmark, currency; NaN before `start`.
+        value: Value of the capital, currency.
     """
 
     symbol: str
@@ -156,12 +159,12 @@ class Benchmark:
 
     @property
     def returns(self) -> Floats:
-        """Return of each bar on the one before from `start` on, (T - 1 - start,) fractions."""
+        """Returns from bar to bar after `start`, (T - 1 - start,) fractions."""
         returns: Floats = self.value[self.start + 1 :] / self.value[self.start : -1] - 1.0
         return returns
 
     def returns_at(self, bars: slice | Indices) -> Floats:
-        """Returns of some bars, fractions; 0.0 up to `start`."""
+        """Return the returns of some bars, (n,) fractions; 0.0 up to `start`."""
         index = np.arange(len(self))[bars]
         returns: Floats = self.value[index] / self.value[np.maximum(index - 1, 0)] - 1.0
         return returns
@@ -174,7 +177,7 @@ class Result:
     Whatever can be worked out from it, such as the tear sheet, is a function of it elsewhere.
 
     Attributes:
-        metrics: By name, in wire units (see `engine.metrics`); None where undefined.
+        metrics: By name, in wire units (see `engine.analytics.metrics`); None where undefined.
         curve: The account, bar by bar.
         trades: Every fill.
         orders: The life of every order.
@@ -182,11 +185,11 @@ class Result:
         final_cash: Currency.
         final_positions: Signed quantity by symbol; flat symbols are absent.
         final_prices: Last close of every traded symbol, flat ones included, currency.
-        manifest: What was run on what, with a `replay_request` that reproduces it.
-        portfolio: How a portfolio was held at its weights, where the request asks for that.
-        benchmark: What the run was held against, if anything.
-        carry: Cash that was booked beside the fills, by what it was for: `borrow` of units that
-            were short, `interest` on negative cash; currency, below zero where it was paid.
+        manifest: Request, data and package version, with a `replay_request` that reproduces it.
+        portfolio: How a portfolio was held at its weights; None without portfolio construction.
+        carry: Cash flows that belong to no fill, currency, negative where they were paid: `borrow`
+            for short positions, `interest` on negative cash.
+        benchmark: The benchmark that the run was measured against; None without one.
         risk_free_rate: Fraction per year, as the request gave it.
     """
 

@@ -1,8 +1,8 @@
-"""Strategies of one's own: what to derive from, and what such a strategy sees.
+"""Custom strategies: the classes to derive from, and what a strategy sees of the market.
 
 A strategy is a frozen value: its fields are its parameters, with their bounds in the annotations,
-checked and described as those of the built-in ones are. What it remembers during a run belongs to
-that run alone and is made by `start`.
+checked and described like those of the built-in strategies. What it remembers during a run belongs
+to that run and is made by `start`.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Bar(NamedTuple):
 
 
 class Context(Protocol):
-    """What a strategy sees at the close of a bar, and what it may order.
+    """What a strategy sees at the close of a bar, and how it orders.
 
-    Nothing here tells of a later bar. An order is first tried at the symbol's next bar, or the
+    Nothing here shows a later bar. An order is first tried at the symbol's next bar, or at the
     first one that the request's latency allows.
     """
 
     @property
     def time(self) -> np.datetime64:
-        """When the bars at hand opened, UTC."""
+        """Opening time of the current bars, UTC."""
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -64,44 +64,44 @@ class Context(Protocol):
 
     @property
     def active(self) -> Sequence[str]:
-        """Those that have a bar at this time."""
+        """Symbols that have a bar at this time."""
 
     @property
     def cash(self) -> float:
-        """Currency; negative when borrowed."""
+        """Cash, currency; negative when borrowed."""
 
     @property
     def equity(self) -> float:
-        """Cash, and positions at their last closes, currency."""
+        """Cash plus positions at their last closes, currency."""
 
     def position(self, symbol: str) -> float:
-        """Signed units held."""
+        """Return the signed units that are held."""
 
     def close(self, symbol: str) -> float:
-        """The symbol's last close, currency; NaN before its first bar."""
+        """Return the symbol's last close, currency; NaN before its first bar."""
 
     def bar(self, symbol: str) -> Bar | None:
-        """The symbol's last bar, of this time or an earlier one; None before its first."""
+        """Return the symbol's last bar, of this time or an earlier one; None before its first."""
 
     def count(self, symbol: str) -> int:
-        """How many bars of the symbol there have been, the last one included."""
+        """Return how many bars of the symbol there have been, the last one included."""
 
     def history(self, symbol: str, bars: int, column: ColumnName = "close") -> Floats:
-        """The symbol's last values, oldest first: a read-only view.
+        """Return the symbol's last values, oldest first, as a read-only view.
 
         Args:
             symbol: One of `symbols`.
-            bars: How many, at least 1; there are fewer near the start.
-            column: Which.
+            bars: Number of values, at least 1; there are fewer near the start.
+            column: Column of the bars.
         """
 
     def target(self, symbol: str, fraction: float) -> None:
-        """Order what is missing to a target, in place of what is still open for the one before.
+        """Order the difference to a target; replaces what is still open for the target before.
 
         Args:
-            symbol: One that has had a bar.
-            fraction: Signed, of the symbol's share of equity, which is equity over the number of
-                symbols. The quantity is worked out at the last close.
+            symbol: A symbol that has had a bar.
+            fraction: Signed fraction of the symbol's share of equity, which is equity over the
+                number of symbols. The quantity is worked out at the last close.
         """
 
     def order(
@@ -116,30 +116,31 @@ class Context(Protocol):
         stop_loss: float | None = None,
         take_profit: float | None = None,
     ) -> int:
-        """Order units: at the market, or at the prices given, all in currency.
+        """Order units, at the market or at the prices given; prices are in currency.
 
         Args:
-            symbol: One that has had a bar.
+            symbol: A symbol that has had a bar.
             quantity: Signed; positive buys.
-            limit: The worst price to take.
-            stop: The price that sets the order off; with `limit` as well, a stop-limit order.
-            trail: How far a stop follows the best price, from the close before its first bar on.
+            limit: Worst price to accept.
+            stop: Price that triggers the order; together with `limit`, a stop-limit order.
+            trail: Distance at which a stop follows the best price, from the close before its first
+                bar on.
             time_in_force: `GTC`, `DAY`, `IOC` or `FOK`; see `model.orders.OrderSpec`.
-            stop_loss: Once filled, leave at this stop what was bought or sold short.
-            take_profit: Likewise at this limit; whichever fills first cancels the other.
+            stop_loss: Stop price of an exit order for what this order buys or sells short.
+            take_profit: Limit price of another one. If one of them fills, the other is cancelled.
 
         Returns:
             The order's number.
         """
 
     def cancel(self, order: int) -> bool:
-        """Cancel an order; whether it was still open."""
+        """Cancel an order; return whether it was still open."""
 
     def open_orders(self, symbol: str | None = None) -> Sequence[int]:
-        """The numbers of open orders, oldest first."""
+        """Return the numbers of the open orders, oldest first."""
 
     def log(self, message: str) -> None:
-        """Say a sentence in the run's events and its result."""
+        """Add a sentence to the run's events and its result."""
 
 
 OnBar = Callable[[Context], object]
@@ -147,17 +148,17 @@ OnBar = Callable[[Context], object]
 
 @frozen
 class CustomStrategy(Checked):
-    """What strategies of one's own have in common: names, and parameters as fields.
+    """Base of the two kinds of custom strategies: names, and parameters as fields.
 
-    Derive from one of its two kinds, and decorate that class with `attrs.frozen` as well.
+    Derive from `BarStrategy` or `TargetStrategy`, and decorate the class with `attrs.frozen`.
 
     Attributes:
-        name: How requests name it: lower-case letters, digits and _.
-        aliases: How they may name it, too.
-        title: Its name for people.
+        name: Name in requests: lower-case letters, digits and _.
+        aliases: Further names in requests.
+        title: Name for people.
 
     Raises:
-        StrategyError: At construction, if the class is not whole.
+        StrategyError: At construction, if the class is incomplete.
     """
 
     name: ClassVar[str]
@@ -170,11 +171,11 @@ class CustomStrategy(Checked):
 
 
 def check_class(cls: type[CustomStrategy]) -> None:
-    """See that a class of strategies is whole.
+    """Check that a class of strategies is complete.
 
     Raises:
-        StrategyError: It has no name, alias or title that will do, or is not decorated, so that
-            what it says of its parameters counts for nothing.
+        StrategyError: A name, an alias or the title is missing or not valid, or the class is not
+            decorated, so that its annotations would not become parameters.
     """
     for name in (getattr(cls, "name", None), *cls.aliases):
         if not (isinstance(name, str) and re.fullmatch(_NAME, name)):
@@ -189,11 +190,11 @@ def check_class(cls: type[CustomStrategy]) -> None:
 
 @frozen
 class BarStrategy(CustomStrategy):
-    """A strategy that is asked at the close of every bar."""
+    """A strategy that is called at the close of every bar."""
 
     @abstractmethod
     def start(self) -> OnBar:
-        """Begin a run: give the function that is called at every bar, with a memory of its own."""
+        """Begin a run: return the function to call at every bar, which may remember things."""
 
 
 class Panel:
@@ -209,7 +210,7 @@ class Panel:
         self._bars = bars
 
     def column(self, name: ColumnName) -> Floats:
-        """One column of all symbols: prices in currency, volume in units."""
+        """Return one column of all symbols: prices in currency, volume in units."""
         column = np.stack([getattr(one, name) for one in self._bars], axis=1)
         column.setflags(write=False)
         return column
@@ -217,19 +218,19 @@ class Panel:
 
 @frozen
 class TargetStrategy(CustomStrategy):
-    """A strategy that knows all its targets at once, from arrays; much the faster of the two.
+    """A strategy that works all its targets out at once, from arrays; much the faster kind.
 
     It is trusted not to look ahead: a row of its targets may depend on that row of the panel and
-    those before it, and nothing checks that.
+    on those before it, but nothing checks that.
     """
 
     @abstractmethod
     def targets(self, panel: Panel) -> Floats:
-        """Work all targets out.
+        """Work out all targets.
 
         Args:
-            panel: The bars of all symbols that share their times. Where some miss bars that others
-                have, there are several such, and it is called for each.
+            panel: Bars of symbols that share their times. If some symbols miss bars that others
+                have, there are several panels, and the method is called for each.
 
         Returns:
             (T, N) signed fractions of each symbol's share of equity, on the bars that call for a

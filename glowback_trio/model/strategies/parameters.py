@@ -1,7 +1,7 @@
-"""The built-in strategies as values: their names, their parameters, and the bounds of each.
+"""The built-in strategies as values: their names, their parameters, and the bounds of these.
 
-What a strategy *does* with its parameters is arithmetic and stands in `engine.strategies`.
-Sizes are fractions of a symbol's share of equity; periods are counted in bars.
+What a strategy does with its parameters is arithmetic, in `engine.strategies`. Sizes are fractions
+of a symbol's share of equity; periods are counted in bars.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Rsi(Checked):
 
 @frozen
 class TargetWeights(Checked):
-    """Hold the weights of `portfolio_construction`, which has all the parameters; no signal."""
+    """Hold the weights of `portfolio_construction`, which has all parameters."""
 
     name: ClassVar[str] = "target_weights"
     aliases: ClassVar[tuple[str, ...]] = ()

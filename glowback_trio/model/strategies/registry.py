@@ -1,4 +1,4 @@
-"""The offer: all strategies that a request may name, built-in ones and the operator's own."""
+"""The registry: all strategies that a request may name, the built-in ones and custom ones."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ __all__ = ["StrategyRegistry", "make_registry", "with_aliases"]
 StrategyRegistry = Mapping[str, type[Strategy]]
 
 
-def make_registry(own: Iterable[type[CustomStrategy]] = ()) -> StrategyRegistry:
-    """Register strategies beside the built-in ones.
+def make_registry(custom: Iterable[type[CustomStrategy]] = ()) -> StrategyRegistry:
+    """Make a registry of the built-in strategies and custom ones.
 
     Args:
-        own: Classes derived from `BarStrategy` or `TargetStrategy`.
+        custom: Classes derived from `BarStrategy` or `TargetStrategy`.
 
     Raises:
-        StrategyError: One of them is no such class or not whole, or a name or alias is taken.
+        StrategyError: A class is not a strategy, or is incomplete, or its name or an alias is
+            taken.
     """
     registry = dict(STRATEGIES)
-    for given in own:
+    for given in custom:
         cls = _checked(given)
         _check_free(cls, registry)
         registry[cls.name] = cls
@@ -38,7 +39,7 @@ def make_registry(own: Iterable[type[CustomStrategy]] = ()) -> StrategyRegistry:
 
 
 def with_aliases(registry: StrategyRegistry) -> StrategyRegistry:
-    """The same, aliases included."""
+    """Return a registry in which aliases are names as well."""
     aliases = {alias: cls for cls in registry.values() for alias in cls.aliases}
     return {**registry, **aliases}
 
