@@ -1,4 +1,9 @@
-"""HTTP: routes, streams, keys and documents. Translation only."""
+"""Serve a gateway over HTTP and WebSocket.
+
+Belongs here: routes, streams, keys, limits and documents, all in terms of the gateway.
+Never here: what a run is or does (`actors`), how bytes move (`serving`), terminal output (`cli`).
+May be imported by: `cli`, `testing`, and programs that embed a server.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app: the registry's routes on Quart, and what every request and response goes through."""
+"""The ASGI app: the routes on Quart, with the hooks for every request and response."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def create_app(
     """Make the ASGI app of a gateway.
 
     Args:
-        gateway: An open gateway; the app ends nothing of it.
+        gateway: An open gateway; the app does not close it.
         settings: Keys, limits and origins.
-        new_id: Makes request ids for clients that bring none; None: random UUIDs.
-        clock: Gives the time, with its zone, at which tickets end; None: UTC now.
+        new_id: Makes ids for requests without one; None: random UUIDs.
+        clock: Returns the time, with its zone, that tickets expire by; None: UTC now.
     """
     return build_app(make_app_state(gateway, settings, new_id, clock))
 
@@ -56,14 +56,15 @@ def make_app_state(
     new_id: Callable[[], str] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> AppState:
-    """Make what the handlers of one app share."""
+    """Make the state that the handlers of one app share."""
     return AppState(gateway, settings, ROUTES, new_id or random_id, clock or utc_now)
 
 
 def build_app(app_state: AppState) -> QuartTrio:
-    """Put the registry on Quart."""
+    """Build the Quart app of these routes."""
     app = _App(app_state)
-    # Limits on time are the server's: it looks at whether bytes move, these at the whole.
+    # The server limits time, by whether bytes move. Quart's timeouts count the whole request, which
+    # would cut long streams.
     app.config.update(
         MAX_CONTENT_LENGTH=app_state.settings.max_body_bytes,
         BODY_TIMEOUT=None,
@@ -77,14 +78,17 @@ def build_app(app_state: AppState) -> QuartTrio:
 
 
 class _App(QuartTrio):
-    """Quart for requests; WebSockets pass it by."""
+    """Quart for HTTP requests; WebSockets bypass it.
+
+    A stream needs nothing of Quart, and each of thousands would pay for its context.
+    """
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__(__name__, static_folder=None, template_folder=None)
         self._app_state = app_state
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one scope of ASGI."""
+        """Serve one ASGI scope."""
         if scope["type"] == "websocket":
             await serve_stream(self._app_state, WebSocket(RequestContext.of(scope), receive, send))
         else:
@@ -104,12 +108,12 @@ def _register(app: QuartTrio, app_state: AppState) -> None:
 
 
 def _rule(path: str) -> str:
-    """A path as the router writes it."""
+    """Return a path in the router's syntax."""
     return path.replace("{", "<").replace("}", ">")
 
 
 def _hook(app: QuartTrio, app_state: AppState) -> None:
-    """Hooks are async because Quart would call others in threads."""
+    """Add the hooks; they are async because Quart runs plain functions in threads."""
 
     async def before() -> Response | None:
         identify(app_state, current_request(), _template(request.url_rule))
@@ -130,12 +134,12 @@ def _hook(app: QuartTrio, app_state: AppState) -> None:
 
 
 def _template(rule: Rule | None) -> str | None:
-    """The route's path as the registry writes it."""
+    """Return the route's path in the syntax of our table."""
     return None if rule is None else rule.rule.replace("<", "{").replace(">", "}")
 
 
 def _preflight(app_state: AppState) -> Response | None:
-    """Answer a browser that asks whether it may ask."""
+    """Answer a CORS preflight; None for any other request."""
     allowed = app_state.settings.cors_origins
     error = request.routing_exception
     if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
@@ -146,7 +150,7 @@ def _preflight(app_state: AppState) -> Response | None:
 
 
 def _empty(response: Response) -> None:
-    """Keep the head of an answer only; a body that is streamed is never begun."""
+    """Keep only the head of a response; the body of a stream is never started."""
     length = response.headers.get("Content-Length")
     response.response = response.data_body_class(b"")
     if length is not None:

@@ -1,4 +1,4 @@
-"""Serving a gateway: from the first bind to the last farewell."""
+"""Serve a gateway: from binding its addresses to the shutdown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from glowback_trio.actors import Gateway
 from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.responses import JSON
+from glowback_trio.server.http.responses import JSON, encode_headers
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.server.pipeline.fast_path import FastPath
-from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, request_id
+from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.json_text import dumps
@@ -36,19 +36,19 @@ async def serve(
 ) -> None:
     """Serve a gateway over HTTP and WebSocket until `stop` is set or the scope is cancelled.
 
-    At `stop`, in this order: `/readyz` answers 503, for `settings.shutdown_delay` seconds; no
-    connection is accepted any more and no run taken; runs that wait are cancelled, those that run
-    may finish within `settings.drain` seconds and are cancelled then, so that streams tell their
-    end and close 1000; what is left is told 1012, and cut after `settings.grace` seconds. The
-    gateway stays closed.
+    The shutdown after `stop`, in this order: `/readyz` answers 503 for `settings.shutdown_delay`
+    seconds. Then no further connection or run is accepted. Queued runs are cancelled; running ones
+    get `settings.drain` seconds to finish and are cancelled then. Streams send the end of their
+    run and close with 1000; those that still are open get 1012 and are cut after `settings.grace`
+    seconds. The gateway stays closed.
 
     Args:
         gateway: An open gateway.
-        bind: `host:port`, `unix:/path`, or several; port 0 picks one.
+        bind: `host:port`, `unix:/path`, or several; port 0 picks a free one.
         settings: Keys, limits, origins, logs.
         listeners: Open listeners to use instead of `bind`.
-        stop: Set it to end in order.
-        task_status: Given the URLs once connections are accepted.
+        stop: Set it to begin the shutdown.
+        task_status: Started with the URLs, once connections are accepted.
 
     Raises:
         ServingError: An address cannot be bound.
@@ -72,14 +72,14 @@ async def serve(
                 on_stop=app_state.close,
                 log=partial(_record, app_state),
                 load=app_state.load,
-                reject=partial(_refuse, app_state),
+                reject=partial(_reject, app_state),
                 task_status=task_status,
             )
             nursery.cancel_scope.cancel()
 
 
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:
-    """Give a load balancer the time to look elsewhere."""
+    """Report not ready, and give a load balancer the time to notice."""
     await stop.wait()
     app_state.announce_stop()
     await trio.sleep(app_state.settings.shutdown_delay)
@@ -107,14 +107,14 @@ def _limits(settings: Settings) -> serving.Limits:
     )
 
 
-def _refuse(app_state: AppState, refusal: serving.Rejection) -> serving.RejectionResponse:
-    """Answer for the app where it was not reached, in its shapes and with its headers."""
-    offered = {name.lower(): value for name, value in refusal.headers}.get(b"x-request-id", b"")
-    identity = request_id(offered.decode("latin-1"), app_state.new_id)
-    error = HttpError(refusal.status, refusal.reason)
+def _reject(app_state: AppState, rejection: serving.Rejection) -> serving.RejectionResponse:
+    """Respond as the app would to a request that never reached it."""
+    sent = {name.lower(): value for name, value in rejection.headers}.get(b"x-request-id", b"")
+    request_id = choose_request_id(sent.decode("latin-1"), app_state.new_id)
+    error = HttpError(rejection.status, rejection.reason)
     hsts = HSTS if app_state.settings.tls_cert else {}
-    headers = {**SECURITY_HEADERS, **hsts, "X-Request-ID": identity, "Content-Type": JSON}
+    headers = {**SECURITY_HEADERS, **hsts, "X-Request-ID": request_id, "Content-Type": JSON}
     return serving.RejectionResponse(
-        headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        body=dumps(error.document(refusal.path, identity)),
+        headers=encode_headers(headers),
+        body=dumps(error.document(rejection.path, request_id)),
     )

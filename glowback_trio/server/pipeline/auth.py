@@ -1,4 +1,4 @@
-"""Who may come in, by key or by ticket, and how often."""
+"""Admission: by key or by ticket, and within the caller's rate."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ __all__ = ["admit", "admit_stream", "count_request"]
 
 
 def admit(access: AccessControl, context: RequestContext, key: str | None) -> str:
-    """Let a client in by its key, and name the caller it is from here on.
+    """Admit a client by its key, and return the name of the caller.
 
     Raises:
-        HttpError: 401; or 429, before the key is compared, where too many wrong ones came from its
-            address.
+        HttpError: 401: the key is missing or wrong. 429, before the key is compared: too many wrong
+            keys came from this address.
     """
-    keys, origin = access.api_keys, caller_of(None, context.client)
-    if not keys:
-        return origin
+    address = caller_of(None, context.client)
+    if not access.api_keys:
+        return address
     if key is not None:
-        _demand(access.wrong_keys.look(origin), "Too many wrong keys from this address")
+        _require(access.wrong_keys.look(address), "Too many wrong keys from this address")
     try:
-        check_key(keys, key)
+        check_key(access.api_keys, key)
     except HttpError:
         if key is not None:
-            access.wrong_keys.take(origin)
+            access.wrong_keys.take(address)
         raise
-    return caller_of(key, origin)
+    return caller_of(key, address)
 
 
 def admit_stream(
     access: AccessControl, context: RequestContext, offered: OfferedProtocols, key: str | None
 ) -> None:
-    """Let a stream in by its ticket, which decides if there is one, else by its key.
+    """Admit a stream by its ticket, if it offers one, else by its key.
 
     Raises:
         HttpError: As `admit` does.
@@ -44,24 +44,24 @@ def admit_stream(
     if offered.ticket is None or not access.api_keys:
         admit(access, context, key)
         return
-    origin = caller_of(None, context.client)
-    _demand(access.wrong_keys.look(origin), "Too many wrong tickets from this address")
+    address = caller_of(None, context.client)
+    _require(access.wrong_keys.look(address), "Too many wrong tickets from this address")
     if access.tickets.redeem(offered.ticket) is None:
-        access.wrong_keys.take(origin)
+        access.wrong_keys.take(address)
         raise unauthorized("This ticket is unknown, used or expired")
 
 
 def count_request(access: AccessControl, context: RequestContext, caller: str) -> None:
-    """Take a token from a caller's bucket; the answer will tell what is left.
+    """Count a request against its caller's rate, and note what is left for the response.
 
     Raises:
         HttpError: 429.
     """
-    verdict = _demand(access.request_rates.take(caller), "Too many requests")
+    verdict = _require(access.request_rates.take(caller), "Too many requests")
     context.notes.caller, context.notes.rate_headers = caller, verdict.headers
 
 
-def _demand(verdict: Verdict, refusal: str) -> Verdict:
+def _require(verdict: Verdict, message: str) -> Verdict:
     if not verdict.allowed:
-        raise HttpError(429, refusal, headers=verdict.headers)
+        raise HttpError(429, message, headers=verdict.headers)
     return verdict

@@ -1,8 +1,8 @@
-"""What stands between a request and its handler: the checks, in their order, and the guard.
+"""The checks between a request and its handler, in their order, and the log of faults.
 
-Declared size (413), key (401), rate (429), origin (403), path and query, then the body with a
-running size limit (413), its syntax and its fields (422). A client that has no key never makes the
-server hold its body.
+Declared size (413), key (401), rate (429), origin (403), path and query, then the body: its size
+while it is read (413), its syntax and its fields (422). A client without a key never makes the
+server hold a body.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.pipeline.auth import admit, count_request
-from glowback_trio.server.pipeline.headers import request_id
+from glowback_trio.server.pipeline.headers import choose_request_id
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
 from glowback_trio.server.security.hosts import check_host
@@ -46,13 +46,13 @@ _log = logging.getLogger(__name__)
 
 
 def identify(app_state: AppState, context: RequestContext, route: str | None) -> None:
-    """Find out a request's id, which is the client's own if that is harmless, and its client.
+    """Note the request's id, its client and its route, and check its host.
 
     Raises:
-        HttpError: 400: it means another server.
+        HttpError: 400: the `Host` is not one that this server serves.
     """
     notes = context.notes
-    notes.request_id = request_id(context.headers.get("X-Request-ID"), app_state.new_id)
+    notes.request_id = choose_request_id(context.headers.get("X-Request-ID"), app_state.new_id)
     hops = context.headers.getlist("X-Forwarded-For")
     notes.client = app_state.access.proxies.client_address(context.peer, hops)
     notes.route = route
@@ -60,7 +60,7 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
 
 
 def check(app_state: AppState, context: RequestContext, route: Route) -> None:
-    """Find out whether a caller may ask this, and this often.
+    """Check key, rate and origin of a request for this route.
 
     Raises:
         HttpError: 401, 403, 429.
@@ -78,14 +78,14 @@ def check(app_state: AppState, context: RequestContext, route: Route) -> None:
 
 
 def error_response(error: Exception, context: RequestContext) -> Response:
-    """Tell a client what went wrong."""
+    """Return the response that reports an error."""
     failure = http_error(error)
     document = failure.document(context.path, context.request_id)
     return json_response(document, failure.status, failure.headers)
 
 
 def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Response]]:
-    """The view that Quart calls for a route."""
+    """Return the view that Quart calls for a route."""
 
     async def checked(**path: str) -> Response:
         with logging_faults():
@@ -96,8 +96,8 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
                 arguments["query"] = read_query(request.args, route.query)
             if route.body is not None:
                 arguments["document"] = await _read_document()
-            answer = route.handler(app_state, **arguments)
-            return answer if isinstance(answer, Response) else await answer
+            response = route.handler(app_state, **arguments)
+            return response if isinstance(response, Response) else await response
 
     return checked
 
@@ -108,7 +108,9 @@ def _check_size(app_state: AppState) -> None:
 
 
 def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
-    """Where no key is asked for, refuse what a page of another host asks.
+    """Refuse a request from a page of another origin, on a server without keys.
+
+    With keys a page of another origin gets nowhere, because browsers add none by themselves.
 
     Raises:
         HttpError: 403.
@@ -133,10 +135,10 @@ async def _read_document() -> Any:
 
 @contextmanager
 def logging_faults() -> Iterator[None]:
-    """Log what nobody meant to raise, at once.
+    """Log unexpected errors as soon as they are raised.
 
-    Quart-trio answers the first error of a group that it has a handler for and drops the others;
-    those that come together with a cancellation are dropped whole.
+    Not later, because quart-trio drops errors: of a group it handles the first that has a handler,
+    and a group that holds a cancellation it drops entirely.
     """
     try:
         yield

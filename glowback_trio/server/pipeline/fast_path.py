@@ -1,9 +1,9 @@
-"""What can be answered without waiting is answered without the framework.
+"""The fast path: routes that respond without waiting bypass Quart.
 
-Whether the server lives and where a run stands is asked for far more often than anything else, and
-a framework takes several times longer to carry such a question than it takes to answer it. The
-checks, the errors and the headers are the very functions that the framework calls, so that an
-answer is the same whichever way it comes.
+Liveness and the status of a run are polled far more often than anything else is requested, and
+Quart takes several times as long to carry such a request as its handler takes to respond. Checks,
+errors and headers come from the functions that Quart's hooks call, so both ways give the same
+bytes; a test compares them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["FastPath", "serialize"]
 
 @define(eq=False)
 class FastPath:
-    """The routes that are answered at once, and their answers."""
+    """Responds to the routes whose handlers do not wait."""
 
     app_state: AppState
     _routes: list[tuple[re.Pattern[str], str, Route]] = field(init=False)
@@ -41,39 +41,41 @@ class FastPath:
         ]
 
     def __call__(self, scope: dict[str, Any]) -> ImmediateResponse | None:
-        """Answer a request; None where that is the framework's business."""
+        """Respond to a request; None for one that Quart has to handle."""
         if scope["type"] != "http" or scope["method"] != "GET":
             return None
         for pattern, template, route in self._routes:
             if match := pattern.fullmatch(scope["path"]):
-                return self._answer(RequestContext.of(scope), template, route, match.groupdict())
+                return self._respond(RequestContext.of(scope), template, route, match.groupdict())
         return None
 
-    def _answer(
+    def _respond(
         self, context: RequestContext, template: str, route: Route, path: dict[str, str]
     ) -> ImmediateResponse:
         try:
             identify(self.app_state, context, template)
             with logging_faults():
                 check(self.app_state, context, route)
-                answer = route.handler(self.app_state, **path)
-        except Exception as error:  # noqa: BLE001 - every error has its answer
-            answer = error_response(error, context)
-        assert isinstance(answer, Response)
-        return serialize(self.app_state, context, answer)
+                response = route.handler(self.app_state, **path)
+        except Exception as error:  # noqa: BLE001 - every error has its response
+            response = error_response(error, context)
+        assert isinstance(response, Response)
+        return serialize(self.app_state, context, response)
 
 
-def serialize(app_state: AppState, context: RequestContext, answer: Response) -> ImmediateResponse:
-    """Write an answer out, with all that an answer carries."""
-    assert isinstance(answer.response, DataBody)
-    headers = dict(answer.headers)
+def serialize(
+    app_state: AppState, context: RequestContext, response: Response
+) -> ImmediateResponse:
+    """Return a response as bytes, with the headers of every response."""
+    assert isinstance(response.response, DataBody)
+    headers = dict(response.headers)
     add_common_headers(app_state, context, headers)
-    return ImmediateResponse(answer.status_code, encode_headers(headers), answer.response.data)
+    return ImmediateResponse(response.status_code, encode_headers(headers), response.response.data)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """What a path must look like, its parameters as groups by their names.
+    """Return a pattern for the paths of a route, with a named group for each parameter.
 
-    They are letters, digits and dashes, as ids of runs are; anything odd is left to the router.
+    A parameter is letters, digits and dashes, like a run id. Any other path goes to Quart's router.
     """
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[A-Za-z0-9-]+)", path))

@@ -1,4 +1,4 @@
-"""What every response carries, those that no handler ever saw included."""
+"""The headers of every response, of those that no handler saw as well."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.security.cors import cors_headers
 from glowback_trio.server.state.app_state import AppState
 
-__all__ = ["HSTS", "NO_CONTENT_POLICY", "SECURITY_HEADERS", "add_common_headers", "request_id"]
+__all__ = [
+    "HSTS",
+    "NO_CONTENT_POLICY",
+    "SECURITY_HEADERS",
+    "add_common_headers",
+    "choose_request_id",
+]
 
-#: For responses that are no page.
+#: For all responses but pages, which have their own policy.
 NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -25,21 +31,21 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": NO_CONTENT_POLICY,
 }
 
-#: For responses over TLS: browsers come back over TLS only, for a year.
+#: For responses over TLS: browsers use nothing but TLS for a year.
 HSTS: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000"}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def request_id(offered: str | None, new_id: Callable[[], str]) -> str:
-    """The client's own id if it can do no harm in a log or a header, else a new one."""
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else new_id()
+def choose_request_id(sent: str | None, new_id: Callable[[], str]) -> str:
+    """Return the id that the client sent, if a log and a header can hold it, else a new one."""
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else new_id()
 
 
 def add_common_headers(
     app_state: AppState, context: RequestContext, headers: Headers | dict[str, str]
 ) -> None:
-    """Add to an answer's own headers what every response carries."""
+    """Add the headers of every response to those that the handler set."""
     for name, value in _common(app_state, context).items():
         headers.setdefault(name, value)
 
@@ -56,7 +62,7 @@ def _common(app_state: AppState, context: RequestContext) -> Mapping[str, str]:
 
 
 def _is_encrypted(app_state: AppState, context: RequestContext) -> bool:
-    """Whether the client encrypted it, as far as this server and the proxies it trusts can tell."""
-    own = "https" if context.encrypted else "http"
-    said = context.headers.getlist("X-Forwarded-Proto")
-    return app_state.access.proxies.scheme(context.peer, said, own) == "https"
+    """Return whether the client used TLS, as this server or a trusted proxy saw it."""
+    direct = "https" if context.encrypted else "http"
+    forwarded = context.headers.getlist("X-Forwarded-Proto")
+    return app_state.access.proxies.scheme(context.peer, forwarded, direct) == "https"

@@ -1,4 +1,4 @@
-"""Answers that are made a piece at a time, off the event loop, as fast as the client takes them."""
+"""Responses encoded chunk by chunk, in a thread, as fast as the client reads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["stream_body"]
 async def stream_body(
     app_state: AppState, pieces: Pieces, media: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer with a body that is written while it is sent.
+    """Return a response whose body is encoded while it is sent.
 
-    Two pieces are made before the answer begins, so that the length of a body of one is declared;
-    each of the others is made when the one before has left. Nothing of a body is made for nobody: a
-    client that leaves ends it.
+    Two chunks are encoded before the response starts, so that a body of one chunk gets a
+    `Content-Length`. Each further chunk is encoded once the previous one was sent, and none after
+    the client has left.
 
     Args:
-        app_state: Has the threads in which pieces are made.
-        pieces: What the body is made of.
-        media: What it is.
-        headers: More headers.
+        app_state: Limits the threads that encode.
+        pieces: The chunks of the body.
+        media: The media type.
+        headers: Further headers.
     """
     first, second = await _next(app_state, pieces), await _next(app_state, pieces)
     body = (first or b"") if second is None else _all(app_state, [second, first or b""], pieces)
@@ -34,15 +34,19 @@ async def stream_body(
 
 
 async def _next(app_state: AppState, pieces: Pieces) -> bytes | None:
-    """Make a piece. Cancelled, it still waits for the one in hand: a matter of milliseconds."""
+    """Encode the next chunk, None at the end.
+
+    A cancellation takes effect only after that chunk, some milliseconds later, because a thread
+    cannot be interrupted.
+    """
     return await trio.to_thread.run_sync(next, pieces, None, limiter=app_state.writers)
 
 
-async def _all(app_state: AppState, made: list[bytes], pieces: Pieces) -> AsyncIterator[bytes]:
-    """Give what is made, the last first, and then what is still to make."""
+async def _all(app_state: AppState, encoded: list[bytes], pieces: Pieces) -> AsyncIterator[bytes]:
+    """Yield the encoded chunks, last first, then encode and yield the others."""
     try:
-        while made:
-            yield made.pop()
+        while encoded:
+            yield encoded.pop()
         while (piece := await _next(app_state, pieces)) is not None:
             yield piece
     finally:

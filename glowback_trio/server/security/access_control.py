@@ -1,4 +1,4 @@
-"""What decides who may send requests, and how many: keys, tickets, proxies and rates."""
+"""Access control: the keys, tickets, trusted proxies and rates of one app."""
 
 from __future__ import annotations
 

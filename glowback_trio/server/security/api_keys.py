@@ -1,4 +1,4 @@
-"""Who may come in: keys, where they are looked for and how they are compared."""
+"""API keys: where a request may carry one, and how it is compared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["check_key", "presented_key", "unauthorized"]
 
 
 def presented_key(headers: Headers, in_query: str | None = None) -> str | None:
-    """The key a client presents: the first source present decides, right or wrong.
+    """Return the key of a request; the first source that has one decides, right or wrong.
 
     Args:
         headers: `Authorization: Bearer` comes first, then `X-API-Key`.
-        in_query: The `api_key` of a WebSocket's query; browsers cannot send headers with one.
+        in_query: The `api_key` of a WebSocket's query, since browsers cannot set its headers.
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
@@ -26,12 +26,12 @@ def presented_key(headers: Headers, in_query: str | None = None) -> str | None:
 
 
 def check_key(keys: Sequence[str], presented: str | None) -> None:
-    """Let nobody in without a key, unless there are none.
+    """Check a key against those of the server; without keys, everything passes.
 
     Raises:
         HttpError: 401.
     """
-    # All keys are compared, each in constant time, so that the time tells nothing.
+    # Every key is compared, each in constant time, so that timing reveals nothing.
     given = (presented or "").encode()
     matches = [hmac.compare_digest(key.encode(), given) for key in keys]
     if keys and not any(matches):
@@ -39,5 +39,5 @@ def check_key(keys: Sequence[str], presented: str | None) -> None:
 
 
 def unauthorized(message: str) -> HttpError:
-    """What a client is told that may not come in: how it might."""
+    """Return a 401, which names the scheme to authenticate with."""
     return HttpError(401, message, headers={"WWW-Authenticate": "Bearer"})

@@ -1,4 +1,4 @@
-"""Pages of other hosts: which of them may use the API from somebody's browser."""
+"""Cross-origin requests: whose pages may use the API from a browser."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PREFLIGHT_S = "600"
 
 
 def check_origin(headers: Headers, allowed: Sequence[str]) -> None:
-    """Refuse a page of another host that is not listed.
+    """Refuse a page of another origin that is not allowed.
 
-    Without keys, whoever reaches the port may do anything; a browser reaches it on behalf of any
-    page it has open, and says so in `Origin`.
+    Without keys, any client that reaches the port may do anything. A browser reaches it on behalf
+    of every page it has open, and names the page in `Origin`.
 
     Raises:
         HttpError: 403.
@@ -35,7 +35,7 @@ def check_origin(headers: Headers, allowed: Sequence[str]) -> None:
 
 
 def is_listed(origin: str, allowed: Sequence[str]) -> bool:
-    """Whether an origin is among those that may use the API."""
+    """Return whether an origin may use the API."""
     return "*" in allowed or origin.lower() in (each.lower() for each in allowed)
 
 
@@ -44,7 +44,7 @@ def _is_own(origin: str, host: str) -> bool:
 
 
 def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str]:
-    """What a browser must read to show a response to a page; never with credentials."""
+    """Return the headers that let a browser show the response to a page, without credentials."""
     if not allowed:
         return {}
     if origin is None or not is_listed(origin, allowed):
@@ -57,7 +57,7 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str
 
 
 def preflight_headers(methods: Iterable[str]) -> dict[str, str]:
-    """What a browser may send next."""
+    """Return the headers of a preflight response: what the browser may send."""
     return {
         "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
         "Access-Control-Allow-Headers": _ALLOWED_HEADERS,

@@ -1,7 +1,7 @@
-"""Names under which the server answers, where somebody has said which.
+"""The hosts that a server serves, if its operator lists them: a defence against DNS rebinding.
 
-A page can give its own name the address of a server behind a firewall, and then speak to it as if
-it were its own. The browser still says the name it was told, in `Host`.
+A page can point its own DNS name at a server behind a firewall, which then counts as the page's
+own origin. The browser still sends the page's name in `Host`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _HOST = re.compile(r"(?P<name>\[[^\[\]@/]+\]|[^\[\]@/:]+)(:\d*)?")
 
 
 def check_host(host: str, allowed: Collection[str]) -> None:
-    """Refuse a request that means another server.
+    """Refuse a request for a host that is not served.
 
     Args:
-        host: The `Host` header, with a port or without; empty when there is none.
-        allowed: Names and addresses without ports; none: all are right.
+        host: The `Host` header, with or without a port; empty if the request has none.
+        allowed: Names and addresses without ports; empty: any host.
 
     Raises:
         HttpError: 400.

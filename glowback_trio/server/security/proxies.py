@@ -1,7 +1,7 @@
-"""Whose address counts: the client's own, as far as the proxies in between are trusted to say it.
+"""The client's address behind proxies, read from the headers of those that are trusted.
 
-Anybody can write `X-Forwarded-For`. Each proxy adds on the right the address it was called from,
-so the chain is read from the right, and only as long as trusted proxies vouch for it.
+Any client can send `X-Forwarded-For`. Each proxy appends the address it was called from, so the
+chain is read from the right, and only for as long as its entries are trusted proxies.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _HOP = re.compile(r"\[(?P<six>[^\[\]]*)\](?::\d{1,5})?|(?P<four>[^:]*):\d{1,5}|(
 
 @frozen
 class Proxies:
-    """The proxies whose word is taken. None are by default.
+    """The trusted proxies; none by default.
 
     Attributes:
         networks: Their addresses.
-        unix: Whether whoever calls over a Unix socket is one.
+        unix: True if a caller over a Unix socket is one.
     """
 
     networks: tuple[_Network, ...] = ()
@@ -67,17 +67,17 @@ class Proxies:
         return cls(tuple(networks), unix)
 
     def client_address(self, peer: str | None, forwarded_for: Iterable[str]) -> str:
-        """Return the address of the client: the first, from the right, that is no trusted proxy.
+        """Return the address of the client: the first from the right that is no trusted proxy.
 
-        Where the chain cannot be read, the last trusted proxy stands for its clients; where all of
-        it is trusted, its left end does.
+        Where the chain cannot be read, the last trusted proxy stands for all of its clients; where
+        every entry is trusted, the leftmost one is the client.
 
         Args:
-            peer: The address at the other end of the connection; None: it has none.
+            peer: The address at the other end of the connection; None for a Unix socket.
             forwarded_for: The values of all `X-Forwarded-For` headers, in their order.
         """
         if peer is not None and ":" not in peer and not self.networks:
-            return peer  # what nearly every request comes to, without reading an address
+            return peer  # the usual case; skips the slow parsing of an address
         known = UNIX if peer is None else str(_address(peer) or peer)
         if not self._trusts_peer(peer):
             return known
@@ -90,24 +90,24 @@ class Proxies:
                 return known
         return known
 
-    def scheme(self, peer: str | None, forwarded_proto: Iterable[str], own: str) -> str:
+    def scheme(self, peer: str | None, forwarded_proto: Iterable[str], direct: str) -> str:
         """Return the scheme the client used, `http` or `https`.
 
         Args:
-            peer: The address at the other end of the connection; None: it has none.
-            forwarded_proto: The values of all `X-Forwarded-Proto` headers. The last item is the
-                nearest proxy's own word.
-            own: The scheme of the connection, which counts unless a trusted proxy says another.
+            peer: The address at the other end of the connection; None for a Unix socket.
+            forwarded_proto: The values of all `X-Forwarded-Proto` headers; the last item is from
+                the nearest proxy.
+            direct: The scheme of the connection, used unless a trusted proxy states another.
         """
-        said = _split(forwarded_proto) if self._trusts_peer(peer) else []
-        last = said[-1].lower() if said else own
-        return last if last in ("http", "https") else own
+        forwarded = _split(forwarded_proto) if self._trusts_peer(peer) else []
+        last = forwarded[-1].lower() if forwarded else direct
+        return last if last in ("http", "https") else direct
 
     def _trusts_peer(self, peer: str | None) -> bool:
         if peer is None:
             return self.unix
         if not self.networks:
-            return False  # without reading an address, as above
+            return False  # skips the parsing, as above
         address = _address(peer)
         return address is not None and self._trusts(address)
 
@@ -122,15 +122,15 @@ def _split(lines: Iterable[str]) -> list[str]:
 
 
 def _address(hop: str) -> _Address | None:
-    """Read an address, with a port or without; None for words such as `unknown`."""
+    """Read an address with or without a port; None for words such as `unknown`."""
     match = _HOP.fullmatch(hop)
     if match is None:
         return None
     try:
-        # A zone is the sender's word for one of its own interfaces and means nothing here.
+        # A zone names an interface of the sender and means nothing here.
         address = ipaddress.ip_address((match[match.lastgroup or 0]).partition("%")[0])
     except ValueError:
         return None
-    # A socket for both families shows an IPv4 peer as ::ffff:192.0.2.1.
+    # A dual-stack socket reports an IPv4 peer as ::ffff:192.0.2.1.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

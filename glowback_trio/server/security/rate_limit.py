@@ -1,4 +1,4 @@
-"""How often a caller may ask: one bucket of tokens each, filling all the time."""
+"""Rate limits: a token bucket per caller, refilled continuously."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from attrs.validators import ge, gt
 
 __all__ = ["Buckets", "Verdict", "caller_of"]
 
-# More than one, so that a crowd is forgotten faster than it came; few, so that no request pays for
-# the whole crowd.
+# Full buckets dropped per request: more than one, so that they go faster than they come; few, so
+# that no single request pays for a crowd.
 _FORGOTTEN_AT_ONCE = 4
-# Of a token: sums of floats may miss the last one by less than this.
+# Fraction of a token: float sums may miss the last token by less than this.
 _TOLERANCE = 1e-6
-# What one household or one rented machine is given; its addresses change at will within it.
+# The network that one household or rented machine gets; it may use any address within.
 _IPV6_SITE_BITS = 64
 
 
 def caller_of(key: str | None, address: str) -> str:
-    """Name the caller whose bucket a request draws from.
+    """Return the name of the caller whose bucket a request draws from.
 
     Args:
-        key: The key that let the request in, None where none was needed. Never one that was only
-            presented: who may choose a name may choose a new bucket for each request.
+        key: The key that admitted the request; None if none was needed. Never an unchecked key: a
+            client that can choose its name can choose a new bucket for every request.
         address: The client's address.
 
     Returns:
-        The key's digest, or else the address; of an IPv6 address only the network that one site
-        is given, since a site may use a new address for each request.
+        The digest of the key, or else the address. An IPv6 address is cut to its /64 network,
+        since one site may use a new address for every request.
     """
     if key is not None:
         return f"key {hashlib.sha256(key.encode()).hexdigest()}"
@@ -49,14 +49,14 @@ def _ipv6_site(address: str) -> str:
 
 @frozen
 class Verdict:
-    """Whether a caller may go on, and what it should know of its bucket.
+    """Whether a request is within its caller's rate, and the state of the bucket.
 
     Attributes:
-        allowed: Whether there was a token.
-        limit: What a full bucket holds; 0 when nothing is limited.
-        remaining: Whole tokens that are left.
+        allowed: True if there was a token.
+        limit: Tokens in a full bucket; 0 if nothing is limited.
+        remaining: Whole tokens left.
         reset_s: Seconds until the bucket is full.
-        retry_after_s: Seconds until there is a token; 0 when allowed.
+        retry_after_s: Seconds until there is a token; 0 if allowed.
     """
 
     allowed: bool
@@ -67,7 +67,7 @@ class Verdict:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What an answer says of it, in whole seconds rounded up; nothing when not limited."""
+        """The rate headers of the response, in seconds rounded up; none if nothing is limited."""
         if not self.limit:
             return {}
         headers = {
@@ -79,7 +79,7 @@ class Verdict:
 
     @property
     def retry_after(self) -> str:
-        """The header's value: never 0, which would mean at once."""
+        """Value of the `Retry-After` header; at least 1, since 0 would mean at once."""
         return _whole_seconds(max(self.retry_after_s, 1))
 
 
@@ -92,31 +92,31 @@ _UNLIMITED = Verdict(allowed=True, limit=0, remaining=0, reset_s=0.0, retry_afte
 
 @define(eq=False)
 class Buckets:
-    """A bucket for each caller, which holds `limit` tokens and fills in `window_s` seconds.
+    """A bucket per caller, which holds `limit` tokens and fills in `window_s` seconds.
 
-    A bucket is one number, the time at which it will be full, because the tokens in it follow from
-    that; one that is full says nothing and is forgotten.
+    A bucket is stored as the time at which it will be full, from which the tokens in it follow. A
+    full bucket carries no information and is dropped.
 
     Args:
-        limit: Tokens in a full bucket; 0 limits nobody.
+        limit: Tokens in a full bucket; 0 for no limit.
         window_s: Seconds in which an empty bucket fills.
-        clock: Gives the time in seconds; it never goes back.
-        most: Buckets that are kept at most. When there are more callers than that at once, those
-            who have not asked for the longest time are forgotten before their buckets are full.
+        clock: Returns the time in seconds; it never goes back.
+        most: Buckets to keep. With more callers than that at once, the buckets of the least recent
+            ones are dropped before they are full.
     """
 
     limit: int = field(validator=ge(0))
     window_s: float = field(validator=gt(0))
     clock: Callable[[], float] = trio.current_time
     most: int = field(default=100_000, validator=ge(1))
-    #: The caller that asked last is last.
+    #: In order of the last request, the latest at the end.
     _full_at: OrderedDict[str, float] = field(factory=OrderedDict, init=False)
 
     def __len__(self) -> int:
         return len(self._full_at)
 
     def take(self, caller: str) -> Verdict:
-        """Take a token from a caller's bucket, if there is one."""
+        """Take a token from a caller's bucket, if it has one."""
         if not self.limit:
             return _UNLIMITED
         now = self.clock()
@@ -130,7 +130,7 @@ class Buckets:
         return self._verdict(missing_s, allowed=allowed)
 
     def look(self, caller: str) -> Verdict:
-        """Tell whether `take` would find a token, and take none."""
+        """Return what `take` would find, without taking a token."""
         if not self.limit:
             return _UNLIMITED
         missing_s = self._missing_s(caller, self.clock())
@@ -138,15 +138,15 @@ class Buckets:
 
     @property
     def _token_s(self) -> float:
-        """Seconds in which one token comes."""
+        """Seconds in which one token accrues."""
         return self.window_s / self.limit
 
     def _missing_s(self, caller: str, now: float) -> float:
-        """Seconds until a caller's bucket is full."""
+        """Return the seconds until a caller's bucket is full."""
         return max(self._full_at.get(caller, now) - now, 0.0)
 
     def _wait_s(self, missing_s: float) -> float:
-        """Seconds until there is a token in a bucket; 0 or less when there is one."""
+        """Return the seconds until a bucket has a token; 0 or less if it has one."""
         return missing_s - self.window_s + self._token_s * (1 - _TOLERANCE)
 
     def _verdict(self, missing_s: float, *, allowed: bool) -> Verdict:
@@ -160,10 +160,10 @@ class Buckets:
         )
 
     def _forget(self, now: float) -> None:
-        """Let go of a few buckets that are full, or too many.
+        """Drop a few buckets that are full, or beyond `most`.
 
-        The order is that of asking, not of becoming full, so one that fills late may stand before
-        one that is full already; but only until `window_s` after its own last request.
+        The order is that of requests, not of filling up: a bucket that fills late may keep full
+        ones behind it, but for no longer than `window_s` after its last request.
         """
         for _ in range(min(_FORGOTTEN_AT_ONCE, len(self._full_at))):
             caller, full_at = next(iter(self._full_at.items()))

@@ -1,6 +1,6 @@
-"""Stream tickets: a key that may stand where others can read it, because it opens once and soon.
+"""Stream tickets: one-time keys for WebSockets, valid for seconds.
 
-A browser cannot put a header on a WebSocket, and a key in a URL ends up in logs. So it asks for a
+A browser cannot set a header on a WebSocket, and a key in a URL ends up in logs. So a page gets a
 ticket over HTTP, with its key in a header, and offers the ticket as a subprotocol.
 """
 
@@ -25,11 +25,11 @@ _TICKET = re.compile(rf"{re.escape(TICKET_PREFIX)}(?P<value>[A-Za-z0-9_-]{{1,128
 
 @frozen
 class Ticket:
-    """A ticket as its owner gets it.
+    """A stream ticket as its owner receives it.
 
     Attributes:
         value: The secret.
-        expires_in_s: Seconds in which it can be used.
+        expires_in_s: Seconds for which it is valid.
     """
 
     value: str = field(repr=False)
@@ -37,59 +37,59 @@ class Ticket:
 
 
 @frozen
-class _Held:
+class _Issued:
     caller: str
-    until: float
+    expires_at: float
 
 
 @define(eq=False)
 class Tickets:
-    """The tickets that can still be used.
+    """The tickets that are still valid.
 
-    Their values are not kept, only digests: a dump opens nothing, and the time a look-up takes says
-    nothing about a value that somebody is guessing.
+    Only digests of their values are stored: a memory dump opens nothing, and the time of a look-up
+    reveals nothing about a value that somebody guesses.
 
     Args:
-        lifetime_s: Seconds in which a ticket can be used.
-        most: Tickets that can be open at once; the oldest is void when there is one more.
-        entropy: Makes values that cannot be guessed.
-        clock: Gives the time in seconds; it never goes back.
+        lifetime_s: Seconds for which a ticket is valid.
+        most: Tickets that are valid at once; one more voids the oldest.
+        entropy: Returns values that cannot be guessed.
+        clock: Returns the time in seconds; it never goes back.
     """
 
     lifetime_s: float = field(default=30.0, validator=gt(0))
     most: int = field(default=10_000, validator=ge(1))
     entropy: Callable[[], str] = secrets.token_urlsafe
     clock: Callable[[], float] = trio.current_time
-    #: Oldest first, since all live equally long.
-    _held: OrderedDict[bytes, _Held] = field(factory=OrderedDict, init=False)
+    #: Oldest first, since all have the same lifetime.
+    _issued: OrderedDict[bytes, _Issued] = field(factory=OrderedDict, init=False)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._issued)
 
     def issue(self, caller: str) -> Ticket:
         """Make a ticket.
 
         Args:
-            caller: Who asked, as `rates.caller_of` names it; whoever redeems is taken for it.
+            caller: The caller it is issued to, as `rate_limit.caller_of` names it.
         """
         now = self.clock()
         value = self.entropy()
-        self._held[_digest(value)] = _Held(caller, now + self.lifetime_s)
+        self._issued[_digest(value)] = _Issued(caller, now + self.lifetime_s)
         self._forget(now)
         return Ticket(value, self.lifetime_s)
 
     def redeem(self, value: str) -> str | None:
-        """Use a ticket up, and return who had asked for it; None when it is not or no more good."""
+        """Use a ticket up and return its caller; None if it is unknown, used or expired."""
         self._forget(self.clock())
-        held = self._held.pop(_digest(value), None)
-        return None if held is None else held.caller
+        issued = self._issued.pop(_digest(value), None)
+        return None if issued is None else issued.caller
 
     def _forget(self, now: float) -> None:
-        while self._held:
-            oldest = next(iter(self._held.values()))
-            if oldest.until > now and len(self._held) <= self.most:
+        while self._issued:
+            oldest = next(iter(self._issued.values()))
+            if oldest.expires_at > now and len(self._issued) <= self.most:
                 return
-            self._held.popitem(last=False)
+            self._issued.popitem(last=False)
 
 
 def _digest(value: str) -> bytes:
@@ -98,11 +98,11 @@ def _digest(value: str) -> bytes:
 
 @frozen
 class OfferedProtocols:
-    """What a client says in `Sec-WebSocket-Protocol`.
+    """The subprotocols that a client offers in `Sec-WebSocket-Protocol`.
 
     Attributes:
-        ticket: Its ticket, if it has one.
-        subprotocol: The one to select, and to echo; None: none.
+        ticket: The value of a ticket among them; None if there is none.
+        subprotocol: The one to select; None if none is known. Never a ticket, which would echo it.
     """
 
     ticket: str | None = field(repr=False)
@@ -110,14 +110,14 @@ class OfferedProtocols:
 
 
 def read_protocols(lines: Iterable[str]) -> OfferedProtocols:
-    """Read the subprotocols a client offers.
+    """Read the subprotocols that a client offers.
 
     Args:
-        lines: The values of all its `Sec-WebSocket-Protocol` headers, each a comma list.
+        lines: The values of all its `Sec-WebSocket-Protocol` headers, each a comma-separated list.
 
     Returns:
-        The first ticket, because the first decides among keys, too; what is not known is ignored,
-        as RFC 6455 has it.
+        The first ticket, as the first of several keys decides. Unknown subprotocols are ignored
+        (RFC 6455, 4.2.2).
     """
     offered = [name.strip() for line in lines for name in line.split(",")]
     tickets = [match["value"] for name in offered if (match := _TICKET.fullmatch(name))]
