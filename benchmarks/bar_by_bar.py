@@ -17,7 +17,8 @@ from functools import partial
 from typing import ClassVar
 
 from attrs import define, evolve, frozen
-from engine import FAST, SLOW, Case, in_turn, make_dataset, make_request, simulate
+from engine_cases import FAST, SLOW, Case, make_dataset, make_request, simulate
+from timing import in_turn
 
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.strategies.api import BarStrategy, Context, OnBar

@@ -1,4 +1,4 @@
-"""The same crossover by vectorbt, where that is installed: it is run beside the engine, no more."""
+"""The crossover by vectorbt, which is timed together with the engine where it is installed."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from functools import partial
 
 import numpy as np
 import vectorbt
-from engine import FAST, INVESTED, SLOW
+from engine_cases import FAST, INVESTED, SLOW
 
 from glowback_trio.model.bars import Floats
 
 __all__ = ["peer"]
 
 
-def peer(opening: Floats, close: Floats) -> Callable[[], float]:
-    """What has to be done for the crossover of (T, N) opens and closes, ready to be timed.
+def peer(open_price: Floats, close: Floats) -> Callable[[], float]:
+    """Return the crossover of (T, N) opens and closes as a call that can be timed.
 
-    From closes to the values of one account at all bars: means, targets, orders filled at the next
-    open and worked out at the close before, sales first. No metrics and no tables: those are worked
-    out when they are asked for, one by one. The first call compiles.
+    It goes from closes to the values of one account at all bars: means, targets, orders sized at
+    the close and filled at the next open, sales first. vectorbt computes metrics and tables one by
+    one on request, so they are not included. The first call compiles.
     """
-    return partial(_crossover, opening, close)
+    return partial(_crossover, open_price, close)
 
 
-def _crossover(opening: Floats, close: Floats) -> float:
+def _crossover(open_price: Floats, close: Floats) -> float:
     fast, slow = (vectorbt.MA.run(close, window=bars) for bars in (FAST, SLOW))
     above = fast.ma.to_numpy() > slow.ma.to_numpy()
     target = INVESTED / close.shape[1]
@@ -36,8 +36,8 @@ def _crossover(opening: Floats, close: Floats) -> float:
         close,
         size=_after(wanted, np.full_like(wanted[:1], np.nan)),
         size_type="targetpercent",
-        price=opening,
-        val_price=_after(close, opening[:1]),
+        price=open_price,
+        val_price=_after(close, open_price[:1]),
         init_cash=1e6,
         group_by=True,
         cash_sharing=True,
@@ -47,5 +47,5 @@ def _crossover(opening: Floats, close: Floats) -> float:
 
 
 def _after(rows: Floats, first: Floats) -> Floats:
-    """Each row one bar later."""
+    """Move each row one bar later."""
     return np.concatenate((first, rows[:-1]))
