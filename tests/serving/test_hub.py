@@ -226,6 +226,36 @@ async def test_a_feed_that_breaks_ends_its_own_followers_only(autojump_clock: Mo
     assert bystander.received == framed(b"y")
 
 
+@define(eq=False)
+class LateFeed(ListFeed):
+    """A feed to which a message is added right after a read that found nothing."""
+
+    late: list[bytes] = field(factory=list)
+
+    def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
+        found = super().read(cursor)
+        if self.late and not found[0]:
+            self.add(self.late.pop())
+        return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost(seed: int) -> None:
+    async def scenario() -> None:
+        feed, pipe = LateFeed([b"1"]), Pipe(room=0)
+        async with running_hub() as (hub, nursery):
+            hub.follow(Follower(feed, 0, pipe, nursery))
+            await wait_all_tasks_blocked()
+            feed.late.append(b"2")
+            pipe.room = float("inf")
+            pipe.opened.set()
+            await wait_all_tasks_blocked()
+            assert pipe.received == framed(b"1", b"2")
+
+    with seeded_schedule(seed):
+        trio.run(scenario, clock=MockClock(autojump_threshold=0))
+
+
 @given(
     seed=st.integers(0, 2**32),
     rooms=st.lists(st.integers(0, 40), min_size=1, max_size=5),
