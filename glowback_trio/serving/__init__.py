@@ -1,6 +1,8 @@
-"""A trio server for any ASGI application: HTTP/1.1 and WebSocket, and no client that can break it.
+"""Serve any ASGI application on trio, over HTTP/1.1 and WebSocket, against clients of all kinds.
 
-It stands on Hypercorn's protocol classes, h11 and wsproto, and knows nothing of what it serves.
+Belongs here: sockets, connections, HTTP/1.1, WebSocket, limits and the order of a shutdown.
+Never here: anything about backtests, routes, authentication or the content of a response.
+May be imported by: server, cli and testing, through the names of this module.
 """
 
 from __future__ import annotations

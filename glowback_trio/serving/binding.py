@@ -1,4 +1,4 @@
-"""Listening sockets: from the words of a bind to listeners, their addresses and their end."""
+"""Listening sockets: binds are parsed and opened, named by URLs, and closed at the end."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Tls:
 
     Attributes:
         certificate: PEM file with the certificate and its chain.
-        key: PEM file with the private key; None when it stands in the certificate's file.
-        password: Of the private key.
+        key: PEM file with the private key; None when the certificate's file contains it.
+        password: Password of the private key; None when it is not encrypted.
     """
 
     certificate: Path | str
@@ -38,7 +38,7 @@ class Tls:
     password: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return a context that speaks TLS 1.2 or newer and offers HTTP/1.1 only.
+        """Return a context that accepts TLS 1.2 or newer and offers HTTP/1.1 only.
 
         Raises:
             ServingError: If a file cannot be read, or key and certificate do not belong together.
@@ -47,7 +47,7 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         try:
-            # Without the function OpenSSL would ask for a password on the terminal.
+            # Without the function OpenSSL would prompt for a password on the terminal.
             context.load_cert_chain(self.certificate, self.key, lambda: self.password or "")
         except (OSError, ValueError) as error:
             raise ServingError(
@@ -59,12 +59,12 @@ class Tls:
 
 @frozen
 class Bound:
-    """One listener and where clients find it.
+    """One listener and the URL under which clients reach it.
 
     Attributes:
         listener: Accepts the connections.
         url: Such as `http://127.0.0.1:8000` or `unix:/run/app.sock`; None for a listener without
-            a socket.
+            a socket of a known family.
         path: The socket file to remove at the end.
     """
 
@@ -77,17 +77,18 @@ class Bound:
 async def open_bound(
     binds: Sequence[str], given: Sequence[Listener], *, backlog: int, scheme: str
 ) -> AsyncIterator[list[Bound]]:
-    """Open a listener for every address that the binds stand for, and close all of them at the end.
+    """Open a listener for every address of the binds, and close all of them at the end.
 
     Args:
         binds: Each `host:port`, `[v6 address]:port` or `unix:/path`. Port 0 picks a free one; an
             empty host means every interface.
-        given: Listeners that are open already; from here on they are closed with the others.
-        backlog: Connections the kernel holds until they are accepted.
-        scheme: Of the URLs.
+        given: Listeners that are open already; they are closed with the others.
+        backlog: Connections that the kernel holds until they are accepted.
+        scheme: Scheme of the URLs, `http` or `https`.
 
     Raises:
-        ServingError: If a bind has another form, its address cannot be had, or there is none.
+        ServingError: If a bind has another form, its address cannot be bound, or there is neither
+            a bind nor a listener.
     """
     bound = [Bound(listener, url_of(listener, scheme)) for listener in given]
     try:
@@ -98,7 +99,7 @@ async def open_bound(
         yield bound
     finally:
         for each in bound:
-            # Forcefully is without waiting, so this needs no shield.
+            # Closing forcefully does not wait, so this needs no shield against cancellation.
             await trio.aclose_forcefully(each.listener)
             if each.path is not None:
                 each.path.unlink(missing_ok=True)
@@ -147,7 +148,7 @@ async def _open_unix(path: Path, backlog: int) -> Listener:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket file that nobody listens on, left behind by a server that was killed."""
+    """Remove a socket file without a listener, left behind by a server that was killed."""
     if not path.exists():
         return
     if not path.is_socket():
@@ -163,7 +164,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def url_of(listener: Listener, scheme: str) -> str | None:
-    """Return where clients find a listener; None for one without a socket of a known family."""
+    """Return the URL of a listener; None for one without a socket of a known family."""
     socket = getattr(listener, "socket", None)
     if socket is None:
         return None

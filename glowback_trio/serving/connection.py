@@ -25,8 +25,9 @@ __all__ = ["Connection"]
 class Connection:
     """The actor of one connection.
 
-    Only its reader ends it. All others, the application's tasks above all, only say that it should
-    end (`end`, `abort`), which cannot be cancelled half-way.
+    Its one task is the reader, which alone closes the transport. All others, above all the
+    application's tasks, mark the connection as ending (`end`, `abort`) and wake the reader. They do
+    not wait, so that their own cancellation cannot leave the connection half closed.
 
     Attributes:
         client: Address of the peer; None where there is none.
@@ -97,6 +98,7 @@ class Connection:
             nursery.cancel_scope.deadline = trio.current_time() + limits.exit_timeout
 
     async def _encrypt(self) -> bool:
+        """Do the TLS handshake; True if it succeeded in time."""
         assert self._service.tls is not None
         stream = trio.SSLStream(
             self._transport, self._service.tls, server_side=True, https_compatible=True
@@ -112,7 +114,7 @@ class Connection:
             data = b"" if self._woken else await self._wait_data()
             if data:
                 await self._protocol.receive(data)
-            if self._woken:  # perhaps in the same moment in which data came
+            if self._woken:  # perhaps in the same step in which data came
                 await self._react()
             elif not data:
                 break
@@ -122,8 +124,9 @@ class Connection:
         data: bytes | bytearray = b""
         with trio.CancelScope(deadline=self._protocol.deadline()) as self._waiting:
             if self._protocol.saturated:
-                await trio.sleep_forever()
+                await trio.sleep_forever()  # the kernel's buffer fills and the client must wait
             data = await self._receive()
+        # A deadline that has passed wakes the reader as `wake` does.
         self._woken |= self._waiting.cancelled_caught
         self._waiting = None
         return bytes(data)
@@ -135,6 +138,7 @@ class Connection:
             return b""
 
     async def _react(self) -> None:
+        """Do what the reader was woken for."""
         self._woken = False
         if not self.ending:
             await self._protocol.resume()
@@ -217,21 +221,24 @@ class Connection:
         self.sent_bytes += len(data)
 
     def _send_nowait(self, data: bytes) -> int:
-        """Send what goes at once; nothing does through TLS."""
+        """Send what the transport takes at once, and return how many bytes that was.
+
+        Through TLS nothing is sent: trio's SSL stream has no send that does not wait.
+        """
         return self._transport.send_nowait(data) if self._stream is self._transport else 0
 
     @property
     def sending(self) -> bool:
-        """Whether a write is under way, which means that it waits for the peer."""
+        """True while a write is under way, which means that it waits for the peer."""
         return self._turn.locked()
 
     @property
     def moved_at(self) -> float:
-        """When the peer last took bytes that it had made wait."""
+        """When the peer last took bytes of a write that had to wait, on trio's clock."""
         return self._transport.moved_at
 
     def end(self) -> None:
-        """End after what has been written; what comes later goes nowhere."""
+        """End after what has been written; later writes go nowhere."""
         self.ending = True
         self.wake()
 
@@ -250,6 +257,7 @@ class Connection:
         self.wake()
 
     async def _close(self) -> None:
+        """Close the transport: in order, unless it was aborted or a write is stuck."""
         await self._protocol.end()
         if not self._aborted and (self._keeps_reading or self._protocol.unread):
             with trio.move_on_after(self._service.limits.close_timeout):
@@ -262,8 +270,9 @@ class Connection:
             await self._stream.aclose()
 
     async def _drop_unread(self) -> None:
-        # A socket closed with unread bytes is reset, and a reset takes the answer with it
-        # (RFC 9112, section 9.6).
+        """Send the end of the stream, then read to the client's end and drop it, within limits."""
+        # A socket that is closed with unread bytes is reset, and a reset makes the client's kernel
+        # drop the response that it has not read yet (RFC 9112, section 9.6).
         half = self._transport.transport
         if self._stream is self._transport and isinstance(half, trio.abc.HalfCloseableStream):
             with suppress(trio.BrokenResourceError):
@@ -287,7 +296,15 @@ class Connection:
 
 
 def address_of(socket: Any, name: Callable[[], Any]) -> Address:
-    """Return host and port of one end of a connection; None for a socket without them."""
+    """Return host and port of one end of a connection; None for a socket without them.
+
+    Args:
+        socket: The connection's socket.
+        name: Its `getpeername` or `getsockname`; called only where it has an address.
+
+    Raises:
+        OSError: The peer is gone already.
+    """
     if socket.family not in {AF_INET, AF_INET6}:
         return None
     host, port, *_ = name()

@@ -1,13 +1,13 @@
-"""Fan-out: one task that writes to everybody who follows the same feed.
+"""Fan-out: one task that writes to all WebSockets that follow the same feed.
 
 Waking a task for each follower and message costs ten times more than writing to its socket. So a
 WebSocket can be handed over: the application names a feed and a cursor and is done. From then on
-one loop writes pre-framed bytes straight to every socket that takes them at once, and gives only
-those that do not to a task of their own, until they have caught up.
+one loop writes framed bytes straight to every socket that takes them at once. A socket that does
+not gets a task for itself, until it has caught up.
 
-A feed is finite or endless, but always there: a follower is a cursor into it, so being slow costs
-nothing and loses nothing. Messages are framed once per feed and cursor, not once per follower, and
-whatever has gathered goes out in one write.
+All messages of a feed can be read at any time. A follower is a cursor into it, so a slow follower
+costs nothing and loses nothing. Messages are framed once per feed and cursor, not once per
+follower, and all that have gathered go out in one write.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from glowback_trio.serving.records import Load
 
 __all__ = ["Feed", "Follower", "Hub", "frame_text"]
 
-# After so many writes in a row the others get a turn: about two milliseconds.
+# After so many writes in a row other tasks get a turn: about two milliseconds.
 WRITES_PER_TURN = 200
 
 _NORMAL_CLOSURE = 1000
@@ -33,27 +33,28 @@ _SHORT, _MEDIUM = 126, 1 << 16
 
 
 class Feed(Protocol):
-    """Messages in one order, for many readers with cursors of their own. Hashed by identity."""
+    """Messages in one order, for many readers, each with its cursor. Hashed by identity."""
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        """Messages after a cursor, as UTF-8, a moderate number at once; and the cursor after them.
+        """Return some messages after a cursor, as UTF-8, and the cursor after them.
 
-        The cursor may move without a message, over what this feed leaves out. Where it does not
-        move, there is nothing to read for now.
+        A moderate number at once: they are framed and written together. The cursor may move without
+        a message, past what this feed leaves out. Where it does not move, there is nothing to read
+        for now.
         """
 
     def ended(self, cursor: int) -> bool:
-        """Whether there is nothing after this cursor, now or later."""
+        """Return True if nothing comes after this cursor, now or later."""
 
     def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
-        """Have `ring` called whenever there is more to read; returns what ends that."""
+        """Call `ring` whenever there is more to read, until the returned function is called."""
 
     @property
     def quiet(self) -> float:
-        """Seconds without a message after which a follower is sent a heartbeat; inf for never."""
+        """Seconds without a message after which a follower is sent a heartbeat; inf: never."""
 
     def heartbeat(self, cursor: int) -> bytes:
-        """What a follower whose cursor stands here is sent when it has been quiet for so long."""
+        """Return the heartbeat for a follower at this cursor, as UTF-8."""
 
 
 @define(eq=False)
@@ -61,13 +62,13 @@ class Follower:
     """One WebSocket's place in a feed.
 
     Attributes:
-        feed: What it follows.
-        cursor: Everything up to here has been given to its WebSocket.
+        feed: The feed that it follows.
+        cursor: All messages up to here have been given to its WebSocket.
         websocket: Where it is written.
-        nursery: Where its own task runs while it is behind, and when it says goodbye.
-        busy: It has a task of its own at the moment.
-        gone: It has left the hub.
-        told_at: When it was last sent something, on trio's clock.
+        nursery: Runs its task while it is behind, and while it is closed.
+        busy: True while it has such a task.
+        gone: True once it has left the hub.
+        sent_at: When it was last sent something, on trio's clock.
     """
 
     feed: Feed
@@ -76,12 +77,12 @@ class Follower:
     nursery: trio.Nursery
     busy: bool = False
     gone: bool = False
-    told_at: float = field(factory=trio.current_time)
+    sent_at: float = field(factory=trio.current_time)
 
 
 @define(eq=False)
-class _Crowd:
-    """All who follow one feed, what ends the watch on it, and when somebody may be too quiet."""
+class _FollowedFeed:
+    """The followers of one feed, the end of the watch on it, and when a heartbeat may be due."""
 
     unwatch: Callable[[], None]
     quiet_at: float
@@ -93,46 +94,50 @@ class Hub:
     """The actor that writes to all followers; `run` is its task.
 
     Attributes:
-        load: Where the messages are counted that have been given to WebSockets.
+        load: Counts the messages that have been given to WebSockets.
     """
 
     load: Load = field(factory=Load)
-    _crowds: dict[Feed, _Crowd] = field(factory=dict, init=False)
+    _followed: dict[Feed, _FollowedFeed] = field(factory=dict, init=False)
     #: Feeds with something to write, in the order in which they rang.
     _rung: dict[Feed, None] = field(factory=dict, init=False)
     _bell: trio.Event = field(factory=trio.Event, init=False)
 
     def follow(self, follower: Follower) -> None:
-        """Take over a WebSocket whose handshake is done, and give it the first there is."""
+        """Take over an accepted WebSocket, and write the first messages to it.
+
+        Args:
+            follower: The WebSocket, its feed and its cursor.
+        """
         feed = follower.feed
-        if feed not in self._crowds:
+        if feed not in self._followed:
             quiet_at = trio.current_time() + feed.quiet
-            self._crowds[feed] = _Crowd(feed.watch(lambda: self._ring(feed)), quiet_at)
+            self._followed[feed] = _FollowedFeed(feed.watch(lambda: self._ring(feed)), quiet_at)
             self._bell.set()  # the task may have to wake earlier now
-        self._crowds[feed].followers.add(follower)
+        self._followed[feed].followers.add(follower)
         try:
-            self._greet(follower)
+            self._give_first(follower)
         except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
             follower.websocket.abort(error)
             self.leave(follower)
 
-    def _greet(self, follower: Follower) -> None:
-        """Most who come are told all there is in one write, which takes no task."""
+    def _give_first(self, follower: Follower) -> None:
+        """Write the first chunk at once; most followers have caught up then, without a task."""
         self._give(follower, {})
         _, after = follower.feed.read(follower.cursor)
         if not follower.busy and not follower.gone and after != follower.cursor:
             self._fall_behind(follower)
 
     def leave(self, follower: Follower) -> None:
-        """Let go of a WebSocket that ends. Idempotent."""
+        """Forget a WebSocket that ends. Idempotent."""
         if follower.gone:
             return
         follower.gone = True
-        crowd = self._crowds[follower.feed]
-        crowd.followers.remove(follower)
-        if not crowd.followers:
-            crowd.unwatch()
-            del self._crowds[follower.feed]
+        followed = self._followed[follower.feed]
+        followed.followers.remove(follower)
+        if not followed.followers:
+            followed.unwatch()
+            del self._followed[follower.feed]
 
     async def run(self) -> None:
         """Write until cancelled, which leaves every follower's cursor where its bytes are."""
@@ -153,40 +158,40 @@ class Hub:
         self._bell.set()
 
     def _next_heartbeat(self) -> float:
-        return min((crowd.quiet_at for crowd in self._crowds.values()), default=math.inf)
+        return min((followed.quiet_at for followed in self._followed.values()), default=math.inf)
 
     def _beat(self) -> None:
-        """Send a heartbeat to everybody who has not been told anything for too long."""
+        """Send a heartbeat to each follower that has been sent nothing for too long."""
         now = trio.current_time()
-        for feed, crowd in tuple(self._crowds.items()):
-            if crowd.quiet_at > now:
+        for feed, followed in tuple(self._followed.items()):
+            if followed.quiet_at > now:
                 continue
-            crowd.quiet_at = now + feed.quiet
-            for follower in tuple(crowd.followers):
+            followed.quiet_at = now + feed.quiet
+            for follower in tuple(followed.followers):
                 if follower.busy:
-                    continue  # it has something to read, or the next round is soon enough
-                if follower.told_at + feed.quiet <= now:
+                    continue  # it is being written to, or the next round is soon enough
+                if follower.sent_at + feed.quiet <= now:
                     beat = _Chunk(frame_text(feed.heartbeat(follower.cursor)), 0, follower.cursor)
                     self._write(follower, beat)
-                crowd.quiet_at = min(crowd.quiet_at, follower.told_at + feed.quiet)
+                followed.quiet_at = min(followed.quiet_at, follower.sent_at + feed.quiet)
 
     def _give_up(self, feed: Feed, error: BaseException) -> None:
-        for follower in tuple(self._crowds[feed].followers):
+        for follower in tuple(self._followed[feed].followers):
             follower.websocket.abort(error)
             self.leave(follower)
 
     async def _serve(self, feed: Feed) -> None:
-        """Give everybody who is not busy what there is, one chunk each."""
-        if feed not in self._crowds:
+        """Write one chunk to each follower that is not busy."""
+        if feed not in self._followed:
             return
         chunks: dict[int, _Chunk] = {}
-        for count, follower in enumerate(tuple(self._crowds[feed].followers), start=1):
+        for count, follower in enumerate(tuple(self._followed[feed].followers), start=1):
             if not follower.busy and not follower.gone:
                 self._give(follower, chunks)
             if count % WRITES_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
         if any(chunk.cursor != cursor for cursor, chunk in chunks.items()):
-            self._ring(feed)  # perhaps there is another chunk; the next round finds out
+            self._ring(feed)  # perhaps there is another chunk; the next round reads it
 
     def _give(self, follower: Follower, chunks: dict[int, _Chunk]) -> None:
         if follower.cursor not in chunks:
@@ -210,7 +215,7 @@ class Hub:
 
     async def _catch_up(self, follower: Follower) -> None:
         """Write to one follower until nothing is left to write, for now or for good."""
-        good = await follower.websocket.write(b"")  # what a write that could not wait left over
+        good = await follower.websocket.write(b"")  # the rest of a write that could not wait
         while good and not follower.gone:
             chunk = _chunk(follower.feed, follower.cursor)
             if chunk.cursor == follower.cursor:
@@ -225,13 +230,15 @@ class Hub:
             await follower.websocket.close(_NORMAL_CLOSURE, "")
             self.leave(follower)
         else:
+            # No checkpoint since the last read: a ring in between would find the follower busy,
+            # and its messages would wait for the next ring.
             follower.busy = False
 
     def _count(self, follower: Follower, chunk: _Chunk) -> None:
         follower.cursor = chunk.cursor
         self.load.messages += chunk.messages
         if chunk.frames:
-            follower.told_at = trio.current_time()
+            follower.sent_at = trio.current_time()
 
 
 @define(eq=False)
@@ -249,7 +256,11 @@ def _chunk(feed: Feed, cursor: int) -> _Chunk:
 
 
 def frame_text(text: bytes) -> bytes:
-    """A whole text message as a server's frame: unmasked, uncompressed (RFC 6455, section 5.2)."""
+    """Return a text message as one frame of a server (RFC 6455, section 5.2).
+
+    Args:
+        text: The message as UTF-8. The frame is neither masked nor compressed.
+    """
     size = len(text)
     if size < _SHORT:
         return b"%c%c%b" % (_TEXT, size, text)

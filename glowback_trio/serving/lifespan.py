@@ -1,4 +1,4 @@
-"""The application's startup and shutdown, around everything else a server does."""
+"""The application's startup and shutdown, around all else that a server does (ASGI lifespan)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from glowback_trio.serving.exception_groups import leaves
 
 __all__ = ["Lifespan", "open_lifespan"]
 
-SHUTDOWN_S = 0.5
+# The application gets at least so long to shut down, even where the server was cancelled.
+MIN_SHUTDOWN_S = 0.5
 
 
 @define(eq=False)
 class Lifespan:
-    """One application's lifespan task and the two conversations with it.
+    """One application's lifespan task, and the two messages exchanged with it.
 
     Attributes:
         app: The ASGI application.
         state: The ASGI lifespan state; each request gets a copy.
-        fault: Told what the lifespan task raised. The server goes on: by the ASGI specification
-            an application that raises has no lifespan.
+        fault: Called with what the lifespan task raises. The server goes on: by the ASGI
+            specification an application that raises has no lifespan.
         failure: Why the application did not start, or None.
+        shutdown_by: Until when it may shut down, on trio's clock.
     """
 
     app: Any
@@ -34,7 +36,7 @@ class Lifespan:
     fault: Callable[[BaseException], None]
     failure: str | None = None
     shutdown_by: float = field(default=float("-inf"))
-    _asked: bool = field(default=False, init=False)
+    _startup_sent: bool = field(default=False, init=False)
     _started: trio.Event = field(factory=trio.Event, init=False)
     _stopping: trio.Event = field(factory=trio.Event, init=False)
     _stopped: trio.Event = field(factory=trio.Event, init=False)
@@ -45,7 +47,7 @@ class Lifespan:
         self._scope = trio.CancelScope(shield=True)
 
     async def run(self) -> None:
-        """Run the application's lifespan task to its end. Never raises for the application."""
+        """Run the application's lifespan task to its end; its errors go to `fault`."""
         scope = {
             "type": "lifespan",
             "asgi": {"version": "3.0", "spec_version": "2.0"},
@@ -62,20 +64,20 @@ class Lifespan:
             self._stopped.set()
 
     async def startup(self) -> None:
-        """Wait until the application has started, failed to, or said that it has no lifespan."""
+        """Wait until the application has started or failed to start, or has no lifespan."""
         await self._started.wait()
 
     async def shutdown(self) -> None:
         """Let the application shut down: until `shutdown_by`, and at least for half a second."""
         self._stopping.set()
         with trio.CancelScope(shield=True) as scope:
-            scope.deadline = max(self.shutdown_by, trio.current_time() + SHUTDOWN_S)
+            scope.deadline = max(self.shutdown_by, trio.current_time() + MIN_SHUTDOWN_S)
             await self._stopped.wait()
         self._scope.cancel()
 
     async def _receive(self) -> dict[str, Any]:
-        if not self._asked:
-            self._asked = True
+        if not self._startup_sent:
+            self._startup_sent = True
             await trio.lowlevel.checkpoint()
             return {"type": "lifespan.startup"}
         await self._stopping.wait()
@@ -102,7 +104,12 @@ class Lifespan:
 async def open_lifespan(
     app: Any, state: MutableMapping[str, Any], fault: Callable[[BaseException], None]
 ) -> AsyncIterator[Lifespan]:
-    """Start the application, and shut it down afterwards, cancelled or not.
+    """Start the application, and shut it down afterwards, also when cancelled.
+
+    Args:
+        app: The ASGI application.
+        state: The lifespan state, which the application fills.
+        fault: Called with what its lifespan task raises.
 
     Raises:
         ServingError: If the application says that it cannot start.

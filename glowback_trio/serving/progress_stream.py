@@ -1,4 +1,4 @@
-"""A stream that gives up on a peer when no byte has moved for a while."""
+"""A stream that gives up on a peer when no byte has moved for too long."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from attrs import define
 
 __all__ = ["RECEIVE_BYTES", "ProgressStream"]
 
-# A stream that is no socket tells nothing until a piece has gone as a whole, so pieces are small:
-# with the default deadline a reader of 34 bytes a second is still moving.
+# A stream that is not a socket shows progress only when a whole piece has gone, so pieces are
+# small: with the default timeout a reader of 34 bytes a second still counts as moving.
 PIECE_BYTES = 1024
 
-#: At once.
+#: Most bytes that are received at a time.
 RECEIVE_BYTES = 64 * 1024
 
 # A send that took longer than this has waited for the peer, not for the event loop.
@@ -26,36 +26,36 @@ WAITED_S = 0.1
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
-# A look at the kernel's queue is cheap, but not as cheap as a send.
-LOOK_S = 1.0
+# Seconds between two looks at the kernel's queue, for a look costs about as much as a send.
+LOOK_EVERY_S = 1.0
 
 
 @define(eq=False)
 class ProgressStream(trio.abc.Stream):
     """Any stream, with a deadline on progress instead of a deadline on the whole send.
 
-    It stands below TLS, so progress is what the transport takes. A slow reader is never cut while
-    it moves; a reader that stopped is, after `patience` seconds.
+    It lies below TLS, so progress is what the transport takes. A slow reader is never cut while it
+    moves; a reader that has stopped is cut after `timeout` seconds.
 
-    What the kernel has taken may never arrive, and where little is said it takes the kernel a
-    quarter of an hour to find out that the peer has lost power. So with each send it is asked what
-    became of the ones before. (TCP_USER_TIMEOUT also cuts a reader that moves, if its window is
-    small.)
+    What the kernel has taken may never arrive: where little is sent, the kernel needs a quarter of
+    an hour to notice that the peer has lost power. So each send looks at what became of the ones
+    before. (The option TCP_USER_TIMEOUT would also cut a moving reader, if its window is small.)
 
     Attributes:
         transport: The stream that carries the bytes.
-        patience: Seconds without a byte moving.
+        timeout: Seconds without a byte moving, after which the peer counts as lost.
         moved_at: When the transport last took bytes of a send that had to wait, on trio's clock:
             a sign of life from the peer.
     """
 
     transport: trio.abc.Stream
-    patience: float
+    timeout: float
     moved_at: float = float("-inf")
-    # Bytes given to the kernel, those of them that the peer's had taken when it was last looked,
-    # and since when that has been so.
+    #: Bytes given to the kernel.
     _given: int = 0
+    #: Those of them that the peer's kernel had taken at the last look.
     _taken: int = 0
+    #: Since when `_taken` has had this value, or nothing was left to take.
     _since: float = float("-inf")
     _looked_at: float = float("-inf")
 
@@ -63,7 +63,7 @@ class ProgressStream(trio.abc.Stream):
         """Send everything.
 
         Raises:
-            trio.BrokenResourceError: If no byte moved for `patience` seconds, or the peer is gone.
+            trio.BrokenResourceError: If no byte moved for `timeout` seconds, or the peer is gone.
 
         Cancellation leaves an unknown part of the data sent.
         """
@@ -74,18 +74,18 @@ class ProgressStream(trio.abc.Stream):
 
     async def _send_some(self, view: memoryview) -> int:
         if self._has_stopped():
-            raise trio.BrokenResourceError(self._complaint)
+            raise trio.BrokenResourceError(self._message)
         while True:
             began, waiting = trio.current_time(), self._untaken()
-            with trio.move_on_after(self.patience):
+            with trio.move_on_after(self.timeout):
                 sent = await self._send_piece(view)
                 self._given += sent
                 self._note(began)
                 return sent
-            # The kernel takes nothing more before a good part of what it holds has gone, so that a
-            # slow reader moves for a long time without a send's coming through.
+            # The kernel takes nothing more until a good part of its queue has gone. A slow reader
+            # may move for a long time before a send succeeds, so the queue is looked at as well.
             if self._untaken() >= waiting:
-                raise trio.BrokenResourceError(self._complaint)
+                raise trio.BrokenResourceError(self._message)
             self._note(began)
 
     def _note(self, began: float) -> None:
@@ -94,26 +94,26 @@ class ProgressStream(trio.abc.Stream):
             self.moved_at = now
 
     def _has_stopped(self) -> bool:
-        """Whether the peer has taken nothing of what it was sent before, for too long."""
+        """Return True if the peer has taken nothing of earlier sends for too long."""
         now = self._looked_at = trio.current_time()
         untaken = self._untaken() if self._is_tcp else 0
         taken = self._given - untaken
         if not untaken or taken != self._taken:
             self._taken, self._since = taken, now
-        return now - self._since > self.patience
+        return now - self._since > self.timeout
 
     @property
     def _is_tcp(self) -> bool:
-        """Whether the peer may be on another machine, and what it has taken is counted in bytes."""
+        """True if the peer may be on another machine, and the kernel counts what it has taken."""
         transport = self.transport
         return isinstance(transport, trio.SocketStream) and transport.socket.family in _INTERNET
 
     @property
-    def _complaint(self) -> str:
-        return f"no byte moved for {self.patience:g} seconds"
+    def _message(self) -> str:
+        return f"no byte moved for {self.timeout:g} seconds"
 
     def _untaken(self) -> int:
-        """Bytes that the kernel holds and the peer's has not taken; 0 where nobody can tell."""
+        """Return the bytes in the kernel's send queue; 0 where that is unknown."""
         if not isinstance(self.transport, trio.SocketStream):
             return 0
         held = bytearray(4)
@@ -135,12 +135,12 @@ class ProgressStream(trio.abc.Stream):
         """Send what the transport takes at once, and return how much that was.
 
         Raises:
-            OSError: The peer is gone, or no byte has moved for `patience` seconds.
+            OSError: The peer is gone, or no byte has moved for `timeout` seconds.
         """
         if not isinstance(self.transport, trio.SocketStream):
             return 0
-        if trio.current_time() - self._looked_at > LOOK_S and self._has_stopped():
-            raise TimeoutError(self._complaint)
+        if trio.current_time() - self._looked_at > LOOK_EVERY_S and self._has_stopped():
+            raise TimeoutError(self._message)
         with suppress(BlockingIOError):
             sent = os.write(self.transport.socket.fileno(), data)
             self._given += sent
@@ -161,7 +161,8 @@ class ProgressStream(trio.abc.Stream):
             return await self.transport.receive_some(max_bytes)
         socket = self.transport.socket
         while True:
-            # Whoever reads here has answered all that was said, so reading first would be in vain.
+            # The reader has handled all that came before, so a read before `wait_readable` would
+            # almost always fail with EAGAIN.
             await trio.lowlevel.wait_readable(socket)
             try:
                 return os.read(socket.fileno(), max_bytes or RECEIVE_BYTES)

@@ -1,4 +1,4 @@
-"""Serving an ASGI application: from the first bind to the last close."""
+"""Serve an ASGI application, from the first bind to the last close."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = ["serve"]
 # So many connections beyond the limit are answered 503; more are closed without an answer.
 MAX_OVER_LIMIT = 256
 
-# Time to say goodbye where the grace has been used up by the application.
-FAREWELL_S = 0.25
+# Connections get so long to send their close frames even where `on_stop` has used up the grace.
+MIN_CLOSE_S = 0.25
 
 DEFAULT_LIMITS = Limits()
 
@@ -54,10 +54,11 @@ async def serve(
 ) -> None:
     """Serve an ASGI application over HTTP/1.1 and WebSocket until `stop` is set.
 
-    Then, in this order: no connection is accepted any more; `on_drain` runs, while what is open is
-    served; the grace begins and `on_stop` runs; WebSockets still open are closed 1012, idle
-    connections at once, requests in flight after their answer; when the grace is over, everything
-    else by force; the application's lifespan shuts down.
+    The shutdown has this order: no connection is accepted any more; `on_drain` runs, while open
+    connections are served; the grace period begins and `on_stop` runs; WebSockets that are still
+    open are closed 1012, idle connections at once, requests in flight after their response; when
+    the grace period is over, all other connections are closed by force; the application's lifespan
+    shuts down.
 
     Args:
         app: Any ASGI application that runs on trio.
@@ -68,16 +69,18 @@ async def serve(
         listeners: Open listeners of any kind to use instead. They are closed at the end.
         limits: What clients may do.
         tls: Certificate and key, to serve https and wss.
-        stop: Set it to end the server in order. Cancelling ends it at once, and just as surely.
-        on_drain: The application's chance to finish its work, for at most `limits.drain` seconds.
-        on_stop: The application's chance to end its streams, for at most `limits.grace` seconds.
-        log: Takes one record per finished request, finished WebSocket and fault. It must not
+        stop: Set it to shut the server down. Cancellation ends the server at once instead.
+        on_drain: Called first in the shutdown, so that the application can finish its work; for
+            at most `limits.drain` seconds.
+        on_stop: Called next, so that the application can end its streams; for at most
+            `limits.grace` seconds.
+        log: Called with one record per finished request, finished WebSocket and fault. It must not
             block; what it raises is dropped.
-        load: Kept up to date with what there is to do.
+        load: Kept up to date with what the server is busy with.
         reject: Makes the responses that are given without the application.
-        date_header: Whether answers carry the time of day, the only thing here that is not on
-            trio's clock.
-        task_status: Given the URLs once connections are accepted.
+        date_header: True if responses carry the time of day. It is the only thing here that does
+            not follow trio's clock, so tests switch it off.
+        task_status: Started with the URLs once connections are accepted.
 
     Raises:
         ServingError: If an address, a certificate or the application's startup fails.
@@ -114,13 +117,13 @@ async def serve(
 
 @define(eq=False)
 class Server:
-    """The actor that accepts connections and ends them in order.
+    """The actor that accepts connections and shuts them down in order.
 
     Attributes:
         service: What all connections share.
-        stop: Set when the server shall end.
-        on_drain: The application's chance to finish its work, for at most `limits.drain` seconds.
-        on_stop: The application's chance to end its streams, for at most `limits.grace` seconds.
+        stop: Set when the server shall shut down.
+        on_drain: Called before the grace period, for at most `limits.drain` seconds.
+        on_stop: Called within the grace period, for at most `limits.grace` seconds.
     """
 
     service: Service
@@ -132,7 +135,18 @@ class Server:
     _ending: bool = field(default=False, init=False)
 
     async def run(self, bound: Sequence[Bound], task_status: trio.TaskStatus[list[str]]) -> float:
-        """Serve until `stop`, and return when the grace is over, on trio's clock."""
+        """Serve until `stop` is set and all connections are closed.
+
+        The nesting of the nurseries is the order of the shutdown: accepting ends first, then the
+        connections, then the hub.
+
+        Args:
+            bound: Where to accept connections.
+            task_status: Started with the URLs.
+
+        Returns:
+            When the grace period ends, on trio's clock.
+        """
         async with trio.open_nursery() as writing:
             writing.start_soon(self.service.http.hub.run)
             async with trio.open_nursery() as connections:
@@ -155,13 +169,13 @@ class Server:
                 self._ending = True
                 for connection in self._open | self._over_limit:
                     connection.shut_down()
-                farewell_ends = trio.current_time() + FAREWELL_S
-                connections.cancel_scope.deadline = max(grace_ends, farewell_ends)
+                closed_by = max(grace_ends, trio.current_time() + MIN_CLOSE_S)
+                connections.cancel_scope.deadline = closed_by
             writing.cancel_scope.cancel()
         return grace_ends
 
     async def _call(self, where: str, hook: Hook | None, deadline: float) -> None:
-        """Let the application do its part until a deadline."""
+        """Call a hook of the application, until a deadline; its errors are recorded."""
         if hook is None:
             return
         try:
@@ -172,6 +186,7 @@ class Server:
                 self.service.fault(where, error)
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
+        """Serve one accepted stream, as a task of its own."""
         limits = self.service.limits
         over_limit = len(self._open) >= limits.connections
         connections = self._over_limit if over_limit else self._open

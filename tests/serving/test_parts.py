@@ -109,7 +109,7 @@ async def test_a_rate_forgets_what_is_a_second_old(mock_clock: MockClock) -> Non
 
 async def test_progress_is_what_counts_not_the_whole(autojump_clock: MockClock) -> None:
     far, near = stream_pair(1, capacity=1000)
-    stream = ProgressStream(near, patience=30)
+    stream = ProgressStream(near, timeout=30)
 
     async def read_slowly() -> None:
         for _ in range(10):

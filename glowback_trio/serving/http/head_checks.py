@@ -1,7 +1,7 @@
-"""Request heads that two parsers may read differently, refused before either can be fooled.
+"""Reject request heads that two parsers may read differently (request smuggling).
 
-h11 forgives some of them: it ends lines at a bare LF, joins folded lines, lets chunked framing win
-over a length, and merges repeated lengths. A proxy in front may decide otherwise, and the rest of
+h11 forgives some of them: it ends lines at a bare LF, joins folded lines, prefers chunked framing
+to a length, and merges repeated lengths. A proxy in front may decide otherwise, so that the rest of
 one request becomes the start of another (RFC 9112, sections 2.2, 5.2, 6.3).
 """
 
@@ -19,11 +19,11 @@ __all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_we
 FOLD = re.compile(rb"\n[ \t]")
 LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r]*)", re.IGNORECASE)
 KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
-# These are decoded as ASCII on this side, by h11, wsproto or Hypercorn. The values of all others
-# are opaque bytes for the application: browsers send cookies in UTF-8.
+
+# These are decoded as ASCII, by h11, by wsproto or in this room. All other values are opaque bytes
+# for the application: browsers send cookies in UTF-8.
 DECODED = frozenset({b"connection", b"upgrade", b"host", b"transfer-encoding", b"content-length"})
-
-
+# Headers of a handshake whose values are lists.
 LISTS = frozenset({b"connection", b"sec-websocket-protocol", b"sec-websocket-extensions"})
 
 
@@ -47,17 +47,21 @@ def check_head(buffer: bytes, limit: int) -> None:
 
 
 def check_request(request: h11.Request, headers: Headers) -> None:
-    """Check a parsed request, with its headers as a list: h11's own makes a tuple at every look.
+    """Check a parsed request.
+
+    Args:
+        request: The request.
+        headers: Its headers as a list; h11's own sequence makes a tuple at every access.
 
     Raises:
         RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
             another version of WebSocket; 400 for two framings at once, headers that must be ASCII
-            and are not, a target without a path, or a WebSocket handshake that is none.
+            and are not, a target without a path, or an invalid WebSocket handshake.
     """
     if request.http_version not in {b"1.0", b"1.1"}:
-        raise RejectedError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        raise RejectedError(505, "this server supports HTTP/1.1 and HTTP/1.0 only")
     if request.method == b"CONNECT":
-        raise RejectedError(501, "this server is no proxy")
+        raise RejectedError(501, "this server is not a proxy")
     _check_framing(request, {name for name, _ in headers})
     for name, value in headers:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
@@ -68,9 +72,9 @@ def check_request(request: h11.Request, headers: Headers) -> None:
 
 
 def _check_handshake(headers: dict[bytes, bytes]) -> None:
-    """Check what RFC 6455, section 4.2.1, asks of a client's handshake."""
+    """Check a client's handshake (RFC 6455, section 4.2.1)."""
     if headers.get(b"sec-websocket-version") != b"13":
-        raise RejectedError(426, "only version 13 of the WebSocket protocol is spoken here")
+        raise RejectedError(426, "this server supports version 13 of the WebSocket protocol only")
     if KEY.fullmatch(headers.get(b"sec-websocket-key", b"")) is None:
         raise RejectedError(400, "Sec-WebSocket-Key is not 16 bytes in base64")
     if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
@@ -86,7 +90,7 @@ def _check_framing(request: h11.Request, names: set[bytes]) -> None:
 
 
 def origin_form(request: h11.Request) -> bytes:
-    """Return the target as path and query, whatever form it came in (RFC 9112, section 3.2).
+    """Return the target as path and query, from any of its forms (RFC 9112, section 3.2).
 
     Raises:
         RejectedError: 400 for a target that is neither a path nor an absolute http URL, nor the
@@ -100,13 +104,13 @@ def origin_form(request: h11.Request) -> bytes:
         authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
         path = rest[len(authority) :]
         return path if path.startswith(b"/") else b"/" + path
-    raise RejectedError(400, "the request target is no path and no absolute URL")
+    raise RejectedError(400, "the request target is neither a path nor an absolute URL")
 
 
 def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Join the lines of a handshake's list headers, of which Hypercorn reads the last one only.
+    """Return a handshake's headers with each list on one line, for readers that expect one.
 
-    They mean the same on one line and on several (RFC 9110, section 5.3).
+    A list means the same on one line and on several (RFC 9110, section 5.3).
     """
     lists: dict[bytes, list[bytes]] = {}
     others = []
@@ -119,7 +123,7 @@ def join_lists(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
 
 
 def wants_websocket(request: h11.Request, headers: Headers) -> bool:
-    """Tell whether a request asks to become a WebSocket (RFC 6455, section 4.2.1)."""
+    """Return True if a request is a WebSocket handshake, valid or not (RFC 6455, section 4.2.1)."""
     if request.method != b"GET" or request.http_version != b"1.1":
         return False
     upgrades = [value for name, value in headers if name == b"upgrade"]

@@ -1,4 +1,4 @@
-"""Answers that an application gives without a task, because they need no waiting."""
+"""Immediate responses: the application gives them without a task, since nothing must wait."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["ImmediateHandler", "ImmediateResponse", "never_immediate"]
 
 @frozen
 class ImmediateResponse:
-    """A whole answer.
+    """A whole response.
 
     Attributes:
         status: The HTTP status, 200 or more.
-        headers: All of them but the date, the length of the body included.
-        body: The body; not sent where the request or the status allows none.
+        headers: All headers but the date, `Content-Length` included.
+        body: The body; not sent where the request's method or the status allows none.
     """
 
     status: int
@@ -27,7 +27,7 @@ class ImmediateResponse:
     body: bytes
 
 
-#: Given the ASGI scope of a request without a body; None leaves it to the application.
+#: Called with the ASGI scope of a request without a body; None leaves it to the application.
 ImmediateHandler: TypeAlias = Callable[[dict[str, Any]], ImmediateResponse | None]
 
 

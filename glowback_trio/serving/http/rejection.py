@@ -1,4 +1,4 @@
-"""Answers given without the application: what was refused, and what the client is told."""
+"""Rejections: requests that this server answers by itself, and the responses to them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 @frozen
 class Rejection:
-    """One request that this server answers by itself.
+    """One request that this server answers without the application.
 
     Attributes:
         status: The HTTP status.
         reason: A sentence for the client.
         method: The request's method; empty when the head could not be read.
-        path: The path asked for, without its query; empty when the head could not be read.
+        path: The request's path, without the query; empty when the head could not be read.
         headers: The request's headers; empty when the head could not be read.
     """
 
@@ -41,7 +41,7 @@ class Rejection:
 
     @classmethod
     def of(cls, request: h11.Request | None, status: int, reason: str) -> Rejection:
-        """Return the refusal of a request, or of what was to become one."""
+        """Return the rejection of a request; None stands for a head that could not be read."""
         if request is None:
             return cls(status, reason)
         path = request.target.partition(b"?")[0].decode("ascii")
@@ -51,34 +51,41 @@ class Rejection:
 
 @frozen
 class RejectionResponse:
-    """The headers and the body of a refusal; length, date and `Connection` are the server's."""
+    """The response to a rejected request.
+
+    Attributes:
+        headers: The headers; this server adds the length, the date and `Connection`.
+        body: The body.
+    """
 
     headers: Headers
     body: bytes
 
     def framed(self, status: int) -> RejectionResponse:
-        """Return the answer with the headers that end a connection."""
+        """Return the response with its length, and with the headers that end a connection."""
         framing = [(b"content-length", b"%d" % len(self.body)), (b"connection", b"close")]
         if status == 426:
             framing.append((b"sec-websocket-version", b"13"))
         return RejectionResponse([*self.headers, *framing], self.body)
 
 
+#: Makes the response to a rejected request. It must not block.
 RejectionHandler: TypeAlias = Callable[[Rejection], RejectionResponse]
 
 
 class RejectedError(h11.RemoteProtocolError):
-    """A request breaks a rule that h11 does not keep; it never leaves this room.
+    """A request breaks a rule that h11 does not check.
 
-    Raised where h11 would raise its own error, so that both take the same way out.
+    It never leaves this folder. Raised where h11 raises its own error, so that both are handled in
+    one place.
     """
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason, error_status_hint=status)
 
 
-def plain_rejection(refusal: Rejection) -> RejectionResponse:
-    """Answer with the status and its reason as plain text, the default of `serve`."""
-    phrase = HTTPStatus(refusal.status).phrase
-    body = f"{refusal.status} {phrase}: {refusal.reason}\n".encode()
+def plain_rejection(rejection: Rejection) -> RejectionResponse:
+    """Return the status and the reason as plain text, the default of `serve`."""
+    phrase = HTTPStatus(rejection.status).phrase
+    body = f"{rejection.status} {phrase}: {rejection.reason}\n".encode()
     return RejectionResponse(headers=[(b"content-type", b"text/plain; charset=utf-8")], body=body)

@@ -1,4 +1,4 @@
-"""The time and the bytes that one request may take."""
+"""Limits on one request: the time and the bytes that it may take."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from glowback_trio.serving.limits import Limits
 
 __all__ = ["RequestBudget"]
 
-# So much of a body is sooner read and dropped than a new connection is made.
+# Reading and dropping so much of a body takes less time than a new connection.
 SHORT_BYTES = 64 * 1024
 
 
 @define(eq=False)
 class RequestBudget:
-    """What a client has left, from one request on a connection to the next.
+    """The time and the bytes that a client has left, for one request after another.
 
     Attributes:
         limits: What clients may do.
-        idle: Nothing of a request has come yet.
-        pieces: In how many pieces the body has come so far.
-        deadline: Until when the client may take for what it does next, on trio's clock.
+        idle: True while nothing of a request has come.
+        pieces: Pieces in which the body has come so far.
+        deadline: Until when the client must have sent the head, the body, or the next request, on
+            trio's clock.
     """
 
     limits: Limits
@@ -36,13 +37,16 @@ class RequestBudget:
         self.deadline = trio.current_time() + self.limits.head_timeout
 
     def begin_head(self) -> None:
-        """Count from a head's first byte; later ones change nothing."""
+        """Start the time of a head, at its first byte; later calls change nothing."""
         if self.idle:
             self.idle = False
             self.deadline = trio.current_time() + self.limits.head_timeout
 
     def begin_body(self, declared: int | None) -> None:
-        """Count from a head's end; without a declared length the body is chunked.
+        """Start the time of a body, at the end of its head.
+
+        Args:
+            declared: The declared length; None for a chunked body.
 
         Raises:
             RejectedError: 413 for a declared length beyond the limit.
@@ -68,14 +72,14 @@ class RequestBudget:
 
     @property
     def nearly_there(self) -> bool:
-        """Whether little of the body is to come, as far as anybody knows."""
+        """True if the rest of the body is known to be short."""
         return self._declared is not None and self._declared - self._body_bytes <= SHORT_BYTES
 
     def end_body(self) -> None:
-        """Leave the client all the time that the application takes to answer."""
+        """Stop the time, while the application responds."""
         self.deadline = float("inf")
 
     def rest(self) -> None:
-        """Count from an answer's end to the next request."""
+        """Start the time until the next request, at the end of a response."""
         self.idle = True
         self.deadline = trio.current_time() + self.limits.keep_alive

@@ -58,7 +58,7 @@ class ResponseWriter:
         Args:
             status: The status.
             headers: All headers but the date.
-            last: True if the connection ends with this response whatever else is so.
+            last: True if the connection ends with this response in any case.
 
         Raises:
             h11.LocalProtocolError: If it cannot be a head.

@@ -1,8 +1,8 @@
-"""permessage-deflate (RFC 7692) that costs nothing between messages and inflates no bomb.
+"""permessage-deflate (RFC 7692) without memory between messages, and safe against bombs.
 
 Without context takeover each message is compressed by itself: no window is kept for a client, and
 a message that was cancelled before it was sent leaves the next one readable. Inflation stops at the
-limit of a message, before what lies beyond it exists.
+limit of a message, before anything beyond the limit is in memory.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 
 __all__ = ["Deflate"]
 
-# Below this a message grows, or all but does, when it is compressed by itself.
+# A shorter message grows, or hardly shrinks, when it is compressed by itself.
 WORTHWHILE_BYTES = 200
 
-# What a sender cuts off the end of each message (RFC 7692, section 7.2.1).
+# A sender cuts these bytes off the end of each message (RFC 7692, section 7.2.1).
 TAIL = b"\x00\x00\xff\xff"
 
 FLAGS = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
@@ -28,7 +28,7 @@ CLIENT_BITS = re.compile(r"client_max_window_bits=\"?([89]|1[0-5])\"?")
 
 
 class Deflate(Extension):
-    """One WebSocket's compression, as wsproto asks for it frame by frame."""
+    """One WebSocket's compression, as an extension that wsproto calls frame by frame."""
 
     name = "permessage-deflate"
 
@@ -36,21 +36,21 @@ class Deflate(Extension):
         self._limit = limit
         self._enabled = False
         self._bits = zlib.MAX_WBITS
-        #: Of the message that is coming in, when it is compressed.
+        #: Inflates the message that is coming in; None when it is not compressed.
         self._inflater: zlib._Decompress | None = None
         self._inflated = 0
         self._is_control = False
 
     def enabled(self) -> bool:
-        """Whether it was negotiated."""
+        """Return True if it was negotiated."""
         return self._enabled
 
     def offer(self) -> bool:
-        """Offer nothing: that is for clients."""
+        """Return False: only clients offer extensions."""
         return False
 
     def accept(self, offer: str) -> bool | str | None:
-        """Return the answer to a client's offer; None when it cannot be taken as it stands."""
+        """Return the answer to a client's offer; None when the offer must be declined."""
         parameters = [part.strip() for part in offer.split(";")[1:]]
         names = [part.partition("=")[0] for part in parameters]
         known = all(
@@ -81,7 +81,7 @@ class Deflate(Extension):
     def frame_inbound_payload_data(
         self, proto: FrameDecoder | FrameProtocol, data: bytes
     ) -> bytes | CloseReason:
-        """Inflate what has come of a frame, or say why it cannot be."""
+        """Inflate the bytes that have come of a frame, or return why that is impossible."""
         del proto
         return data if self._is_control or self._inflater is None else self._inflate(data)
 
@@ -100,7 +100,7 @@ class Deflate(Extension):
 
     def _inflate(self, data: bytes) -> bytes | CloseReason:
         assert self._inflater is not None
-        # One byte more than is allowed tells a message that is too long; nothing beyond it is made.
+        # One byte over the limit shows that a message is too long; nothing beyond it is inflated.
         room = self._limit - self._inflated + 1
         try:
             inflated = self._inflater.decompress(data, room)
@@ -117,7 +117,7 @@ class Deflate(Extension):
         data: bytes,
         fin: bool,  # noqa: FBT001 - the signature is wsproto's
     ) -> tuple[RsvBits, bytes]:
-        """Compress a whole message that is worth it; this server sends no fragments."""
+        """Compress a whole message if that is worth it; this server sends no fragments."""
         del proto
         if opcode.iscontrol() or not fin or len(data) < WORTHWHILE_BYTES:
             return rsv, data

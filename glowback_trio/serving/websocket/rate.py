@@ -1,4 +1,4 @@
-"""How much a client may send within a second."""
+"""The rate at which a client may send."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WINDOW_S = 1.0
 class Rate:
     """Counts messages and bytes in windows of one second, on trio's clock.
 
-    A window opens with the first message after the last window, so whoever keeps to the rate in
-    every second is never refused.
+    A window opens with the first message after the last window, so a client that keeps to the rate
+    in every second is never over the limit.
 
     Attributes:
         messages: Messages allowed within a second.
@@ -29,7 +29,7 @@ class Rate:
     _size: int = field(default=0, init=False)
 
     def allows(self, size: int, *, messages: int = 1) -> bool:
-        """Count what has come, and tell whether it still keeps to the rate."""
+        """Count what has come; True if the client still keeps to the rate."""
         now = trio.current_time()
         if now - self._since >= WINDOW_S:
             self._since, self._messages, self._size = now, 0, 0
