@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,16 @@ import pytest
 from attrs import define, evolve, field
 from hypothesis import given
 from hypothesis import strategies as st
-from support.engine_bars import as_bytes, audit, in_memory, make_bars, run_slices
+from support.engine_bars import as_bytes, audit, make_bars, run_slices
+from support.random_runs import EXECUTIONS
 
-from glowback_trio.engine import Simulation, backtest
+from glowback_trio.engine import backtest
+from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.costs import cost_model
+from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.reporting.result_document import BLOCKS, BlockName, result_document
+from glowback_trio.engine.timeline import align
+from glowback_trio.engine.traders.construction import plan
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
@@ -315,7 +322,7 @@ def many(rows: int = 60, symbols: int = 12) -> tuple[BacktestRequest, list[Bars]
     return request, bars
 
 
-EXECUTIONS: list[dict[str, Any]] = [
+COSTS: list[dict[str, Any]] = [
     {},
     {"whole_shares": True},
     {"latency_ms": 3_600_000},
@@ -329,7 +336,7 @@ EXECUTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("execution", EXECUTIONS, ids=str)
+@pytest.mark.parametrize("execution", COSTS, ids=str)
 def test_every_way_of_filling_gives_the_same_however_it_is_cut(execution: dict[str, Any]) -> None:
     request, bars = many()
     request = evolve(request, execution=Execution(slippage_bps=5.0, **execution))
@@ -340,15 +347,37 @@ def test_every_way_of_filling_gives_the_same_however_it_is_cut(execution: dict[s
         assert as_bytes(run_slices(request, bars, slices)[1]) == as_bytes(result)
 
 
+def recorded(
+    request: BacktestRequest, bars: list[Bars], slices: Sequence[int], *, shortcuts: bool
+) -> tuple[bytes, bytes]:
+    """The events and fills that a trader of weights writes down, cut into slices of rows."""
+    timeline, costs, journal = align(bars), cost_model(request.execution), EventJournal()
+    broker = Broker(timeline, costs, journal, request.initial_capital)
+    assert request.portfolio_construction is not None
+    aims = plan(request.portfolio_construction, timeline)
+    trader = RebalancingTrader(aims, timeline, broker, costs, journal, shortcuts=shortcuts)
+    stops = {stop for stop in slices if stop < len(timeline)}
+    for start, stop in itertools.pairwise([0, *sorted(stops), len(timeline)]):
+        trader.run(start, stop, timeline.marks(max(start - 1, 0), stop))
+    records = journal.take()
+    return records.events.tobytes(), records.fills.tobytes()
+
+
 def test_the_shortcut_changes_no_byte() -> None:
     request, bars = many()
-    fast = as_bytes(backtest(request, bars))
-    simulation = Simulation(request, in_memory(bars))
-    trader = simulation._trader
-    assert isinstance(trader, RebalancingTrader)
-    trader._orders._filler._enabled = False
-    simulation.run()
-    assert as_bytes(simulation.result()) == fast
+    slow, fast = (recorded(request, bars, [], shortcuts=shortcuts) for shortcuts in (False, True))
+    assert slow == fast
+
+
+@given(portfolios(), EXECUTIONS, st.lists(st.integers(1, 39), max_size=3))
+def test_the_shortcut_changes_no_byte_whatever_the_costs(
+    run: tuple[BacktestRequest, list[Bars]], execution: dict[str, Any], slices: list[int]
+) -> None:
+    request, bars = evolve(run[0], execution=Execution(**execution)), run[1]
+    slow, fast = (
+        recorded(request, bars, slices, shortcuts=shortcuts) for shortcuts in (False, True)
+    )
+    assert slow == fast
 
 
 @pytest.mark.parametrize("slices", [[1000], [1], [3, 5, 2]])

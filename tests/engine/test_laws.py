@@ -15,33 +15,15 @@ from glowback_trio.engine import Simulation, backtest
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest
 
-REFINEMENTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "size_at": st.just("fill"),
-        "slippage_volume_impact": st.just(0.1),
-        "borrow_rate": st.just(0.5),
-        "margin_interest_rate": st.just(0.4),
-    },
-)
 
-
-@st.composite
-def all_runs(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars]]:
-    """Runs under every option of `execution`."""
-    request, bars = draw(runs())
-    more: dict[str, Any] = draw(REFINEMENTS)
-    return evolve(request, execution=evolve(request.execution, **more)), bars
-
-
-@given(all_runs())
+@given(runs())
 @settings(max_examples=300)
 def test_the_books_balance_at_every_bar(run: tuple[BacktestRequest, list[Bars]]) -> None:
     request, bars = run
     audit(backtest(request, bars), bars)
 
 
-@given(all_runs())
+@given(runs())
 def test_no_fill_takes_more_than_buying_power_volume_and_whole_shares_allow(
     run: tuple[BacktestRequest, list[Bars]],
 ) -> None:
@@ -63,7 +45,7 @@ def test_no_fill_takes_more_than_buying_power_volume_and_whole_shares_allow(
             assert abs(quantity) <= cap * volume[trades.symbols[symbol]][moment] * (1 + 1e-12)
 
 
-@given(all_runs(), st.lists(st.integers(1, 15), min_size=1, max_size=8))
+@given(runs(), st.lists(st.integers(1, 15), min_size=1, max_size=8))
 def test_slicing_changes_neither_a_draft_nor_the_result(
     run: tuple[BacktestRequest, list[Bars]], slices: list[int]
 ) -> None:
@@ -75,7 +57,7 @@ def test_slicing_changes_neither_a_draft_nor_the_result(
     assert as_bytes(backtest(*run)) == as_bytes(result)
 
 
-@given(all_runs(), st.data())
+@given(runs(), st.data())
 def test_no_bar_after_another_changes_what_was_decided_or_filled_up_to_it(
     run: tuple[BacktestRequest, list[Bars]], data: st.DataObject
 ) -> None:
@@ -101,7 +83,7 @@ def _with_another_future(bars: Bars, then: Any, rng: np.random.Generator) -> Bar
     return Bars(bars.symbol, bars.time, *columns)
 
 
-@given(all_runs(), st.randoms(use_true_random=False))
+@given(runs(), st.randoms(use_true_random=False))
 def test_the_order_of_symbols_changes_nothing(
     run: tuple[BacktestRequest, list[Bars]], random: Any
 ) -> None:
@@ -115,7 +97,7 @@ def test_the_order_of_symbols_changes_nothing(
     assert as_bytes(evolve(again, manifest=manifest)) == as_bytes(first)
 
 
-@given(all_runs(), st.sampled_from([2.0, 1024.0, 0.125]))
+@given(runs(), st.sampled_from([2.0, 1024.0, 0.125]))
 def test_scaling_prices_and_capital_scales_money_and_leaves_ratios(
     run: tuple[BacktestRequest, list[Bars]], factor: float
 ) -> None:
@@ -148,7 +130,7 @@ def _scaled(bars: Bars, factor: float) -> Bars:
     )
 
 
-@given(all_runs(), st.sampled_from([3.0, 0.1]))
+@given(runs(), st.sampled_from([3.0, 0.1]))
 def test_volumes_matter_to_nothing_but_a_cap_and_an_impact(
     run: tuple[BacktestRequest, list[Bars]], factor: float
 ) -> None:
@@ -161,6 +143,6 @@ def test_volumes_matter_to_nothing_but_a_cap_and_an_impact(
     assert as_bytes(evolve(busier, manifest={})) == as_bytes(evolve(result, manifest={}))
 
 
-@given(all_runs())
+@given(runs())
 def test_the_same_run_gives_the_same_bytes(run: tuple[BacktestRequest, list[Bars]]) -> None:
     assert as_bytes(backtest(*run)) == as_bytes(backtest(*run))

@@ -32,19 +32,30 @@ STRATEGIES: list[Strategy] = [
 
 ON, OFF = (st.sampled_from([value]) for value in (True, False))
 
-EXECUTIONS = st.fixed_dictionaries(
-    {},
-    optional={
-        "slippage_bps": st.sampled_from([0.5, 50.0]),
-        "commission_bps": st.sampled_from([1.5, 100.0]),
-        "commission_per_share": st.just(0.01),
-        "commission_minimum": st.sampled_from([1.0, 40.0]),
-        "latency_ms": st.sampled_from([1, DAY_MS, int(2.5 * DAY_MS)]),
-        "whole_shares": ON,
-        "allow_short": OFF,
-        "max_leverage": st.sampled_from([0.4, 3.0]),
-        "max_volume_participation": st.sampled_from([0.01, 0.5]),
-    },
+#: Options that leave the batch paths on, and options that turn them off.
+BATCHED: dict[str, st.SearchStrategy[Any]] = {
+    "slippage_bps": st.sampled_from([0.5, 50.0]),
+    "commission_bps": st.sampled_from([1.5, 100.0]),
+    "maker_commission_bps": st.just(0.0),
+    "commission_per_share": st.just(0.01),
+    "commission_minimum": st.sampled_from([1.0, 40.0]),
+    "latency_ms": st.sampled_from([1, DAY_MS, int(2.5 * DAY_MS)]),
+    "whole_shares": ON,
+    "allow_short": OFF,
+    "max_leverage": st.sampled_from([0.4, 3.0]),
+}
+UNBATCHED: dict[str, st.SearchStrategy[Any]] = {
+    "max_volume_participation": st.sampled_from([0.01, 0.5]),
+    "slippage_volume_impact": st.just(0.1),
+    "size_at": st.just("fill"),
+    "borrow_rate": st.just(0.5),
+    "margin_interest_rate": st.just(0.4),
+}
+# Each option is left out half of the time. Were the second kind always drawn, hardly any example
+# would take the batch paths.
+EXECUTIONS = st.one_of(
+    st.fixed_dictionaries({}, optional=BATCHED),
+    st.fixed_dictionaries({}, optional=BATCHED | UNBATCHED),
 )
 
 

@@ -1,4 +1,4 @@
-"""The built-in strategies once more, asked bar by bar, the plain way from the closes so far."""
+"""Reference strategies: the built-in ones computed plainly, bar by bar, from the closes so far."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Rule = Callable[[Floats], float | None]
 
 
 def reference_strategy(strategy: BuiltIn, *, allow_short: bool = True) -> BarStrategy:
-    """An event-driven strategy that wants what a built-in one wants."""
+    """Return an event-driven strategy that orders what a built-in one orders."""
 
     def begin() -> Act:
         rules: dict[str, Rule] = {}

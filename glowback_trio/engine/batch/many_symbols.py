@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from glowback_trio.engine.batch.gate import is_batchable
 from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import CostModel, exceeds, reduces, shortfall
+from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Remainder
+from glowback_trio.engine.execution.sizing import exceeds, reduces, shortfall
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.orders import OrderEventKind
 
@@ -105,6 +106,9 @@ class BatchFiller:
             cover in full.
         journal: Receives the orders' events.
         enabled: False lets the broker fill everything, which changes nothing but the time it takes.
+
+    Attributes:
+        enabled: False too if the cost model asks for something that arrays do not account for.
     """
 
     def __init__(
@@ -115,7 +119,7 @@ class BatchFiller:
         self._account = broker.account
         self._blotter = broker.blotter
         self._journal = journal
-        self._enabled = enabled and is_batchable(costs)
+        self.enabled = enabled and is_batchable(costs)
         self._unwritten: list[_FilledRow] = []
         self._cash_before = self._account.cash  # before the first row that is not written yet
 
@@ -134,7 +138,7 @@ class BatchFiller:
             True if they have been filled; otherwise they are the broker's, and what was filled
             before has been written, so that the journal keeps its order.
         """
-        able = self._enabled and count >= _MANY and row + 1 < stop and not self._blotter.open
+        able = self.enabled and count >= _MANY and row + 1 < stop and not self._blotter.open
         found = targets() if able else None
         if found is None:
             self.write()

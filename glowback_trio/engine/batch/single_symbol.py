@@ -10,10 +10,11 @@ import numpy as np
 
 from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.execution.costs import CostModel, exceeds, shortfall
+from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EVENT, EventJournal
+from glowback_trio.engine.execution.sizing import sizes_in_sequence
 from glowback_trio.engine.strategies.signals import Signals
-from glowback_trio.model.bars import Floats, Indices
+from glowback_trio.model.bars import Indices
 from glowback_trio.model.orders import OrderEventKind
 
 __all__ = ["fill_single_symbol"]
@@ -31,7 +32,8 @@ def fill_single_symbol(
         journal: Receives the orders' events.
     """
     account = broker.account
-    wanted, fits = _sizes(signals, costs, account.cash, account.units.item(0))
+    columns = (signals.target, signals.close, signals.mark, signals.open_price)
+    wanted, fits = sizes_in_sequence(costs, columns, account.cash, account.units.item(0))
     traded = np.flatnonzero(wanted)
     wanted, fits = wanted[traded], fits[traded]
     row, due = signals.row[traded], signals.due[traded]
@@ -64,47 +66,3 @@ def _before(some: Indices, of: Indices) -> Indices:
     marked = np.zeros(len(of) + 1, np.intp)
     marked[some + 1] = 1
     return np.cumsum(marked)[:-1]
-
-
-def _sizes(signals: Signals, costs: CostModel, cash: float, units: float) -> tuple[Floats, Floats]:
-    """Compute what is ordered for each signal, and as much of it as buying power covers.
-
-    A quantity depends on what all fills before it have made of the account, so this loop over
-    orders is the one thing that no array operation can replace. Prices and fees of both sides are
-    computed before it, by arrays, as the side of an order is known only inside.
-
-    Returns:
-        (S,) signed units, both.
-    """
-    leverage, minimum = costs.leverage, costs.minimum
-    rounded = costs.rounded if costs.whole_shares else None
-    buying, selling = (costs.slipped(signals.open_price, side) for side in (1.0, -1.0))
-    fees = costs.fee(buying), costs.fee(selling)
-    columns = (signals.target, signals.close, signals.mark, buying, selling, *fees)
-    sizes: list[float] = []
-    reduced: dict[int, float] = {}
-    for target, close, mark, buy, sell, buy_fee, sell_fee in zip(
-        *(column.tolist() for column in columns), strict=True
-    ):
-        quantity = shortfall(target * (cash + units * close), close, units)
-        if rounded:
-            quantity = rounded(quantity)
-        if quantity:
-            price, fee = (buy, buy_fee) if quantity > 0.0 else (sell, sell_fee)
-            commission = abs(quantity) * fee
-            if minimum:
-                commission = max(commission, minimum)
-            worth = cash + units * mark + units * (price - mark)
-            fits = quantity
-            if exceeds(abs(units + quantity) * price, worth, commission, leverage):
-                fits = costs.affordable(quantity, price, units, worth, 0.0)
-                commission = costs.commission(fits, price)
-                reduced[len(sizes)] = fits
-            if fits:
-                cash -= fits * price + commission
-                units += fits
-        sizes.append(quantity)
-    wanted = np.array(sizes)
-    fits_each = wanted.copy()
-    fits_each[list(reduced)] = list(reduced.values())
-    return wanted, fits_each

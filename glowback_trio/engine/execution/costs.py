@@ -1,9 +1,9 @@
-"""The arithmetic of a fill: its price, its commission, its size, and what buying power covers.
+"""The cost model: price and commission of a fill, what may be filled, and what holding costs.
 
-Every path to a fill computes through this module: the broker one order at a time, on plain floats,
-and the batches on whole columns. What needs no branch is one function for both; prices and
-commissions have one for floats and one for arrays, side by side. Both do the same operations in the
-same order, so that the paths agree to the last bit.
+Every path to a fill computes through this module and `sizing`: the broker one order at a time, on
+plain floats, and the batches on whole columns. Where a branch keeps one function from serving both,
+there is one for floats and one for arrays, side by side. They do the same operations in the same
+order, so that the paths agree to the last bit.
 
 Prices are currency per unit, quantities signed units (positive buys), money is currency.
 """
@@ -11,7 +11,7 @@ Prices are currency per unit, quantities signed units (positive buys), money is 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from attrs import field, frozen
@@ -19,7 +19,7 @@ from attrs import field, frozen
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Execution
 
-__all__ = ["CostModel", "cost_model", "exceeds", "reduces", "shortfall"]
+__all__ = ["CostModel", "Number", "cost_model"]
 
 Number = TypeVar("Number", float, Floats)
 
@@ -196,37 +196,6 @@ class CostModel:
         if most - closing <= wanted * _ROUNDING:
             most = min(closing, wanted)
         return self.rounded(side * most)
-
-
-def shortfall(wanted: Number, price: Number, held: Number) -> Number:
-    """Return the signed units that a position lacks.
-
-    Args:
-        wanted: Market value of the target, currency.
-        price: Currency.
-        held: Units held.
-    """
-    return wanted / price - held
-
-
-def exceeds(exposure: Number, equity: Number, commission: Number | float, leverage: float) -> Any:
-    """Return True, or an array of (n,), where buying power does not cover a fill.
-
-    Args:
-        exposure: Gross exposure after the fill at the fill price, currency.
-        equity: Before the fill, with its symbol at the fill price, currency.
-        commission: Of the fill, currency.
-        leverage: Gross exposure over equity that a fill may reach.
-    """
-    return exposure > leverage * (equity - commission)
-
-
-def reduces(held: Number, quantity: Number) -> Any:
-    """Return True, or an array of (n,), where an order does no more than reduce a position.
-
-    Such orders are filled before others of the same moment, because they free buying power.
-    """
-    return (held * quantity < 0.0) & (abs(quantity) <= abs(held))
 
 
 def cost_model(execution: Execution) -> CostModel:

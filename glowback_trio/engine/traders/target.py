@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.batch.gate import is_batchable
 from glowback_trio.engine.batch.many_symbols import BatchFiller, RowTargets
 from glowback_trio.engine.batch.single_symbol import fill_single_symbol
 from glowback_trio.engine.execution.blotter import NEVER
@@ -51,8 +50,8 @@ class TargetTrader:
         self._first: list[int] = [*first.tolist(), len(signals.row)]
         self._at = 0  # the next of these rows
         single = len(broker.account.units) == 1
-        self._one_symbol = single and shortcuts and is_batchable(costs)
         self._filler = BatchFiller(costs, broker, journal, enabled=shortcuts)
+        self._one_symbol = single and self._filler.enabled
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 

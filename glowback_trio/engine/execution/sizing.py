@@ -1,0 +1,97 @@
+"""How large an order is: what a target lacks, and what buying power covers.
+
+The functions serve floats and arrays alike. Prices are currency per unit, quantities signed units
+(positive buys), money is currency.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glowback_trio.engine.execution.costs import CostModel, Number
+from glowback_trio.model.bars import Floats
+
+__all__ = ["exceeds", "reduces", "shortfall", "sizes_in_sequence"]
+
+
+def shortfall(wanted: Number, price: Number, held: Number) -> Number:
+    """Return the signed units that a position lacks.
+
+    Args:
+        wanted: Market value of the target, currency.
+        price: Currency.
+        held: Units held.
+    """
+    return wanted / price - held
+
+
+def exceeds(exposure: Number, equity: Number, commission: Number | float, leverage: float) -> Any:
+    """Return True, or an array of (n,), where buying power does not cover a fill.
+
+    Args:
+        exposure: Gross exposure after the fill at the fill price, currency.
+        equity: Before the fill, with its symbol at the fill price, currency.
+        commission: Of the fill, currency.
+        leverage: Gross exposure over equity that a fill may reach.
+    """
+    return exposure > leverage * (equity - commission)
+
+
+def reduces(held: Number, quantity: Number) -> Any:
+    """Return True, or an array of (n,), where an order does no more than reduce a position.
+
+    Such orders are filled before others of the same moment, because they free buying power.
+    """
+    return (held * quantity < 0.0) & (abs(quantity) <= abs(held))
+
+
+def sizes_in_sequence(
+    costs: CostModel, targets: tuple[Floats, Floats, Floats, Floats], cash: float, units: float
+) -> tuple[Floats, Floats]:
+    """Compute what each target of an only symbol orders, and as much as buying power covers.
+
+    A quantity depends on what all fills before it have made of the account, so this loop over
+    orders is the one thing that no array operation can replace. `shortfall`, `slipped`, `fee` and
+    `exceeds` are written out in it, because two calls a target are 7 % of a run of one symbol.
+
+    Args:
+        costs: Conditions of a fill.
+        targets: Of each target its fraction of equity, the close it is made at, the close before
+            the bar that fills it, and the open of that bar; (S,) each.
+        cash: Before the first, currency.
+        units: Units held before the first.
+
+    Returns:
+        (S,) signed units, both.
+    """
+    buying, selling, leverage = costs.buying, costs.selling, costs.leverage
+    rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
+    rounded = costs.rounded if costs.whole_shares else None
+    sizes: list[float] = []
+    reduced: dict[int, float] = {}
+    columns = (column.tolist() for column in targets)
+    for fraction, close, mark, open_price in zip(*columns, strict=True):
+        quantity = fraction * (cash + units * close) / close - units
+        if rounded:
+            quantity = rounded(quantity)
+        if quantity:
+            price = open_price * (buying if quantity > 0.0 else selling)
+            commission = abs(quantity) * (price * rate + per_share)
+            if minimum:
+                commission = max(commission, minimum)
+            worth = cash + units * mark + units * (price - mark)
+            fits = quantity
+            if abs(units + quantity) * price > leverage * (worth - commission):
+                fits = costs.affordable(quantity, price, units, worth, 0.0)
+                commission = costs.commission(fits, price)
+                reduced[len(sizes)] = fits
+            if fits:
+                cash -= fits * price + commission
+                units += fits
+        sizes.append(quantity)
+    wanted = np.array(sizes)
+    fits_each = wanted.copy()
+    fits_each[list(reduced)] = list(reduced.values())
+    return wanted, fits_each
