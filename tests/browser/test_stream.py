@@ -1,6 +1,6 @@
-"""The browser's module in a real browser: streams, cuts, refusals and ends.
+"""The browser module in a real browser: streams, cut connections, refusals and ends.
 
-The browser runs in a thread of its own, because its driver blocks; the server runs here.
+The browser runs in a thread of its own, because its driver blocks; the server runs in the test.
 """
 
 from __future__ import annotations
@@ -80,16 +80,18 @@ def in_a_browser(page_url: str, arguments: Sequence[object]) -> Seen:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page()
         errors: list[str] = []
-        page.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
+        page.on(
+            "console", lambda entry: errors.append(entry.text) if entry.type == "error" else None
+        )
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(page_url)
         page.wait_for_function("() => 'follow' in window")
-        told = page.evaluate("(given) => window.follow(...given)", arguments)
+        seen = page.evaluate("(given) => window.follow(...given)", arguments)
         browser.close()
     for thread in threading.enumerate():
         if thread.name.startswith("asyncio-waitpid"):
             thread.join()  # the driver's end is waited for in a thread that nobody else waits for
-    return Seen(told["events"], told["error"], bool(told.get("final")), errors)
+    return Seen(seen["events"], seen["error"], bool(seen.get("final")), errors)
 
 
 async def browse(
@@ -108,13 +110,13 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture
-def asked() -> BacktestRequest:
+def backtest() -> BacktestRequest:
     return BacktestRequest(symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31")
 
 
 @pytest.fixture
-async def finished(gateway: Gateway, asked: BacktestRequest) -> Run:
-    run = gateway.submit(asked)
+async def finished(gateway: Gateway, backtest: BacktestRequest) -> Run:
+    run = gateway.submit(backtest)
     await run.wait_finished()
     return run
 
@@ -160,11 +162,11 @@ async def test_a_finished_run_is_read_to_its_end(
 
 
 @TRANSPORTS
-async def test_a_run_is_followed_while_it_goes_on(
-    transport: str, serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+async def test_a_run_is_streamed_while_it_goes_on(
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=250)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=250)))
     seen = await browse(url, run.run_id, transport=transport)
     assert seen.events == await log_of(run)
     assert (seen.error, seen.errors) == (None, [])
@@ -184,7 +186,7 @@ async def test_a_stream_cut_again_and_again_is_whole(
     assert [error for error in seen.errors if "ERR_INCOMPLETE_CHUNKED_ENCODING" not in error] == []
 
 
-async def test_where_websockets_do_not_get_through_events_do(
+async def test_sse_replaces_a_blocked_websocket(
     serve_page: Callable[..., Any], finished: Run
 ) -> None:
     url = await serve_page(cors_origins=("*",))
@@ -197,7 +199,7 @@ async def test_where_websockets_do_not_get_through_events_do(
 
 
 @TRANSPORTS
-async def test_a_stream_resumed_after_the_end_has_nothing_to_tell(
+async def test_a_stream_resumed_after_the_end_has_no_events(
     transport: str, serve_page: Callable[..., Any], finished: Run
 ) -> None:
     url = await serve_page()
@@ -219,7 +221,7 @@ async def test_a_filtered_stream_has_these_types_and_the_end(
 
 
 @TRANSPORTS
-async def test_an_unknown_run_is_not_asked_for_again(
+async def test_an_unknown_run_is_not_retried(
     transport: str, serve_page: Callable[..., Any]
 ) -> None:
     url = await serve_page()
@@ -244,7 +246,7 @@ async def test_a_key_opens_a_stream(
 
 
 @TRANSPORTS
-async def test_events_that_are_changed_on_the_way_are_found_out(
+async def test_events_changed_on_the_way_are_detected(
     transport: str, serve_page: Callable[..., Any], finished: Run
 ) -> None:
     url = await serve_page(cors_origins=("*",))
@@ -257,7 +259,7 @@ async def test_events_that_are_changed_on_the_way_are_found_out(
         assert [event["event_id"] for event in seen.events] == list(range(1, len(seen.events) + 1))
 
 
-async def test_where_digests_cannot_be_worked_out_a_run_is_followed_all_the_same(
+async def test_without_subtle_crypto_a_run_is_streamed_unchecked(
     serve_page: Callable[..., Any], finished: Run
 ) -> None:
     url = (await serve_page()).replace("127.0.0.1", INSECURE_HOST)
@@ -266,14 +268,14 @@ async def test_where_digests_cannot_be_worked_out_a_run_is_followed_all_the_same
     assert (seen.error, seen.errors) == (None, [])
 
 
-async def test_a_server_that_starts_again_is_found_again(
+async def test_a_restarted_server_is_reconnected(
     serve_page: Callable[..., Any],
     gateway: Gateway,
-    asked: BacktestRequest,
+    backtest: BacktestRequest,
 ) -> None:
     stop = trio.Event()
     first = await serve_page(stop=stop)
-    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=100)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=100)))
     run.pause()
     pages: list[Seen] = []
 
@@ -297,19 +299,19 @@ async def test_a_server_that_starts_again_is_found_again(
 
 @TRANSPORTS
 async def test_an_abort_ends_the_wait(
-    transport: str, serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
     seen = await browse(url, run.run_id, most={"abortAfter": 2}, transport=transport)
     assert (seen.error, seen.final, seen.errors) == ("enough", False, [])
 
 
-async def test_a_page_may_leave_in_the_middle(
-    serve_page: Callable[..., Any], gateway: Gateway, asked: BacktestRequest
+async def test_a_page_may_stop_in_the_middle(
+    serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
     seen = await browse(url, run.run_id, most={"breakAfter": 2})
     assert [event["event_id"] for event in seen.events] == [1, 2]
     assert (seen.error, seen.errors) == (None, [])

@@ -1,4 +1,4 @@
-"""What can be said of the browser's module without a browser."""
+"""The browser module as a file: how the server serves it. Needs no browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glowback_trio.server import Settings, create_app
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-async def test_the_module_is_served_as_one_to_everybody(prefix: str) -> None:
+async def test_the_module_is_served_without_a_key(prefix: str) -> None:
     async with open_gateway() as gateway:
         client = create_app(gateway, Settings(api_keys=("key",))).test_client()
         answer = await client.get(f"{prefix}/glowback-stream.js")

@@ -1,4 +1,4 @@
-"""The command line as its users have it: a process, in an empty directory."""
+"""The command line as its users run it: a process of its own, in an empty directory."""
 
 from __future__ import annotations
 

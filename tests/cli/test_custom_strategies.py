@@ -1,4 +1,4 @@
-"""`--strategies`: where it looks, what it takes, and what it says when it finds nothing."""
+"""`--strategies`: which modules it finds, what it accepts, and how it reports an error."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ def module(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text("1 / 0\n")
 
 
-@pytest.mark.parametrize("place", ["mine:Once", "mine:ALL", "mine:Once, mine:Other"])
-def test_a_run_here_finds_modules_in_the_current_directory(glowback: Any, place: str) -> None:
-    done = glowback(*RUN, "--strategies", place)
+@pytest.mark.parametrize("path", ["mine:Once", "mine:ALL", "mine:Once, mine:Other"])
+def test_run_finds_modules_in_the_current_directory(glowback: Any, path: str) -> None:
+    done = glowback(*RUN, "--strategies", path)
     assert done.stderr == ""
     assert [trade["shares"] for trade in orjson.loads(done.stdout)["trades"]] == [4.0]
 
 
-def test_the_environment_may_say_it_and_the_flag_may_be_repeated(glowback: Any) -> None:
+def test_the_environment_may_set_it_and_the_flag_may_be_repeated(glowback: Any) -> None:
     assert glowback(*RUN, GLOWBACK_STRATEGIES="mine:Once,mine:Other").returncode == 0
     repeated = ("--strategies", "mine:Other", "--strategies", "mine:Once")
     assert glowback(*RUN, *repeated).returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("path", "message"),
     [
         ("mine", "Input should be MODULE:ATTRIBUTE, not 'mine'"),
         ("mine:Onec", "mine has no attribute 'Onec'; did you mean 'Once'?"),
@@ -86,15 +86,15 @@ def test_the_environment_may_say_it_and_the_flag_may_be_repeated(glowback: Any) 
         ("wrong:Once", "wrong cannot be imported: ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_cannot_be_had_is_one_line_and_bad_usage(glowback: Any, place: str, said: str) -> None:
-    done = glowback(*RUN, "--strategies", place)
+def test_an_import_that_fails_is_one_line_and_2(glowback: Any, path: str, message: str) -> None:
+    done = glowback(*RUN, "--strategies", path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: --strategies: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_serving_does_not_begin_without_them(glowback: Any) -> None:
+def test_the_server_does_not_start_if_an_import_fails(glowback: Any) -> None:
     done = glowback("serve", "--port", "0", "--strategies", "mine:Nothing")
     assert done.returncode == 2
     assert "mine has no attribute 'Nothing'" in done.stderr
@@ -107,7 +107,7 @@ SERVED = ("--strategies", "mine:Once", "--strategies", "mine:Other")
 
 
 @pytest.mark.parametrize("own_server", [SERVED], indirect=True)
-async def test_a_server_lists_and_runs_them(own_server: Any) -> None:
+async def test_a_server_lists_and_runs_custom_strategies(own_server: Any) -> None:
     key = {"X-API-Key": "second"}
     async with httpx2.AsyncClient(base_url=own_server.url, headers=key) as client:
         names = [each["name"] for each in (await client.get("/strategies")).json()]

@@ -1,4 +1,7 @@
-"""`data list`, `data check` and `data import`, as somebody at a terminal has them."""
+"""`data list`, `data check` and `data import`, as a user at a terminal runs them.
+
+Rule: findings go to the exit code as well as to the output, and an import writes all or nothing.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,7 @@ def prices(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_command_works_on_the_same_prices_unless_told_otherwise(
-    glowback: Glowback, prices: Path
-) -> None:
+def test_every_command_uses_the_same_prices_by_default(glowback: Glowback, prices: Path) -> None:
     assert " sample " in glowback("data", "list").stdout
     for arguments, variables in (
         (("--data", "prices"), {}),
@@ -55,14 +56,14 @@ def test_listing_shows_what_cannot_be_read_and_fails(glowback: Glowback, prices:
     )
 
 
-def test_checking_prices_without_fault_says_so(glowback: Glowback, prices: Path) -> None:
+def test_checking_sound_prices_finds_nothing(glowback: Glowback, prices: Path) -> None:
     checked = glowback("data", "check", "--data", "prices")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.endswith("1 file, 0 critical, 0 warnings\n")
     assert glowback("data", "check", "--data", "demo").returncode == 0
 
 
-def test_checking_tells_every_finding_and_fails_on_critical_ones(
+def test_checking_prints_every_finding_and_fails_on_critical_ones(
     glowback: Glowback, prices: Path
 ) -> None:
     files = {
@@ -79,8 +80,8 @@ def test_checking_tells_every_finding_and_fails_on_critical_ones(
     (prices / "AAPL_factors.csv").write_text("date,price factor,split factor\n2020-03-02,1,0\n")
     checked = glowback("data", "check", "--data", "prices")
     assert checked.returncode == 1
-    told = [line for line in checked.stdout.splitlines() if line.startswith(("crit", "warn"))]
-    assert told == [
+    findings = [line for line in checked.stdout.splitlines() if line.startswith(("crit", "warn"))]
+    assert findings == [
         (
             "critical: More than one file may hold bars of resolution 'day' for 'AAPL': "
             "AAPL_1d.csv, AAPL.csv; keep one of them, or name each after its resolution"
@@ -104,23 +105,21 @@ def test_checking_tells_every_finding_and_fails_on_critical_ones(
     assert not (prices / CACHE_NAME).exists(), "checking reads the files and nothing else"
 
 
-def test_a_warning_alone_is_no_failure(glowback: Glowback, prices: Path) -> None:
+def test_warnings_are_not_a_failure(glowback: Glowback, prices: Path) -> None:
     (prices / "GAP_1d.csv").write_text(HEADER + ROWS.replace("2020-03-03,10,20,9,13,100\n", ""))
     assert glowback("data", "check", "--data", "prices").returncode == 0
 
 
-def test_an_exchange_s_calendar_says_which_days_are_missing(
-    glowback: Glowback, prices: Path
-) -> None:
+def test_an_exchange_s_calendar_finds_missing_days(glowback: Glowback, prices: Path) -> None:
     pytest.importorskip("exchange_calendars")
     text = HEADER + ROWS.replace("2020-03-03,10,20,9,13,100\n", "")
     (prices / "AAPL_1d.csv").write_text(text)
-    asked = ("data", "check", "--data", "prices", "--calendar")
+    command = ("data", "check", "--data", "prices", "--calendar")
     # The calendars' own dependencies warn each other.
-    checked = glowback(*asked, "XNYS", PYTHONWARNINGS="")
+    checked = glowback(*command, "XNYS", PYTHONWARNINGS="")
     assert checked.returncode == 0
     assert "1 day between its first and its last bar has no bar although XNYS" in checked.stdout
-    unknown = glowback(*asked, "MARS", PYTHONWARNINGS="")
+    unknown = glowback(*command, "MARS", PYTHONWARNINGS="")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == "error: No calendar is called 'MARS'\n"
 
@@ -149,7 +148,7 @@ def test_what_was_imported_can_be_run(glowback: Glowback, tmp_path: Path, form: 
     assert "A, B" in ran.stdout
 
 
-def test_nothing_is_written_over_unasked_and_all_or_nothing_is_written(
+def test_existing_files_are_kept_and_all_files_or_none_are_written(
     glowback: Glowback, tmp_path: Path, prices: Path
 ) -> None:
     (tmp_path / "vendor.csv").write_text(VENDOR)
@@ -164,7 +163,7 @@ def test_nothing_is_written_over_unasked_and_all_or_nothing_is_written(
     assert (prices / "B_1d.csv").read_text().startswith("timestamp,open,high,low,close,volume\n")
 
 
-def test_prices_with_critical_findings_are_written_only_if_asked(
+def test_prices_with_critical_findings_are_written_only_on_request(
     glowback: Glowback, tmp_path: Path
 ) -> None:
     (tmp_path / "A.csv").write_text(HEADER + ROWS.replace(",9,", ",99,"))
@@ -210,7 +209,7 @@ def test_a_misused_import_is_one_line_and_2(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_run_keeps_parsed_prices_beside_the_files_and_gives_the_same(
+def test_a_run_caches_parsed_prices_with_the_files_and_gives_the_same(
     glowback: Glowback, prices: Path
 ) -> None:
     arguments = ("run", "--symbols", "AAPL", "--start", "2020-03-02", "--end", "2020-03-06")
@@ -220,7 +219,7 @@ def test_a_run_keeps_parsed_prices_beside_the_files_and_gives_the_same(
     assert {path.name for path in prices.iterdir()} <= {"AAPL_1d.csv", CACHE_NAME}
 
 
-def test_whoever_runs_it_says_where_parsed_prices_are_kept(
+def test_the_place_of_the_cache_can_be_chosen(
     glowback: Glowback, prices: Path, tmp_path: Path
 ) -> None:
     os.utime(prices / "AAPL_1d.csv", (1_600_000_000, 1_600_000_000))

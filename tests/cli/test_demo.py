@@ -1,3 +1,8 @@
+"""`demo` and `data path`: what a new user runs first, in an empty directory and on a terminal.
+
+Rule: the terminal is a real pseudo-terminal, and nothing is left behind in the directory.
+"""
+
 from __future__ import annotations
 
 import fcntl
@@ -30,7 +35,7 @@ def test_the_demo_runs_in_an_empty_directory_and_leaves_it_empty(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_commands_that_the_demo_suggests_are_ones_that_work(glowback: Glowback) -> None:
+def test_the_commands_that_the_demo_suggests_work(glowback: Glowback) -> None:
     suggested = [
         line.split()[1:]
         for line in glowback("demo").stdout.splitlines()
@@ -78,7 +83,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_a_terminal_sees_the_run_go_by(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_terminal_shows_the_run_s_progress(environment: dict[str, str], tmp_path: Path) -> None:
     with demo_on_a_terminal(environment, tmp_path) as (process, terminal):
         drawn = read_until(NEVER, terminal)
         assert process.stdout is not None
@@ -101,7 +106,7 @@ def test_an_interrupt_ends_the_demo_quietly_with_130(
     assert b"Traceback" not in drawn
 
 
-def test_data_path_prints_where_the_shipped_prices_lie(glowback: Glowback) -> None:
+def test_data_path_prints_the_directory_of_the_shipped_prices(glowback: Glowback) -> None:
     assert Path(glowback("data", "path").stdout.strip()) == demo_path()
 
 

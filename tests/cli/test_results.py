@@ -1,4 +1,4 @@
-"""`glowback-trio results`: the result of a run, in part, thinned, or a table of it."""
+"""`results`: the result of a run in part, downsampled, or as a table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def results(server: Any, environment: dict[str, str], tmp_path: Path, run_id: st
     """Run the command on that run and hold what it printed, byte for byte."""
 
     async def run(*arguments: str) -> Ended:
-        told = {**environment, "GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "second"}
+        variables = {**environment, "GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "second"}
         command = [sys.executable, "-m", "glowback_trio", "results", run_id, *arguments]
         with trio.fail_after(60):
             return await trio.run_process(
@@ -43,14 +43,14 @@ def results(server: Any, environment: dict[str, str], tmp_path: Path, run_id: st
                 capture_stdout=True,
                 capture_stderr=True,
                 check=False,
-                env=told,
+                env=variables,
                 cwd=tmp_path,
             )
 
     return run
 
 
-async def test_a_result_is_printed_in_part_and_thinned(results: Results) -> None:
+async def test_a_result_is_printed_in_part_and_downsampled(results: Results) -> None:
     whole = orjson.loads((await results()).stdout)
     printed = await results("--include", "equity_curve,trades", "--max-points", "50")
     part = orjson.loads(printed.stdout)
@@ -74,7 +74,7 @@ async def test_a_table_is_printed_as_the_server_wrote_it(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (("--include", "tears"), "include.0: Input should be 'metrics_summary', 'equity_curve'"),
         (("--max-points", "5"), "max_points: Input should be greater than or equal to 12"),
@@ -85,10 +85,10 @@ async def test_a_table_is_printed_as_the_server_wrote_it(
         (("equity.xls",), "equity.xls"),
     ],
 )
-async def test_what_cannot_be_had_is_one_line_and_2(
-    results: Results, arguments: tuple[str, ...], complaint: str
+async def test_a_wrong_option_is_one_line_and_2(
+    results: Results, arguments: tuple[str, ...], message: str
 ) -> None:
     ended = await results(*arguments)
     (line,) = ended.stderr.decode().splitlines()
-    assert complaint in line
+    assert message in line
     assert (ended.returncode, ended.stdout) == (2, b"")

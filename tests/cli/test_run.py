@@ -1,3 +1,9 @@
+"""`run`: a backtest in the command's process, as a summary or as JSON.
+
+Rule: the JSON equals the result of the engine called directly, and every mistake of the user is one
+line on stderr that names the flag or the field.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -61,7 +67,7 @@ def test_a_summary_is_printed_for_people(glowback: Glowback) -> None:
         assert word in ended.stdout
 
 
-def test_a_summary_names_weights_and_what_the_run_is_held_against(glowback: Glowback) -> None:
+def test_a_summary_names_the_weights_and_the_benchmark(glowback: Glowback) -> None:
     weights = ("--symbols", "AAPL,IBM", "--weight", "AAPL=0.5", "IBM=0.25")
     printed = glowback(*DEMO, *weights, "--benchmark", "SPY").stdout
     assert "AAPL 0.5, IBM 0.25, benchmark SPY" in printed
@@ -75,21 +81,21 @@ def test_of_many_symbols_the_first_are_named(glowback: Glowback) -> None:
     assert "A, B, C, D, E and 2 more" in ended.stdout
 
 
-def test_a_terminal_that_knows_no_blocks_gets_a_summary_without_them(glowback: Glowback) -> None:
+def test_an_ascii_terminal_gets_a_summary_without_block_characters(glowback: Glowback) -> None:
     ended = glowback(*DEMO, "--symbols", "SPY", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert ended.returncode == 0
     assert ended.stdout.isascii()
     assert "Final value" in ended.stdout
 
 
-def test_generated_prices_are_said_to_be_generated(glowback: Glowback) -> None:
+def test_generated_prices_are_labelled_as_synthetic(glowback: Glowback) -> None:
     ended = glowback("run", *PERIOD, "--symbols", "AAPL")
     assert ended.returncode == 0
     assert "warning: Synthetic sample data" in ended.stderr
     assert "SYNTHETIC prices" in ended.stdout
 
 
-def test_no_progress_is_drawn_where_nobody_looks(glowback: Glowback) -> None:
+def test_no_progress_is_drawn_without_a_terminal(glowback: Glowback) -> None:
     ended = glowback(*DEMO, "--symbols", "AAPL", "--json")
     assert "\x1b" not in ended.stderr
     assert "%" not in ended.stderr
@@ -101,14 +107,14 @@ def test_a_data_directory_is_read_and_can_come_from_the_environment(
     (tmp_path / "prices").mkdir()
     rows = "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,9\n2024-01-03,1,2,1,2,9\n"
     (tmp_path / "prices" / "ACME_1d.csv").write_text(rows)
-    asked = ("run", "--symbols", "ACME", "--start", "2024-01-02", "--end", "2024-01-03", "--json")
-    by_flag = orjson.loads(glowback(*asked, "--data", "prices").stdout)
-    by_environment = orjson.loads(glowback(*asked, GLOWBACK_DATA="prices").stdout)
+    command = ("run", "--symbols", "ACME", "--start", "2024-01-02", "--end", "2024-01-03", "--json")
+    by_flag = orjson.loads(glowback(*command, "--data", "prices").stdout)
+    by_environment = orjson.loads(glowback(*command, GLOWBACK_DATA="prices").stdout)
     assert len(by_flag["equity_curve"]) == 2
     assert by_flag["equity_curve"] == by_environment["equity_curve"]
 
 
-def test_every_complaint_has_its_path_and_its_line(glowback: Glowback) -> None:
+def test_every_problem_has_its_path_and_its_line(glowback: Glowback) -> None:
     refused = glowback(
         *("run", "--data", "demo", "--symbols", "AAPL", "--start", "2020-12-31"),
         *("--end", "2015-01-01", "--strategy", "ma_crossover", "--capital", "0"),
@@ -134,7 +140,7 @@ def test_a_parameter_is_a_name_and_a_value(pair: str, glowback: Glowback) -> Non
     assert refused.stderr.startswith("error: --param: ")
 
 
-def test_a_portfolio_is_held_at_its_weights_beside_a_benchmark(glowback: Glowback) -> None:
+def test_a_portfolio_is_rebalanced_to_its_weights_with_a_benchmark(glowback: Glowback) -> None:
     symbols, weights = ("--symbols", "AAPL,IBM"), ("--weight", "AAPL=0.5", "IBM=0.25")
     more = ("--rebalance", "monthly", "--benchmark", "SPY", "--execution", "whole_shares=true")
     ended = glowback(*DEMO, *symbols, *weights, *more, "--json")
@@ -158,7 +164,7 @@ def test_a_portfolio_is_held_at_its_weights_beside_a_benchmark(glowback: Glowbac
 
 
 @pytest.mark.parametrize("flag", ["--weight", "--execution"])
-def test_a_weight_or_an_option_of_fills_is_a_name_and_a_value(
+def test_a_weight_or_an_execution_setting_is_a_name_and_a_value(
     flag: str, glowback: Glowback
 ) -> None:
     refused = glowback(*DEMO, "--symbols", "AAPL", flag, "AAPL")
@@ -166,7 +172,7 @@ def test_a_weight_or_an_option_of_fills_is_a_name_and_a_value(
     assert refused.stderr.startswith(f"error: {flag}: ")
 
 
-def test_an_unknown_symbol_is_answered_with_the_nearest(glowback: Glowback) -> None:
+def test_an_unknown_symbol_gets_a_suggestion(glowback: Glowback) -> None:
     refused = glowback(*DEMO, "--symbols", "APPL")
     assert refused.returncode == 2
     assert "'AAPL'" in refused.stderr
@@ -184,16 +190,14 @@ def test_a_run_that_fails_is_one_line_and_1(glowback: Glowback) -> None:
     assert "Traceback" not in failed.stderr
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_closed_stdout_gives_no_traceback(environment: dict[str, str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "glowback_trio", *DEMO, "--symbols", "AAPL", "--json"]
     with (
-        (tmp_path / "said").open("w+") as said,
-        Popen(command, stdout=PIPE, stderr=said, cwd=tmp_path, env=environment) as process,
+        (tmp_path / "stderr_file").open("w+") as stderr_file,
+        Popen(command, stdout=PIPE, stderr=stderr_file, cwd=tmp_path, env=environment) as process,
     ):
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait() == 1
-        said.seek(0)
-        assert all(line.startswith("warning: ") for line in said)
+        stderr_file.seek(0)
+        assert all(line.startswith("warning: ") for line in stderr_file)

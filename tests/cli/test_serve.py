@@ -1,3 +1,8 @@
+"""`serve`: settings, sockets, TLS and signals of a server in a process of its own.
+
+Rule: everything is observed from outside, through the printed line, sockets and the exit code.
+"""
+
 from __future__ import annotations
 
 import resource
@@ -75,7 +80,7 @@ async def test_it_listens_on_a_unix_socket(own_server: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("own_server", [("--tls-cert", str(PEM))], indirect=True)
-async def test_it_speaks_tls(own_server: Any) -> None:
+async def test_it_serves_tls(own_server: Any) -> None:
     assert own_server.url.startswith("https://127.0.0.1:")
     port = own_server.url.rpartition(":")[2]
     trusting = ssl.create_default_context(cafile=PEM)
@@ -84,7 +89,7 @@ async def test_it_speaks_tls(own_server: Any) -> None:
     assert response.headers["strict-transport-security"]
 
 
-async def test_it_serves_the_prices_and_the_keys_it_was_told_to(server: Any) -> None:
+async def test_it_serves_the_given_prices_to_the_given_keys(server: Any) -> None:
     async with httpx2.AsyncClient(base_url=server.url) as client:
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/datasets")).status_code == 401
@@ -121,7 +126,7 @@ def test_a_port_in_use_is_one_line_and_1(glowback: Glowback, taken_port: int) ->
     )
 
 
-def test_listening_beyond_this_machine_without_keys_is_warned_of(
+def test_listening_on_a_public_address_without_keys_is_warned_of(
     glowback: Glowback, taken_port: int
 ) -> None:
     open_to_all = ("serve", "--host", "0.0.0.0", "--port", str(taken_port))  # it will not get it
@@ -145,7 +150,7 @@ def test_listening_beyond_this_machine_without_keys_is_warned_of(
         ("unix:/run/glowback.sock", True),
     ],
 )
-def test_what_only_this_machine_can_reach_is_known(host: str, expected: object) -> None:
+def test_local_addresses_are_recognised(host: str, expected: object) -> None:
     assert _is_local(host) is expected
 
 
@@ -162,7 +167,7 @@ def test_a_flag_wins_over_the_environment(glowback: Glowback, tmp_path: Path) ->
     assert "'there'" in refused.stderr
 
 
-def test_a_data_directory_that_is_none_is_refused_at_once(glowback: Glowback) -> None:
+def test_a_missing_data_directory_is_refused_at_once(glowback: Glowback) -> None:
     refused = glowback("serve", GLOWBACK_DATA="nowhere")
     assert refused.returncode == 2
     assert "'nowhere'" in refused.stderr

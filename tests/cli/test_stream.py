@@ -1,3 +1,9 @@
+"""`stream`: every event is printed once and in order, whatever happens to connections.
+
+Rule: the command is a process, the server is behind a proxy that cuts connections after any byte,
+and what is printed equals the run's log.
+"""
+
 from __future__ import annotations
 
 import signal
@@ -50,9 +56,7 @@ async def test_a_stream_that_is_cut_again_and_again_is_whole(
     assert_sound([Event(f["event_id"], f["type"], d) for f, d in zip(fields, lines, strict=True)])
 
 
-async def test_a_server_that_went_away_is_waited_for(
-    server: Any, stream: Callable[..., Any]
-) -> None:
+async def test_a_restarted_server_is_waited_for(server: Any, stream: Callable[..., Any]) -> None:
     async with open_cutting_proxy(server.url, [0] * 3) as (proxy, _cuts):
         run_id = await server.submit(stream={"metrics_every": 0, "trades": False})
         ended = await stream(run_id, "--url", proxy)
@@ -84,7 +88,7 @@ async def test_it_prints_only_what_comes_after_the_last_event_known(
         (["{run_id}"], "Run failed: AAPL has no bars"),
     ],
 )
-async def test_what_cannot_be_streamed_to_a_good_end_is_one_line_and_1(
+async def test_a_stream_without_a_completed_run_is_one_line_and_1(
     arguments: list[str],
     sentence: str,
     server: Any,
@@ -99,13 +103,13 @@ async def test_what_cannot_be_streamed_to_a_good_end_is_one_line_and_1(
     assert sentence in line
 
 
-def test_a_server_that_never_comes_is_given_up_with_one_line(glowback: Glowback) -> None:
+def test_a_server_that_stays_away_is_given_up_with_one_line(glowback: Glowback) -> None:
     ended = glowback("stream", "x", "--url", "http://127.0.0.1:1", "--retry-for", "0")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("error: no connection: ")
 
 
-async def test_a_reader_that_leaves_early_ends_it_without_a_word(
+async def test_a_closed_stdout_ends_it_silently(
     server: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     run_id = await server.submit()

@@ -1,3 +1,5 @@
+"""The sparkline of the summary: scaled from the lowest to the highest value, cut to the width."""
+
 from __future__ import annotations
 
 import numpy as np

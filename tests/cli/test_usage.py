@@ -79,5 +79,5 @@ def test_bad_usage_is_one_line_on_stderr_and_2(
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_misspelt_flag_is_answered_with_the_right_one(glowback: Glowback) -> None:
+def test_a_misspelt_flag_gets_a_suggestion(glowback: Glowback) -> None:
     assert "Did you mean --symbols instead of --symbol?" in glowback("run", "--symbol", "A").stderr

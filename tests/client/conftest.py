@@ -1,4 +1,4 @@
-"""A gateway on real prices, served on a real socket."""
+"""A gateway on real prices, served on a real socket, and clients of it."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ async def client(url: str) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def asked() -> BacktestRequest:
+def backtest() -> BacktestRequest:
     """Two years of one symbol: some 300 events."""
     return BacktestRequest(symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31")
 
 
 @pytest.fixture
-async def finished(gateway: Gateway, asked: BacktestRequest) -> Run:
-    run = gateway.submit(asked)
+async def finished(gateway: Gateway, backtest: BacktestRequest) -> Run:
+    run = gateway.submit(backtest)
     await run.wait_finished()
     return run

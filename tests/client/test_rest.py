@@ -1,4 +1,4 @@
-"""The client's verbs against the real server over a real socket."""
+"""The methods of the client against the real server over a real socket."""
 
 from __future__ import annotations
 
@@ -30,45 +30,45 @@ from glowback_trio.wire.json_text import dumps
 
 Serve = Callable[..., Awaitable[str]]
 
-# A run told at this pace never gets beyond its first bar while a test looks at it.
+# At this pace a run never gets beyond its first bar during a test.
 FOREVER = StreamOptions(pace_bars_per_s=1e-6)
 
 
 async def test_a_backtest_is_submitted_and_its_result_fetched(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    submitted = await client.submit(asked)
+    submitted = await client.submit(backtest)
     assert submitted.symbols == ("AAPL",)
     run = gateway.run(submitted.run_id)
     await run.wait_finished()
-    assert run.request == asked
+    assert run.request == backtest
     assert await client.status(run.run_id) == run.status
     document = dumps(result_document(run.result(), run.run_id))
     assert await client.results(run.run_id) == orjson.loads(document)
 
 
-async def test_a_request_sent_again_with_its_mark_starts_no_second_run(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+async def test_a_request_repeated_with_its_key_starts_no_second_run(
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    first = await client.submit(asked, idempotency_key="once")
-    again = await client.submit(asked, idempotency_key="once")
+    first = await client.submit(backtest, idempotency_key="once")
+    again = await client.submit(backtest, idempotency_key="once")
     assert again == first
     assert len(gateway.runs()) == 1
     with pytest.raises(InvalidRequestError, match="Idempotency-Key"):
-        await client.submit(evolve(asked, initial_capital=1.0), idempotency_key="once")
+        await client.submit(evolve(backtest, initial_capital=1.0), idempotency_key="once")
 
 
-async def test_all_complaints_of_a_refused_request_arrive_with_their_paths(
-    client: Client, asked: BacktestRequest
+async def test_all_problems_of_a_refused_request_arrive_with_their_paths(
+    client: Client, backtest: BacktestRequest
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        await client.submit(evolve(asked, symbols=("AAPLE", "SPYY")))
+        await client.submit(evolve(backtest, symbols=("AAPLE", "SPYY")))
     assert [problem.path for problem in caught.value.problems] == [("symbols", 0), ("symbols", 1)]
     assert "did you mean 'AAPL'" in str(caught.value)
 
 
-async def test_runs_are_listed_by_state_and_page(client: Client, asked: BacktestRequest) -> None:
-    endless = [await client.submit(evolve(asked, stream=FOREVER)) for _ in range(3)]
+async def test_runs_are_listed_by_state_and_page(client: Client, backtest: BacktestRequest) -> None:
+    endless = [await client.submit(evolve(backtest, stream=FOREVER)) for _ in range(3)]
     newest_first = [status.run_id for status in reversed(endless)]
     assert [status.run_id for status in await client.list()] == newest_first
     page = await client.list(limit=2)
@@ -83,9 +83,9 @@ async def test_runs_are_listed_by_state_and_page(client: Client, asked: Backtest
 
 
 async def test_a_run_is_cancelled_and_deleted(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    run_id = (await client.submit(evolve(asked, stream=FOREVER))).run_id
+    run_id = (await client.submit(evolve(backtest, stream=FOREVER))).run_id
     with pytest.raises(NotReadyError, match="not ready"):
         await client.results(run_id)
     await client.cancel(run_id)
@@ -98,8 +98,8 @@ async def test_a_run_is_cancelled_and_deleted(
         await client.status(run_id)
 
 
-async def test_a_run_is_held_and_let_go(client: Client, asked: BacktestRequest) -> None:
-    run_id = (await client.submit(evolve(asked, stream=FOREVER))).run_id
+async def test_a_run_is_paused_and_resumed(client: Client, backtest: BacktestRequest) -> None:
+    run_id = (await client.submit(evolve(backtest, stream=FOREVER))).run_id
     assert not (await client.status(run_id)).paused
     assert (await client.pause(run_id)).paused
     assert (await client.status(run_id)).paused
@@ -107,9 +107,9 @@ async def test_a_run_is_held_and_let_go(client: Client, asked: BacktestRequest) 
 
 
 async def test_a_failed_run_says_why_it_has_no_result(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    later = evolve(asked, start_date="2030-01-01", end_date="2030-12-31")
+    later = evolve(backtest, start_date="2030-01-01", end_date="2030-12-31")
     run_id = (await client.submit(later)).run_id
     await gateway.run(run_id).wait_finished()
     with pytest.raises(RunFailedError, match="Run failed: AAPL has no bars"):
@@ -122,7 +122,7 @@ async def test_strategies_and_datasets_are_listed(client: Client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "results", "cancel", "pause", "resume", "delete"])
-async def test_an_unknown_run_is_said_to_be_one(client: Client, verb: str) -> None:
+async def test_an_unknown_run_is_its_own_error(client: Client, verb: str) -> None:
     with pytest.raises(UnknownRunError) as caught:
         await getattr(client, verb)("no-such-run")
     assert caught.value.run_id == "no-such-run"
@@ -139,22 +139,22 @@ async def test_a_key_is_sent_and_a_wrong_one_refused(serve_with: Serve, finished
         assert (caught.value.status, caught.value.reason) == (401, "unauthorized")
 
 
-async def test_a_server_that_closes_asks_to_be_tried_again(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+async def test_a_closing_server_says_when_to_retry(
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
     gateway.close("it is late")
     with pytest.raises(ServerRefusedError, match="it is late") as caught:
-        await client.submit(asked)
+        await client.submit(backtest)
     assert (caught.value.status, caught.value.retry_after) == (503, 5)
 
 
-async def test_nobody_there_is_unreachable() -> None:
+async def test_an_absent_server_is_unreachable() -> None:
     async with open_client("http://127.0.0.1:1") as client:
         with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:1"):
             await client.list()
 
 
-async def test_a_server_that_is_not_as_secure_as_asked_is_unreachable(url: str) -> None:
+async def test_a_server_without_trusted_tls_is_unreachable(url: str) -> None:
     async with open_client(url.replace("http://", "https://")) as client:
         with pytest.raises(UnreachableError, match="SSL"):
             await client.list()
@@ -177,8 +177,8 @@ async def test_a_silent_server_is_unreachable(nursery: trio.Nursery) -> None:
 
 
 async def test_a_fault_of_the_server_is_not_taken_for_a_missing_result() -> None:
-    moment = "2024-01-02T00:00:00.000000Z"
-    status = {"run_id": "r", "state": "running", "created_at": moment}
+    created = "2024-01-02T00:00:00.000000Z"
+    status = {"run_id": "r", "state": "running", "created_at": created}
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/results"):
@@ -195,13 +195,13 @@ async def test_a_fault_of_the_server_is_not_taken_for_a_missing_result() -> None
 @pytest.mark.parametrize(
     "body", [b"<html>", b"", b"[1]", b'{"state":"queued"}', b'"text"', b"{}", b"null"]
 )
-async def test_what_is_no_answer_of_this_api_is_called_so(
-    body: bytes, asked: BacktestRequest
+async def test_a_response_of_another_api_is_unexpected(
+    body: bytes, backtest: BacktestRequest
 ) -> None:
     transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=body))
     async with open_client("http://elsewhere", transport=transport) as client:
         with pytest.raises(UnexpectedAnswerError):
-            await client.submit(asked)
+            await client.submit(backtest)
         with pytest.raises(UnexpectedAnswerError):
             await client.status("r")
         with pytest.raises(UnexpectedAnswerError):

@@ -1,4 +1,4 @@
-"""Results through the clients: in part, thinned, and as files."""
+"""Results through both clients: in part, downsampled, and as files."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ Serve = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
-async def run(gateway: Gateway, asked: BacktestRequest) -> Run:
+async def run(gateway: Gateway, backtest: BacktestRequest) -> Run:
     """A run that has completed."""
-    submitted = gateway.submit(asked)
+    submitted = gateway.submit(backtest)
     await submitted.wait_finished()
     return submitted
 
@@ -48,14 +48,14 @@ def parsed(run: Run, **wanted: Any) -> object:
     return orjson.loads(dumps(result_document(run.result(), run.run_id, **wanted)))
 
 
-async def test_a_result_is_given_in_part_and_thinned(client: Client, run: Run) -> None:
+async def test_a_result_is_fetched_in_part_and_downsampled(client: Client, run: Run) -> None:
     wanted: dict[str, Any] = {"include": ["equity_curve", "trades"], "max_points": 20}
     assert await client.results(run.run_id, **wanted) == parsed(run, **wanted)
     assert await client.results(run.run_id, include=("logs",)) == parsed(run, include=["logs"])
     assert await client.results(run.run_id, max_points=12) == parsed(run, max_points=12)
 
 
-async def test_what_a_result_cannot_be_asked_for_is_said(client: Client, run: Run) -> None:
+async def test_wrong_parameters_of_a_result_are_refused(client: Client, run: Run) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         await client.results(run.run_id, include=["trades", "tears"], max_points=3)
     paths = [problem.path for problem in caught.value.problems]
@@ -82,7 +82,7 @@ def test_there_are_as_many_files_as_the_server_has() -> None:
     assert set(FILES) == {"results"} | {table.format(form=f) for table in tables for f in FORMS}
 
 
-async def test_a_file_that_is_not_there_is_refused_before_anything_is_sent() -> None:
+async def test_an_unknown_file_is_refused_before_anything_is_sent() -> None:
     async with open_client("http://127.0.0.1:1") as client:
         with pytest.raises(InvalidRequestError, match=r"file: Input should be 'results', 'equity"):
             await client.download("run", print, "../equity.csv")  # type: ignore[arg-type]  # wrong
@@ -94,10 +94,10 @@ async def test_a_file_that_is_not_there_is_refused_before_anything_is_sent() -> 
         ]
 
 
-async def test_why_there_is_nothing_to_download_is_said(
-    client: Client, gateway: Gateway, asked: BacktestRequest, serve_with: Serve
+async def test_a_download_without_a_result_says_why(
+    client: Client, gateway: Gateway, backtest: BacktestRequest, serve_with: Serve
 ) -> None:
-    run = gateway.submit(evolve(asked, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
     files: list[File] = ["results", "equity.csv"]
     for file in files:
         with pytest.raises(UnknownRunError):
@@ -112,8 +112,8 @@ async def test_why_there_is_nothing_to_download_is_said(
         with pytest.raises(ServerRefusedError, match="401"):
             await stranger.download(run.run_id, print)
     with pytest.raises(UnreachableError):
-        async with open_client("http://127.0.0.1:1") as nobody:
-            await nobody.download(run.run_id, print)
+        async with open_client("http://127.0.0.1:1") as absent:
+            await absent.download(run.run_id, print)
 
 
 class Breaking(httpx2.AsyncByteStream):
@@ -124,20 +124,20 @@ class Breaking(httpx2.AsyncByteStream):
         raise httpx2.RemoteProtocolError("the peer closed the connection")
 
 
-async def test_an_answer_that_breaks_off_is_no_result() -> None:
+async def test_a_truncated_download_is_an_error() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, stream=Breaking())
 
-    transport, pieces = httpx2.MockTransport(answer), list[bytes]()
+    transport, chunks = httpx2.MockTransport(answer), list[bytes]()
     async with open_client(transport=transport) as client:
         with pytest.raises(UnreachableError, match="closed the connection"):
-            await client.download("run", pieces.append)
-    assert pieces == [b"half of"]
+            await client.download("run", chunks.append)
+    assert chunks == [b"half of"]
 
 
 # The HTTP library leaves a generator behind where an answer is not read to its end.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_who_stops_taking_ends_the_download(client: Client, run: Run) -> None:
+async def test_an_error_of_the_writer_ends_the_download(client: Client, run: Run) -> None:
     def full(_: bytes) -> None:
         raise OSError("the disk is full")
 
@@ -157,15 +157,15 @@ async def _serve(request: BacktestRequest, task_status: trio.TaskStatus[tuple[st
 
 
 @pytest.fixture
-def served(asked: BacktestRequest) -> Iterator[tuple[str, str]]:
+def served(backtest: BacktestRequest) -> Iterator[tuple[str, str]]:
     """A server in a thread of its own, and a run that has completed there."""
     with start_blocking_portal("trio") as portal:
-        task, (url, run_id) = portal.start_task(_serve, asked)
+        task, (url, run_id) = portal.start_task(_serve, backtest)
         yield url, run_id
         task.cancel()
 
 
-def test_callers_that_block_have_all_of_it(served: tuple[str, str]) -> None:
+def test_the_blocking_client_downloads_too(served: tuple[str, str]) -> None:
     url, run_id = served
     with connect(url) as client:
         part = client.results(run_id, include=["exposures"], max_points=30)

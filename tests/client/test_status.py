@@ -1,3 +1,8 @@
+"""A status survives the wire: what the server writes, the client reads back as an equal value.
+
+Rule: property tests over all statuses; unknown fields are ignored, invalid ones named.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -19,15 +24,15 @@ QUEUED = Status(
     strategy="rsi",
     symbols=("A", "B"),
 )
-MOMENTS = st.none() | st.datetimes().map(lambda moment: start_instant(moment.replace(year=2024)))
+TIMES = st.none() | st.datetimes().map(lambda time: start_instant(time.replace(year=2024)))
 
 
 CHANGES = st.fixed_dictionaries(
     {
         "state": st.sampled_from(State),
         "progress": st.floats(0, 1),
-        "started_at": MOMENTS,
-        "finished_at": MOMENTS,
+        "started_at": TIMES,
+        "finished_at": TIMES,
         "error": st.none() | st.text(),
         "paused": st.booleans(),
     }
@@ -40,7 +45,7 @@ def test_a_status_written_and_read_again_is_equal(changes: Any) -> None:
     assert parse_status(status_document(status)) == status
 
 
-def test_a_later_servers_more_is_left_aside() -> None:
+def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
     assert parse_status({**status_document(QUEUED), "mood": "good"}) == QUEUED
 
 
@@ -56,7 +61,7 @@ def test_a_later_servers_more_is_left_aside() -> None:
         ({"run_id": 7}, ("run_id",)),
     ],
 )
-def test_what_is_no_status_is_told_by_its_field(change: Any, path: tuple[str, ...]) -> None:
+def test_an_invalid_status_is_reported_by_field(change: Any, path: tuple[str, ...]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_status({**status_document(QUEUED), **change})
     (problem,) = caught.value.problems
@@ -64,6 +69,6 @@ def test_what_is_no_status_is_told_by_its_field(change: Any, path: tuple[str, ..
 
 
 @pytest.mark.parametrize("document", [None, [], "status", 7])
-def test_what_is_no_object_is_no_status(document: object) -> None:
+def test_a_status_that_is_not_an_object_is_refused(document: object) -> None:
     with pytest.raises(InvalidRequestError, match="object"):
         parse_status(document)

@@ -1,4 +1,4 @@
-"""The client's streams from the real server over real sockets."""
+"""The client's streams from the real server over real sockets, also through a cutting proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glowback_trio.model.events import EventType
 Serve = Callable[..., Awaitable[str]]
 
 
-async def told(run: Run) -> list[Event]:
+async def events_of(run: Run) -> list[Event]:
     with run.subscribe() as events:
         return [event async for event in events]
 
@@ -32,7 +32,7 @@ async def read(client: Client, run: Run, after: int = 0) -> list[Event]:
 
 @pytest.fixture
 async def log(finished: Run) -> list[Event]:
-    return await told(finished)
+    return await events_of(finished)
 
 
 async def test_a_finished_run_is_read_to_its_end(
@@ -43,10 +43,10 @@ async def test_a_finished_run_is_read_to_its_end(
     assert_sound(events)
 
 
-async def test_a_run_is_followed_while_it_goes_on(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+async def test_a_run_is_streamed_while_it_goes_on(
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    status = await client.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1000)))
+    status = await client.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1000)))
     run = gateway.run(status.run_id)
     assert_sound(await read(client, run))
 
@@ -92,7 +92,7 @@ async def fails(events: EventStream) -> None:
         await anext(events)
 
 
-async def test_what_cannot_be_streamed_is_said_at_once(
+async def test_a_refused_stream_says_why_at_once(
     client: Client, finished: Run, serve_with: Serve
 ) -> None:
     newest = finished.status.event_count
@@ -114,10 +114,10 @@ async def test_what_cannot_be_streamed_is_said_at_once(
 
 
 async def test_a_server_full_of_streams_is_tried_until_there_is_room(
-    serve_with: Serve, asked: BacktestRequest, gateway: Gateway, finished: Run, log: list[Event]
+    serve_with: Serve, backtest: BacktestRequest, gateway: Gateway, finished: Run, log: list[Event]
 ) -> None:
     url = await serve_with(max_streams=1)
-    endless = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    endless = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
     waits: list[str] = []
 
     async with open_client(url) as client, client.stream(endless.run_id) as holder:
@@ -133,10 +133,10 @@ async def test_a_server_full_of_streams_is_tried_until_there_is_room(
     assert waits
 
 
-async def test_a_deleted_run_is_told_to_its_end(
-    client: Client, asked: BacktestRequest, gateway: Gateway
+async def test_a_deleted_run_is_streamed_to_its_end(
+    client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    run = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
     async with client.stream(run.run_id) as events:
         received = [await anext(events)]
         await client.delete(run.run_id)
@@ -146,11 +146,11 @@ async def test_a_deleted_run_is_told_to_its_end(
 
 
 async def test_streams_end_with_their_runs_when_the_server_does(
-    serve_with: Serve, asked: BacktestRequest, gateway: Gateway
+    serve_with: Serve, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
     stop = trio.Event()
     url = await serve_with(stop)
-    run = gateway.submit(evolve(asked, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
     async with open_client(url) as client, client.stream(run.run_id) as events:
         received = [await anext(events)]
         stop.set()

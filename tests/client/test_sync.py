@@ -1,4 +1,4 @@
-"""The client for programs without trio: a server in a thread of its own, callers that block."""
+"""The blocking client: the server runs in a thread of its own, and the calls block the test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from glowback_trio.server import Settings, serve
 FOREVER = StreamOptions(pace_bars_per_s=1e-6)
 
 
-def asked(stream: StreamOptions | None = None) -> BacktestRequest:
+def request_with(stream: StreamOptions | None = None) -> BacktestRequest:
     return BacktestRequest(
         symbols=["AAPL"],
         start_date="2018-01-01",
@@ -64,7 +64,7 @@ def client(url: str) -> Iterator[SyncClient]:
 
 
 def test_a_run_from_its_submission_to_its_result(client: SyncClient) -> None:
-    run_id = client.submit(asked(), idempotency_key="once").run_id
+    run_id = client.submit(request_with(), idempotency_key="once").run_id
     events = list(client.stream(run_id))
     assert_sound(events)
     assert client.status(run_id).state is State.COMPLETED
@@ -76,13 +76,13 @@ def test_a_run_from_its_submission_to_its_result(client: SyncClient) -> None:
     assert client.list() == []
 
 
-def test_what_there_is_can_be_listed(client: SyncClient) -> None:
+def test_strategies_and_datasets_can_be_listed(client: SyncClient) -> None:
     assert "rsi" in [strategy["name"] for strategy in client.strategies()]
     assert "AAPL" in [dataset["symbol"] for dataset in client.datasets()]
 
 
-def test_errors_are_those_of_the_other_client(client: SyncClient) -> None:
-    run_id = client.submit(asked(FOREVER)).run_id
+def test_errors_are_those_of_the_trio_client(client: SyncClient) -> None:
+    run_id = client.submit(request_with(FOREVER)).run_id
     with pytest.raises(NotReadyError):
         client.results(run_id)
     with pytest.raises(InvalidRequestError):
@@ -95,7 +95,7 @@ def test_errors_are_those_of_the_other_client(client: SyncClient) -> None:
     assert list(client.stream(run_id))[-1].payload["state"] == "cancelled"
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_an_absent_server_is_unreachable() -> None:
     lost: list[str] = []
     with connect("http://127.0.0.1:1") as client:
         with pytest.raises(UnreachableError):
@@ -105,14 +105,14 @@ def test_nobody_there_is_unreachable() -> None:
     assert len(lost) == 1
 
 
-def test_a_url_that_is_no_servers_is_refused_at_once() -> None:
+def test_a_url_of_no_server_is_refused_at_once() -> None:
     with pytest.raises(InvalidRequestError, match="url"), connect("nowhere"):
         pass
 
 
 def test_streams_that_are_not_read_to_their_end_end_with_the_client(url: str) -> None:
     with connect(url) as client:
-        run_id = client.submit(asked(FOREVER)).run_id
+        run_id = client.submit(request_with(FOREVER)).run_id
         left = client.stream(run_id)
         assert next(left).event_id == 1
         for event in client.stream(run_id):

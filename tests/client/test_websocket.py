@@ -1,11 +1,22 @@
-"""The client's WebSocket on connections that break, stall, dribble and lie."""
+"""The client's WebSocket on connections that break, stall, dribble bytes, or violate the protocol.
+
+Rule: whatever the connection does, the events received are the log, or the loss is noticed.
+"""
 
 from __future__ import annotations
 
 import pytest
 import trio
 import trio.testing
-from support.scripted import Peer, Scene, follow, log_of, playing, resumes, tells
+from support.scripted_server import (
+    Peer,
+    Scene,
+    follow,
+    log_of,
+    open_scripted_server,
+    resumes,
+    sends,
+)
 from trio.testing import MockClock
 from wsproto.events import AcceptConnection, BytesMessage, Ping, TextMessage
 
@@ -13,7 +24,7 @@ from glowback_trio.client import Retry
 from glowback_trio.errors import UnreachableError
 from glowback_trio.testing import cancel_at_every_step
 
-LOG = log_of(told=1)
+LOG = log_of(lines=1)
 
 
 def whole_answer(peer: Peer) -> bytes:
@@ -34,7 +45,7 @@ def cut_after(count: int, lengths: list[int]) -> Scene:
 async def test_a_stream_cut_after_any_byte_is_whole(autojump_clock: MockClock) -> None:
     lengths: list[int] = []
     count = 0
-    async with playing() as (client, server):
+    async with open_scripted_server() as (client, server):
         while not lengths or count <= lengths[0]:
             server.scenes = [cut_after(count, lengths), resumes(LOG)]
             assert await follow(client) == LOG
@@ -49,40 +60,40 @@ async def test_a_stream_that_comes_byte_by_byte_is_the_same(autojump_clock: Mock
             await trio.testing.wait_all_tasks_blocked()
         await peer.close()
 
-    async with playing(dribbles) as (client, server):
+    async with open_scripted_server(dribbles) as (client, server):
         assert await follow(client) == LOG
-        assert len(server.asked) == 1
+        assert len(server.targets) == 1
 
 
-async def test_messages_may_come_in_pieces_and_as_bytes(autojump_clock: MockClock) -> None:
-    async def pieces(peer: Peer) -> None:
+async def test_messages_may_be_fragmented_or_binary(autojump_clock: MockClock) -> None:
+    async def fragments(peer: Peer) -> None:
         await peer.accept()
         for data in LOG:
             text = data.decode()
-            await peer.say(TextMessage(text[:9], message_finished=False), Ping())
-            await peer.say(TextMessage(text[9:]))
+            await peer.send(TextMessage(text[:9], message_finished=False), Ping())
+            await peer.send(TextMessage(text[9:]))
         await peer.close()
 
     async def binary(peer: Peer) -> None:
         await peer.accept()
-        await peer.say(*map(BytesMessage, LOG))
+        await peer.send(*map(BytesMessage, LOG))
         await peer.close()
 
-    for scene in (pieces, binary):
-        async with playing(scene) as (client, _server):
+    for scene in (fragments, binary):
+        async with open_scripted_server(scene) as (client, _server):
             assert await follow(client) == LOG
 
 
-async def test_what_came_before_a_ping_that_cannot_be_answered_is_kept(
+async def test_events_before_an_unanswerable_ping_are_kept(
     autojump_clock: MockClock,
 ) -> None:
     async def leaves(peer: Peer) -> None:
         await peer.accept()
-        await peer.say(Ping(), *(TextMessage(data.decode()) for data in LOG))
+        await peer.send(Ping(), *(TextMessage(data.decode()) for data in LOG))
 
-    async with playing(leaves) as (client, server):
+    async with open_scripted_server(leaves) as (client, server):
         assert await follow(client) == LOG
-        assert len(server.asked) == 1
+        assert len(server.targets) == 1
 
 
 OTHER_TOKEN = (
@@ -100,13 +111,13 @@ OTHER_TOKEN = (
         (b"HTTP/1.1 403 No\r\nContent-Length: 100\r\n\r\nhalf a bo", "no connection"),
     ],
 )
-async def test_an_answer_that_is_no_handshake_is_a_lost_connection(
+async def test_a_wrong_handshake_is_a_lost_connection(
     answer: bytes, why: str, autojump_clock: MockClock
 ) -> None:
     async def says(peer: Peer) -> None:
         await peer.stream.send_all(answer)
 
-    async with playing(says, tells(*LOG)) as (client, _server):
+    async with open_scripted_server(says, sends(*LOG)) as (client, _server):
         retries: list[Retry] = []
         assert await follow(client, retries=retries) == LOG
         assert why in retries[0].why
@@ -117,12 +128,12 @@ async def test_a_frame_that_breaks_the_protocol_is_a_lost_connection(
 ) -> None:
     async def garbles(peer: Peer) -> None:
         await peer.accept()
-        await peer.tell(LOG[0])
+        await peer.send_events(LOG[0])
         await peer.stream.send_all(b"\xff\xff\xff\xff")
 
-    async with playing(garbles, resumes(LOG)) as (client, server):
+    async with open_scripted_server(garbles, resumes(LOG)) as (client, server):
         assert await follow(client) == LOG
-        assert server.asked[1].endswith("=1")
+        assert server.targets[1].endswith("=1")
 
 
 async def test_a_server_that_never_answers_the_handshake_is_left(
@@ -131,21 +142,21 @@ async def test_a_server_that_never_answers_the_handshake_is_left(
     async def stares(_peer: Peer) -> None:
         await trio.sleep_forever()
 
-    async with playing(stares, silent_for=7) as (client, _server):
+    async with open_scripted_server(stares, silent_for=7) as (client, _server):
         with pytest.raises(UnreachableError, match="did not respond in time"):
             await follow(client, retry_for=0)
         assert trio.current_time() == pytest.approx(7)
 
 
-async def test_leaving_a_server_that_does_not_read_takes_two_seconds(
+async def test_closing_on_a_server_that_does_not_read_takes_two_seconds(
     autojump_clock: MockClock,
 ) -> None:
     async def turns_deaf(peer: Peer) -> None:
         await peer.accept()
-        await peer.tell(LOG[0])
+        await peer.send_events(LOG[0])
         await trio.sleep_forever()
 
-    async with playing(turns_deaf) as (client, server):
+    async with open_scripted_server(turns_deaf) as (client, server):
         server.pair = trio.testing.lockstep_stream_pair
         async with client.stream("r") as events:
             assert (await anext(events)).data == LOG[0]
@@ -158,7 +169,7 @@ def test_a_cancellation_at_any_step_leaves_a_log_that_can_be_resumed() -> None:
     async def scenario() -> None:
         received.clear()
         async with (
-            playing(tells(*LOG[:3], close=1012), resumes(LOG)) as (client, _server),
+            open_scripted_server(sends(*LOG[:3], close=1012), resumes(LOG)) as (client, _server),
             client.stream("r") as events,
         ):
             async for event in events:

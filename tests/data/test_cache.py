@@ -1,4 +1,8 @@
-"""The cache: it changes how long a load takes and nothing else, whatever happens to its files."""
+"""The cache changes how long a load takes and nothing else.
+
+Rule: every load with a cache is compared with the same load without one, whatever happens to the
+price files or to the shards between two loads.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +35,10 @@ LONG_AGO = 1_600_000_000
 
 def write(folder: Path, symbol: str, rows: Iterable[str] = ROWS, when: int = LONG_AGO) -> Path:
     """A price file that nobody has touched for long, and another one than was there before."""
-    draft, path = folder / f"{symbol}.draft", folder / f"{symbol}_1d.csv"
-    draft.write_text(HEADER + "".join(rows))
-    os.utime(draft, (when, when))
-    draft.replace(path)  # a new inode: these tests are faster than a file system's clock ticks
+    temporary, path = folder / f"{symbol}.temporary", folder / f"{symbol}_1d.csv"
+    temporary.write_text(HEADER + "".join(rows))
+    os.utime(temporary, (when, when))
+    temporary.replace(path)  # a new inode: these tests are faster than a file system's clock ticks
     return path
 
 
@@ -78,7 +82,7 @@ def same(one: Dataset, other: Dataset) -> bool:
     return one.digest() == other.digest() and one.quality == other.quality
 
 
-def test_what_was_parsed_is_mapped_the_next_time_and_the_same(root: Path) -> None:
+def test_the_next_load_maps_the_same_bars(root: Path) -> None:
     plain, first, second = load(root, cache=None), load(root), load(root)
     assert is_mapped(plain) == is_mapped(first) == [False] * 4
     assert is_mapped(second) == [True] * 4
@@ -92,20 +96,20 @@ def test_what_was_parsed_is_mapped_the_next_time_and_the_same(root: Path) -> Non
     [("2020-03-03", "2020-03-05"), ("2020-03-01", "2020-03-02"), ("2020-03-06", "2020-04-01")],
 )
 def test_a_part_of_the_bars_is_the_same_part(root: Path, dates: tuple[str, str]) -> None:
-    asked = {"start_date": dates[0], "end_date": dates[1]}
+    period = {"start_date": dates[0], "end_date": dates[1]}
     load(root)
-    assert same(load(root, **asked), load(root, cache=None, **asked))
+    assert same(load(root, **period), load(root, cache=None, **period))
 
 
-def test_a_range_without_bars_is_the_same_complaint(root: Path) -> None:
-    asked = {"start_date": "2021-03-01", "end_date": "2021-04-01"}
-    told = []
+def test_a_range_without_bars_is_the_same_error(root: Path) -> None:
+    period = {"start_date": "2021-03-01", "end_date": "2021-04-01"}
+    messages = []
     load(root)
     for cache in (CACHE_NAME, None):
         with pytest.raises(DataError) as caught:
-            load(root, cache=cache, **asked)
-        told.append(str(caught.value))
-    assert told[0] == told[1]
+            load(root, cache=cache, **period)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_a_range_without_bars_is_the_same_complaint(root: Path) -> None:
         [ROWS[0], "2020-03-04,10,20,9,11,-5\n"],
     ],
 )
-def test_rows_with_faults_are_judged_again_each_time(root: Path, rows: Sequence[str]) -> None:
+def test_faulty_rows_are_checked_again_on_every_load(root: Path, rows: Sequence[str]) -> None:
     write(root, "AAPL", rows)
     plain = load(root, cache=None)
     load(root)
@@ -125,14 +129,14 @@ def test_rows_with_faults_are_judged_again_each_time(root: Path, rows: Sequence[
     assert plain.quality[0].critical or plain.quality[0].warnings
 
 
-def test_an_impossible_price_is_named_by_its_line_out_of_the_cache_too(root: Path) -> None:
+def test_an_impossible_price_from_the_cache_is_named_by_its_line(root: Path) -> None:
     write(root, "AAPL", [*ROWS[:2], ROWS[2].replace(",9,", ",-9,")])
     for _ in range(2):
         with pytest.raises(DataError, match=r"^AAPL_1d\.csv, line 4, column 'low': .* got -9\.0$"):
             load(root)
 
 
-def test_one_bad_file_does_not_make_the_others_parsing_vain(root: Path) -> None:
+def test_one_bad_file_does_not_keep_the_others_from_the_cache(root: Path) -> None:
     write(root, "SPY", ["x\n"])
     with pytest.raises(DataError, match="SPY_1d"):
         load(root)
@@ -159,7 +163,7 @@ def test_a_file_that_was_only_touched_is_not_parsed_again(root: Path) -> None:
     assert is_mapped(load(root)) == [True] * 4
 
 
-def test_a_file_that_may_still_be_written_is_not_kept(root: Path) -> None:
+def test_a_file_that_may_still_change_is_not_cached(root: Path) -> None:
     """A second change within one tick of the file system's clock would not show."""
     write(root, "AAPL", when=2**33)
     load(root)
@@ -173,7 +177,7 @@ def test_a_file_that_may_still_be_written_is_not_kept(root: Path) -> None:
         assert len(list((root / "other").glob("*.bars"))) == kept
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(root: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_cached(root: Path) -> None:
     directory = PriceDirectory.of(root)
     assert directory is not None
     files = list(directory.files())
@@ -186,7 +190,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(root: Path) -> None:
 @pytest.mark.parametrize(
     "harm", ["cut", "emptied", "zeroed", "flipped", "index", "replaced", "dir"]
 )
-def test_a_damaged_shard_is_noticed_and_made_anew(root: Path, harm: str) -> None:
+def test_a_damaged_shard_is_detected_and_replaced(root: Path, harm: str) -> None:
     plain = load(root, cache=None)
     load(root)
     for path in (root / CACHE_NAME).iterdir():
@@ -247,18 +251,18 @@ lines = st.tuples(days, prices, prices, st.sampled_from(["100", "0", "-5"])).map
 
 
 @given(st.lists(lines, min_size=1, max_size=8), days, days)
-def test_no_rows_and_no_range_tell_the_cache_from_the_file(
+def test_any_rows_and_range_are_the_same_from_cache_and_file(
     changing: Path, rows: list[str], first: int, last: int
 ) -> None:
     write(changing, "AAPL", rows)
-    asked = {"start_date": f"2020-03-0{first}", "end_date": f"2020-03-0{max(first, last)}"}
-    assert outcome(changing, None, asked) == outcome(changing, CACHE_NAME, asked)
-    assert outcome(changing, None, asked) == outcome(changing, CACHE_NAME, asked)
+    period = {"start_date": f"2020-03-0{first}", "end_date": f"2020-03-0{max(first, last)}"}
+    assert outcome(changing, None, period) == outcome(changing, CACHE_NAME, period)
+    assert outcome(changing, None, period) == outcome(changing, CACHE_NAME, period)
 
 
-def outcome(root: Path, cache: str | None, asked: dict[str, str]) -> object:
+def outcome(root: Path, cache: str | None, period: dict[str, str]) -> object:
     try:
-        dataset = load(root, "AAPL", cache=cache, **asked)
+        dataset = load(root, "AAPL", cache=cache, **period)
     except DataError as error:
         return str(error)
     return dataset.digest(), dataset.quality
@@ -269,16 +273,16 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("changing")
 
 
-def test_what_was_mapped_stays_as_it_was_when_its_shard_is_written_again(root: Path) -> None:
+def test_mapped_arrays_keep_their_values_when_their_shard_is_replaced(root: Path) -> None:
     load(root)
-    held = load(root)
-    before = [bars.close.copy() for bars in held.bars]
+    mapped = load(root)
+    before = [bars.close.copy() for bars in mapped.bars]
     for symbol in SYMBOLS:
         write(root, symbol, [row.replace(",1", ",2") for row in ROWS])
     load(root)
-    assert all((bars.close == old).all() for bars, old in zip(held.bars, before, strict=True))
+    assert all((bars.close == old).all() for bars, old in zip(mapped.bars, before, strict=True))
     with pytest.raises(ValueError, match="read-only"):
-        held.bars[0].close[0] = 1.0
+        mapped.bars[0].close[0] = 1.0
 
 
 def test_many_loads_at_once_see_whole_shards(root: Path) -> None:
@@ -299,10 +303,10 @@ def test_many_loads_at_once_see_whole_shards(root: Path) -> None:
         thread.join()
     assert set(seen) == {plain}
     assert len(seen) == 40
-    assert all(name.endswith(".bars") for name in shards(root)), "no draft is left"
+    assert all(name.endswith(".bars") for name in shards(root)), "no temporary file is left"
 
 
-def test_a_directory_that_cannot_be_written_has_no_cache_and_no_harm(root: Path) -> None:
+def test_a_directory_that_cannot_be_written_loads_without_cache(root: Path) -> None:
     (root / CACHE_NAME).write_text("in the way")
     plain = load(root, cache=None)
     for _ in range(2):
@@ -310,7 +314,7 @@ def test_a_directory_that_cannot_be_written_has_no_cache_and_no_harm(root: Path)
     assert (root / CACHE_NAME).read_text() == "in the way"
 
 
-def test_a_named_directory_holds_the_caches_of_all_and_mixes_none(root: Path) -> None:
+def test_a_shared_cache_directory_keeps_data_directories_apart(root: Path) -> None:
     elsewhere = root.parent / "elsewhere"
     (root / "inner").mkdir()
     write(root / "inner", "AAPL", [row.replace(",20,", ",21,") for row in ROWS])
@@ -322,21 +326,21 @@ def test_a_named_directory_holds_the_caches_of_all_and_mixes_none(root: Path) ->
     assert not (root / CACHE_NAME).exists()
 
 
-def test_what_was_kept_of_a_file_that_is_gone_is_dropped(root: Path) -> None:
+def test_entries_of_deleted_files_are_dropped(root: Path) -> None:
     """Forty files in sixteen shards, so that there are shards of both, the gone and the others."""
-    gone = {f"G{number}" for number in range(20)}
+    deleted = {f"G{number}" for number in range(20)}
     others = {f"O{number}" for number in range(20)}
-    for symbol in gone | others:
+    for symbol in deleted | others:
         write(root, symbol)
-    load(root, *sorted(gone | others))
-    both = [names for names in kept_names(root) if names & gone and names & others]
+    load(root, *sorted(deleted | others))
+    both = [names for names in kept_names(root) if names & deleted and names & others]
     assert both, "or the test shows nothing"
-    for symbol in gone:
+    for symbol in deleted:
         (root / f"{symbol}_1d.csv").unlink()
     for symbol in others:
         write(root, symbol, ROWS[:4])
     load(root, *sorted(others))
-    assert not any(names & gone and names & others for names in kept_names(root))
+    assert not any(names & deleted and names & others for names in kept_names(root))
 
 
 def kept_names(root: Path) -> list[set[str]]:
@@ -344,7 +348,7 @@ def kept_names(root: Path) -> list[set[str]]:
     return [{name.removesuffix("_1d.csv") for name in open_shard(path).index} for path in paths]
 
 
-def test_a_load_that_is_stopped_keeps_nothing(root: Path) -> None:
+def test_a_stopped_load_caches_nothing(root: Path) -> None:
     class StopError(Exception):
         pass
 
@@ -365,7 +369,7 @@ def test_the_listing_uses_and_fills_the_cache(root: Path) -> None:
     assert Catalogue(root, allow_sample=False).datasets() == listed
 
 
-def test_without_being_asked_nothing_is_written(root: Path) -> None:
+def test_nothing_is_written_without_a_cache(root: Path) -> None:
     load(root, cache=None)
     assert sorted(path.name for path in root.iterdir()) == [f"{one}_1d.csv" for one in SYMBOLS]
 
@@ -382,7 +386,7 @@ def test_a_large_file_has_a_shard_of_its_own(root: Path) -> None:
     assert is_mapped(again) == [False, True], "few bars are not worth an open file"
 
 
-def test_no_more_waits_to_be_written_than_memory_has_room_for(root: Path) -> None:
+def test_entries_in_memory_are_bounded(root: Path) -> None:
     directory = PriceDirectory.of(root)
     assert directory is not None
     cache = Cache(root / CACHE_NAME, directory.names, max_pending=2 * 5 * 5 * 8)

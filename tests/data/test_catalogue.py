@@ -1,4 +1,8 @@
-"""The catalogue: which source a request means, what is refused, and what is loaded."""
+"""The catalogue: which source a request means, what is refused, and what is loaded.
+
+Rule: a problem that can be known from names alone is found by `problems`, with its path; anything
+else ends `load` with a `DataError` that names no directory.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ def asking(*symbols: str, **fields: Any) -> BacktestRequest:
     return BacktestRequest(**({"symbols": symbols or ("AAPL",)} | dates | fields))
 
 
-def complaints(source: Source, request: BacktestRequest) -> list[tuple[str, str]]:
+def problems_of(source: Source, request: BacktestRequest) -> list[tuple[str, str]]:
     return [(".".join(map(str, p.path)), p.message) for p in source.problems(request)]
 
 
@@ -37,7 +41,7 @@ def root(tmp_path: Path) -> Path:
     return place(tmp_path / "root", AAPL_1d=DAYS, MSFT_day=DAYS, IBM=DAYS, SPY_1h=HOURS)
 
 
-def test_default_means_generated_prices_where_there_is_no_directory() -> None:
+def test_default_means_generated_prices_without_a_directory() -> None:
     dataset = Catalogue().load(asking("AAPL", "X"))
     assert (dataset.source, dataset.kind) == ("sample", "sample")
     assert [bars.symbol for bars in dataset.bars] == ["AAPL", "X"]
@@ -52,42 +56,42 @@ def test_generated_prices_pass_their_own_quality_check() -> None:
     assert len(Catalogue().load(request).bars[0]) > 5000
 
 
-def test_default_means_the_directory_and_nothing_else_where_there_is_one(root: Path) -> None:
+def test_default_means_only_the_directory_if_there_is_one(root: Path) -> None:
     dataset = Catalogue(root).load(asking("MSFT", "AAPL", "IBM"))
     assert (dataset.source, dataset.kind) == ("csv", "user_provided")
     assert [bars.symbol for bars in dataset.bars] == ["MSFT", "AAPL", "IBM"]
     assert dataset.bars[0].close.tolist() == [12, 13, 14, 15, 16]
-    assert complaints(Catalogue(root), asking("TSLA")) == [
+    assert problems_of(Catalogue(root), asking("TSLA")) == [
         ("symbols.0", "No prices for symbol 'TSLA'")
     ]
 
 
-def test_generated_prices_may_be_asked_for_beside_a_directory(root: Path) -> None:
+def test_generated_prices_may_be_requested_although_there_is_a_directory(root: Path) -> None:
     assert Catalogue(root).load(asking("TSLA", data_source="sample")).source == "sample"
 
 
 @pytest.mark.parametrize("source", ["default", "sample"])
 def test_generated_prices_can_be_forbidden(source: str) -> None:
-    [(path, message)] = complaints(Catalogue(allow_sample=False), asking(data_source=source))
+    [(path, message)] = problems_of(Catalogue(allow_sample=False), asking(data_source=source))
     assert path == "data_source"
     assert "disabled" in message
 
 
 def test_a_directory_is_needed_for_csv() -> None:
-    assert complaints(Catalogue(), asking(data_source="csv")) == [
+    assert problems_of(Catalogue(), asking(data_source="csv")) == [
         ("data_source", "data_source 'csv' needs a data directory; none is configured")
     ]
 
 
-def test_a_directory_that_is_gone_is_a_complaint(tmp_path: Path) -> None:
-    gone = Catalogue(tmp_path / "gone")
-    assert complaints(gone, asking()) == [("data_source", "The data directory cannot be read")]
+def test_a_missing_directory_is_a_problem(tmp_path: Path) -> None:
+    missing = Catalogue(tmp_path / "gone")
+    assert problems_of(missing, asking()) == [("data_source", "The data directory cannot be read")]
     with pytest.raises(DataError, match=r"^The data directory cannot be read$"):
-        gone.datasets()
+        missing.datasets()
 
 
 def test_unknown_symbols_are_named_with_the_nearest(root: Path) -> None:
-    assert complaints(Catalogue(root), asking("APPL", "AAPL", "aapl")) == [
+    assert problems_of(Catalogue(root), asking("APPL", "AAPL", "aapl")) == [
         ("symbols.0", "No prices for symbol 'APPL'; did you mean 'AAPL'?"),
         ("symbols.2", "No prices for symbol 'aapl'; did you mean 'AAPL'?"),
     ]
@@ -103,15 +107,15 @@ def test_hourly_prices_need_no_daily_file(root: Path) -> None:
     assert len(dataset.bars[0]) == 6
 
 
-def test_a_resolution_that_no_file_has_is_a_complaint(root: Path) -> None:
-    assert complaints(Catalogue(root), asking("SPY")) == [
+def test_a_resolution_that_no_file_has_is_a_problem(root: Path) -> None:
+    assert problems_of(Catalogue(root), asking("SPY")) == [
         ("symbols.0", "No bars of resolution 'day' for 'SPY'; there are bars of 'hour'")
     ]
 
 
 def test_a_file_without_resolution_is_held_to_its_spacing(root: Path) -> None:
     catalogue = Catalogue(root)
-    assert complaints(catalogue, asking("IBM", resolution="hour")) == []
+    assert problems_of(catalogue, asking("IBM", resolution="hour")) == []
     with pytest.raises(DataError, match=r"IBM\.csv holds bars of resolution 'day'; 'hour' was"):
         catalogue.load(asking("IBM", resolution="hour"))
 
@@ -120,20 +124,20 @@ def test_a_file_without_resolution_is_held_to_its_spacing(root: Path) -> None:
 def test_two_files_for_the_same_bars_are_refused(root: Path, other: str) -> None:
     place(root, **{other: DAYS})
     catalogue = Catalogue(root)
-    [(path, message)] = complaints(catalogue, asking("IBM", "AAPL"))
+    [(path, message)] = problems_of(catalogue, asking("IBM", "AAPL"))
     assert path == "symbols.1"
     assert f"for 'AAPL': AAPL_1d.csv, {other}.csv; keep one of them" in message
     with pytest.raises(InvalidRequestError, match="More than one file"):
         catalogue.load(asking("AAPL"))
 
 
-def test_files_of_one_symbol_with_different_bars_stand_beside_each_other(root: Path) -> None:
+def test_one_symbol_may_have_files_of_different_resolutions(root: Path) -> None:
     place(root, SPY_1d=DAYS)
     assert len(Catalogue(root).load(asking("SPY")).bars[0]) == 5
     assert len(Catalogue(root).load(asking("SPY", resolution="hour")).bars[0]) == 6
 
 
-def test_each_directory_speaks_for_itself(root: Path) -> None:
+def test_each_directory_has_its_own_files(root: Path) -> None:
     """No earlier load, of this directory or another, shines through a later one."""
     (root / "other").mkdir()
     place(root / "other", AAPL_1d=HEADER + "2020-03-04,1,1,1,1,1\n")
@@ -175,7 +179,7 @@ def test_a_path_that_leads_out_or_nowhere_is_refused(root: Path, path: str) -> N
     (root / "inner" / "link").symlink_to("../../outside")
     (root / "loop").symlink_to("loop")
     request = asking(data_source="csv", csv_data_path=path)
-    assert complaints(Catalogue(root), request) == [
+    assert problems_of(Catalogue(root), request) == [
         ("csv_data_path", "Input should name a directory inside the data directory")
     ]
 
@@ -186,7 +190,7 @@ def test_a_file_that_is_a_link_to_the_outside_is_not_served(root: Path) -> None:
     (root / "SELF_1d.csv").symlink_to("SELF_1d.csv")
     (root / "ALIAS_1d.csv").symlink_to("AAPL_1d.csv")
     catalogue = Catalogue(root)
-    assert [path for path, _ in complaints(catalogue, asking("LEAK", "SELF", "ALIAS"))] == [
+    assert [path for path, _ in problems_of(catalogue, asking("LEAK", "SELF", "ALIAS"))] == [
         "symbols.0",
         "symbols.1",
     ]
@@ -207,12 +211,12 @@ def test_any_symbol_names_its_own_file(root: Path, symbol: str) -> None:
 
 def test_a_file_of_one_symbol_never_serves_another(root: Path) -> None:
     """`AAPL_1d.csv` is the daily file of AAPL, not the file of a symbol called AAPL_1d."""
-    assert complaints(Catalogue(root), asking("AAPL_1d")) != []
+    assert problems_of(Catalogue(root), asking("AAPL_1d")) != []
 
 
 def test_a_directory_named_like_a_file_is_no_file(root: Path) -> None:
     (root / "DIR_1d.csv").mkdir()
-    assert [path for path, _ in complaints(Catalogue(root), asking("DIR"))] == ["symbols.0"]
+    assert [path for path, _ in problems_of(Catalogue(root), asking("DIR"))] == ["symbols.0"]
 
 
 def test_a_bad_row_ends_the_load_with_its_place(root: Path) -> None:
@@ -234,14 +238,14 @@ def test_only_bars_inside_the_range_are_loaded(root: Path) -> None:
     assert [str(day) for day in times.astype("M8[D]")] == ["2020-03-04", "2020-03-05"]
 
 
-def test_a_range_without_bars_is_a_plain_sentence(root: Path) -> None:
+def test_a_range_without_bars_names_the_range_that_exists(root: Path) -> None:
     with pytest.raises(DataError, match="AAPL has no bars from 2021-01-01T00:00:00Z"):
         Catalogue(root).load(asking(start_date="2021-01-01", end_date="2021-02-01"))
     with pytest.raises(DataError, match=r"X has no bars .*: its market is closed"):
         Catalogue().load(asking("X", start_date="2020-02-29", end_date="2020-03-01"))
 
 
-def test_critical_findings_are_reported_or_end_the_load_as_asked(root: Path) -> None:
+def test_critical_findings_are_reported_or_end_the_load_by_quality_mode(root: Path) -> None:
     place(root, AAPL_1d=DAYS + "2020-03-06,10,12,9,11,-5\n", IBM=DAYS.replace(",20,9", ",8,9"))
     catalogue = Catalogue(root)
     quality = catalogue.load(asking("AAPL", "IBM")).quality
@@ -272,26 +276,26 @@ def test_a_load_can_be_stopped_between_two_symbols(root: Path) -> None:
 def test_more_than_the_limits_is_refused_before_the_run() -> None:
     """Five weekdays of two symbols: ten symbol-bars, five timestamps."""
     request = asking("AAPL", "IBM")
-    assert complaints(Catalogue(max_bars=10, max_rows=5), request) == []
-    assert complaints(Catalogue(max_bars=9, max_rows=4), request) == [
+    assert problems_of(Catalogue(max_bars=10, max_rows=5), request) == []
+    assert problems_of(Catalogue(max_bars=9, max_rows=4), request) == [
         ("", "The request needs 10 symbol-bars; the limit is 9"),
         ("", "The request needs 5 timestamps; the limit is 4"),
     ]
-    assert complaints(Catalogue(demo_path(), max_rows=4), request) == [
+    assert problems_of(Catalogue(demo_path(), max_rows=4), request) == [
         ("", "The request needs 5 timestamps; the limit is 4")
     ]
 
 
 def test_a_century_of_seconds_is_refused_at_once() -> None:
     century = asking(start_date="1900-01-01", end_date="1999-12-31", resolution="second")
-    [(_, bars), (_, rows)] = complaints(Catalogue(), century)
+    [(_, bars), (_, rows)] = problems_of(Catalogue(), century)
     assert bars == "The request needs 610,506,000 symbol-bars; the limit is 20,000,000"
     assert "610,506,000 timestamps" in rows
 
 
 def test_a_wide_range_over_a_small_file_is_no_large_request(root: Path) -> None:
     request = asking("SPY", start_date="1900-01-01", end_date="2200-12-31", resolution="hour")
-    assert complaints(Catalogue(root, max_rows=50), request) == []
+    assert problems_of(Catalogue(root, max_rows=50), request) == []
 
 
 def test_a_file_fuller_than_its_calendar_is_held_to_the_limits(root: Path) -> None:
@@ -300,12 +304,12 @@ def test_a_file_fuller_than_its_calendar_is_held_to_the_limits(root: Path) -> No
     place(root, AAPL_1s=HEADER + early.replace("09:30", "08:30") + early)
     request = asking(end_date="2020-03-02T09:30:49Z", resolution="second")
     catalogue = Catalogue(root, max_rows=60)
-    assert complaints(catalogue, request) == []
+    assert problems_of(catalogue, request) == []
     with pytest.raises(DataError, match="needs 100 timestamps; the limit is 60"):
         catalogue.load(request)
 
 
-def test_the_listing_tells_what_each_file_holds(root: Path) -> None:
+def test_the_listing_describes_each_file(root: Path) -> None:
     place(root, BAD_1d=DAYS + "x,1,1,1,1,1\n", notes="hello\n")
     (root / "README.md").write_text("no prices\n")
     listed = {one.symbol: one for one in Catalogue(root, allow_sample=False).datasets()}
@@ -365,33 +369,33 @@ def test_prices_in_memory_are_served_by_the_same_rules(root: Path) -> None:
     assert source.load(asking("AAPL", "IBM")).digest() == from_files.digest()
 
 
-def test_prices_in_memory_have_limits_and_complaints_too(root: Path) -> None:
-    held = MemoryCatalogue(Catalogue(root).load(asking("AAPL")).bars, max_rows=4)
-    assert complaints(held, asking("APL", data_source="sample")) == [
+def test_prices_in_memory_have_limits_and_problems_too(root: Path) -> None:
+    memory = MemoryCatalogue(Catalogue(root).load(asking("AAPL")).bars, max_rows=4)
+    assert problems_of(memory, asking("APL", data_source="sample")) == [
         ("data_source", "Prices are in memory here; only data_source 'default' is available"),
         ("symbols.0", "No prices for symbol 'APL'; did you mean 'AAPL'?"),
     ]
     with pytest.raises(DataError, match="needs 5 timestamps"):
-        held.load(asking("AAPL"))
+        memory.load(asking("AAPL"))
     with pytest.raises(DataError, match="AAPL holds bars of resolution 'day'"):
-        held.load(asking("AAPL", resolution="hour"))
+        memory.load(asking("AAPL", resolution="hour"))
     with pytest.raises(DataError, match="AAPL has no bars"):
-        held.load(asking("AAPL", start_date="2022-01-01", end_date="2022-02-01"))
+        memory.load(asking("AAPL", start_date="2022-01-01", end_date="2022-02-01"))
 
 
 def test_prices_in_memory_are_listed(root: Path) -> None:
-    held = MemoryCatalogue(Catalogue(root).load(asking("IBM", "AAPL")).bars)
-    listed = [(one.symbol, one.source, one.resolution, one.rows) for one in held.datasets()]
+    memory = MemoryCatalogue(Catalogue(root).load(asking("IBM", "AAPL")).bars)
+    listed = [(one.symbol, one.source, one.resolution, one.rows) for one in memory.datasets()]
     assert listed == [("AAPL", "memory", "day", 5), ("IBM", "memory", "day", 5)]
 
 
-def test_a_symbol_is_held_in_memory_once(root: Path) -> None:
+def test_a_symbol_may_be_in_memory_only_once(root: Path) -> None:
     bars = Catalogue(root).load(asking("AAPL")).bars[0]
     with pytest.raises(DataError, match="two for 'AAPL'"):
         MemoryCatalogue([bars, bars])
 
 
-def test_a_symbol_in_other_letters_is_suggested(tmp_path: Path) -> None:
+def test_a_symbol_in_another_case_is_suggested(tmp_path: Path) -> None:
     (tmp_path / "lower_1d.csv").write_text(
         "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n"
     )
@@ -400,7 +404,7 @@ def test_a_symbol_in_other_letters_is_suggested(tmp_path: Path) -> None:
     assert "did you mean 'lower'?" in problem.message
 
 
-def test_a_file_whose_symbol_nobody_could_ask_for_is_not_listed(tmp_path: Path) -> None:
+def test_a_file_with_an_invalid_symbol_is_not_listed(tmp_path: Path) -> None:
     row = "2024-01-02,1,1,1,1,1"
     (tmp_path / "foo bar.csv").write_text(f"date,open,high,low,close,volume\n{row}\n")
     assert list(Catalogue(tmp_path, allow_sample=False).datasets()) == []

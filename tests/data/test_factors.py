@@ -1,4 +1,7 @@
-"""Adjustment factors: applied as they say, on request, and refused when they say nonsense."""
+"""Adjustment factors: applied on request only, and refused if they are invalid.
+
+Rule: adjusted bars equal those of a loop over bars and rows, for random bars and factors.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def complaints(source: Source, request: BacktestRequest) -> list[tuple[str, str]]:
+def problems_of(source: Source, request: BacktestRequest) -> list[tuple[str, str]]:
     return [(".".join(map(str, p.path)), p.message) for p in source.problems(request)]
 
 
-def test_prices_are_as_written_unless_asked_otherwise(root: Path) -> None:
+def test_prices_are_not_adjusted_by_default(root: Path) -> None:
     [bars] = Catalogue(root).load(asking()).bars
     assert bars.close.tolist() == [12, 13, 14, 15, 16]
     assert bars.volume.tolist() == [100] * 5
@@ -53,7 +56,7 @@ def test_prices_are_as_written_unless_asked_otherwise(root: Path) -> None:
         ("total", [2.25, 2.25, 2.5, 10, 10], [400, 400, 400, 100, 100]),
     ],
 )
-def test_factors_hold_up_to_their_date_and_volumes_know_of_splits_alone(
+def test_factors_apply_up_to_their_date_and_to_volumes_only_for_splits(
     root: Path, adjustment: str, opens: list[float], volumes: list[float]
 ) -> None:
     dataset = Catalogue(root).load(asking(adjustment=adjustment))
@@ -66,7 +69,7 @@ def test_factors_hold_up_to_their_date_and_volumes_know_of_splits_alone(
     assert quality.critical == ()
 
 
-def test_an_adjustment_is_in_the_digest_whatever_the_cache(root: Path) -> None:
+def test_an_adjustment_changes_the_digest_with_and_without_cache(root: Path) -> None:
     digests = {
         Catalogue(root, cache=cache).load(asking(adjustment=adjustment)).digest()
         for adjustment in ("none", "splits", "total")
@@ -84,7 +87,7 @@ def test_a_bar_within_a_day_has_that_day_s_factors(tmp_path: Path) -> None:
     assert bars.open.tolist() == [2.5, 10, 10]
 
 
-def test_a_header_alone_says_that_there_is_nothing_to_adjust(root: Path) -> None:
+def test_a_factors_file_without_rows_adjusts_nothing(root: Path) -> None:
     (root / "AAPL_factors.csv").write_text(HEADER)
     assert (
         Catalogue(root).load(asking(adjustment="total")).digest()
@@ -92,7 +95,7 @@ def test_a_header_alone_says_that_there_is_nothing_to_adjust(root: Path) -> None
     )
 
 
-def test_columns_may_have_any_case_any_order_and_company(root: Path) -> None:
+def test_columns_may_have_any_case_any_order_and_be_among_others(root: Path) -> None:
     text = "reference,Split_Factor,DATE,Price Factor\n99.5,0.25,2020-03-03,0.9\n"
     (root / "AAPL_factors.csv").write_text(text)
     factors = read_factors(root / "AAPL_factors.csv")
@@ -100,7 +103,7 @@ def test_columns_may_have_any_case_any_order_and_company(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", " is empty"),
         ("date,price factor\n", ", line 1: expected one column 'split factor', got 0"),
@@ -132,18 +135,18 @@ def test_columns_may_have_any_case_any_order_and_company(root: Path) -> None:
         ),
     ],
 )
-def test_bad_factors_are_named_by_file_line_and_column(root: Path, text: str, said: str) -> None:
+def test_bad_factors_are_named_by_file_line_and_column(root: Path, text: str, message: str) -> None:
     (root / "AAPL_factors.csv").write_text(text)
     with pytest.raises(DataError) as caught:
         Catalogue(root).load(asking(adjustment="splits"))
-    assert str(caught.value).startswith("AAPL_factors.csv" + said)
+    assert str(caught.value).startswith("AAPL_factors.csv" + message)
 
 
-def test_factors_that_are_not_there_are_a_complaint_and_no_silence(root: Path) -> None:
+def test_a_missing_factors_file_is_a_problem(root: Path) -> None:
     (root / "AAPL_factors.csv").unlink()
     request = asking(adjustment="splits")
-    told = [("symbols.0", "Cannot adjust 'AAPL': there is no file AAPL_factors.csv")]
-    assert complaints(Catalogue(root), request) == told
+    expected = [("symbols.0", "Cannot adjust 'AAPL': there is no file AAPL_factors.csv")]
+    assert problems_of(Catalogue(root), request) == expected
     with pytest.raises(InvalidRequestError, match="Cannot adjust"):
         Catalogue(root).load(request)
 
@@ -152,13 +155,13 @@ def test_factors_outside_the_directory_are_not_read(root: Path, tmp_path: Path) 
     outside = tmp_path.parent / f"{tmp_path.name}-factors.csv"
     (root / "AAPL_factors.csv").rename(outside)
     (root / "AAPL_factors.csv").symlink_to(outside)
-    assert len(complaints(Catalogue(root), asking(adjustment="splits"))) == 1
+    assert len(problems_of(Catalogue(root), asking(adjustment="splits"))) == 1
 
 
 def test_sources_without_files_have_no_factors(root: Path) -> None:
-    held = MemoryCatalogue(Catalogue(root).load(asking()).bars)
-    for source in (held, Catalogue()):
-        [(path, message)] = complaints(source, asking(adjustment="total"))
+    memory = MemoryCatalogue(Catalogue(root).load(asking()).bars)
+    for source in (memory, Catalogue()):
+        [(path, message)] = problems_of(source, asking(adjustment="total"))
         assert path == "adjustment"
         assert "no adjustment factors" in message
 
@@ -166,7 +169,7 @@ def test_sources_without_files_have_no_factors(root: Path) -> None:
 def test_a_file_of_factors_is_no_file_of_prices(root: Path) -> None:
     catalogue = Catalogue(root, allow_sample=False)
     assert [one.symbol for one in catalogue.datasets()] == ["AAPL"]
-    [(_, message)] = complaints(catalogue, asking(symbols=("AAPL_factors",)))
+    [(_, message)] = problems_of(catalogue, asking(symbols=("AAPL_factors",)))
     assert message.startswith("No prices for symbol 'AAPL_factors'")
 
 

@@ -1,4 +1,7 @@
-"""Gaps: days on which a market was open and a symbol has no bar."""
+"""Gaps: days on which a market was open and a symbol has no bar.
+
+Rule: the counts equal those of a loop over the days, for random symbols and days.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def test_a_day_on_which_no_symbol_traded_is_no_gap() -> None:
     assert missing({"A": HOLIDAY, "B": HOLIDAY}) == {"A": 0, "B": 0}
 
 
-def test_a_day_on_which_another_symbol_traded_is_one() -> None:
+def test_a_day_on_which_another_symbol_traded_is_a_gap() -> None:
     assert missing({"A": WEEK, "B": [WEEK[0], WEEK[3]], "C": WEEK[1:3]}) == {"A": 0, "B": 2, "C": 0}
 
 
@@ -56,11 +59,11 @@ def test_a_gap_is_one_warning_that_names_the_unit() -> None:
     )
 
 
-def test_a_symbol_alone_says_itself_when_its_market_was_open() -> None:
+def test_a_single_symbol_has_no_gaps() -> None:
     assert missing({"A": [WEEK[0], WEEK[4]]}) == {"A": 0}
 
 
-def test_symbols_that_trade_at_weekends_do_not_speak_for_those_that_do_not() -> None:
+def test_weekend_bars_of_one_symbol_are_no_gaps_of_another() -> None:
     every = [f"2020-03-{day:02}" for day in range(2, 16)]
     weekdays = [day for day in every if day not in {"2020-03-07", "2020-03-08", "2020-03-14"}]
     weekdays.remove("2020-03-15")
@@ -73,7 +76,7 @@ def test_a_symbol_around_the_clock_misses_every_step() -> None:
     assert missing({"BTC-USD": hours, "SPY": hours}, "hour") == {"BTC-USD": 2, "SPY": 0}
 
 
-def test_an_equity_misses_whole_days_within_the_day_it_may_rest() -> None:
+def test_an_equity_misses_whole_days_only() -> None:
     minutes = ["2020-03-05T09:30", "2020-03-05T15:59", "2020-03-09T09:30"]
     other = ["2020-03-05T09:30", "2020-03-06T09:30", "2020-03-09T09:30"]
     assert missing({"A": minutes, "B": other}, "minute") == {"A": 1, "B": 0}
@@ -81,7 +84,7 @@ def test_an_equity_misses_whole_days_within_the_day_it_may_rest() -> None:
 
 @given(st.lists(st.sets(st.integers(0, 30), min_size=1), min_size=1, max_size=4))
 def test_gaps_are_what_a_loop_over_days_finds(symbols: list[set[int]]) -> None:
-    """Weekdays alone, so that all symbols are of one market: day n is the n-th weekday."""
+    """Weekdays only, so that all symbols are of one market: day n is the n-th weekday."""
     first = np.datetime64("2020-03-02")
     every = [np.busday_offset(first, sorted(days)).astype(str).tolist() for days in symbols]
     open_days = set.union(*symbols)
@@ -111,18 +114,18 @@ def test_the_shipped_prices_have_every_day_of_their_exchange() -> None:
 
 @outspoken
 @pytest.mark.parametrize(
-    ("exchange", "said"),
+    ("exchange", "message"),
     [
         ("XNYX", "No calendar is called 'XNYX'; did you mean 'XNYS'"),
         ("?", "No calendar is called '?'"),
         ("XKRX", "Calendar 'XKRX': The XKRX holidays are only recorded back to"),
     ],
 )
-def test_a_calendar_that_cannot_be_had_is_refused(exchange: str, said: str) -> None:
+def test_an_unknown_calendar_is_refused(exchange: str, message: str) -> None:
     pytest.importorskip("exchange_calendars")
     with pytest.raises(DataError) as caught:
         missing({"A": ["1950-01-02", "1950-01-03"]}, exchange=exchange)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def asking(*symbols: str, **fields: Any) -> BacktestRequest:
@@ -149,13 +152,13 @@ def bars_on(symbol: str, days: Iterable[str]) -> Bars:
 @outspoken
 def test_a_request_names_the_calendar_for_every_source() -> None:
     pytest.importorskip("exchange_calendars")
-    held = MemoryCatalogue([bars_on("A", [WEEK[0], WEEK[4]])])
-    assert held.load(asking("A")).quality[0].warnings == ()
-    [warning] = held.load(asking("A", calendar="XNYS")).quality[0].warnings
+    memory = MemoryCatalogue([bars_on("A", [WEEK[0], WEEK[4]])])
+    assert memory.load(asking("A")).quality[0].warnings == ()
+    [warning] = memory.load(asking("A", calendar="XNYS")).quality[0].warnings
     assert warning == (
         "A: 3 days between its first and its last bar have no bar although XNYS was open"
     )
     assert Catalogue(demo_path()).load(asking("SPY", calendar="XNYS")).quality[0].warnings == ()
-    for source in (held, Catalogue()):
+    for source in (memory, Catalogue()):
         with pytest.raises(DataError, match="No calendar is called 'MARS'"):
             source.load(asking("A", calendar="MARS"))

@@ -1,4 +1,7 @@
-"""Prices of others: found by their columns, split by their symbols, written whole or not at all."""
+"""Imported prices: found by their columns, split by symbol, and written whole or not at all.
+
+Rule: a file that was written is read back to the last bit, in either format.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from glowback_trio.data.tools.importing import read_prices, target_path, write_p
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 
-CALLED = {"time": "Trade Date", "close": "LAST", "symbol": "ticker"}
+COLUMN_NAMES = {"time": "Trade Date", "close": "LAST", "symbol": "ticker"}
 HEADER = "Ticker,Trade Date,Open,High,Low,Last,Volume\n"
 ROWS = [
     "MSFT,2020-03-02,10,12,9,11,100\n",
@@ -35,7 +38,7 @@ def vendor(tmp_path: Path) -> Path:
 
 
 def test_a_column_of_symbols_splits_a_file(vendor: Path) -> None:
-    ibm, msft = read_prices(vendor, CALLED)
+    ibm, msft = read_prices(vendor, COLUMN_NAMES)
     assert [one.bars.symbol for one in (ibm, msft)] == ["IBM", "MSFT"]
     assert msft.bars.close.tolist() == [11, 11.25, 11.5], "in the order of time"
     assert msft.quality.warnings == ("MSFT: 1 row out of order in time, which were sorted",)
@@ -46,21 +49,21 @@ def test_a_column_of_symbols_splits_a_file(vendor: Path) -> None:
 def test_a_fault_of_one_symbol_is_named_by_its_line_in_the_whole_file(vendor: Path) -> None:
     vendor.write_text(HEADER + "".join(ROWS).replace("21.5", "-21.5"))
     with pytest.raises(DataError, match=r"^vendor\.csv, line 6, column 'close': .*, got -21\.5$"):
-        list(read_prices(vendor, CALLED))
+        list(read_prices(vendor, COLUMN_NAMES))
 
 
-def test_a_file_of_one_symbol_says_whose_in_its_name_or_is_told(tmp_path: Path) -> None:
+def test_a_file_without_symbols_takes_it_from_its_name_or_the_caller(tmp_path: Path) -> None:
     rows = "".join(f"2020-03-0{day},1,1,1,1,1\n" for day in (2, 3))
     for name in ("BRK.B_1d.csv", "BRK.B.csv"):
         (tmp_path / name).write_text("date,open,high,low,close,volume\n" + rows)
-        [named], [told] = (
+        [named], [given] = (
             read_prices(tmp_path / name, {}, symbol) for symbol in (None, "BERKSHIRE")
         )
-        assert (named.bars.symbol, told.bars.symbol) == ("BRK.B", "BERKSHIRE")
+        assert (named.bars.symbol, given.bars.symbol) == ("BRK.B", "BERKSHIRE")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (HEADER + "MS FT" + ROWS[0][4:] + "MS FT" + ROWS[2][4:], "'MS FT' is not a valid symbol"),
         (HEADER + ROWS[0], "too few rows of MSFT to infer their resolution"),
@@ -69,17 +72,17 @@ def test_a_file_of_one_symbol_says_whose_in_its_name_or_is_told(tmp_path: Path) 
         (HEADER + ROWS[0].replace("12", "x"), "line 2, column 'High': expected a number, got 'x'"),
     ],
 )
-def test_what_cannot_be_imported_says_why(vendor: Path, text: str, said: str) -> None:
+def test_what_cannot_be_imported_says_why(vendor: Path, text: str, message: str) -> None:
     vendor.write_text(text)
     with pytest.raises(DataError) as caught:
-        list(read_prices(vendor, CALLED))
+        list(read_prices(vendor, COLUMN_NAMES))
     assert str(caught.value).startswith("vendor.csv")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_resolution_that_is_told_has_to_fit(vendor: Path) -> None:
+def test_a_given_resolution_has_to_fit_the_rows(vendor: Path) -> None:
     vendor.write_text(HEADER + ROWS[0])
-    [one] = read_prices(vendor, CALLED, resolution="hour")
+    [one] = read_prices(vendor, COLUMN_NAMES, resolution="hour")
     assert one.resolution == "hour"
     (vendor.parent / "X.csv").write_text(
         "date,open,high,low,close,volume\n2020-03-02 09:30,1,1,1,1,1\n2020-03-02 09:31,1,1,1,1,1\n"
@@ -88,18 +91,18 @@ def test_a_resolution_that_is_told_has_to_fit(vendor: Path) -> None:
         list(read_prices(vendor.parent / "X.csv", {}, resolution="day"))
 
 
-def test_another_ending_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"prices\.xlsx: expected a name that ends in"):
         list(read_prices(tmp_path / "prices.xlsx", {}))
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_nothing_that_is_there_is_written_over_unasked(
+def test_existing_files_are_not_overwritten_by_default(
     vendor: Path, tmp_path: Path, form: Format
 ) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")
-    prices = next(read_prices(vendor, CALLED))
+    prices = next(read_prices(vendor, COLUMN_NAMES))
     place = target_path(tmp_path / "new", prices, form)
     assert place == tmp_path / "new" / f"IBM_1d.{form}"
     write_prices(place, prices.bars)
@@ -111,21 +114,23 @@ def test_nothing_that_is_there_is_written_over_unasked(
     assert place.read_bytes() == before
     assert target_path(place.parent, prices, form, overwrite=True) == place
     write_prices(place, prices.bars, overwrite=True)
-    assert [path.name for path in place.parent.iterdir()] == [place.name], "no draft is left"
+    assert [path.name for path in place.parent.iterdir()] == [place.name], (
+        "no temporary file is left"
+    )
 
 
-def test_the_same_bars_under_another_name_are_in_the_way(vendor: Path, tmp_path: Path) -> None:
-    prices = next(read_prices(vendor, CALLED))
+def test_a_file_of_another_name_with_the_same_bars_is_refused(vendor: Path, tmp_path: Path) -> None:
+    prices = next(read_prices(vendor, COLUMN_NAMES))
     (tmp_path / "IBM.csv").write_text("")
     for overwrite in (False, True):
         with pytest.raises(DataError, match=r"^IBM\.csv may hold the same bars as IBM_1d\.csv"):
             target_path(tmp_path, prices, "csv", overwrite=overwrite)
 
 
-def test_a_directory_that_cannot_be_made_is_an_error_that_names_the_file(
+def test_a_directory_that_cannot_be_created_is_an_error_that_names_the_file(
     vendor: Path, tmp_path: Path
 ) -> None:
-    bars = next(read_prices(vendor, CALLED)).bars
+    bars = next(read_prices(vendor, COLUMN_NAMES)).bars
     with pytest.raises(DataError, match=r"^IBM_1d\.csv cannot be written: "):
         write_prices(vendor / "IBM_1d.csv", bars)
 
@@ -145,8 +150,8 @@ price = st.floats(1e-300, 1e300)
 def test_what_is_written_is_read_back_to_the_last_bit(
     folder: Path, rows: list[tuple[int, float, float]], step: int
 ) -> None:
-    moments, prices, volumes = zip(*sorted(rows), strict=True)
-    time = np.unique(np.array(moments) // step * step).astype("M8[ns]")
+    times, prices, volumes = zip(*sorted(rows), strict=True)
+    time = np.unique(np.array(times) // step * step).astype("M8[ns]")
     column, volume = np.array(prices)[: len(time)], np.array(volumes)[: len(time)]
     bars = Bars("X", time, column, column, column, column, volume)
     write_prices(folder / "X_1d.csv", bars, overwrite=True)

@@ -1,4 +1,4 @@
-"""Parquet files: the same prices as from CSV, and every bad cell named by row and column."""
+"""Parquet files: the same prices as from CSV, and every bad cell is named by row and column."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(folder: Path, **columns: Any) -> PriceTable:
     return read_parquet(written(folder, **columns))
 
 
-def complaint(folder: Path, **columns: Any) -> str:
+def error_of(folder: Path, **columns: Any) -> str:
     with pytest.raises(DataError) as caught:
         read(folder, **columns)
     assert str(folder) not in str(caught.value)
@@ -58,7 +58,7 @@ def asking(*symbols: str, **fields: Any) -> BacktestRequest:
     return BacktestRequest(**({"symbols": symbols or ("AAPL",)} | dates | fields))
 
 
-def test_the_shipped_prices_are_the_same_out_of_either_format(tmp_path: Path) -> None:
+def test_the_shipped_prices_are_the_same_from_either_format(tmp_path: Path) -> None:
     for file in PriceDirectory.of(demo_path()).files():  # type: ignore[union-attr]  # it is there
         bars, _ = clean(file.read())
         write_parquet(tmp_path / f"{file.symbol}_1d.parquet", bars)
@@ -87,7 +87,7 @@ def test_the_shipped_prices_are_the_same_out_of_either_format(tmp_path: Path) ->
     ],
     ids=lambda times: str(times.type),
 )
-def test_times_of_every_type_are_the_same_moments(tmp_path: Path, times: Any) -> None:
+def test_times_of_every_type_are_the_same_times(tmp_path: Path, times: Any) -> None:
     read_times = read(tmp_path, date=times).time
     assert read_times.dtype == "M8[ns]"
     assert (read_times == np.array(DAYS, "M8[ns]")).all()
@@ -108,7 +108,7 @@ def test_prices_of_every_type_of_number_are_read(tmp_path: Path, kind: Any) -> N
     assert table.values[3].tolist() == [12, 13, 14, 15, 16]
 
 
-def test_header_names_are_found_whatever_their_case_and_others_left_alone(tmp_path: Path) -> None:
+def test_header_names_may_have_any_case_and_other_columns_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "AAPL_1d.parquet"
     names = {name.title(): column for name, column in FINE.items()}
     pq.write_table(pa.table({"note": ["x"] * 5, "Timestamp": DAYS, **names}), path)
@@ -116,7 +116,7 @@ def test_header_names_are_found_whatever_their_case_and_others_left_alone(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         (
             {"open": [10.0, None, 1.0, 1.0, 1.0]},
@@ -137,9 +137,9 @@ def test_header_names_are_found_whatever_their_case_and_others_left_alone(tmp_pa
     ],
 )
 def test_a_bad_cell_is_named_by_row_and_column(
-    tmp_path: Path, columns: dict[str, Any], said: str
+    tmp_path: Path, columns: dict[str, Any], message: str
 ) -> None:
-    assert complaint(tmp_path, **columns).startswith("AAPL_1d.parquet, " + said)
+    assert error_of(tmp_path, **columns).startswith("AAPL_1d.parquet, " + message)
 
 
 def test_rows_of_another_symbol_are_refused(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_rows_of_another_symbol_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_that_is_no_table_of_prices_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_table_of_prices_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "AAPL_1d.parquet"
     for content in (b"", b"PAR1", b"date,open\n", b"PAR1" + b"x" * 100 + b"PAR1"):
         path.write_bytes(content)
@@ -222,7 +222,7 @@ def test_a_small_file_is_no_large_request_over_a_wide_range(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("extra", [PARQUET, CALENDARS])
-def test_an_extra_that_is_not_there_says_how_to_install_it(extra: Extra) -> None:
+def test_a_missing_extra_says_how_to_install_it(extra: Extra) -> None:
     absent = Extra(extra.name, "no_package_of_this_name", extra.purpose)
     assert extra.is_installed
     assert not absent.is_installed
@@ -233,7 +233,7 @@ def test_an_extra_that_is_not_there_says_how_to_install_it(extra: Extra) -> None
     )
 
 
-def test_an_extra_that_does_not_go_with_what_else_is_installed_says_why(
+def test_an_extra_that_cannot_be_imported_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "outdated_package.py").write_text('raise ImportError("needs something newer")\n')

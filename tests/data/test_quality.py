@@ -1,4 +1,7 @@
-"""What is wrong with rows is counted, told, and decides what becomes of them."""
+"""Findings: what is wrong with rows is counted, reported, and decides what happens to them.
+
+Rule: rows that cannot be bars raise; suspicious rows are kept and counted.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +48,14 @@ def cleaned(
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
 
 
-def test_rows_without_fault_have_nothing_to_tell() -> None:
+def test_sound_rows_have_no_findings() -> None:
     bars, quality = cleaned(WEEK)
     assert len(bars) == 5
     assert (quality.rows, quality.bars) == (5, 5)
     assert quality.critical == quality.warnings == ()
 
 
-def test_of_rows_with_one_timestamp_the_last_is_kept() -> None:
+def test_of_rows_with_the_same_timestamp_the_last_is_kept() -> None:
     other = (20.0, 22.0, 19.0, 21.0, 7.0)
     bars, quality = cleaned([WEEK[0], WEEK[1], WEEK[1], WEEK[2]], [FINE, FINE, other, FINE])
     assert bars.close.tolist() == [11.0, 21.0, 11.0]
@@ -74,7 +77,7 @@ def test_of_rows_with_one_timestamp_the_last_is_kept() -> None:
 )
 def test_prices_that_contradict_each_other_are_critical(row: Sequence[float]) -> None:
     bars, quality = cleaned(WEEK[:2], [FINE, row])
-    assert len(bars) == 2, "the row is told, not dropped"
+    assert len(bars) == 2, "the row is reported, not dropped"
     assert quality.invalid_ohlc_rows == 1
     assert "contradict" in quality.critical[0]
 
@@ -98,12 +101,12 @@ def test_an_impossible_price_is_refused_and_its_row_named(column: int, price: fl
     )
 
 
-def test_a_volume_that_is_no_number_is_refused() -> None:
+def test_a_volume_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(DataError, match="column 'volume': expected a number, got nan"):
         cleaned(WEEK[:1], [(*FINE[:4], np.nan)])
 
 
-def test_rows_out_of_order_are_sorted_and_told() -> None:
+def test_unsorted_rows_are_sorted_and_reported() -> None:
     bars, quality = cleaned([WEEK[2], WEEK[0], WEEK[1], WEEK[3]])
     assert [str(day) for day in bars.time.astype("M8[D]")] == WEEK[:4]
     assert quality.unsorted_rows == 2
@@ -112,7 +115,7 @@ def test_rows_out_of_order_are_sorted_and_told() -> None:
 
 
 @given(st.permutations(range(20)), st.lists(st.integers(0, 19), max_size=5))
-def test_the_order_of_rows_changes_no_bar(order: list[int], again: list[int]) -> None:
+def test_the_order_of_rows_does_not_change_the_bars(order: list[int], again: list[int]) -> None:
     """Duplicates carry the same values here, so that which one is last does not matter."""
     days = np.datetime_as_string(np.datetime64("2020-03-02") + np.arange(20)).tolist()
     values = [(10.0 + i, 12.0 + i, 9.0 + i, 11.0 + i, 100.0 + i) for i in range(20)]
@@ -137,7 +140,7 @@ def test_a_currency_misses_every_interval_it_has_no_bar_for() -> None:
     assert "2 hours between its first and its last bar have no bar" in quality.warnings[0]
 
 
-def test_an_equity_may_rest_within_its_day() -> None:
+def test_missing_minutes_of_an_equity_are_no_gap() -> None:
     minutes = ["2020-03-06T09:30", "2020-03-06T11:30", "2020-03-09T09:30"]
     assert cleaned(minutes, resolution="minute")[1].missing_intervals == 0
 
@@ -156,7 +159,9 @@ def test_an_equity_may_rest_within_its_day() -> None:
         (["2020-03-06"], None),
     ],
 )
-def test_spacing_tells_the_resolution(times: list[str], resolution: Resolution | None) -> None:
+def test_the_resolution_is_inferred_from_the_spacing(
+    times: list[str], resolution: Resolution | None
+) -> None:
     assert resolution_of(np.array(times, dtype="M8[ns]")) == resolution
 
 
@@ -168,7 +173,7 @@ def test_bars_of_another_length_are_refused() -> None:
         check_resolution("X", resolution_of(daily + np.timedelta64(1, "s")), "minute")
 
 
-def test_a_named_resolution_allows_rare_bars_and_no_frequent_ones() -> None:
+def test_a_declared_resolution_allows_sparser_bars_but_not_denser_ones() -> None:
     daily = rows_of(WEEK).time
     check_resolution("X_1m.csv", resolution_of(daily), "minute", declared="minute")
     hours = np.array(["2020-03-06T09:30", "2020-03-06T10:30"], dtype="M8[ns]")
@@ -183,7 +188,7 @@ def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:
     assert [inside.place(row) for row in range(3)] == ["line 3", "line 4", "line 5"]
 
 
-def test_an_empty_range_says_what_there_is() -> None:
+def test_an_empty_range_names_the_range_that_exists() -> None:
     start, end = np.datetime64("2021-01-01", "ns"), np.datetime64("2021-12-31", "ns")
     with pytest.raises(DataError) as caught:
         rows_of(WEEK).between(start, end)

@@ -1,4 +1,4 @@
-"""Bars of every length, out of every format, by the names their files may have."""
+"""Bars of every resolution in every format, with all names that their files may have."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_bars_of_every_length_are_read_back_to_the_last_bit(
 
 
 @pytest.mark.parametrize("resolution", STEPS)
-def test_a_name_without_resolution_leaves_it_to_the_spacing(
+def test_a_file_name_without_resolution_has_that_of_its_spacing(
     tmp_path: Path, resolution: Resolution
 ) -> None:
     write_prices(tmp_path / "AAPL.csv", bars_of(resolution))

@@ -1,4 +1,4 @@
-"""Generated prices: the same for everyone, whatever was asked, and always possible prices."""
+"""Generated prices: the same on every machine and for every range, and always valid bars."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def length_for(resolution: Resolution) -> float:
 
 
 @given(symbols, resolutions, days)
-def test_bars_are_always_possible_prices(symbol: str, resolution: Resolution, start: int) -> None:
+def test_generated_bars_are_always_valid(symbol: str, resolution: Resolution, start: int) -> None:
     bars = sample_bars(symbol, resolution, *after(start, length_for(resolution)))
     assert (bars.low > 0).all()
     assert (bars.low <= np.minimum(bars.open, bars.close)).all()
@@ -52,7 +52,7 @@ def test_bars_are_always_possible_prices(symbol: str, resolution: Resolution, st
 
 
 @given(symbols, resolutions, days, st.floats(0, 1), st.floats(0, 1))
-def test_a_bar_is_the_same_whatever_range_it_was_asked_in(
+def test_a_bar_does_not_depend_on_the_requested_range(
     symbol: str, resolution: Resolution, start: int, cut: float, width: float
 ) -> None:
     length = length_for(resolution)
@@ -125,7 +125,7 @@ def test_a_weekend_has_no_bars() -> None:
     assert len(sample_bars("AAPL", "minute", day("2020-02-29"), day("2020-03-01"))) == 0
 
 
-def test_three_centuries_can_be_had_at_once() -> None:
+def test_three_centuries_can_be_generated_at_once() -> None:
     assert len(sample_bars("BTC-USD", "day", FIRST, LAST)) == SPAN_DAYS
     equity = sample_bars("AAPL", "day", FIRST, LAST)
     assert equity.time[0] == FIRST
@@ -143,7 +143,7 @@ def test_an_offset_may_reach_beyond_the_first_and_the_last_day(resolution: Resol
     assert (beyond.close > 0).all()
 
 
-def test_symbols_move_on_their_own() -> None:
+def test_symbols_move_independently() -> None:
     """One path for all would make a mockery of diversification."""
     begin, end = day("2010-01-01"), day("2019-12-31")
     paths = [np.log(sample_bars(f"S{i}", "day", begin, end).close) for i in range(12)]

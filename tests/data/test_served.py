@@ -1,4 +1,4 @@
-"""Prices of every kind through the gateway and over HTTP: listed, run, adjusted, replayed."""
+"""Prices of every kind through the gateway and over HTTP: listed, run, adjusted, repeated."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def client(gateway: Gateway) -> Client:
     return create_app(gateway).test_client()
 
 
-async def result_of(gateway: Gateway, client: Client, **asked: Any) -> dict[str, Any]:
-    run = gateway.submit(parse_request(PERIOD | asked))
+async def result_of(gateway: Gateway, client: Client, **changes: Any) -> dict[str, Any]:
+    run = gateway.submit(parse_request(PERIOD | changes))
     await run.wait_finished()
     answer = await client.get(f"/backtests/{run.run_id}/results")
     assert answer.status_code == 200, await answer.get_data()
@@ -90,18 +90,18 @@ async def test_a_run_over_both_formats_says_so_and_can_be_repeated(
 async def test_an_adjustment_is_in_the_manifest_and_the_digest(
     gateway: Gateway, client: Client
 ) -> None:
-    told = {}
+    adjustments = {}
     for adjustment in ("none", "splits", "total"):
         result = await result_of(gateway, client, symbols=["AAPL"], adjustment=adjustment)
         dataset = result["manifest"]["dataset"]
         [validation] = dataset["validation_summaries"]
         assert validation["adjustment"] == adjustment
         assert result["manifest"]["replay_request"]["adjustment"] == adjustment
-        told[dataset["digest"]] = adjustment
-    assert sorted(told.values()) == ["none", "splits", "total"]
+        adjustments[dataset["digest"]] = adjustment
+    assert sorted(adjustments.values()) == ["none", "splits", "total"]
 
 
-async def test_minute_bars_out_of_parquet_can_be_run(gateway: Gateway, client: Client) -> None:
+async def test_minute_bars_from_parquet_can_be_run(gateway: Gateway, client: Client) -> None:
     result = await result_of(
         gateway, client, symbols=["SPY"], resolution="minute", data_source="parquet"
     )
@@ -109,9 +109,9 @@ async def test_minute_bars_out_of_parquet_can_be_run(gateway: Gateway, client: C
     assert len(result["equity_curve"]) == 20
 
 
-async def test_factors_that_are_not_there_are_422_at_their_symbol(client: Client) -> None:
-    asked = PERIOD | {"symbols": ["AAPL", "MSFT"], "adjustment": "splits"}
-    answer = await client.post("/backtests", json=asked)
+async def test_missing_factors_are_422_at_their_symbol(client: Client) -> None:
+    document = PERIOD | {"symbols": ["AAPL", "MSFT"], "adjustment": "splits"}
+    answer = await client.post("/backtests", json=document)
     assert answer.status_code == 422
     [problem] = (await answer.get_json())["detail"]
     assert problem["loc"] == ["body", "symbols", 1]

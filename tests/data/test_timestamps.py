@@ -1,4 +1,7 @@
-"""Whatever way a moment is written, it is read as the same moment, alone or in a column."""
+"""Timestamps: every accepted form is the same time, read one by one or as a column.
+
+Rule: `read_stamps` agrees with `read_stamp` on every column, by property tests.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from glowback_trio.data.files.timestamps import read_stamp, read_stamps
 
-moments = st.datetimes(datetime(1900, 1, 2), datetime(2200, 12, 30))  # noqa: DTZ001 - naive is UTC
+times = st.datetimes(datetime(1900, 1, 2), datetime(2200, 12, 30))  # noqa: DTZ001 - naive is UTC
 
 
 def numpy_moment(text: str) -> np.datetime64:
@@ -39,7 +42,7 @@ def numpy_moment(text: str) -> np.datetime64:
         ("  2020-01-31  ", "2020-01-31"),
     ],
 )
-def test_every_form_means_a_moment_in_utc(written: str, meant: str) -> None:
+def test_every_form_is_a_time_in_utc(written: str, meant: str) -> None:
     assert read_stamp(written) == numpy_moment(meant)
 
 
@@ -74,25 +77,25 @@ def test_anything_else_is_refused(written: str) -> None:
         read_stamp(written)
 
 
-@given(moments, st.sampled_from(["minutes", "seconds", "microseconds"]), st.integers(-1439, 1439))
-def test_what_python_writes_is_read_back(moment: datetime, precision: str, offset: int) -> None:
+@given(times, st.sampled_from(["minutes", "seconds", "microseconds"]), st.integers(-1439, 1439))
+def test_what_python_writes_is_read_back(time: datetime, precision: str, offset: int) -> None:
     zone = timezone(timedelta(minutes=offset))
-    local = moment.replace(tzinfo=zone)
+    local = time.replace(tzinfo=zone)
     written = local.isoformat(timespec=precision)
     meant = datetime.fromisoformat(written).astimezone(UTC).replace(tzinfo=None)
     assert read_stamp(written) == np.datetime64(meant, "ns")
 
 
-@given(st.lists(moments, min_size=1, max_size=20), st.sampled_from([" ", "T"]))
+@given(st.lists(times, min_size=1, max_size=20), st.sampled_from([" ", "T"]))
 def test_a_column_is_read_as_its_cells_are(column: list[datetime], separator: str) -> None:
-    texts = [moment.isoformat(separator, timespec="seconds") + "-05:00" for moment in column]
+    texts = [time.isoformat(separator, timespec="seconds") + "-05:00" for time in column]
     assert read_stamps(np.array(texts, dtype="S")).tolist() == [
         read_stamp(text).astype(int) for text in texts
     ]
 
 
 @pytest.mark.parametrize("other", ["2020-02-01 09:30", "2020-02-1", "2020/02/01", "", "x020-02-01"])
-def test_a_column_of_different_shapes_is_refused(other: str) -> None:
+def test_a_column_of_different_forms_is_refused(other: str) -> None:
     with pytest.raises(ValueError, match="different forms"):
         read_stamps(np.array(["2020-01-31", other], dtype="S"))
 

@@ -7,7 +7,7 @@ Not collected with the other tests, since a quarter of a million connections tak
 from __future__ import annotations
 
 import pytest
-from support.cut_streams import ASKED, CUTS, EVENTS, FORMS, Sweep, open_cut_client
+from support.cut_streams import CUTS, EVENTS, FORMS, REQUEST, Sweep, open_cut_client
 from trio.testing import MockClock
 
 
@@ -17,7 +17,7 @@ from trio.testing import MockClock
 async def test_a_stream_cut_after_every_byte_is_the_log(
     form: str, cut: str, autojump_clock: MockClock
 ) -> None:
-    async with open_cut_client(form, ASKED) as client:
+    async with open_cut_client(form, REQUEST) as client:
         await client.run.wait_finished()
         log = client.run.events(limit=EVENTS)
         places = await client.places()

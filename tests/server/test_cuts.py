@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from attrs import evolve
-from support.cut_streams import ASKED, CUTS, EVENTS, FORMS, Sweep, open_cut_client
+from support.cut_streams import CUTS, EVENTS, FORMS, REQUEST, Sweep, open_cut_client
 from trio.testing import MockClock
 
 from glowback_trio import assert_sound
@@ -24,7 +24,7 @@ async def test_a_stream_cut_in_every_message_is_the_log(
     form: str, cut: str, autojump_clock: MockClock
 ) -> None:
     random = Random(0)
-    async with open_cut_client(form, ASKED) as client:
+    async with open_cut_client(form, REQUEST) as client:
         await client.run.wait_finished()
         log = client.run.events(limit=1000)
         assert len(log) == EVENTS
@@ -43,7 +43,7 @@ async def test_a_live_stream_cut_anywhere_is_the_log(
 ) -> None:
     """The bytes of an answer that is still being made, between events and in the middle of them."""
     sizes = Random(0)
-    paced = evolve(ASKED, stream=evolve(ASKED.stream, pace_bars_per_s=1))
+    paced = evolve(REQUEST, stream=evolve(REQUEST.stream, pace_bars_per_s=1))
     async with open_cut_client(form, paced) as client:
         told = await client.follow(cut, lambda _cursor: sizes.randrange(500, 1500))
         log = client.run.events(limit=1000)

@@ -1,4 +1,4 @@
-"""Streams of a finished run over connections that are cut after so many bytes of the answer."""
+"""Streams of a finished run over connections that are cut after every possible byte."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glowback_trio import BacktestRequest, Event, Run, Stream
 
 #: A run of 300 events, of some 200 bytes each.
 EVENTS = 300
-ASKED = BacktestRequest(
+REQUEST = BacktestRequest(
     symbols=["AAPL"],
     start_date="2022-01-01",
     end_date="2024-12-31",
@@ -25,7 +25,7 @@ ASKED = BacktestRequest(
 )
 
 # A server's close frame with 1000.
-_GOODBYE = b"\x88\x02\x03\xe8"
+_CLOSE_FRAME = b"\x88\x02\x03\xe8"
 _EVENTS = (
     b"GET %s HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n"
     b"Last-Event-ID: %d\r\nConnection: close\r\n\r\n"
@@ -34,28 +34,28 @@ _EVENTS = (
 
 @frozen
 class Form:
-    """One way of streaming, as a client of it asks, reads and comes back.
+    """One transport of streams: how a client requests, reads and resumes it.
 
     Attributes:
-        ask: The request for what comes after a cursor.
-        whole: The messages in an answer that may stop anywhere; the rest of one does not count.
-        of: The message of an event.
-        cursor: Where to go on after a message.
+        request: Returns the request for the events after a cursor.
+        messages: Returns the complete messages in a response that may be cut anywhere.
+        of: Returns the message of an event.
+        cursor: Returns the cursor after a message.
     """
 
-    ask: Callable[[Run, int], bytes]
-    whole: Callable[[bytes], list[bytes]]
+    request: Callable[[Run, int], bytes]
+    messages: Callable[[bytes], list[bytes]]
     of: Callable[[Event], bytes]
     cursor: Callable[[bytes], int]
 
 
-def _ask_websocket(run: Run, cursor: int) -> bytes:
+def _request_websocket(run: Run, cursor: int) -> bytes:
     path = f"/backtests/{run.run_id}/stream?last_event_id={cursor}"
     return HANDSHAKE % (path.encode(), b"")
 
 
 def _frames(answer: bytes) -> list[bytes]:
-    """Messages of text frames; after the close frame there must be nothing."""
+    """Return the messages of text frames, and check that nothing follows the close frame."""
     _head, _, data = answer.partition(b"\r\n\r\n")
     texts, at = [], 0
     while at + 4 <= len(data):
@@ -66,19 +66,19 @@ def _frames(answer: bytes) -> list[bytes]:
         if at > len(data):
             break
         if opcode == CLOSE:
-            assert data[at - size - 2 :] == _GOODBYE
+            assert data[at - size - 2 :] == _CLOSE_FRAME
             break
         assert opcode == TEXT
         texts.append(data[start:at])
     return texts
 
 
-def _ask_sse(run: Run, cursor: int) -> bytes:
+def _request_sse(run: Run, cursor: int) -> bytes:
     return _EVENTS % (f"/backtests/{run.run_id}/events".encode(), cursor)
 
 
 def _sse_events(answer: bytes) -> list[bytes]:
-    """Blocks with an id; a block counts from its blank line on, however the body was cut up."""
+    """Return the events with an id. An event is complete with its blank line, across all chunks."""
     _head, _, body = answer.partition(b"\r\n\r\n")
     parts = []
     while body:
@@ -97,14 +97,14 @@ def _sse_of(event: Event) -> bytes:
 
 FORMS = {
     "websocket": Form(
-        ask=_ask_websocket,
-        whole=_frames,
+        request=_request_websocket,
+        messages=_frames,
         of=lambda event: event.data,
         cursor=lambda message: int(orjson.loads(message)["event_id"]),
     ),
     "sse": Form(
-        ask=_ask_sse,
-        whole=_sse_events,
+        request=_request_sse,
+        messages=_sse_events,
         of=_sse_of,
         cursor=lambda block: int(block[4 : block.index(b"\n")]),
     ),
@@ -115,7 +115,7 @@ Cut = Callable[[int, End], Awaitable[bytes]]
 
 
 async def stop_after(size: int, end: End) -> bytes:
-    """Read so many bytes as a client that leaves then; the server may have sent more."""
+    """Read so many bytes, then close as a client does; the server may have sent more."""
     data = b""
     while len(data) < size and (more := await end.receive_some(size - len(data))):
         data += more
@@ -124,7 +124,7 @@ async def stop_after(size: int, end: End) -> bytes:
 
 
 async def break_after(size: int, end: End) -> bytes:
-    """Reset a connection that takes so many bytes when the server has written them."""
+    """Reset the connection once the server has written so many bytes."""
     pipe = end.incoming
     while len(pipe.data) < size and not pipe.ended:
         await pipe.changed.park()
@@ -134,16 +134,16 @@ async def break_after(size: int, end: End) -> bytes:
 
 
 async def read_out(end: End) -> bytes:
-    """Read an answer to its end."""
+    """Read a response to its end."""
     data = b""
-    while not data.endswith(_GOODBYE) and (more := await end.receive_some()):
+    while not data.endswith(_CLOSE_FRAME) and (more := await end.receive_some()):
         data += more
     end.close()
     return data
 
 
-#: Who cuts, and how many bytes the connection takes while nobody reads them: a server whose write
-#: breaks in the middle of its bytes must have had no room for the others.
+#: Who cuts the connection, and its capacity in bytes by the size of the cut. For a write to break
+#: in the middle of its bytes, the connection must have no room for the rest.
 CUTS: dict[str, tuple[Cut, Callable[[int], int]]] = {
     "client leaves": (stop_after, lambda _size: 4 * KIB),
     "write breaks": (break_after, lambda size: max(size, 1)),
@@ -155,9 +155,9 @@ class CutClient:
     """A client of one run, on a network where connections are cut.
 
     Attributes:
-        network: Where the run is served.
+        network: The network on which the run is served.
         run: The run.
-        form: How it is streamed.
+        form: The transport of the stream.
     """
 
     network: Network
@@ -167,16 +167,16 @@ class CutClient:
     async def answer(
         self, cursor: int, read: Callable[[End], Awaitable[bytes]], capacity: int = 64 * KIB
     ) -> bytes:
-        """What `read` gets of the answer to the request for what comes after a cursor."""
+        """Request the events after a cursor, and return what `read` gets of the response."""
         end = self.network.connect(capacity)
-        await end.send_all(self.form.ask(self.run, cursor))
+        await end.send_all(self.form.request(self.run, cursor))
         return await read(end)
 
     async def places(self) -> list[range]:
-        """For every cursor, the sizes of an answer that hold one message and a part of another.
+        """Return, for every cursor, the sizes of responses with one message and a part of the next.
 
-        The first range begins at no bytes at all, the last one ends with the whole answer; so the
-        ranges together are every byte after which the stream of a finished run can be cut.
+        The first range begins at 0 bytes and the last one ends with the whole response. Together
+        the ranges are all bytes after which the stream of a finished run can be cut.
         """
         places = []
         for cursor in range(self.run.status.event_count):
@@ -187,30 +187,32 @@ class CutClient:
         return places
 
     def _counter(self, answer: bytes) -> Callable[[int], int]:
-        return lambda size: len(self.form.whole(answer[:size]))
+        return lambda size: len(self.form.messages(answer[:size]))
 
     async def follow(self, cut: str, size_at: Callable[[int], int]) -> Sequence[bytes]:
-        """All messages up to the end, over one connection after another.
+        """Read all messages to the end, over one connection after another.
 
         Args:
-            cut: Who cuts.
-            size_at: After how many bytes the connection is cut that began at a cursor.
+            cut: Key of `CUTS`: who cuts the connections.
+            size_at: Returns after how many bytes the connection that began at a cursor is cut.
         """
         act, capacity = CUTS[cut]
-        told: list[bytes] = []
-        while not self.run.finished or len(told) < self.run.status.event_count:
-            cursor = self.form.cursor(told[-1]) if told else 0
+        messages: list[bytes] = []
+        while not self.run.finished or len(messages) < self.run.status.event_count:
+            cursor = self.form.cursor(messages[-1]) if messages else 0
             size = size_at(cursor)
-            told += self.form.whole(await self.answer(cursor, partial(act, size), capacity(size)))
-        return told
+            messages += self.form.messages(
+                await self.answer(cursor, partial(act, size), capacity(size))
+            )
+        return messages
 
 
 @define(eq=False)
 class Sweep:
-    """Cuts at other places whenever a client comes by with the same cursor.
+    """Cuts at another place each time a client comes with the same cursor.
 
     Attributes:
-        places: For every cursor, the places that are to be visited.
+        places: For every cursor, the sizes at which to cut.
     """
 
     places: Sequence[Sequence[int]]
@@ -221,16 +223,16 @@ class Sweep:
 
     @property
     def done(self) -> bool:
-        """Whether all places have been visited."""
+        """True if the stream has been cut at all places."""
         return not any(self._left)
 
     def size_at(self, cursor: int) -> int:
-        """The next place; after all of them the last one again, which lets a message through."""
+        """Return the next place; after all of them the last one, which lets a message through."""
         return self._left[cursor].pop() if self._left[cursor] else self.places[cursor][-1]
 
 
 @asynccontextmanager
-async def open_cut_client(form: str, asked: BacktestRequest) -> AsyncIterator[CutClient]:
-    """Submit a run and serve it to a client whose connections are cut."""
-    async with open_virtual_run(asked) as (network, run):
+async def open_cut_client(form: str, request: BacktestRequest) -> AsyncIterator[CutClient]:
+    """Submit a run, and open a client of it whose connections are cut."""
+    async with open_virtual_run(request) as (network, run):
         yield CutClient(network, run, FORMS[form])

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections after so many bytes of answers, or lies."""
+"""A TCP proxy that cuts connections after so many response bytes, or falsifies responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attrs import define
 
 @define(eq=False)
 class Cuts:
-    """After how many bytes each next connection is cut; when there are no more, none is."""
+    """After how many bytes each next connection is cut; when the numbers run out, none is cut."""
 
     offsets: Iterator[int]
     made: int = 0
@@ -32,10 +32,10 @@ async def open_cutting_proxy(
     refused: bytes | None = None,
     lie: tuple[bytes, bytes] = (b"", b""),
 ) -> AsyncIterator[tuple[str, Cuts]]:
-    """Forward to the server at `target`; the proxy's URL and its account of cuts come back.
+    """Forward to the server at `target`; yield the proxy's URL and its counter of cuts.
 
-    A connection that begins with a request in which `refused` stands is hung up on. In answers the
-    first part of `lie` becomes the second, of the same length.
+    A connection whose first request contains `refused` is closed at once. In responses the first
+    part of `lie` is replaced by the second, which has the same length.
     """
     assert len(lie[0]) == len(lie[1])
     port = int(target.rpartition(":")[2])
@@ -70,11 +70,11 @@ async def _pump(
 ) -> None:
     try:
         async for chunk in source:
-            told = chunk.replace(*lie) if lie[0] else chunk
-            await sink.send_all(told[: int(min(budget, len(chunk)))])
+            sent = chunk.replace(*lie) if lie[0] else chunk
+            await sink.send_all(sent[: int(min(budget, len(chunk)))])
             budget -= len(chunk)
             if budget <= 0:
                 break
     except trio.BrokenResourceError:
-        pass  # one side has gone, so the other one goes as well
+        pass  # one side is closed, so the other is closed too
     both.cancel()

@@ -1,4 +1,4 @@
-"""The pages of the documentation: their code, and their tables."""
+"""Read the pages of the documentation: their code blocks and their tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def rows_under(text: str, heading: str) -> list[tuple[str, ...]]:
-    """The rows of the tables below a heading, up to the next one, without their heads."""
+    """Return the rows of the tables below a heading, up to the next heading, without headers."""
     (section,) = re.findall(
         rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""A WebSocket client that keeps what it is told."""
+"""A WebSocket client that records messages and how the server closed the connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glowback_trio import Event
 
 
 class Watcher:
-    """What one WebSocket client received: messages, then how it ended."""
+    """What one WebSocket client received: the messages, then the close code and reason."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -30,7 +30,7 @@ class Watcher:
         return [event_of(message.encode()) for message in self.messages]
 
     async def follow(self, socket: WebSocketConnection, count: int | None = None) -> None:
-        """Read to the end, or until `count` messages are there."""
+        """Read to the end, or until `count` messages have arrived."""
         try:
             while count is None or len(self.messages) < count:
                 message = await socket.get_message()
@@ -48,7 +48,7 @@ class Watcher:
 async def connected(
     url: str, *subprotocols: str, **headers: str
 ) -> AsyncIterator[WebSocketConnection]:
-    """A WebSocket at an http URL; its socket is closed whoever closed the WebSocket."""
+    """Open a WebSocket at an http URL, and close its socket at the end in any case."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None

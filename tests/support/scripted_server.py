@@ -1,4 +1,8 @@
-"""A server that keeps to a script, lies included, on a network that is nowhere but in memory."""
+"""A WebSocket server that follows a script, wrong messages included, on a network in memory.
+
+Tests of the client use it for what the real server never does: lost and changed events, silence,
+broken frames. Each connection plays one scene of the script.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +42,15 @@ def event(number: int, kind: EventType, payload: object, run_id: str = "r") -> b
     return encode(number, run_id, kind, STAMP, orjson.dumps(payload)).data
 
 
-def log_of(told: int) -> list[bytes]:
-    """A sound log with so many log lines in the middle."""
+def log_of(lines: int) -> list[bytes]:
+    """Return a sound log with so many events of type `log` in the middle."""
     log = [event(1, "state", {"state": "queued"}), event(2, "state", {"state": "running"})]
-    log += [event(3 + i, "log", {"level": "info", "message": f"líne {i}"}) for i in range(told)]
+    log += [event(3 + i, "log", {"level": "info", "message": f"líne {i}"}) for i in range(lines)]
     return [*log, end_of(log)]
 
 
 def end_of(before: Iterable[bytes], **changes: object) -> bytes:
-    """The terminal event of a log, right unless changed."""
+    """Return the terminal event of a log; `changes` make it wrong."""
     digest, count = Digest(), 1
     for data in before:
         digest.add(data)
@@ -56,7 +60,7 @@ def end_of(before: Iterable[bytes], **changes: object) -> bytes:
 
 
 class Wire(httpcore2.AsyncNetworkStream):
-    """A memory stream as the HTTP library knows streams."""
+    """A memory stream with the interface of the HTTP library's streams."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
@@ -91,74 +95,74 @@ class Wire(httpcore2.AsyncNetworkStream):
 
 @define(eq=False)
 class Peer:
-    """The server's end of one connection, once the handshake was asked for."""
+    """The server's end of one connection, after the handshake request has arrived."""
 
     stream: trio.abc.Stream
     target: str
     protocol: WSConnection
-    #: What the client said after the handshake.
-    heard: list[Event]
+    #: What the client sent after the handshake.
+    received: list[Event]
 
     @property
     def cursor(self) -> int:
         """The last event the client has seen."""
         return int(parse_qs(urlsplit(self.target).query)["last_event_id"][0])
 
-    async def say(self, *events: Event) -> None:
+    async def send(self, *events: Event) -> None:
         await self.stream.send_all(b"".join(self.protocol.send(each) for each in events))
 
     async def accept(self) -> None:
-        await self.say(AcceptConnection())
+        await self.send(AcceptConnection())
 
-    async def tell(self, *events: bytes) -> None:
-        await self.say(*(TextMessage(data.decode()) for data in events))
+    async def send_events(self, *events: bytes) -> None:
+        await self.send(*(TextMessage(data.decode()) for data in events))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self.say(CloseConnection(code, reason))
-        await self.listen()
+        await self.send(CloseConnection(code, reason))
+        await self.read_to_end()
 
     async def reject(self, status: int, body: bytes = b"") -> None:
         length = [(b"content-length", b"%d" % len(body))]
-        await self.say(RejectConnection(status_code=status, headers=length, has_body=True))
-        await self.say(RejectData(data=body))
+        await self.send(RejectConnection(status_code=status, headers=length, has_body=True))
+        await self.send(RejectData(data=body))
 
-    async def listen(self) -> None:
-        """Hear the client out, until it is gone."""
+    async def read_to_end(self) -> None:
+        """Read what the client sends until it closes."""
         while data := bytes(await self.stream.receive_some()):
             self.protocol.receive_data(data)
-            self.heard += self.protocol.events()
+            self.received += self.protocol.events()
 
 
 @define(eq=False)
-class Theatre(httpcore2.AsyncNetworkBackend):
-    """Plays one scene per connection; after the last one nobody answers any more."""
+class ScriptedServer(httpcore2.AsyncNetworkBackend):
+    """Plays one scene per connection; after the last scene connections are refused."""
 
     nursery: trio.Nursery
     scenes: list[Scene]
-    #: What each connection asked for.
-    asked: list[str] = field(factory=list, init=False)
+    #: The target of each handshake request.
+    targets: list[str] = field(factory=list, init=False)
     peers: list[Peer] = field(factory=list, init=False)
     #: When each connection was made, in trio's time.
     times: list[float] = field(factory=list, init=False)
-    #: Makes the two ends of a connection.
+    #: Creates the two ends of a connection.
     pair: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = trio.testing.memory_stream_pair
 
     async def connect_tcp(self, *_args: object, **_more: object) -> httpcore2.AsyncNetworkStream:
         await trio.lowlevel.checkpoint()
         self.times.append(trio.current_time())
         if not self.scenes:
-            raise httpcore2.ConnectError("nobody is there")
+            raise httpcore2.ConnectError("connection refused")
         ours, theirs = self.pair()
         self.nursery.start_soon(self._play, theirs, self.scenes.pop(0))
         return Wire(ours)
 
     async def _play(self, stream: trio.abc.Stream, scene: Scene) -> None:
         async with stream:
-            # The client may leave in the middle of a scene.
+            # The client may close in the middle of a scene.
             with suppress(trio.BrokenResourceError):
-                await scene(await self._greet(stream))
+                await scene(await self._handshake(stream))
 
-    async def _greet(self, stream: trio.abc.Stream) -> Peer:
+    async def _handshake(self, stream: trio.abc.Stream) -> Peer:
         protocol = WSConnection(ConnectionType.SERVER)
         while True:
             data = bytes(await stream.receive_some())
@@ -167,29 +171,31 @@ class Theatre(httpcore2.AsyncNetworkBackend):
             protocol.receive_data(data)
             for each in protocol.events():
                 assert isinstance(each, Request)
-                self.asked.append(each.target)
+                self.targets.append(each.target)
                 self.peers.append(Peer(stream, each.target, protocol, []))
                 return self.peers[-1]
 
 
 @asynccontextmanager
-async def playing(*scenes: Scene, **options: Any) -> AsyncIterator[tuple[Client, Theatre]]:
-    """A client of a server that plays one scene per connection."""
+async def open_scripted_server(
+    *scenes: Scene, **options: Any
+) -> AsyncIterator[tuple[Client, ScriptedServer]]:
+    """Open a client of a server that plays these scenes, one per connection."""
     async with trio.open_nursery() as nursery:
-        theatre = Theatre(nursery, list(scenes))
+        server = ScriptedServer(nursery, list(scenes))
         transport = httpx2.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        transport._pool = httpcore2.AsyncConnectionPool(network_backend=theatre)
+        transport._pool = httpcore2.AsyncConnectionPool(network_backend=server)
         async with open_client("http://server", transport=transport, **options) as client:
-            yield client, theatre
+            yield client, server
         nursery.cancel_scope.cancel()
 
 
-def tells(*events: bytes, close: int | None = 1000, reason: str = "") -> Scene:
-    """Tell these events, then close; None: hang up without a word."""
+def sends(*events: bytes, close: int | None = 1000, reason: str = "") -> Scene:
+    """Return a scene that sends events, then closes; `close=None`: without a close frame."""
 
     async def scene(peer: Peer) -> None:
         await peer.accept()
-        await peer.tell(*events)
+        await peer.send_events(*events)
         if close is not None:
             await peer.close(close, reason)
 
@@ -197,10 +203,10 @@ def tells(*events: bytes, close: int | None = 1000, reason: str = "") -> Scene:
 
 
 def resumes(log: Sequence[bytes]) -> Scene:
-    """Tell what the client has not seen, as an honest server does."""
+    """Return a scene that sends the events after the client's cursor, as the real server does."""
 
     async def scene(peer: Peer) -> None:
-        await tells(*log[peer.cursor :])(peer)
+        await sends(*log[peer.cursor :])(peer)
 
     return scene
 
@@ -220,9 +226,9 @@ async def follow(
     retry_for: float = 60,
     retries: list[Retry] | None = None,
 ) -> list[bytes]:
-    """The bytes of a stream read to its end; losses are added to `retries`."""
-    losses: list[Retry] = [] if retries is None else retries
+    """Read a stream to its end and return its messages; lost connections go to `retries`."""
+    lost: list[Retry] = [] if retries is None else retries
     async with client.stream(
-        "r", after=after, types=types, retry_for=retry_for, on_retry=losses.append
+        "r", after=after, types=types, retry_for=retry_for, on_retry=lost.append
     ) as events:
         return [event.data async for event in events]
