@@ -22,9 +22,9 @@ from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.server import Settings
 from glowback_trio.wire.requests import parse_request
 
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PACKAGE = Path(glowback_trio.__file__).parent
-CONTRIBUTORS = ["docs/architecture.md", "docs/glossary.md"]
+CONTRIBUTORS = ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"]
 ENGINE, STREAMS = page("docs/engine.md"), page("docs/streams.md")
 
 
@@ -46,7 +46,7 @@ def code_in(text: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *DOCS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_dotted_name_on_a_page_is_there(path: Path) -> None:
     for name in code_in(path.read_text()):
         if re.fullmatch(r"glowback_trio(\.\w+)+", name):
@@ -68,14 +68,22 @@ def test_every_word_of_the_glossary_is_where_it_says() -> None:
             assert all(re.search(rf"\b{name}\b", source) for name in names), word
 
 
+def test_every_session_of_nox_is_explained() -> None:
+    sessions = re.findall(r"^@nox.session.*\ndef (\w+)", page("noxfile.py"), re.MULTILINE)
+    testing = page("docs/testing.md").partition("## The package itself")[2]
+    assert set(sessions) - named([testing]) == set()
+    to_run = " ".join(row[1] for row in rows_under(page("CONTRIBUTING.md"), "Check"))
+    assert named([to_run]) <= set(sessions)
+
+
 def test_no_link_leads_nowhere() -> None:
-    for place in (ROOT / "README.md", *DOCS):
+    for place in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", place.read_text()):
             assert (place.parent / target).exists(), target
 
 
 def test_no_link_to_a_heading_leads_nowhere() -> None:
-    for place in (ROOT / "README.md", *DOCS):
+    for place in PAGES:
         for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", place.read_text()):
             text = (place.parent / target).read_text() if target else place.read_text()
             headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
