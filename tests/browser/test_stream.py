@@ -58,7 +58,7 @@ window.follow = async (base, runId, options, { breakAfter, abortAfter } = {}) =>
 POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; img-src data:; connect-src *"
 # What becomes of a text on the way, and what the module says to that.
 LIES = [
-    ((b"Simulated", b"simulated"), "the digest of what came is sha256:"),
+    ((b"Simulated", b"simulated"), "the digest of the received events is sha256:"),
     ((b'"event_count":', b'"event_c0unt":'), "event "),
     ((b'{"event_id":2,', b'{"event_id":3,'), "event 3 came after event 1"),
 ]

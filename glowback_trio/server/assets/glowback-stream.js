@@ -5,21 +5,21 @@
 
 const FIRST_DELAY_MS = 250, LONGEST_DELAY_MS = 5000, WEBSOCKET_ATTEMPTS = 3;
 
-/** What another attempt would not mend: a refusal, or events that are not the run's log. */
+/** An error that another attempt would not mend: a rejection, or events that are not the run's log. */
 export class StreamError extends Error {}
 
 /**
  * Yield a run's events, parsed, up to the terminal one, reconnecting until `signal` is aborted.
  *
- * after: only events with higher ids. types: only these, and the terminal one. apiKey: goes into a header,
- * or buys a WebSocket its ticket. transport: "websocket", which becomes "sse" where it cannot get through.
+ * after: only events with higher ids. types: only these, and the terminal one. apiKey: sent in a header, or
+ * exchanged for the ticket of a WebSocket. transport: "websocket", or "sse" where a WebSocket cannot connect.
  *
- * A log received from its first event on is held against the digest in its last one. Browsers can work that
- * out on https and on localhost only; elsewhere, as for parts of a log, what is checked is order and count.
+ * A log received from its first event on is checked against the digest in its last one. Browsers can compute
+ * digests on https and localhost only; elsewhere, and for parts of a log, order and count are checked.
  */
 export async function* streamRun(base, runId, { after = 0, types, apiKey, signal, transport = "websocket" } = {}) {
   const headers = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
-  const told = after === 0 && !types && globalThis.crypto?.subtle ? [] : null;
+  const received = after === 0 && !types && globalThis.crypto?.subtle ? [] : null;
   let cursor = after, delay = FIRST_DELAY_MS, failures = 0;
   for (;;) {
     try {
@@ -29,8 +29,8 @@ export async function* streamRun(base, runId, { after = 0, types, apiKey, signal
         const event = JSON.parse(text), { event_id: id, type, payload } = event;
         if (types ? id <= cursor : id !== cursor + 1) throw new StreamError(`event ${id} came after event ${cursor}`);
         const ended = type === "state" && ["completed", "failed", "cancelled"].includes(payload.state);
-        if (ended) await checkEnd(event, told);
-        told?.push(text);
+        if (ended) await checkEnd(event, received);
+        received?.push(text);
         [cursor, delay] = [id, FIRST_DELAY_MS];
         yield event;
         if (ended) return;
@@ -47,43 +47,45 @@ export async function* streamRun(base, runId, { after = 0, types, apiKey, signal
   }
 }
 
-async function checkEnd({ event_id: id, payload: { event_count: count, digest } }, told) {
+async function checkEnd({ event_id: id, payload: { event_count: count, digest } }, received) {
   if (count !== id) throw new StreamError(`event ${id} ends a log of ${count} events`);
-  if (told === null) return;
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(told.join("\n")));
+  if (received === null) return;
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(received.join("\n")));
   const hex = Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (digest !== `sha256:${hex}`) throw new StreamError(`the digest of what came is sha256:${hex}, not ${digest}`);
+  if (digest !== `sha256:${hex}`)
+    throw new StreamError(`the digest of the received events is sha256:${hex}, not ${digest}`);
 }
 
-async function* overWebSocket(root, run, cursor, types, asked) {
-  const keyed = "Authorization" in asked.headers; // which a browser sends with no WebSocket
-  const ticket = keyed && (await (await ask(`${root}/stream-tickets`, { method: "POST", ...asked })).json()).ticket;
+async function* overWebSocket(root, run, cursor, types, options) {
+  const keyed = "Authorization" in options.headers; // a header, which a WebSocket of a browser cannot send
+  const requestTicket = () => request(`${root}/stream-tickets`, { method: "POST", ...options });
+  const ticket = keyed && (await (await requestTicket()).json()).ticket;
   const url = `${root.replace(/^http/, "ws")}/${run}/stream?${query({ last_event_id: cursor, types })}`;
   const socket = new WebSocket(url, ticket ? ["glowback.v1", `ticket.${ticket}`] : []);
-  const heard = [];
+  const inbox = [];
   let wake = () => {};
-  const hear = (happened) => { heard.push(happened); wake(); };
-  socket.onmessage = socket.onclose = hear;
-  asked.signal?.addEventListener("abort", hear);
+  const receive = (event) => { inbox.push(event); wake(); };
+  socket.onmessage = socket.onclose = receive;
+  options.signal?.addEventListener("abort", receive);
   try {
     for (;;) {
-      if (heard.length === 0) await new Promise((resolve) => { wake = resolve; });
-      for (const { type, data, code, reason } of heard.splice(0)) {
-        asked.signal?.throwIfAborted();
+      if (inbox.length === 0) await new Promise((resolve) => { wake = resolve; });
+      for (const { type, data, code, reason } of inbox.splice(0)) {
+        options.signal?.throwIfAborted();
         if (type === "message") yield data;
         else if (code === 1000) return;
         else throw failure(code === 1008 || (code >= 4400 && code < 4500), code, reason);
       }
     }
   } finally {
-    asked.signal?.removeEventListener("abort", hear);
+    options.signal?.removeEventListener("abort", receive);
     socket.close();
   }
 }
 
 async function* overFetch(root, run, cursor, types, { headers, signal }) {
-  const accepting = { headers: { ...headers, Accept: "text/event-stream" }, signal };
-  const response = await ask(`${root}/${run}/events?${query({ after: cursor, types })}`, accepting);
+  const accept = { headers: { ...headers, Accept: "text/event-stream" }, signal };
+  const response = await request(`${root}/${run}/events?${query({ after: cursor, types })}`, accept);
   if (response.status === 204) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
@@ -98,7 +100,7 @@ async function* overFetch(root, run, cursor, types, { headers, signal }) {
   throw new Error("the connection broke");
 }
 
-async function ask(url, options) {
+async function request(url, options) {
   const response = await fetch(url, options), { ok, status } = response;
   if (ok) return response;
   const { error } = await response.json().catch(() => ({}));

@@ -1,4 +1,4 @@
-"""How much one document may hold, looked at before anything reads it field by field."""
+"""The size of a JSON document, checked before its fields are."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from glowback_trio.errors import InvalidRequestError, Problem
 
 __all__ = ["check_size"]
 
-# Twice what the largest request has: a thousand symbols and a weight for each.
+# Twice the values of the largest valid request, which has a thousand symbols and weights.
 _MOST_VALUES = 4000
 
 
 def check_size(document: Any) -> None:
-    """Refuse a document that holds more values than any request needs.
+    """Refuse a document with more values than any valid request has.
 
-    Every mistake in a document is told, each by itself. A body of a megabyte has room for half a
-    million of them, and finding them would hold up everybody else for seconds.
+    Every problem of a document is reported. A body of one megabyte has room for half a million of
+    them, and collecting those would block the event loop for seconds.
 
     Raises:
-        InvalidRequestError: It holds too many.
+        InvalidRequestError: The document has too many values.
     """
-    # By hand, because a document may be nested deeper than calls may.
+    # A loop, because a document may be nested deeper than Python calls may.
     count = 0
     waiting: list[Any] = [[document]]
     while waiting:

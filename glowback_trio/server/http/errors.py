@@ -1,4 +1,4 @@
-"""How errors look to clients: one table from error to status, and the two shapes of the body."""
+"""Errors as clients see them: one table from error to status, and two forms of the body."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from glowback_trio.server.http.route import is_versioned
 
 __all__ = ["STATUSES", "HttpError", "http_error", "sentence"]
 
-#: What is not listed here is a fault of ours: 500.
+#: An error that is not listed is a fault of the server: 500.
 STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownRunError: HTTPStatus.NOT_FOUND,
@@ -49,21 +49,21 @@ _CODES: Mapping[int, str] = {
 
 _TOO_LARGE = "Request body too large"
 _RETRY_AFTER_S = "5"
-# A client with more mistakes than this is told how many more there are.
+# Problems listed in one response; of further ones only the number is stated.
 _MOST_PROBLEMS = 1000
 _LONGEST_TEXT = 200
 _LONGEST_SENTENCE = 600
 
 
 class HttpError(Exception):
-    """An error as a client will see it; it never leaves this floor.
+    """An error as a client sees it; only the server raises and handles it.
 
     Args:
         status: The HTTP status.
-        message: For people.
-        code: For programs; None: the status's own.
-        details: The complaints of a 422.
-        headers: More headers.
+        message: A message for people.
+        code: A stable code for programs; None: the code of the status.
+        details: The problems of an invalid request.
+        headers: Further headers of the response.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class HttpError(Exception):
         self.headers = dict(headers or {})
 
     def document(self, path: str, request_id: str) -> Mapping[str, Any]:
-        """The body: an envelope under `/v1`, `detail` elsewhere."""
+        """Return the body: an envelope under `/v1`, `detail` elsewhere."""
         if is_versioned(path):
             error = {"code": self.code, "message": self.message, "details": self.details}
             return {"error": error, "request_id": request_id}
@@ -91,26 +91,26 @@ class HttpError(Exception):
 
 
 def _code_of(status: int) -> str:
-    """The stable word for a status."""
+    """Return the stable code of a status."""
     return _CODES.get(status, "bad_request" if status < 500 else "internal_error")
 
 
 def http_error(error: BaseException) -> HttpError:
-    """Say what an error means to a client; what is not meant for clients becomes a bare 500."""
+    """Translate an error for clients; one that is not meant for them becomes a bare 500."""
     match error:
         case HttpError():
             return error
         case InvalidRequestError(problems=problems):
-            return HttpError(422, "Request validation failed", details=_complaints(problems))
+            return HttpError(422, "Request validation failed", details=_problem_documents(problems))
         case GlowbackError():
-            return _of_leaf(error)
+            return _from_package(error)
         case HTTPException(code=int(status)):
-            return _of_http(error, status)
+            return _from_framework(error, status)
         case _:
             return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
 
 
-def _of_leaf(error: GlowbackError) -> HttpError:
+def _from_package(error: GlowbackError) -> HttpError:
     status = next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), None)
     if status is None:
         return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
@@ -118,8 +118,8 @@ def _of_leaf(error: GlowbackError) -> HttpError:
     return HttpError(status, str(error), code=error.code, headers=retry)
 
 
-def _of_http(error: HTTPException, status: int) -> HttpError:
-    """Errors of the framework: routing, and bodies that are too large."""
+def _from_framework(error: HTTPException, status: int) -> HttpError:
+    """Translate an error of Quart: of routing, or a body that is too large."""
     headers: dict[str, str] = {}
     if methods := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(methods))
@@ -127,21 +127,21 @@ def _of_http(error: HTTPException, status: int) -> HttpError:
 
 
 def sentence(error: InvalidRequestError) -> str:
-    """All problems of a request as one sentence, short enough for an answer."""
+    """Return all problems of a request as one sentence, cut to a length fit for a response."""
     return _cut(str(error), _LONGEST_SENTENCE)
 
 
-def _complaints(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """Write problems as the wire has them."""
+def _problem_documents(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Return problems in their JSON form."""
     problems = list(problems)
-    listed = [_complaint(problem) for problem in problems[:_MOST_PROBLEMS]]
+    listed = [_problem_document(problem) for problem in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
         message = f"and {len(problems) - _MOST_PROBLEMS} more problems"
         listed.append({"type": "too_many", "loc": ["body"], "msg": message, "input": None})
     return listed
 
 
-def _complaint(problem: Problem) -> dict[str, Any]:
+def _problem_document(problem: Problem) -> dict[str, Any]:
     return {
         "type": problem.kind,
         "loc": [_small(step) for step in problem.path],
@@ -151,7 +151,7 @@ def _complaint(problem: Problem) -> dict[str, Any]:
 
 
 def _small(value: object) -> object:
-    """A client's value as it may be echoed: a scalar, cut to size; containers are summarised."""
+    """Return a client's value for an echo: a scalar, cut to size, or a summary of a container."""
     match value:
         case None | bool() | float():
             return value

@@ -1,4 +1,4 @@
-"""Parameters that arrive as text, in a query or in the environment, read as their fields say."""
+"""Parse parameters that arrive as text, in a query or in the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["located", "parse_text", "read_query"]
 
 T = TypeVar("T", bound=Checked)
 
-# Python refuses to read more digits than 4300, and no count is that long.
+# Python parses at most 4300 digits, and no valid number is that long.
 _WHOLE = re.compile(r"-?[0-9]{1,4000}")
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 _SWITCH = {
@@ -27,10 +27,10 @@ _SWITCH = {
 
 
 def parse_text(text: str, hint: Any) -> Any:
-    """Read text as an annotation says.
+    """Parse text as an annotation states.
 
-    Text that cannot be read is returned as it is, so that the field's own bounds complain about it
-    together with all the others.
+    Text that cannot be parsed is returned unchanged: the check of the field then reports it,
+    together with the problems of all other fields.
     """
     kind = _kind(hint)
     if kind is int and _WHOLE.fullmatch(text):
@@ -45,14 +45,14 @@ def parse_text(text: str, hint: Any) -> Any:
 
 
 def _kind(hint: Any) -> Any:
-    """What stands under bounds and `| None`."""
+    """Return the type inside bounds and `| None`."""
     while get_origin(hint) in (Annotated, Union, UnionType):
         hint = get_args(hint)[0]
     return hint
 
 
 def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
-    """Read the parameters that `cls` has fields for; others are ignored, as proxies may add some.
+    """Parse the parameters that `cls` has fields for; others are ignored, as proxies may add some.
 
     Raises:
         InvalidRequestError: With every problem found, each path beginning with `query`.
@@ -76,7 +76,7 @@ def _given_twice(name: str, values: list[str]) -> Problem:
 
 @contextmanager
 def located(*steps: str) -> Iterator[None]:
-    """Put these steps in front of the path of every problem that is raised inside."""
+    """Prefix the path of every problem that is raised in the block with these steps."""
     try:
         yield
     except InvalidRequestError as error:

@@ -1,4 +1,4 @@
-"""Answers: documents turned into responses."""
+"""Responses and their headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON = "application/json"
 def json_response(
     document: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer with a document as compact JSON; bytes are taken as JSON already."""
+    """Return a response with a document as compact JSON; bytes are taken for JSON as they are."""
     body = document if isinstance(document, bytes) else dumps(document)
     return Response(body, status, headers, content_type=JSON)
 

@@ -1,4 +1,4 @@
-"""A route as a value: what registers it, documents it and checks its requests."""
+"""The record of a route, from which it is registered, documented and checked."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Handler = Callable[..., Response | Awaitable[Response]]
 
 
 def is_versioned(path: str) -> bool:
-    """Whether a path belongs to `/v1`."""
+    """Return whether a path belongs to `/v1`."""
     return path == "/v1" or path.startswith("/v1/")
 
 
 def prefix(path: str) -> str:
-    """The prefix under which a path was asked for."""
+    """Return the prefix of a path."""
     return PREFIXES[is_versioned(path)]
 
 
 @frozen
 class ResponseSpec:
-    """One way a route answers.
+    """A successful response of a route, as the OpenAPI document describes it.
 
     Attributes:
-        meaning: What this answer says.
-        schema: The annotation of its JSON body; None: no JSON.
-        media: Media types besides.
-        headers: Names of headers that clients may rely on.
-        leads_to: Names of operations that take the `run_id` of this answer.
+        meaning: The description.
+        schema: Annotation of the JSON body; None: no JSON.
+        media: Further media types.
+        headers: Headers that clients may rely on.
+        leads_to: Operations that take the `run_id` of this response.
     """
 
     meaning: str
@@ -55,20 +55,20 @@ class Route:
     Attributes:
         method: The HTTP method; HEAD comes with GET.
         path: With its parameters in braces.
-        handler: Called with the app_state, the path's parameters, and `query` or `document` if the
-            route takes them. Its docstring describes the route. A plain function that takes neither
-            is not given the framework's request, because it may be called without one.
-        tag: The group it is listed in.
-        choices: Parameters of the path that take certain values only, with these.
-        responses: Its successes, by status.
-        refusals: What else it may answer besides what all routes may, by status.
+        handler: Called with the app state, the path's parameters, and `query` or `document` if the
+            route has them. Its docstring describes the route, its name the operation. A plain
+            function without either must not use Quart's request: the fast path calls it without.
+        tag: The group that the documentation lists it in.
+        choices: The values that a parameter of the path may have, if only certain ones exist.
+        responses: The successful responses, by status.
+        errors: Descriptions of its errors, by status, beyond those that every route may answer.
         query: The class of its query parameters.
         body: The class of its JSON body.
-        example: A body that works.
-        headers: Request headers it reads, with their meaning.
-        rate_limited: Whether a caller may ask for it only so often.
-        needs_key: Whether a key is needed when keys are set.
-        listed: Whether it belongs to the API, rather than to the pages about it.
+        example: A valid body.
+        headers: Descriptions of the request headers that it reads.
+        rate_limited: Whether its requests count against the rate of their caller.
+        needs_key: Whether it needs a key, on a server that has keys.
+        documented: Whether it belongs to the API, unlike the pages about it.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -88,16 +88,16 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The handler's name, which is the operation's."""
+        """Name of the handler and of the operation."""
         return self.handler.__name__
 
     @property
     def immediate(self) -> bool:
-        """Whether it answers without waiting, from its path alone."""
+        """True if the handler needs nothing but the path, and does not wait: the fast path's."""
         reads = self.query is not None or self.body is not None
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 
     @property
     def changes_state(self) -> bool:
-        """Whether a browser must not be led into it by another host's page."""
+        """True if a page of another origin must not trigger it."""
         return self.method != "GET"

@@ -16,7 +16,7 @@ from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestReco
 
 __all__ = ["log_access", "logging_to"]
 
-# Trio's own word for a process that is out of file descriptors goes where ours go.
+# Trio logs there that the process is out of file descriptors.
 _LOGGERS = ("glowback_trio", "trio.serve_listeners")
 _REFUSALS = (401, 403, 413, 429)
 
@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
-    """Write the server's log for the length of a block, and leave no handler behind.
+    """Write the server's log for the length of a block.
 
-    A program that has given the logger `glowback_trio` a handler of its own keeps it, and so does
-    the first of several servers in one process.
+    The logger gets a handler only if it has none: a program's own handler stays, and so does that
+    of the first of several servers in one process. No handler is left behind.
 
     Args:
         settings: Format and level.
-        stream: Where to; None: stderr.
+        stream: Where the log is written; None: stderr.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_formatter(settings))
@@ -60,7 +60,7 @@ def _handling(logger: logging.Logger, handler: logging.Handler, level: str) -> I
 def _formatter(settings: Settings) -> logging.Formatter:
     writer: Any = structlog.processors.JSONRenderer(default=str)
     if settings.log_format == "text":
-        # With repr a line break in a client's path stays within its line.
+        # With repr, a line break in a client's path cannot begin another log line.
         writer = structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
@@ -81,7 +81,7 @@ def _formatter(settings: Settings) -> logging.Formatter:
 def _spread(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Put an access record's fields beside the others."""
+    """Merge the fields of an access record into the event."""
     access = event.pop("access", {})
     return {**event, **access}
 

@@ -1,8 +1,8 @@
-"""What the server tells Prometheus.
+"""Metrics in the Prometheus format.
 
-What happens is counted in plain dicts, what is so is asked for at the scrape; no number lives in a
-registry of the process, so each app has its own. Every label has few values: templates of paths
-and never paths, codes and sentences from a list, so that no client can add a time series.
+Counters live in plain dicts; gauges are read at scrape time. Nothing is kept in the registry of the
+process, so every app has its own metrics. Every label has few values: path templates and no paths,
+codes and reasons from a list, so that no client can add a time series.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _Labels: TypeAlias = tuple[str, ...]
 _OTHER, _NONE = "other", "none"
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand more.
+#: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand others.
 _CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), CURSOR_AHEAD.code})
-#: What this server says when it ends a WebSocket; what clients say is not repeated.
+#: Close reasons of this server; those that clients send are counted as `other`.
 REASONS = frozenset(
     {
         *(close.reason for close in CLOSES if close.reason),
@@ -56,13 +56,14 @@ _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 _BOUND_NAMES = [*map(str, _BOUNDS_S), "+Inf"]
 
 _LAG_EVERY_S = 0.25
-# A quarter of a minute, the usual time between scrapes, so that none misses the worst.
+# Measurements kept: 15 seconds of them, the usual time between scrapes, so that no scrape misses
+# the worst one.
 _LAGS = 60
 
 
 @define
 class _Durations:
-    """How long things took: a count for each bound, and the sum in seconds."""
+    """A histogram of durations: a count per bound, and the sum in seconds."""
 
     counts: list[int] = field(factory=lambda: [0] * len(_BOUND_NAMES))
     total_s: float = 0.0
@@ -73,20 +74,20 @@ class _Durations:
 
     @property
     def cumulative(self) -> Sequence[tuple[str, float]]:
-        """Bounds, and how many took no longer."""
+        """The bounds, each with the number of durations up to it."""
         return list(zip(_BOUND_NAMES, accumulate(self.counts), strict=True))
 
 
 @define(eq=False)
 class Metrics(Collector):
-    """The numbers of one app.
+    """The metrics of one app.
 
     Args:
-        gateway: Whose runs are counted, at each scrape.
-        routes: The templates of all paths there are; anything else counts as `other`.
-        connections: Tells how many connections are open.
-        streams: Tells how many streams are open, WebSocket and SSE together.
-        messages: Tells how many messages the server has written to WebSockets by itself.
+        gateway: The gateway whose runs are counted at each scrape.
+        routes: The templates of all paths; any other counts as `other`.
+        connections: Returns the number of open connections.
+        streams: Returns the number of open streams, WebSocket and SSE together.
+        messages: Returns the number of messages that the hub has written to WebSockets.
     """
 
     gateway: Gateway
@@ -143,15 +144,15 @@ class Metrics(Collector):
         return str(value) if value in known else _OTHER
 
     def count_sent(self, transport: Transport, messages: int = 1) -> None:
-        """Count messages that the app itself has sent."""
+        """Count messages that the app has sent itself, not through the hub."""
         self._sent[(transport,)] += messages
 
     async def measure_lag(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Measure for ever how much later than due the event loop wakes a task.
+        """Measure the lag of the event loop until cancelled: how late it wakes a task.
 
-        The owner is whoever runs the app: start it in a nursery, and cancel it with that.
+        The caller's nursery owns this task and ends it.
         """
         task_status.started()
         while True:
@@ -164,7 +165,7 @@ class Metrics(Collector):
         return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all there is to tell, for `prometheus_client`."""
+        """Yield every metric, for `prometheus_client`."""
         yield from self._counted()
         yield self._latency()
         yield from self._gauges()
@@ -173,30 +174,30 @@ class Metrics(Collector):
     def _counted(self) -> Iterator[Metric]:
         yield _counter(
             "glowback_requests",
-            "Finished requests and WebSocket handshakes, by template of the path and by status.",
+            "Finished requests and WebSocket handshakes, by path template and status.",
             self._requests,
             ("method", "route", "status"),
         )
         yield _counter(
             "glowback_websocket_closes",
-            "Ended WebSockets, by close code and by reason where it is this server's.",
+            "Closed WebSockets, by close code and by reason if this server gave it.",
             self._closes,
             ("code", "reason"),
         )
         yield _counter("glowback_faults", "Unexpected errors.", self._faults, ("where",))
         yield _counter(
             "glowback_messages_sent",
-            "Messages sent on streams: an event each, or an array of them, or a heartbeat.",
+            "Messages sent on streams: an event, an array of events, or a heartbeat.",
             self._sent + Counter({("websocket",): self.messages()}),
             ("transport",),
         )
-        sent = "Bytes sent, counted when the request or the stream ends."
+        sent = "Bytes sent, counted when a request or stream ends."
         yield _counter("glowback_bytes_sent", sent, {(): self._bytes})
 
     def _latency(self) -> Metric:
         family = HistogramMetricFamily(
             "glowback_request_duration_seconds",
-            "Time from a request's head to the end of its answer; streams are left out.",
+            "Time from the head of a request to the end of its response, without streams.",
             labels=("method", "route"),
         )
         for labels, durations in self._durations.items():
@@ -207,15 +208,15 @@ class Metrics(Collector):
         yield _gauge("glowback_open_connections", "Open connections.", {(): self.connections()})
         yield _gauge("glowback_open_streams", "Open streams.", {(): self.streams()})
         seconds = _LAGS * _LAG_EVERY_S
-        late = f"How late the event loop woke a task, at worst in the last {seconds:g} s."
+        late = f"Greatest delay of the event loop in waking a task, over the last {seconds:g} s."
         yield _gauge("glowback_loop_lag_seconds", late, {(): max(self._lags, default=0.0)})
 
     def _runs(self) -> Iterator[Metric]:
         states = Counter(run.status.state for run in self.gateway.runs())
         kept: dict[_Labels, float] = {(state.value,): states[state] for state in State}
-        yield _gauge("glowback_runs", "Runs that are kept, by state.", kept, ("state",))
+        yield _gauge("glowback_runs", "Runs in memory, by state.", kept, ("state",))
         waiting: dict[_Labels, float] = {(): states[State.QUEUED]}
-        yield _gauge("glowback_queue_length", "Runs that wait for a place.", waiting)
+        yield _gauge("glowback_queue_length", "Queued runs.", waiting)
 
 
 def _counter(

@@ -1,4 +1,4 @@
-"""What all handlers of one app share."""
+"""The state that all handlers of one app share."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["AppState"]
 
-# Result documents are written in threads; under one interpreter lock more of them at a time would
-# only make each other, and the event loop, wait longer.
-_WRITERS = 2
+# Threads that encode result documents. They share one interpreter lock, so more of them would only
+# make each other, and the event loop, wait longer.
+_ENCODERS = 2
 
 _SHUT_DOWN = "the server was shut down"
 
 
 @define(eq=False)
 class AppState:
-    """The gateway, the settings, and what little the HTTP side remembers.
+    """The gateway, the settings, and what the HTTP side remembers between requests.
 
     Attributes:
-        gateway: What is served.
-        settings: How.
-        routes: The registry.
+        gateway: The gateway that is served.
+        settings: How it is served.
+        routes: The table of routes.
         new_id: Makes request ids.
-        clock: Gives the time of day.
+        clock: Returns the time of day.
         converter: Reads requests, for the strategies that the gateway has.
-        access: Who may send requests, and how many.
+        access: Keys, tickets, proxies and rates.
         streams: The open streams.
         idempotency: First responses to requests that may be repeated.
-        writers: Threads that write result documents.
-        load: What the server has to carry.
-        metrics: The numbers.
-        stopping: Whether the server is about to end.
-        draining: Whether it takes no more runs.
+        writers: Limits the threads that encode results.
+        load: Open connections and sent messages, counted by the serving room.
+        metrics: The metrics.
+        stopping: True from the beginning of the shutdown on.
+        draining: True once no further run is accepted.
     """
 
     gateway: Gateway
@@ -77,7 +77,7 @@ class AppState:
             Buckets(settings.rate_limit, settings.rate_window),
         )
         self.streams = Streams(settings.max_streams)
-        self.writers = trio.CapacityLimiter(_WRITERS)
+        self.writers = trio.CapacityLimiter(_ENCODERS)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
@@ -102,7 +102,7 @@ class AppState:
         self.stopping = True
 
     async def drain(self) -> None:
-        """Take no more runs, end those that wait for a place, and wait for those that have one."""
+        """Accept no further run, cancel the queued ones, and wait for the running ones."""
         self.stopping = self.draining = True
         for run in self.gateway.runs():
             if run.status.state is State.QUEUED:
@@ -110,6 +110,6 @@ class AppState:
         await self.gateway.wait_idle()
 
     async def close(self) -> None:
-        """End all runs, and wait until every stream has told the end of its run."""
+        """Close the gateway, and wait until every stream has sent the end of its run."""
         self.gateway.close(_SHUT_DOWN)
         await self.streams.wait_none()

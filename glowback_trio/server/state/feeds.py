@@ -1,4 +1,4 @@
-"""A run's events as a feed, for many streams that ask for the same."""
+"""Feeds: a run's events as messages, shared by all streams of the same form."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from glowback_trio.model.events import Event, EventType
 __all__ = ["Feeds", "RunFeed", "heartbeat", "messages"]
 
 _READ_AT_ONCE = 256
-# A write is as long as what has gathered, up to about this.
+# Bytes of events per write, roughly; a write takes whatever is ready up to this.
 _BYTES_AT_ONCE = 64 * 1024
 
 
 def messages(events: Sequence[Event], batch: int | None) -> list[bytes]:
-    """What a stream sends for these events: each by itself, or in arrays of up to `batch`."""
+    """Return these events as messages: one each, or arrays of up to `batch` events."""
     texts = [event.data for event in events]
     if batch is None:
         return texts
@@ -28,19 +28,19 @@ def messages(events: Sequence[Event], batch: int | None) -> list[bytes]:
 
 
 def heartbeat(cursor: int) -> bytes:
-    """Tell how far a stream has come, over what its filter leaves out as well."""
+    """Return the heartbeat message: everything up to the cursor was sent or filtered out."""
     return b'{"type":"heartbeat","event_id":%d}' % cursor
 
 
 @define(eq=False)
 class RunFeed:
-    """One run, some types of events, one form. Shared by all streams that ask for just this.
+    """The events of one run, filtered and batched in one way, for every stream of that form.
 
     Attributes:
         run: The run.
-        types: Only events of these types, and the terminal one; None: all.
-        batch: Messages are arrays of up to so many events; None: single events.
-        quiet: Seconds without an event after which a heartbeat is sent; inf for never.
+        types: Only events of these types, and the terminal event; None: all.
+        batch: Most events in one message, which is an array then; None: single events.
+        quiet: Seconds without an event after which a heartbeat is sent; inf: never.
     """
 
     run: Run
@@ -49,27 +49,27 @@ class RunFeed:
     quiet: float = math.inf
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        """Messages of the events after a cursor, and the cursor after them."""
+        """Return the messages of the next events after a cursor, and the cursor after those."""
         events, after = self.run.broadcaster.scan(cursor, _READ_AT_ONCE, self.types)
         if len(kept := _fitting(events)) < len(events):
             events, after = kept, kept[-1].event_id
         return messages(events, self.batch), after
 
     def ended(self, cursor: int) -> bool:
-        """Whether the cursor has passed the run's terminal event."""
+        """Return whether the cursor is at or after the run's terminal event."""
         return self.run.broadcaster.ended(cursor)
 
     def heartbeat(self, cursor: int) -> bytes:
-        """Tell how far the stream has come."""
+        """Return the heartbeat message for a cursor."""
         return heartbeat(cursor)
 
     def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
-        """Have `ring` called when the log has grown."""
+        """Call `ring` whenever the log has grown, until the returned function is called."""
         return self.run.broadcaster.watch(ring)
 
 
 def _fitting(events: Sequence[Event]) -> Sequence[Event]:
-    """The first events, as many as one write should take; at least one."""
+    """Return the first events, as many as fit into one write; at least one."""
     size = 0
     for count, event in enumerate(events, start=1):
         size += len(event.data)
@@ -80,7 +80,10 @@ def _fitting(events: Sequence[Event]) -> Sequence[Event]:
 
 @define(eq=False)
 class Feeds:
-    """The feeds that somebody follows, so that equal wishes share one."""
+    """The feeds in use; streams of the same run and form share one.
+
+    A feed is dropped with its last stream, because only streams hold it strongly.
+    """
 
     _shared: WeakValueDictionary[tuple[object, ...], RunFeed] = field(
         factory=WeakValueDictionary, init=False
@@ -93,7 +96,7 @@ class Feeds:
         batch: int | None,
         quiet: float = math.inf,
     ) -> RunFeed:
-        """The feed of a run in one form."""
+        """Return the feed of a run in one form."""
         wanted = None if types is None else frozenset(types)
         key = (run.run_id, wanted, batch, quiet)
         feed = self._shared.get(key)

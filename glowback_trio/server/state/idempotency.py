@@ -1,4 +1,4 @@
-"""Requests that are sent again because their answer was lost: the first answer is repeated."""
+"""Idempotency keys: a request repeated after its response was lost gets the first response."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _KEPT_S = 24 * 3600.0
 
 
 def idempotency_key(headers: Headers) -> str | None:
-    """The key a client marked its request with, if it did.
+    """Return the idempotency key of a request; None if it has none.
 
     Raises:
-        InvalidRequestError: It is empty, too long, or not printable ASCII.
+        InvalidRequestError: The key is empty, too long, or not printable ASCII.
     """
     key: str | None = headers.get(HEADER)
     if key is None or (0 < len(key) <= _LONGEST and key.isascii() and key.isprintable()):
         return key
-    raise _refusal(f"Input should be 1 to {_LONGEST} printable ASCII characters", key)
+    raise _problem(f"Input should be 1 to {_LONGEST} printable ASCII characters", key)
 
 
-def _refusal(message: str, key: str) -> InvalidRequestError:
+def _problem(message: str, key: str) -> InvalidRequestError:
     return InvalidRequestError([Problem("value_error", ("header", HEADER), message, key)])
 
 
 @frozen
 class FirstResponse:
-    """What the first of several equal requests was answered.
+    """The response to the first of several equal requests.
 
     Attributes:
-        run_id: The run it started.
-        body: The answer's body.
+        run_id: The run that the request started.
+        body: The body of the response.
     """
 
     run_id: str
@@ -48,48 +48,50 @@ class FirstResponse:
 
 
 @frozen
-class _Kept:
+class _Entry:
     request: BacktestRequest
-    answer: FirstResponse
-    until: float
+    response: FirstResponse
+    expires_at: float
 
 
 @define(eq=False)
 class IdempotencyCache:
-    """First answers by client and idempotency key, for 24 hours of trio's clock.
+    """First responses by client and idempotency key, kept for 24 hours of trio's clock.
 
     Args:
-        most: How many are kept; the oldest leaves first.
+        most: Responses to keep; beyond it the oldest is dropped.
     """
 
     most: int = 10_000
-    #: Oldest first, since all are kept for the same time. A plain dict would search for its first
-    #: entry among all that it has lost.
-    _kept: OrderedDict[tuple[str, str], _Kept] = field(factory=OrderedDict, init=False)
+    #: Oldest first, since all are kept for the same time. In a plain dict, finding the first entry
+    #: takes time in proportion to the entries deleted before it.
+    _entries: OrderedDict[tuple[str, str], _Entry] = field(factory=OrderedDict, init=False)
 
     def find(self, client: str, key: str, request: BacktestRequest) -> FirstResponse | None:
-        """The first answer to this very request, if there was one.
+        """Return the first response to this request; None if it is new.
 
         Raises:
-            InvalidRequestError: The key came with another request before.
+            InvalidRequestError: The key was used with a different request.
         """
         self._forget_old()
-        kept = self._kept.get((client, key))
-        if kept is None:
+        entry = self._entries.get((client, key))
+        if entry is None:
             return None
-        if kept.request != request:
-            raise _refusal("This key was used with a different request before", key)
-        return kept.answer
+        if entry.request != request:
+            raise _problem("This key was used with a different request before", key)
+        return entry.response
 
-    def keep(self, client: str, key: str, request: BacktestRequest, answer: FirstResponse) -> None:
-        """Remember a first answer."""
-        self._kept[client, key] = _Kept(request, answer, trio.current_time() + _KEPT_S)
+    def keep(
+        self, client: str, key: str, request: BacktestRequest, response: FirstResponse
+    ) -> None:
+        """Remember a first response."""
+        self._entries[client, key] = _Entry(request, response, trio.current_time() + _KEPT_S)
         self._forget_old()
 
     def _forget_old(self) -> None:
         now = trio.current_time()
-        while self._kept:
-            oldest = next(iter(self._kept.values()))
-            if oldest.until > now and len(self._kept) <= self.most:
+        while self._entries:
+            oldest = next(iter(self._entries.values()))
+            if oldest.expires_at > now and len(self._entries) <= self.most:
                 return
-            self._kept.popitem(last=False)
+            self._entries.popitem(last=False)

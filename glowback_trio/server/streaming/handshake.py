@@ -1,7 +1,7 @@
-"""What stands between a handshake and its stream: the checks, in their order.
+"""The checks between a WebSocket handshake and its stream, in their order.
 
-Host (400), path (404), ticket or key (401, 429), origin (403), query (400). What is refused is
-answered before there is a WebSocket.
+Host (400), path (404), ticket or key (401, 429), origin (403), query (400). A rejected handshake
+gets an HTTP response and never becomes a WebSocket.
 """
 
 from __future__ import annotations
@@ -32,42 +32,42 @@ from glowback_trio.server.streaming.websocket import WebSocket
 
 __all__ = ["serve_stream"]
 
-# What most ask for, read once.
-_EVERYTHING = StreamQuery()
+# The query of most handshakes, parsed once.
+_DEFAULT_QUERY = StreamQuery()
 
 _PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
 _STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
 
 
 async def serve_stream(app_state: AppState, websocket: WebSocket) -> None:
-    """Let a client in and send it what it asks for, or tell it why not."""
+    """Serve one WebSocket: check its handshake, then stream, or reject it with the reason."""
     context = websocket.context
     try:
         run_id = _find(app_state, context)
         with logging_faults():
             subprotocol = _admit(app_state, context)
             query = _read_query(context)
-    except Exception as error:  # noqa: BLE001 - every error has its answer
-        await websocket.refuse(serialize(app_state, context, error_response(error, context)))
+    except Exception as error:  # noqa: BLE001 - every error has its response
+        await websocket.reject(serialize(app_state, context, error_response(error, context)))
         return
     try:
         with logging_faults():
             await stream_events(app_state, websocket, run_id, query, subprotocol)
-    except Exception:  # noqa: BLE001 - it is logged; what is left to do is to tell the client
+    except Exception:  # noqa: BLE001 - logged above; the client learns it from the close
         await websocket.close(FAULT)
 
 
 def _find(app_state: AppState, context: RequestContext) -> str:
-    """Greet a client, and return the run it means."""
+    """Identify the handshake, and return the id of the run in its path."""
     path = _STREAM.fullmatch(context.path)
     identify(app_state, context, None if path is None else path["version"] + STREAM_PATH)
     if path is None:
-        raise HttpError(404, "Not Found")  # whatever methods a path has, none is a stream
+        raise HttpError(404, "Not Found")  # not 405: other methods of the path are no WebSockets
     return path["run_id"]
 
 
 def _admit(app_state: AppState, context: RequestContext) -> str | None:
-    """Let a client in, and return the subprotocol to select."""
+    """Admit a client, and return the subprotocol to select."""
     offered = read_protocols(context.headers.getlist("Sec-WebSocket-Protocol"))
     key = presented_key(context.headers, _arguments(context).get("api_key"))
     admit_stream(app_state.access, context, offered, key)
@@ -81,7 +81,7 @@ def _arguments(context: RequestContext) -> MultiDict[str, str]:
 
 def _read_query(context: RequestContext) -> StreamQuery:
     if not context.scope["query_string"]:
-        return _EVERYTHING
+        return _DEFAULT_QUERY
     try:
         return read_query(_arguments(context), StreamQuery)
     except InvalidRequestError as error:

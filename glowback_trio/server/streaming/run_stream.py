@@ -1,4 +1,4 @@
-"""The WebSocket stream: a run's events, replayed and live, one text message each."""
+"""The WebSocket stream of a run: its events, replayed and then live, as text messages."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ STREAM_PATH = "/backtests/{run_id}/stream"
 
 @frozen(kw_only=True)
 class StreamQuery(Checked):
-    """From where on, what, and in which form.
+    """Which events to stream, and how.
 
     Attributes:
         last_event_id: Only events with higher ids.
-        types: Only events of these types, and the terminal one; a comma list.
-        batch: Send arrays of up to so many events instead of single events.
-        heartbeat: After so many seconds without an event, tell how far the stream has come.
+        types: Only events of these types, and the terminal event; a comma-separated list.
+        batch: Send arrays of up to this many events instead of single events.
+        heartbeat: Seconds without an event after which a heartbeat states the stream's position.
     """
 
     last_event_id: Annotated[int, Ge(0)] = 0
@@ -48,14 +48,14 @@ class StreamQuery(Checked):
 async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> Response:
     """Stream a run's events over WebSocket.
 
-    Connect with WebSocket. Each text message is one event, or with `batch` an array of events:
-    those after `last_event_id` first, then live ones with no seam. After the terminal event the
-    server closes with 1000. With `heartbeat`, a stream that has been quiet for so many seconds is
-    told `{"type":"heartbeat","event_id":n}`: everything up to n has been sent or filtered out, so
-    that a resume need not look at it again. Other close codes: 1008 run not found, 4400
-    `last_event_id` is ahead of the log, 1013 too many streams, 1012 the server is shutting down,
-    1011 a fault. Keys and query are checked before the handshake (401, 403, 429, 400). Browsers
-    offer a ticket from `POST /stream-tickets` as a subprotocol, or give a key as `api_key`.
+    Connect with a WebSocket. Each text message is one event, or an array of events with `batch`:
+    first the stored events after `last_event_id`, then live ones without a gap. After the terminal
+    event the server closes with 1000. With `heartbeat`, a stream without events for that many
+    seconds gets `{"type":"heartbeat","event_id":n}`: everything up to n was sent or filtered out,
+    so a client may resume after n. Other close codes: 1008 run not found, 4400 `last_event_id` is
+    ahead of the log, 1013 too many streams, 1012 the server is shutting down, 1011 a server error.
+    Key and query are checked before the handshake (401, 403, 429, 400). Browsers offer a ticket
+    from `POST /stream-tickets` as a subprotocol, or send a key as `api_key`.
     """
     app_state.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -69,7 +69,10 @@ async def stream_events(
     query: StreamQuery,
     subprotocol: str | None,
 ) -> None:
-    """Send a run's events from a cursor on and close after the terminal one."""
+    """Send a run's events from a cursor on, and close after the terminal event.
+
+    A stream that the hub takes over goes on after this returns; the hub ends it.
+    """
     await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
     try:
         run = app_state.gateway.run(run_id)
@@ -86,32 +89,32 @@ async def stream_events(
     with ExitStack() as open_stream:
         open_stream.enter_context(app_state.streams.counted())
         open_stream.enter_context(subscription)
-        follow = _hub(app_state, websocket.context)
-        if follow is None:
-            await _send_to_the_end(app_state, websocket, subscription, query)
+        hand_off = _handoff(app_state, websocket.context)
+        if hand_off is None:
+            await _send_all(app_state, websocket, subscription, query)
         else:
             quiet = query.heartbeat or math.inf
             feed = app_state.streams.feeds.of(run, query.types, query.batch, quiet)
-            follow(feed, query.last_event_id, open_stream.pop_all().close)
+            hand_off(feed, query.last_event_id, open_stream.pop_all().close)
 
 
-def _hub(app_state: AppState, context: RequestContext) -> Handoff | None:
-    """What takes this WebSocket over; None where each message has to be made for it alone."""
+def _handoff(app_state: AppState, context: RequestContext) -> Handoff | None:
+    """Return what hands this WebSocket to the hub; None if the hub cannot serve it."""
     offered = context.headers.getlist("Sec-WebSocket-Extensions")
     if app_state.settings.allow_compression and any(
         "permessage-deflate" in each for each in offered
     ):
-        return None  # the hub writes the same bytes to all, and they are not compressed
+        return None  # the hub writes the same uncompressed bytes to every stream
     return cast("Handoff | None", context.scope.get("extensions", {}).get(HANDOFF))
 
 
-async def _send_to_the_end(
+async def _send_all(
     app_state: AppState, websocket: WebSocket, subscription: Subscription, query: StreamQuery
 ) -> None:
-    """Stream message by message, where nothing takes the WebSocket over."""
+    """Send message by message, for a WebSocket that the hub does not serve."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_end_with_the_client, websocket, nursery.cancel_scope)
-        # Reading is a checkpoint even where sending is none any more, after a disconnect.
+        nursery.start_soon(_cancel_at_disconnect, websocket, nursery.cancel_scope)
+        # The loop ends after a disconnect, although sends are no checkpoints then: reads are.
         while not subscription.ended:
             events: Sequence[Event] = ()
             with trio.move_on_after(query.heartbeat or math.inf):
@@ -123,6 +126,6 @@ async def _send_to_the_end(
         nursery.cancel_scope.cancel()
 
 
-async def _end_with_the_client(websocket: WebSocket, stream: trio.CancelScope) -> None:
-    await websocket.wait_left()
+async def _cancel_at_disconnect(websocket: WebSocket, stream: trio.CancelScope) -> None:
+    await websocket.wait_disconnected()
     stream.cancel()

@@ -1,4 +1,4 @@
-"""A WebSocket as ASGI has it. A stream asks nothing of a framework, so none is in between."""
+"""A WebSocket over plain ASGI, without a framework in between."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ class WebSocket:
     """One WebSocket, from its handshake on.
 
     Attributes:
-        context: What its handshake says.
+        context: Its handshake.
     """
 
     context: RequestContext
     _receive: Receive
     _send: Send
 
-    async def refuse(self, answer: ImmediateResponse) -> None:
-        """Answer the handshake as a request that becomes no WebSocket."""
-        start = {"status": answer.status, "headers": [*answer.headers]}
+    async def reject(self, response: ImmediateResponse) -> None:
+        """Reject the handshake with an HTTP response."""
+        start = {"status": response.status, "headers": [*response.headers]}
         await self._send({"type": "websocket.http.response.start", **start})
-        await self._send({"type": "websocket.http.response.body", "body": answer.body})
+        await self._send({"type": "websocket.http.response.body", "body": response.body})
 
     async def accept(self, headers: Mapping[str, str], subprotocol: str | None) -> None:
-        """Answer the handshake."""
+        """Accept the handshake."""
         lines = encode_headers(headers)
         await self._send({"type": "websocket.accept", "headers": lines, "subprotocol": subprotocol})
 
     async def send(self, text: str) -> None:
-        """Send a message."""
+        """Send one text message."""
         await self._send({"type": "websocket.send", "text": text, "bytes": None})
 
     async def close(self, end: StreamClose) -> None:
         """Send the close frame."""
         await self._send({"type": "websocket.close", "code": end.code, "reason": end.reason})
 
-    async def wait_left(self) -> None:
-        """Take what the client says, and heed none of it, until the client has gone."""
+    async def wait_disconnected(self) -> None:
+        """Receive and discard until the client disconnects."""
         while (await self._receive())["type"] != "websocket.disconnect":
             pass
