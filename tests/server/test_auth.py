@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import RejectionResponse, say
+from support.raw_http import RawResponse, send_raw
 from support.watcher import connected
 
 from glowback_trio import Run
@@ -27,7 +27,7 @@ KEY = {"X-API-Key": "right"}
 WRONG = {"X-API-Key": "wrong"}
 
 
-async def shake(url: str, path: str, *headers: str) -> RejectionResponse:
+async def shake(url: str, path: str, *headers: str) -> RawResponse:
     """Ask for a WebSocket by hand and read the answer to the handshake."""
     lines = "".join(f"{line}\r\n" for line in headers)
     head = (
@@ -35,7 +35,7 @@ async def shake(url: str, path: str, *headers: str) -> RejectionResponse:
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
     )
-    return await say(url, head.encode())
+    return await send_raw(url, head.encode())
 
 
 # Rates

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import asking, connect, read_answer, say
+from support.raw_http import connect, open_request, read_response, send_raw
 
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
@@ -89,7 +89,7 @@ async def test_no_route_of_the_api_forgets_its_key(client_of: ClientOf) -> None:
 async def test_the_declared_size_comes_before_the_key(serve_with: Serve) -> None:
     url = await serve_with(api_keys=("k",), max_body_bytes=100)
     head = b"POST /v1/backtests HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n"
-    answer = await say(url, head)
+    answer = await send_raw(url, head)
     assert answer.status == 413
     error = orjson.loads(answer.body)["error"]
     assert (error["code"], error["message"]) == ("request_too_large", "Request body too large")
@@ -125,7 +125,7 @@ async def test_without_a_key_the_answer_comes_before_the_body(serve_with: Serve)
         b"POST /backtests HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: application/json\r\n\r\n1\r\n{\r\n"
     )
-    answer = await say(await serve_with(api_keys=("k",)), head)
+    answer = await send_raw(await serve_with(api_keys=("k",)), head)
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -177,7 +177,7 @@ async def test_any_other_request_id_is_replaced(client: Client, offered: str) ->
 
 
 async def test_errors_before_the_app_have_its_headers_and_shapes(url: str) -> None:
-    answer = await say(url, b"GET /v1/healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000)
+    answer = await send_raw(url, b"GET /v1/healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000)
     assert answer.status == 431
     for name, value in ALL_HEADERS.items():
         assert answer.headers[name] == value
@@ -188,9 +188,9 @@ async def test_errors_before_the_app_have_its_headers_and_shapes(url: str) -> No
 async def test_a_connection_too_many_is_told_so_in_the_same_form(serve_with: Serve) -> None:
     url = await serve_with(max_connections=1)
     with trio.fail_after(5):
-        async with asking(url, "/healthz") as first:
-            await read_answer(first)
-            answer = await say(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with open_request(url, "/healthz") as first:
+            await read_response(first)
+            answer = await send_raw(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.status == 503
     assert {name: answer.headers[name] for name in ALL_HEADERS} == ALL_HEADERS
 
@@ -199,7 +199,7 @@ async def test_an_old_client_gets_its_answer_and_the_end(url: str) -> None:
     with trio.fail_after(10):
         async with await connect(url) as stream:
             await stream.send_all(b"GET /healthz HTTP/1.0\r\n\r\n")
-            answer = await read_answer(stream)
+            answer = await read_response(stream)
             assert answer.status == 200
             assert await stream.receive_some() == b""
 
@@ -297,7 +297,7 @@ async def test_a_trailing_slash_is_accepted_without_a_redirect(
     "path", [b"/backtests//", b"/v2/backtests", b"/v1x", b"/%2e%2e", b"/%", b"/%zz"]
 )
 async def test_an_unknown_path_is_404(url: str, path: bytes) -> None:
-    answer = await say(url, b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+    answer = await send_raw(url, b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
     assert answer.status == 404
     assert orjson.loads(answer.body) == {"detail": "Not Found"}
 

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import asking, read_until
+from support.raw_http import open_request, read_until
 from support.watcher import Watcher
 
 from glowback_trio import InlineCompute, Run, assert_sound, open_gateway
@@ -216,13 +216,13 @@ async def test_the_head_of_a_quiet_stream_comes_at_once(url: str, endless: Run) 
     await trio.testing.wait_all_tasks_blocked()
     newest = endless.status.event_count
     with trio.fail_after(5):
-        async with asking(url, path(endless, f"after={newest}"), **SSE) as stream:
+        async with open_request(url, path(endless, f"after={newest}"), **SSE) as stream:
             assert b"200" in await read_until(stream, b"retry: 1000\n\n")
 
 
 async def test_a_client_that_leaves_a_stream_is_forgotten(url: str, endless: Run) -> None:
     with trio.fail_after(5):
-        async with asking(url, path(endless), **SSE) as stream:
+        async with open_request(url, path(endless), **SSE) as stream:
             await read_until(stream, b"event: state")
             assert endless.subscribers == 1
         while endless.subscribers:
@@ -234,7 +234,7 @@ async def test_one_stream_too_many_is_503(serve_with: Serve, endless: Run, finis
     url = await serve_with(max_streams=1)
     async with httpx2.AsyncClient(base_url=url) as http:
         get = partial(http.get, path(finished), headers=SSE)
-        async with asking(url, path(endless), **SSE) as stream:
+        async with open_request(url, path(endless), **SSE) as stream:
             await read_until(stream, b"event: state")
             refused = await get()
             assert refused.status_code == 503

@@ -8,7 +8,7 @@ import httpx2
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import asking, read_until
+from support.raw_http import open_request, read_until
 from support.watcher import connected
 
 from glowback_trio import Run
@@ -55,7 +55,7 @@ async def test_what_is_open_is_told_while_it_is(
         path = f"/backtests/{endless.run_id}"
         async with (
             connected(f"{url}{path}/stream") as socket,
-            asking(url, f"{path}/events", Accept="text/event-stream") as events,
+            open_request(url, f"{path}/events", Accept="text/event-stream") as events,
         ):
             await socket.get_message()
             await read_until(events, b"event: state")

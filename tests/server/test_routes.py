@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import asking, read_answer
+from support.raw_http import open_request, read_response
 
 from glowback_trio import Run, open_gateway
 from glowback_trio.actors import Gateway
@@ -283,9 +283,9 @@ async def test_a_full_queue_is_503_and_says_when_to_come_back(asked: dict[str, A
 async def test_the_stream_path_tells_plain_clients_to_upgrade(url: str, finished: Run) -> None:
     with trio.fail_after(5):
         path = f"/backtests/{finished.run_id}/stream"
-        async with asking(url, path) as stream:
-            answer = await read_answer(stream)
+        async with open_request(url, path) as stream:
+            answer = await read_response(stream)
             await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert (await read_answer(stream)).status == 200  # the connection is still good
+            assert (await read_response(stream)).status == 200  # the connection is still good
     assert answer.status == 426
     assert answer.headers["upgrade"] == "websocket"

@@ -7,7 +7,7 @@ import orjson
 import pytest
 import trio
 import trio.testing
-from support.raw_http import RejectionResponse, say
+from support.raw_http import RawResponse, send_raw
 from support.watcher import Watcher, connected
 
 from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
@@ -24,14 +24,14 @@ def stream(url: str, run: Run | str, query: str = "", prefix: str = "") -> str:
     return f"{url}{prefix}/backtests/{run_id}/stream?{query}"
 
 
-async def shake(url: str, path: str, headers: str = "") -> RejectionResponse:
+async def shake(url: str, path: str, headers: str = "") -> RawResponse:
     """Ask for a WebSocket by hand and read the answer to the handshake."""
     head = (
         f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
-    return await say(url, head.encode())
+    return await send_raw(url, head.encode())
 
 
 # Law 6: loss-free, whatever happens to the connection

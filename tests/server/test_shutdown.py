@@ -7,7 +7,7 @@ import httpx2
 import pytest
 import trio
 import trio.testing
-from support.raw_http import asking, connect, read_until
+from support.raw_http import connect, open_request, read_until
 from support.watcher import Watcher, connected
 
 from glowback_trio import Run, assert_sound
@@ -38,7 +38,7 @@ async def test_server_sent_events_end_too(serve_with: Serve, endless: Run) -> No
     stop = trio.Event()
     url = await serve_with(stop)
     with trio.fail_after(5):
-        async with asking(
+        async with open_request(
             url, f"/backtests/{endless.run_id}/events", Accept="text/event-stream"
         ) as stream:
             await read_until(stream, b"event: state")

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import trio
-from support.raw_http import RejectionResponse, read_answer
+from support.raw_http import RawResponse, read_response
 
 from glowback_trio.actors import Gateway
 from glowback_trio.errors import ServingError
@@ -56,12 +56,12 @@ async def test_a_certificate_that_cannot_be_read_is_one_plain_error(
         await serve(gateway, bind="127.0.0.1:0", settings=settings)
 
 
-async def over_unix(path: str, *lines: str) -> RejectionResponse:
+async def over_unix(path: str, *lines: str) -> RawResponse:
     head = "".join(f"{line}\r\n" for line in ("GET /healthz HTTP/1.1", "Host: x", *lines, ""))
     with trio.fail_after(10):
         async with await trio.open_unix_socket(path) as stream:
             await stream.send_all(head.encode())
-            return await read_answer(stream)
+            return await read_response(stream)
 
 
 @pytest.mark.parametrize(("trusted", "told"), [((), False), (("unix",), True)])

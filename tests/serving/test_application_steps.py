@@ -1,7 +1,8 @@
-"""The whole product on a network in memory: a client lost, or the server ended, at every step.
+"""The whole product on a network in memory, with a fault injected at every step.
 
-A run is started, followed over WebSocket and server-sent events while it goes on, and its result is
-fetched. After each fault no task, connection or subscriber is left, and the server still answers.
+A run is started, followed over WebSocket and server-sent events while it runs, and its result is
+fetched. At each step in turn a client is lost, or the server is stopped or cancelled. After each
+fault no task, connection or subscriber is left, and the server still answers.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ASKED = {
     "end_date": "2024-01-04",
     "stream": {"pace_bars_per_s": 1},
 }
-PATIENCE_S = 300.0
+GIVE_UP_S = 300.0
 
 
 class CountedNetwork(Network):
@@ -167,13 +168,13 @@ async def attempt(house: House, instrument: AtStep, fault: Callable[[], object])
     """A session in the middle of which something happens."""
     instrument.begin(fault)
     try:
-        with trio.fail_after(PATIENCE_S):
+        with trio.fail_after(GIVE_UP_S):
             await session(house)
     except* (*GONE, ConnectionRefusedError, AssertionError, KeyError, ValueError):
         assert instrument.taken >= instrument.step
     instrument.end()
     house.lose_clients("close")
-    await trio.sleep(PATIENCE_S)
+    await trio.sleep(GIVE_UP_S)
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])

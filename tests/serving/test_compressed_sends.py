@@ -1,4 +1,7 @@
-"""Sends that are cancelled where messages are compressed, which may spoil nothing after them."""
+"""Compressed sends that are cancelled.
+
+Rule: a cancelled send either goes as a whole or not at all, and leaves the next message readable.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Compression: what is negotiated, what goes over the wire, and what a bomb does."""
+"""permessage-deflate: its negotiation, its frames, and bombs.
+
+Rule: no offer makes the server keep memory between messages, and no message is inflated beyond its
+limit. Frames are checked against zlib, bytes against tracemalloc.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +62,7 @@ NO_TAKEOVER = b"permessage-deflate; server_no_context_takeover; client_no_contex
         (b";;=,", b""),
     ],
 )
-async def test_an_offer_is_taken_without_context_or_not_at_all(
+async def test_an_offer_is_accepted_without_context_takeover_or_declined(
     offer: bytes, answer: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(limits=COMPRESSING) as server:
@@ -79,7 +83,7 @@ async def test_messages_are_compressed_both_ways(autojump_clock: MockClock) -> N
             assert len(payload) < 50
 
 
-async def test_a_smaller_window_is_kept_to(autojump_clock: MockClock) -> None:
+async def test_a_smaller_window_is_respected(autojump_clock: MockClock) -> None:
     noise = os.urandom(2000) * 4
     async with serving(limits=COMPRESSING) as server:
         client, _ = await connect(server, OFFER + b"; server_max_window_bits=9")
@@ -95,7 +99,7 @@ async def test_a_short_message_is_sent_as_it_is(autojump_clock: MockClock) -> No
         assert await client.read_frame() == (BINARY, b"short")
 
 
-async def test_compressed_fragments_bear_a_ping_between_them(autojump_clock: MockClock) -> None:
+async def test_a_ping_may_come_between_compressed_fragments(autojump_clock: MockClock) -> None:
     whole = deflate(b"one message in three frames")
     async with serving(limits=COMPRESSING) as server:
         client, _ = await connect(server)
@@ -133,7 +137,7 @@ async def test_bad_compression_is_answered_with_its_code(
         assert await server.still_answers()
 
 
-async def test_the_longest_message_allowed_is_taken(autojump_clock: MockClock) -> None:
+async def test_the_longest_message_allowed_is_accepted(autojump_clock: MockClock) -> None:
     async with serving(limits=COMPRESSING) as server:
         client, _ = await connect(server)
         await client.send(frame(BINARY, deflate(bytes(16_384)), rsv=RSV1))

@@ -1,6 +1,6 @@
-"""More of WebSocket conformance: every opcode and close code, UTF-8 in all its traps, every length.
+"""More of WebSocket conformance: every opcode and close code, UTF-8 traps, all lengths.
 
-Each row is sent whole and byte by byte, as those of `test_serving_websocket.py` are.
+Each row is sent whole and byte by byte, as those of `test_websocket.py` are.
 """
 
 from __future__ import annotations

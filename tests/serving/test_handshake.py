@@ -1,4 +1,8 @@
-"""How a WebSocket begins, and how it is refused."""
+"""The WebSocket handshake: accepted, rejected by the application, and invalid.
+
+Rule (RFC 6455, section 4): an invalid handshake never reaches the application, and every rejection
+is a whole HTTP response with `Connection: close`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from trio.testing import MockClock
 VERSION_AND_KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
-async def test_a_handshake_may_be_refused_with_headers_and_a_body(
+async def test_a_handshake_may_be_rejected_with_headers_and_a_body(
     autojump_clock: MockClock,
 ) -> None:
     async def deny(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +61,7 @@ async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> 
         (VERSION_AND_KEY + b"Content-Length: 5\r\n", 400),
     ],
 )
-async def test_a_bad_handshake_is_refused(
+async def test_an_invalid_handshake_is_rejected(
     lines: bytes, status: int, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:

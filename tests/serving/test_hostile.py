@@ -1,6 +1,6 @@
-"""Clients that mean harm, or know no better.
+"""Hostile and broken clients, in virtual time.
 
-After every one of them: no task is left, and the server still answers.
+After each of them no task is left, the connection is closed, and the server still answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from glowback_trio.serving import FaultRecord, Limits
 
 
-async def test_a_chatty_leaver_is_missed_within_a_second(autojump_clock: MockClock) -> None:
+async def test_a_client_that_floods_and_leaves_is_noticed_within_a_second(
+    autojump_clock: MockClock,
+) -> None:
     async with serving() as server:
         client = await server.websocket(b"/deaf")
         await client.send(frame(TEXT, b"x") * 40)
@@ -50,7 +52,7 @@ async def test_an_unread_flood_is_bounded_and_closed(autojump_clock: MockClock) 
     assert record.close_reason == "messages are not being read"
 
 
-async def test_a_flood_that_meets_the_handlers_end_leaves_nothing(
+async def test_a_flood_while_the_handler_ends_leaves_nothing_behind(
     autojump_clock: MockClock,
 ) -> None:
     async def brief(scope: Scope, receive: Receive, send: Send) -> None:
@@ -156,7 +158,9 @@ async def test_a_ping_waits_its_turn_behind_what_a_slow_client_has_yet_to_read(
         assert server.app.running == 1
 
 
-async def test_the_same_holds_for_an_http_answer(autojump_clock: MockClock) -> None:
+async def test_a_client_that_reads_no_http_response_is_cut_after_the_send_timeout(
+    autojump_clock: MockClock,
+) -> None:
     async with serving() as server:
         slow, stalled = server.connect(capacity=2000), server.connect(capacity=2000)
         for client in (slow, stalled):
@@ -207,7 +211,7 @@ async def test_a_send_cancelled_while_it_waits_its_turn_harms_nothing(
 
 
 @pytest.mark.parametrize("path", [b"/flood", b"/endless"])
-async def test_an_application_that_only_sends_is_ended_by_its_clients_end(
+async def test_an_application_that_only_sends_ends_with_its_client(
     path: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -268,7 +272,9 @@ def spoil(conversation: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_a_spoiled_conversation_harms_nobody(seed: int, autojump_clock: MockClock) -> None:
+async def test_corrupted_bytes_end_no_other_connection(
+    seed: int, autojump_clock: MockClock
+) -> None:
     chance = random.Random(seed)
     spoiled = spoil(CONVERSATION, chance)
     async with serving(limits=Limits(compression=bool(seed % 2))) as server:

@@ -1,4 +1,8 @@
-"""HTTP/1.1 as clients speak it when they mean well."""
+"""HTTP/1.1 with well-behaved clients: requests, responses, connections that are kept.
+
+Responses are compared byte by byte where their form matters; a request in one piece and the same
+request byte by byte must have the same effect.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
     ],
 )
-async def test_a_status_comes_with_its_words(
+async def test_a_status_has_its_reason_phrase(
     asked: bytes, line: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -42,7 +46,7 @@ async def test_a_status_comes_with_its_words(
         client.stream.close()
 
 
-async def test_a_status_of_an_application_s_own_has_none(autojump_clock: MockClock) -> None:
+async def test_a_custom_status_has_no_reason_phrase(autojump_clock: MockClock) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, b"", status=299)
 
@@ -91,7 +95,7 @@ async def test_the_disconnect_of_a_pipelining_client_is_seen(autojump_clock: Moc
         b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\nand more",
     ],
 )
-async def test_the_last_answer_is_followed_by_the_end(
+async def test_the_last_response_is_followed_by_the_end(
     head: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -123,7 +127,7 @@ async def test_a_request_fed_byte_by_byte_is_the_same_request(autojump_clock: Mo
         assert (await client.read_reply()).body == b"ok"
 
 
-async def test_a_client_that_waits_for_100_is_invited(autojump_clock: MockClock) -> None:
+async def test_a_client_that_expects_100_gets_it(autojump_clock: MockClock) -> None:
     async with serving() as server:
         client = server.connect()
         await client.send(
@@ -135,7 +139,7 @@ async def test_a_client_that_waits_for_100_is_invited(autojump_clock: MockClock)
         assert (await client.read_reply(b"POST")).body == b"hi"
 
 
-async def test_the_answer_to_head_has_no_body(autojump_clock: MockClock) -> None:
+async def test_the_response_to_head_has_no_body(autojump_clock: MockClock) -> None:
     async with serving() as server:
         client = server.connect()
         await client.send(b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -155,7 +159,7 @@ async def test_an_application_that_fails_is_answered_500_and_recorded_leaf_by_le
     assert capfd.readouterr() == ("", "")
 
 
-async def test_an_application_that_fails_after_its_answer_began_cuts_the_answer(
+async def test_an_application_that_fails_in_its_response_cuts_the_response(
     autojump_clock: MockClock,
 ) -> None:
     async def half(scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,7 +175,7 @@ async def test_an_application_that_fails_after_its_answer_began_cuts_the_answer(
     assert not whole.endswith(b"0\r\n\r\n")
 
 
-async def test_an_answer_whose_end_was_cancelled_is_not_followed_by_another(
+async def test_a_response_whose_end_was_cancelled_is_not_followed_by_another(
     autojump_clock: MockClock,
 ) -> None:
     async def distracted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,7 +210,7 @@ async def test_an_application_that_sends_a_bad_header_is_recorded(
     assert (fault.where, fault.facts.path) == ("application", "/bad")
 
 
-async def test_an_early_answer_reaches_a_client_that_is_still_sending(
+async def test_an_early_response_reaches_a_client_that_is_still_sending(
     autojump_clock: MockClock,
 ) -> None:
     async with serving() as server:
@@ -257,7 +261,7 @@ async def test_a_request_leaves_one_record_without_its_query(autojump_clock: Moc
     )
 
 
-async def test_a_log_that_raises_harms_nobody(autojump_clock: MockClock) -> None:
+async def test_a_log_that_raises_disturbs_no_request(autojump_clock: MockClock) -> None:
     def log(record: object) -> None:
         raise RuntimeError("the disk is full")
 

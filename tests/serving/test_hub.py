@@ -1,4 +1,7 @@
-"""The hub: everybody gets everything, in order, and nobody waits for anybody else."""
+"""The hub: every follower gets every message, once and in order, and waits for no other follower.
+
+Examples show single rules; a property test draws schedules, blocked sockets and bursts.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,7 @@ async def test_followers_get_what_is_there_and_what_comes(autojump_clock: MockCl
     assert hub.load.messages == sum(8 - n % 3 for n in range(500))
 
 
-async def test_who_can_be_told_all_there_is_at_once_takes_no_task() -> None:
+async def test_a_follower_that_catches_up_in_one_write_takes_no_task() -> None:
     hub, feed = Hub(), ListFeed([b"1", b"2"])
     current, at_end, behind = Pipe(), Pipe(), Pipe()
     async with trio.open_nursery() as nursery:
@@ -143,7 +146,7 @@ async def test_who_can_be_told_all_there_is_at_once_takes_no_task() -> None:
         assert behind.received == framed(*feed.messages)
 
 
-async def test_a_feed_that_breaks_at_once_ends_the_one_who_asked(
+async def test_a_feed_that_breaks_at_the_first_read_ends_its_follower(
     autojump_clock: MockClock,
 ) -> None:
     feed, pipe = ListFeed(fault=ZeroDivisionError()), Pipe()
@@ -153,7 +156,7 @@ async def test_a_feed_that_breaks_at_once_ends_the_one_who_asked(
     assert feed.watchers == []
 
 
-async def test_a_follower_that_is_stuck_holds_up_nobody(autojump_clock: MockClock) -> None:
+async def test_a_stuck_follower_delays_no_other(autojump_clock: MockClock) -> None:
     feed, stuck, free = ListFeed(), Pipe(room=4), Pipe()
     async with running_hub() as (hub, nursery):
         for pipe in (stuck, free):
@@ -174,7 +177,7 @@ async def test_a_follower_that_is_stuck_holds_up_nobody(autojump_clock: MockCloc
         assert stuck.received == free.received == framed(*feed.messages)
 
 
-async def test_a_peer_that_is_gone_is_let_go(autojump_clock: MockClock) -> None:
+async def test_a_lost_peer_is_forgotten(autojump_clock: MockClock) -> None:
     feed, gone, left, stays = ListFeed(), Pipe(), Pipe(), Pipe()
     async with running_hub() as (hub, nursery):
         followers = [Follower(feed, 0, pipe, nursery) for pipe in (gone, left, stays)]
@@ -191,7 +194,7 @@ async def test_a_peer_that_is_gone_is_let_go(autojump_clock: MockClock) -> None:
     assert feed.watchers == []
 
 
-async def test_who_hears_nothing_for_a_while_is_told_where_it_stands(
+async def test_a_quiet_follower_is_sent_a_heartbeat_with_its_cursor(
     autojump_clock: MockClock,
 ) -> None:
     feed, pipe, late = ListFeed(quiet=10), Pipe(), Pipe()
@@ -212,7 +215,7 @@ async def test_who_hears_nothing_for_a_while_is_told_where_it_stands(
     assert pipe.received == framed(b"x", b"at 1", b"y")
 
 
-async def test_a_feed_that_breaks_ends_its_own_followers_only(autojump_clock: MockClock) -> None:
+async def test_a_feed_that_breaks_ends_only_its_followers(autojump_clock: MockClock) -> None:
     broken, sound = ListFeed(), ListFeed()
     victim, bystander = Pipe(), Pipe()
     async with running_hub() as (hub, nursery):
@@ -261,7 +264,7 @@ def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost(seed: int) -
     rooms=st.lists(st.integers(0, 40), min_size=1, max_size=5),
     bursts=st.lists(st.integers(1, 7), max_size=6),
 )
-def test_under_any_schedule_and_any_blockage_everybody_gets_everything(
+def test_under_any_schedule_and_blockage_every_follower_gets_every_message(
     seed: int, rooms: list[int], bursts: list[int]
 ) -> None:
     async def scenario() -> None:

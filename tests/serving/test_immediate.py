@@ -1,4 +1,8 @@
-"""Answers that an application gives without a task."""
+"""Immediate responses, which the application gives without a task.
+
+Rule: they differ from the application's own responses in nothing that a client can see, and a
+request with a body never gets one.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def prompt(scope: Scope) -> ImmediateResponse | None:
     return None
 
 
-async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) -> None:
+async def test_an_immediate_response_starts_no_application(autojump_clock: MockClock) -> None:
     async with serving(App({}), immediate=prompt) as server:
         client = server.connect()
         for words in (b"once", b"twice"):
@@ -39,7 +43,7 @@ async def test_a_prompt_answer_starts_no_application(autojump_clock: MockClock) 
     ]
 
 
-async def test_what_is_not_answered_promptly_is_the_application_s(
+async def test_a_request_without_an_immediate_response_goes_to_the_application(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(immediate=prompt) as server:
@@ -49,7 +53,7 @@ async def test_what_is_not_answered_promptly_is_the_application_s(
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 2\r\n\r\nhi", CHUNKED])
-async def test_a_request_with_a_body_is_the_application_s(
+async def test_a_request_with_a_body_goes_to_the_application(
     framing: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(App({"/prompt": mirror}), immediate=prompt) as server:
@@ -58,14 +62,14 @@ async def test_a_request_with_a_body_is_the_application_s(
         assert (await client.read_reply()).body == b"hi"
 
 
-async def test_head_gets_the_head_of_a_prompt_answer(autojump_clock: MockClock) -> None:
+async def test_head_gets_the_head_of_an_immediate_response(autojump_clock: MockClock) -> None:
     async with serving(immediate=prompt) as server:
         client = server.connect()
         await client.send(b"HEAD /prompt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         assert (await client.read_to_end()).endswith(b"\r\n\r\n")
 
 
-async def test_a_fault_in_a_prompt_answer_ends_that_request_only(
+async def test_an_error_in_the_immediate_handler_ends_that_request_only(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(immediate=prompt) as server:
@@ -76,7 +80,7 @@ async def test_a_fault_in_a_prompt_answer_ends_that_request_only(
     assert server.faults == ["ValueError('not so fast')"]
 
 
-async def test_others_have_their_turn_between_pipelined_requests(
+async def test_other_tasks_run_between_pipelined_requests(
     autojump_clock: MockClock,
 ) -> None:
     turns = 0
@@ -98,7 +102,7 @@ async def test_others_have_their_turn_between_pipelined_requests(
         nursery.cancel_scope.cancel()
 
 
-async def test_half_of_what_is_asked_is_not_answered(autojump_clock: MockClock) -> None:
+async def test_half_a_request_gets_no_response(autojump_clock: MockClock) -> None:
     async with serving(immediate=prompt) as server:
         client = server.connect()
         await client.send(b"GET /prompt HTTP/1.1\r\nHost: te")

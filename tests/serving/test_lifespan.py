@@ -1,4 +1,8 @@
-"""An application's startup and shutdown around the server."""
+"""The application's startup and shutdown around the server (ASGI lifespan).
+
+Rule: a failed startup is one ServingError; an application without a lifespan is served all the
+same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A reader is cut when it stops, and not before, however slow it is."""
+"""The deadline on progress: a reader is cut when it stops, never because it is slow.
+
+A socket pair gives the kernel's real queues; the clock is virtual.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio.serving.progress_stream import ProgressStream
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 async def test_a_reader_that_moves_without_making_room_is_waited_for(
@@ -20,18 +23,18 @@ async def test_a_reader_that_moves_without_making_room_is_waited_for(
 ) -> None:
     """The kernel reports room only when much of its buffer is free, and that may take long."""
     ours, peer = socket.socketpair()
-    stream = ProgressStream(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), PATIENCE_S)
+    stream = ProgressStream(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), TIMEOUT_S)
     with peer:
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(send_until_cut, stream)
             for _ in range(3):
                 await wait_all_tasks_blocked()
                 assert peer.recv(1024)
-                mock_clock.jump(PATIENCE_S * 1.01)
+                mock_clock.jump(TIMEOUT_S * 1.01)
                 await wait_all_tasks_blocked()
                 assert nursery.child_tasks
                 assert stream.moved_at == trio.current_time()
-            mock_clock.jump(PATIENCE_S * 1.01)
+            mock_clock.jump(TIMEOUT_S * 1.01)
 
 
 async def send_until_cut(stream: ProgressStream) -> None:
@@ -44,7 +47,7 @@ async def send_for_ever(stream: ProgressStream) -> None:
         await stream.send_all(bytes(1024))
 
 
-async def test_a_peer_that_has_taken_nothing_since_is_given_up_without_a_send_that_waits(
+async def test_a_peer_that_has_taken_nothing_is_given_up_even_if_no_send_waits(
     mock_clock: MockClock,
 ) -> None:
     """Its kernel would be asked in vain for a quarter of an hour."""
@@ -52,23 +55,23 @@ async def test_a_peer_that_has_taken_nothing_since_is_given_up_without_a_send_th
         while stream.send_nowait(bytes(65536)):
             pass
         for _ in range(2):
-            mock_clock.jump(PATIENCE_S * 0.6)
+            mock_clock.jump(TIMEOUT_S * 0.6)
             assert stream.send_nowait(b"more") == 0
-        mock_clock.jump(PATIENCE_S * 0.6)
+        mock_clock.jump(TIMEOUT_S * 0.6)
         with pytest.raises(TimeoutError, match="no byte moved for 30 seconds"):
             stream.send_nowait(b"more")
 
 
-async def test_a_peer_that_has_taken_something_since_is_not_given_up(
+async def test_a_peer_that_has_taken_something_is_not_given_up(
     mock_clock: MockClock,
 ) -> None:
     async with connected() as (stream, peer):
         for _ in range(3):
             while stream.send_nowait(bytes(65536)):
                 pass
-            mock_clock.jump(PATIENCE_S * 0.9)
+            mock_clock.jump(TIMEOUT_S * 0.9)
             await drained(stream, peer)
-        mock_clock.jump(PATIENCE_S * 0.9)
+        mock_clock.jump(TIMEOUT_S * 0.9)
         assert stream.send_nowait(b"more") == 4
 
 
@@ -78,7 +81,7 @@ async def connected() -> AsyncIterator[tuple[ProgressStream, trio.SocketStream]]
     async with listener:
         client = await trio.open_tcp_stream(*listener.socket.getsockname())
         async with client, await listener.accept() as peer:
-            yield ProgressStream(client, PATIENCE_S), peer
+            yield ProgressStream(client, TIMEOUT_S), peer
 
 
 async def drained(stream: ProgressStream, peer: trio.SocketStream) -> None:

@@ -1,4 +1,7 @@
-"""A real Quart application on real sockets: what it needs this room to survive."""
+"""A real Quart application on real sockets.
+
+Each test is a case in which Quart on Hypercorn's own server leaks, hangs or crashes.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ async def test_quart_connections_are_closed_when_they_should_be(head: bytes) -> 
             assert (await client.read_to_end()).endswith(b"hello")
 
 
-async def test_a_quart_view_may_refuse_a_websocket_with_an_answer() -> None:
+async def test_a_quart_view_may_reject_a_websocket_with_a_response() -> None:
     async with running(quart_app()) as server:
         client = await server.connect()
         head = await client.upgrade(b"/denied")
@@ -65,7 +68,7 @@ async def test_a_quart_view_may_refuse_a_websocket_with_an_answer() -> None:
         assert await client.read_to_end() == b"no key"
 
 
-async def test_an_empty_binary_frame_does_a_quart_handler_no_harm() -> None:
+async def test_an_empty_binary_frame_does_not_break_a_quart_handler() -> None:
     async with running(quart_app()) as server:
         url = server.url.replace("http", "ws") + "/echo"
         async with open_websocket_url(url) as client:

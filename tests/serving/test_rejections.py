@@ -1,4 +1,8 @@
-"""What a server refuses without its application: bad heads, big bodies, slow clients, crowds."""
+"""Rejections without the application: bad heads, large bodies, slow clients, too many clients.
+
+Rule: a rejection is a whole response with `Connection: close`, leaves one record, and the
+application never sees the request.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +70,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("row", REFUSED)
-async def test_a_bad_request_is_refused_and_the_connection_closed(
+async def test_a_bad_request_is_rejected_and_the_connection_closed(
     row: str, autojump_clock: MockClock
 ) -> None:
     sent, status = REFUSED[row]
@@ -95,7 +99,7 @@ async def test_a_bad_request_is_refused_and_the_connection_closed(
         (b"HTTPS://other", "/"),
     ],
 )
-async def test_an_odd_target_reaches_the_application_as_a_path(
+async def test_a_target_of_any_form_reaches_the_application_as_a_path(
     target: bytes, path: str, autojump_clock: MockClock
 ) -> None:
     async with serving(App({path: App().handlers["/"], "/": App().handlers["/"]})) as server:
@@ -110,21 +114,21 @@ async def test_options_may_ask_for_the_whole_server(autojump_clock: MockClock) -
         assert (await client.read_reply(b"OPTIONS")).status == 200
 
 
-async def test_an_upgrade_to_anything_else_is_not_taken(autojump_clock: MockClock) -> None:
+async def test_an_upgrade_to_another_protocol_is_ignored(autojump_clock: MockClock) -> None:
     async with serving() as server:
         client = server.connect()
         lines = (b"Connection: upgrade, http2-settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMA")
         assert (await client.get(b"/", *lines)).body == b"ok"
 
 
-async def test_a_header_of_the_applications_own_may_hold_any_bytes(
+async def test_a_header_for_the_application_may_hold_any_bytes(
     autojump_clock: MockClock,
 ) -> None:
     async with serving() as server:
         assert (await server.connect().get(b"/", "Cookie: café".encode())).body == b"ok"
 
 
-async def test_a_declared_body_that_is_too_long_is_refused_before_it_comes(
+async def test_a_declared_body_that_is_too_long_is_rejected_before_it_comes(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(limits=Limits(body_bytes=1000)) as server:
@@ -134,7 +138,7 @@ async def test_a_declared_body_that_is_too_long_is_refused_before_it_comes(
         assert server.app.running == 0
 
 
-async def test_a_chunked_body_that_grows_too_long_is_refused(autojump_clock: MockClock) -> None:
+async def test_a_chunked_body_that_grows_too_long_is_rejected(autojump_clock: MockClock) -> None:
     async with serving(limits=Limits(body_bytes=1000)) as server:
         client = server.connect(capacity=500)
 
@@ -152,14 +156,14 @@ async def test_a_chunked_body_that_grows_too_long_is_refused(autojump_clock: Moc
     assert server.requests[0].status == 413
 
 
-async def test_a_body_of_the_allowed_length_is_taken(autojump_clock: MockClock) -> None:
+async def test_a_body_of_the_allowed_length_is_accepted(autojump_clock: MockClock) -> None:
     async with serving(limits=Limits(body_bytes=1000)) as server:
         client = server.connect()
         await client.send(POST + b"Content-Length: 1000\r\n\r\n" + b"x" * 1000)
         assert (await client.read_reply(b"POST")).status == 200
 
 
-async def test_a_client_that_never_stops_sending_is_left_at_last(
+async def test_a_client_that_never_stops_sending_is_cut_in_the_end(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(limits=Limits(linger_bytes=100_000)) as server:
@@ -182,7 +186,9 @@ async def test_a_slow_head_is_given_up(autojump_clock: MockClock) -> None:
         assert trio.current_time() == pytest.approx(10, abs=1)
 
 
-async def test_a_slow_body_is_given_up_and_the_application_told(autojump_clock: MockClock) -> None:
+async def test_a_slow_body_is_given_up_and_the_application_is_notified(
+    autojump_clock: MockClock,
+) -> None:
     async with serving() as server:
         client = server.connect()
         await client.send(POST + b"Content-Length: 1000\r\n\r\n")
@@ -206,7 +212,7 @@ async def test_a_slow_application_is_waited_for(autojump_clock: MockClock) -> No
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-async def test_an_idle_connection_is_closed_without_a_word(
+async def test_an_idle_connection_is_closed_without_a_response(
     requests: int, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -218,7 +224,7 @@ async def test_an_idle_connection_is_closed_without_a_word(
         assert trio.current_time() == pytest.approx(expected, abs=1)
 
 
-async def test_one_connection_too_many_is_told_so(autojump_clock: MockClock) -> None:
+async def test_a_connection_over_the_limit_is_answered_503(autojump_clock: MockClock) -> None:
     async with serving(limits=Limits(connections=2)) as server:
         first, second, third = (server.connect() for _ in range(3))
         assert (await first.get()).status == 200
@@ -229,7 +235,9 @@ async def test_one_connection_too_many_is_told_so(autojump_clock: MockClock) -> 
         assert (await server.connect().get()).status == 200
 
 
-async def test_far_too_many_connections_are_just_closed(autojump_clock: MockClock) -> None:
+async def test_far_too_many_connections_are_closed_without_a_response(
+    autojump_clock: MockClock,
+) -> None:
     async with serving(limits=Limits(connections=1)) as server:
         clients = [server.connect() for _ in range(400)]
         await trio.testing.wait_all_tasks_blocked()
@@ -239,7 +247,7 @@ async def test_far_too_many_connections_are_just_closed(autojump_clock: MockCloc
             await clients[-1].send(b"x")
 
 
-async def test_the_owner_makes_the_answers(autojump_clock: MockClock) -> None:
+async def test_the_owner_makes_the_rejections(autojump_clock: MockClock) -> None:
     asked: list[Rejection] = []
 
     def refuse(refusal: Rejection) -> RejectionResponse:
@@ -258,7 +266,7 @@ async def test_the_owner_makes_the_answers(autojump_clock: MockClock) -> None:
     assert (b"host", b"test") in refusal.headers
 
 
-async def test_a_refused_head_request_gets_no_body(autojump_clock: MockClock) -> None:
+async def test_a_rejected_head_request_gets_no_body(autojump_clock: MockClock) -> None:
     async with serving(limits=Limits(body_bytes=1)) as server:
         client = server.connect()
         await client.send(b"HEAD / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nab")
@@ -267,7 +275,7 @@ async def test_a_refused_head_request_gets_no_body(autojump_clock: MockClock) ->
         assert await client.read_to_end() == b""
 
 
-async def test_what_a_client_pipelines_is_not_kept_without_bound(
+async def test_pipelined_bytes_are_kept_up_to_a_bound(
     autojump_clock: MockClock,
 ) -> None:
     async with serving() as server:

@@ -1,4 +1,7 @@
-"""The end of a server: its order, and its bound whatever the clients do."""
+"""The shutdown of a server: its order, and its bound.
+
+Rule: no client and no hook can delay the end beyond `drain` and `grace`. All clocks are virtual.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from glowback_trio.serving import Limits, Load, serve
 GRACE = Limits().grace
 
 
-async def test_the_order_of_an_end(autojump_clock: MockClock) -> None:
+async def test_the_shutdown_has_its_order(autojump_clock: MockClock) -> None:
     steps: list[str] = []
 
     async def on_stop() -> None:
@@ -54,7 +57,7 @@ async def slow(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send)
 
 
-async def test_streams_that_on_stop_ended_are_not_told_1012(autojump_clock: MockClock) -> None:
+async def test_streams_that_on_stop_ended_are_not_closed_1012(autojump_clock: MockClock) -> None:
     over, done = trio.Event(), trio.Event()
 
     async def last_words(scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +144,7 @@ PEERS: list[Callable[[VirtualServer], Awaitable[RoughClient]]] = [
 
 
 @pytest.mark.parametrize("peer", PEERS)
-async def test_no_client_delays_the_end(
+async def test_no_client_delays_the_shutdown(
     peer: Callable[[VirtualServer], Awaitable[RoughClient]], autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -243,7 +246,7 @@ async def test_a_server_knows_its_load(autojump_clock: MockClock) -> None:
         assert load.connections == 0
 
 
-async def test_an_on_stop_that_fails_is_recorded_and_the_end_goes_on(
+async def test_an_on_stop_that_fails_is_recorded_and_the_shutdown_goes_on(
     autojump_clock: MockClock,
 ) -> None:
     async def on_stop() -> None:
@@ -257,7 +260,7 @@ async def test_an_on_stop_that_fails_is_recorded_and_the_end_goes_on(
 
 
 @pytest.mark.parametrize("ticks", range(12))
-async def test_a_message_that_meets_the_end_does_not_hide_it(
+async def test_a_message_during_the_shutdown_does_not_hide_it(
     ticks: int, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -303,7 +306,7 @@ async def test_a_message_under_way_is_whole_before_the_close(autojump_clock: Moc
         assert set(opcodes) == {TEXT, CLOSE}
 
 
-async def test_streams_that_are_no_sockets_are_served_too(autojump_clock: MockClock) -> None:
+async def test_streams_without_a_socket_are_served_too(autojump_clock: MockClock) -> None:
     class Plain(Network):
         async def accept(self) -> trio.StapledStream[Any, Any]:  # type: ignore[override] # no socket
             end = await super().accept()
@@ -335,7 +338,7 @@ async def test_a_cancelled_shutdown_is_bounded_too(autojump_clock: MockClock) ->
     assert server.app.running == 0
 
 
-async def test_two_servers_in_one_program_do_not_meet(autojump_clock: MockClock) -> None:
+async def test_two_servers_in_one_program_are_independent(autojump_clock: MockClock) -> None:
     async with serving() as first, serving() as second:
         client = await first.websocket()
         second.stop.set()

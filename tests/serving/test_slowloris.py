@@ -1,4 +1,7 @@
-"""Many clients that say little, slowly, for ever; and one that means well beside them."""
+"""Many clients that send slowly and never end, and one well-behaved client among them.
+
+Rule: slow clients are given up after their timeouts, and the other client never waits for them.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ async def test_slow_bodies_are_given_up_while_others_are_served(
         assert await server.still_answers()
 
 
-async def test_a_house_full_of_slow_clients_has_room_again_soon(
+async def test_a_server_full_of_slow_clients_has_room_again_soon(
     autojump_clock: MockClock,
 ) -> None:
     limits = Limits(connections=CROWD)

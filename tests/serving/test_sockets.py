@@ -33,7 +33,7 @@ async def test_several_binds_are_served_and_named() -> None:
                 assert reply.headers["date"].endswith("GMT")
 
 
-async def test_nothing_to_listen_on_is_a_plain_sentence() -> None:
+async def test_nothing_to_listen_on_is_a_clear_error() -> None:
     with pytest.raises(ServingError, match="nothing to listen on"):
         await serve(App(), bind=[])
 
@@ -52,7 +52,7 @@ async def test_a_unix_socket_is_served_and_its_file_removed(tmp_path: Path) -> N
     assert not path.exists()
 
 
-async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes"
     path.write_text("mine")
     with pytest.raises(ServingError, match="another kind"):
@@ -71,12 +71,12 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
         ("unix:/nowhere/at/all.sock", "cannot listen"),
     ],
 )
-async def test_a_bad_bind_is_a_plain_sentence(bind: str, message: str) -> None:
+async def test_a_bad_bind_is_a_clear_error(bind: str, message: str) -> None:
     with pytest.raises(ServingError, match=message):
         await serve(App(), bind=bind)
 
 
-async def test_a_port_in_use_is_a_plain_sentence_and_frees_what_was_bound(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_a_clear_error_and_releases_the_other_binds(tmp_path: Path) -> None:
     path = tmp_path / "app.sock"
     async with running(App()) as server:
         with pytest.raises(ServingError, match="the address is in use"):
@@ -119,7 +119,7 @@ async def test_tls_offers_http_1_1_only() -> None:
         await stream.aclose()
 
 
-async def test_broken_tls_clients_harm_nobody() -> None:
+async def test_broken_tls_clients_end_no_other_connection() -> None:
     trust = ssl.create_default_context(cafile=str(CERTIFICATE))
     async with running(
         App(), tls=Tls(CERTIFICATE), limits=Limits(tls_handshake_timeout=0.1)
@@ -135,12 +135,12 @@ async def test_broken_tls_clients_harm_nobody() -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "test_sockets.py"])
-async def test_an_unusable_certificate_is_a_plain_sentence(name: str) -> None:
+async def test_an_unusable_certificate_is_a_clear_error(name: str) -> None:
     with pytest.raises(ServingError, match=name):
         await serve(App(), bind="127.0.0.1:0", tls=Tls(CERTIFICATE.with_name(name)))
 
 
-async def test_a_reset_in_the_middle_of_a_body_harms_nobody() -> None:
+async def test_a_reset_in_the_middle_of_a_body_ends_no_other_connection() -> None:
     async with running(App()) as server:
         client = await server.connect()
         await client.send(b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf")
@@ -149,7 +149,7 @@ async def test_a_reset_in_the_middle_of_a_body_harms_nobody() -> None:
         assert {type(await server.next_record()) for _ in range(2)} == {RequestRecord}
 
 
-async def test_an_early_answer_is_not_lost_to_a_reset() -> None:
+async def test_an_early_response_is_not_lost_to_a_reset() -> None:
     async with running(App(), limits=Limits(body_bytes=1000)) as server:
         client = await server.connect()
         await client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 3000000\r\n\r\n")

@@ -1,6 +1,6 @@
-"""A client, a server or an order to stop, lost at every step of a session.
+"""A session with a fault at every step: a lost client, a cancelled server, a shutdown.
 
-After each: no task is left, and the server still answers.
+After each fault no task is left, the server ends in time, and before that it still answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Clients that misbehave over TLS, in virtual time."""
+"""Misbehaving clients over TLS, in virtual time.
+
+Rule: TLS changes nothing about deadlines, records and the shutdown.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ async def test_a_handshake_that_is_not_done_in_time_is_given_up(
 
 @pytest.mark.parametrize("sent", [b"", GET[:9], GET % b"sleep", GET % b"endless"])
 @pytest.mark.parametrize("how", ["reset", "close"])
-async def test_a_client_that_goes_without_a_word_of_tls_harms_nobody(
+async def test_a_client_that_leaves_without_close_notify_ends_no_other_connection(
     how: str, sent: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(**SECURE) as server:
@@ -99,7 +102,7 @@ async def test_garbage_after_the_handshake_ends_its_own_connection(
     assert server.faults == []
 
 
-async def test_a_client_that_reads_nothing_is_cut_through_tls_as_well(
+async def test_a_client_that_reads_nothing_over_tls_is_cut_as_well(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(**SECURE) as server:
@@ -110,7 +113,7 @@ async def test_a_client_that_reads_nothing_is_cut_through_tls_as_well(
         assert await still_answers(server)
 
 
-async def test_a_client_that_reads_nothing_does_not_hold_the_end_through_tls(
+async def test_a_client_that_reads_nothing_over_tls_does_not_delay_the_shutdown(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(**SECURE) as server:
@@ -123,7 +126,9 @@ async def test_a_client_that_reads_nothing_does_not_hold_the_end_through_tls(
         assert trio.current_time() - began <= Limits().grace + 1
 
 
-async def test_a_stream_over_tls_is_told_that_the_server_ends(autojump_clock: MockClock) -> None:
+async def test_a_websocket_over_tls_is_closed_1012_in_the_shutdown(
+    autojump_clock: MockClock,
+) -> None:
     async with serving(**SECURE) as server:
         client, _end = await encrypted(server)
         await client.upgrade()

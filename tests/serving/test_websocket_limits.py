@@ -1,4 +1,7 @@
-"""What a WebSocket's client may send, and that it must be there to answer."""
+"""Limits on a WebSocket's client: its rate, and its answers to pings.
+
+Rule: a client within the limits is never closed; one beyond them is, with a code and a reason.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ async def test_more_than_64_kib_in_a_second_are_too_much(autojump_clock: MockClo
             nursery.cancel_scope.cancel()
 
 
-async def test_a_flood_of_pings_is_too_many_messages(autojump_clock: MockClock) -> None:
+async def test_pings_count_as_messages(autojump_clock: MockClock) -> None:
     async with serving() as server:
         client = await server.websocket()
         await client.send(frame(PING) * 101)

@@ -1,4 +1,8 @@
-"""What of an answer goes together, and what goes at once."""
+"""The writes of a response: which parts go together, and which go at once.
+
+Rule: a short response is one write, the head of a stream never waits, and a client that does not
+read costs no more than one piece of a long response.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +71,7 @@ HANDLERS |= {"/long": long, "/long/chunked": long_chunked}
 
 
 @pytest.mark.parametrize("path", [b"/", b"/whole"])
-async def test_an_answer_of_known_length_goes_in_one_write(
+async def test_a_response_of_known_length_goes_in_one_write(
     path: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(App(HANDLERS)) as server:
@@ -88,7 +92,7 @@ async def test_the_head_of_a_stream_waits_for_nothing(autojump_clock: MockClock)
         client.stream.close()
 
 
-async def test_an_answer_that_fails_before_its_body_is_a_500(autojump_clock: MockClock) -> None:
+async def test_a_response_that_fails_before_its_body_is_a_500(autojump_clock: MockClock) -> None:
     async with serving(App(HANDLERS)) as server:
         assert (await server.connect().get(b"/stumble")).status == 500
         assert await server.still_answers()
@@ -96,7 +100,7 @@ async def test_an_answer_that_fails_before_its_body_is_a_500(autojump_clock: Moc
     assert server.requests[0].status == 500
 
 
-async def test_an_application_that_sends_nothing_for_ever_holds_nobody(
+async def test_an_application_that_sends_empty_pieces_for_ever_lets_others_run(
     autojump_clock: MockClock,
 ) -> None:
     async with serving(App(HANDLERS)) as server:
@@ -110,7 +114,7 @@ async def test_an_application_that_sends_nothing_for_ever_holds_nobody(
 
 
 @pytest.mark.parametrize("path", [b"/long", b"/long/chunked"])
-async def test_who_does_not_read_a_long_answer_has_a_copy_of_a_piece_of_it(
+async def test_a_long_response_that_is_not_read_is_copied_piece_by_piece_only(
     path: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(App(HANDLERS)) as server:
@@ -133,7 +137,7 @@ async def test_who_does_not_read_a_long_answer_has_a_copy_of_a_piece_of_it(
 
 
 @pytest.mark.parametrize("path", [b"/long", b"/long/chunked"])
-async def test_who_leaves_in_the_middle_of_a_long_answer_ends_it(
+async def test_a_client_that_leaves_in_a_long_response_ends_it(
     path: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving(App(HANDLERS)) as server:

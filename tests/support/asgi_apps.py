@@ -1,4 +1,4 @@
-"""Applications for the tests: as little ASGI as each question needs."""
+"""ASGI applications for the tests of the server, each as small as its question allows."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer everything at once."""
+    """Respond to every request at once."""
     await answer(send)
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the request's body."""
+    """Respond with the request's body."""
     await answer(send, await read_body(receive))
 
 
 async def sleep(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer after ten seconds."""
+    """Respond after ten seconds."""
     await trio.sleep(10)
     await answer(send)
 
 
 async def endless(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send without an end and without a look at the client."""
+    """Send without end, and never look whether the client is there."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while True:
         await send({"type": "http.response.body", "body": b"x" * 1000, "more_body": True})
 
 
 async def boom(scope: Scope, receive: Receive, send: Send) -> None:
-    """Fail in two places at once."""
+    """Raise two errors at once."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fail_with, KeyError("one"))
         nursery.start_soon(fail_with, ValueError("two"))
@@ -73,7 +73,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def flood(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send to a WebSocket without an end and without a look at the client."""
+    """Send to a WebSocket without end, and never look whether the client is there."""
     await send({"type": "websocket.accept"})
     while True:
         await send({"type": "websocket.send", "text": "x" * 1000, "bytes": None})
@@ -92,7 +92,7 @@ async def goodbye(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def undecided(scope: Scope, receive: Receive, send: Send) -> None:
-    """Never answer a handshake, but see the client leave."""
+    """Never answer a handshake, but end when the client leaves."""
     while (await receive())["type"] != "websocket.disconnect":
         pass
 
@@ -113,7 +113,7 @@ HANDLERS: dict[str, Handler] = {
 
 @define(eq=False)
 class App:
-    """Routes to the handlers above, and knows which of them are still at work."""
+    """Routes requests to the handlers above, and counts those that are running."""
 
     handlers: dict[str, Handler] = field(factory=lambda: dict(HANDLERS))
     lifespan: list[str] = field(factory=list)

@@ -1,4 +1,7 @@
-"""HTTP by hand: bytes out, bytes in."""
+"""A raw HTTP client over a socket, for requests that no library would send.
+
+Rule: it reads only what it is told to read, and checks nothing of a response.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-__all__ = ["RejectionResponse", "asking", "connect", "read_answer", "read_until", "say"]
+__all__ = ["RawResponse", "connect", "open_request", "read_response", "read_until", "send_raw"]
 
 
 @attrs.frozen
-class RejectionResponse:
+class RawResponse:
+    """A whole response, its header names in lower case."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -23,8 +28,8 @@ async def connect(url: str) -> trio.SocketStream:
     return await trio.open_tcp_stream(host, int(port))
 
 
-async def read_answer(stream: trio.abc.ReceiveStream) -> RejectionResponse:
-    """Read one answer that has a length."""
+async def read_response(stream: trio.abc.ReceiveStream) -> RawResponse:
+    """Read one response that has a `Content-Length`, or no body."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += await stream.receive_some()
@@ -33,20 +38,20 @@ async def read_answer(stream: trio.abc.ReceiveStream) -> RejectionResponse:
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
         body += await stream.receive_some()
-    return RejectionResponse(int(status.split()[1]), headers, body)
+    return RawResponse(int(status.split()[1]), headers, body)
 
 
-async def say(url: str, data: bytes) -> RejectionResponse:
-    """Send bytes on a connection of their own and read the answer."""
+async def send_raw(url: str, data: bytes) -> RawResponse:
+    """Send bytes on a new connection and read one response."""
     with trio.fail_after(10):
         async with await connect(url) as stream:
             await stream.send_all(data)
-            return await read_answer(stream)
+            return await read_response(stream)
 
 
 @asynccontextmanager
-async def asking(url: str, path: str, **headers: str) -> AsyncIterator[trio.SocketStream]:
-    """A connection on which something was asked for, with the answer still to be read."""
+async def open_request(url: str, path: str, **headers: str) -> AsyncIterator[trio.SocketStream]:
+    """Open a connection and send a GET request; the response is left to be read."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     async with await connect(url) as stream:
         await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
@@ -54,7 +59,7 @@ async def asking(url: str, path: str, **headers: str) -> AsyncIterator[trio.Sock
 
 
 async def read_until(stream: trio.abc.ReceiveStream, mark: bytes) -> bytes:
-    """Read until something was said."""
+    """Read until these bytes have come, and return all that has come."""
     data = b""
     while mark not in data:
         more = await stream.receive_some()

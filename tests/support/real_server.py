@@ -41,7 +41,7 @@ class Running:
         return await self.recorded.receive()
 
     def keep(self, stream: trio.SocketStream) -> RoughClient:
-        """A client on a stream that is closed when the test is over."""
+        """Return a client on a stream that is closed when the test is over."""
         self.clients.append(RoughClient(stream))
         return self.clients[-1]
 

@@ -1,4 +1,8 @@
-"""Clients that may say anything: HTTP as bytes, WebSocket frame by frame."""
+"""A client that may send anything: HTTP as bytes, WebSocket frame by frame.
+
+Frames are written and read by hand after RFC 6455, so that a fault of wsproto cannot hide itself;
+responses are read by h11.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ MASK = b"\x12\x34\x56\x78"
 
 @frozen
 class Reply:
-    """A whole HTTP answer."""
+    """A whole HTTP response."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -35,7 +39,7 @@ class Reply:
 
 @define(eq=False)
 class RoughClient:
-    """One connection, and whatever its owner wants to send over it."""
+    """One connection, over which a test sends any bytes."""
 
     stream: Any
     buffer: bytearray = field(factory=bytearray)
@@ -44,7 +48,7 @@ class RoughClient:
         await self.stream.send_all(data)
 
     async def read_to_end(self) -> bytes:
-        """Everything until the server closes; a reset is an error."""
+        """Return all bytes until the server closes; a reset is an error."""
         while data := await self.stream.receive_some(65536):
             self.buffer += data
         whole = bytes(self.buffer)
@@ -52,7 +56,7 @@ class RoughClient:
         return whole
 
     async def read_reply(self, method: bytes = b"GET") -> Reply:
-        """One answer; what comes after it stays for the next."""
+        """Read one response; bytes after it stay for the next call."""
         parser = h11.Connection(h11.CLIENT)
         parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"test")]))
         parser.send(h11.EndOfMessage())
@@ -79,7 +83,7 @@ class RoughClient:
         return await self.read_reply()
 
     async def upgrade(self, path: bytes = b"/echo", *lines: bytes) -> bytes:
-        """Ask for a WebSocket and return the head of the answer."""
+        """Send a WebSocket handshake and return the head of the response."""
         await self.send(HANDSHAKE % (path, b"".join(line + b"\r\n" for line in lines)))
         return await self.read_head()
 
@@ -91,7 +95,7 @@ class RoughClient:
         return head
 
     async def read_frame(self) -> tuple[int, bytes]:
-        """The next frame's opcode and payload."""
+        """Return the next frame's opcode and payload."""
         head = await self._exactly(2)
         length = head[1] & 0x7F
         if length == 126:
@@ -124,7 +128,7 @@ class RoughClient:
 def frame(
     opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, masked: bool = True
 ) -> bytes:
-    """One frame as a client sends it, or as it must not."""
+    """Return one frame as a client sends it, or as it must not."""
     first = (fin << 7) | (rsv << 4) | opcode
     mask_bit = 0x80 if masked else 0
     if len(payload) < 126:

@@ -1,4 +1,4 @@
-"""A network in memory: bounded pipes, half-close, resets, and a listener that hands them out."""
+"""A network in memory: bounded pipes, half-close, resets, and a listener that accepts them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KIB = 1024
 
 @frozen
 class FakeSocket:
-    """As much of a socket as a server asks for its addresses."""
+    """The part of a socket that a server reads its addresses from."""
 
     name: tuple[str, int]
     peer: tuple[str, int]
@@ -30,7 +30,7 @@ class FakeSocket:
 
 @define(eq=False)
 class Pipe:
-    """Bytes one way, at most `capacity` of them under way."""
+    """Bytes in one direction, at most `capacity` of them unread."""
 
     capacity: int
     data: bytearray = field(factory=bytearray)
@@ -105,13 +105,13 @@ class End(trio.abc.HalfCloseableStream):
         await trio.lowlevel.checkpoint()
 
     def close(self) -> None:
-        """Close as a socket does: what was sent arrives, what comes is refused."""
+        """Close as a socket does: bytes already sent arrive, later ones are answered by a reset."""
         self.closed = True
         self.outgoing.end()
         self.incoming.break_off()
 
     def reset(self) -> None:
-        """Close as a socket with unread bytes does: nothing arrives any more, either way."""
+        """Close as a socket with unread bytes does: nothing arrives any more either way."""
         self.outgoing.break_off()
         self.close()
 
@@ -141,7 +141,7 @@ class Network(trio.abc.Listener[Any]):
             raise trio.ClosedResourceError("nobody listens any more") from None
 
     async def aclose(self) -> None:
-        """Close as a socket does: whoever was not accepted yet is reset."""
+        """Close as a socket does: connections that were not accepted yet are reset."""
         with suppress(trio.WouldBlock, trio.ClosedResourceError):
             while True:
                 self._receive.receive_nowait().reset()

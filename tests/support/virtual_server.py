@@ -1,4 +1,4 @@
-"""A server on a network in memory, with everything a test asks of it."""
+"""A server on a network in memory, with its clients and its records."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class VirtualServer:
         return client
 
     async def still_answers(self) -> bool:
-        """Whether a new client is served, and nobody else's request is left."""
+        """Return True if a new client is served and no other request is left."""
         await trio.sleep(60)
         reply = await self.connect().get(b"/", b"Connection: close")
         await trio.sleep(60)
@@ -80,7 +80,7 @@ class VirtualServer:
 
 @asynccontextmanager
 async def serving(app: App | None = None, **options: Any) -> AsyncIterator[VirtualServer]:
-    """Serve for the length of a block, then stop, with proof that it stops."""
+    """Serve for the length of a block, then stop, and fail if it does not stop in time."""
     server = VirtualServer(app or App())
     options.setdefault("log", server.records.append)
     async with trio.open_nursery() as nursery:

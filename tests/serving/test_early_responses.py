@@ -1,4 +1,8 @@
-"""Answers that come before the request's body: the connection stays, or the client is told."""
+"""Responses that are sent before the request's body is complete.
+
+Rule: the connection is kept where only a short body is missing; in all other cases the response
+carries `Connection: close`, so that no client sends a request that is dropped.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ SHORT, LONG, CHUNKED = (
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 2000])
-async def test_a_connection_is_kept_when_a_short_body_comes_after_its_answer(
+async def test_a_connection_is_kept_when_a_short_body_comes_after_its_response(
     pieces: int, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -48,7 +52,7 @@ async def test_a_body_and_the_next_request_may_come_at_once(autojump_clock: Mock
 
 
 @pytest.mark.parametrize("framing", [LONG, CHUNKED])
-async def test_an_answer_before_a_body_of_any_length_says_that_it_is_the_last(
+async def test_a_response_before_a_body_of_any_length_is_marked_as_the_last(
     framing: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -60,7 +64,7 @@ async def test_an_answer_before_a_body_of_any_length_says_that_it_is_the_last(
         assert await server.still_answers()
 
 
-async def test_a_stream_that_is_answered_while_it_comes_says_so_too(
+async def test_a_response_before_the_end_of_a_chunked_body_is_marked_as_the_last(
     autojump_clock: MockClock,
 ) -> None:
     async def sum_up(scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +84,7 @@ async def test_a_stream_that_is_answered_while_it_comes_says_so_too(
         assert await server.still_answers()
 
 
-async def test_a_body_that_never_comes_is_not_waited_for_without_end(
+async def test_a_body_that_never_comes_is_given_up(
     autojump_clock: MockClock,
 ) -> None:
     async with serving() as server:
@@ -93,7 +97,7 @@ async def test_a_body_that_never_comes_is_not_waited_for_without_end(
 
 
 @pytest.mark.parametrize("who", ["client", "server"])
-async def test_a_client_that_leaves_or_a_server_that_ends_waits_for_no_body(
+async def test_a_lost_client_or_a_shutdown_ends_the_wait_for_a_body(
     who: str, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
@@ -110,7 +114,7 @@ async def test_a_client_that_leaves_or_a_server_that_ends_waits_for_no_body(
     assert [record.status for record in server.requests] == [200]
 
 
-async def test_the_application_of_an_answered_request_hears_of_its_end(
+async def test_the_application_of_an_answered_request_receives_the_disconnect(
     autojump_clock: MockClock,
 ) -> None:
     heard: list[str] = []
