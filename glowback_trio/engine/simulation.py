@@ -10,7 +10,7 @@ from glowback_trio.engine.accounting.curve import blank_curve, draw, draw_drawdo
 from glowback_trio.engine.accounting.ledger import Ledger
 from glowback_trio.engine.accounting.statement import BookedRecords, Statement
 from glowback_trio.engine.execution.journal import EventJournal, Records
-from glowback_trio.engine.reporting.event_drafts import drafts, log_draft
+from glowback_trio.engine.reporting.event_drafts import draft_events, log_draft
 from glowback_trio.engine.reporting.messages import ruin_warning, warnings
 from glowback_trio.engine.reporting.result_builder import Ended, result
 from glowback_trio.engine.timeline import align
@@ -103,7 +103,7 @@ class Simulation:
         statement = self._statement(self._booked[booked:])
         rows = range(start, self._done)
         pending, self._pending = self._pending, []
-        return drafts(self._request.stream, rows, self._curve, statement, pending)
+        return draft_events(self._request.stream, rows, self._curve, statement, pending)
 
     def run(self) -> None:
         """Simulate all bars that are left, without drafts of events.

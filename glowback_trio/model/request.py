@@ -115,7 +115,7 @@ def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
         yield Problem("value_error", ("target_weights",), message, None)
 
 
-def _own_weights(given: Any) -> Any:
+def _copied_weights(given: Any) -> Any:
     """Copy the weights, so that they cannot change later, and write whole numbers as floats."""
     if not isinstance(given, Mapping):
         return given
@@ -146,7 +146,7 @@ class PortfolioConstruction(Checked):
 
     __checks__ = (_weights_fit,)
 
-    target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]] = field(converter=_own_weights)
+    target_weights: Mapping[str, Annotated[float, Ge(0), Le(1)]] = field(converter=_copied_weights)
     method: Literal["target_weights"] = "target_weights"
     rebalance_frequency: Rebalancing = "weekly"
     drift_threshold_pct: Annotated[float, Ge(0), Le(100)] | None = None

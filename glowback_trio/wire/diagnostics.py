@@ -1,4 +1,4 @@
-"""Rows that tell how a portfolio was held at its weights, as they go over the wire."""
+"""Rows about a portfolio held at target weights, as they go over the wire."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _REASONS, _CONSTRAINTS = tuple(RebalanceReason), tuple(Constraint)
 
 
 def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapping[str, Any]:
-    """Columns of the portfolio's state at every bar: weights are fractions, `_pct` percent.
+    """Return columns of the portfolio's state at some bars.
 
-    A bar's target is the one that stands after its close, and drift is what was held there less
-    that target; so a target that is new has all of its way before it.
+    Weights are fractions, columns that end in `_pct` percent. A bar's target is the one that holds
+    after its close, and drift is what was held there less that target: a new target has all of the
+    drift that its orders will remove.
     """
     held, targets = portfolio.weights(bars, curve.value), portfolio.targets(bars)
     drift = as_percent(held - targets)
@@ -44,7 +45,7 @@ def diagnostics_columns(portfolio: Portfolio, curve: Curve, bars: Which) -> Mapp
 
 
 def hit_columns(portfolio: Portfolio, curve: Curve, which: Which) -> Mapping[str, Any]:
-    """Columns of the limits that changed something; figures of other limits are NaN."""
+    """Return columns of the limits that changed something; figures of other limits are NaN."""
     hits = portfolio.hits
     what = hits.what[which]
     figures: dict[str, Floats] = {}
@@ -62,7 +63,7 @@ def hit_columns(portfolio: Portfolio, curve: Curve, which: Which) -> Mapping[str
 
 
 def _by_symbol(portfolio: Portfolio, numbers: Floats) -> list[dict[str, float | None]]:
-    """Each row as an object; NaN has become None."""
+    """Return each row as an object by symbol, with None for NaN."""
     listed = numbers.astype(object)
     listed[np.isnan(numbers)] = None
     return [dict(zip(portfolio.symbols, row, strict=True)) for row in listed.tolist()]
@@ -75,16 +76,16 @@ def _reason(portfolio: Portfolio, code: int) -> str | None:
 
 
 def _hits_at(portfolio: Portfolio, curve: Curve, bars: Which) -> list[list[dict[str, Any]]]:
-    """What was hit at each bar, without its time and without what is of other limits."""
+    """Return the limits that were hit at each bar, without time and without others' figures."""
     index = np.arange(len(curve))[bars]
     first, stop = (np.searchsorted(portfolio.hits.row, index, side) for side in ("left", "right"))
     return [
-        [_told(hit) for hit in rows(hit_columns(portfolio, curve, slice(start, end)))]
+        [_figures(hit) for hit in rows(hit_columns(portfolio, curve, slice(start, end)))]
         if start < end
         else []
         for start, end in zip(first.tolist(), stop.tolist(), strict=True)
     ]
 
 
-def _told(hit: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: said for name, said in hit.items() if said is not None and name != "timestamp"}
+def _figures(hit: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in hit.items() if value is not None and name != "timestamp"}

@@ -1,4 +1,4 @@
-"""Fewer points of long series, such that nobody who looks at them misses an extreme."""
+"""Downsampling: fewer points of long series, with all their extremes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["thin"]
 def thin(series: Sequence[Floats], most: int) -> Indices:
     """Pick points of series that share their points.
 
-    All but both ends is cut into buckets of equal width, and of every bucket the points are picked
-    where one of the series is lowest or highest, the first of several. So the extremes of every
-    series as a whole are among them, too.
+    Everything between both ends is cut into buckets of equal width. Of every bucket the points are
+    picked at which one of the series is lowest or highest, the first one if there are several. So
+    the extremes of every series as a whole are picked, too.
 
     Args:
         series: K >= 1 series, each (T,), in any unit; NaN is never an extreme.
-        most: How many points to pick at most, at least 2 + 2 K.
+        most: Largest number of points to pick, at least 2 + 2 K.
 
     Returns:
-        (n,) indices, rising, n <= `most`; all of them where T <= `most`, else 0 and T - 1 among
+        (n,) indices, ascending, n <= `most`; all of them if T <= `most`, else 0 and T - 1 among
         them.
 
     Raises:
-        ValueError: `most` does not suffice for both ends and the extremes of one bucket.
+        ValueError: `most` leaves no room for both ends and the extremes of one bucket.
     """
     room = (most - 2) // (2 * len(series))
     if room < 1:
@@ -41,7 +41,7 @@ def thin(series: Sequence[Floats], most: int) -> Indices:
 
 
 def _extremes(series: Floats, width: int) -> tuple[Indices, Indices]:
-    """Where each bucket is lowest, and where it is highest."""
+    """Return the index of the lowest and of the highest value in each bucket."""
     starts = np.arange(0, len(series), width)
     padded = np.full(len(starts) * width, np.nan)
     padded[: len(series)] = series

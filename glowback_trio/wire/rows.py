@@ -45,7 +45,7 @@ _KINDS = tuple(OrderEventKind)
 
 
 def rows(columns: Columns) -> Iterator[Row]:
-    """Rows as Python objects; for many of them `model.table` has better."""
+    """Yield rows as Python objects; for many rows `wire.tables` is faster."""
     names, values = tuple(columns), map(_listed, columns.values())
     return (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
 
@@ -58,15 +58,16 @@ def _listed(column: Column) -> list[Any]:
 
 
 def equity_rows(curve: Curve, bars: Which = _ALL) -> Iterator[Row]:
-    """Rows of the equity curve, for all bars or some of them.
+    """Yield rows of the equity curve, for all bars or some of them.
 
-    A row is the same whichever others are asked for, so a run can tell it before the last bar.
+    A row does not depend on the other rows that are wanted, so a run can emit it as an event before
+    the last bar.
     """
     return rows(equity_columns(curve, bars))
 
 
 def equity_columns(curve: Curve, bars: Which = _ALL) -> Columns:
-    """Columns of the equity curve."""
+    """Return columns of the equity curve."""
     value, cash = curve.value[bars], curve.cash[bars]
     profit = value - curve.capital
     return {
@@ -82,7 +83,7 @@ def equity_columns(curve: Curve, bars: Which = _ALL) -> Columns:
 
 
 def exposure_columns(curve: Curve, bars: Which = _ALL) -> Columns:
-    """Columns of exposures in percent of value; NaN where the value is not positive."""
+    """Return columns of exposures in percent of value; NaN where the value is not positive."""
     value, cash = curve.value[bars], curve.cash[bars]
     net = percent_of(value - cash, value)
     return {
@@ -95,12 +96,12 @@ def exposure_columns(curve: Curve, bars: Which = _ALL) -> Columns:
 
 
 def trade_rows(trades: Fills, which: Which = _ALL) -> Iterator[Row]:
-    """One row per fill; `pnl` is null where the fill only opens."""
+    """Yield one row per fill; `pnl` is null where the fill only opens."""
     return rows(trade_columns(trades, which))
 
 
 def trade_columns(trades: Fills, which: Which = _ALL) -> Columns:
-    """Columns of the fills; `pnl` is NaN where the fill only opens."""
+    """Return columns of the fills; `pnl` is NaN where the fill only opens."""
     quantity = trades.quantity[which]
     return {
         "timestamp": trades.time[which],
@@ -117,7 +118,7 @@ def trade_columns(trades: Fills, which: Which = _ALL) -> Columns:
 
 
 def benchmark_columns(benchmark: Benchmark, bars: Which = _ALL) -> Columns:
-    """Columns of the benchmark curve; `period_return` is a fraction, as in the reference."""
+    """Return columns of the benchmark curve; `period_return` is a fraction, as in the reference."""
     value = benchmark.value[bars]
     return {
         "timestamp": benchmark.time[bars],
@@ -130,12 +131,12 @@ def benchmark_columns(benchmark: Benchmark, bars: Which = _ALL) -> Columns:
 
 
 def order_rows(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) -> Iterator[Row]:
-    """One flat row per step in an order's life."""
+    """Yield one flat row per step in an order's life."""
     return rows(order_columns(orders, symbols, which))
 
 
 def order_columns(orders: OrderLog, symbols: Sequence[str], which: Which = _ALL) -> Columns:
-    """Columns of the steps in orders' lives; prices are NaN where there is none."""
+    """Return columns of the steps in orders' lives; prices are NaN where there is none."""
     quantity, what = orders.quantity[which], orders.what[which].tolist()
     numbers = orders.order[which].tolist()
     specs = [orders.specs.get(number, PLAIN) for number in numbers]

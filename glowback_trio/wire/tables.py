@@ -1,7 +1,7 @@
 """Tables of a result, made and written a bounded number of rows at a time.
 
-A row never becomes a Python object of its own: columns are written whole, split into cells, and
-these are woven into rows. That is also twice as fast as writing row by row.
+A row never becomes a Python object: columns are encoded as a whole, split into cells, and the cells
+joined into rows. That is twice as fast as encoding row by row.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from glowback_trio.wire.rows import Column, Columns, Which
 
 __all__ = ["Pieces", "Table", "csv_pieces", "gathered", "json_pieces", "ndjson_pieces"]
 
-#: Something long, written so far as somebody reads it.
+#: A long text, written only as far as it is read.
 Pieces = Generator[bytes, None, None]
 
-# Some 120 KB as JSON, and a millisecond or two of work.
+# Some 120 KB as JSON, and a millisecond or two of work: a thread that writes stays responsive.
 _ROWS_AT_ONCE = 512
 
-# Pieces are at least so long, so that what is small is a single one.
+# A response of one piece has a declared length, so what is small should not be split.
 _PIECE_BYTES = 64 * 1024
 
 _QUOTED = re.compile(r'[",\r\n]')
@@ -31,12 +31,12 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 @frozen(eq=False)
 class Table:
-    """Rows that are made when they are asked for.
+    """Rows that are made when they are read.
 
     Attributes:
-        count: How many rows there are.
-        columns: Gives the columns of some of them.
-        rows_at_once: How many are made at once; fewer where a row is long.
+        count: Number of rows.
+        columns: Returns the columns of some rows.
+        rows_at_once: Number of rows to make at once; smaller for long rows.
     """
 
     count: int
@@ -47,22 +47,22 @@ class Table:
         return self.count
 
     def chunks(self, size: int | None = None) -> Iterator[Columns]:
-        """The columns of up to `size` rows after the other; None: of `rows_at_once`."""
+        """Yield the columns of up to `size` rows at a time; None stands for `rows_at_once`."""
         size = size or self.rows_at_once
         for start in range(0, self.count, size):
             yield self.columns(slice(start, start + size))
 
     def picked(self, which: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Table:
-        """The table of some rows only.
+        """Return a table of some of the rows.
 
         Args:
-            which: Their indices, (n,).
+            which: Indices of the rows, (n,).
         """
         return Table(len(which), lambda rows: self.columns(which[rows]), self.rows_at_once)
 
 
 def json_pieces(table: Table) -> Pieces:
-    """Write a JSON array of objects, a chunk of rows in each piece."""
+    """Write a JSON array of objects, some rows in each piece."""
     yield b"["
     for number, columns in enumerate(table.chunks()):
         yield (b"," if number else b"") + b",".join(_json_rows(columns))
@@ -70,13 +70,13 @@ def json_pieces(table: Table) -> Pieces:
 
 
 def ndjson_pieces(table: Table) -> Pieces:
-    """Write a line for each row, the very bytes that the row has in a JSON array."""
+    """Write a line for each row, with the same bytes that the row has in a JSON array."""
     for columns in table.chunks():
         yield b"\n".join(_json_rows(columns)) + b"\n"
 
 
 def csv_pieces(table: Table) -> Pieces:
-    """Write CSV with a head; cells are empty where JSON says null, and numbers are the same."""
+    """Write CSV with a header; numbers are as in JSON, and null is an empty cell."""
     yield ",".join(table.columns(slice(0, 0))).encode() + b"\n"
     for columns in table.chunks():
         cells = map(_csv_cells, columns.values())
@@ -84,7 +84,7 @@ def csv_pieces(table: Table) -> Pieces:
 
 
 def gathered(pieces: Iterable[bytes]) -> Pieces:
-    """Join pieces that are shorter than is worth while."""
+    """Join pieces until they are long enough to be sent."""
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -98,14 +98,14 @@ def gathered(pieces: Iterable[bytes]) -> Pieces:
 
 
 def _json_rows(columns: Columns) -> Iterator[bytes]:
-    """Write each row of at least one."""
+    """Write each row as a JSON object; there has to be at least one."""
     row = b"{%b}" % b",".join(b'"%b":%%b' % name.encode() for name in columns)
     cells = map(_json_cells, columns.values())
     return map(row.__mod__, zip(*cells, strict=True))
 
 
 def _json_cells(column: Column) -> Iterable[bytes]:
-    # No number and no time has a comma in it.
+    # Numbers and times contain no comma, so splitting the encoded array gives its cells.
     return map(dumps, column) if isinstance(column, list) else dumps(column)[1:-1].split(b",")
 
 
@@ -116,7 +116,7 @@ def _csv_cells(column: Column) -> Iterable[bytes]:
 
 
 def _csv_text(text: str | None) -> bytes:
-    """Quote as RFC 4180 has it, where it must be."""
+    """Write text as a CSV cell, quoted where RFC 4180 demands it."""
     text = text or ""
     quoted = '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
     return quoted.encode()

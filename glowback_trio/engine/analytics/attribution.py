@@ -1,4 +1,4 @@
-"""Where a run's profit came from, symbol by symbol."""
+"""Attribution of a run's profit to its symbols."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ def attribution(
     capital: float,
     carry: Mapping[str, float] | None = None,
 ) -> list[Row]:
-    """Share a run's profit out among its symbols, the largest share, of either sign, first.
+    """Attribute a run's profit to its symbols.
 
-    A symbol's profit is what its fills brought in, less commissions, and what is left of it is
-    worth, so that all of them sum to value - capital. What its fills realised is at average cost
-    and net of commissions, like `pnl` in the trades; the rest, commissions on what is still held
-    included, is unrealised.
+    A symbol's profit is the net cash from its fills, less commissions, plus the market value of
+    what is still held; all profits sum to value - capital. Realised profit is at average cost and
+    net of commissions, like `pnl` in the fills; the rest, which includes commissions on what is
+    still held, is unrealised.
 
     Args:
         trades: All fills.
-        units: What is held of each of `trades.symbols` in the end, (N,), signed.
+        units: Units of each of `trades.symbols` held in the end, (N,), signed.
         marks: Their last closes, (N,) currency.
-        capital: What the run started with, currency.
-        carry: Cash that was booked beside the fills, such as interest, by what it was for; each
-            becomes a row of its own, realised.
+        capital: Cash at the start, currency.
+        carry: Cash flows that belong to no fill, as `Result.carry`; each becomes a row of realised
+            profit.
 
     Returns:
-        One row per component with amounts in currency and `contribution_pct` in percent of capital.
+        One row per component, the largest profit or loss first, with amounts in currency and
+        `contribution_pct` in percent of the capital.
     """
     worth = units * marks
     paid = _by_symbol(trades, trades.quantity * trades.price + trades.commission)
@@ -69,6 +70,6 @@ def attribution(
 
 
 def _by_symbol(trades: Fills, amounts: Floats) -> Floats:
-    """Sum amounts of fills by symbol, (N,)."""
+    """Return the sums of amounts of fills by symbol, (N,)."""
     sums = np.bincount(trades.symbol, amounts, minlength=len(trades.symbols))
-    return sums.astype(float)  # numpy counts in integers where there is no fill
+    return sums.astype(float)  # without fills, numpy returns integers

@@ -1,11 +1,11 @@
 """Confidence intervals of the headline metrics by the stationary bootstrap.
 
-Returns are resampled in blocks of random length, which keeps what neighbouring returns have to do
-with each other (D. N. Politis and J. P. Romano, The Stationary Bootstrap, 1994). To bound time and
-memory whatever the length of the record, blocks are made of cells: a record of up to 512 returns
-has one return to a cell, a longer one as many neighbours as it takes. The metrics of a replicate
-are exact all the same, down to the drawdown within a cell, because cells carry all it takes to put
-them together; blocks just begin and end where cells do.
+Returns are resampled in blocks of random length, which keeps the dependence between neighbouring
+returns (D. N. Politis and J. P. Romano, The Stationary Bootstrap, 1994). To bound time and memory
+for records of any length, blocks are made of cells: in a record of up to 512 returns a cell is one
+return, in a longer one it is several neighbours. The metrics of a replicate are exact all the same,
+down to the drawdown within a cell, because a cell carries all that it takes to combine it with
+others; only, blocks begin and end where cells do.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from glowback_trio.wire.percent import as_percent
 __all__ = ["Interval", "intervals"]
 
 _MOST_CELLS = 512
-_AT_ONCE = 1 << 14  # cells of replicates worked on together: they stay in a processor's cache
+_AT_ONCE = 1 << 14  # cells of replicates per array, such that arrays stay in a processor's cache
 _NAMES = ("sharpe_ratio", "total_return", "annualized_return", "max_drawdown")
 
 
 @frozen
 class Interval:
-    """Where a metric lies at a given level of confidence, in the unit of the metric."""
+    """Confidence interval of a metric, in the unit of the metric."""
 
     low: float
     high: float
@@ -45,25 +45,25 @@ def intervals(
     level: float = 0.95,
     block_length: float | None = None,
 ) -> Mapping[str, Interval | None]:
-    """Percentile intervals of Sharpe ratio, total and annualised return, and largest drawdown.
+    """Return percentile intervals of Sharpe ratio, total and annualised return, and drawdown.
 
-    A drawdown's interval says how deep it could have been with the same returns in another order;
-    unlike those of the others it need not lie about the drawdown that was.
+    The interval of the largest drawdown says how deep it could have been with the same returns in
+    another order; unlike the others it need not contain the observed value.
 
     Args:
-        returns: (T,) per bar, fractions.
-        periods: Per year.
+        returns: (T,) returns per bar, fractions.
+        periods: Bars per year.
         risk_free_rate: Per year, a fraction.
-        random: Where the replicates come from: the same generator state gives the same intervals.
-        replicates: How many records to make.
-        level: Of confidence, in (0, 1).
-        block_length: Mean length of a block in bars, at least 1; the cube root of T unless given.
-            No block is shorter than a cell.
+        random: Source of the replicates: the same state gives the same intervals.
+        replicates: Number of replicates.
+        level: Confidence level, in (0, 1).
+        block_length: Mean length of a block in bars, at least 1; by default the cube root of T. No
+            block is shorter than a cell.
 
     Returns:
-        By the metric's name, in its unit on the wire: the Sharpe ratio a plain number, the others
-        in percent. None where a replicate leaves it undefined, for an interval of the rest would be
-        too narrow; all None below two returns, or where a return loses everything.
+        By the metric's name, in its unit on the wire: the Sharpe ratio as a plain number, the
+        others in percent. None if a replicate leaves the metric undefined, as an interval of the
+        rest would be too narrow; all None below two returns, or if a return loses everything.
 
     Raises:
         ValueError: `block_length` below 1, `replicates` below 1, or `level` outside (0, 1).
@@ -88,16 +88,18 @@ def intervals(
 
 @frozen(eq=False)
 class _Cells:
-    """What it takes to put a record together from its cells: all columns (C,).
+    """The cells of a record, with all that it takes to combine them: all columns (C,).
 
     Attributes:
         width: Bars in a cell; the last one may have fewer.
-        mean: Excess return of a bar, over the whole record.
-        bars: How many the cell has.
-        total: Sum of what its returns are above their mean in the record; `square` of the squares.
-        path: The logarithm of its growth; `high` and `low` are the highest and lowest the logarithm
-            gets after any of its bars, against its start.
-        fall: The largest fall within it, its start included, as a difference of logarithms.
+        mean: Mean excess return of a bar over the whole record, a fraction.
+        bars: Number of bars in the cell.
+        total: Sum of its returns' deviations from their mean over the whole record.
+        square: Sum of the squares of these deviations.
+        path: Logarithm of its growth.
+        high: Highest value of that logarithm after any of its bars, relative to its start.
+        low: Lowest one, likewise.
+        fall: Largest fall within the cell, its start included, as a difference of logarithms.
     """
 
     width: int
@@ -116,7 +118,8 @@ class _Cells:
         starts = np.arange(0, len(returns), width)
         mean = float(returns.mean())
         beyond = returns - mean
-        path = np.zeros((len(starts), width + 1))  # bars the last cell lacks leave its path level
+        # Bars that the last cell lacks leave its path level.
+        path = np.zeros((len(starts), width + 1))
         path[:, 1:].flat[: len(returns)] = np.log1p(returns)
         np.cumsum(path, axis=1, out=path)
         return cls(
@@ -135,13 +138,13 @@ class _Cells:
 def _resample(
     cells: int, replicates: int, length: float, random: np.random.Generator
 ) -> Iterator[Indices]:
-    """Draw records of as many cells as there are, some at a time.
+    """Draw replicates of as many cells as the record has, some at a time.
 
     At every place a new block begins with probability 1 / length, at any cell of the record;
-    otherwise the next cell follows, and the first one the last.
+    otherwise the next cell follows, and after the last cell the first one.
 
     Yields:
-        (records, cells) which cell stands at each place.
+        (records, cells) index of the cell at each place.
     """
     most = max(1, _AT_ONCE // cells)
     for first in range(0, replicates, most):
@@ -155,12 +158,12 @@ def _resample(
 
 
 def _measure(cells: _Cells, rows: Indices, periods: float) -> Floats:
-    """Work out the metrics of records put together from cells.
+    """Work out the metrics of replicates.
 
     Args:
-        cells: To put together.
-        rows: (records, C) which of them stands at each place.
-        periods: Per year.
+        cells: The cells of the record.
+        rows: (records, C) index of the cell at each place.
+        periods: Bars per year.
 
     Returns:
         (4, records) in the order of `_NAMES` and in the units of the wire.
@@ -177,7 +180,7 @@ def _measure(cells: _Cells, rows: Indices, periods: float) -> Floats:
 
 
 def _deepest(cells: _Cells, rows: Indices, path: Floats) -> Floats:
-    """The largest fall of each record from its running peak, as a difference of logarithms."""
+    """Return the largest fall of each replicate from its peak, as a difference of logarithms."""
     ends = np.cumsum(path, axis=1)
     starts = ends - path
     peaks = np.maximum.accumulate(starts + cells.high[rows], axis=1)

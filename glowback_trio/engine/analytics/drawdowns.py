@@ -1,4 +1,4 @@
-"""The times a curve was under water, deepest first."""
+"""The deepest drawdowns of a curve."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _DAY = np.timedelta64(1, "D")
 
 
 def deepest_drawdowns(drawdown: Floats, time: Times, most: int = 10) -> list[dict[str, Any]]:
-    """The deepest falls from a peak, each told from its last bar at the peak to the recovery.
+    """Return the deepest drawdowns, each from the last bar at its peak to the recovery.
 
     Args:
-        drawdown: (T,) fractions, exactly 0.0 at a peak; the first bar is one.
+        drawdown: (T,) fractions, exactly 0.0 at a peak; the first bar is a peak.
         time: (T,) datetime64[ns] UTC.
-        most: How many to tell at most.
+        most: Largest number of rows.
 
     Returns:
-        Rows of `peak`, `trough` and `recovery` (None where the run ends first), `depth_pct`, and
-        `days`, the calendar days from the peak to the recovery or to the end. Of two equally deep
-        ones the earlier comes first.
+        Rows of `peak`, `trough` and `recovery` (None if the run ends before), `depth_pct`, and
+        `days`, the calendar days from the peak to the recovery or to the end; deepest first, and
+        the earlier one first if two are equally deep.
     """
     peaks = np.flatnonzero(drawdown == 0)
     ends = np.append(peaks[1:], len(drawdown))

@@ -1,4 +1,4 @@
-"""All metrics of a run by name, in the units of the wire."""
+"""All metrics of a run by name, in the units of the wire (see docs/engine.md, Metrics)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,21 @@ def metrics(
     benchmark: Benchmark | None = None,
     carry: Mapping[str, float] | None = None,
 ) -> Metrics:
-    """Measure a finished run; `carry` is what was booked beside the fills, as a result has it.
+    """Measure a finished run.
 
-    Returns, volatility, drawdown, alpha and tracking error are in percent, VaR and CVaR fractions
-    with losses positive, wins and losses in currency, everything else a plain number. Undefined
-    metrics are None, and so are those relative to a benchmark where there is none.
+    Args:
+        request: The run's request.
+        dataset: The bars it was given.
+        curve: The account, bar by bar.
+        trades: All fills.
+        round_trips: Net profit of each closed round trip, currency.
+        benchmark: The benchmark to measure against, if there is one.
+        carry: Cash flows that belong to no fill, as `Result.carry`.
+
+    Returns:
+        By name: returns, volatility, drawdown, alpha and tracking error in percent; VaR and CVaR
+        as fractions, losses positive; wins and losses in currency; the rest plain numbers.
+        Undefined metrics are None, and so are those relative to a benchmark if there is none.
     """
     periods = request.periods_per_year or stats.periods_per_year(curve.time)
     measured = curve_metrics(
@@ -71,14 +81,14 @@ def curve_metrics(
 
     Args:
         value: (T,) for one curve, (T, K) for K curves, currency.
-        drawdown: Fractions, as `returns.drawdowns` gives them for it.
+        drawdown: Drawdowns of `value` as `returns.drawdowns` returns them, fractions.
         time: (T,) datetime64[ns] UTC.
-        capital: What every curve started with, currency.
+        capital: Cash that every curve started with, currency.
         periods: Per year.
         risk_free_rate: Per year, a fraction.
 
     Returns:
-        By name and in the units of the wire a number for (T,), (K,) for (T, K); NaN where
+        By name, in the units of the wire: a number for (T,), (K,) for (T, K); NaN where
         undefined.
     """
     returns = stats.bar_returns(value)
@@ -144,12 +154,17 @@ def _benchmark_metrics(
 
 
 def turnover(value: Floats, trades: Fills) -> float | None:
-    """Notional bought and sold over the mean value of the account; None if that is not positive."""
+    """Return notional bought and sold over the mean value; None if that is not positive.
+
+    Args:
+        value: (T,) currency.
+        trades: All fills.
+    """
     mean = float(value.mean())
     return float((np.abs(trades.quantity) * trades.price).sum()) / mean if mean > 0 else None
 
 
 def plain(number: Numbers) -> float | None:
-    """Make a single number ready for the wire, where undefined is null."""
-    alone = float(number)
-    return None if math.isnan(alone) else alone
+    """Convert a statistic to a float, or None if it is NaN: documents have no NaN."""
+    single = float(number)
+    return None if math.isnan(single) else single

@@ -1,7 +1,7 @@
-"""How far a Sharpe ratio can be trusted: short records, fat tails, and the best of many trials.
+"""How far to trust a Sharpe ratio: short records, fat tails, and the best of many trials.
 
-Sharpe ratios here are per bar, not annualised: the formulas count bars, and mixing the two inflates
-every one of them. Kurtosis is excess, 0 for a normal distribution, as everywhere in this engine.
+Sharpe ratios here are per bar, not annualised: the formulas count bars, and an annualised ratio
+would inflate their results. Kurtosis is excess, 0 for a normal distribution.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ __all__ = [
 
 _NORMAL = NormalDist()
 _EULER = 0.5772156649015329  # the Euler-Mascheroni constant
-_CELLS = 1 << 15
+_CELLS = 1 << 15  # of an intermediate array, such that it stays in a processor's cache
 _FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
 
 
 def probabilistic_sharpe(
     sharpe: float, count: int, skewness: float, kurtosis: float, target: float = 0.0
 ) -> float | None:
-    """Probability that the true Sharpe ratio is above a target, given the one observed.
+    """Return the probability that the true Sharpe ratio is above a target.
 
     Source: D. H. Bailey and M. Lopez de Prado, The Sharpe Ratio Efficient Frontier, 2012.
 
     Args:
-        sharpe: Observed, per bar.
-        count: Returns observed.
-        skewness: Of the returns.
+        sharpe: Observed Sharpe ratio, per bar.
+        count: Number of returns.
+        skewness: Skewness of the returns.
         kurtosis: Excess kurtosis of the returns.
-        target: Per bar.
+        target: Sharpe ratio to be above, per bar.
 
     Returns:
-        A fraction; None below two returns, or where the moments allow no standard error.
+        A fraction; None below two returns, or if the moments allow no standard error.
     """
     variance = _variance(sharpe, skewness, kurtosis)
     if count < 2 or variance <= 0:
@@ -57,20 +57,20 @@ def probabilistic_sharpe(
 def minimum_track_record(
     sharpe: float, skewness: float, kurtosis: float, target: float = 0.0, level: float = 0.95
 ) -> float | None:
-    """How many returns it takes to be sure, at some level, that a Sharpe ratio is above a target.
+    """Return how many returns it takes to be sure that a Sharpe ratio is above a target.
 
-    Source: as for `probabilistic_sharpe`, of which it is the inverse.
+    It is the inverse of `probabilistic_sharpe`, from the same source.
 
     Args:
-        sharpe: Observed, per bar.
-        skewness: Of the returns.
+        sharpe: Observed Sharpe ratio, per bar.
+        skewness: Skewness of the returns.
         kurtosis: Excess kurtosis of the returns.
-        target: Per bar.
+        target: Sharpe ratio to be above, per bar.
         level: Probability to reach, in (0.5, 1).
 
     Returns:
-        A number of returns, not rounded; None where the observed ratio is not above the target, so
-        that no record is long enough, or where the moments allow no standard error.
+        A number of returns, not rounded; None if the observed ratio is not above the target, so
+        that no record is long enough, or if the moments allow no standard error.
 
     Raises:
         ValueError: `level` outside (0.5, 1).
@@ -84,18 +84,19 @@ def minimum_track_record(
 
 
 def _variance(sharpe: float, skewness: float, kurtosis: float) -> float:
-    """Variance of the Sharpe ratio's estimator, times the number of returns less 1."""
+    """Return the variance of the Sharpe ratio's estimator, times the number of returns less 1."""
     return 1.0 - skewness * sharpe + (kurtosis + 2.0) / 4.0 * sharpe**2
 
 
 def expected_max_sharpe(trials: int, variance: float) -> float:
-    """The best Sharpe ratio to expect of independent trials none of which has any skill.
+    """Return the best Sharpe ratio to expect of independent trials without any skill.
 
     Source: D. H. Bailey and M. Lopez de Prado, The Deflated Sharpe Ratio, 2014.
 
     Args:
-        trials: At least 1; a single trial selects nothing, and gives 0.0.
-        variance: Of the trials' Sharpe ratios, in the square of their unit.
+        trials: Number of trials, at least 1; of a single one, which selects nothing, 0.0 is
+            expected.
+        variance: Variance of the trials' Sharpe ratios, in the square of their unit.
 
     Returns:
         In the unit of the trials' ratios.
@@ -117,21 +118,20 @@ def expected_max_sharpe(trials: int, variance: float) -> float:
 def deflated_sharpe(
     sharpe: float, count: int, skewness: float, kurtosis: float, *, trials: int, variance: float
 ) -> float | None:
-    """Probability that a Sharpe ratio picked as the best of many trials is more than luck.
+    """Return the probability that the best Sharpe ratio of many trials is more than luck.
 
-    It is the probabilistic Sharpe ratio against the best that trials without skill would have
-    shown. Trials that resemble each other count for fewer than they are: give the number of
-    independent ones.
+    It is the probabilistic Sharpe ratio against the best one to expect of trials without skill.
+    Trials that resemble each other count less: give the number of independent ones.
 
     Source: D. H. Bailey and M. Lopez de Prado, The Deflated Sharpe Ratio, 2014.
 
     Args:
-        sharpe: Of the one picked, per bar.
-        count: Returns observed.
-        skewness: Of its returns.
+        sharpe: Sharpe ratio of the best trial, per bar.
+        count: Number of its returns.
+        skewness: Skewness of its returns.
         kurtosis: Excess kurtosis of its returns.
-        trials: How many it was picked from, at least 1.
-        variance: Of all trials' Sharpe ratios, per bar.
+        trials: Number of trials it was picked from, at least 1.
+        variance: Variance of all trials' Sharpe ratios, per bar.
 
     Returns:
         A fraction; None as `probabilistic_sharpe`.
@@ -145,13 +145,14 @@ def deflated_sharpe(
 
 @frozen(eq=False)
 class Overfit:
-    """What picking the best trial in one half of the data was worth in the other.
+    """How the best trial of one half of the data did in the other half, over all splits.
 
     Attributes:
-        probability: Of backtest overfitting: the part of all splits in which the trial that was
-            best in sample came out at or below the median out of sample.
-        loss_probability: The part in which its Sharpe ratio out of sample was below zero.
-        logits: Of its relative rank out of sample, (splits,): below zero is below the median.
+        probability: Probability of backtest overfitting: the fraction of splits in which the trial
+            that was best in sample was at or below the median out of sample.
+        loss_probability: Fraction of splits in which its Sharpe ratio out of sample was negative.
+        logits: Logits of its relative rank out of sample, (splits,): below zero is below the
+            median.
     """
 
     probability: float
@@ -163,20 +164,15 @@ def backtest_overfit(returns: Floats, blocks: int = 16) -> Overfit:
     """Estimate the probability of backtest overfitting by combinatorially symmetric validation.
 
     The bars are cut into blocks, and every choice of half of them is one split: its blocks are in
-    sample, the others out of sample. A Sharpe ratio over any set of blocks needs nothing but their
-    sums and sums of squares, so all splits are one product of a matrix of zeros and ones with the
-    sums of the blocks. Splits are taken some at a time, so that the intermediate arrays stay in a
-    processor's cache: beside the returns and one copy of them, memory is that of the splits.
-
-    A trial that does not move in a half scores 0 there. Ties in sample go to the first trial, ties
-    out of sample share their mean rank.
+    sample, the others out of sample. A trial that does not move in a half scores 0 there. Ties in
+    sample go to the first trial, ties out of sample share their mean rank.
 
     Source: D. H. Bailey, J. M. Borwein, M. Lopez de Prado and Q. J. Zhu, The Probability of
     Backtest Overfitting, 2015.
 
     Args:
-        returns: (T, N) returns per bar of N trials.
-        blocks: How many, even; where T is no multiple of it some blocks have one bar more.
+        returns: (T, N) returns per bar of N trials, fractions.
+        blocks: Number of blocks, even; if T is no multiple of it, some have one bar more.
 
     Raises:
         ValueError: An odd number of blocks or less than two, fewer than two trials, or fewer than
@@ -189,6 +185,9 @@ def backtest_overfit(returns: Floats, blocks: int = 16) -> Overfit:
             f"returns should be of at least 2 trials on {2 * blocks} bars, (T, N), "
             f"not of shape {returns.shape!r}"
         )
+    # A Sharpe ratio over any set of blocks needs only their sums and sums of squares, so all splits
+    # are one product of a matrix of zeros and ones with the sums of the blocks. They are taken some
+    # at a time, which bounds the intermediate arrays.
     sums, chosen = _BlockSums.of(returns, blocks), _halves(blocks)
     most = max(1, _CELLS // returns.shape[1])
     parts = [
@@ -203,12 +202,13 @@ def backtest_overfit(returns: Floats, blocks: int = 16) -> Overfit:
 
 @frozen(eq=False)
 class _BlockSums:
-    """Returns of all trials, summed block by block about their means.
+    """Deviations of all trials' returns from their means, summed block by block.
 
     Attributes:
-        bars: (S, 1).
-        total: (S, N) sums of what lies beyond the trial's mean; `square` of its squares.
-        mean: (N,).
+        bars: (S, 1) number of bars in each block.
+        total: (S, N) sums of the deviations.
+        square: (S, N) sums of their squares.
+        mean: (N,) mean return of each trial.
     """
 
     bars: Floats
@@ -227,13 +227,13 @@ class _BlockSums:
         return cls(bars, total, square, mean)
 
     def sharpe(self, chosen: Floats) -> Floats:
-        """Sharpe ratios over sets of blocks, by population: degrees of freedom change no rank.
+        """Return Sharpe ratios over sets of blocks, with ddof 0, which changes no rank.
 
         Args:
-            chosen: (C, S), 1.0 for a block in the set, 0.0 for one that is not.
+            chosen: (C, S), 1.0 for a block in the set, else 0.0.
 
         Returns:
-            (C, N).
+            (C, N) per bar.
         """
         bars = chosen @ self.bars
         beyond = (chosen @ self.total) / bars
@@ -243,7 +243,7 @@ class _BlockSums:
 
 
 def _halves(blocks: int) -> Floats:
-    """Every way to cut the blocks into two halves, (C, S): 1.0 in the one that has the first."""
+    """Return every way to cut the blocks in halves, (C, S): 1.0 in the half of the first block."""
     members = np.array(list(combinations(range(1, blocks), blocks // 2 - 1)), dtype=np.intp)
     chosen = np.zeros((len(members), blocks))
     chosen[:, 0] = 1.0
@@ -259,17 +259,17 @@ def _both_ways(sums: _BlockSums, chosen: Floats) -> Iterator[tuple[Floats, Float
 
 
 def _out_of_sample(inside: Floats, outside: Floats) -> tuple[Floats, Floats]:
-    """What became of the trials that were best in sample.
+    """Return how the trials that were best in sample did out of sample.
 
     Args:
         inside: Sharpe ratios in sample, (C, N).
-        outside: And out of sample.
+        outside: Sharpe ratios out of sample, (C, N).
 
     Returns:
         Their ranks among all trials out of sample, 1 for the worst, and their Sharpe ratios there,
         (C,) each.
     """
-    own = np.take_along_axis(outside, inside.argmax(axis=1)[:, np.newaxis], axis=1)
-    worse = np.count_nonzero(outside < own, axis=1)
-    tied = np.count_nonzero(outside == own, axis=1)
-    return worse + (tied + 1.0) / 2.0, own[:, 0]
+    best = np.take_along_axis(outside, inside.argmax(axis=1)[:, np.newaxis], axis=1)
+    worse = np.count_nonzero(outside < best, axis=1)
+    tied = np.count_nonzero(outside == best, axis=1)
+    return worse + (tied + 1.0) / 2.0, best[:, 0]

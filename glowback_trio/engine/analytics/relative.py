@@ -1,8 +1,7 @@
-"""A benchmark, and runs measured against it.
+"""A benchmark, and metrics of runs relative to it.
 
 The benchmark is bought and held: all capital goes into it at the close of its first bar, in
-fractional units and without costs, and rests in cash before. Only what follows that bar is
-compared.
+fractional units and without costs, and is cash before. Only bars after that one are compared.
 
 Returns of runs are per bar, as fractions: (T,) gives a number, (T, K) gives (K,). Returns of the
 benchmark are (T,). Undefined is NaN.
@@ -50,16 +49,16 @@ _FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
 
 
 def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
-    """Lay a benchmark along a run's timeline, the last close carried where it has no bar.
+    """Lay a benchmark along a run's timeline; where it has no bar, its last close counts.
 
     Args:
-        bars: Of the benchmark; those between two of the run's rows count for the later one.
-        time: The run's, (T,) at least one, datetime64[ns] UTC.
-        capital: What the run starts with, currency.
+        bars: Bars of the benchmark; those between two rows of the run count for the later row.
+        time: Bar times of the run, (T,) at least one, datetime64[ns] UTC.
+        capital: Cash that the run starts with, currency.
 
     Raises:
-        DataError: No bar at or before the run's last, or a close that is not a positive finite
-            number.
+        DataError: The benchmark has no bar up to the run's last one, or a close that is not a
+            positive finite number.
     """
     last = np.searchsorted(bars.time, time, side="right") - 1
     start = int(np.searchsorted(last, 0))
@@ -91,18 +90,19 @@ def relative_metrics(
     """Measure runs against a benchmark, in the units of the wire.
 
     Args:
-        returns: (T,) or (T, K).
-        benchmark_returns: (T,) of the same bars.
-        periods: Per year.
+        returns: (T,) or (T, K) fractions.
+        benchmark_returns: (T,) fractions, of the same bars.
+        periods: Bars per year.
         risk_free_rate: Per year, a fraction.
 
     Returns:
-        By the names in `RELATIVE`: beta and information ratio plain numbers, the others in percent.
+        By the names in `RELATIVE`: beta and information ratio as plain numbers, the rest in
+        percent.
     """
     active = moments(active_returns(returns, benchmark_returns))
     count, market = len(returns), float(np.prod(1.0 + benchmark_returns))
     growth: Floats = np.prod(1.0 + returns, axis=0)
-    own = annualized_return(growth, count, periods)
+    annualized = annualized_return(growth, count, periods)
     sensitivity = beta(returns, benchmark_returns)
     unexplained = alpha(returns, benchmark_returns, sensitivity, periods, risk_free_rate)
     return {
@@ -111,18 +111,18 @@ def relative_metrics(
         "beta": sensitivity,
         "tracking_error": as_percent(tracking_error(active, periods)),
         "information_ratio": information_ratio(active, periods),
-        "excess_return": as_percent(own - annualized_return(market, count, periods)),
+        "excess_return": as_percent(annualized - annualized_return(market, count, periods)),
     }
 
 
 def active_returns(returns: Floats, benchmark_returns: Floats) -> Floats:
-    """What each bar returned beyond the benchmark."""
+    """Return the returns less those of the benchmark, in the shape of `returns`."""
     difference: Floats = (returns.T - benchmark_returns).T
     return difference
 
 
 def beta(returns: Floats, benchmark_returns: Floats) -> Numbers:
-    """Covariance with the benchmark over its variance; NaN where the benchmark does not move.
+    """Return the covariance with the benchmark over its variance; NaN if that does not move.
 
     Source: W. F. Sharpe, 1964.
     """
@@ -138,16 +138,16 @@ def alpha(
     periods: float,
     risk_free_rate: float,
 ) -> Numbers:
-    """Jensen's alpha: what the mean excess return leaves unexplained by beta, x periods.
+    """Return Jensen's alpha per year: the mean excess return that beta does not explain.
 
-    The mean is arithmetic, like that of the Sharpe ratio; `empyrical` compounds it, and gives
-    (1 + alpha / periods)^periods - 1 for the same number. Source: M. C. Jensen, 1968.
+    The mean is arithmetic, as in the Sharpe ratio; `empyrical` compounds it, and returns
+    (1 + alpha / periods)^periods - 1 where this is alpha. Source: M. C. Jensen, 1968.
 
     Args:
-        returns: (T,) or (T, K).
-        benchmark_returns: (T,).
-        sensitivity: What `beta` gives for them.
-        periods: Per year.
+        returns: (T,) or (T, K) fractions.
+        benchmark_returns: (T,) fractions.
+        sensitivity: Their `beta`.
+        periods: Bars per year.
         risk_free_rate: Per year, a fraction, spread evenly over the periods.
     """
     free = risk_free_rate / periods
@@ -155,14 +155,14 @@ def alpha(
 
 
 def tracking_error(active: Moments, periods: float) -> Numbers:
-    """Sample standard deviation of the active returns x sqrt(periods), as a fraction."""
+    """Return the sample standard deviation of active returns x sqrt(periods), a fraction."""
     return volatility(active, periods)
 
 
 def information_ratio(active: Moments, periods: float) -> Numbers:
-    """Mean active return over its sample standard deviation, x sqrt(periods).
+    """Return the mean active return over its sample standard deviation, x sqrt(periods).
 
-    `empyrical`'s `excess_sharpe` is the same number before the root.
+    `empyrical`'s `excess_sharpe` is the same number without the root.
     """
     return sharpe_ratio(active, periods, 0.0)
 

@@ -1,9 +1,9 @@
 """Statistics of curves: one metric, one function, for one curve or for many at once.
 
 Returns are per bar, as fractions: (T,) for one curve, which gives a number, or (T, K) for K curves,
-which gives (K,). Ratios are annualised by the number of periods per year. Whatever is undefined is
-NaN: a ratio over a spread of zero, a statistic of too few returns. Nothing here warns about it.
-Where names coincide the formulas are `empyrical`'s, and a line says so where they are not.
+which gives (K,). Ratios are annualised by the number of periods per year. Undefined statistics are
+NaN, without a warning: a ratio over a spread of zero, a statistic of too few returns. Functions
+with a name of `empyrical` have its formula, unless their docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _DAY = np.timedelta64(1, "D")
-_STRETCH = 1 << 15  # cells
+_STRETCH = 1 << 15  # cells of a slice of returns, such that it stays in a processor's cache
 _DAY_NS = 86_400_000_000_000
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
@@ -50,12 +50,12 @@ _FLAT = 1e-14  # a return is a quotient of two values less 1, and carries roundi
 
 @frozen(eq=False)
 class Moments:
-    """Central moments of returns: the raw material of most ratios, worked out once.
+    """Central moments of returns, of which most ratios are made; worked out once.
 
     Attributes:
-        count: How many returns each curve has.
+        count: Number of returns of each curve.
         mean: Their mean.
-        second: Mean squared deviation from it; `third` and `fourth` likewise.
+        second: Mean squared deviation from the mean; `third` and `fourth` likewise.
         sd: Sample standard deviation (ddof 1); NaN below two returns.
     """
 
@@ -68,13 +68,13 @@ class Moments:
 
 
 def bar_returns(value: Floats) -> Floats:
-    """Return of each bar on the one before; 0.0 on a value that is not positive.
+    """Return the return of each bar on the one before; 0.0 after a value that is not positive.
 
     Args:
         value: (T,) or (T, K) currency.
 
     Returns:
-        One row less than `value`.
+        (T - 1,) or (T - 1, K) fractions.
     """
     before = value[:-1]
     growth = np.ones(before.shape)
@@ -84,24 +84,22 @@ def bar_returns(value: Floats) -> Floats:
 
 
 def drawdowns(value: Floats, capital: float) -> Floats:
-    """Fall from the running peak, which starts at `capital`, as a fraction of it, >= 0.
+    """Return the fall from the running peak, which starts at `capital`, as a fraction of it, >= 0.
 
     Args:
         value: (T,) or (T, K) currency.
         capital: Currency, positive.
 
     Returns:
-        The shape of `value`.
+        Fractions, in the shape of `value`.
     """
     peak = np.maximum(np.maximum.accumulate(value, axis=0), capital)
     return (peak - value) / peak
 
 
 def moments(returns: Floats) -> Moments:
-    """Work out the moments; all zero for no returns.
-
-    The powers of long series are summed stretch by stretch, in memory near the processor.
-    """
+    """Work out the moments of returns, (T,) or (T, K); all zero for no returns."""
+    # The powers of long series are summed slice by slice, in memory near the processor.
     count = len(returns)
     share = 1.0 / max(count, 1)
     mean = returns.sum(axis=0) * share
@@ -119,10 +117,10 @@ def moments(returns: Floats) -> Moments:
 
 
 def periods_per_year(time: Times) -> float:
-    """How many bars a year has, judged by the bars themselves.
+    """Return the number of bars per year, judged by the bars themselves.
 
-    365 days if any bar falls on a Saturday or Sunday, else 252 (and 252 below seven bars, which
-    cannot tell), times the median number of bars per date, which is 1 for daily bars.
+    365 days if any bar falls on a Saturday or Sunday, else 252 (and 252 below seven bars, too few
+    to judge by), times the median number of bars per date, which is 1 for daily bars.
 
     Args:
         time: (T,) at least one, datetime64[ns] UTC.
@@ -140,20 +138,20 @@ def periods_per_year(time: Times) -> float:
 
 
 def annualized_return(growth: Numbers, returns: int, periods: float) -> Numbers:
-    """Growth^(periods / returns) - 1; NaN without returns or from a negative value.
+    """Return growth^(periods / returns) - 1; NaN without returns or for a negative growth.
 
     Args:
         growth: Last value over the first, a number or (K,).
-        returns: How many returns lie between them.
-        periods: Per year.
+        returns: Number of returns between them.
+        periods: Bars per year.
     """
     return _compounded(growth, periods / returns) if returns else np.multiply(growth, np.nan)
 
 
 def cagr(growth: Numbers, time: Times) -> Numbers:
-    """Growth per calendar year of 365.25 days; NaN where no time has passed.
+    """Return growth per calendar year of 365.25 days, less 1; NaN if no time has passed.
 
-    `empyrical` calls `cagr` what is `annualized_return` here.
+    In `empyrical`, `cagr` is what `annualized_return` is here.
 
     Args:
         growth: Last value over the first, a number or (K,).
@@ -170,24 +168,24 @@ def _compounded(growth: Numbers, exponent: float) -> Floats:
 
 
 def volatility(spread: Moments, periods: float) -> Floats:
-    """Sample standard deviation x sqrt(periods), as a fraction."""
+    """Return the sample standard deviation x sqrt(periods), a fraction."""
     return spread.sd * math.sqrt(periods)
 
 
 def sharpe_ratio(spread: Moments, periods: float, risk_free_rate: float) -> Numbers:
-    """Mean excess return over the sample standard deviation, x sqrt(periods).
+    """Return the mean excess return over the sample standard deviation, x sqrt(periods).
 
-    The risk-free return of a bar is the yearly rate over the periods per year, where `empyrical`
-    takes the return of a bar itself.
+    The risk-free return of a bar is the yearly rate over the periods per year; `empyrical` is given
+    the return of a bar itself.
     """
     return ratio(spread.mean - risk_free_rate / periods, spread.sd) * math.sqrt(periods)
 
 
 def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> Numbers:
-    """Mean excess return over the downside deviation, x sqrt(periods).
+    """Return the mean excess return over the downside deviation, x sqrt(periods).
 
-    The downside deviation is the root mean square of the shortfalls over *all* returns, those that
-    fall short of nothing included. NaN where nothing falls short.
+    The downside deviation is the root mean square of the shortfalls over *all* returns, with 0 for
+    those that do not fall short. NaN if none falls short.
     """
     share = 1.0 / max(len(returns), 1)
     excess = returns - risk_free_rate / periods
@@ -198,18 +196,19 @@ def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> Num
 
 
 def calmar_ratio(annualized: Numbers, max_drawdown: Numbers) -> Numbers:
-    """Annualised return over the largest drawdown, both fractions; NaN without a drawdown."""
+    """Return the annualised return over the largest drawdown, fractions; NaN without a drawdown."""
     return ratio(annualized, max_drawdown)
 
 
 def max_drawdown_duration_days(drawdown: Floats, time: Times) -> Floats:
-    """Longest time under water, in calendar days.
+    """Return the duration of the longest drawdown, in calendar days.
 
-    From the last bar at a peak to the first one that regains it, or to the end where none does.
+    It lasts from the last bar at a peak to the first one that regains it, or to the end if none
+    does.
 
     Args:
-        drawdown: (T,) or (T, K) fractions, exactly 0.0 at a peak; the first bar is one.
-        time: (T,).
+        drawdown: (T,) or (T, K) fractions, exactly 0.0 at a peak; the first bar is a peak.
+        time: (T,) datetime64[ns] UTC.
     """
     bars = len(drawdown)
     peaks = np.flatnonzero(drawdown.T == 0)  # counted along one curve after the other
@@ -223,7 +222,7 @@ def max_drawdown_duration_days(drawdown: Floats, time: Times) -> Floats:
 
 
 def exposure_time(gross: Floats) -> Floats:
-    """The part of all bars at whose close something was held, a fraction.
+    """Return the fraction of bars at whose close something was held.
 
     Args:
         gross: (T,) or (T, K) at least one row, currency.
@@ -233,9 +232,9 @@ def exposure_time(gross: Floats) -> Floats:
 
 
 def tail(returns: Floats) -> Floats:
-    """The smallest returns up to the first above the 5th percentile, which comes last.
+    """Return the smallest returns up to the first one above the 5th percentile, which comes last.
 
-    No rows below twenty returns.
+    There are no rows below twenty returns.
     """
     if len(returns) < _LEAST_FOR_A_TAIL:
         return returns[:0]
@@ -244,13 +243,13 @@ def tail(returns: Floats) -> Floats:
 
 
 def var_95(worst: Floats, returns: int) -> Floats:
-    """Loss that one bar in twenty exceeds: minus the 5th percentile, linearly interpolated.
+    """Return the loss that one bar in twenty exceeds: minus the 5th percentile, interpolated.
 
-    Positive is a loss, unlike in `empyrical`. NaN below twenty returns.
+    A fraction; positive is a loss, unlike in `empyrical`. NaN below twenty returns.
 
     Args:
-        worst: As `tail` gives it.
-        returns: How many there are.
+        worst: The `tail` of the returns.
+        returns: Number of returns.
     """
     if not len(worst):
         return np.full(worst.shape[1:], np.nan)
@@ -260,25 +259,26 @@ def var_95(worst: Floats, returns: int) -> Floats:
 
 
 def cvar_95(worst: Floats) -> Floats:
-    """Mean loss in the worst twentieth: minus the mean of the floor(0.05 (N - 1)) + 1 smallest.
+    """Return the mean loss of the worst twentieth of the bars.
 
-    Positive is a loss, unlike in `empyrical`. NaN below twenty returns.
+    It is minus the mean of the floor(0.05 (N - 1)) + 1 smallest returns, a fraction; positive is a
+    loss, unlike in `empyrical`. NaN below twenty returns.
     """
     return -worst[:-1].mean(axis=0) if len(worst) else np.full(worst.shape[1:], np.nan)
 
 
 def skewness(spread: Moments) -> Numbers:
-    """Population skewness; NaN where the returns do not spread."""
+    """Return the population skewness; NaN if the returns are all equal."""
     return ratio(spread.third, spread.second**1.5, least=_FLAT**3)
 
 
 def kurtosis(spread: Moments) -> Numbers:
-    """Population excess kurtosis: 0 for a normal distribution; NaN where nothing spreads."""
+    """Return the population excess kurtosis, 0 for a normal distribution; NaN if all are equal."""
     return ratio(spread.fourth, spread.second**2, least=_FLAT**4) - 3.0
 
 
 def ratio(above: Numbers, below: Numbers, *, least: float = _FLAT) -> Numbers:
-    """Divide where the divisor is above `least`, by default above rounding; NaN elsewhere."""
+    """Divide where the divisor is above `least`, which is above rounding by default; else NaN."""
     if isinstance(below, float):  # numpy takes microseconds to do this for one number
         return above / below if below > least else math.nan
     undefined = np.full(np.shape(below), np.nan)

@@ -1,8 +1,7 @@
 """Statistics of closed round trips: one metric, one function.
 
-All but the first take what it tallied, and give None where nothing is defined: the average of no
-losses, a ratio over nothing. A profit of exactly zero is neither a win nor a loss, but counts among
-the round trips.
+All but `tally` take its tally, and return None if they are undefined: the average of no losses, a
+ratio over zero. A profit of exactly zero is neither a win nor a loss, but counts as a round trip.
 """
 
 from __future__ import annotations
@@ -32,12 +31,14 @@ _FLAT = 1e-12  # profits that differ by less than this part of their mean differ
 
 @frozen(eq=False)
 class Tally:
-    """Round trips told apart once: the raw material of everything else.
+    """Profits of round trips, with wins and losses told apart.
 
     Attributes:
         profits: Net profits, (R,) currency.
-        wins: Those above zero, (W,); `losses` those below, (L,).
-        won: Sum of the wins, currency, >= 0; `lost` of the losses, <= 0.
+        wins: Profits above zero, (W,) currency.
+        losses: Profits below zero, (L,) currency.
+        won: Sum of the wins, currency, >= 0.
+        lost: Sum of the losses, currency, <= 0.
     """
 
     profits: Floats = field(repr=False)
@@ -48,7 +49,7 @@ class Tally:
 
 
 def tally(profits: Floats) -> Tally:
-    """Tell wins from losses.
+    """Separate wins from losses.
 
     Args:
         profits: Net profits of the round trips, (R,) currency.
@@ -58,37 +59,40 @@ def tally(profits: Floats) -> Tally:
 
 
 def win_rate(trips: Tally) -> float | None:
-    """Wins over round trips, a fraction."""
+    """Return the fraction of round trips that are wins."""
     return len(trips.wins) / len(trips.profits) if len(trips.profits) else None
 
 
 def profit_factor(trips: Tally) -> float | None:
-    """Sum of wins over the absolute sum of losses; None without a loss."""
+    """Return the sum of wins over the absolute sum of losses; None without a loss."""
     return trips.won / -trips.lost if trips.lost else None
 
 
 def average_win(trips: Tally) -> float | None:
-    """Mean profit of the wins, currency."""
+    """Return the mean profit of the wins, currency."""
     return trips.won / len(trips.wins) if len(trips.wins) else None
 
 
 def average_loss(trips: Tally) -> float | None:
-    """Mean profit of the losses, currency, negative."""
+    """Return the mean profit of the losses, currency, negative."""
     return trips.lost / len(trips.losses) if len(trips.losses) else None
 
 
 def largest_win(trips: Tally) -> float | None:
-    """The best win, currency."""
+    """Return the largest profit of the wins, currency."""
     return float(trips.wins.max()) if len(trips.wins) else None
 
 
 def largest_loss(trips: Tally) -> float | None:
-    """The worst loss, currency, negative."""
+    """Return the largest loss, currency, negative."""
     return float(trips.losses.min()) if len(trips.losses) else None
 
 
 def sqn(trips: Tally) -> float | None:
-    """System quality number: sqrt(R) x mean / sample standard deviation (V. K. Tharp), uncapped."""
+    """Return the system quality number: sqrt(R) x mean / sample standard deviation, not capped.
+
+    None below two round trips, or if all profits are equal. Source: V. K. Tharp.
+    """
     count = len(trips.profits)
     if count < 2:
         return None
@@ -99,7 +103,7 @@ def sqn(trips: Tally) -> float | None:
 
 
 def kelly(trips: Tally) -> float | None:
-    """Kelly fraction p - (1 - p) / (average win / average loss), with p the win rate.
+    """Return the Kelly fraction p - (1 - p) / (average win / average loss), with p the win rate.
 
     None without a win or without a loss. Source: J. L. Kelly, 1956.
     """

@@ -1,7 +1,7 @@
-"""The tear sheet: one page about a run, worked out when somebody asks for it.
+"""The tear sheet: one page about a run, worked out from its result when it is asked for.
 
-Everything here is plain JSON values in the units of the wire: `_pct` is percent, and so are the
-metrics that are percent in the summary.
+Everything here is plain JSON values in the units of the wire: fields that end in `_pct` are in
+percent, and so are the metrics that are in percent in the summary.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ _REPLICATES = 1000
 
 
 def tear_sheet(result: Result, *, seed: int = 0) -> Block:
-    """Work the tear sheet of a result out.
+    """Work out the tear sheet of a result.
 
     It is the same for the same result and seed. It takes tens of milliseconds, nearly all of them
-    for the bootstrap, whatever the number of bars up to about 100,000.
+    for the bootstrap, for any number of bars up to about 100,000.
 
     Args:
         result: The result of a completed run.
         seed: Seed of the bootstrap.
 
     Returns:
-        Blocks by name. `benchmark` and `portfolio` are empty where there is none; the contributors
-        are the rows of `attribution` that made money, the detractors those that lost some, at most
-        five each.
+        Blocks by name. `benchmark` and `portfolio` are empty if the run has none; the contributors
+        are the rows of `attribution` that made money, the detractors those that lost money, at
+        most five each.
     """
     metrics, curve = result.metrics, result.curve
     shares = _shares(result)
@@ -82,7 +82,7 @@ def tear_sheet(result: Result, *, seed: int = 0) -> Block:
 
 
 def _shares(result: Result) -> list[Block]:
-    """What each symbol of the result contributed, see `attribution`."""
+    """Return the attribution of the result's profit, see `attribution`."""
     symbols, positions = result.trades.symbols, result.final_positions
     units = np.array([positions.get(symbol, 0.0) for symbol in symbols])
     marks = np.array([result.final_prices[symbol] for symbol in symbols])
@@ -98,7 +98,7 @@ def _five(rows: Iterable[Block]) -> list[Block]:
 
 
 def _benchmark(benchmark: Benchmark, result: Result) -> Block:
-    """Both sides of the comparison, over the bars on which there is a benchmark."""
+    """Compare the run with its benchmark, over the bars from the benchmark's first one on."""
     metrics, bars = result.metrics, len(benchmark.returns)
     periods = metrics["periods_per_year"]
     assert periods is not None
@@ -116,15 +116,15 @@ def _benchmark(benchmark: Benchmark, result: Result) -> Block:
 
 
 def _growth(value: Floats, start: int) -> stats.Numbers:
-    """The last value over that at `start`; NaN where that is not positive."""
+    """Return the last value over the value at `start`; NaN if that is not positive."""
     return stats.ratio(value.item(-1), value.item(start), least=0.0)
 
 
 def _costs(result: Result) -> Block:
-    """What trading cost, in currency and against the capital; `total_carry` is below zero if paid.
+    """Return what trading cost, in currency and in relation to the capital.
 
-    `turnover_multiple` is the notional bought and sold over the capital, where the metric
-    `turnover` is over the mean value.
+    `total_carry` is below zero if it was paid. `turnover_multiple` is the notional bought and sold
+    over the capital; the metric `turnover` is over the mean value.
     """
     curve, trades = result.curve, result.trades
     commissions, slippage = float(trades.commission.sum()), float(trades.slippage_cost.sum())
@@ -144,7 +144,7 @@ def _costs(result: Result) -> Block:
 
 
 def _exposure(curve: Curve) -> Block:
-    """How much was at stake, over the bars on which the account was worth something."""
+    """Return exposures over the bars at which the account's value was positive."""
     alive = curve.value > 0
     value = curve.value[alive]
     gross, net = curve.gross[alive] / value, curve.positions[alive] / value
@@ -161,15 +161,15 @@ def _exposure(curve: Curve) -> Block:
 def calendar_returns(
     value: Floats, time: Times, capital: float, unit: Literal["M", "Y"]
 ) -> list[Block]:
-    """Returns by calendar month or year, from the last value of each to that of the next.
+    """Return the returns of each calendar month or year, from its last value to the next's.
 
-    The first counts from the capital. A month or year without a bar has no row: its return is part
-    of the next one's.
+    The first one counts from the capital. A month or year without a bar has no row: its return is
+    part of the next one's.
 
     Args:
         value: (T,) currency.
         time: (T,) datetime64[ns] UTC.
-        capital: Currency.
+        capital: Cash at the start, currency.
         unit: `M` for months, `Y` for years.
 
     Returns:
@@ -187,7 +187,7 @@ def calendar_returns(
 
 
 def _robustness(result: Result, seed: int) -> Block:
-    """How far the headline can be trusted; `minimum_track_record` is in bars."""
+    """Return how far the headline metrics can be trusted; `minimum_track_record` is in bars."""
     metrics, returns = result.metrics, stats.bar_returns(result.curve.value)
     periods = metrics["periods_per_year"]
     assert periods is not None

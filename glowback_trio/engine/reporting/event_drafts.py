@@ -1,4 +1,4 @@
-"""Drafts: what a run tells while it runs, in the very rows its result will hold."""
+"""Event drafts: what happened on some bars, as rows equal to those of the later result."""
 
 from __future__ import annotations
 
@@ -16,42 +16,49 @@ from glowback_trio.model.result import Curve
 from glowback_trio.wire.json_text import dumps, iso_times
 from glowback_trio.wire.rows import Row, equity_rows, order_rows, trade_rows
 
-__all__ = ["drafts", "log_draft"]
+__all__ = ["draft_events", "log_draft"]
 
 _METRICS_WANTED = 250
+# Within a bar, causes come before effects: messages, orders, fills, then the account.
 _IN_A_BAR: tuple[EventType, ...] = ("log", "order", "trade", "metric", "progress")
 
 
 def log_draft(bar: int, message: str, level: Literal["info", "warning"] = "warning") -> EventDraft:
-    """A sentence, told at a bar."""
+    """Draft the event of a sentence for people.
+
+    Args:
+        bar: Row of the bar.
+        message: The sentence.
+        level: Its weight.
+    """
     return EventDraft("log", dumps({"level": level, "message": message}), bar)
 
 
-def drafts(
+def draft_events(
     stream: Stream, bars: range, curve: Curve, statement: Statement, logs: Iterable[EventDraft]
 ) -> list[EventDraft]:
-    """Say what happened on some bars, as the request asks for it.
+    """Draft the events of some bars.
 
     Args:
-        stream: What is asked for.
-        bars: Indices of the bars to tell of.
-        curve: The account, known at least up to the last of them.
-        statement: What happened on these bars.
-        logs: Drafts of sentences told on these bars.
+        stream: Which events the request wants.
+        bars: Rows of the bars.
+        curve: The account, known at least up to the last of these bars.
+        statement: Orders and fills of these bars.
+        logs: Drafts of the sentences of these bars.
 
     Returns:
-        By bar, and within one by type: log, order, trade, metric, progress.
+        Drafts by bar, and within a bar by type: log, order, trade, metric, progress.
     """
-    told = list(logs)
+    found = list(logs)
     if stream.orders:
         rows = order_rows(statement.orders, statement.symbols)
-        told += _drafts("order", statement.event_rows, rows)
+        found += _drafts("order", statement.event_rows, rows)
     if stream.trades:
-        told += _drafts("trade", statement.fill_rows, trade_rows(statement.trades))
-    told += _metrics(stream, curve, bars)
-    told += _progress(stream, curve.time, bars)
-    told.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))
-    return told
+        found += _drafts("trade", statement.fill_rows, trade_rows(statement.trades))
+    found += _metrics(stream, curve, bars)
+    found += _progress(stream, curve.time, bars)
+    found.sort(key=lambda draft: (draft.bar, _IN_A_BAR.index(draft.type)))
+    return found
 
 
 def _drafts(kind: EventType, bars: NDArray[np.int64], rows: Iterable[Row]) -> Iterator[EventDraft]:
@@ -66,17 +73,17 @@ def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[EventDraft]:
     if every is None:
         every = max(1, -(-len(curve) // _METRICS_WANTED))
     index = np.arange(bars.start, bars.stop)
-    told = index[((index + 1) % every == 0) | (index == last)]
-    for bar, row in zip(told.tolist(), equity_rows(curve, told), strict=True):
+    chosen = index[((index + 1) % every == 0) | (index == last)]
+    for bar, row in zip(chosen.tolist(), equity_rows(curve, chosen), strict=True):
         yield EventDraft("metric", dumps(row), bar)
 
 
 def _progress(stream: Stream, time: Times, bars: range) -> Iterator[EventDraft]:
-    """At the bars that complete a step: the first with (bar + 1) / T >= j / steps."""
+    """Draft progress at bars that complete a step: the first with (bar + 1) / T >= j / steps."""
     count, steps = len(time), stream.progress_steps
     done = np.arange(bars.start, bars.stop + 1) * steps // count
-    told = np.flatnonzero(done[1:] > done[:-1]) + bars.start
-    for bar, when in zip(told.tolist(), iso_times(time[told]), strict=True):
+    chosen = np.flatnonzero(done[1:] > done[:-1]) + bars.start
+    for bar, when in zip(chosen.tolist(), iso_times(time[chosen]), strict=True):
         progress = {
             "progress": (bar + 1) / count,
             "message": f"Simulated {bar + 1} of {count} bars",

@@ -1,6 +1,7 @@
-"""The manifest: what was run on what, complete enough to run it again.
+"""The manifest: request, data and package version of a run, complete enough to run it again.
 
-It depends on request, bars and package version alone: no time of day, no run id, no path.
+It depends on nothing else: it holds no time of day, no run id and no path, so that the same run
+has the same manifest wherever and whenever it is done.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ def manifest(
     timeline: Timeline,
     metrics: Mapping[str, float | int | None],
 ) -> Mapping[str, Any]:
-    """Write a run down as plain JSON values."""
+    """Return the manifest of a run as plain JSON values.
+
+    Args:
+        request: The run's request.
+        dataset: The bars it was given.
+        timeline: The bars that were traded.
+        metrics: All metrics of the run.
+    """
     return {
         "manifest_version": _MANIFEST_VERSION,
         "engine": {"name": "glowback-trio", "version": VERSION},
@@ -79,7 +87,7 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
 
 
 def _execution(request: BacktestRequest) -> dict[str, Any]:
-    """What was carried out: None has become the number it means."""
+    """Return the execution settings, with the numbers that None stands for."""
     resolved = asdict(request.execution)
     for name in ("slippage_bps", "commission_bps", "latency_ms"):
         resolved[name] = resolved[name] or 0
@@ -87,13 +95,12 @@ def _execution(request: BacktestRequest) -> dict[str, Any]:
 
 
 def _replay_request(request: BacktestRequest, dataset: Dataset) -> dict[str, Any]:
-    """A request for the wire that gives the same result on the same bars.
+    """Return the document of a request that gives the same result on the same bars.
 
-    The source is the one that was found behind `default`, except for bars that came from memory.
-    What a run tells while it runs is left out: it changes nothing of the result.
+    Its data source is the one that `default` stood for, except for bars held in memory.
     """
     replay = request_document(request)
-    del replay["stream"]
+    del replay["stream"]  # changes which events are emitted, but nothing in the result
     if dataset.source != "memory":
         replay["data_source"] = dataset.source
     return replay

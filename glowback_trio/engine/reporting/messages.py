@@ -1,4 +1,4 @@
-"""Sentences about a run, for people: what was done, and what to be careful with."""
+"""Sentences about a run, for people: a summary and warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAMPLE = "Synthetic sample data: use these results for smoke tests, not for res
 
 
 def summary(curve: Curve, trades: Fills, order_events: int) -> list[str]:
-    """What was done, one fact to a sentence."""
+    """Return what was done, one sentence per fact."""
     return [
         "Engine-backed backtest completed",
         f"Processed {len(curve)} equity points",
@@ -22,7 +22,7 @@ def summary(curve: Curve, trades: Fills, order_events: int) -> list[str]:
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """What to be careful with: generated prices, and findings by symbol in alphabetical order."""
+    """Return warnings about the data: generated prices, then findings by symbol, alphabetically."""
     found = [_SAMPLE] if dataset.kind == "sample" else []
     for quality in sorted(dataset.quality, key=lambda one: one.symbol):
         found += [_finding("warning", quality.symbol, text) for text in quality.warnings]
@@ -35,7 +35,7 @@ def _finding(grade: str, symbol: str, text: str) -> str:
 
 
 def ruin_warning(curve: Curve, row: int) -> str:
-    """Say when the account was lost."""
+    """Return the warning that the account is lost, as of the close of a row."""
     return (
         f"Equity fell to {curve.value[row]:.2f} at {curve.time[row]}: all positions are closed at "
         "the next open and no further orders are made"

@@ -1,4 +1,4 @@
-"""The outcome: everything a finished simulation has to say, put together."""
+"""The result of a finished simulation: its parts measured and put together."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["Ended", "result"]
 
 @frozen(eq=False)
 class Ended:
-    """What a simulation leaves behind.
+    """The parts of a finished simulation.
 
     Attributes:
-        request: What was asked.
+        request: The run's request.
         dataset: The bars it was given.
         curve: The account, bar by bar.
         timeline: The traded bars.
-        statement: Everything that happened to orders.
-        round_trips: Net profit of each, currency.
-        account: What is owned in the end.
-        portfolio: What became of a portfolio's weights, where there are some.
+        statement: All orders and fills.
+        round_trips: Net profit of each closed round trip, currency.
+        account: Cash and positions at the end.
+        portfolio: How a portfolio was held at its weights; None without portfolio construction.
     """
 
     request: BacktestRequest
@@ -51,8 +51,8 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
     """Measure a simulation and put its result together.
 
     Args:
-        ended: What is left of it.
-        sentences: What it had to say on the way.
+        ended: The parts of the simulation.
+        sentences: Warnings, and what the strategy logged.
     """
     request, curve, timeline = ended.request, ended.curve, ended.timeline
     orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.financing

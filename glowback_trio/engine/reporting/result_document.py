@@ -1,4 +1,4 @@
-"""The result as the wire has it: a table of blocks, written piece by piece."""
+"""The result as a JSON document: a table of blocks, written piece by piece."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ BlockName = Literal[
 ]
 BLOCKS: tuple[BlockName, ...] = get_args(BlockName)
 
-# Of a portfolio, each with its target and its drift: some 120 KB as JSON.
+# Weights of a portfolio, each with its target and its drift: some 120 KB as JSON.
 _WEIGHTS_AT_ONCE = 2048
 
-# Fewer would not hold both ends and the extremes of five series.
+# Room for both ends and the extremes of five series.
 LEAST_POINTS = 12
 
 
@@ -68,18 +68,18 @@ class _Part:
     """One field of the document.
 
     Attributes:
-        give: What stands there.
-        unasked: What stands there when it was not asked for; None: it always is.
-        per_bar: Whether it is a table with a row for every bar, so that it can be thinned.
+        make: Makes the field's value.
+        empty: Value of the field if it is not included; None for fields that always are.
+        per_bar: True for a table with a row per bar, which can be thinned.
     """
 
-    give: Callable[[Result], Any]
-    unasked: list[Any] | dict[str, Any] | None = None
+    make: Callable[[Result], Any]
+    empty: list[Any] | dict[str, Any] | None = None
     per_bar: bool = False
 
 
 def equity_table(result: Result) -> Table:
-    """The equity curve, a row per bar."""
+    """Return the equity curve, a row per bar."""
     return Table(len(result.curve), lambda bars: equity_columns(result.curve, bars))
 
 
@@ -110,12 +110,12 @@ def _hit_table(result: Result) -> Table | list[Any]:
 
 
 def trade_table(result: Result) -> Table:
-    """The fills, a row each."""
+    """Return the fills, a row each."""
     return Table(len(result.trades), lambda which: trade_columns(result.trades, which))
 
 
 def order_table(result: Result) -> Table:
-    """The lives of the orders, a row per step."""
+    """Return the steps in the orders' lives, a row each."""
     orders, symbols = result.orders, result.trades.symbols
     return Table(len(orders), lambda which: order_columns(orders, symbols, which))
 
@@ -131,7 +131,7 @@ def _tear_sheet(result: Result) -> Mapping[str, Any]:
     return sheet
 
 
-#: In their order. Nothing is worked out for a part that was not asked for.
+#: The fields in their order. Nothing is worked out for a part that is not included.
 _PARTS: Mapping[str, _Part] = {
     "metrics_summary": _Part(lambda result: dict(result.metrics), {}),
     "equity_curve": _Part(equity_table, [], per_bar=True),
@@ -162,14 +162,14 @@ def result_document(
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
 ) -> Mapping[str, Any]:
-    """The result as Python objects, for results of a size that allows it.
+    """Return a result as Python objects; for long results, see `result_pieces`.
 
     Args:
-        result: What to write.
-        run_id: The run it is the result of.
-        include: The blocks that are asked for; the others stay empty. None: all.
-        max_points: How many bars of each curve to keep at most, from `LEAST_POINTS`, as `thin`
-            picks them: the same bars in all curves. None: all.
+        result: The result to write.
+        run_id: Id of its run.
+        include: Blocks to write; the others stay empty. None: all.
+        max_points: Largest number of bars to keep of each curve, at least `LEAST_POINTS`, picked by
+            `thin`: the same bars in all curves. None: all.
 
     Raises:
         ValueError: `max_points` is too small.
@@ -185,9 +185,9 @@ def result_pieces(
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
 ) -> Pieces:
-    """Write the result as JSON, in pieces of bounded size; see `result_document`.
+    """Write a result as JSON, in pieces of bounded size; see `result_document`.
 
-    Nothing is worked out before its piece is asked for.
+    Nothing is worked out before its piece is read.
     """
     return gathered(_written(_parts(result, run_id, include, max_points)))
 
@@ -198,24 +198,24 @@ def _parts(
     yield "run_id", run_id
     bars = None if max_points is None else thin(_watched(result), max_points)
     for name, part in _PARTS.items():
-        if include is not None and name not in include and part.unasked is not None:
-            yield name, part.unasked
+        if include is not None and name not in include and part.empty is not None:
+            yield name, part.empty
         else:
-            value = part.give(result)
+            value = part.make(result)
             thinned = bars is not None and part.per_bar and len(value)
             yield name, value.picked(bars) if thinned else value
 
 
 def _watched(result: Result) -> list[Floats]:
-    """The series whose extremes a thinned curve keeps, at most five."""
+    """Return the series whose extremes a thinned curve keeps, at most five."""
     curve = result.curve
     gross, net = (percent_of(part, curve.value) for part in (curve.gross, curve.positions))
-    # Without short positions these two are one, and would only take each other's room.
+    # Without short positions these two are equal, and one of them would waste points.
     both = (
         [gross] if np.allclose(gross, net, rtol=1e-9, atol=1e-9, equal_nan=True) else [gross, net]
     )
-    beside = [] if result.benchmark is None else [result.benchmark.value]
-    return [curve.value, curve.drawdown, *both, *beside]
+    market = [] if result.benchmark is None else [result.benchmark.value]
+    return [curve.value, curve.drawdown, *both, *market]
 
 
 def _listed(value: Any) -> Any:
@@ -225,9 +225,9 @@ def _listed(value: Any) -> Any:
 
 
 def _written(parts: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
-    opening = b"{"
+    before = b"{"
     for name, value in parts:
-        yield b'%b"%b":' % (opening, name.encode())
+        yield b'%b"%b":' % (before, name.encode())
         yield from json_pieces(value) if isinstance(value, Table) else (dumps(value),)
-        opening = b","
+        before = b","
     yield b"}"

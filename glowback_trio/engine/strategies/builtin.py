@@ -1,8 +1,8 @@
-"""What each strategy wants to hold: targets for all bars at once.
+"""Targets of each strategy, for all bars at once.
 
 A target is a signed fraction of the symbol's share of equity. Each function takes the closes of
-symbols that share their bars, (T, N), and gives the targets of those bars that call for a new
-position. A target depends on its row and those before it, and one column never on another.
+symbols that share their bars, (T, N), and returns the targets of the bars that call for a new
+position. A target depends on its row and the rows before it, and a column never on another one.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Targets(NamedTuple):
     """New positions; all columns (S,), those of one symbol by bar.
 
     Attributes:
-        bar: The bar whose close calls for it.
+        bar: Row of the bar whose close calls for the position.
         column: The symbol's column.
-        fraction: Signed, of the symbol's share of equity.
+        fraction: Signed fraction of the symbol's share of equity.
     """
 
     bar: Indices
@@ -49,12 +49,12 @@ class Targets(NamedTuple):
 
 
 def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
-    """Work out where a strategy wants to be.
+    """Work out the targets of a built-in strategy.
 
     Args:
         strategy: The strategy and its parameters.
         close: (T, N) closes, currency.
-        allow_short: Whether a target may be negative; where it may not, flat takes its place.
+        allow_short: Whether a target may be negative; otherwise 0.0 replaces it.
     """
     match strategy:
         case BuyAndHold():
@@ -74,17 +74,18 @@ def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
 def custom_targets(
     strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool
 ) -> Targets:
-    """Ask a strategy of the operator's own, and hold its answer against what it should be.
+    """Call a custom strategy for its targets, and check them.
 
     Args:
-        strategy: It.
+        strategy: The strategy and its parameters.
         panel: The bars of symbols that share their times.
         close: Their closes, (T, N), currency.
         allow_short: As for `targets`.
 
     Raises:
-        StrategyError: It failed, or gave something of another shape, or an infinite target.
+        StrategyError: The strategy raised, or returned another shape or an infinite target.
     """
+    # The code is not ours: whatever it raises belongs to the run, not to the process.
     try:
         wanted = np.asarray(strategy.targets(panel), dtype=np.float64)
     except Exception as error:
@@ -117,7 +118,7 @@ def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) ->
 
 
 def _momentum(strategy: Momentum, close: Floats) -> Targets:
-    """Compare rise x 100 with threshold x price: a quotient would turn exactly 5 % into more."""
+    # Compared as products: a quotient would turn a rise of exactly 5 % into a little more.
     lookback = strategy.lookback_period
     looks = slice(lookback, None, strategy.rebalance_frequency)
     before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
@@ -140,7 +141,7 @@ def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
 def _on_change(sides: Sides, above: float, below: float) -> Targets:
     """Turn sides (1, -1, or 0 for none) into targets on the bars where the side changes.
 
-    The first side taken counts as a change; a bar without a side keeps the one before.
+    The first side counts as a change; a bar without a side keeps the side before it.
     """
     before = np.zeros_like(sides)
     before[1:] = sides[:-1]
@@ -165,10 +166,13 @@ def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool
 def _levels(
     score: Floats, strategy: MeanReversion, *, allow_short: bool
 ) -> Iterator[tuple[int, float]]:
-    """Walk from one extreme score to the next; between them only the first way out matters.
+    """Yield bars and levels of one symbol, walking from one extreme score to the next.
 
-    A bar either leaves or enters, never both: the other side can be entered on a later bar.
+    A bar either leaves a position or enters one, never both: the other side can be entered on a
+    later bar.
     """
+    # Between two extremes only the first bar that leaves the position matters, so that the walk
+    # takes as many steps as there are extremes, not bars.
     entry = strategy.entry_threshold
     extremes = np.flatnonzero((score < -entry) | (allow_short & (score > entry)))
     out_of_long = _next_bar(np.flatnonzero(score > -strategy.exit_threshold), extremes)
@@ -192,14 +196,14 @@ def _levels(
 
 
 def _next_bar(bars: Indices, after: Indices) -> Indices:
-    """The first of `bars` later than each of `after`; past every bar where there is none."""
+    """Return the first of `bars` later than each of `after`; the largest number where none is."""
     end = np.append(bars, np.iinfo(np.intp).max)
     following: Indices = end[np.searchsorted(bars, after, side="right")]
     return following
 
 
 def _stepped(level: float, strategy: MeanReversion, *, cheap: bool) -> float:
-    """One step further in; against a position on the other side there is none."""
+    """Return the level one step further in; an opposite position stays as it is."""
     step, most = strategy.position_size, strategy.max_position_size
     if cheap:
         return min(level + step, most) if level >= 0 else level

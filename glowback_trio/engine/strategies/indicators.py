@@ -1,9 +1,9 @@
 """Indicators: (T, N) prices in, (T, N) values out, NaN while warming up.
 
-Every value is made of the bars of its own window (or, for Wilder's smoothing, of all bars so far)
-and of nothing later. A windowed sum is put together from two short sums, not taken as the
-difference of one long running sum: over a million bars a running sum has lost its last digits, and
-one absurd price would spoil every value after it.
+Every value depends on the bars of its window (with Wilder's smoothing, on all bars so far) and on
+nothing later. A windowed sum is the sum of two short sums, not the difference of one long running
+sum: over a million bars a running sum loses its last digits, and one absurd price would spoil every
+value after it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from glowback_trio.model.bars import Floats
 
 __all__ = ["rolling_mean", "rsi", "zscore"]
 
-_LARGEST_WEIGHT = 1e100
-_WIDE = 1000  # values, from which on the call that adds a row costs less than walking
+_LARGEST_WEIGHT = 1e100  # weights multiply prices: their product has to stay far below 1e308
+_WIDE = 1000  # values in a row; from here on, adding whole rows is faster than `cumsum`
 
 
 def rolling_mean(values: Floats, window: int) -> Floats:
-    """Simple mean of the last `window` values.
+    """Return the simple mean of the last `window` values.
 
     Args:
         values: (T, N), any unit.
         window: Bars, at least 1.
 
     Returns:
-        (T, N) in the unit of `values`; the first `window` - 1 rows are NaN, all of them when T is
+        (T, N) in the unit of `values`; the first `window` - 1 rows are NaN, and all rows if T is
         less than `window`.
     """
     if len(values) < window:
@@ -41,11 +41,9 @@ def rolling_mean(values: Floats, window: int) -> Floats:
 
 
 def zscore(values: Floats, window: int) -> Floats:
-    """Distance of each value from the mean of its window, in population standard deviations.
+    """Return the distance of each value from the mean of its window, in standard deviations.
 
     z = (x - mean) / sd over the last `window` values, the current one included, sd with ddof 0.
-    Values are taken relative to one inside the window before they are squared, so that a narrow
-    range at a high price keeps its digits.
 
     Args:
         values: (T, N), any unit.
@@ -57,6 +55,8 @@ def zscore(values: Floats, window: int) -> Floats:
     if len(values) < window:
         return np.full_like(values, np.nan)
     blocks = _blocks(values, window)
+    # Relative to a value inside the window, squares of a narrow range at a high price keep their
+    # digits.
     head = blocks[:, :1]
     within, before = blocks - head, blocks[:-1] - head[1:]
     mean = _joined(within, before, values) / window
@@ -68,16 +68,16 @@ def zscore(values: Floats, window: int) -> Floats:
 
 
 def rsi(values: Floats, period: int, smoothing: Literal["wilder", "cutler"]) -> Floats:
-    """Relative strength index: 100 x mean gain / (mean gain + mean loss).
+    """Return the relative strength index: 100 x mean gain / (mean gain + mean loss).
 
-    `wilder` smooths as J. W. Wilder (New Concepts in Technical Trading Systems, 1978): the mean of
-    the first `period` changes, from then on ((period - 1) x last + change) / period. `cutler` takes
-    the simple mean of the last `period` changes.
+    `wilder` is the mean of the first `period` changes, from then on ((period - 1) x last + change)
+    / period (J. W. Wilder, New Concepts in Technical Trading Systems, 1978). `cutler` is the simple
+    mean of the last `period` changes.
 
     Args:
         values: (T, N) prices.
-        period: Changes, at least 1.
-        smoothing: Which mean.
+        period: Number of changes, at least 1.
+        smoothing: Kind of mean.
 
     Returns:
         (T, N), 0 to 100, and 50 where nothing has moved; the first `period` rows are NaN.
@@ -95,7 +95,7 @@ def rsi(values: Floats, period: int, smoothing: Literal["wilder", "cutler"]) -> 
 
 
 def _blocks(values: Floats, length: int) -> Floats:
-    """Cut (T, N) into (M, length, N); what is missing in the last block repeats the last row."""
+    """Cut (T, N) into (M, length, N); the last block is filled up with the last row."""
     missing = -len(values) % length
     if not missing:
         return values.reshape(-1, length, values.shape[1])
@@ -104,12 +104,12 @@ def _blocks(values: Floats, length: int) -> Floats:
 
 
 def _joined(within: Floats, before: Floats, values: Floats) -> Floats:
-    """Sum over the window that ends at each row: the head of its own block and the tail before.
+    """Sum over the window that ends at each row: the head of its block and the tail of the last.
 
     Args:
-        within: (M, window, N), what each row counts in windows that end in its own block.
-        before: (M - 1, window, N), what it counts in windows that end in the next one.
-        values: The (T, N) the blocks were cut from.
+        within: (M, window, N), what each row adds to windows that end in its block.
+        before: (M - 1, window, N), what it adds to windows that end in the next block.
+        values: The (T, N) that the blocks were cut from.
 
     Returns:
         (T, N); the first `window` - 1 rows are NaN.
@@ -122,11 +122,9 @@ def _joined(within: Floats, before: Floats, values: Floats) -> Floats:
 
 
 def _running_sum(blocks: Floats) -> Floats:
-    """Sum each block of (M, length, N) from its first row on.
-
-    Where a row across all blocks is wide, rows are added to one another, which gives the same
-    digits several times faster than `cumsum`, who walks one block after the other.
-    """
+    """Return the running sums within each block of (M, length, N)."""
+    # Adding whole rows gives the same digits as `cumsum`, which walks one block after the other,
+    # and is several times faster if a row across all blocks is wide.
     if blocks[:, :1].size < _WIDE:
         return np.cumsum(blocks, axis=1)
     total = blocks.copy()
@@ -136,12 +134,10 @@ def _running_sum(blocks: Floats) -> Floats:
 
 
 def _wilder_mean(values: Floats, period: int) -> Floats:
-    """Wilder's mean of values that are never negative.
-
-    The recursion y = a y + x / period, with a = 1 - 1 / period, is solved over blocks: within one,
-    y[k] = a^k (y[0] + sum of x[j] a^-j / period). All terms are positive, so nothing cancels, and
-    a block ends before a^-j grows out of range.
-    """
+    """Return Wilder's mean of values that are never negative."""
+    # The recursion y = a y + x / period, with a = 1 - 1 / period, is solved block by block: in one,
+    # y[k] = a^k (y[0] + sum of x[j] a^-j / period). All terms are positive, so nothing cancels, and
+    # a block ends before a^-j grows out of range.
     result = np.full_like(values, np.nan)
     decay = 1.0 - 1.0 / period
     result[period - 1] = values[:period].mean(axis=0)
@@ -151,17 +147,17 @@ def _wilder_mean(values: Floats, period: int) -> Floats:
     length = _block_length(decay, len(rest))
     blocks = _blocks(rest, length)
     weight = decay ** np.arange(length)[:, None]
-    own = _running_sum(blocks / weight) * (weight / period)
+    smoothed = _running_sum(blocks / weight) * (weight / period)
     carried = result[period - 1]
-    for block in range(len(own)):
-        own[block] += carried * (weight * decay)
-        carried = own[block, -1]
-    result[period:] = own.reshape(-1, values.shape[1])[: len(rest)]
+    for block in range(len(smoothed)):
+        smoothed[block] += carried * (weight * decay)
+        carried = smoothed[block, -1]
+    result[period:] = smoothed.reshape(-1, values.shape[1])[: len(rest)]
     return result
 
 
 def _block_length(decay: float, rows: int) -> int:
-    """How many steps a block may have before a weight leaves the safe range."""
+    """Return the number of steps of a block, such that no weight leaves the safe range."""
     if decay == 0.0:
         return 1
     return max(1, min(rows, 512, int(math.log(_LARGEST_WEIGHT) / -math.log(decay))))

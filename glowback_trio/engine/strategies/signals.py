@@ -29,10 +29,10 @@ class Signals:
         symbol: Index of the symbol.
         target: Signed fraction of the symbol's share of equity.
         close: That close, currency.
-        bar: Index, among the symbol's own bars, of the first one that may fill an order made here;
-            the number of its bars where none is left.
-        due: Row of that bar on the timeline; the number of rows where none is left.
-        open_price: Open of that bar, currency; where none is left, of the last one.
+        bar: Index, among the bars of the symbol, of the first one that may fill an order made
+            here; the number of its bars if none is left.
+        due: Row of that bar on the timeline; the number of rows if none is left.
+        open_price: Open of that bar, currency; of the last bar if none is left.
         mark: Close of the bar before it, currency.
     """
 
@@ -46,7 +46,7 @@ class Signals:
     mark: Floats = field(repr=False)
 
     def some(self, which: slice) -> Signals:
-        """A stretch of them."""
+        """Return the signals in a slice."""
         return Signals(
             self.row[which],
             self.symbol[which],
@@ -65,13 +65,17 @@ def work_out(
     timeline: Timeline,
     checkpoint: Callable[[], object],
 ) -> Signals:
-    """Ask the strategy for all its targets at once.
+    """Work out all signals of a run.
 
-    Symbols that share their bars are worked on together, a bounded number of cells at a time, so
-    that no (T, N) array is made beside the bars themselves; `checkpoint` is called between them.
-    A strategy of the operator's own, which may compare symbols, sees all that share their bars.
+    Args:
+        strategy: The strategy and its parameters.
+        costs: Gives the latency, and whether targets may be negative.
+        timeline: The bars of all symbols.
+        checkpoint: Called between groups of symbols; what it raises ends the work.
     """
     parts = []
+    # Groups of symbols that share their bars are bounded in cells, so that no (T, N) array of all
+    # symbols is made next to the bars. A custom strategy may compare symbols: it sees all at once.
     cells = timeline.cells if isinstance(strategy, TargetStrategy) else _CELLS
     for group in timeline.groups(cells):
         checkpoint()
@@ -86,7 +90,7 @@ def work_out(
 def _of_group(
     strategy: BuiltIn | TargetStrategy, costs: CostModel, timeline: Timeline, group: Sequence[int]
 ) -> tuple[Indices, Indices, Floats, Floats, Indices, Indices, Floats, Floats]:
-    """The columns of `Signals` for symbols that share their bars, in no order yet."""
+    """Return the columns of `Signals` for symbols that share their bars, not ordered yet."""
     bars = [timeline.bars[symbol] for symbol in group]
     open_price, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     if isinstance(strategy, TargetStrategy):
@@ -110,5 +114,5 @@ def _of_group(
 
 
 def _side_by_side(columns: Sequence[Floats]) -> Floats:
-    """(T, N) of N columns; of one, without a copy."""
+    """Return N columns as one (T, N) array; a single one without a copy."""
     return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
