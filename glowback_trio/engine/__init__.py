@@ -1,4 +1,9 @@
-"""Arithmetic: request and bars in, events and a result out. Synchronous, numpy only."""
+"""Simulate a backtest: request and bars in, event drafts and a result out.
+
+Belongs here: synchronous arithmetic on arrays, from signals to fills to measures.
+Never here: tasks, clocks, files, sockets, randomness without a seed.
+May be imported by: `search`, `compute`, `actors`, `report`, `server`, `cli`, `testing`.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
     """Run one backtest on bars held in memory.
 
     Args:
-        request: What to simulate. Bars outside its range are left out.
+        request: What to simulate. Bars outside its range are ignored.
         bars: One `Bars` for each requested symbol, and for the benchmark.
 
     Raises:
@@ -40,8 +40,8 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
 
 def _within(bars: Bars, request: BacktestRequest) -> Bars:
     start, end = (
-        np.datetime64(moment.replace(tzinfo=None), "ns")
-        for moment in (request.start_date, request.end_date)
+        np.datetime64(date.replace(tzinfo=None), "ns")
+        for date in (request.start_date, request.end_date)
     )
     first = int(np.searchsorted(bars.time, start))
     stop = int(np.searchsorted(bars.time, end, side="right"))

@@ -16,10 +16,10 @@ __all__ = ["Timeline", "align"]
 
 @frozen(eq=False)
 class Timeline:
-    """The sorted union of the symbols' timestamps, and where on it each bar lies.
+    """The sorted union of the symbols' timestamps, and the row on it of each bar.
 
-    Symbols are in alphabetical order, whatever order they were asked in: sums of floats depend on
-    their order, and the order of a request must change nothing.
+    Symbols are in alphabetical order, whatever their order in the request: sums of floats depend
+    on their order, and the order of a request must change nothing.
 
     Attributes:
         bars: One `Bars` per symbol.
@@ -41,11 +41,11 @@ class Timeline:
 
     @property
     def cells(self) -> int:
-        """How many a table of all symbols at all times would have."""
+        """The cells of a table of all symbols at all times."""
         return len(self.time) * len(self.bars)
 
     def marks(self, start: int, stop: int) -> Floats:
-        """The last close of every symbol at the rows from `start` to `stop`.
+        """Return the last close of every symbol at the rows from `start` to before `stop`.
 
         Returns:
             (stop - start, N) currency; 0.0 before a symbol's first bar, where nothing is held.
@@ -69,7 +69,7 @@ class Timeline:
 
 
 def align(bars: Iterable[Bars]) -> Timeline:
-    """Lay bars along one timeline.
+    """Lay the bars of several symbols along one timeline.
 
     Raises:
         DataError: No symbols at all, one without a bar, or an open or close that is not a positive
@@ -91,7 +91,7 @@ def align(bars: Iterable[Bars]) -> Timeline:
 
 
 def _check_prices(bars: Bars) -> None:
-    """Refuse prices that cannot be traded at; high and low are not traded at."""
+    """Refuse opens and closes that cannot be traded at. No market order fills at a high or low."""
     for name in ("open", "close"):
         column: Floats = getattr(bars, name)
         if not (np.minimum.reduce(column) > 0 and np.maximum.reduce(column) < np.inf):

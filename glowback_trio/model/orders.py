@@ -15,19 +15,19 @@ TimeInForce = Literal["GTC", "DAY", "IOC", "FOK"]
 
 @frozen
 class OrderSpec:
-    """What is asked of an order beside its quantity. Prices and distances are in currency.
+    """The conditions of an order, its quantity apart. Prices and distances are in currency.
 
     Attributes:
-        kind: What has to happen before it fills.
+        kind: Which of the prices below it has.
         time_in_force: How long it may wait: until it is cancelled, to the end of the date of the
-            first bar it is tried on, or for that bar alone, in part (IOC) or only whole (FOK).
-        limit: The worst price it takes; of limit and stop-limit orders.
-        stop: The price that sets it off; of stop and stop-limit orders.
+            first bar it is tried on, or for that bar only, in part (IOC) or in full (FOK).
+        limit: The worst price it may fill at; of limit and stop-limit orders.
+        stop: The price that triggers it; of stop and stop-limit orders.
         trail: How far the stop follows the best price; of trailing orders.
-        stop_loss: Once it has filled, leave the position it opened at this stop.
+        stop_loss: Once it has filled, close the position it opened at this stop.
         take_profit: Likewise at this limit. Whichever of the two fills first cancels the other, and
             both end with the position.
-        exits: The specs of the orders these two become.
+        exits: The specs of the orders that these two become.
     """
 
     kind: Kind = "market"
@@ -50,7 +50,7 @@ PLAIN = OrderSpec()
 
 
 class OrderEventKind(IntEnum):
-    """What may happen to an order, and why.
+    """An event in the life of an order, and its reason.
 
     The engine records the number of a member; users read its `event` and `reason`. A number is a
     member's place in the class, so `tuple(OrderEventKind)[number]` is the member, many times

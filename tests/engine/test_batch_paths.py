@@ -1,4 +1,8 @@
-"""One broker for all: targets known beforehand, targets bar by bar, with shortcuts or without."""
+"""All paths to a fill give the same bytes: bar by bar, one symbol as a batch, many as a batch.
+
+Each built-in strategy is held against a reference strategy that is called at every bar, and the
+batch paths against the broker, on random runs with every option of `execution`.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +96,7 @@ def both(strategy: BuiltIn, bars: list[Bars], **execution: Any) -> tuple[Result,
     ],
     ids=["costs", "cap and latency", "whole and long", "sized at the fill"],
 )
-def test_a_twin_that_is_asked_bar_by_bar_gives_the_same_result(
+def test_a_reference_strategy_called_bar_by_bar_gives_the_same_result(
     strategy: BuiltIn, symbols: int, gaps: float, execution: dict[str, Any]
 ) -> None:
     bars = market(11 + symbols, symbols, 90, gaps=gaps, spread=0.03)
@@ -103,7 +107,7 @@ def test_a_twin_that_is_asked_bar_by_bar_gives_the_same_result(
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(BUILT_IN), EXECUTIONS)
 @settings(max_examples=60)
-def test_a_twin_gives_the_same_result_where_accounts_are_ruined_and_orders_cut(
+def test_a_reference_strategy_gives_the_same_result_where_accounts_are_ruined_and_orders_cut(
     seed: int, strategy: BuiltIn, execution: dict[str, Any]
 ) -> None:
     wild = market(seed, 2, 40, gaps=0.1, spread=0.4)
@@ -129,7 +133,7 @@ def carried_out(
 
 @given(runs(), st.lists(st.integers(1, 39), max_size=3))
 @settings(max_examples=300)
-def test_shortcuts_write_what_the_broker_writes(
+def test_batches_record_what_the_broker_records(
     run: tuple[BacktestRequest, list[Bars]], stops: list[int]
 ) -> None:
     slow, fast = (carried_out(*run, stops, shortcuts=shortcuts) for shortcuts in (False, True))
@@ -140,7 +144,7 @@ def test_shortcuts_write_what_the_broker_writes(
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: str(one.name))
 @pytest.mark.parametrize("symbols", [1, 12])
-def test_shortcuts_write_what_the_broker_writes_over_long_runs(
+def test_batches_record_what_the_broker_records_over_long_runs(
     strategy: BuiltIn, symbols: int
 ) -> None:
     bars = market(3, symbols, 700, gaps=0.0, spread=0.02)

@@ -1,4 +1,8 @@
-"""Ways out that come with an entry: what a bar proves of them, and how they end."""
+"""Brackets: where exits fill, and how they end.
+
+By rule an exit fills only where the bar's prices prove it, the worse order of events is assumed
+where they do not tell, and no exit outlives its position. Every case is worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ from glowback_trio.model.strategies.api import BarStrategy, Context
 FIRST: Row = (100.0, 100.0, 100.0, 100.0)
 CALM: Row = (100.0, 101.0, 99.0, 100.0)
 EXITS = {"stop_loss": 95.0, "take_profit": 105.0}
-OTHER = "OCO: the other exit filled"
-FLAT = "reduce-only: no position left"
+OCO_FILLED = "OCO: the other exit filled"
+NO_POSITION = "reduce-only: no position left"
 
 
 def run(rows: list[Row], strategy: BarStrategy, *, volume: float = 1e9, **wanted: Any) -> Result:
@@ -47,14 +51,14 @@ def cancelled(result: Result) -> list[tuple[int, float, str]]:
         ((106, 107, 94, 100), 106),  # the open comes before all else
     ],
 )
-def test_a_position_is_left_by_whichever_way_a_later_bar_proves(
+def test_the_exit_that_a_later_bar_proves_closes_the_position(
     bar: Row, exit_at: float | None
 ) -> None:
     result = run([FIRST, CALM, bar], acting({0: ordering("A", 2.0, **EXITS)}))
     left = [] if exit_at is None else [(2, "A", -2.0, exit_at)]
     assert fills(result) == [(1, "A", 2.0, 100.0), *left]
     if exit_at is not None:
-        assert cancelled(result) == [(2, -2.0, OTHER)]
+        assert cancelled(result) == [(2, -2.0, OCO_FILLED)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_position_is_left_by_whichever_way_a_later_bar_proves(
         ({"stop": 99.0, "limit": 99.5}, (101, 106, 99.25, 101), None),
     ],
 )
-def test_what_the_bar_of_the_entry_proves_of_the_ways_out(
+def test_exits_fill_on_the_bar_of_the_entry_if_its_prices_prove_it(
     entry: dict[str, float], bar: Row, exit_at: float | None
 ) -> None:
     result = run([FIRST, bar, CALM], acting({0: ordering("A", 2.0, **entry, **EXITS)}))
@@ -87,13 +91,13 @@ def test_what_the_bar_of_the_entry_proves_of_the_ways_out(
         assert fills(result)[1] == (1, "A", -2.0, exit_at)
 
 
-def test_a_short_is_left_the_same_way_upside_down() -> None:
+def test_a_short_position_is_closed_by_mirrored_exits() -> None:
     exits = {"stop_loss": 105.0, "take_profit": 95.0}
     result = run([FIRST, CALM, (100, 106, 94, 100)], acting({0: ordering("A", -2.0, **exits)}))
     assert fills(result) == [(1, "A", -2.0, 100.0), (2, "A", 2.0, 105.0)]
 
 
-def test_every_part_of_an_entry_gets_a_pair_of_its_own() -> None:
+def test_every_partial_fill_of_an_entry_gets_its_own_pair_of_exits() -> None:
     strategy = acting({0: ordering("A", 15.0, **EXITS)})
     rows: list[Row] = [FIRST, CALM, CALM, (100, 106, 99, 100), CALM]
     result = run(rows, strategy, volume=100.0, max_volume_participation=0.1)
@@ -102,7 +106,7 @@ def test_every_part_of_an_entry_gets_a_pair_of_its_own() -> None:
     assert pairs == [15.0, -10.0, -10.0, -5.0, -5.0]
 
 
-def test_a_part_of_one_way_out_takes_as_much_from_the_other() -> None:
+def test_a_partial_fill_of_one_exit_cancels_as_much_of_the_other() -> None:
     strategy = acting({0: ordering("A", 10.0, **EXITS)})
     rows: list[Row] = [FIRST, CALM, (105, 106, 104, 105), (94, 95, 93, 94), (94, 95, 93, 94)]
     bars = make_ohlc(rows)
@@ -115,10 +119,10 @@ def test_a_part_of_one_way_out_takes_as_much_from_the_other() -> None:
         (2, "A", -6.0, 105.0),
         (3, "A", -4.0, 94.0),
     ]
-    assert cancelled(result) == [(2, -6.0, OTHER), (3, -4.0, OTHER)]
+    assert cancelled(result) == [(2, -6.0, OCO_FILLED), (3, -4.0, OCO_FILLED)]
 
 
-def test_ways_out_end_with_a_position_that_was_left_otherwise() -> None:
+def test_exits_are_cancelled_when_another_order_closes_the_position() -> None:
     strategy = acting(
         {
             0: ordering("A", 2.0, **EXITS),
@@ -127,11 +131,11 @@ def test_ways_out_end_with_a_position_that_was_left_otherwise() -> None:
         }
     )
     result = run([FIRST, CALM, CALM, CALM, (95, 96, 94, 95), (90, 91, 89, 90)], strategy)
-    assert cancelled(result) == [(2, -2.0, FLAT), (2, -2.0, FLAT)]
+    assert cancelled(result) == [(2, -2.0, NO_POSITION), (2, -2.0, NO_POSITION)]
     assert fills(result)[2:] == [(3, "A", 3.0, 100.0), (5, "A", -3.0, 90.0)]
 
 
-def test_ways_out_end_when_the_position_changes_sides() -> None:
+def test_exits_are_cancelled_when_the_position_changes_sides() -> None:
     strategy = acting({0: ordering("A", 2.0, **EXITS), 1: ordering("A", -5.0, stop_loss=110.0)})
     result = run([FIRST, CALM, CALM, (95, 106, 94, 100), (111, 112, 110, 111)], strategy)
     assert fills(result) == [
@@ -141,21 +145,21 @@ def test_ways_out_end_when_the_position_changes_sides() -> None:
     ]
 
 
-def test_ways_out_shrink_to_what_is_held_and_never_open_a_position() -> None:
+def test_exits_shrink_to_what_is_held_and_never_open_a_position() -> None:
     strategy = acting({0: ordering("A", 4.0, stop_loss=95.0), 1: ordering("A", -3.0)})
     result = run([FIRST, CALM, CALM, (94, 95, 93, 94)], strategy)
     assert fills(result)[-1] == (3, "A", -1.0, 94.0)
-    assert cancelled(result) == [(3, -3.0, FLAT)]
+    assert cancelled(result) == [(3, -3.0, NO_POSITION)]
 
 
-def test_an_entry_that_only_reduces_has_nothing_to_leave() -> None:
+def test_an_order_that_only_reduces_submits_no_exits() -> None:
     strategy = acting({0: ordering("A", 4.0), 1: ordering("A", -1.0, stop_loss=105.0)})
     result = run([FIRST, CALM, CALM, (106, 107, 105, 106)], strategy)
     assert result.final_positions == {"A": 3.0}
     assert len(set(result.orders.order.tolist())) == 2
 
 
-def test_what_the_same_bar_has_closed_again_has_nothing_to_leave() -> None:
+def test_what_the_same_bar_has_closed_again_gets_no_exits() -> None:
     def both(context: Context) -> None:
         context.order("A", 2.0, stop_loss=95.0)
         context.order("A", -2.0)
@@ -165,7 +169,7 @@ def test_what_the_same_bar_has_closed_again_has_nothing_to_leave() -> None:
     assert result.final_positions == {}
 
 
-def test_a_strategy_may_cancel_one_way_out_and_keep_the_other() -> None:
+def test_a_strategy_may_cancel_one_exit_and_keep_the_other() -> None:
     def cancel_stop(context: Context) -> None:
         stop, _ = context.open_orders("A")
         assert context.cancel(stop)

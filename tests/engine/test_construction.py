@@ -1,4 +1,8 @@
-"""Portfolio construction by hand: every rule and every limit, on bars one can work out."""
+"""Portfolio construction by hand: every rule and every limit on its own.
+
+Bars are short and round, so that each expected figure can be worked out on paper; each test turns
+on the one limit that it is about.
+"""
 
 from __future__ import annotations
 
@@ -135,7 +139,7 @@ def test_a_limit_is_reached_when_it_is_met_exactly() -> None:
     assert returns(rows)[1:] == [(3, "drawdown_guard")]
 
 
-def test_a_first_bar_on_the_scheduled_day_is_told_before_the_schedule() -> None:
+def test_a_first_bar_on_the_scheduled_day_is_the_reason_before_the_schedule() -> None:
     bars = [flat("A", 9), flat("B", 9, keep=[7, 8])]
     _, rows = told(asked({"A": 0.5, "B": 0.5}), bars)
     assert returns(rows) == [(0, "initial_allocation"), (7, "initial_allocation")]
@@ -229,7 +233,7 @@ def test_a_stop_sells_everything_and_stays_out_until_the_next_schedule() -> None
     assert rows[10]["drawdown_pct"] == pytest.approx(12.5)
 
 
-def test_a_stop_and_its_end_are_told_when_they_come() -> None:
+def test_a_stop_and_its_end_are_logged_when_they_come() -> None:
     drafts, _ = run_slices(asked({"A": 1.0}, max_drawdown_pct=20.0), [make_bars("A", FALL)], [4])
     logs = [(draft.bar, orjson.loads(draft.payload)) for draft in drafts if draft.type == "log"]
     assert [bar for bar, _ in logs] == [3, 7]
@@ -291,7 +295,7 @@ def test_an_order_waits_for_a_bar_that_is_missing_and_gives_way_to_a_newer_one()
     assert list(result.orders.reason).count("replaced by a newer target") == 3
 
 
-def test_orders_on_their_way_are_not_taken_back_by_the_next_return() -> None:
+def test_open_orders_are_not_cancelled_by_the_next_return() -> None:
     late = {"latency_ms": 36 * 3_600_000}
     request = asked({"A": 0.5}, rebalance_frequency="daily", execution=late)
     result, rows = told(request, [make_bars("A", [10, 10, 10, 20, 20, 20, 20])])
@@ -302,7 +306,7 @@ def test_orders_on_their_way_are_not_taken_back_by_the_next_return() -> None:
     assert fills(result) == [(2, "A", 50.0, 10.0), (6, "A", -12.5, 20.0)]
 
 
-def test_a_stop_takes_back_orders_on_their_way() -> None:
+def test_a_stop_cancels_open_orders() -> None:
     late = {"latency_ms": 36 * 3_600_000}
     close = [10.0, 10.0, 10.0, 11.0, 7.0, 7.0, 7.0]
     limits: dict[str, Any] = {"drift_threshold_pct": 1.0, "max_drawdown_pct": 10.0}
@@ -336,7 +340,7 @@ def test_the_metrics_count_returns_turnover_drift_and_hits() -> None:
     }
 
 
-def test_the_request_stands_in_the_result_and_nothing_without_one() -> None:
+def test_the_request_is_in_the_result_and_nothing_is_without_one() -> None:
     request = asked({"A": 0.5}, cash_floor_pct=5)
     document = result_document(backtest(request, [flat("A", 2)]), "run")
     assert document["portfolio_construction"] == {
@@ -366,7 +370,7 @@ def test_diagnostics_are_thinned_with_the_curve() -> None:
     assert thin["portfolio_diagnostics"] == [row for row in whole if row["timestamp"] in times]
 
 
-def test_the_rows_of_many_symbols_are_written_in_pieces_of_bounded_size() -> None:
+def test_the_rows_of_many_symbols_are_written_in_chunks_of_bounded_size() -> None:
     names = [f"S{number:03}" for number in range(300)]
     weights = dict.fromkeys(names, 1 / 300)
     result = backtest(asked(weights), [flat(name, 40) for name in names])
@@ -391,7 +395,7 @@ def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None
         BacktestRequest(strategy=TargetWeights(), **fields)
 
 
-def test_weights_do_not_change_once_they_are_asked_for() -> None:
+def test_weights_do_not_change_once_they_are_requested() -> None:
     weights = {"A": 1}
     request = asked(weights)  # type: ignore[arg-type] # whole numbers are numbers
     weights["A"] = 0

@@ -1,4 +1,9 @@
-"""Portfolio construction against a plain loop that knows no array, and the laws of every run."""
+"""Portfolio construction on random portfolios: against a plain loop, and by laws.
+
+The loop decides and fills one bar, one symbol and one order at a time and shares no code with the
+engine. The laws are those of every run: slices, the order of symbols, later bars and the batch
+paths change no byte, and every limit holds in every row.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What holds for every strategy that is asked bar by bar, whatever it orders."""
+"""Laws of every event-driven strategy, whatever it orders.
+
+Strategies that order at random are run on random bars: the ledger balances, no later bar changes
+the past, slices change no byte, and limits on shorts and units hold.
+"""
 
 from __future__ import annotations
 
@@ -90,14 +94,14 @@ def busy_runs(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars]]:
 
 @given(busy_runs())
 @settings(max_examples=150)
-def test_the_books_balance_and_every_story_ends(run: tuple[BacktestRequest, list[Bars]]) -> None:
+def test_the_ledger_balances_and_every_order_ends(run: tuple[BacktestRequest, list[Bars]]) -> None:
     request, bars = run
     audit(backtest(request, bars), bars)
 
 
 @given(busy_runs(), st.data())
 @settings(max_examples=100)
-def test_no_later_bar_changes_what_was_decided_filled_or_told(
+def test_no_later_bar_changes_what_was_decided_filled_or_emitted(
     run: tuple[BacktestRequest, list[Bars]], data: st.DataObject
 ) -> None:
     request, bars = run

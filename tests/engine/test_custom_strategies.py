@@ -1,4 +1,8 @@
-"""Strategies of one's own: what they see, what they may order, and how they fail."""
+"""Custom strategies called at every bar: what they see, what they may order, how they fail.
+
+By rule a strategy sees the past and nothing else, what it orders fills on a later bar, and what it
+raises ends its own run with the time of the bar in the message.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ RAGGED = (
 )
 
 
-def test_the_context_tells_what_has_been_and_nothing_more() -> None:
+def test_the_context_shows_the_past_and_nothing_more() -> None:
     assert [str(time)[:10] for time in seen_by(lambda c: c.time, *RAGGED)] == [
         "2024-01-01",
         "2024-01-02",
@@ -118,7 +122,7 @@ def test_open_orders_are_listed_by_age_and_symbol() -> None:
     assert listed == [([1, 2], [1, 2], [2]), ([2], False)]
 
 
-def test_a_target_takes_the_place_of_the_one_before_and_leaves_other_orders_alone() -> None:
+def test_a_target_replaces_the_one_before_and_no_other_orders() -> None:
     def aim(context: Context) -> None:
         context.order("A", 1.0, limit=5.0)
         context.target("A", 0.5)
@@ -135,7 +139,7 @@ def test_a_target_takes_the_place_of_the_one_before_and_leaves_other_orders_alon
     ]
 
 
-def test_what_a_strategy_logs_is_in_the_result_and_told_at_its_bar() -> None:
+def test_what_a_strategy_logs_is_in_the_result_and_emitted_at_its_bar() -> None:
     strategy = acting(
         {1: lambda context: context.log("risen"), 2: lambda context: context.log("!")}
     )
@@ -176,7 +180,7 @@ def _buy_on_third() -> Act:
     return on_bar
 
 
-def test_equity_at_zero_closes_everything_and_asks_no_more() -> None:
+def test_equity_at_zero_closes_everything_and_calls_the_strategy_no_more() -> None:
     asked: list[int] = []
 
     def begin() -> Act:
@@ -232,14 +236,14 @@ def test_equity_of_exactly_zero_is_ruin_too() -> None:
         (lambda c: c.count(0 / 0), "ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_goes_wrong_in_a_strategy_is_told_with_the_bars_time(act: Any, said: str) -> None:
+def test_a_failure_of_a_strategy_names_the_time_of_the_bar(act: Any, said: str) -> None:
     with pytest.raises(
         StrategyError, match=rf"^acting failed at the bar of 2024-01-02T.*: .*{said}"
     ):
         run(acting({1: act}))
 
 
-def test_orders_need_a_price_to_go_by_and_a_whole_unit() -> None:
+def test_orders_need_a_last_price_and_at_least_one_unit() -> None:
     with pytest.raises(StrategyError, match="B has no bar yet"):
         run(acting({0: ordering("B")}), *RAGGED)
     with pytest.raises(StrategyError, match="less than one unit"):
@@ -268,7 +272,7 @@ def test_a_strategy_without_a_name_is_refused_where_it_is_made() -> None:
         Nameless()
 
 
-def test_parameters_without_the_decorator_are_found_out() -> None:
+def test_parameters_without_the_decorator_are_refused() -> None:
     class Undecorated(BarStrategy):
         name: ClassVar[str] = "undecorated"
         title: ClassVar[str] = "Undecorated"
@@ -282,7 +286,7 @@ def test_parameters_without_the_decorator_are_found_out() -> None:
 
 
 @pytest.mark.parametrize("slices", [[10], [1], [2, 1], [3, 10]])
-def test_what_happened_up_to_the_failure_is_told_however_it_is_sliced(slices: list[int]) -> None:
+def test_events_up_to_a_failure_are_emitted_however_the_run_is_sliced(slices: list[int]) -> None:
     slices = list(slices)
 
     def fail(context: Context) -> None:

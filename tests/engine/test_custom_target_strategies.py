@@ -1,4 +1,8 @@
-"""Strategies of one's own that know all their targets at once."""
+"""Custom strategies that compute all their targets at once.
+
+By rule their targets are checked, what they are shown is read-only, and shorts that are not allowed
+mean flat.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +120,7 @@ class Counting(TargetStrategy):
         return np.full((len(panel.time), len(panel.symbols)), np.nan)
 
 
-def test_symbols_that_share_their_bars_are_seen_together_however_many() -> None:
+def test_a_panel_has_all_symbols_that_share_their_bars_however_many() -> None:
     closes = np.ones(2_000).tolist()
     bars = [make_bars(f"S{n:03}", closes) for n in range(150)]
     late = make_bars("S0745", closes, keep=range(1, 2_000))  # in the middle of the alphabet

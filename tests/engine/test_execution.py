@@ -1,4 +1,8 @@
-"""What fits: the arithmetic of buying power and volume, by hand."""
+"""The cost model: how much of an order buying power and volume let fill.
+
+Cases are worked out by hand; a property holds that what fits obeys the bound and is the most that
+does.
+"""
 
 from __future__ import annotations
 

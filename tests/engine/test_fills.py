@@ -1,4 +1,8 @@
-"""When orders fill, at what price, how much of them, and what becomes of the rest."""
+"""Fills of market orders: when, at what price, how much, and what becomes of the rest.
+
+Every case is a few bars with round prices, checked by hand and then by the auditor, which
+recomputes each row of the result from its fills.
+"""
 
 from __future__ import annotations
 
@@ -195,7 +199,7 @@ def test_a_lost_account_is_closed_at_the_next_open_and_orders_nothing_more() -> 
     assert any(text.startswith("Equity fell to -222.22") for text in result.logs)
 
 
-def test_a_position_lost_on_the_last_bar_cannot_be_closed_and_says_so() -> None:
+def test_a_position_lost_on_the_last_bar_cannot_be_closed_and_is_logged() -> None:
     strategy = MaCrossover(short_period=1, long_period=2, position_size=1.0)
     result = run([10.0, 9.0, 9.0, 20.0], strategy)
     assert order_story(result)[-1][0] == "cancelled"

@@ -1,4 +1,8 @@
-"""What borrowing costs: units that are short, and cash that is not there."""
+"""Financing: what short positions and negative cash cost.
+
+By rule simple interest is paid at a bar, for the time since the last one and at its closes, before
+the orders of the bar fill; time without bars counts too.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ def test_negative_cash_pays_interest_and_interest_on_it() -> None:
     assert result.carry == {"interest": pytest.approx(-(owed[-1] - 1000.0))}
 
 
-def test_who_owes_nothing_pays_nothing() -> None:
+def test_an_account_without_debt_pays_nothing() -> None:
     rates = {"borrow_rate": 10.0, "margin_interest_rate": 10.0}
     closes = [10.0, 10.3, 9.7, 11.1, 12.345]
     free = run(BuyAndHold(position_size=0.77), closes)
@@ -53,7 +57,7 @@ def test_time_without_bars_is_paid_for() -> None:
     assert backtest(request, bars).carry == {"borrow": pytest.approx(-0.2)}
 
 
-def test_what_is_paid_at_a_bar_is_gone_before_its_orders_fill() -> None:
+def test_financing_is_paid_before_the_orders_of_a_bar_fill() -> None:
     """Cash of 0 after the charge, not before, is what the order at that bar may use."""
     strategy = acting({0: ordering("A", -50.0), 1: ordering("A", -60.0)})
     execution = {"borrow_rate": 9.125, "max_leverage": 1.0}
@@ -64,7 +68,7 @@ def test_what_is_paid_at_a_bar_is_gone_before_its_orders_fill() -> None:
     assert result.trades.quantity.tolist() == pytest.approx([-50.0, -(50.0 - paid / 10.0)])
 
 
-def test_targets_and_twins_pay_alike() -> None:
+def test_strategies_and_their_references_pay_alike() -> None:
     bars = [make_bars(s, [10.0, 11.0, 9.0, 12.0, 8.0, 13.0] * 4) for s in "AB"]
     strategy = MaCrossover(short_period=1, long_period=2, position_size=1.0)
     execution = {"borrow_rate": 2.0, "margin_interest_rate": 1.0, "max_leverage": 2.0}

@@ -1,8 +1,8 @@
 """Whole results, pinned in `golden/`: a change of any number is a change to be reviewed.
 
-Each file is a data set, each entry a run on it: what a reader can check at a glance, and a digest
-of every block of the result. Blocks are digested over values rounded to ten significant digits, so
-that the digests hold across versions of Python and numpy and across processors. Prices are made
+Each file is a data set, each entry a run on it: figures a reader can check at a glance, and a
+digest of every block of the result, over values rounded to ten significant digits, so that digests
+hold across versions of Python and numpy and across processors. Prices are made
 without numpy's distributions, and what the bootstrap draws from them is left out, as their streams
 may change. The manifest has tests of its own.
 
@@ -46,7 +46,7 @@ from glowback_trio.wire.json_text import dumps
 GOLDEN = Path(__file__).with_name("golden")
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
-TOLD = 3  # fills that an entry lists from either end
+LISTED = 3  # fills that an entry lists from either end
 
 COSTS = {
     "slippage_bps": 5.0,
@@ -120,7 +120,7 @@ MARKETS = {
 
 @frozen
 class Bracketed(BarStrategy):
-    """Go with a close that leaves its mean: at a limit below, or a stop above, and two ways out."""
+    """Go with a close that leaves its mean: at a limit below, or a stop above, and two exits."""
 
     name: ClassVar[str] = "bracketed"
     title: ClassVar[str] = "Bracketed"
@@ -164,37 +164,37 @@ BUILT_IN: Mapping[str, Strategy] = {
 
 
 @frozen
-class Asked:
-    """What is asked of a market, beside the costs that all runs have."""
+class Case:
+    """A run on a market, on top of the costs that all runs have."""
 
     strategy: Strategy
     execution: Mapping[str, Any] = {}
     portfolio: PortfolioConstruction | None = None
 
 
-def held(weights: Mapping[str, float], **limits: Any) -> Asked:
+def held(weights: Mapping[str, float], **limits: Any) -> Case:
     portfolio = PortfolioConstruction(target_weights=weights, **limits)
-    return Asked(TargetWeights(), portfolio=portfolio)
+    return Case(TargetWeights(), portfolio=portfolio)
 
 
 CROSSOVER, REVERSION = BUILT_IN["ma_crossover"], BUILT_IN["mean_reversion"]
 FINANCED = {"max_leverage": 2.0, "borrow_rate": 0.03, "margin_interest_rate": 0.05}
 LIMITS = {"max_weight_pct": 40.0, "max_turnover_pct": 10.0, "cash_floor_pct": 10.0}
-RUNS: Mapping[tuple[str, str], Asked] = {
-    (market, name): Asked(strategy)
+RUNS: Mapping[tuple[str, str], Case] = {
+    (market, name): Case(strategy)
     for market, (name, strategy) in itertools.product(MARKETS, BUILT_IN.items())
 } | {
-    ("ragged", "volume cap"): Asked(CROSSOVER, {"max_volume_participation": 0.1}),
-    ("ragged", "impact"): Asked(CROSSOVER, {"slippage_volume_impact": 0.1}),
-    ("ragged", "whole shares"): Asked(BUILT_IN["momentum"], {"whole_shares": True}),
-    ("ragged", "latency"): Asked(REVERSION, {"latency_ms": 2 * DAY_MS}),
-    ("ragged", "half leverage"): Asked(REVERSION, {"allow_short": False, "max_leverage": 0.5}),
-    ("demo", "sized at the fill"): Asked(CROSSOVER, {"size_at": "fill", "whole_shares": True}),
-    ("demo", "financed"): Asked(MaCrossover(position_size=1.0), FINANCED),
-    ("demo", "brackets financed"): Asked(Bracketed(width=0.05), {**FINANCED, "borrow_rate": 0.3}),
-    ("minutes", "latency"): Asked(CROSSOVER, {"latency_ms": 5 * MINUTE_MS // 2}),
-    ("minutes", "maker"): Asked(Bracketed(width=0.002), {"maker_commission_bps": 0.0}),
-    ("many", "volume cap"): Asked(REVERSION, {"max_volume_participation": 0.0001}),
+    ("ragged", "volume cap"): Case(CROSSOVER, {"max_volume_participation": 0.1}),
+    ("ragged", "impact"): Case(CROSSOVER, {"slippage_volume_impact": 0.1}),
+    ("ragged", "whole shares"): Case(BUILT_IN["momentum"], {"whole_shares": True}),
+    ("ragged", "latency"): Case(REVERSION, {"latency_ms": 2 * DAY_MS}),
+    ("ragged", "half leverage"): Case(REVERSION, {"allow_short": False, "max_leverage": 0.5}),
+    ("demo", "sized at the fill"): Case(CROSSOVER, {"size_at": "fill", "whole_shares": True}),
+    ("demo", "financed"): Case(MaCrossover(position_size=1.0), FINANCED),
+    ("demo", "brackets financed"): Case(Bracketed(width=0.05), {**FINANCED, "borrow_rate": 0.3}),
+    ("minutes", "latency"): Case(CROSSOVER, {"latency_ms": 5 * MINUTE_MS // 2}),
+    ("minutes", "maker"): Case(Bracketed(width=0.002), {"maker_commission_bps": 0.0}),
+    ("many", "volume cap"): Case(REVERSION, {"max_volume_participation": 0.0001}),
     ("demo", "weights"): held({"AAPL": 0.3, "IBM": 0.3, "SPY": 0.4}, max_drawdown_pct=15.0),
     ("ragged", "weights"): held({"AAA": 0.6, "BBB": 0.2, "CCC": 0.2}, **LIMITS),
     ("many", "weights"): held({f"S{n}": 0.1 for n in range(9)}, rebalance_frequency="monthly"),
@@ -203,13 +203,13 @@ RUNS: Mapping[tuple[str, str], Asked] = {
 
 
 def run(market: str, name: str) -> Result:
-    asked, chosen = RUNS[market, name], MARKETS[market]
+    wanted, chosen = RUNS[market, name], MARKETS[market]
     bars = chosen.bars()
     request = make_request(
         [one.symbol for one in bars],
-        asked.strategy,
-        execution={**COSTS, **asked.execution},
-        portfolio_construction=asked.portfolio,
+        wanted.strategy,
+        execution={**COSTS, **wanted.execution},
+        portfolio_construction=wanted.portfolio,
         initial_capital=1e6,
         resolution=chosen.resolution,
         benchmark_symbol=chosen.benchmark,
@@ -222,18 +222,18 @@ def entry(result: Result) -> dict[str, Any]:
     """What is written of a result."""
     document = json.loads(dumps(result_document(result, "run")))
     del document["run_id"], document["manifest"], document["tearsheet"]["robustness"]
-    fills = [told(fill) for fill in document["trades"]]
+    fills = [described(fill) for fill in document["trades"]]
     return {
         "final_value": f"{result.curve.value[-1]:.2f}",
         "max_drawdown_pct": f"{result.metrics['max_drawdown']:.4f}",
         "fills": len(fills),
-        "first_fills": fills[:TOLD],
-        "last_fills": fills[-TOLD:],
+        "first_fills": fills[:LISTED],
+        "last_fills": fills[-LISTED:],
         "digests": {name: digest(block) for name, block in document.items() if block},
     }
 
 
-def told(fill: Mapping[str, Any]) -> str:
+def described(fill: Mapping[str, Any]) -> str:
     pnl = "" if fill["pnl"] is None else f", pnl {fill['pnl']:.2f}"
     what = f"{fill['action']} {fill['shares']:.4f} {fill['symbol']} at {fill['price']:.4f}"
     return f"{fill['timestamp'][:16]} {what}, commission {fill['commission']:.2f}{pnl}"
@@ -284,7 +284,7 @@ def test_a_digest_sees_the_tenth_digit_and_nothing_beyond() -> None:
 
 
 def write() -> None:
-    """Write all golden files anew, once the books of every run have been gone through."""
+    """Write all golden files anew, once every run has passed the audit."""
     for market, chosen in MARKETS.items():
         entries = {}
         for name in (name for of, name in RUNS if of == market):

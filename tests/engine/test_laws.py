@@ -1,4 +1,8 @@
-"""What holds for every run, whatever the prices, the strategy and the costs."""
+"""Laws of every run, whatever the prices, the strategy and the costs.
+
+Random runs draw every option of `execution`. The auditor trusts no figure of a result but the
+fills, and recomputes the rest.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from glowback_trio.model.request import BacktestRequest
 
 @given(runs())
 @settings(max_examples=300)
-def test_the_books_balance_at_every_bar(run: tuple[BacktestRequest, list[Bars]]) -> None:
+def test_the_ledger_balances_at_every_bar(run: tuple[BacktestRequest, list[Bars]]) -> None:
     request, bars = run
     audit(backtest(request, bars), bars)
 

@@ -1,4 +1,8 @@
-"""Every kind of order, every time in force: where it fills, and what becomes of the rest."""
+"""Every kind of order and every time in force: where it fills, and what becomes of the rest.
+
+By rule a bar fills only what its four prices prove. Cases are worked out by hand, with the reason
+that an order ends for.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +74,7 @@ def test_a_bar_fills_what_its_prices_prove(
     assert fills(result) == ([] if price is None else [(1, "A", quantity, price)])
 
 
-def test_a_stop_limit_order_set_off_on_the_wrong_side_waits_as_a_limit_order() -> None:
+def test_a_stop_limit_order_triggered_on_the_wrong_side_waits_as_a_limit_order() -> None:
     rows: list[Row] = [FIRST, (102, 106, 101, 104), (104, 104, 103, 104), (101, 102, 100, 101)]
     wrong = run(rows, acting({0: ordering(stop=105.0, limit=103.0)}))
     assert fills(wrong) == [(2, "A", 1.0, 103.0)]
@@ -91,7 +95,7 @@ def test_a_trail_starts_at_the_close_before_the_first_bar_that_may_fill_it() -> 
     assert fills(late) == [(3, "A", -1.0, 116.0)]
 
 
-def test_what_a_bar_leaves_of_a_stop_that_was_set_off_is_a_market_order() -> None:
+def test_the_remainder_of_a_triggered_stop_is_a_market_order() -> None:
     rows: list[Row] = [FIRST, (100, 105, 100, 101), (101, 102, 99, 100), (98, 99, 97, 98)]
     for prices in ({"stop": 105.0}, {"trail": 5.0}):
         strategy = acting({0: ordering("A", 25.0, **prices)})
@@ -99,7 +103,7 @@ def test_what_a_bar_leaves_of_a_stop_that_was_set_off_is_a_market_order() -> Non
         assert fills(result) == [(1, "A", 10, 105), (2, "A", 10, 101), (3, "A", 5, 98)]
 
 
-def test_a_stop_set_off_on_a_bar_without_volume_fills_at_the_next_open() -> None:
+def test_a_stop_triggered_on_a_bar_without_volume_fills_at_the_next_open() -> None:
     rows: list[Row] = [FIRST, (100, 105, 100, 101), (99, 100, 98, 99)]
     bars = evolve(make_ohlc(rows), volume=np.array([0.0, 0.0, 1e9]))
     strategy = acting({0: ordering(stop=105.0)})
@@ -177,7 +181,7 @@ def test_orders_of_one_bar_share_its_volume_in_the_order_they_were_made() -> Non
     assert fills(result) == [(1, "A", 6, 100), (1, "A", 4, 100), (2, "A", 2, 100)]
 
 
-def test_without_shorts_a_sale_ends_at_flat_and_says_so() -> None:
+def test_without_shorts_a_sale_ends_at_flat_with_a_reason() -> None:
     strategy = acting({0: ordering("A", 5.0), 1: ordering("A", -8.0)})
     result = run([FIRST] * 3, strategy, allow_short=False)
     assert ends(result)[1:] == [
@@ -196,7 +200,7 @@ def test_without_shorts_a_target_below_zero_means_flat() -> None:
     assert result.final_positions == {}
 
 
-def test_who_waits_at_a_limit_pays_the_makers_rate() -> None:
+def test_an_order_that_waits_at_its_limit_pays_the_makers_rate() -> None:
     fees = {"commission_bps": 100.0, "maker_commission_bps": 10.0}
     for prices, bar, rate in (
         ({"limit": 95.0}, (98, 99, 95, 97), 0.001),
@@ -210,7 +214,7 @@ def test_who_waits_at_a_limit_pays_the_makers_rate() -> None:
         assert result.trades.commission == pytest.approx([notional * rate])
 
 
-def test_buying_power_is_asked_at_the_makers_rate() -> None:
+def test_buying_power_counts_the_makers_rate() -> None:
     fees = {"maker_commission_bps": 1000.0, "max_leverage": 1.0}
     result = run([FIRST, (100, 100, 90, 95)], acting({0: ordering("A", 50.0, limit=95.0)}), **fees)
     assert result.trades.quantity == pytest.approx([1000.0 / (95.0 * 1.1)])

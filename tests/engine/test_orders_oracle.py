@@ -1,4 +1,8 @@
-"""Single orders against a plain loop, and many against their mirror image."""
+"""Random orders: one against a plain loop, and many against their mirror image.
+
+Prices are quarters, which are exact in floats, so that a touch is a touch and a mirrored price is
+its mirror.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,7 @@ def test_a_plain_loop_finds_the_same_fill(rows: list[Row], wish: Wish, hour: str
 
 @given(walks(), st.lists(wishes(), max_size=6), st.sampled_from([None, 0.2]))
 @settings(max_examples=150)
-def test_a_world_upside_down_trades_upside_down(
+def test_mirrored_prices_fill_mirrored_orders(
     rows: list[Row], asked: list[Wish], cap: float | None
 ) -> None:
     mirrored: list[Row] = [(200 - o, 200 - low, 200 - high, 200 - c) for o, high, low, c in rows]

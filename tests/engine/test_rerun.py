@@ -1,4 +1,7 @@
-"""Ruin late in a long run: all before it is carried out once more, and that must not show."""
+"""Ruin late in a long run: the rows before it are simulated again, and that must not show.
+
+The run is longer than one block of rows and is ruined in its second one.
+"""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def test_orders_at_fractions_of_a_close_scale_with_prices_and_capital(
 
 @given(planned_runs())
 @settings(max_examples=30)
-def test_the_order_of_symbols_changes_nothing_that_strategies_of_ones_own_do(
+def test_the_order_of_symbols_changes_nothing_that_custom_strategies_do(
     run: tuple[BacktestRequest, list[Bars]],
 ) -> None:
     request, bars = run

@@ -1,4 +1,8 @@
-"""Laying bars of different symbols along one timeline."""
+"""The timeline: bars of different symbols along one series of timestamps.
+
+By rule it is the sorted union of their times, symbols are alphabetical, and a mark lasts until the
+symbol's next bar.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ def test_marks_are_last_closes_however_they_are_cut(start: int, stop: int) -> No
         assert align([LATE, EARLY]).marks(start, stop).tolist() == MARKS[start:stop]
 
 
-def test_symbols_that_share_their_bars_are_worked_on_together() -> None:
+def test_symbols_that_share_their_bars_are_grouped() -> None:
     closes = [1.0, 2.0, 3.0, 4.0]
     bars = [make_bars(symbol, closes) for symbol in "ABCF"]
     bars += [make_bars(symbol, closes, keep=[0, 1]) for symbol in "DE"]

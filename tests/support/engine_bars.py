@@ -1,4 +1,4 @@
-"""Bars and requests for the engine's tests, and an auditor that trusts no number of a result."""
+"""Bars and requests for the engine's tests, and an auditor that trusts no figure of a result."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def as_bytes(result: Result) -> bytes:
 
 
 def order_story(result: Result) -> list[tuple[Any, ...]]:
-    """What happened to orders, as (event, bar, symbol, quantity) with quantities rounded."""
+    """Return the order events as (event, bar, symbol, quantity), quantities rounded."""
     log, time = result.orders, result.curve.time
     rows = np.searchsorted(time, log.time)
     return [
@@ -91,7 +91,7 @@ def order_story(result: Result) -> list[tuple[Any, ...]]:
 
 
 def fills(result: Result) -> list[tuple[int, str, float, float]]:
-    """Fills as (bar, symbol, quantity, price), rounded."""
+    """Return the fills as (bar, symbol, quantity, price), rounded."""
     trades = result.trades
     rows = np.searchsorted(result.curve.time, trades.time)
     return [
@@ -103,11 +103,11 @@ def fills(result: Result) -> list[tuple[int, str, float, float]]:
 
 
 def audit(result: Result, bars: Sequence[Bars]) -> None:
-    """Keep books of one's own from the fills alone and hold every row of the result to them."""
+    """Recompute every row of a result from its fills alone, in a separate plain ledger."""
     check_stories(result)
     trades, curve, capital = result.trades, result.curve, result.curve.capital
     execution = result.manifest["execution"]
-    books = _Books(capital, execution["borrow_rate"], execution["margin_interest_rate"])
+    ledger = _PlainLedger(capital, execution["borrow_rate"], execution["margin_interest_rate"])
     closes = {
         one.symbol: dict(zip(one.time.tolist(), one.close.tolist(), strict=True)) for one in bars
     }
@@ -116,29 +116,29 @@ def audit(result: Result, bars: Sequence[Bars]) -> None:
         by_time[trades.time[index].item()].append(index)
     tolerance = 1e-9 * (capital + float(np.abs(trades.quantity * trades.price).sum()))
     for row, moment in enumerate(curve.time.tolist()):
-        books.wait((moment - curve.time[max(row - 1, 0)].item()) / 1e9 / 86_400 / 365)
+        ledger.wait((moment - curve.time[max(row - 1, 0)].item()) / 1e9 / 86_400 / 365)
         for index in by_time[moment]:
             symbol = trades.symbols[int(trades.symbol[index])]
-            pnl = books.fill(
+            pnl = ledger.fill(
                 symbol,
                 float(trades.quantity[index]),
                 float(trades.price[index]),
                 float(trades.commission[index]),
             )
             assert trades.pnl[index] == pytest.approx(pnl, abs=tolerance, nan_ok=True)
-        books.mark.update(
+        ledger.mark.update(
             {symbol: column[moment] for symbol, column in closes.items() if moment in column}
         )
-        books.check(
+        ledger.check(
             *(float(c[row]) for c in (curve.value, curve.cash, curve.gross)), tolerance=tolerance
         )
     assert result.final_cash == curve.cash[-1]
-    assert result.final_positions == {s: q for s, q in books.units.items() if q}
+    assert result.final_positions == {s: q for s, q in ledger.units.items() if q}
     if not result.final_positions:
         earned = math.fsum(trades.pnl[~np.isnan(trades.pnl)].tolist())
-        assert earned + books.carry == pytest.approx(curve.value[-1] - capital, abs=tolerance)
-    assert math.fsum(result.carry.values()) == pytest.approx(books.carry, abs=tolerance)
-    assert result.metrics["total_financing_cost"] == pytest.approx(-books.carry, abs=tolerance)
+        assert earned + ledger.carry == pytest.approx(curve.value[-1] - capital, abs=tolerance)
+    assert math.fsum(result.carry.values()) == pytest.approx(ledger.carry, abs=tolerance)
+    assert result.metrics["total_financing_cost"] == pytest.approx(-ledger.carry, abs=tolerance)
 
 
 def check_stories(result: Result) -> None:
@@ -162,8 +162,8 @@ def check_stories(result: Result) -> None:
     assert filled == result.trades.order.tolist()
 
 
-class _Books:
-    """Average-cost books kept the plain way, commissions apart."""
+class _PlainLedger:
+    """An average-cost ledger kept the plain way, commissions apart."""
 
     def __init__(self, capital: float, borrow_rate: float, margin_rate: float) -> None:
         self.capital = self.cash = capital

@@ -1,4 +1,4 @@
-"""Strategies that do what a test tells them, and bars with every price given."""
+"""Strategies that follow a test's script, and bars with every price given."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def make_ohlc(
     step: Literal["h", "D"] = "D",
     start: str = MONDAY,
 ) -> Bars:
-    """Bars of these opens, highs, lows and closes."""
+    """Return bars of these opens, highs, lows and closes."""
     time = np.datetime64(start, "ns") + np.arange(len(rows)) * np.timedelta64(1, step)
     opening, high, low, close = np.array(rows, dtype=float).T
     return Bars(symbol, time, opening, high, low, close, np.full(len(rows), volume))
 
 
 def starting(begin: Callable[[], Act]) -> BarStrategy:
-    """A strategy that begins every run so."""
+    """Return a strategy that starts every run with this function."""
 
     @frozen
     class Acting(BarStrategy):
@@ -47,7 +47,7 @@ def starting(begin: Callable[[], Act]) -> BarStrategy:
 
 
 def acting(plan: Mapping[int, Act]) -> BarStrategy:
-    """A strategy that acts at some bars, counted from 0."""
+    """Return a strategy that acts at some bars, counted from 0."""
 
     def begin() -> Act:
         bars = itertools.count()
@@ -67,7 +67,7 @@ def ordering(symbol: str = "A", quantity: float = 1.0, **more: Any) -> Act:
 
 @frozen
 class Wish:
-    """An order whose prices are told by their distance from the last close, in its direction."""
+    """An order whose prices are distances from the last close, in its direction."""
 
     bar: int
     quantity: float
@@ -75,7 +75,7 @@ class Wish:
     time_in_force: str
 
     def placed(self, context: Context, symbol: str, *, mirrored: bool = False) -> int:
-        """Order it; mirrored, all that is up is down."""
+        """Submit the order; mirrored, all that is up is down."""
         side, close = -1.0 if mirrored else 1.0, context.close(symbol)
         prices = {
             name: away if name == "trail" else close + side * away
@@ -86,7 +86,7 @@ class Wish:
 
 
 def wishing(wishes: Sequence[Wish], symbol: str = "A", *, mirrored: bool = False) -> BarStrategy:
-    """A strategy that places each wish at its bar."""
+    """Return a strategy that submits each wish at its bar."""
     by_bar: dict[int, list[Wish]] = {}
     for wish in wishes:
         by_bar.setdefault(wish.bar, []).append(wish)
@@ -103,7 +103,7 @@ DISTANCES = st.integers(-12, 12).map(lambda quarters: quarters / 4)
 
 @st.composite
 def walks(draw: st.DrawFn, *, most: int = 12) -> list[Row]:
-    """Bars in quarters around 100, with gaps, and wicks on either side."""
+    """Draw bars in quarters around 100, with gaps, and wicks on either side."""
     rows: list[Row] = []
     close = 100.0
     for _ in range(draw(st.integers(2, most))):
@@ -117,7 +117,7 @@ def walks(draw: st.DrawFn, *, most: int = 12) -> list[Row]:
 
 @st.composite
 def wishes(draw: st.DrawFn, *, bars: int = 12, brackets: bool = True) -> Wish:
-    """Any order there is."""
+    """Draw an order of any kind."""
     kind = draw(st.sampled_from([(), ("limit",), ("stop",), ("limit", "stop"), ("trail",)]))
     prices = {name: draw(DISTANCES) for name in kind}
     if "trail" in prices:

@@ -175,7 +175,7 @@ class Broker:
         costs, mark = self._costs, order.mark
         held = self.account.units.item(order.symbol)
         size = abs(held)
-        # What does not concern the most frequent order is asked here, which saves it three calls.
+        # These conditions spare the most frequent order, an ordinary market order, three calls.
         if order.reduce_only or order.fraction is not None or not costs.allow_short:
             self._settle(order, row, at.price, held, equity + held * (at.price - mark))
         quantity = order.remaining if costs.participation is None else self._capped(order)

@@ -29,7 +29,7 @@ _ROUNDING = 1e-9  # the part of an order below which a difference is rounding, n
 
 @frozen
 class CostModel:
-    """The conditions every order of a run is filled on.
+    """The conditions on which every order of a run fills.
 
     A field that `batch.gate` does not name keeps its default in a batch: any other value makes the
     broker fill every order.

@@ -1,4 +1,4 @@
-"""How large an order is: what a target lacks, and what buying power covers.
+"""The size of an order: what a target lacks, and what buying power covers.
 
 The functions serve floats and arrays alike. Prices are currency per unit, quantities signed units
 (positive buys), money is currency.
@@ -42,7 +42,7 @@ def exceeds(exposure: Number, equity: Number, commission: Number | float, levera
 def reduces(held: Number, quantity: Number) -> Any:
     """Return True, or an array of (n,), where an order does no more than reduce a position.
 
-    Such orders are filled before others of the same moment, because they free buying power.
+    Such orders are filled before others at the same open, because they free buying power.
     """
     return (held * quantity < 0.0) & (abs(quantity) <= abs(held))
 

@@ -1,7 +1,6 @@
-"""Portfolio construction: what is aimed at and when, before a run; what became of it, after.
+"""Portfolio construction: the plan before a run, and the account of it afterwards.
 
-What is aimed at, and when, is known before the first bar, from the request and the bars' times
-alone.
+A plan depends on the request and the bars' times only, and so is known before the first bar.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = ["DECISION", "Plan", "draw_up", "plan", "portfolio_metrics"]
 _ROUNDING = 1e-9  # the part of a sum of weights below which an excess is rounding
 _CELLS = 1 << 18
 
-#: What was decided at a close: to which end, what that would have turned over, what it did, both
+#: A decision at a close: its reason, the turnover it wanted and the turnover it was allowed, both
 #: fractions of equity, and how far equity was below its peak.
 DECISION = np.dtype(
     [("row", "i8"), ("reason", "i8"), ("wanted", "f8"), ("allowed", "f8"), ("drawdown", "f8")]
@@ -40,15 +39,15 @@ _HIT = np.dtype(
 
 @frozen(eq=False)
 class Plan:
-    """What a portfolio aims at, for the M of the run's N symbols that weigh something.
+    """Targets and schedule of a portfolio, for the M of the run's N symbols that weigh something.
 
     Attributes:
-        construction: What was asked.
+        construction: The request's limits and target weights.
         names: Of the M symbols, alphabetically.
         symbol: (M,) their indices among the run's.
-        asked: (M,) fractions of equity.
-        scaled: (M,) what the cash floor leaves of them.
-        target: (M,) what the cap on a weight leaves of that.
+        requested: (M,) target weights, fractions of equity.
+        scaled: (M,) the same under the cash floor.
+        target: (M,) the same under the cap on a weight.
         first: (M,) the row of each symbol's first bar.
         arrivals: These rows, ascending.
         period: (T,) the date, week or month of each row, as a number that grows.
@@ -57,7 +56,7 @@ class Plan:
     construction: PortfolioConstruction
     names: tuple[str, ...]
     symbol: Indices = field(repr=False)
-    asked: Floats = field(repr=False)
+    requested: Floats = field(repr=False)
     scaled: Floats = field(repr=False)
     target: Floats = field(repr=False)
     first: Indices = field(repr=False)
@@ -65,30 +64,30 @@ class Plan:
     period: NDArray[np.int64] = field(repr=False)
 
     def scheduled(self, row: int) -> int:
-        """The first row of a later period than this row's; `NEVER` where there is none."""
+        """Return the first row of a later period than this row's; `NEVER` if there is none."""
         after = int(self.period.searchsorted(self.period[row], side="right"))
         return after if after < len(self.period) else NEVER
 
     def arrival(self, row: int) -> int:
-        """The first row from this one on at which a symbol has its first bar; `NEVER`: none."""
+        """Return the next row of a symbol's first bar, this one included; `NEVER` if none."""
         at = int(self.arrivals.searchsorted(row))
         return self.arrivals.item(at) if at < len(self.arrivals) else NEVER
 
 
 def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
-    """Lay what was asked along a timeline."""
+    """Return the plan of a portfolio construction on a timeline."""
     weights = construction.target_weights
     held = [i for i, name in enumerate(timeline.symbols) if weights.get(name, 0.0) > 0.0]
     names = tuple(timeline.symbols[i] for i in held)
-    asked = np.array([weights[name] for name in names])
-    scaled = asked * _scale(asked, 1.0 - as_fraction(construction.cash_floor_pct))
+    requested = np.array([weights[name] for name in names])
+    scaled = requested * _scale(requested, 1.0 - as_fraction(construction.cash_floor_pct))
     most = construction.max_weight_pct
     first = np.array([timeline.rows[i][0] for i in held], dtype=np.intp)
     return Plan(
         construction=construction,
         names=names,
         symbol=np.array(held, dtype=np.intp),
-        asked=asked,
+        requested=requested,
         scaled=scaled,
         target=scaled if most is None else np.minimum(scaled, as_fraction(most)),
         first=first,
@@ -98,7 +97,7 @@ def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
 
 
 def _scale(weights: Floats, room: float) -> float:
-    """What shrinks weights to the room there is for them."""
+    """Return the factor that shrinks weights to the room there is for them."""
     total = math.fsum(weights)
     return room / total if total > room * (1.0 + _ROUNDING) else 1.0
 
@@ -111,13 +110,13 @@ def _periods(time: Times, frequency: str) -> NDArray[np.int64]:
 
 
 def draw_up(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) -> Portfolio:
-    """Say what became of a plan.
+    """Return how a portfolio was held.
 
     Args:
-        plan: It.
+        plan: Its plan.
         decisions: (R,) `DECISION`, in their order.
         worth: (T, M) market value of each symbol at the bars' closes, currency.
-        curve: The finished account.
+        curve: The finished curve.
     """
     reason = np.full(len(curve), NONE)
     reason[decisions["row"]] = decisions["reason"]
@@ -139,7 +138,7 @@ def draw_up(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) ->
 
 
 def _lasting(decisions: NDArray[Any], count: int) -> NDArray[np.bool_]:
-    """Whether the last decision up to each row was a stop."""
+    """Return True where the last decision up to a row was a stop, (T,)."""
     rows = np.concatenate(((0,), decisions["row"], (count,)))
     stopped = np.concatenate(((False,), decisions["reason"] == RebalanceReason.GUARD))
     out: NDArray[np.bool_] = np.repeat(stopped, np.diff(rows))
@@ -147,14 +146,14 @@ def _lasting(decisions: NDArray[Any], count: int) -> NDArray[np.bool_]:
 
 
 def _returns(decisions: NDArray[Any]) -> list[int]:
-    """The rows at which the portfolio came back after a stop."""
+    """Return the rows at which the portfolio came back after a stop."""
     stopped = decisions["reason"] == RebalanceReason.GUARD
     back: list[int] = decisions["row"][1:][stopped[:-1] & ~stopped[1:]].tolist()
     return back
 
 
 def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
-    """The fall that the stop watches: from a peak that starts anew at each return."""
+    """Return the fall that the stop watches: from a peak that starts anew at each return, (T,)."""
     drawdown = curve.drawdown.copy()
     back = _returns(decisions)
     for row, stop in zip(back, [*back, len(curve) - 1][1:], strict=True):
@@ -165,7 +164,7 @@ def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
 
 
 def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
-    """Every limit that changed something, by row; those of the whole run come first."""
+    """Return every limit that changed something, by row; those of the whole run come first."""
     limit = as_fraction(plan.construction.max_drawdown_pct or 0.0)
     cut = np.flatnonzero(plan.target < plan.scaled)
     caps = plan.scaled[cut], plan.target[cut], cut
@@ -184,9 +183,9 @@ def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
 
 
 def _floor_hit(plan: Plan) -> NDArray[Any]:
-    asked, scaled = math.fsum(plan.asked), math.fsum(plan.scaled)
-    hit = scaled < asked and plan.construction.cash_floor_pct > 0.0
-    sums = np.array([[asked], [scaled]]) if hit else np.empty((2, 0))
+    requested, scaled = math.fsum(plan.requested), math.fsum(plan.scaled)
+    hit = scaled < requested and plan.construction.cash_floor_pct > 0.0
+    sums = np.array([[requested], [scaled]]) if hit else np.empty((2, 0))
     return _some(Constraint.CASH_FLOOR, np.zeros(sums.shape[1]), *sums)
 
 
@@ -200,10 +199,11 @@ def _some(
 
 
 def portfolio_metrics(portfolio: Portfolio, curve: Curve) -> Mapping[str, float | int | None]:
-    """How often a portfolio returned to its weights, what that turned over, how far it had drifted.
+    """Measure how often a portfolio returned to its weights, its turnover and its drift.
 
     `average_turnover_pct` is the mean over all bars. `max_weight_drift_pct` leaves out the bars at
-    whose close the target was new, as nothing could have been done for it yet; None without others.
+    whose close the target was new, because nothing could have been ordered for it yet; None if
+    there are no others.
     """
     return {
         "portfolio_rebalances": int((portfolio.reason != NONE).sum()),
@@ -222,7 +222,7 @@ def _most_drift(portfolio: Portfolio, curve: Curve) -> float | None:
 
 
 def _drifts(portfolio: Portfolio, curve: Curve) -> Iterator[Floats]:
-    """The largest of each bar, a bounded number of cells at a time."""
+    """Yield the largest drift at each bar, a bounded number of cells at a time."""
     most = max(1, _CELLS // len(portfolio.symbols))
     for start in range(0, len(curve), most):
         bars = slice(start, start + most)
