@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from glowback_trio.lazy import lazy_names
 
-# Imported when used, as in `glowback_trio`: whoever needs only `sim` must not wait for numpy.
+# Imported when used, as in `glowback_trio`: a test that needs only `sim` must not wait for numpy.
 if TYPE_CHECKING:
     from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
     from glowback_trio.testing.sim.faults import cancel_at_every_step

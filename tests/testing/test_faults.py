@@ -1,3 +1,9 @@
+"""Cancellation at every step.
+
+Doctrine: the tool is tried on a scenario that is sound and on one that is not: a tool that finds
+nothing proves little until it has found something.
+"""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,9 @@
+"""Seeded schedules.
+
+Doctrine: the same seed must give the same interleaving in this process and in another one, and
+different seeds must differ, or the tests that try many seeds try one.
+"""
+
 from __future__ import annotations
 
 import subprocess

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 import trio
-from attrs import define, field
 from trio.testing import MockClock
 
 from glowback_trio.testing.sim.schedule import seeded_schedule
@@ -14,16 +13,22 @@ from glowback_trio.testing.sim.schedule import seeded_schedule
 __all__ = ["cancel_at_every_step"]
 
 
-@define(eq=False)
 class _CancelAfter(trio.abc.Instrument):
-    """Cancels a scope once this many task steps have been taken."""
+    """Cancels a scope after a number of task steps, of whatever tasks."""
 
-    steps: int
-    scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+        self.scope = trio.CancelScope()
+
+    @property
+    def happened(self) -> bool:
+        """True if the scope has been cancelled."""
+        return self.left <= 0
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        self.steps -= 1
-        if self.steps == 0:
+        """Count the step."""
+        self.left -= 1
+        if self.left == 0:
             self.scope.cancel()
 
 
@@ -56,6 +61,6 @@ def cancel_at_every_step(
         with seeded_schedule(seed):
             trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[fault])
         check()
-        if fault.steps > 0:
+        if not fault.happened:
             return step
     raise AssertionError("unreachable: count() does not end")

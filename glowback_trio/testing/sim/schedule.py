@@ -20,8 +20,8 @@ __all__ = ["seeded_schedule"]
 def seeded_schedule(seed: int) -> Iterator[None]:
     """Make every `trio.run` that begins in this block take its tasks in the order of `seed`.
 
-    The same seed gives the same interleaving, across processes too. One run per block: a second
-    one would go on where the first left the generator.
+    The same seed gives the same interleaving, across processes too. Call `trio.run` once per block:
+    a second one would go on where the first left the generator.
     """
     scheduler: Any = trio._core._run  # noqa: SLF001 - see the head of this file
     before = scheduler._ALLOW_DETERMINISTIC_SCHEDULING  # noqa: SLF001
@@ -30,4 +30,6 @@ def seeded_schedule(seed: int) -> Iterator[None]:
     try:
         yield
     finally:
+        # The generator goes on from the seed, which does no harm; the flag would make other loops
+        # pay for sorting their tasks.
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = before  # noqa: SLF001
