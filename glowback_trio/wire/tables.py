@@ -15,16 +15,16 @@ from attrs import frozen
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.rows import Column, Columns, Which
 
-__all__ = ["Pieces", "Table", "csv_pieces", "gathered", "json_pieces", "ndjson_pieces"]
+__all__ = ["Chunks", "Table", "csv_chunks", "joined", "json_chunks", "ndjson_chunks"]
 
 #: A long text, written only as far as it is read.
-Pieces = Generator[bytes, None, None]
+Chunks = Generator[bytes, None, None]
 
 # Some 120 KB as JSON, and a millisecond or two of work: a thread that writes stays responsive.
 _ROWS_AT_ONCE = 512
 
-# A response of one piece has a declared length, so what is small should not be split.
-_PIECE_BYTES = 64 * 1024
+# A response of one chunk has a declared length, so what is small should not be split.
+_CHUNK_BYTES = 64 * 1024
 
 _QUOTED = re.compile(r'[",\r\n]')
 
@@ -46,7 +46,7 @@ class Table:
     def __len__(self) -> int:
         return self.count
 
-    def chunks(self, size: int | None = None) -> Iterator[Columns]:
+    def batches(self, size: int | None = None) -> Iterator[Columns]:
         """Yield the columns of up to `size` rows at a time; None stands for `rows_at_once`."""
         size = size or self.rows_at_once
         for start in range(0, self.count, size):
@@ -61,36 +61,36 @@ class Table:
         return Table(len(which), lambda rows: self.columns(which[rows]), self.rows_at_once)
 
 
-def json_pieces(table: Table) -> Pieces:
-    """Write a JSON array of objects, some rows in each piece."""
+def json_chunks(table: Table) -> Chunks:
+    """Write a JSON array of objects, some rows in each chunk."""
     yield b"["
-    for number, columns in enumerate(table.chunks()):
+    for number, columns in enumerate(table.batches()):
         yield (b"," if number else b"") + b",".join(_json_rows(columns))
     yield b"]"
 
 
-def ndjson_pieces(table: Table) -> Pieces:
+def ndjson_chunks(table: Table) -> Chunks:
     """Write a line for each row, with the same bytes that the row has in a JSON array."""
-    for columns in table.chunks():
+    for columns in table.batches():
         yield b"\n".join(_json_rows(columns)) + b"\n"
 
 
-def csv_pieces(table: Table) -> Pieces:
+def csv_chunks(table: Table) -> Chunks:
     """Write CSV with a header; numbers are as in JSON, and null is an empty cell."""
     yield ",".join(table.columns(slice(0, 0))).encode() + b"\n"
-    for columns in table.chunks():
+    for columns in table.batches():
         cells = map(_csv_cells, columns.values())
         yield b"\n".join(map(b",".join, zip(*cells, strict=True))) + b"\n"
 
 
-def gathered(pieces: Iterable[bytes]) -> Pieces:
-    """Join pieces until they are long enough to be sent."""
+def joined(chunks: Iterable[bytes]) -> Chunks:
+    """Join chunks until they are long enough to be sent."""
     waiting: list[bytes] = []
     size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= _PIECE_BYTES:
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _CHUNK_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
     if size:

@@ -19,7 +19,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, open_client
 from glowback_trio.client.files import FILES, File
 from glowback_trio.client.sync import connect
-from glowback_trio.engine.reporting.result_document import result_document, result_pieces
+from glowback_trio.engine.reporting.result_document import result_chunks, result_document
 from glowback_trio.errors import (
     InvalidRequestError,
     NotReadyError,
@@ -67,7 +67,7 @@ async def test_a_result_is_downloaded_as_the_server_wrote_it(client: Client, run
     for wanted in every:
         file = io.BytesIO()
         await client.download(run.run_id, file.write, **wanted)
-        assert file.getvalue() == b"".join(result_pieces(run.result(), run.run_id, **wanted))
+        assert file.getvalue() == b"".join(result_chunks(run.result(), run.run_id, **wanted))
 
 
 async def test_every_table_is_downloaded(client: Client, run: Run) -> None:

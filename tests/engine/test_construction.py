@@ -15,7 +15,7 @@ from support.engine_bars import audit, fills, make_bars, run_slices
 
 from glowback_trio.engine import backtest
 from glowback_trio.engine.analytics.tearsheet import tear_sheet
-from glowback_trio.engine.reporting.result_document import BlockName, result_document, result_pieces
+from glowback_trio.engine.reporting.result_document import BlockName, result_chunks, result_document
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
@@ -375,10 +375,10 @@ def test_the_rows_of_many_symbols_are_written_in_chunks_of_bounded_size() -> Non
     weights = dict.fromkeys(names, 1 / 300)
     result = backtest(asked(weights), [flat(name, 40) for name in names])
     blocks: list[BlockName] = ["portfolio_diagnostics"]
-    pieces = list(result_pieces(result, "run", include=blocks))
-    assert orjson.loads(b"".join(pieces)) == result_document(result, "run", include=blocks)
-    assert len(pieces) > 5
-    assert max(map(len, pieces)) < 300_000
+    chunks = list(result_chunks(result, "run", include=blocks))
+    assert orjson.loads(b"".join(chunks)) == result_document(result, "run", include=blocks)
+    assert len(chunks) > 5
+    assert max(map(len, chunks)) < 300_000
 
 
 def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None:

@@ -1,4 +1,4 @@
-"""The result as a document: its blocks, in part, thinned, and written piece by piece."""
+"""The result as a document: its blocks, in part, thinned, and written chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from glowback_trio import Result, backtest
 from glowback_trio.engine.reporting.result_document import (
     BLOCKS,
     BlockName,
+    result_chunks,
     result_document,
-    result_pieces,
 )
 from glowback_trio.model.strategies.parameters import MaCrossover
 from glowback_trio.wire.json_text import dumps
@@ -35,24 +35,24 @@ def result() -> Result:
 
 
 def written(result: Result, **wanted: Any) -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads(b"".join(result_pieces(result, "run", **wanted)))
+    document: dict[str, Any] = orjson.loads(b"".join(result_chunks(result, "run", **wanted)))
     return document
 
 
 @pytest.mark.parametrize("include", [None, ["trades"], ["exposures", "manifest"], []])
 @pytest.mark.parametrize("max_points", [None, 12, 500, 100_000])
-def test_the_pieces_are_the_document_in_one(
+def test_the_chunks_are_the_document_in_one(
     result: Result, include: Collection[BlockName] | None, max_points: int | None
 ) -> None:
-    pieces = list(result_pieces(result, "run", include=include, max_points=max_points))
+    chunks = list(result_chunks(result, "run", include=include, max_points=max_points))
     document = result_document(result, "run", include=include, max_points=max_points)
-    assert b"".join(pieces) == dumps(document)
-    assert all(len(piece) < 512 * 1024 for piece in pieces)
+    assert b"".join(chunks) == dumps(document)
+    assert all(len(chunk) < 512 * 1024 for chunk in chunks)
 
 
-def test_a_long_result_comes_in_several_pieces_and_a_short_one_in_one(result: Result) -> None:
-    assert len(list(result_pieces(result, "run"))) > 5
-    assert len(list(result_pieces(result, "run", include=["trades"], max_points=12))) == 1
+def test_a_long_result_comes_in_several_chunks_and_a_short_one_in_one(result: Result) -> None:
+    assert len(list(result_chunks(result, "run"))) > 5
+    assert len(list(result_chunks(result, "run", include=["trades"], max_points=12))) == 1
 
 
 def test_the_document_has_all_fields_of_the_contract_in_their_order(result: Result) -> None:
@@ -137,7 +137,7 @@ def test_nothing_is_worked_out_that_nobody_asked_for(result: Result) -> None:
 
 
 def test_nothing_is_worked_out_before_its_piece_is_asked_for(result: Result) -> None:
-    pieces = result_pieces(evolve(result, manifest=Unreadable()), "run")
-    assert next(pieces) == next(result_pieces(result, "run"))
+    chunks = result_chunks(evolve(result, manifest=Unreadable()), "run")
+    assert next(chunks) == next(result_chunks(result, "run"))
     with pytest.raises(AssertionError, match="looked inside"):
-        list(pieces)
+        list(chunks)

@@ -16,26 +16,26 @@ from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, Run
 from glowback_trio.actors import Gateway
-from glowback_trio.engine.reporting.result_document import equity_table, result_pieces
+from glowback_trio.engine.reporting.result_document import equity_table, result_chunks
 from glowback_trio.server import Settings
 from glowback_trio.server.app import make_app_state
 from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.tables import Pieces, ndjson_pieces
+from glowback_trio.wire.tables import Chunks, ndjson_chunks
 
 # Some 20,000 bars: some megabytes.
 LONG = BacktestRequest(symbols=["AAPL"], start_date="1940-01-01", end_date="2019-12-31")
 
 
 class Counted:
-    """Pieces that can be counted, and whether somebody closed them."""
+    """Chunks that can be counted, and whether somebody closed them."""
 
     def __init__(self, count: int) -> None:
         self.made = 0
         self.closed = False
         self._count = count
 
-    def pieces(self) -> Pieces:
+    def chunks(self) -> Chunks:
         try:
             for number in range(self._count):
                 self.made += 1
@@ -50,16 +50,16 @@ def app_state(gateway: Gateway) -> AppState:
 
 
 async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]:
-    response = await stream_body(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.chunks(), "text/plain")
     async with response.response as body:
-        async for piece in body:
-            yield piece
+        async for chunk in body:
+            yield chunk
 
 
 async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState) -> None:
     counted, taken = Counted(20), 0
-    async for piece in body_of(app_state, counted):
-        assert piece == b"%d " % taken
+    async for chunk in body_of(app_state, counted):
+        assert chunk == b"%d " % taken
         taken += 1
         assert counted.made <= max(2, taken)
     assert taken == counted.made == 20
@@ -67,9 +67,9 @@ async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState)
 
 
 @pytest.mark.parametrize("taken", [1, 2, 3, 7])
-async def test_pieces_end_with_the_one_who_takes_them(app_state: AppState, taken: int) -> None:
+async def test_chunks_end_with_the_one_who_takes_them(app_state: AppState, taken: int) -> None:
     counted = Counted(1000)
-    response = await stream_body(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -85,7 +85,7 @@ async def test_pieces_end_with_the_one_who_takes_them(app_state: AppState, taken
 
 async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(app_state: AppState) -> None:
     counted = Counted(1000)
-    response = await stream_body(app_state, counted.pieces(), "text/plain")
+    response = await stream_body(app_state, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -114,7 +114,7 @@ async def test_a_long_result_arrives_whole(autojump_clock: MockClock) -> None:
         await run.wait_finished()
         reply = await read(await ask(network, run, "results"))
         assert reply.headers[b"transfer-encoding"] == b"chunked"
-        assert reply.body == b"".join(result_pieces(run.result(), run.run_id))
+        assert reply.body == b"".join(result_chunks(run.result(), run.run_id))
 
 
 async def sip(client: RoughClient) -> None:
@@ -133,11 +133,11 @@ async def test_who_reads_slowly_gets_all_and_holds_up_nobody(autojump_clock: Moc
             for client in slow:
                 nursery.start_soon(sip, client)
             quick = await read(await ask(network, run, "results"))
-        assert quick.body == b"".join(result_pieces(run.result(), run.run_id))
+        assert quick.body == b"".join(result_chunks(run.result(), run.run_id))
         assert trio.current_time() - began > 100
         for client in slow:
             reply = await client.read_reply()
-            assert reply.body == b"".join(ndjson_pieces(equity_table(run.result())))
+            assert reply.body == b"".join(ndjson_chunks(equity_table(run.result())))
 
 
 async def test_who_does_not_read_costs_a_piece_or_two_and_is_cut(
@@ -176,7 +176,7 @@ async def test_who_vanishes_leaves_nothing_behind(autojump_clock: MockClock, siz
 async def test_a_run_that_is_deleted_is_still_read_to_its_end(autojump_clock: MockClock) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
-        whole = b"".join(result_pieces(run.result(), run.run_id))
+        whole = b"".join(result_chunks(run.result(), run.run_id))
         client = await ask(network, run, "results", capacity=KIB)
         first = await client.stream.receive_some(1)
         other = RoughClient(network.connect())

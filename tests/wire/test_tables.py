@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from glowback_trio.wire.json_text import dumps, iso_times
 from glowback_trio.wire.rows import Columns, Which, rows
-from glowback_trio.wire.tables import Table, csv_pieces, gathered, json_pieces, ndjson_pieces
+from glowback_trio.wire.tables import Table, csv_chunks, joined, json_chunks, ndjson_chunks
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ROWS = st.lists(
@@ -52,21 +52,21 @@ def counting(count: int) -> Table:
 @given(ROWS)
 def test_json_is_what_rows_as_python_objects_are_written_as(cells: list[tuple[Any, ...]]) -> None:
     table = table_of(cells)
-    assert b"".join(json_pieces(table)) == dumps(list(rows(table.columns(slice(None)))))
+    assert b"".join(json_chunks(table)) == dumps(list(rows(table.columns(slice(None)))))
 
 
 @given(ROWS)
 def test_a_line_is_the_row_of_the_json_array(cells: list[tuple[Any, ...]]) -> None:
     table = table_of(cells)
-    lines = b"".join(ndjson_pieces(table)).splitlines(keepends=True)
+    lines = b"".join(ndjson_chunks(table)).splitlines(keepends=True)
     assert all(line.endswith(b"\n") for line in lines)
     array = b",".join(line.removesuffix(b"\n") for line in lines)
-    assert b"[%b]" % array == b"".join(json_pieces(table))
+    assert b"[%b]" % array == b"".join(json_chunks(table))
 
 
 @given(ROWS)
 def test_csv_is_read_back_exactly(cells: list[tuple[Any, ...]]) -> None:
-    text = b"".join(csv_pieces(table_of(cells))).decode()
+    text = b"".join(csv_chunks(table_of(cells))).decode()
     head, *read = csv.reader(io.StringIO(text, newline=""))
     assert head == ["time", "number", "text", "remark"]
     assert len(read) == len(cells)
@@ -79,17 +79,17 @@ def test_csv_is_read_back_exactly(cells: list[tuple[Any, ...]]) -> None:
 @pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 3000])
 def test_where_a_table_is_cut_does_not_show(count: int) -> None:
     table, numbers = counting(count), [float(n) for n in range(count)]
-    assert [row["n"] for row in orjson.loads(b"".join(json_pieces(table)))] == numbers
-    lines = b"".join(ndjson_pieces(table)).splitlines()
+    assert [row["n"] for row in orjson.loads(b"".join(json_chunks(table)))] == numbers
+    lines = b"".join(ndjson_chunks(table)).splitlines()
     assert [json.loads(line)["n"] for line in lines] == numbers
-    head, *cells = b"".join(csv_pieces(table)).decode().splitlines()
+    head, *cells = b"".join(csv_chunks(table)).decode().splitlines()
     assert (head, [float(cell) for cell in cells]) == ("n", numbers)
 
 
 def test_rows_that_were_picked_are_those_rows() -> None:
     picked = counting(5000).picked(np.array([0, 7, 2000, 4999]))
     assert len(picked) == 4
-    assert orjson.loads(b"".join(json_pieces(picked))) == [
+    assert orjson.loads(b"".join(json_chunks(picked))) == [
         {"n": 0.0},
         {"n": 7.0},
         {"n": 2000.0},
@@ -105,19 +105,19 @@ def test_no_more_rows_are_made_than_a_reader_takes() -> None:
         asked.append(which)
         return {"n": np.arange(1e6)[which]}
 
-    pieces = json_pieces(Table(1_000_000, columns))
-    assert next(pieces) == b"["
+    chunks = json_chunks(Table(1_000_000, columns))
+    assert next(chunks) == b"["
     assert asked == []
-    assert orjson.loads(b"[" + next(pieces) + b"]")[-1] == {"n": asked[0].stop - 1.0}
+    assert orjson.loads(b"[" + next(chunks) + b"]")[-1] == {"n": asked[0].stop - 1.0}
     assert len(asked) == 1
 
 
 @given(st.lists(st.integers(0, 100_000), max_size=9))
-def test_short_pieces_are_gathered_and_nothing_is_lost(sizes: list[int]) -> None:
-    pieces = [bytes([number]) * size for number, size in enumerate(sizes)]
-    together = list(gathered(pieces))
-    assert b"".join(together) == b"".join(pieces)
-    assert all(64 * 1024 <= len(piece) <= 164 * 1024 for piece in together[:-1])
+def test_short_chunks_are_gathered_and_nothing_is_lost(sizes: list[int]) -> None:
+    chunks = [bytes([number]) * size for number, size in enumerate(sizes)]
+    together = list(joined(chunks))
+    assert b"".join(together) == b"".join(chunks)
+    assert all(64 * 1024 <= len(chunk) <= 164 * 1024 for chunk in together[:-1])
     assert all(together)
 
 

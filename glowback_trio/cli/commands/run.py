@@ -14,7 +14,7 @@ from glowback_trio.cli.options.backtest_options import BacktestOptions
 from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.data import CACHE_NAME
-from glowback_trio.engine.reporting.result_document import result_pieces
+from glowback_trio.engine.reporting.result_document import result_chunks
 
 __all__ = ["app"]
 
@@ -53,7 +53,7 @@ async def run(
         await watch(submitted, Console(stderr=True))
         result = submitted.result()
     if json:
-        sys.stdout.buffer.writelines(result_pieces(result, submitted.run_id))
+        sys.stdout.buffer.writelines(result_chunks(result, submitted.run_id))
         sys.stdout.buffer.write(b"\n")
     else:
         print_summary(request, result, Console())

@@ -1,4 +1,4 @@
-"""The result as a JSON document: a table of blocks, written piece by piece."""
+"""The result as a JSON document: a table of blocks, written chunk by chunk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from glowback_trio.wire.rows import (
     rows,
     trade_columns,
 )
-from glowback_trio.wire.tables import Pieces, Table, gathered, json_pieces
+from glowback_trio.wire.tables import Chunks, Table, joined, json_chunks
 
 __all__ = [
     "BLOCKS",
@@ -32,8 +32,8 @@ __all__ = [
     "BlockName",
     "equity_table",
     "order_table",
+    "result_chunks",
     "result_document",
-    "result_pieces",
     "trade_table",
 ]
 
@@ -162,7 +162,7 @@ def result_document(
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
 ) -> Mapping[str, Any]:
-    """Return a result as Python objects; for long results, see `result_pieces`.
+    """Return a result as Python objects; for long results, see `result_chunks`.
 
     Args:
         result: The result to write.
@@ -178,18 +178,18 @@ def result_document(
     return {name: _listed(value) for name, value in parts}
 
 
-def result_pieces(
+def result_chunks(
     result: Result,
     run_id: str,
     *,
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
-) -> Pieces:
-    """Write a result as JSON, in pieces of bounded size; see `result_document`.
+) -> Chunks:
+    """Write a result as JSON, in chunks of bounded size; see `result_document`.
 
-    Nothing is worked out before its piece is read.
+    Nothing is worked out before its chunk is read.
     """
-    return gathered(_written(_parts(result, run_id, include, max_points)))
+    return joined(_written(_parts(result, run_id, include, max_points)))
 
 
 def _parts(
@@ -220,7 +220,7 @@ def _watched(result: Result) -> list[Floats]:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, Table):
-        return [row for columns in value.chunks() for row in rows(columns)]
+        return [row for columns in value.batches() for row in rows(columns)]
     return value
 
 
@@ -228,6 +228,6 @@ def _written(parts: Iterable[tuple[str, Any]]) -> Iterator[bytes]:
     before = b"{"
     for name, value in parts:
         yield b'%b"%b":' % (before, name.encode())
-        yield from json_pieces(value) if isinstance(value, Table) else (dumps(value),)
+        yield from json_chunks(value) if isinstance(value, Table) else (dumps(value),)
         before = b","
     yield b"}"

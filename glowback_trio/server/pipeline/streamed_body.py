@@ -8,13 +8,13 @@ import trio
 
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.tables import Pieces
+from glowback_trio.wire.tables import Chunks
 
 __all__ = ["stream_body"]
 
 
 async def stream_body(
-    app_state: AppState, pieces: Pieces, media: str, headers: dict[str, str] | None = None
+    app_state: AppState, chunks: Chunks, media: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a response whose body is encoded while it is sent.
 
@@ -24,30 +24,30 @@ async def stream_body(
 
     Args:
         app_state: Limits the threads that encode.
-        pieces: The chunks of the body.
+        chunks: The chunks of the body.
         media: The media type.
         headers: Further headers.
     """
-    first, second = await _next(app_state, pieces), await _next(app_state, pieces)
-    body = (first or b"") if second is None else _all(app_state, [second, first or b""], pieces)
+    first, second = await _next(app_state, chunks), await _next(app_state, chunks)
+    body = (first or b"") if second is None else _all(app_state, [second, first or b""], chunks)
     return Response(body, 200, headers, content_type=media)
 
 
-async def _next(app_state: AppState, pieces: Pieces) -> bytes | None:
+async def _next(app_state: AppState, chunks: Chunks) -> bytes | None:
     """Encode the next chunk, None at the end.
 
     A cancellation takes effect only after that chunk, some milliseconds later, because a thread
     cannot be interrupted.
     """
-    return await trio.to_thread.run_sync(next, pieces, None, limiter=app_state.writers)
+    return await trio.to_thread.run_sync(next, chunks, None, limiter=app_state.writers)
 
 
-async def _all(app_state: AppState, encoded: list[bytes], pieces: Pieces) -> AsyncIterator[bytes]:
+async def _all(app_state: AppState, encoded: list[bytes], chunks: Chunks) -> AsyncIterator[bytes]:
     """Yield the encoded chunks, last first, then encode and yield the others."""
     try:
         while encoded:
             yield encoded.pop()
-        while (piece := await _next(app_state, pieces)) is not None:
-            yield piece
+        while (chunk := await _next(app_state, chunks)) is not None:
+            yield chunk
     finally:
-        pieces.close()
+        chunks.close()

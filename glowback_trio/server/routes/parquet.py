@@ -7,15 +7,15 @@ from typing import Any
 
 from glowback_trio.extras import PARQUET
 from glowback_trio.wire.rows import Column, Columns
-from glowback_trio.wire.tables import Pieces, Table
+from glowback_trio.wire.tables import Chunks, Table
 
-__all__ = ["parquet_pieces"]
+__all__ = ["parquet_chunks"]
 
 # Rows per row group: about 4 MB as arrays, less than half of that in the file.
 _ROWS_AT_ONCE = 1 << 16
 
 
-def parquet_pieces(table: Table) -> Pieces:
+def parquet_chunks(table: Table) -> Chunks:
     """Encode a table as Parquet, one row group per chunk.
 
     Times are UTC nanoseconds, numbers are doubles, undefined values are null.
@@ -27,7 +27,7 @@ def parquet_pieces(table: Table) -> Pieces:
     sink = _Sink()
     schema = _batch(arrow, table.columns(slice(0, 0))).schema
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for columns in table.chunks(_ROWS_AT_ONCE):
+        for columns in table.batches(_ROWS_AT_ONCE):
             writer.write_batch(_batch(arrow, columns))
             yield sink.take()
     yield sink.take()
@@ -59,10 +59,10 @@ class _Sink(io.RawIOBase):
         return self._position
 
     def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self._written.append(piece)
-        self._position += len(piece)
-        return len(piece)
+        chunk = bytes(data)
+        self._written.append(chunk)
+        self._position += len(chunk)
+        return len(chunk)
 
     def take(self) -> bytes:
         written, self._written = self._written, []

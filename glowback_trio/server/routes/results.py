@@ -13,7 +13,7 @@ from glowback_trio.engine.reporting.result_document import (
     BlockName,
     equity_table,
     order_table,
-    result_pieces,
+    result_chunks,
     trade_table,
 )
 from glowback_trio.extras import PARQUET
@@ -23,9 +23,9 @@ from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.routes.events import NDJSON
-from glowback_trio.server.routes.parquet import parquet_pieces
+from glowback_trio.server.routes.parquet import parquet_chunks
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.tables import Pieces, Table, csv_pieces, gathered, ndjson_pieces
+from glowback_trio.wire.tables import Chunks, Table, csv_chunks, joined, ndjson_chunks
 
 __all__ = [
     "FORMS",
@@ -62,14 +62,14 @@ class Form:
     """
 
     media: str
-    write: Callable[[Table], Pieces]
+    write: Callable[[Table], Chunks]
 
 
 #: The formats of a table, by file extension.
 FORMS: Mapping[str, Form] = {
-    "csv": Form("text/csv", csv_pieces),
-    "ndjson": Form(NDJSON, ndjson_pieces),
-    "parquet": Form("application/vnd.apache.parquet", parquet_pieces),
+    "csv": Form("text/csv", csv_chunks),
+    "ndjson": Form(NDJSON, ndjson_chunks),
+    "parquet": Form("application/vnd.apache.parquet", parquet_chunks),
 }
 
 
@@ -79,8 +79,8 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
     A long result is sent while it is being encoded, without a `Content-Length`.
     """
     result = await app_state.gateway.run(run_id).load_result()
-    pieces = result_pieces(result, run_id, include=query.include, max_points=query.max_points)
-    return await stream_body(app_state, pieces, JSON)
+    chunks = result_chunks(result, run_id, include=query.include, max_points=query.max_points)
+    return await stream_body(app_state, chunks, JSON)
 
 
 async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
@@ -119,5 +119,5 @@ async def _export(
         raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
-    pieces = gathered(FORMS[form].write(table_of(result)))
-    return await stream_body(app_state, pieces, FORMS[form].media, headers)
+    chunks = joined(FORMS[form].write(table_of(result)))
+    return await stream_body(app_state, chunks, FORMS[form].media, headers)
