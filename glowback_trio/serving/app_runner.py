@@ -77,7 +77,7 @@ class Inbox:
         return self._disconnect is None and not self._closed
 
     async def receive(self) -> ASGIReceiveEvent:
-        """Return the next event, and after the last one the disconnect, as often as asked."""
+        """Return the next event; after the last one, the disconnect at every call."""
         # An application that receives in a loop after the end must not hold the event loop.
         await trio.lowlevel.checkpoint()
         while not self._events:

@@ -3,7 +3,7 @@
 A connection owns its protocol, a protocol its stream, and a stream what the hub writes to. Each of
 them must reach its owner as well: to write, to wake the reader, to end. A part knows its owner only
 by a protocol of this module, so that imports go one way (server, connection, http, websocket, hub),
-and everything that is asked of an owner is listed here.
+and all requests to an owner are listed here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ConnectionPort", "ExchangePort", "FollowerPort", "ResponsePort", "Wi
 
 
 class WireProtocol(Protocol):
-    """What a connection asks of the protocol it speaks: HTTP/1.1 first, then perhaps WebSocket.
+    """A protocol as its connection sees it: HTTP/1.1 first, then perhaps WebSocket.
 
     The connection's reader is the only caller.
     """
@@ -52,7 +52,7 @@ class WireProtocol(Protocol):
 
 
 class ConnectionPort(Protocol):
-    """What a protocol, its streams and the hub may ask of their connection."""
+    """A connection as its protocol, its streams and the hub see it."""
 
     @property
     def client(self) -> Address:
@@ -127,7 +127,7 @@ class ConnectionPort(Protocol):
 
 
 class ResponsePort(Protocol):
-    """What the WebSocket handshake may ask of HTTP/1.1: its response."""
+    """The HTTP response as a WebSocket handshake sees it."""
 
     def head(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
@@ -142,7 +142,7 @@ class ResponsePort(Protocol):
 
 
 class ExchangePort(Protocol):
-    """What a request in flight may ask of HTTP/1.1, besides its response."""
+    """HTTP/1.1 as a request in flight sees it, apart from the response."""
 
     @property
     def unread(self) -> bool:
@@ -153,7 +153,7 @@ class ExchangePort(Protocol):
 
 
 class FollowerPort(Protocol):
-    """What the hub asks of a WebSocket that was handed over to it."""
+    """A handed-over WebSocket as the hub sees it."""
 
     def write_nowait(self, data: bytes) -> bool:
         """Write what goes at once; True if that was all. The rest goes first with the next write.

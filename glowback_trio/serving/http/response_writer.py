@@ -82,7 +82,7 @@ class ResponseWriter:
     def _ends_connection(self) -> bool:
         """True if this response is the last: not if only a short body is still to come.
 
-        A client that may use a connection again must be told in time where it cannot.
+        A client that may use a connection again must learn in time where it cannot.
         """
         if self._connection.leaving:
             return True
