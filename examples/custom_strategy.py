@@ -1,6 +1,6 @@
-"""Strategies of one's own: asked bar by bar, or giving all targets at once from arrays.
+"""Custom strategies: called at every bar, or returning all targets at once from arrays.
 
-Run it as it stands, or serve it, so that requests may name `breakout` and `crossing`:
+Run this file as it is, or serve its strategies so that requests can name them:
 
     glowback-trio serve --data demo --strategies custom_strategy:STRATEGIES
 """
@@ -32,11 +32,11 @@ Bars = Annotated[int, Ge(1), Le(1_000)]
 
 @frozen
 class Crossing(BarStrategy):
-    """Be long while the fast mean of closes is above the slow one, short while below.
+    """Be long while the fast mean of closes is above the slow mean, and short while it is below.
 
     Attributes:
-        fast: Bars of the fast mean.
-        slow: Bars of the slow one.
+        fast: Bars in the fast mean.
+        slow: Bars in the slow mean.
         size: Fraction of the symbol's share of equity.
     """
 
@@ -48,7 +48,8 @@ class Crossing(BarStrategy):
     size: Size = 0.95
 
     def start(self) -> OnBar:
-        """Begin a run: what is remembered here belongs to it alone."""
+        """Start a run and return the function that is called at every bar."""
+        # State belongs in here, not on the strategy, which several runs may share.
         sides: dict[str, bool] = {}
 
         def on_bar(context: Context) -> None:
@@ -66,12 +67,12 @@ class Crossing(BarStrategy):
 
 @frozen
 class Breakout(BarStrategy):
-    """Buy when the price rises above its highest high; leave at a stop or a profit.
+    """Buy when the price rises above its highest high; exit at a stop loss or a take profit.
 
     Attributes:
-        lookback: Bars whose highest high has to be passed.
-        risk: How far below the entry the stop lies, as a fraction of the price.
-        units: How many to buy.
+        lookback: Bars whose highest high must be exceeded.
+        risk: Distance of the stop loss below the entry, as a fraction of the price.
+        units: Quantity of each order.
     """
 
     name: ClassVar[str] = "breakout"
@@ -82,13 +83,14 @@ class Breakout(BarStrategy):
     units: Annotated[float, Gt(0)] = 100.0
 
     def start(self) -> OnBar:
-        """Begin a run: nothing has to be remembered, as orders are listed by the context."""
+        """Start a run. No state is needed, because the context lists the open orders."""
 
         def on_bar(context: Context) -> None:
             for symbol in context.active:
                 highs = context.history(symbol, self.lookback, "high")
                 if len(highs) < self.lookback or context.position(symbol):
                     continue
+                # Replace the order of the bar before, whose level is out of date.
                 for number in context.open_orders(symbol):
                     context.cancel(number)
                 level = float(highs.max())
@@ -105,10 +107,10 @@ class Breakout(BarStrategy):
 
 @frozen
 class Dip(TargetStrategy):
-    """Hold what has fallen for some bars in a row, until it rises.
+    """Hold a symbol after its close has fallen for some bars in a row, until it rises.
 
     Attributes:
-        falls: How many bars.
+        falls: Number of falling bars in a row.
     """
 
     name: ClassVar[str] = "dip"
@@ -117,20 +119,21 @@ class Dip(TargetStrategy):
     falls: Bars = 3
 
     def targets(self, panel: Panel) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """Targets where the close has risen, or has fallen often enough."""
+        """Return targets, (T, N): 0 where the close has risen, 0.9 after enough falls, else NaN."""
         rise = np.diff(panel.column("close"), axis=0)
         fallen = np.lib.stride_tricks.sliding_window_view(rise < 0, self.falls, axis=0).all(axis=-1)
-        wanted = np.full((len(panel.time), len(panel.symbols)), np.nan)
-        wanted[1:][rise > 0] = 0.0
-        wanted[self.falls :][fallen] = 0.9
-        return wanted
+        # NaN means: no new target, keep the position.
+        weights = np.full((len(panel.time), len(panel.symbols)), np.nan)
+        weights[1:][rise > 0] = 0.0
+        weights[self.falls :][fallen] = 0.9
+        return weights
 
 
 STRATEGIES = [Crossing, Breakout, Dip]
 
 
 async def main() -> None:
-    """Compare an own strategy with its built-in twin, and see the others trade."""
+    """Compare a custom strategy with its built-in twin, and run the other two."""
     built_in = MaCrossover(short_period=10, long_period=30)
     async with open_gateway(data=demo_path(), strategies=STRATEGIES) as gateway:
         for strategy in (built_in, Crossing(), Breakout(), Dip()):

@@ -1,4 +1,4 @@
-"""Backtests inside a trio program: no server, and nothing left behind after the block."""
+"""Run backtests inside a trio program: no server, and nothing left behind after the block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glowback_trio import BacktestRequest, MaCrossover, Stream, demo_path, open_
 
 
 async def main() -> None:
-    """Run one backtest to its end, and cancel another."""
+    """Run one backtest to its end, and cancel another one."""
     request = BacktestRequest(
         symbols=["AAPL", "SPY", "IBM"],
         start_date="2015-01-01",
@@ -30,9 +30,10 @@ async def main() -> None:
         metrics = run.result().metrics
         print(f"return {metrics['total_return']:.2f} %, Sharpe {metrics['sharpe_ratio']:.2f}")
 
-        watched = gateway.submit(slow)
-        watched.cancel("seen enough")
-        status = await watched.wait_finished()
+        # Paced at ten bars per second, this one would take minutes.
+        cancelled = gateway.submit(slow)
+        cancelled.cancel("seen enough")
+        status = await cancelled.wait_finished()
         print(f"the other run was {status.state}: {status.error}")
 
 

@@ -1,4 +1,4 @@
-"""Watch a run and resume after every cut: python watch.py http://HOST:PORT RUN_ID."""
+"""Watch a run across lost connections: python watch.py http://HOST:PORT RUN_ID."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glowback_trio.client import open_client
 
 
 async def watch(server: str, run_id: str) -> None:
-    """Print every event once, in order, over as many connections as it takes."""
+    """Print every event of a run once and in order, over as many connections as it takes."""
     async with open_client(server) as client, client.stream(run_id) as events:
         async for event in events:
             print(event.event_id, event.type, event.payload)

@@ -75,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _exit_code(error: BaseException) -> int:
     """Print the errors a user should see, and return the exit code."""
     match error:
+        # A trio nursery wraps even a single error in a group.
         case BaseExceptionGroup(exceptions=[only]):
             return _exit_code(only)
         case CycloptsError():
@@ -89,6 +90,7 @@ def _exit_code(error: BaseException) -> int:
             return 1
         case KeyboardInterrupt():
             return 130
+        # An interrupt outweighs the errors of other tasks, which it usually caused.
         case BaseExceptionGroup() if error.subgroup(KeyboardInterrupt):
             return 130
         case BrokenPipeError():

@@ -73,6 +73,7 @@ _BENCHMARK_FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 def print_summary(request: BacktestRequest, result: Result, console: Console) -> None:
     """Print the request, the main figures, and the equity curve if the terminal can draw it."""
     parts: list[RenderableType] = [_head(request, result), Text(), _figures(result)]
+    # Blocks are not ASCII; a terminal without them would show question marks.
     if not console.options.ascii_only and len(result.curve):
         parts += [Text(), _equity(result)]
     console.print(Panel.fit(Group(*parts), padding=(1, 2), title=request.strategy.title))

@@ -52,4 +52,5 @@ class Backoff:
         if left <= 0:
             return None
         delay, self._delay = self._delay, min(_LONGEST_DELAY_S, 2 * self._delay)
+        # Between half of the delay and all of it.
         return min(left, delay * (0.5 + self.jitter() / 2))

@@ -98,6 +98,7 @@ class LogVerifier:
 def _decode(data: bytes) -> tuple[Event, dict[str, Any]]:
     try:
         fields: dict[str, Any] = orjson.loads(data)
+        # Not isinstance, which would accept true as a number.
         numbered = type(fields["event_id"]) is int and isinstance(fields["run_id"], str)
         if numbered and fields["type"] in EVENT_TYPES and isinstance(fields["payload"], dict):
             return Event(fields["event_id"], fields["type"], data), fields

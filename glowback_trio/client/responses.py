@@ -95,6 +95,7 @@ def error_of(response: httpx2.Response, run_id: str | None = None) -> GlowbackEr
         run_id: The run that the request was about, if any.
     """
     error = _envelope(response)
+    # 404 alone could also come from a proxy, or mean that the path is wrong.
     if error.get("code") == UnknownRunError.code and run_id is not None:
         return UnknownRunError(run_id)
     if problems := _problems(error.get("details")):
@@ -137,6 +138,7 @@ def _problem(entry: dict[str, Any]) -> Problem:
     path = tuple(entry.get("loc") or ())
     return Problem(
         str(entry.get("type")),
+        # The server prefixes the place in the HTTP request, which the caller never saw.
         path[1:] if path[:1] in (("body",), ("query",)) else path,
         str(entry.get("msg")),
         entry.get("input"),
@@ -144,4 +146,5 @@ def _problem(entry: dict[str, Any]) -> Problem:
 
 
 def _seconds(text: str) -> float | None:
+    # The date form of Retry-After (RFC 9110, 10.2.3) is ignored: clocks may differ.
     return float(text) if text.isascii() and text.isdigit() else None

@@ -94,6 +94,8 @@ class EventStream:
             match await self._receive():
                 case bytes(data):
                     event = self._verifier.receive(data)
+                    # Any event ends an outage, because it shows that the server serves this run
+                    # again.
                     self._backoff.reset()
                     return event
                 case Closed(ENDED.code):
@@ -117,6 +119,8 @@ class EventStream:
             opened = await open_websocket(self._http, self._url, self._parameters())
             if not isinstance(opened, WebSocket):
                 return opened
+            # No checkpoint between opening and storing, so that a cancellation never leaks the
+            # socket.
             self._socket, self._opened_at = opened, trio.current_time()
         return await self._socket.receive()
 

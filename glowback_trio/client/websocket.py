@@ -93,6 +93,7 @@ class WebSocket:
     async def aclose(self) -> None:
         """Send a close frame if possible, and close the connection. Idempotent."""
         with trio.CancelScope(shield=True):
+            # Shielded, so that a cancelled stream still sends a close frame; `_SEND_S` bounds it.
             await self._try_send(CloseConnection(1000))
             await self._response.aclose()
 

@@ -35,6 +35,7 @@ __all__ = ["Catalogue"]
 
 _SAMPLE_WARNING = "generated sample prices: good for trying things out, not for conclusions"
 _UNREADABLE = "The data directory cannot be read"
+# One row per resolution, because the generator takes any symbol.
 _SAMPLES = tuple(
     Listing(
         "*", "sample", resolution, f"{FIRST_YEAR}-01-01T00:00:00Z", f"{LAST_YEAR}-12-31T00:00:00Z"
@@ -103,6 +104,8 @@ class Catalogue:
         Raises:
             DataError: The data directory cannot be read.
         """
+        # Subdirectories that `csv_data_path` can name are not listed: there may be any number of
+        # them.
         samples = _SAMPLES if self.allow_sample else ()
         if self.root is None:
             return samples

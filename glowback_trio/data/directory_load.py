@@ -98,6 +98,7 @@ class DirectoryLoad:
             [one.time for one in bars], quality, request.resolution, request.calendar
         )
         formats = {file.format for file in files.values()}
+        # Files of both formats are reported as `default`, the source that allows both.
         source = formats.pop() if len(formats) == 1 else "default"
         return Dataset(bars, source, "user_provided", quality)
 
@@ -114,6 +115,7 @@ class DirectoryLoad:
         bars, quality = parsed.between(*span)
         if request.adjustment == "none":
             return bars, quality
+        # `problems` has checked this, but the run may have waited in the queue since.
         if (factors := self.directory.factors(symbol)) is None:
             raise DataError(f"the factors file of {symbol} was removed after the run was submitted")
         quality = evolve(quality, adjustment=request.adjustment)

@@ -45,6 +45,7 @@ def collect(
         for problem in limits.problems(total, longest):
             raise DataError(problem.message)
     bars, quality = zip(*loaded, strict=True)
+    # Checked after all symbols, so that one message has the findings of every symbol.
     findings = [finding for one in quality for finding in one.critical]
     if request.data_quality_mode == "fail" and findings:
         raise DataError(f"data_quality_mode 'fail' refuses the data: {'; '.join(findings)}")

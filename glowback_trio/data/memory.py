@@ -80,6 +80,7 @@ class MemoryCatalogue:
                 positive, more bars than the limits allow, or critical findings in quality mode
                 `fail`.
         """
+        # The same steps as for files, so that both kinds of bars get the same errors and findings.
         raise_problems(self.problems(request))
         limits = LoadLimits(bars=self.max_bars, rows=self.max_rows)
         bars, quality = collect(request, partial(self._load_one, request), checkpoint, limits)

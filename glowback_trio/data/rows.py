@@ -109,6 +109,7 @@ def _check_possible(rows: Rows) -> None:
     possible[:4] &= rows.values[:4] > 0
     if possible.all():
         return
+    # Transposed, so that the first one found is the first in the order of the source.
     row, column = np.argwhere(~possible.T)[0].tolist()
     expected = "a number" if COLUMNS[column] == "volume" else "a price above 0"
     raise DataError(
@@ -122,6 +123,7 @@ def _quality(rows: Rows, duplicates: int) -> Quality:
     body_high, body_low = np.maximum(opens, closes), np.minimum(opens, closes)
     invalid = int(((highs < body_high) | (lows > body_low) | (highs < lows)).sum())
     negative = int((volumes < 0).sum())
+    # A row is out of order if any row before it is later, not only the one just before it.
     unsorted = int((rows.time < np.maximum.accumulate(rows.time)).sum())
     return Quality(
         symbol=rows.symbol,

@@ -117,6 +117,7 @@ def _bridge(words: Words, start: Floats, end: Floats, deviation: float) -> Float
 
 def _fold(path: Floats, low: Floats | float, high: Floats | float) -> Floats:
     """Reflect a path between two mirrors until all of it lies in [low, high]."""
+    # A day whose high equals its low has no width, and the modulo would divide by 0.
     width = np.maximum(high - low, 1e-9)
     offset = np.mod(path - low, 2.0 * width)
     return low + np.minimum(offset, 2.0 * width - offset)

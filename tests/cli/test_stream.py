@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.invariants import assert_sound
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
+Output = trio.abc.ReceiveStream
+OpenStream = Callable[[str], Awaitable[tuple[trio.Process, Output, Output]]]
 
 
 @pytest.fixture
@@ -40,6 +42,26 @@ def stream(environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
             )
 
     return run
+
+
+@pytest.fixture
+def open_stream(server: Any, environment: dict[str, str], tmp_path: Path) -> OpenStream:
+    """Start streaming a run; return the process, its stdout and its stderr."""
+
+    async def start(run_id: str) -> tuple[trio.Process, Output, Output]:
+        command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "glowback_trio", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environment,
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        return process, process.stdout, process.stderr
+
+    return start
 
 
 async def test_a_stream_that_is_cut_again_and_again_is_whole(
@@ -109,43 +131,21 @@ def test_a_server_that_stays_away_is_given_up_with_one_line(glowback: Glowback) 
     assert ended.stderr.startswith("error: no connection: ")
 
 
-async def test_a_closed_stdout_ends_it_silently(
-    server: Any, environment: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_closed_stdout_ends_it_silently(server: Any, open_stream: OpenStream) -> None:
     run_id = await server.submit()
-    command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
-    process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "glowback_trio", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    await process.stdout.aclose()
-    async with process.stderr:
+    process, stdout, stderr = await open_stream(run_id)
+    await stdout.aclose()
+    async with stderr:
         with trio.fail_after(30):
             assert await process.wait() == 1
-        assert await process.stderr.receive_some() == b""
+        assert await stderr.receive_some() == b""
 
 
-async def test_an_interrupt_ends_it_quietly_with_130(
-    server: Any, environment: dict[str, str], tmp_path: Path
-) -> None:
+async def test_an_interrupt_ends_it_quietly_with_130(server: Any, open_stream: OpenStream) -> None:
     run_id = await server.submit(stream={"pace_bars_per_s": 1})
-    command = ["stream", run_id, "--url", server.url, "--api-key", "first"]
-    process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "glowback_trio", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    async with process.stdout, process.stderr:
-        await process.stdout.receive_some()
+    process, stdout, stderr = await open_stream(run_id)
+    async with stdout, stderr:
+        await stdout.receive_some()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130
-        assert await process.stderr.receive_some() == b""
+        assert await stderr.receive_some() == b""

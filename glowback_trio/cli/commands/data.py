@@ -64,6 +64,7 @@ def list_(*, data: DataOption = "sample", cache: CacheOption = CACHE_NAME) -> in
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
     table.columns[-1].justify = "right"
+    # With --data a run never uses generated prices, so they are not listed either.
     listed = open_catalogue(data, cache, allow_sample=data == "sample").datasets()
     for one in listed:
         table.add_row(

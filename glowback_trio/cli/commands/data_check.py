@@ -84,4 +84,5 @@ def _print_reports(reports: Sequence[FileReport], console: Console) -> int:
 
 def _print_findings(grade: str, style: str, findings: Sequence[str], console: Console) -> None:
     for finding in findings:
+        # Not wrapped, so that each finding is one line for a script that reads them.
         console.print(f"[{style}]{grade}[/]: {escape(finding)}", soft_wrap=True, highlight=False)

@@ -71,6 +71,7 @@ def import_(
             for path in bar.track(source)
             for prices in read_prices(path, column_names, symbol, resolution)
         ]
+    # All files have been read by now, so that a bad one prevents writing any.
     if not _accepted(found, quality):
         return 1
     targets = _targets(found, data, to, overwrite=overwrite)
@@ -96,6 +97,7 @@ def _accepted(found: list[ImportedPrices], quality: Literal["warn", "fail"]) -> 
     """Print what is wrong with the prices, and return True if they may be written."""
     critical = [finding for prices in found for finding in prices.quality.critical]
     for finding in critical:
+        # The same finding is an error or a warning, depending on what happens to the prices.
         (print_error if quality == "fail" else print_warning)(finding)
     for prices in found:
         for finding in prices.quality.warnings:

@@ -53,6 +53,7 @@ async def run(
         await watch(submitted, Console(stderr=True))
         result = submitted.result()
     if json:
+        # Written chunk by chunk: the JSON of a large result is never in memory as a whole.
         sys.stdout.buffer.writelines(result_chunks(result, submitted.run_id))
         sys.stdout.buffer.write(b"\n")
     else:

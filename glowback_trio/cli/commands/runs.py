@@ -113,6 +113,7 @@ async def results(
     stdout = sys.stdout.buffer
     async with server.open_client() as client:
         await client.download(run_id, stdout.write, file, include=include, max_points=max_points)
+    # The tables end with a newline of their own, the JSON does not.
     if file == "results":
         stdout.write(b"\n")
 

@@ -93,12 +93,15 @@ async def serve_backtests(
 def _bind(host: str, port: int) -> str:
     if host.startswith(_UNIX):
         return host
+    # An IPv6 address needs brackets before a port can follow.
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _serve_until_signal(serving: partial[Any]) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
+        # The signals are handled before the server starts, so that none is missed; when the server
+        # has ended, the task that waits for them is cancelled.
         await listening.start(_set_on_signal, stop)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
@@ -131,6 +134,7 @@ def _relax_garbage_collector() -> None:
     second, and by default one happens for every few hundred clients that connect.
     """
     gc.collect()
+    # Everything imported so far lives as long as the process, so it is never worth a visit.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
 

@@ -56,6 +56,7 @@ async def stream(
     ):
         async for last in events:
             _print_line(last)
+    # The terminal event was before `--last-event-id`, so its state is not known here.
     if last is None:
         print_note(f"the run has ended; it has no events after {last_event_id}")
         return 0
@@ -72,4 +73,5 @@ def _exit_code(end: Event) -> int:
 
 def _print_line(event: Event) -> None:
     sys.stdout.buffer.write(event.data + b"\n")
+    # Flushed per line, because a pipe to `jq` should show events as they come.
     sys.stdout.buffer.flush()

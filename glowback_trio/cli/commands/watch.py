@@ -21,6 +21,7 @@ async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
         warnings: Print the run's warnings, on a terminal or not.
     """
     fills = 0
+    # A slow terminal does not slow the run down: a subscriber reads from the log.
     with _progress(console) as progress, run.subscribe() as events:
         bar = progress.add_task("", total=1.0, day="", equity="", fills=0)
         async for event in events:

@@ -124,4 +124,5 @@ def _scalar(text: str) -> Any:
         value = parse_json(text.encode())
     except InvalidRequestError:
         return text
+    # Text like `[1]` stays text, and the check of the parameter that it is for reports it.
     return text if isinstance(value, list | dict) else value

@@ -68,6 +68,7 @@ def _parameter(row: Attribute[Any]) -> inspect.Parameter:
     flag = Parameter(
         name=row.metadata["flag"],
         negative_iterable=(),
+        # `--no-sample` instead of `--no-allow-sample`.
         negative="--no-" + row.metadata["flag"].removeprefix("--allow-") if switch else (),
         help=f"{row.metadata['help']}. [env var: {row.metadata['env']}] {_default(row)}",
         metavar="VALUE",

@@ -113,6 +113,8 @@ class Cache:
             parsed = _unpacked(block, file)
         else:
             parsed = _parse(file).with_digest()
+        # The digest was computed before the file was parsed. If the file changed in between, its
+        # version has changed as well, so `_is_settled` keeps the pair out of the cache.
         if source is not None and self._is_settled(file):
             self._pending.setdefault(shard_name, []).append(_packed(parsed, file, source))
             if _is_large(file) or self._pending_bytes() > self.max_pending:
@@ -151,6 +153,7 @@ def _is_large(file: PriceFile) -> bool:
 
 def _shard_of(file: PriceFile) -> str:
     name = file.path.name
+    # CRC-32 only spreads the names evenly and identically in every process; `hash` would not.
     return f"{name if _is_large(file) else f'{zlib.crc32(name.encode()) % _SHARDS:02}'}.bars"
 
 

@@ -75,6 +75,7 @@ class Shard:
             return None
         rows = entry["rows"]
         words = self.words[entry["start"] : entry["start"] + rows * _COLUMNS]
+        # A truncated file gives fewer words than the index promises.
         if len(words) != rows * _COLUMNS or _sum(words) != entry["sum"]:
             return None
         return Block(
@@ -91,6 +92,7 @@ class Shard:
 def open_shard(path: Path) -> Shard:
     """Map a shard; return an empty one if the file does not exist or is damaged."""
     try:
+        # The mapping stays valid after the file is closed.
         with path.open("rb", buffering=0) as file:
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _opened(memory)

@@ -75,6 +75,7 @@ class Calendar:
 
     def count(self, resolution: Resolution, start: Timestamp, end: Timestamp) -> int:
         """Count the bars from `start` to `end`, both included, without generating them."""
+        # A nanosecond later, because `_bars_before` does not count a bar at its limit.
         before_end = self._bars_before(resolution, end + np.timedelta64(1, "ns"))
         return max(0, before_end - self._bars_before(resolution, start))
 

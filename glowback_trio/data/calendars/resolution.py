@@ -26,8 +26,10 @@ def resolution_of(time: Times) -> Resolution | None:
     distances = np.sort(distances[distances > np.timedelta64(0, "ns")])
     if not len(distances):
         return None
+    # The median ignores nights, weekends and gaps, which the mean would count.
     median = distances[len(distances) // 2]
     fitting = [resolution for resolution, step in STEPS.items() if step <= median]
+    # Bars closer than a second have no resolution of their own and count as `second`.
     return fitting[-1] if fitting else "second"
 
 

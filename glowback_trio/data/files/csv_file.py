@@ -115,6 +115,7 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
         delimiter=",",
         quotechar='"',
         skiprows=header.lines,
+        # Spreadsheets write a byte order mark, which would else be part of the first name.
         encoding="utf-8-sig",
         ndmin=1,
     )

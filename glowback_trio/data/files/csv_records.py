@@ -35,6 +35,7 @@ def records(path: Path, skip: int = 0) -> Records:
         OSError: The file cannot be read.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
+        # Strict, because otherwise a quote that never closes swallows the rest of the file.
         reader = csv.reader(file, strict=True)
         try:
             for record in reader:

@@ -44,6 +44,7 @@ _SUFFIX = "|".join(_SUFFIXES)
 # Names whose symbol no request may have are not price files, so that they are never suggested.
 _NAME = re.compile(
     rf"(?!.*{re.escape(FACTORS_ENDING)}$)"
+    # The symbol is matched lazily, so that a suffix is not taken for a part of it.
     rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
 )
 
@@ -97,6 +98,7 @@ class PriceDirectory:
         More than one is ambiguous, and the caller's to refuse.
         """
         suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
+        # A symbol such as `AAPL_1d` would match the name of `AAPL`, hence the comparison below.
         names = [f"{symbol}{suffix}.{form}" for form in formats for suffix in (*suffixes, "")]
         files = (self._price_file(name) for name in names if name in self.names)
         return tuple(file for file in files if file and file.symbol == symbol)

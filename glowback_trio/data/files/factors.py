@@ -93,6 +93,7 @@ def read_factors(path: Path) -> Factors:
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
     date = np.array([row[0] for row in rows], dtype="M8[D]")
+    # Equal dates are refused too, because nothing says which of two rows applies.
     if (back := date[1:] <= date[:-1]).any():
         late = int(np.argmax(back)) + 1
         line, _ = one_record(records(path, skip=header), after=late)

@@ -47,6 +47,7 @@ class ParquetColumn:
             raise DataError(
                 f"{self.source}, column {self.name!r}: expected numbers, got {str(kind)!r}"
             )
+        # Not safe: decimals and large integers may lose digits, as they do when read from text.
         numbers: Floats = self.cells.cast("float64", safe=False).to_numpy()
         self._check(~np.isfinite(numbers), "a number")
         return numbers
@@ -78,6 +79,7 @@ class ParquetColumn:
             DataError: The column is not one of texts, or a cell is empty.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
+        # pandas writes categories as dictionaries.
         plain = kind.value_type if types.is_dictionary(kind) else kind
         if not (types.is_string(plain) or types.is_large_string(plain)):
             raise DataError(

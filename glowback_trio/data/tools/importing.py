@@ -128,6 +128,7 @@ def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
 
 def _write_csv(path: Path, bars: Bars) -> None:
     """Write a file that `read_csv` reads back bit for bit, with the shortest digits that do so."""
+    # One form for the whole file, which `read_stamps` needs to read it in one pass.
     at_midnight = (bars.time == bars.time.astype("M8[D]")).all()
     whole_seconds = (bars.time == bars.time.astype("M8[s]")).all()
     unit: Literal["D", "s", "ns"] = "D" if at_midnight else "s" if whole_seconds else "ns"
