@@ -40,8 +40,14 @@ class Feed(Protocol):
 
         A moderate number at once: they are framed and written together. The cursor may move without
         a message, past what this feed leaves out. Where it does not move, there is nothing to read
-        for now.
+        for now, or it `needs_load`.
         """
+
+    def needs_load(self, cursor: int) -> bool:
+        """Return True if `read` finds nothing because the messages have left memory."""
+
+    async def load(self, cursor: int) -> tuple[Sequence[bytes], int]:
+        """Return what `read` does, after waiting for messages that have left memory."""
 
     def ended(self, cursor: int) -> bool:
         """Return True if nothing comes after this cursor, now or later."""
@@ -206,7 +212,7 @@ class Hub:
             self.leave(follower)
             return
         self._count(follower, chunk)
-        if not whole or follower.feed.ended(follower.cursor):
+        if not whole or chunk.missing or follower.feed.ended(follower.cursor):
             self._fall_behind(follower)
 
     def _fall_behind(self, follower: Follower) -> None:
@@ -218,7 +224,9 @@ class Hub:
         good = await follower.websocket.write(b"")  # the rest of a write that could not wait
         while good and not follower.gone:
             chunk = _chunk(follower.feed, follower.cursor)
-            if chunk.cursor == follower.cursor:
+            if chunk.missing:
+                chunk = _framed(*await follower.feed.load(follower.cursor))
+            elif chunk.cursor == follower.cursor:
                 break
             self._count(follower, chunk)
             good = await follower.websocket.write(chunk.frames)
@@ -243,15 +251,27 @@ class Hub:
 
 @define(eq=False)
 class _Chunk:
-    """Some messages of a feed, framed, and the cursor after them."""
+    """Some messages of a feed, framed, and the cursor after them.
+
+    Attributes:
+        missing: There are messages, but they have left memory.
+    """
 
     frames: bytes
     messages: int
     cursor: int
+    missing: bool = False
 
 
 def _chunk(feed: Feed, cursor: int) -> _Chunk:
     messages, after = feed.read(cursor)
+    chunk = _framed(messages, after)
+    # Found out once per chunk and not per follower, who may be thousands.
+    chunk.missing = after == cursor and feed.needs_load(cursor)
+    return chunk
+
+
+def _framed(messages: Sequence[bytes], after: int) -> _Chunk:
     return _Chunk(b"".join([frame_text(text) for text in messages]), len(messages), after)
 
 

@@ -169,8 +169,15 @@ MUTANTS = (
     Mutant(
         "hub: the end is reached and nobody is told",
         HUB,
-        "if not whole or follower.feed.ended(follower.cursor):",
-        "if not whole:",
+        "if not whole or chunk.missing or follower.feed.ended(follower.cursor):",
+        "if not whole or chunk.missing:",
+        HUBS,
+    ),
+    Mutant(
+        "hub: messages that have left memory are not loaded",
+        HUB,
+        "if not whole or chunk.missing or",
+        "if not whole or",
         HUBS,
     ),
     Mutant(
@@ -191,7 +198,7 @@ MUTANTS = (
         "feed: filter applied before the cursor moves",
         FEED,
         "return messages(events, self.batch), after",
-        "return messages(events, self.batch), events[-1].event_id if events else cursor",
+        "return messages(events, self.batch), events[-1].event_id if events else 0",
         FEEDS,
     ),
     Mutant(

@@ -31,10 +31,11 @@ def test_a_frame_is_what_a_websocket_library_makes_of_it(size: int) -> None:
 
 @define(eq=False)
 class ListFeed:
-    """Messages in a list, three at once."""
+    """Messages in a list, three at once. The first `forgotten` ones have left memory."""
 
     messages: list[bytes] = field(factory=list)
     over: bool = False
+    forgotten: int = 0
     watchers: list[Callable[[], None]] = field(factory=list)
     fault: Exception | None = None
     quiet: float = float("inf")
@@ -45,6 +46,16 @@ class ListFeed:
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         if self.fault is not None:
             raise self.fault
+        return ((), cursor) if self.needs_load(cursor) else self._taken(cursor)
+
+    def needs_load(self, cursor: int) -> bool:
+        return cursor < self.forgotten
+
+    async def load(self, cursor: int) -> tuple[Sequence[bytes], int]:
+        await trio.lowlevel.checkpoint()
+        return self._taken(cursor)
+
+    def _taken(self, cursor: int) -> tuple[Sequence[bytes], int]:
         taken = self.messages[cursor : cursor + 3]
         return taken, cursor + len(taken)
 
@@ -144,6 +155,42 @@ async def test_a_follower_that_catches_up_in_one_write_takes_no_task() -> None:
         assert len(nursery.child_tasks) == 1
         await wait_all_tasks_blocked()
         assert behind.received == framed(*feed.messages)
+
+
+async def test_messages_that_left_memory_are_loaded_by_a_task_of_their_followers(
+    autojump_clock: MockClock,
+) -> None:
+    feed = ListFeed([b"%d" % n for n in range(10)], forgotten=8)
+    pipes = [Pipe() for _ in range(11)]
+    async with running_hub() as (hub, nursery):
+        for cursor, pipe in enumerate(pipes):
+            hub.follow(Follower(feed, cursor, pipe, nursery))
+        assert len(nursery.child_tasks) == 1 + 8, "the hub's own, and one for each that must wait"
+        await wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
+        feed.add(b"live")
+        await wait_all_tasks_blocked()
+        for cursor, pipe in enumerate(pipes):
+            assert pipe.received == framed(*feed.messages[cursor:])
+
+
+async def test_a_follower_whose_next_message_leaves_memory_catches_up(
+    autojump_clock: MockClock,
+) -> None:
+    feed, slow, fast = ListFeed(), Pipe(room=0), Pipe()
+    async with running_hub() as (hub, nursery):
+        for pipe in (slow, fast):
+            hub.follow(Follower(feed, 0, pipe, nursery))
+        for number in range(20):
+            feed.add(b"%d" % number)
+            feed.forgotten = number
+            await wait_all_tasks_blocked()
+        slow.room = float("inf")
+        slow.opened.set()
+        feed.add(over=True)
+        await wait_all_tasks_blocked()
+    for pipe in (slow, fast):
+        assert (pipe.received, pipe.closed) == (framed(*feed.messages), 1000)
 
 
 async def test_a_feed_that_breaks_at_the_first_read_ends_its_follower(
@@ -263,9 +310,10 @@ def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost(seed: int) -
     seed=st.integers(0, 2**32),
     rooms=st.lists(st.integers(0, 40), min_size=1, max_size=5),
     bursts=st.lists(st.integers(1, 7), max_size=6),
+    kept=st.integers(0, 9),
 )
 def test_under_any_schedule_and_blockage_every_follower_gets_every_message(
-    seed: int, rooms: list[int], bursts: list[int]
+    seed: int, rooms: list[int], bursts: list[int], kept: int
 ) -> None:
     async def scenario() -> None:
         feed = ListFeed()
@@ -276,6 +324,7 @@ def test_under_any_schedule_and_blockage_every_follower_gets_every_message(
                 feed.add(b"joined")
                 await trio.lowlevel.checkpoint()
             for burst in bursts:
+                feed.forgotten = max(feed.forgotten, len(feed.messages) - kept)
                 feed.add(*[b"%d" % n for n in range(burst)])
                 await trio.lowlevel.checkpoint()
                 pipes[burst % len(pipes)].opened.set()

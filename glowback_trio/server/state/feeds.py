@@ -49,9 +49,19 @@ class RunFeed:
     quiet: float = math.inf
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        """Return the messages of the next events after a cursor, and the cursor after those."""
-        events, after = self.run.broadcaster.scan(cursor, _READ_AT_ONCE, self.types)
-        if len(kept := _fitting(events)) < len(events):
+        """Return messages of the events after a cursor, and the cursor after them."""
+        return self._fitting(*self.run.broadcaster.scan(cursor, _READ_AT_ONCE, self.types))
+
+    def needs_load(self, cursor: int) -> bool:
+        """Return True if `read` finds nothing at a cursor though the log has gone on from there."""
+        return cursor < self.run.broadcaster.log.watermark
+
+    async def load(self, cursor: int) -> tuple[Sequence[bytes], int]:
+        """Return what `read` does, after waiting for events that have left memory."""
+        return self._fitting(*await self.run.broadcaster.load(cursor, _READ_AT_ONCE, self.types))
+
+    def _fitting(self, events: Sequence[Event], after: int) -> tuple[Sequence[bytes], int]:
+        if len(kept := _first(events)) < len(events):
             events, after = kept, kept[-1].event_id
         return messages(events, self.batch), after
 
@@ -68,7 +78,7 @@ class RunFeed:
         return self.run.broadcaster.watch(ring)
 
 
-def _fitting(events: Sequence[Event]) -> Sequence[Event]:
+def _first(events: Sequence[Event]) -> Sequence[Event]:
     """Return the first events, as many as fit into one write; at least one."""
     size = 0
     for count, event in enumerate(events, start=1):
