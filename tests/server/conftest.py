@@ -21,12 +21,12 @@ Document: TypeAlias = dict[str, Any]
 Submit: TypeAlias = Callable[..., Run]
 Serve: TypeAlias = Callable[..., Awaitable[str]]
 
-# A run told at this pace never gets beyond its first bar while a test looks at it.
+# A run at this pace never gets beyond its first bar during a test.
 FOREVER = {"pace_bars_per_s": 1e-6}
 
 
 @pytest.fixture
-def asked() -> Document:
+def request_body() -> Document:
     """A request as the reference's own page gives it, three months long."""
     return {
         "symbols": ["AAPL"],
@@ -45,14 +45,14 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture
-def submit(gateway: Gateway, asked: Document) -> Submit:
+def submit(gateway: Gateway, request_body: Document) -> Submit:
     """Start a run without HTTP; keywords change the request."""
-    return lambda **changes: gateway.submit(parse_request(asked | changes))
+    return lambda **changes: gateway.submit(parse_request(request_body | changes))
 
 
 @pytest.fixture
 def endless(submit: Submit) -> Run:
-    """A run that goes on until somebody ends it."""
+    """A run that goes on until a test ends it."""
     return submit(stream=FOREVER)
 
 

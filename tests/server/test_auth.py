@@ -1,4 +1,7 @@
-"""Rates, wrong keys, tickets, proxies and hosts, as clients meet them."""
+"""Rates, wrong keys, tickets, proxies and hosts, as clients meet them.
+
+Rule: every limit is tried at its edge, and what an error reveals is part of its test.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ async def shake(url: str, path: str, *headers: str) -> RawResponse:
 # Rates
 
 
-async def test_an_answer_tells_what_is_left_and_429_when_nothing_is(
+async def test_a_response_states_what_is_left_of_the_rate_and_429_if_nothing_is(
     client_of: ClientOf, mock_clock: trio.testing.MockClock
 ) -> None:
     client = client_of(rate_limit=2, rate_window=60)
@@ -58,14 +61,14 @@ async def test_an_answer_tells_what_is_left_and_429_when_nothing_is(
 
 async def test_each_key_has_a_rate_of_its_own(client_of: ClientOf) -> None:
     client = client_of(rate_limit=1, api_keys=("a", "b"))
-    asked = [await client.get("/backtests", headers={"X-API-Key": key}) for key in "aba"]
-    assert [response.status_code for response in asked] == [200, 200, 429]
+    responses = [await client.get("/backtests", headers={"X-API-Key": key}) for key in "aba"]
+    assert [response.status_code for response in responses] == [200, 200, 429]
 
 
-async def test_a_key_that_is_not_asked_for_names_no_caller(client_of: ClientOf) -> None:
+async def test_a_key_that_is_not_required_names_no_caller(client_of: ClientOf) -> None:
     client = client_of(rate_limit=1)
-    asked = [await client.get("/backtests", headers={"X-API-Key": key}) for key in "ab"]
-    assert [response.status_code for response in asked] == [200, 429]
+    responses = [await client.get("/backtests", headers={"X-API-Key": key}) for key in "ab"]
+    assert [response.status_code for response in responses] == [200, 429]
 
 
 async def test_the_key_comes_before_the_rate_and_the_rate_before_the_body(
@@ -79,11 +82,11 @@ async def test_the_key_comes_before_the_rate_and_the_rate_before_the_body(
     assert (await client.post("/backtests", data=b"{", headers=KEY)).status_code == 429
 
 
-async def test_an_error_behind_the_rate_tells_it_too(client_of: ClientOf) -> None:
+async def test_an_error_after_the_rate_check_states_the_rate_too(client_of: ClientOf) -> None:
     client = client_of(rate_limit=3)
-    asked = [await client.get("/backtests/x"), await client.post("/backtests", json={})]
-    assert [response.status_code for response in asked] == [404, 422]
-    assert [response.headers["X-RateLimit-Remaining"] for response in asked] == ["2", "1"]
+    responses = [await client.get("/backtests/x"), await client.post("/backtests", json={})]
+    assert [response.status_code for response in responses] == [404, 422]
+    assert [response.headers["X-RateLimit-Remaining"] for response in responses] == ["2", "1"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/healthz"])
@@ -117,7 +120,7 @@ async def test_pages_of_listed_origins_may_read_the_rate(client_of: ClientOf) ->
 # Wrong keys
 
 
-async def test_after_thirty_wrong_keys_an_address_is_not_listened_to(
+async def test_after_thirty_wrong_keys_an_address_gets_429(
     client_of: ClientOf, mock_clock: trio.testing.MockClock
 ) -> None:
     client = client_of(api_keys=("right",))
@@ -205,7 +208,7 @@ async def test_a_ticket_says_when_it_ends_and_then_it_does(
     assert (await app.test_client().post("/stream-tickets")).status_code == 401
 
 
-async def test_without_keys_nothing_is_asked_of_a_ticket(url: str, finished: Run) -> None:
+async def test_without_keys_a_ticket_is_not_checked(url: str, finished: Run) -> None:
     offer = "Sec-WebSocket-Protocol: glowback.v1, ticket.old"
     answer = await shake(url, f"/backtests/{finished.run_id}/stream", offer)
     assert (answer.status, answer.headers["sec-websocket-protocol"]) == (101, "glowback.v1")
@@ -222,22 +225,22 @@ def through(*hops: str, proto: str | None = None) -> dict[str, str]:
 async def test_clients_behind_a_trusted_proxy_have_rates_of_their_own(serve_with: Serve) -> None:
     url = await serve_with(rate_limit=1, trusted_proxies=("127.0.0.1",), log_level="ERROR")
     async with httpx2.AsyncClient(base_url=url) as http:
-        asked = [
+        responses = [
             await http.get("/backtests", headers=through(hop))
             for hop in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
         ]
-    assert [response.status_code for response in asked] == [200, 200, 429]
+    assert [response.status_code for response in responses] == [200, 200, 429]
 
 
-async def test_anybody_else_s_word_about_a_client_does_not_count(serve_with: Serve) -> None:
+async def test_forwarded_headers_of_other_peers_do_not_count(serve_with: Serve) -> None:
     url = await serve_with(rate_limit=1, log_level="ERROR")
     async with httpx2.AsyncClient(base_url=url) as http:
-        asked = [
+        responses = [
             await http.get("/backtests", headers=through(hop, proto="https"))
             for hop in ("192.0.2.1", "192.0.2.2")
         ]
-    assert [response.status_code for response in asked] == [200, 429]
-    assert "strict-transport-security" not in asked[0].headers
+    assert [response.status_code for response in responses] == [200, 429]
+    assert "strict-transport-security" not in responses[0].headers
 
 
 async def test_the_log_names_the_client_behind_the_proxy(
@@ -249,14 +252,14 @@ async def test_the_log_names_the_client_behind_the_proxy(
     assert orjson.loads(capsys.readouterr().err)["client"] == "192.0.2.7"
 
 
-@pytest.mark.parametrize(("proto", "told"), [("https", True), ("http", False), (None, False)])
-async def test_browsers_are_sent_to_tls_where_a_trusted_proxy_speaks_it(
-    serve_with: Serve, proto: str | None, *, told: bool
+@pytest.mark.parametrize(("proto", "encrypted"), [("https", True), ("http", False), (None, False)])
+async def test_hsts_is_sent_where_a_trusted_proxy_speaks_tls(
+    serve_with: Serve, proto: str | None, *, encrypted: bool
 ) -> None:
     url = await serve_with(trusted_proxies=("127.0.0.1",))
     async with httpx2.AsyncClient(base_url=url) as http:
         response = await http.get("/nowhere", headers=through("192.0.2.1", proto=proto))
-    assert ("strict-transport-security" in response.headers) == told
+    assert ("strict-transport-security" in response.headers) == encrypted
 
 
 # Hosts

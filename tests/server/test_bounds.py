@@ -1,3 +1,8 @@
+"""The bounds of requests over HTTP: each field's limit, its path and its kind of problem.
+
+Rule: a request differs from a valid one in a single place, and the response must name that place.
+"""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
@@ -93,9 +98,9 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     ],
 )
 async def test_every_bound_is_kept_and_names_its_place(
-    client: Client, asked: dict[str, Any], path: str, value: Any, kind: str
+    client: Client, request_body: dict[str, Any], path: str, value: Any, kind: str
 ) -> None:
-    response = await client.post("/backtests", json=changed(asked, path, value))
+    response = await client.post("/backtests", json=changed(request_body, path, value))
     assert response.status_code == 422
     problems = (await response.get_json())["detail"]
     assert (["body", *path.split(".")], kind) in [(each["loc"], each["type"]) for each in problems]
@@ -119,9 +124,9 @@ async def test_every_bound_is_kept_and_names_its_place(
     ],
 )
 async def test_every_symbol_is_checked_by_itself(
-    client: Client, asked: dict[str, Any], symbol: Any, kind: str
+    client: Client, request_body: dict[str, Any], symbol: Any, kind: str
 ) -> None:
-    response = await client.post("/backtests", json=asked | {"symbols": ["SPY", symbol]})
+    response = await client.post("/backtests", json=request_body | {"symbols": ["SPY", symbol]})
     (problem,) = (await response.get_json())["detail"]
     assert (problem["loc"], problem["type"]) == (["body", "symbols", 1], kind)
 
@@ -154,11 +159,11 @@ async def test_all_complaints_come_at_once_in_both_shapes(client: Client) -> Non
     }
 
 
-async def test_a_misspelt_name_is_told_what_it_may_mean(
-    client: Client, asked: dict[str, Any]
+async def test_a_misspelt_name_is_refused_with_suggestions(
+    client: Client, request_body: dict[str, Any]
 ) -> None:
     response = await client.post(
-        "/backtests", json=asked | {"inital_capital": 1, "strategy": {"name": "momentun"}}
+        "/backtests", json=request_body | {"inital_capital": 1, "strategy": {"name": "momentun"}}
     )
     messages = [each["msg"] for each in (await response.get_json())["detail"]]
     assert messages == [
@@ -201,21 +206,21 @@ async def test_a_body_that_is_no_object_is_422_in_both_shapes(
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
 async def test_a_body_of_another_type_is_422(
-    client: Client, asked: dict[str, Any], content_type: str
+    client: Client, request_body: dict[str, Any], content_type: str
 ) -> None:
     response = await client.post(
-        "/backtests", data=orjson.dumps(asked), headers={"Content-Type": content_type}
+        "/backtests", data=orjson.dumps(request_body), headers={"Content-Type": content_type}
     )
     assert response.status_code == 422
     (problem,) = (await response.get_json())["detail"]
     assert problem["type"] == "model_attributes_type"
 
 
-async def test_a_charset_beside_the_type_does_no_harm(
-    client: Client, asked: dict[str, Any]
+async def test_a_charset_after_the_type_does_no_harm(
+    client: Client, request_body: dict[str, Any]
 ) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
-    response = await client.post("/backtests", data=orjson.dumps(asked), headers=headers)
+    response = await client.post("/backtests", data=orjson.dumps(request_body), headers=headers)
     assert response.status_code == 201
 
 
@@ -258,10 +263,12 @@ async def test_a_document_larger_than_any_request_is_one_mistake(
     assert (problem["type"], problem["loc"]) == ("too_long", ["body"])
 
 
-async def test_the_largest_request_is_not_too_large(client: Client, asked: dict[str, Any]) -> None:
+async def test_the_largest_request_is_not_too_large(
+    client: Client, request_body: dict[str, Any]
+) -> None:
     symbols = [f"S{number}" for number in range(1000)]
     weights = dict.fromkeys(symbols, 0.001)
-    document = asked | {
+    document = request_body | {
         "symbols": symbols,
         "portfolio_construction": {"target_weights": weights},
     }
@@ -270,11 +277,11 @@ async def test_the_largest_request_is_not_too_large(client: Client, asked: dict[
     assert problem["loc"] == ["body", "strategy"]
 
 
-async def test_a_symbol_too_many_is_told_at_its_place(
-    client: Client, asked: dict[str, Any]
+async def test_a_symbol_over_the_limit_is_reported_at_its_place(
+    client: Client, request_body: dict[str, Any]
 ) -> None:
     symbols = [f"S{number}" for number in range(1001)]
-    response = await client.post("/backtests", json=asked | {"symbols": symbols})
+    response = await client.post("/backtests", json=request_body | {"symbols": symbols})
     (problem,) = (await response.get_json())["detail"]
     assert (problem["type"], problem["loc"]) == ("too_long", ["body", "symbols"])
 
@@ -308,29 +315,31 @@ async def demo_client() -> AsyncIterator[Client]:
         yield create_app(gateway).test_client()
 
 
-async def test_an_unknown_symbol_is_told_its_nearest_names(
-    demo_client: Client, asked: dict[str, Any]
+async def test_an_unknown_symbol_is_refused_with_the_nearest_names(
+    demo_client: Client, request_body: dict[str, Any]
 ) -> None:
-    response = await demo_client.post("/backtests", json=asked | {"symbols": ["AAPL", "AAPLE"]})
+    response = await demo_client.post(
+        "/backtests", json=request_body | {"symbols": ["AAPL", "AAPLE"]}
+    )
     (problem,) = (await response.get_json())["detail"]
     assert problem["loc"] == ["body", "symbols", 1]
     assert "AAPL" in problem["msg"]
 
 
 async def test_the_sample_generator_can_be_forbidden(
-    demo_client: Client, asked: dict[str, Any]
+    demo_client: Client, request_body: dict[str, Any]
 ) -> None:
-    response = await demo_client.post("/backtests", json=asked | {"data_source": "sample"})
+    response = await demo_client.post("/backtests", json=request_body | {"data_source": "sample"})
     (problem,) = (await response.get_json())["detail"]
     assert problem["loc"] == ["body", "data_source"]
 
 
 @pytest.mark.parametrize("path", ["/etc", "../..", "a/../../..", "nowhere", "a\x00b"])
 async def test_a_path_never_leads_out_of_the_data_directory(
-    demo_client: Client, asked: dict[str, Any], path: str
+    demo_client: Client, request_body: dict[str, Any], path: str
 ) -> None:
     response = await demo_client.post(
-        "/backtests", json=asked | {"data_source": "csv", "csv_data_path": path}
+        "/backtests", json=request_body | {"data_source": "csv", "csv_data_path": path}
     )
     assert response.status_code == 422
     body = await response.get_data(as_text=True)
@@ -338,11 +347,12 @@ async def test_a_path_never_leads_out_of_the_data_directory(
 
 
 async def test_more_bars_than_the_limit_are_refused_with_both_numbers(
-    client: Client, asked: dict[str, Any]
+    client: Client, request_body: dict[str, Any]
 ) -> None:
     response = await client.post(
         "/backtests",
-        json=asked | {"start_date": "1900-01-01", "end_date": "2199-12-31", "resolution": "minute"},
+        json=request_body
+        | {"start_date": "1900-01-01", "end_date": "2199-12-31", "resolution": "minute"},
     )
     assert response.status_code == 422
     messages = " ".join(each["msg"] for each in (await response.get_json())["detail"])
@@ -350,8 +360,10 @@ async def test_more_bars_than_the_limit_are_refused_with_both_numbers(
 
 
 async def test_dates_without_an_offset_mean_utc(
-    client_of: Callable[..., Client], gateway: Gateway, asked: dict[str, Any]
+    client_of: Callable[..., Client], gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
-    response = await client_of().post("/backtests", json=asked | {"start_date": "2024-01-02"})
+    response = await client_of().post(
+        "/backtests", json=request_body | {"start_date": "2024-01-02"}
+    )
     run = gateway.run((await response.get_json())["run_id"])
     assert run.request.start_date.isoformat() == "2024-01-02T00:00:00+00:00"

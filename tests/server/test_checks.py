@@ -1,3 +1,8 @@
+"""The checks before a handler: their order, their errors, and the headers of every response.
+
+Rule: a request that fails two checks shows which of them comes first.
+"""
+
 from __future__ import annotations
 
 import uuid
@@ -185,7 +190,7 @@ async def test_errors_before_the_app_have_its_headers_and_shapes(url: str) -> No
     assert answer.headers["x-request-id"]
 
 
-async def test_a_connection_too_many_is_told_so_in_the_same_form(serve_with: Serve) -> None:
+async def test_a_connection_over_the_limit_gets_the_same_form_of_error(serve_with: Serve) -> None:
     url = await serve_with(max_connections=1)
     with trio.fail_after(5):
         async with open_request(url, "/healthz") as first:
@@ -246,7 +251,7 @@ async def test_every_error_of_a_group_is_logged(
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-async def test_a_wrong_method_is_told_all_right_ones(client: Client, prefix: str) -> None:
+async def test_a_wrong_method_is_answered_with_the_right_ones(client: Client, prefix: str) -> None:
     for path in {route.path for route in registry.ROUTES}:
         methods = {route.method for route in registry.ROUTES if route.path == path}
         response = await client.patch(prefix + path)
@@ -345,13 +350,13 @@ async def test_with_keys_the_key_is_what_counts(client_of: ClientOf) -> None:
 
 async def test_listed_origins_may_read_and_preflight(client_of: ClientOf) -> None:
     client = client_of(cors_origins=("https://listed.example",), api_keys=("k",))
-    asked = {"Origin": "https://listed.example", "Access-Control-Request-Method": "POST"}
-    preflight = await client.options("/v1/backtests", headers=asked)
+    headers = {"Origin": "https://listed.example", "Access-Control-Request-Method": "POST"}
+    preflight = await client.options("/v1/backtests", headers=headers)
     assert preflight.status_code == 204
     assert preflight.headers["Access-Control-Allow-Origin"] == "https://listed.example"
     assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
     assert "X-API-Key" in preflight.headers["Access-Control-Allow-Headers"]
-    refused = await client.get("/backtests", headers=asked)
+    refused = await client.get("/backtests", headers=headers)
     assert refused.status_code == 401
     assert refused.headers["Access-Control-Allow-Origin"] == "https://listed.example"
     assert "X-Request-ID" in refused.headers["Access-Control-Expose-Headers"]

@@ -1,4 +1,7 @@
-"""Compressed streams, as a client sees them that has a WebSocket library of its own."""
+"""Compressed streams, read with a WebSocket library that is not the server's.
+
+Rule: compression changes the number of bytes and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,9 @@ def test_compression_is_off_until_it_is_switched_on() -> None:
     assert Settings.from_environ({"GLOWBACK_ALLOW_COMPRESSION": "yes"}).allow_compression
 
 
-async def test_an_offer_is_left_alone_where_it_is_switched_off(url: str, finished: Run) -> None:
+async def test_an_offered_compression_is_ignored_where_it_is_switched_off(
+    url: str, finished: Run
+) -> None:
     async with opened(url, stream_of(finished), PerMessageDeflate()) as client:
         assert client.accepted == []
         await client.follow()
@@ -114,7 +119,7 @@ async def test_a_compressed_stream_is_the_same_bytes_in_fewer(
         assert_sound([event_of(message) for message in client.messages])
 
 
-async def test_a_live_compressed_stream_tells_the_end_of_its_run(
+async def test_a_live_compressed_stream_sends_the_end_of_its_run(
     serve_with: Serve, endless: Run
 ) -> None:
     stop = trio.Event()

@@ -1,4 +1,7 @@
-"""Hundreds of clients at once; `crowds.py` among the tests of serving has thousands."""
+"""Hundreds of clients at once over real sockets; `extended/crowds.py` has thousands.
+
+Rule: every client receives the log, and cuts lose nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +30,21 @@ async def opened(url: str) -> AsyncIterator[RoughClient]:
 
 
 async def follow(url: str, run: Run, cursor: int, most: int | None) -> list[int]:
-    """Follow from a cursor on, to the end or until a cut, and return the ids that were told."""
+    """Follow from a cursor on, to the end or until a cut, and return the ids that were received."""
     path = f"/backtests/{run.run_id}/stream?last_event_id={cursor}"
-    told: list[int] = []
+    received: list[int] = []
     async with opened(url) as client:
         head = await client.upgrade(path.encode())
         assert head.startswith(b"HTTP/1.1 101"), head
-        while most is None or len(told) < most:
+        while most is None or len(received) < most:
             opcode, payload = await client.read_frame()
             if opcode == CLOSE:
                 assert payload == (1000).to_bytes(2, "big")
                 await client.send(close_frame())
                 break
             assert opcode == TEXT
-            told.append(orjson.loads(payload)["event_id"])
-    return told
+            received.append(orjson.loads(payload)["event_id"])
+    return received
 
 
 async def test_a_storm_of_clients_that_are_cut_and_resume_loses_nothing(
@@ -53,8 +56,8 @@ async def test_a_storm_of_clients_that_are_cut_and_resume_loses_nothing(
     logs: list[list[int]] = []
 
     async def come_and_come_back() -> None:
-        told = await follow(url, run, 0, EVENTS_BEFORE_A_CUT)
-        logs.append(told + await follow(url, run, told[-1], None))
+        received = await follow(url, run, 0, EVENTS_BEFORE_A_CUT)
+        logs.append(received + await follow(url, run, received[-1], None))
 
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
@@ -66,7 +69,9 @@ async def test_a_storm_of_clients_that_are_cut_and_resume_loses_nothing(
     assert run.subscribers == 0
 
 
-async def test_hundreds_of_idle_connections_disturb_nobody(serve_with: Serve, endless: Run) -> None:
+async def test_hundreds_of_idle_connections_disturb_no_client(
+    serve_with: Serve, endless: Run
+) -> None:
     url = await serve_with(log_level="ERROR")
     tasks = trio.lowlevel.current_statistics().tasks_living
     idle = [await connect(url) for _ in range(CLIENTS)]

@@ -1,4 +1,7 @@
-"""Strategies of the operator's own, as clients meet them: listed, described, checked, run."""
+"""Custom strategies of the operator as clients meet them: listed, described, checked, run.
+
+Rule: a custom strategy is treated like a built-in one in every place where one is named.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +126,7 @@ async def test_its_parameters_are_refused_with_all_complaints(client: Client) ->
     assert "did you mean 'units'" in complaints[(*where, "unit")]
 
 
-async def test_one_that_goes_wrong_ends_its_run_with_a_sentence(
+async def test_a_strategy_that_raises_ends_its_run_with_a_message(
     client: Client, gateway: Gateway
 ) -> None:
     answer = await client.post("/backtests", json=asking(fails_at=2))
@@ -134,12 +137,12 @@ async def test_one_that_goes_wrong_ends_its_run_with_a_sentence(
     assert status.error.startswith("first_bar failed at the bar of 2024-01-02T")
     assert status.error.endswith(": LookupError: lost")
     with run.subscribe() as events:
-        told = [event async for event in events]
-    assert_sound(told)
-    assert {"log", "trade"} < {event.type for event in told}  # all there was before
+        received = [event async for event in events]
+    assert_sound(received)
+    assert {"log", "trade"} < {event.type for event in received}  # all there was before
 
 
-async def test_a_gateway_does_not_open_with_strategies_it_cannot_offer() -> None:
+async def test_a_gateway_does_not_open_with_invalid_strategies() -> None:
     with pytest.raises(StrategyError, match="'first_bar' is taken by Status"):
         async with open_gateway(strategies=[Status, Status]):
             pass

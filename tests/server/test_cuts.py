@@ -1,6 +1,7 @@
-"""Streams that are cut in every message, resumed, and held against the log.
+"""Streams that are cut in every message, resumed, and compared with the log.
 
-Here at a few places of each message; in `cuts.py`, in the same way, after every single byte.
+Rule: whatever the cuts, the received events are the log. Here each message is cut at a few places;
+`extended/cuts.py` cuts after every single byte.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ async def test_a_live_stream_cut_anywhere_is_the_log(
     sizes = Random(0)
     paced = evolve(REQUEST, stream=evolve(REQUEST.stream, pace_bars_per_s=1))
     async with open_cut_client(form, paced) as client:
-        told = await client.follow(cut, lambda _cursor: sizes.randrange(500, 1500))
+        received = await client.follow(cut, lambda _cursor: sizes.randrange(500, 1500))
         log = client.run.events(limit=1000)
-    assert told == [client.form.of(event) for event in log]
+    assert received == [client.form.of(event) for event in log]
     assert_sound(log)

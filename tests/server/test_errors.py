@@ -1,3 +1,8 @@
+"""Errors as clients see them: status, code and form of the body.
+
+Rule: every error of the package is in the table, and a fault reveals nothing of the inside.
+"""
+
 from __future__ import annotations
 
 import pytest
@@ -38,7 +43,7 @@ def test_every_error_has_its_status_and_its_code(
 
 
 @pytest.mark.parametrize("error", [error for error, status, _ in EXAMPLES if status == 500])
-def test_a_fault_tells_nothing_of_the_inside(error: GlowbackError) -> None:
+def test_a_fault_reveals_nothing_of_the_inside(error: GlowbackError) -> None:
     assert http_error(error).document("/v1/x", "id") == {
         "error": {"code": "internal_error", "message": "Internal Server Error", "details": None},
         "request_id": "id",

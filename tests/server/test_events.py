@@ -1,3 +1,8 @@
+"""Events over plain HTTP: JSON, NDJSON and server-sent events.
+
+Rule: the expected events are read from the run's own log, never written by hand.
+"""
+
 from __future__ import annotations
 
 import re
@@ -163,7 +168,7 @@ async def test_streams_are_not_cached_nor_transformed(
     assert response.headers["x-accel-buffering"] == "no"
 
 
-async def test_a_browser_that_has_seen_the_end_is_told_to_stop(
+async def test_a_browser_that_has_seen_the_end_gets_204_and_stops(
     client: Client, finished: Run
 ) -> None:
     seen = {"Last-Event-ID": str(finished.status.event_count)}
@@ -188,7 +193,7 @@ async def test_a_bad_last_event_id_is_422(client: Client, finished: Run, last: s
     assert problem["loc"] == ["header", "Last-Event-ID"]
 
 
-async def test_a_filtered_stream_tells_the_end(client: Client, finished: Run) -> None:
+async def test_a_filtered_stream_sends_the_end(client: Client, finished: Run) -> None:
     response = await client.get(path(finished, "types=trade"), headers=SSE)
     kinds = re.findall(r"^event: (\w+)$", await response.get_data(as_text=True), re.MULTILINE)
     assert set(kinds[:-1]) == {"trade"}
@@ -196,12 +201,12 @@ async def test_a_filtered_stream_tells_the_end(client: Client, finished: Run) ->
 
 
 async def test_a_quiet_stream_is_kept_alive_every_15_seconds(
-    asked: dict[str, Any], autojump_clock: trio.testing.MockClock
+    request_body: dict[str, Any], autojump_clock: trio.testing.MockClock
 ) -> None:
     comments: list[int] = []
     async with open_gateway(compute=InlineCompute()) as gateway:
-        # A bar every 40 seconds; in between the stream has nothing to tell.
-        run = gateway.submit(parse_request(asked | {"stream": {"pace_bars_per_s": 1 / 40}}))
+        # A bar every 40 seconds; in between the stream is silent.
+        run = gateway.submit(parse_request(request_body | {"stream": {"pace_bars_per_s": 1 / 40}}))
         began = trio.current_time()
         async with create_app(gateway).test_client().request(path(run), headers=SSE) as stream:
             await stream.send_complete()

@@ -1,4 +1,7 @@
-"""The end of a whole server in virtual time: what comes after what, and who is told 1012."""
+"""The shutdown of a whole server in virtual time: the order of its steps, and who gets 1012.
+
+Rule: virtual time, so that every deadline is met exactly.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,7 @@ async def test_the_end_keeps_its_order(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("drain", [0, 5])
-async def test_a_client_too_slow_to_be_told_the_end_of_its_run_is_told_1012(
+async def test_a_client_too_slow_for_the_end_of_its_run_is_closed_1012(
     drain: float, autojump_clock: MockClock
 ) -> None:
     async with open_house(drain=drain) as house:
@@ -142,10 +145,10 @@ async def test_a_client_too_slow_to_be_told_the_end_of_its_run_is_told_1012(
         healthy.stream.close()
 
         await house.at(drain + GRACE + 0.1)
-        told, code = await read_to_close(stalled)
+        received, code = await read_to_close(stalled)
         assert code == RESTART
-        assert told == whole[: len(told)]
-        assert 0 < len(told) < len(whole)
+        assert received == whole[: len(received)]
+        assert 0 < len(received) < len(whole)
         assert await stalled.read_to_end() == b"", "nothing comes after a close frame"
         await house.ended.wait()
         assert house.now <= drain + GRACE + 1

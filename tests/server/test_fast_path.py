@@ -1,4 +1,7 @@
-"""What is answered without the framework is answered as with it."""
+"""The fast path: routes that bypass the framework.
+
+Rule: the same request goes both ways, and the responses are compared byte by byte.
+"""
 
 from __future__ import annotations
 
@@ -50,20 +53,20 @@ ASKED: list[Ask] = [
 ]
 
 
-async def tell(url: str, path: str, headers: dict[str, str], times: int) -> list[Any]:
+async def fetch(url: str, path: str, headers: dict[str, str], times: int) -> list[Any]:
     """What a server answers, without what differs by its nature."""
-    told = []
+    responses = []
     async with httpx2.AsyncClient(base_url=url) as client:
         for _ in range(times):
             sent = {name.encode(): value.encode() for name, value in headers.items()}
             answer = await client.get(path, headers={b"X-Request-ID": b"same", **sent})
             kept = [(name, value) for name, value in answer.headers.raw if name != b"date"]
-            told.append((answer.status_code, kept, answer.content))
-    return told
+            responses.append((answer.status_code, kept, answer.content))
+    return responses
 
 
 @pytest.mark.parametrize("ask", ASKED, ids=lambda ask: f"{ask[0]} {ask[1] or ask[2]}")
-async def test_a_prompt_answer_is_the_frameworks_to_the_byte(
+async def test_the_fast_path_gives_the_bytes_that_the_framework_gives(
     mock_clock: MockClock, gateway: Gateway, serve_with: Serve, finished: Run, ask: Ask
 ) -> None:
     template, settings, headers = ask
@@ -71,8 +74,8 @@ async def test_a_prompt_answer_is_the_frameworks_to_the_byte(
     app = build_app(make_app_state(gateway, Settings(**settings)))
     async with trio.open_nursery() as nursery:
         urls: list[str] = await nursery.start(partial(serve_app, app, bind="127.0.0.1:0"))
-        prompt = await tell(url, path, headers, times=2)
-        assert prompt == await tell(urls[0], path, headers, times=2)
+        fast = await fetch(url, path, headers, times=2)
+        assert fast == await fetch(urls[0], path, headers, times=2)
         nursery.cancel_scope.cancel()
 
 
@@ -82,13 +85,13 @@ def scope(path: str, **others: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in ASKED}))
-async def test_these_are_answered_without_the_framework(gateway: Gateway, path: str) -> None:
+async def test_these_routes_bypass_the_framework(gateway: Gateway, path: str) -> None:
     answers = FastPath(make_app_state(gateway, Settings()))
     assert isinstance(answers(scope(path.replace(RUN, "some-run"))), ImmediateResponse)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "scope_",
     [
         scope("/healthz/"),
         scope("/backtests/a b"),
@@ -100,15 +103,15 @@ async def test_these_are_answered_without_the_framework(gateway: Gateway, path: 
         scope("/backtests/some-run", method="DELETE"),
         scope("/backtests/some-run/stream", type="websocket"),
     ],
-    ids=lambda asked: f"{asked['method']} {asked['path']!r}",
+    ids=lambda scope_: f"{scope_['method']} {scope_['path']!r}",
 )
-async def test_everything_else_is_left_to_the_framework(
-    gateway: Gateway, asked: dict[str, Any]
+async def test_every_other_request_is_left_to_the_framework(
+    gateway: Gateway, scope_: dict[str, Any]
 ) -> None:
-    assert FastPath(make_app_state(gateway, Settings()))(asked) is None
+    assert FastPath(make_app_state(gateway, Settings()))(scope_) is None
 
 
-async def test_a_fault_behind_a_prompt_answer_is_logged_and_tells_nothing(
+async def test_a_fault_on_the_fast_path_is_logged_and_reveals_nothing(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Gateway, "run", _fail)

@@ -1,4 +1,7 @@
-"""Feeds: what a run's log looks like to the hub, and what arrives when the hub sends it."""
+"""Feeds: what the hub reads of a run's log, and what clients receive when the hub sends it.
+
+Rule: the expected messages are computed from the log.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def read_out(feed: RunFeed, cursor: int = 0) -> list[tuple[list[bytes], int]]:
 
 @pytest.mark.parametrize("types", [None, ("trade",), ("metric", "log"), ("state",)])
 @pytest.mark.parametrize("batch", [None, 7])
-async def test_a_feed_read_to_its_end_is_what_was_asked_for(
+async def test_a_feed_read_to_its_end_is_the_filtered_log(
     types: tuple[EventType, ...] | None, batch: int | None, autojump_clock: MockClock
 ) -> None:
     run = await finished_run()
@@ -89,7 +92,9 @@ async def test_one_read_is_about_as_much_as_one_write(autojump_clock: MockClock)
     assert all(64 * 1024 <= size < 64 * 1024 + largest for size in sizes[:-1])
 
 
-async def test_equal_wishes_share_a_feed_while_somebody_has_it(autojump_clock: MockClock) -> None:
+async def test_streams_of_the_same_form_share_a_feed_while_one_of_them_is_open(
+    autojump_clock: MockClock,
+) -> None:
     run, other = await finished_run(), await finished_run()
     feeds = Feeds()
     feed = feeds.of(run, ["trade", "log"], None)
@@ -121,7 +126,7 @@ async def read_text(client: RoughClient) -> dict[str, object] | None:
                 return None
 
 
-async def test_a_stream_that_changes_its_filter_goes_on_where_it_was_told_it_stood(
+async def test_a_stream_resumes_at_its_heartbeat_with_another_filter(
     autojump_clock: MockClock,
 ) -> None:
     """The heartbeat says how far the first one has come over events of which it heard nothing."""
@@ -133,15 +138,15 @@ async def test_a_stream_that_changes_its_filter_goes_on_where_it_was_told_it_sto
     )
     async with open_virtual_run(paced) as (network, run):
         first = await stream(network, run, "types=state&heartbeat=10")
-        told = [await read_text(first) for _ in range(4)]
+        received = [await read_text(first) for _ in range(4)]
         covered = run.status.event_count
         first.stream.close()
-        assert told[-1] == {"type": "heartbeat", "event_id": covered}
+        assert received[-1] == {"type": "heartbeat", "event_id": covered}
         assert trio.current_time() == 20
         second = await stream(network, run, f"last_event_id={covered}&types=metric")
         rest = []
         while (message := await read_text(second)) is not None:
             rest.append(message)
         log = [event.decode() for event in log_of(run)]
-    assert told[:2] == log[:2]
+    assert received[:2] == log[:2]
     assert rest == [e for e in log[covered:] if e["type"] == "metric" or e is log[-1]]

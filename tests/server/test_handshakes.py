@@ -1,4 +1,7 @@
-"""Handshakes as ASGI has them, on whatever server the app runs."""
+"""WebSocket handshakes as ASGI defines them, without a server of ours.
+
+Rule: the app is called with a scope and two functions, as any ASGI server would call it.
+"""
 
 from __future__ import annotations
 

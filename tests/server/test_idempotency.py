@@ -1,3 +1,8 @@
+"""Idempotency keys: a repeated request gets the first response.
+
+Rule: the number of runs proves it, not the response alone.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,12 +20,12 @@ DAY = 24 * 3600.0
 
 
 async def test_a_repeated_request_gets_the_first_answer_and_starts_no_second_run(
-    client: Client, gateway: Gateway, asked: dict[str, Any]
+    client: Client, gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
     key = {"Idempotency-Key": "once"}
-    first = await client.post("/backtests", json=asked, headers=key)
+    first = await client.post("/backtests", json=request_body, headers=key)
     await gateway.runs()[0].wait_finished()
-    again = await client.post("/backtests", json=asked, headers=key)
+    again = await client.post("/backtests", json=request_body, headers=key)
     assert (first.status_code, again.status_code) == (201, 201)
     assert await again.get_data() == await first.get_data()
     assert again.headers["Location"] == first.headers["Location"]
@@ -28,11 +33,11 @@ async def test_a_repeated_request_gets_the_first_answer_and_starts_no_second_run
 
 
 async def test_what_counts_is_the_parsed_request(
-    client: Client, gateway: Gateway, asked: dict[str, Any]
+    client: Client, gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
     key = {"Idempotency-Key": "once"}
-    await client.post("/backtests", json=asked, headers=key)
-    spelt_otherwise = dict(reversed((asked | {"start_date": "2024-01-01"}).items()))
+    await client.post("/backtests", json=request_body, headers=key)
+    spelt_otherwise = dict(reversed((request_body | {"start_date": "2024-01-01"}).items()))
     again = await client.post("/v1/backtests", json=spelt_otherwise, headers=key)
     assert again.status_code == 201
     assert again.headers["Location"].startswith("/v1/")
@@ -40,11 +45,11 @@ async def test_what_counts_is_the_parsed_request(
 
 
 async def test_the_same_key_with_another_request_is_refused(
-    client: Client, gateway: Gateway, asked: dict[str, Any]
+    client: Client, gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
     key = {"Idempotency-Key": "once"}
-    await client.post("/backtests", json=asked, headers=key)
-    other = await client.post("/backtests", json=asked | {"symbols": ["SPY"]}, headers=key)
+    await client.post("/backtests", json=request_body, headers=key)
+    other = await client.post("/backtests", json=request_body | {"symbols": ["SPY"]}, headers=key)
     assert other.status_code == 422
     (problem,) = (await other.get_json())["detail"]
     assert problem["loc"] == ["header", "Idempotency-Key"]
@@ -52,29 +57,31 @@ async def test_the_same_key_with_another_request_is_refused(
 
 
 async def test_keys_of_different_clients_are_different(
-    client_of: Callable[..., Client], gateway: Gateway, asked: dict[str, Any]
+    client_of: Callable[..., Client], gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
     client = client_of(api_keys=("a", "b"))
     for api_key in ("a", "b", "a"):
         headers = {"Idempotency-Key": "once", "X-API-Key": api_key}
-        assert (await client.post("/backtests", json=asked, headers=headers)).status_code == 201
+        assert (
+            await client.post("/backtests", json=request_body, headers=headers)
+        ).status_code == 201
     assert len(gateway.runs()) == 2
 
 
 async def test_a_refused_request_does_not_use_up_its_key(
-    client: Client, asked: dict[str, Any]
+    client: Client, request_body: dict[str, Any]
 ) -> None:
     key = {"Idempotency-Key": "once"}
-    bad = await client.post("/backtests", json=asked | {"symbols": []}, headers=key)
-    good = await client.post("/backtests", json=asked, headers=key)
+    bad = await client.post("/backtests", json=request_body | {"symbols": []}, headers=key)
+    good = await client.post("/backtests", json=request_body, headers=key)
     assert (bad.status_code, good.status_code) == (422, 201)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
 async def test_a_key_that_is_none_is_refused(
-    client: Client, asked: dict[str, Any], key: str
+    client: Client, request_body: dict[str, Any], key: str
 ) -> None:
-    response = await client.post("/backtests", json=asked, headers={"Idempotency-Key": key})
+    response = await client.post("/backtests", json=request_body, headers={"Idempotency-Key": key})
     assert response.status_code == 422
 
 

@@ -1,3 +1,8 @@
+"""The log: one line per request, stream and fault.
+
+Rule: the lines are parsed as an operator's tools would parse them.
+"""
+
 from __future__ import annotations
 
 import errno

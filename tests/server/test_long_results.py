@@ -1,4 +1,7 @@
-"""Long results on their way: made as fast as they are read, and no longer than somebody reads."""
+"""Long results: encoded as fast as they are read, and no longer than they are read.
+
+Rule: chunks are counted where they are encoded, so that reading ahead would be noticed.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]
             yield chunk
 
 
-async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState) -> None:
+async def test_a_chunk_is_encoded_when_the_one_before_was_sent(app_state: AppState) -> None:
     counted, taken = Counted(20), 0
     async for chunk in body_of(app_state, counted):
         assert chunk == b"%d " % taken
@@ -67,7 +70,7 @@ async def test_a_piece_is_made_when_the_one_before_has_left(app_state: AppState)
 
 
 @pytest.mark.parametrize("taken", [1, 2, 3, 7])
-async def test_chunks_end_with_the_one_who_takes_them(app_state: AppState, taken: int) -> None:
+async def test_encoding_ends_with_the_client_that_reads(app_state: AppState, taken: int) -> None:
     counted = Counted(1000)
     response = await stream_body(app_state, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
@@ -83,7 +86,9 @@ async def test_chunks_end_with_the_one_who_takes_them(app_state: AppState, taken
     assert app_state.writers.borrowed_tokens == 0
 
 
-async def test_who_leaves_while_a_piece_is_made_takes_the_rest_along(app_state: AppState) -> None:
+async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
+    app_state: AppState,
+) -> None:
     counted = Counted(1000)
     response = await stream_body(app_state, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
@@ -124,7 +129,9 @@ async def sip(client: RoughClient) -> None:
         await trio.sleep(1)
 
 
-async def test_who_reads_slowly_gets_all_and_holds_up_nobody(autojump_clock: MockClock) -> None:
+async def test_a_client_that_reads_slowly_gets_everything_and_delays_no_other(
+    autojump_clock: MockClock,
+) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
         began = trio.current_time()
@@ -140,7 +147,7 @@ async def test_who_reads_slowly_gets_all_and_holds_up_nobody(autojump_clock: Moc
             assert reply.body == b"".join(ndjson_chunks(equity_table(run.result())))
 
 
-async def test_who_does_not_read_costs_a_piece_or_two_and_is_cut(
+async def test_a_client_that_does_not_read_costs_a_chunk_or_two_and_is_cut(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_run(LONG) as (network, run):

@@ -1,4 +1,7 @@
-"""`/metrics` on a real server: what it counts by itself."""
+"""`/metrics` of a real server: what a server counts by itself.
+
+Rule: a scrape is parsed with the client library's own parser.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ async def test_requests_are_counted_by_the_template_of_their_path(
     assert finished.run_id not in str(samples)
 
 
-async def test_what_is_open_is_told_while_it_is(
+async def test_what_is_open_is_counted_while_it_is(
     http: httpx2.AsyncClient, url: str, endless: Run
 ) -> None:
     with trio.fail_after(5):

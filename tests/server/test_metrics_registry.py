@@ -1,3 +1,8 @@
+"""The metrics of one app, fed with records by hand.
+
+Rule: a scrape is parsed with the client library's own parser, and no client may add a series.
+"""
+
 from __future__ import annotations
 
 import ast
@@ -95,7 +100,7 @@ async def test_no_client_can_add_a_time_series(metrics: Metrics) -> None:
     assert value(metrics, "websocket_closes_total", code="other", reason="other") == 2000
 
 
-async def test_nothing_of_a_record_but_its_labels_is_told(metrics: Metrics) -> None:
+async def test_a_record_reveals_nothing_but_its_labels(metrics: Metrics) -> None:
     metrics.observe(request(path="/backtests/s3cret", state=noted(request_id="s3cret")))
     metrics.observe(stream(1000, "s3cret", client=("s3cret", 1)))
     metrics.observe(FaultRecord(where="application", error=ValueError("s3cret"), facts=FACTS))
@@ -150,7 +155,7 @@ async def test_websockets_are_counted_by_the_way_they_ended(metrics: Metrics) ->
     assert value(metrics, "requests_total", method="GET", route=ROUTES[2], status="401") == 1
 
 
-def test_every_reason_is_one_that_the_server_gives() -> None:
+def test_every_close_reason_is_one_that_the_server_sends() -> None:
     package = Path(glowback_trio.__file__).parent
     said = {
         node.value
@@ -174,7 +179,7 @@ async def test_messages_bytes_and_faults_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "faults_total", where="lifespan") == 1
 
 
-async def test_what_is_open_is_asked_for_at_the_scrape(gateway: Gateway) -> None:
+async def test_gauges_are_read_at_the_scrape(gateway: Gateway) -> None:
     open_now = [0]
     metrics = Metrics(
         gateway, ROUTES, connections=lambda: open_now[0], streams=lambda: 2, messages=lambda: 9
@@ -214,9 +219,7 @@ async def measured(
     nursery.cancel_scope.cancel()
 
 
-async def test_lag_is_how_much_too_late_the_loop_woke(
-    measured: Metrics, mock_clock: MockClock
-) -> None:
+async def test_lag_is_how_late_the_loop_woke(measured: Metrics, mock_clock: MockClock) -> None:
     mock_clock.jump(0.25)
     await trio.testing.wait_all_tasks_blocked()
     assert value(measured, "loop_lag_seconds") == 0
@@ -225,17 +228,17 @@ async def test_lag_is_how_much_too_late_the_loop_woke(
     assert value(measured, "loop_lag_seconds") == pytest.approx(2.0)
 
 
-async def test_the_worst_lag_is_told_for_a_quarter_of_a_minute(
+async def test_the_worst_lag_is_reported_for_fifteen_seconds(
     measured: Metrics, mock_clock: MockClock
 ) -> None:
-    told = []
+    lags = []
     mock_clock.jump(1.25)
     for _ in range(60):
         await trio.testing.wait_all_tasks_blocked()
-        told.append(value(measured, "loop_lag_seconds"))
+        lags.append(value(measured, "loop_lag_seconds"))
         mock_clock.jump(0.25)
     await trio.testing.wait_all_tasks_blocked()
-    assert told == [pytest.approx(1.0)] * 60
+    assert lags == [pytest.approx(1.0)] * 60
     assert value(measured, "loop_lag_seconds") == pytest.approx(0)
 
 

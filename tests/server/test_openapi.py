@@ -1,3 +1,8 @@
+"""The OpenAPI document: valid, complete, and true.
+
+Rule: real responses are compared with it, closed against fields that it does not name.
+"""
+
 from __future__ import annotations
 
 import re
@@ -99,7 +104,7 @@ def test_what_a_new_run_leads_to_is_there() -> None:
         assert all(list(link["parameters"]) == ["run_id"] for link in links)
 
 
-def test_every_field_of_a_request_says_what_it_means() -> None:
+def test_every_field_of_a_request_has_a_description() -> None:
     for name in ("BacktestRequest", "Execution", "Stream"):
         properties = DOCUMENT["components"]["schemas"][name]["properties"]
         assert [field for field, schema in properties.items() if "description" not in schema] == []
@@ -133,9 +138,11 @@ def test_the_examples_are_accepted() -> None:
         },
     ],
 )
-def test_what_is_accepted_is_described(asked: dict[str, Any], change: dict[str, Any]) -> None:
-    parse_request(asked | change)
-    check(asked | change, {"$ref": "#/components/schemas/BacktestRequest"})
+def test_what_is_accepted_is_described(
+    request_body: dict[str, Any], change: dict[str, Any]
+) -> None:
+    parse_request(request_body | change)
+    check(request_body | change, {"$ref": "#/components/schemas/BacktestRequest"})
 
 
 @pytest.mark.parametrize(
@@ -155,12 +162,12 @@ def test_what_is_accepted_is_described(asked: dict[str, Any], change: dict[str, 
     ],
 )
 def test_what_the_description_refuses_is_refused(
-    asked: dict[str, Any], change: dict[str, Any]
+    request_body: dict[str, Any], change: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidRequestError):
-        parse_request(asked | change)
+        parse_request(request_body | change)
     with pytest.raises(jsonschema.ValidationError):
-        check(asked | change, {"$ref": "#/components/schemas/BacktestRequest"})
+        check(request_body | change, {"$ref": "#/components/schemas/BacktestRequest"})
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
@@ -168,12 +175,12 @@ async def test_answers_are_what_the_document_promises(
     client: Client,
     finished: Run,
     endless: Run,
-    asked: dict[str, Any],
+    request_body: dict[str, Any],
     prefix: str,
 ) -> None:
     done, live = f"{prefix}/backtests/{finished.run_id}", f"{prefix}/backtests/{endless.run_id}"
     one = f"{prefix}/backtests/{{run_id}}"
-    created = await client.post(f"{prefix}/backtests", json=asked)
+    created = await client.post(f"{prefix}/backtests", json=request_body)
     await check_answer(created, "post", f"{prefix}/backtests")
     refused = await client.post(f"{prefix}/backtests", json={"symbols": [1, [2]]})
     await check_answer(refused, "post", f"{prefix}/backtests")
@@ -200,21 +207,21 @@ async def test_answers_are_what_the_document_promises(
     await check_answer(await client.delete(done), "delete", one)
 
 
-async def test_a_portfolio_is_told_as_the_document_promises(
-    client: Client, gateway: Gateway, asked: dict[str, Any]
+async def test_a_portfolio_is_reported_as_the_document_promises(
+    client: Client, gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
-    del asked["strategy"]
+    del request_body["strategy"]
     limits = {"max_weight_pct": 30, "max_turnover_pct": 10, "max_drawdown_pct": 1}
     weights = {"target_weights": {"AAPL": 0.7, "MSFT": 0.3}, "cash_floor_pct": 10, **limits}
     portfolio = {"symbols": ["AAPL", "MSFT"], "portfolio_construction": weights}
-    created = await client.post("/backtests", json=asked | portfolio)
+    created = await client.post("/backtests", json=request_body | portfolio)
     run_id = (await created.get_json())["run_id"]
     await gateway.run(run_id).wait_finished()
     answer = await client.get(f"/backtests/{run_id}/results")
     await check_answer(answer, "get", "/backtests/{run_id}/results")
     result = await answer.get_json()
-    told = {hit["constraint"] for hit in result["constraint_hits"]}
-    assert told == {"cash_floor", "max_weight_cap", "turnover_cap", "max_drawdown_guard"}
+    hits = {hit["constraint"] for hit in result["constraint_hits"]}
+    assert hits == {"cash_floor", "max_weight_cap", "turnover_cap", "max_drawdown_guard"}
     assert len(result["portfolio_diagnostics"]) == len(result["equity_curve"])
 
 

@@ -1,3 +1,8 @@
+"""The pages about the API: front page, interactive documentation, OpenAPI document.
+
+Rule: a page loads nothing from another host and runs no script but its own.
+"""
+
 from __future__ import annotations
 
 import base64
@@ -75,7 +80,7 @@ async def test_no_other_file_is_served(client: Client, name: str) -> None:
     assert (await client.get(f"/docs/{name}")).status_code == 404
 
 
-async def test_the_docs_ask_no_other_host_whether_the_document_is_valid(client: Client) -> None:
+async def test_the_docs_page_sends_no_request_to_a_validator(client: Client) -> None:
     script = await (await client.get("/docs/docs.js")).get_data(as_text=True)
     assert "validatorUrl: null" in script
     assert "://" not in script

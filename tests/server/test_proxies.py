@@ -1,3 +1,8 @@
+"""Trusted proxies: whose address and scheme count.
+
+Rule: nothing that an untrusted peer sends changes the result.
+"""
+
 from __future__ import annotations
 
 from ipaddress import ip_address
@@ -12,7 +17,7 @@ from glowback_trio.server.security.proxies import Proxies
 OFFICE = Proxies.read(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"])
 
 
-def test_nobody_is_trusted_unless_listed() -> None:
+def test_no_peer_is_trusted_unless_listed() -> None:
     assert Proxies().client_address("127.0.0.1", ["203.0.113.9"]) == "127.0.0.1"
     assert Proxies().scheme("127.0.0.1", ["https"], "http") == "http"
     assert Proxies().client_address(None, ["203.0.113.9"]) == "unix"
@@ -89,7 +94,7 @@ def test_a_peer_that_is_no_address_is_itself() -> None:
         (["https, gopher"], "http"),
     ],
 )
-def test_the_scheme_is_the_nearest_trusted_proxys_word(
+def test_the_scheme_is_the_one_that_the_nearest_trusted_proxy_states(
     forwarded_proto: list[str], scheme: str
 ) -> None:
     assert OFFICE.scheme("10.0.0.2", forwarded_proto, "http") == scheme

@@ -1,3 +1,8 @@
+"""Token buckets: when a caller has a token, and what it is told.
+
+Rule: the clock is moved by hand, and a property test counts in exact fractions.
+"""
+
 from __future__ import annotations
 
 import math
@@ -108,7 +113,7 @@ def test_looking_takes_no_token() -> None:
     assert buckets.look("ann").retry_after_s == buckets.take("ann").retry_after_s
 
 
-def test_a_limit_of_zero_limits_nobody_and_says_nothing() -> None:
+def test_a_limit_of_zero_limits_no_caller_and_adds_no_headers() -> None:
     buckets = Buckets(0, 60.0, Hands())
     for _ in range(10):
         verdict = buckets.take("ann")
@@ -147,7 +152,7 @@ def test_buckets_agree_with_tokens_counted_in_exact_fractions(
 
 
 @given(limit=st.integers(1, 10_000), window=st.floats(0.5, 3600.0), start=st.floats(0, 1e7))
-def test_whoever_waits_as_long_as_it_was_told_is_let_in(
+def test_a_caller_that_waits_for_retry_after_is_admitted(
     limit: int, window: float, start: float
 ) -> None:
     clock = Hands(start)
@@ -167,7 +172,7 @@ def test_buckets_that_are_full_are_forgotten() -> None:
         assert len(buckets) <= 12  # the callers of the 10 ms in which one token comes
 
 
-def test_callers_beyond_the_bound_push_out_those_who_asked_longest_ago() -> None:
+def test_callers_beyond_the_bound_push_out_the_least_recent_ones() -> None:
     clock = Hands()
     buckets = Buckets(1, 3600.0, clock, most=1000)
     buckets.take("the one that keeps asking")
@@ -201,7 +206,7 @@ async def test_the_clock_is_trios_unless_another_is_given(mock_clock: MockClock)
     assert buckets.take("ann").allowed
 
 
-def test_a_key_names_its_caller_wherever_it_calls_from_and_is_not_to_be_seen() -> None:
+def test_a_key_names_its_caller_from_any_address_and_is_not_shown() -> None:
     name = caller_of("s3cret-key", "192.0.2.1")
     assert name == caller_of("s3cret-key", "198.51.100.7")
     assert name != caller_of("s3cret-kez", "192.0.2.1")
@@ -216,7 +221,7 @@ def test_without_a_key_the_address_names_the_caller() -> None:
     assert caller_of(None, "unix") == "unix"
 
 
-def test_a_site_gets_one_bucket_for_all_its_ipv6_addresses() -> None:
+def test_one_ipv6_network_has_one_bucket() -> None:
     assert caller_of(None, "2001:db8:1:2::1") == caller_of(None, "2001:db8:1:2:ffff::9")
     assert caller_of(None, "2001:db8:1:2::1") != caller_of(None, "2001:db8:1:3::1")
     assert caller_of(None, "no:address") == "no:address"

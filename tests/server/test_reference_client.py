@@ -1,4 +1,7 @@
-"""A client written for the reference gateway, from its page alone, sees what the page promises."""
+"""A client written for the reference gateway, from its documentation page alone.
+
+Rule: it uses plain HTTP and no code of this package.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ async def poll(http: httpx2.AsyncClient, run_id: str) -> dict[str, Any]:
                 return status
 
 
-async def test_the_documented_walk_works_unchanged(
+async def test_the_documented_example_works_unchanged(
     url: str, http: httpx2.AsyncClient, watch: Watch
 ) -> None:
     created = await http.post("/backtests", json=REQUEST)

@@ -1,4 +1,7 @@
-"""A server that was killed and started again, as its clients on the command line see it."""
+"""A server that is killed and started again, as its command-line clients see it.
+
+Rule: real processes, because a kill leaves no code to run.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def line_of(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def test_whoever_follows_a_run_of_a_killed_server_is_told_why_it_is_gone(
+def test_a_client_following_a_run_of_a_killed_server_learns_why_it_is_gone(
     environment: dict[str, str],
 ) -> None:
     with served("0", environment) as url:

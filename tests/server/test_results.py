@@ -1,4 +1,7 @@
-"""Results over HTTP: in part, thinned, and table by table."""
+"""Results over HTTP: in part, downsampled, and table by table.
+
+Rule: every form of a result is compared with the whole result.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ async def results(client: Client, run: Run, **query: Any) -> dict[str, Any]:
     return document
 
 
-async def test_blocks_that_are_not_asked_for_are_empty(client: Client, finished: Run) -> None:
+async def test_blocks_that_are_not_included_are_empty(client: Client, finished: Run) -> None:
     whole = await results(client, finished)
     part = await results(client, finished, include="trades, metrics_summary")
     for name in BLOCKS:
@@ -81,7 +84,7 @@ async def test_how_many_points_is_bounded(client: Client, finished: Run, given: 
     assert complaint["loc"] == ["query", "max_points"]
 
 
-async def test_asking_for_no_block_at_all_is_refused(client: Client, finished: Run) -> None:
+async def test_an_empty_include_is_refused(client: Client, finished: Run) -> None:
     response = await client.get(f"/backtests/{finished.run_id}/results?include=")
     assert response.status_code == 422
 

@@ -1,3 +1,8 @@
+"""The routes of backtests, strategies, datasets and health, without a socket.
+
+Rule: where the `/v1` prefix could make a difference, a route is tried with and without it.
+"""
+
 from __future__ import annotations
 
 import uuid
@@ -17,9 +22,9 @@ BOTH = pytest.mark.parametrize("prefix", ["", "/v1"])
 
 
 async def test_a_posted_backtest_is_created_and_can_be_found(
-    client: Client, asked: dict[str, Any]
+    client: Client, request_body: dict[str, Any]
 ) -> None:
-    created = await client.post("/backtests", json=asked)
+    created = await client.post("/backtests", json=request_body)
     status = await created.get_json()
     assert created.status_code == 201
     assert created.headers["Location"] == f"/backtests/{status['run_id']}"
@@ -31,9 +36,9 @@ async def test_a_posted_backtest_is_created_and_can_be_found(
 
 
 async def test_versions_share_their_runs_and_keep_their_prefix(
-    client: Client, asked: dict[str, Any]
+    client: Client, request_body: dict[str, Any]
 ) -> None:
-    created = await client.post("/v1/backtests", json=asked)
+    created = await client.post("/v1/backtests", json=request_body)
     run_id = (await created.get_json())["run_id"]
     assert created.headers["Location"] == f"/v1/backtests/{run_id}"
     assert (await client.get(f"/backtests/{run_id}")).status_code == 200
@@ -132,7 +137,7 @@ async def test_cancelling_a_live_run_is_202_and_ends_it(client: Client, endless:
     assert (status.state, status.error) == ("cancelled", "cancelled by a client")
 
 
-async def test_a_run_is_held_and_let_go(client: Client, endless: Run) -> None:
+async def test_a_run_is_paused_and_resumed(client: Client, endless: Run) -> None:
     for _ in range(2):
         response = await client.post(f"/backtests/{endless.run_id}/pause")
         assert (response.status_code, (await response.get_json())["paused"]) == (200, True)
@@ -141,7 +146,7 @@ async def test_a_run_is_held_and_let_go(client: Client, endless: Run) -> None:
     assert (response.status_code, (await response.get_json())["paused"]) == (200, False)
 
 
-async def test_a_run_that_has_ended_cannot_be_held(client: Client, finished: Run) -> None:
+async def test_a_run_that_has_ended_cannot_be_paused(client: Client, finished: Run) -> None:
     response = await client.post(f"/backtests/{finished.run_id}/pause")
     assert (response.status_code, (await response.get_json())["paused"]) == (200, False)
 
@@ -219,11 +224,11 @@ async def test_a_bad_list_query_is_refused_with_its_place(
     ]
 
 
-async def test_parameters_nobody_knows_are_ignored(client: Client) -> None:
+async def test_unknown_parameters_are_ignored(client: Client) -> None:
     assert (await client.get("/backtests?_=123")).status_code == 200
 
 
-async def test_strategies_tell_types_defaults_and_ranges(client: Client) -> None:
+async def test_strategies_list_types_defaults_and_ranges(client: Client) -> None:
     listed = {each["name"]: each for each in await (await client.get("/strategies")).get_json()}
     assert set(listed) == {
         "buy_and_hold",
@@ -260,27 +265,27 @@ async def test_health_and_readiness(client: Client, prefix: str) -> None:
 
 
 async def test_a_closed_gateway_is_alive_but_not_ready(
-    client: Client, gateway: Gateway, asked: dict[str, Any]
+    client: Client, gateway: Gateway, request_body: dict[str, Any]
 ) -> None:
     gateway.close("going home")
     assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/readyz")).status_code == 503
-    refused = await client.post("/v1/backtests", json=asked)
+    refused = await client.post("/v1/backtests", json=request_body)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "5"
     assert (await refused.get_json())["error"]["code"] == "unavailable"
 
 
-async def test_a_full_queue_is_503_and_says_when_to_come_back(asked: dict[str, Any]) -> None:
+async def test_a_full_queue_is_503_and_says_when_to_come_back(request_body: dict[str, Any]) -> None:
     async with open_gateway(max_running=1, max_queued=1) as gateway:
         client = create_app(gateway).test_client()
-        slow = asked | {"stream": {"pace_bars_per_s": 1e-6}}
+        slow = request_body | {"stream": {"pace_bars_per_s": 1e-6}}
         statuses = [(await client.post("/backtests", json=slow)) for _ in range(3)]
         assert [each.status_code for each in statuses] == [201, 201, 503]
         assert statuses[-1].headers["Retry-After"] == "5"
 
 
-async def test_the_stream_path_tells_plain_clients_to_upgrade(url: str, finished: Run) -> None:
+async def test_the_stream_path_answers_plain_requests_with_426(url: str, finished: Run) -> None:
     with trio.fail_after(5):
         path = f"/backtests/{finished.run_id}/stream"
         async with open_request(url, path) as stream:

@@ -1,3 +1,8 @@
+"""The WebSocket stream over real sockets: replay, live events, filters, and every close code.
+
+Rule: the expected messages are the run's own log, byte for byte.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -267,7 +272,7 @@ async def test_a_websocket_on_another_route_is_refused(url: str) -> None:
     assert orjson.loads(answer.body)["error"]["code"] == "not_found"
 
 
-async def test_the_handshake_tells_the_id_that_the_log_will_have(url: str, finished: Run) -> None:
+async def test_the_handshake_states_the_id_that_the_log_will_have(url: str, finished: Run) -> None:
     path = f"/backtests/{finished.run_id}/stream"
     answer = await shake(url, path, "X-Request-ID: mine\r\n")
     assert answer.status == 101
@@ -288,7 +293,9 @@ async def test_a_client_that_leaves_is_forgotten(url: str, endless: Run) -> None
 
 
 @pytest.mark.parametrize("message", ["hello", "", b"\x00", b""])
-async def test_what_a_client_says_is_ignored(url: str, endless: Run, message: str | bytes) -> None:
+async def test_messages_of_a_client_are_ignored(
+    url: str, endless: Run, message: str | bytes
+) -> None:
     with trio.fail_after(5):
         async with connected(stream(url, endless)) as socket:
             await socket.get_message()
@@ -300,7 +307,7 @@ async def test_what_a_client_says_is_ignored(url: str, endless: Run, message: st
     assert watcher.code == 1000
 
 
-async def test_a_deleted_run_tells_its_end_to_those_who_watch(
+async def test_a_deleted_run_sends_its_end_to_its_streams(
     url: str, gateway: Gateway, endless: Run, watch: Watch
 ) -> None:
     watchers: list[Watcher] = []
@@ -337,27 +344,29 @@ async def test_a_fault_in_a_stream_closes_1011(
 # Heartbeats, on a server that cannot take a WebSocket over; the hub has tests of its own
 
 
-async def test_a_quiet_stream_tells_how_far_it_has_come(
-    asked: dict[str, Any], autojump_clock: trio.testing.MockClock
+async def test_a_quiet_stream_sends_its_position(
+    request_body: dict[str, Any], autojump_clock: trio.testing.MockClock
 ) -> None:
-    told: list[tuple[int, str]] = []
+    received: list[tuple[int, str]] = []
     async with open_gateway(compute=InlineCompute()) as gateway:
         # A bar every 40 seconds, of which this stream hears nothing.
         run = gateway.submit(
-            parse_request(asked | {"stream": {"pace_bars_per_s": 1 / 40, "metrics_every": 1}})
+            parse_request(
+                request_body | {"stream": {"pace_bars_per_s": 1 / 40, "metrics_every": 1}}
+            )
         )
         began = trio.current_time()
         query = "types=state&last_event_id=1&heartbeat=30"
         client = create_app(gateway).test_client()
         async with client.websocket(f"/backtests/{run.run_id}/stream?{query}") as socket:
-            while len(told) < 4:
+            while len(received) < 4:
                 message = orjson.loads(await socket.receive())
-                told.append((round(trio.current_time() - began), message["event_id"]))
-                if len(told) > 1:
+                received.append((round(trio.current_time() - began), message["event_id"]))
+                if len(received) > 1:
                     assert message == {"type": "heartbeat", "event_id": message["event_id"]}
         run.cancel("enough")
-    assert [second for second, _ in told] == [0, 30, 60, 90]
-    covered = [event_id for _, event_id in told]
+    assert [second for second, _ in received] == [0, 30, 60, 90]
+    covered = [event_id for _, event_id in received]
     assert covered == sorted(covered)
     assert covered[-1] > covered[0]
 

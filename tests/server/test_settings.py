@@ -1,3 +1,8 @@
+"""Settings: their table, the environment, and their checks.
+
+Rule: every row of the table is tried, so that a new setting cannot be forgotten.
+"""
+
 from __future__ import annotations
 
 import attrs

@@ -1,3 +1,8 @@
+"""The shutdown of a real server: its steps, and what they leave behind.
+
+Rule: steps are ordered by events and connections, never by sleeping.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +24,7 @@ Document = dict[str, Any]
 Serve = Callable[..., Awaitable[str]]
 
 
-async def test_streams_tell_the_end_of_their_run_and_close_1000(
+async def test_streams_send_the_end_of_their_run_and_close_1000(
     serve_with: Serve, endless: Run
 ) -> None:
     stop, watcher = trio.Event(), Watcher()
@@ -57,7 +62,7 @@ async def test_serve_returns_when_it_was_stopped(gateway: Gateway, endless: Run)
     assert (await endless.wait_finished()).state == "cancelled"
 
 
-async def test_a_client_that_never_reads_does_not_hold_the_end_beyond_grace(
+async def test_a_client_that_never_reads_delays_the_shutdown_by_no_more_than_grace(
     gateway: Gateway, endless: Run, nursery: trio.Nursery
 ) -> None:
     stop, returned = trio.Event(), trio.Event()
@@ -114,7 +119,7 @@ async def test_runs_that_run_may_finish_while_the_server_drains(
 
 
 async def test_a_draining_server_takes_no_run(
-    serve_with: Serve, endless: Run, asked: Document, gateway: Gateway
+    serve_with: Serve, endless: Run, request_body: Document, gateway: Gateway
 ) -> None:
     stop = trio.Event()
     url = await serve_with(stop, drain=3600)
@@ -124,7 +129,7 @@ async def test_a_draining_server_takes_no_run(
                 pass
             stop.set()
             await trio.testing.wait_all_tasks_blocked()
-            refused = await http.post("/v1/backtests", json=asked)
+            refused = await http.post("/v1/backtests", json=request_body)
     assert refused.status_code == 503
     assert refused.headers["retry-after"]
     assert refused.json()["error"]["code"] == "unavailable"

@@ -1,4 +1,7 @@
-"""A server whose store cannot write, with a disk that has no room behind the store's protocol."""
+"""A server whose store cannot write: a disk without room behind the store's protocol.
+
+Rule: a client must never see an end that was not stored.
+"""
 
 from __future__ import annotations
 
@@ -95,10 +98,10 @@ async def test_a_server_is_not_ready_while_its_store_cannot_write(
         assert await house.status_of(b"/readyz") == 200
 
 
-async def test_a_run_that_cannot_be_kept_ends_the_server_and_is_not_said_to_have_ended(
+async def test_a_run_that_cannot_be_stored_ends_the_server_without_a_terminal_event(
     autojump_clock: MockClock,
 ) -> None:
-    told: list[bytes] = []
+    received: list[bytes] = []
     networks: list[Network] = []
 
     async def fill_the_disk() -> None:
@@ -107,22 +110,22 @@ async def test_a_run_that_cannot_be_kept_ends_the_server_and_is_not_said_to_have
             run = gateway.submit(ASKED)
             client = house.connect()
             await client.upgrade(b"/backtests/%s/stream" % run.run_id.encode())
-            told.append((await client.read_frame())[1])
+            received.append((await client.read_frame())[1])
             house.disk.full = True
             with trio.CancelScope(shield=True):
-                await read_on(client, told)
+                await read_on(client, received)
 
     with pytest.RaisesGroup(OSError, allow_unwrapped=True, flatten_subgroups=True):
         await fill_the_disk()
-    assert orjson.loads(told[-1])["payload"].get("state") not in {"completed", "cancelled"}
+    assert orjson.loads(received[-1])["payload"].get("state") not in {"completed", "cancelled"}
     with pytest.raises(ConnectionRefusedError):
         networks[0].connect()
 
 
-async def read_on(client: RoughClient, told: list[bytes]) -> None:
-    """Keep what a stream tells until it is cut."""
+async def read_on(client: RoughClient, received: list[bytes]) -> None:
+    """Keep the messages of a stream until it is cut."""
     with suppress(*GONE):
         while True:
             opcode, payload = await client.read_frame()
             assert opcode == 1
-            told.append(payload)
+            received.append(payload)

@@ -1,4 +1,7 @@
-"""Clients that stall, dribble or vanish: they cost the others nothing and the server little."""
+"""Clients that stall, dribble or vanish: they cost the others nothing and the server little.
+
+Rule: a virtual network, so that a stalled client is stalled exactly.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ async def connect(network: Network, run: Run, after: int = 0, capacity: int = 64
     return Client(rough)
 
 
-def asked(**stream: object) -> BacktestRequest:
+def request_paced(**stream: object) -> BacktestRequest:
     return BacktestRequest(
         symbols=["AAPL"],
         start_date="2022-01-01",
@@ -70,10 +73,10 @@ def asked(**stream: object) -> BacktestRequest:
     )
 
 
-async def test_nobody_waits_for_a_client_that_stalls_or_dribbles(
+async def test_no_client_waits_for_one_that_stalls_or_dribbles(
     autojump_clock: MockClock,
 ) -> None:
-    async with open_virtual_run(asked(pace_bars_per_s=5.0)) as (network, run):
+    async with open_virtual_run(request_paced(pace_bars_per_s=5.0)) as (network, run):
         stalled = await connect(network, run, capacity=KIB)
         dribbling = [await connect(network, run, capacity=KIB) for _ in range(DRIBBLING)]
         healthy = [await connect(network, run) for _ in range(HEALTHY)]

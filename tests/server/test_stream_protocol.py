@@ -66,7 +66,7 @@ def test_the_description_of_tickets_names_the_subprotocols() -> None:
     assert f"`{SUBPROTOCOL}` and `{TICKET_PREFIX}<ticket>`" in description(create_stream_ticket)
 
 
-def test_the_serving_floor_says_goodbye_with_the_same_words() -> None:
+def test_the_serving_room_closes_with_the_same_reason() -> None:
     # It knows nothing of runs and may not import the protocol.
     said = {
         node.value

@@ -1,3 +1,8 @@
+"""Stream tickets: valid once, for one caller, for a while.
+
+Rule: the clock is moved by hand, and secrets are searched for wherever they could be shown.
+"""
+
 from __future__ import annotations
 
 import pytest
@@ -68,7 +73,7 @@ def test_one_ticket_too_many_makes_the_oldest_void() -> None:
     assert tickets.redeem("value-2") == "ann"
 
 
-def test_tickets_that_nobody_used_are_forgotten() -> None:
+def test_unused_tickets_are_forgotten() -> None:
     clock = Hands()
     tickets = Tickets(clock=clock)
     for _ in range(100_000):
@@ -77,7 +82,7 @@ def test_tickets_that_nobody_used_are_forgotten() -> None:
         assert len(tickets) <= 301
 
 
-def test_values_cannot_be_guessed_and_are_nowhere_to_be_seen() -> None:
+def test_values_cannot_be_guessed_and_are_not_shown() -> None:
     tickets = Tickets(clock=Hands())
     issued = [tickets.issue("ann") for _ in range(1000)]
     assert len({ticket.value for ticket in issued}) == 1000
@@ -125,12 +130,12 @@ def test_tickets_that_could_not_be_used_are_refused(options: dict[str, float]) -
         (["ticket." + "x" * 129], OfferedProtocols(None, None)),
     ],
 )
-def test_offers_are_read_as_the_contract_has_them(
+def test_offered_subprotocols_are_read_as_the_contract_has_them(
     lines: list[str], offered: OfferedProtocols
 ) -> None:
     assert read_protocols(lines) == offered
 
 
 @given(st.lists(st.text(max_size=40), max_size=5))
-def test_no_offer_breaks_the_reader_or_is_echoed(lines: list[str]) -> None:
+def test_no_offered_subprotocol_breaks_the_reader_or_is_echoed(lines: list[str]) -> None:
     assert read_protocols(lines).subprotocol in (None, "glowback.v1")

@@ -1,4 +1,7 @@
-"""The server over TLS and over a Unix socket."""
+"""The server over TLS and over a Unix socket.
+
+Rule: real sockets, and a self-signed certificate.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ async def listening(gateway: Gateway, bind: str, settings: Settings) -> AsyncIte
         nursery.cancel_scope.cancel()
 
 
-async def test_over_tls_browsers_are_told_to_stay_there(gateway: Gateway) -> None:
+async def test_over_tls_browsers_are_sent_hsts(gateway: Gateway) -> None:
     trusting = ssl.create_default_context(cafile=PEM)
     with trio.fail_after(10):
         async with listening(gateway, "localhost:0", Settings(tls_cert=str(PEM))) as url:
@@ -42,7 +45,7 @@ async def test_over_tls_browsers_are_told_to_stay_there(gateway: Gateway) -> Non
                     assert response.headers[HSTS] == "max-age=31536000", path
 
 
-async def test_without_tls_there_is_nothing_to_stay_in(url: str) -> None:
+async def test_without_tls_there_is_no_hsts(url: str) -> None:
     async with httpx2.AsyncClient(base_url=url) as http:
         for path in ("/", "/healthz", "/" + "x" * 20_000):
             assert HSTS not in (await http.get(path)).headers
@@ -64,13 +67,13 @@ async def over_unix(path: str, *lines: str) -> RawResponse:
             return await read_response(stream)
 
 
-@pytest.mark.parametrize(("trusted", "told"), [((), False), (("unix",), True)])
+@pytest.mark.parametrize(("trusted", "encrypted"), [((), False), (("unix",), True)])
 async def test_a_proxy_on_a_unix_socket_is_trusted_when_it_is_listed(
-    gateway: Gateway, tmp_path: Path, trusted: tuple[str, ...], *, told: bool
+    gateway: Gateway, tmp_path: Path, trusted: tuple[str, ...], *, encrypted: bool
 ) -> None:
     bind, settings = f"unix:{tmp_path}/app.sock", Settings(trusted_proxies=trusted)
     async with listening(gateway, bind, settings) as url:
         assert url == bind
         answer = await over_unix(f"{tmp_path}/app.sock", "X-Forwarded-Proto: https")
     assert answer.status == 200
-    assert (HSTS in answer.headers) == told
+    assert (HSTS in answer.headers) == encrypted
