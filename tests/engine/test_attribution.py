@@ -1,4 +1,7 @@
-"""Whose profit it was: shares that add up to the whole."""
+"""Attribution: the profits of all symbols add up to the profit of the run.
+
+Doctrine: random runs for the sum, one run by hand for each figure.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def walks(seed: int, symbols: str) -> list[Bars]:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(STRATEGIES))
-def test_shares_of_all_symbols_add_up_to_the_profit(seed: int, strategy: Strategy) -> None:
+def test_profits_of_all_symbols_add_up_to_the_profit(seed: int, strategy: Strategy) -> None:
     bars = walks(seed, "ABC")
     result = backtest(make_request("ABC", strategy, execution=COSTS, initial_capital=1e6), bars)
     rows = attribution(result.trades, *holdings(result, bars), 1e6)
@@ -61,7 +64,7 @@ def test_shares_of_all_symbols_add_up_to_the_profit(seed: int, strategy: Strateg
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_a_share_by_hand() -> None:
+def test_a_profit_by_hand() -> None:
     bars = [make_bars("A", [10.0, 10.0, 12.0]), make_bars("B", [5.0, 5.0, 5.0])]
     request = make_request("AB", BuyAndHold(position_size=0.5), execution={"commission_bps": 100.0})
     result = backtest(request, bars)
@@ -83,7 +86,7 @@ def test_a_share_by_hand() -> None:
     assert second["total_pnl"] == pytest.approx(-2.5)
 
 
-def test_cash_booked_beside_the_fills_has_a_row_of_its_own() -> None:
+def test_cash_flows_that_belong_to_no_fill_have_a_row_each() -> None:
     bars = walks(3, "A")
     result = backtest(make_request("A"), bars)
     units, marks = holdings(result, bars)
@@ -95,7 +98,7 @@ def test_cash_booked_beside_the_fills_has_a_row_of_its_own() -> None:
     assert interest["unrealized_pnl"] == interest["gross_notional"] == 0.0
 
 
-def test_without_a_fill_there_is_nothing_to_share() -> None:
+def test_without_a_fill_there_is_nothing_to_attribute() -> None:
     bars = [make_bars("B", [10.0]), make_bars("A", [10.0])]
     result = backtest(make_request("AB"), bars)
     rows = attribution(result.trades, *holdings(result, bars), 1000.0)

@@ -1,4 +1,7 @@
-"""A run and its benchmark, from the request to the document."""
+"""A run and its benchmark, from the request to the document.
+
+Doctrine: runs of a few bars, whose comparison can be worked out in the head.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def test_a_benchmark_is_priced_but_never_traded() -> None:
     assert result.curve.value.tolist() == run(None).curve.value.tolist()
 
 
-def test_the_benchmark_curve_stands_beside_every_bar_and_begins_with_the_capital() -> None:
+def test_the_benchmark_curve_has_every_bar_and_begins_with_the_capital() -> None:
     document = result_document(run("SPY"), "run")
     assert document["benchmark_symbol"] == "SPY"
     rows = document["benchmark_curve"]
@@ -73,13 +76,13 @@ def test_a_run_without_a_benchmark_says_so_everywhere() -> None:
 
 
 def test_how_a_run_is_sliced_changes_nothing_of_its_comparison() -> None:
-    asked = request("SPY")
-    whole = run_slices(asked, [TRADED, LATE], [5])[1]
-    cut = run_slices(asked, [TRADED, LATE], [1, 2, 2])[1]
+    wanted = request("SPY")
+    whole = run_slices(wanted, [TRADED, LATE], [5])[1]
+    cut = run_slices(wanted, [TRADED, LATE], [1, 2, 2])[1]
     assert cut.metrics == whole.metrics
 
 
-def test_a_benchmark_without_bars_is_missed_by_name() -> None:
+def test_a_benchmark_without_bars_is_named() -> None:
     with pytest.raises(DataError, match=r"\['A', 'SPY'\]"):
         Simulation(request("SPY"), in_memory([TRADED]))
 

@@ -1,4 +1,8 @@
-"""Bootstrap intervals against records put together bar by bar."""
+"""Bootstrap intervals, against replicates put together bar by bar.
+
+Doctrine: the cells are an optimisation, so a plain loop over bars has to give the same metrics; the
+width of an interval is compared with theory where there is one.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +74,7 @@ def test_a_fall_is_measured_from_the_peak_before_it(
     assert found.high == pytest.approx(fall)
 
 
-def test_blocks_are_as_long_as_asked_on_average_and_wrap_around() -> None:
+def test_blocks_are_as_long_as_wanted_on_average_and_wrap_around() -> None:
     cells, length = 400, 8.0
     rows = np.concatenate(list(bootstrap._resample(cells, 1_000, length, random())))
     assert rows.shape == (1_000, cells)
@@ -110,7 +114,7 @@ def test_the_interval_of_the_sharpe_ratio_has_the_width_theory_gives_it(bars: in
     assert found.high - found.low == pytest.approx(expected, rel=0.12)
 
 
-def test_blocks_keep_what_returns_have_to_do_with_their_neighbours() -> None:
+def test_blocks_keep_the_dependence_between_neighbouring_returns() -> None:
     """Returns that come in streaks of 25 make means vary more, which single bars cannot show."""
     streaks = np.repeat(noise(80, drift=0.0), 25)
     alone = intervals(streaks, 252.0, 0.0, random(), block_length=1.0)["total_return"]
@@ -136,7 +140,7 @@ def test_a_record_too_short_or_lost_has_no_intervals(series: list[float]) -> Non
 @pytest.mark.parametrize(
     "fields", [{"replicates": 0}, {"level": 1.0}, {"level": 0.0}, {"block_length": 0.5}]
 )
-def test_what_makes_no_interval_is_refused(fields: dict[str, Any]) -> None:
+def test_arguments_that_make_no_interval_are_refused(fields: dict[str, Any]) -> None:
     (name, value), *_ = fields.items()
     with pytest.raises(ValueError, match=f"{name}.*{value}"):
         intervals(noise(30), 252.0, 0.0, random(), **fields)

@@ -1,4 +1,8 @@
-"""Every metric shared with `empyrical`, to 1e-9, on real prices and on random ones."""
+"""Every metric that `empyrical` has as well agrees with it to 1e-9.
+
+Doctrine: an independent library on real prices and on random ones; where the definitions differ on
+purpose, the difference is converted here, where it can be read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a run tells while it runs, and that it is what its result will hold."""
+"""Event drafts: what a run emits is what its result will hold.
+
+Doctrine: short runs with every kind of event, compared byte for byte with rows of the result.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from glowback_trio.wire.rows import equity_rows, order_rows, trade_rows
 ZIGZAG = [10.0, 11.0, 12.0, 10.0, 9.0, 11.0, 13.0, 8.0, 9.0, 12.0]
 
 
-def tell(closes: list[float], **stream: Any) -> tuple[list[EventDraft], Result]:
+def run_drafts(closes: list[float], **stream: Any) -> tuple[list[EventDraft], Result]:
     strategy = MaCrossover(short_period=1, long_period=2, position_size=0.5)
     request = make_request(strategy=strategy, stream=Stream(**stream))
     return run_slices(request, [make_bars("A", closes)], [3])
@@ -37,13 +40,13 @@ def payloads(drafts: list[EventDraft], kind: str) -> list[bytes]:
 @pytest.mark.parametrize(
     ("every", "bars"), [(0, []), (1, list(range(10))), (4, [3, 7, 9]), (5, [4, 9]), (99, [9])]
 )
-def test_metrics_are_told_at_every_kth_bar_and_the_last(every: int, bars: list[int]) -> None:
-    drafts, _ = tell(ZIGZAG, metrics_every=every)
+def test_metrics_are_emitted_at_every_kth_bar_and_the_last(every: int, bars: list[int]) -> None:
+    drafts, _ = run_drafts(ZIGZAG, metrics_every=every)
     assert bars_of(drafts, "metric") == bars
 
 
-def test_by_default_about_250_metrics_are_told() -> None:
-    drafts, _ = tell([10.0] * 501)
+def test_by_default_about_250_metrics_are_emitted() -> None:
+    drafts, _ = run_drafts([10.0] * 501)
     assert bars_of(drafts, "metric") == [*range(2, 501, 3)]
 
 
@@ -51,18 +54,18 @@ def test_by_default_about_250_metrics_are_told() -> None:
     ("steps", "bars"),
     [(1, [9]), (2, [4, 9]), (3, [3, 6, 9]), (10, [*range(10)]), (99, [*range(10)])],
 )
-def test_progress_is_told_where_a_step_completes_without_repeats(
+def test_progress_is_emitted_where_a_step_completes_without_repeats(
     steps: int, bars: list[int]
 ) -> None:
-    drafts, _ = tell(ZIGZAG, progress_steps=steps)
+    drafts, _ = run_drafts(ZIGZAG, progress_steps=steps)
     assert bars_of(drafts, "progress") == bars
 
 
-def test_progress_says_how_far_it_is() -> None:
-    drafts, _ = tell(ZIGZAG, progress_steps=4)
-    told = [draft for draft in drafts if draft.type == "progress"]
-    assert [draft.progress for draft in told] == [0.3, 0.5, 0.8, 1.0]
-    assert json.loads(told[0].payload) == {
+def test_progress_says_how_far_the_run_is() -> None:
+    drafts, _ = run_drafts(ZIGZAG, progress_steps=4)
+    found = [draft for draft in drafts if draft.type == "progress"]
+    assert [draft.progress for draft in found] == [0.3, 0.5, 0.8, 1.0]
+    assert json.loads(found[0].payload) == {
         "progress": 0.3,
         "message": "Simulated 3 of 10 bars",
         "bar": 3,
@@ -72,8 +75,8 @@ def test_progress_says_how_far_it_is() -> None:
     assert [draft.progress for draft in drafts if draft.type != "progress"].count(None) > 0
 
 
-def test_rows_are_told_byte_for_byte_as_the_result_holds_them() -> None:
-    drafts, result = tell(ZIGZAG, metrics_every=1, orders=True)
+def test_rows_are_emitted_byte_for_byte_as_the_result_holds_them() -> None:
+    drafts, result = run_drafts(ZIGZAG, metrics_every=1, orders=True)
     symbols = list(result.trades.symbols)
     assert payloads(drafts, "metric") == [dumps(row) for row in equity_rows(result.curve)]
     assert payloads(drafts, "trade") == [dumps(row) for row in trade_rows(result.trades)]
@@ -82,20 +85,20 @@ def test_rows_are_told_byte_for_byte_as_the_result_holds_them() -> None:
 
 
 def test_within_a_bar_orders_come_before_trades_metrics_and_progress() -> None:
-    drafts, _ = tell(ZIGZAG, metrics_every=1, orders=True, progress_steps=10)
+    drafts, _ = run_drafts(ZIGZAG, metrics_every=1, orders=True, progress_steps=10)
     assert [draft.bar for draft in drafts] == sorted(draft.bar for draft in drafts)
     kinds = [draft.type for draft in drafts if draft.bar == 4]
     assert kinds == ["order", "trade", "metric", "progress"]
 
 
 def test_trades_and_orders_can_be_left_out() -> None:
-    drafts, _ = tell(ZIGZAG, trades=False)
+    drafts, _ = run_drafts(ZIGZAG, trades=False)
     assert {draft.type for draft in drafts} == {"metric", "progress"}
 
 
-def test_what_is_asked_to_be_told_changes_nothing_of_the_result() -> None:
-    _, quiet = tell(ZIGZAG, metrics_every=0, trades=False)
-    _, loud = tell(ZIGZAG, metrics_every=1, orders=True)
+def test_the_choice_of_events_changes_nothing_in_the_result() -> None:
+    _, quiet = run_drafts(ZIGZAG, metrics_every=0, trades=False)
+    _, loud = run_drafts(ZIGZAG, metrics_every=1, orders=True)
     assert quiet.manifest == loud.manifest
     assert quiet.metrics == loud.metrics
 
@@ -111,7 +114,7 @@ def test_sample_data_is_flagged_first_thing() -> None:
 
 
 @pytest.mark.parametrize("slices", [[99], [1], [3, 1, 2], [4]])
-def test_ruin_is_told_on_its_bar_however_the_run_is_sliced(slices: list[int]) -> None:
+def test_ruin_is_reported_on_its_bar_however_the_run_is_sliced(slices: list[int]) -> None:
     strategy = MaCrossover(short_period=1, long_period=2, position_size=1.0)
     request = make_request(strategy=strategy, stream=Stream(orders=True, metrics_every=1))
     bars = [make_bars("A", [10.0, 9.0, 9.0, 20.0, 21.0, 15.0, 30.0, 5.0])]

@@ -1,4 +1,8 @@
-"""Indicators against plain loops."""
+"""Indicators, against plain loops over windows.
+
+Doctrine: random prices of any length and window; then the traps: constant windows, narrow ranges at
+high prices, one absurd price, and series long enough for several blocks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The manifest says what was run, the same every time, and well enough to run it again."""
+"""The manifest describes a run, is the same every time, and is enough to run it again.
+
+Doctrine: the replay request is replayed, and the result compared byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def test_the_replay_request_is_the_request_and_gives_the_same_bytes() -> None:
     assert as_bytes(backtest(replayed, BARS)) == as_bytes(result)
 
 
-def test_a_replay_names_the_source_that_was_found_behind_default() -> None:
+def test_a_replay_names_the_source_that_default_stood_for() -> None:
     request = make_request(("B", "A"))
     simulation = Simulation(request, Dataset(BARS, "csv", "user_provided", []))
     simulation.run()

@@ -1,4 +1,7 @@
-"""Overfit statistics against the examples their authors published, and against plain loops."""
+"""Statistics of overfitting, against the examples that their authors published.
+
+Doctrine: published figures first; plain loops over all splits for the rest.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def test_the_published_track_records_needed_to_tell_a_ratio_of_two_from_one(
 
 
 @given(st.floats(0.01, 1.0), st.floats(-1.0, 1.0), st.floats(0.0, 8.0), st.floats(0.6, 0.99))
-def test_a_record_of_the_minimum_length_is_just_as_probable_as_asked(
+def test_a_record_of_the_minimum_length_just_reaches_the_level(
     sharpe: float, skewness: float, kurtosis: float, level: float
 ) -> None:
     length = minimum_track_record(sharpe, skewness, kurtosis, level=level)
@@ -78,7 +81,7 @@ def test_a_record_of_the_minimum_length_is_just_as_probable_as_asked(
     assert short - 1e-9 <= level <= enough + 1e-9
 
 
-def test_what_cannot_be_said_is_none() -> None:
+def test_undefined_probabilities_are_none() -> None:
     assert probabilistic_sharpe(0.1, 1, 0.0, 0.0) is None
     assert probabilistic_sharpe(1.0, 10, 3.0, 0.0) is None  # no series has such moments
     assert minimum_track_record(0.1, 0.0, 0.0, target=0.1) is None
@@ -120,10 +123,10 @@ def plain_overfit(returns: Floats, blocks: int) -> tuple[float, float, list[floa
         outside = tuple(block for block in range(blocks) if block not in inside)
         scores = [sharpe(inside, trial) for trial in range(trials)]
         later = [sharpe(outside, trial) for trial in range(trials)]
-        own = later[scores.index(max(scores))]
-        rank = sum(one < own for one in later) + (later.count(own) + 1) / 2
+        chosen = later[scores.index(max(scores))]
+        rank = sum(one < chosen for one in later) + (later.count(chosen) + 1) / 2
         logits.append(math.log(rank / (trials + 1 - rank)))
-        losses += own < 0
+        losses += chosen < 0
     return sum(one <= 0 for one in logits) / len(logits), losses / len(logits), sorted(logits)
 
 

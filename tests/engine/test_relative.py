@@ -1,4 +1,7 @@
-"""A benchmark along a run, and what is measured against it."""
+"""A benchmark along a run, and metrics relative to it.
+
+Doctrine: a few bars by hand, with holes in the benchmark's record at every place.
+"""
 
 from __future__ import annotations
 
@@ -82,9 +85,9 @@ def test_relative_metrics_by_hand() -> None:
     assert found["alpha"] == pytest.approx((0.01 - 0.005 - beta * (0.005 - 0.005)) * 400)
     assert found["tracking_error"] == pytest.approx(active_sd * 2 * 100)
     assert found["information_ratio"] == pytest.approx(0.005 / active_sd * 2)
-    market, own = 1.01 * 0.98 * 1.02 * 1.01, 1.02 * 0.99 * 1.03
+    market, strategy = 1.01 * 0.98 * 1.02 * 1.01, 1.02 * 0.99 * 1.03
     assert found["benchmark_return"] == pytest.approx((market - 1) * 100)
-    assert found["excess_return"] == pytest.approx((own - market) * 100)
+    assert found["excess_return"] == pytest.approx((strategy - market) * 100)
 
 
 def test_a_run_that_is_its_benchmark_leaves_nothing_to_explain() -> None:
@@ -132,8 +135,8 @@ def test_a_run_is_compared_only_where_there_is_a_benchmark() -> None:
     late = make_bars("SPY", [9.0, 9.0, 20.0, 22.0, 20.9], keep=[2, 3, 4])
     found = measured(benchmark(late, days(5), 1000.0), periods_per_year=252.0)
     # bought at the second bar's open of 10: 1100, 1200, 1100, 1300 from there on
-    own, market = [1100 / 1200 - 1, 1300 / 1100 - 1], [0.1, -0.05]
-    expected = relative_metrics(np.array(own), np.array(market), 252.0, 0.0)
+    strategy, market = [1100 / 1200 - 1, 1300 / 1100 - 1], [0.1, -0.05]
+    expected = relative_metrics(np.array(strategy), np.array(market), 252.0, 0.0)
     assert {name: found[name] for name in RELATIVE} == {
         name: pytest.approx(number) for name, number in expected.items()
     }

@@ -1,4 +1,8 @@
-"""The result as a document: its blocks, in part, thinned, and written chunk by chunk."""
+"""The result as a document: its blocks, in part, thinned, and written chunk by chunk.
+
+Doctrine: whatever is left out or thinned, what remains is byte for byte part of the whole document,
+and nothing is worked out that is not read.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +71,7 @@ def test_the_document_has_all_fields_of_the_contract_in_their_order(result: Resu
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_that_was_not_asked_for_is_empty(result: Result, name: BlockName) -> None:
+def test_a_block_that_is_not_included_is_empty(result: Result, name: BlockName) -> None:
     whole, part = written(result), written(result, include=[name])
     for each in part:
         if each == name or each in ALWAYS:
@@ -87,7 +91,7 @@ def test_thinned_curves_hold_the_very_rows_of_the_whole_ones_in_order(result: Re
     }
 
 
-def test_thinned_curves_tell_of_the_same_bars(result: Result) -> None:
+def test_thinned_curves_have_the_same_bars(result: Result) -> None:
     thinned = written(result, max_points=50)
     times = [[row["timestamp"] for row in thinned[name]] for name in CURVES]
     assert times[0] == times[1]
@@ -110,7 +114,7 @@ def test_thinned_curves_keep_the_extremes(result: Result, curve: str, column: st
     assert (min(thinned), max(thinned)) == (min(whole), max(whole))
 
 
-def test_what_is_thinned_does_not_depend_on_what_is_asked_for(result: Result) -> None:
+def test_the_bars_of_a_thinned_curve_do_not_depend_on_the_included_blocks(result: Result) -> None:
     part = written(result, max_points=50, include=["exposures"])
     assert part["exposures"] == written(result, max_points=50)["exposures"]
     assert part["equity_curve"] == []
@@ -129,14 +133,14 @@ class Unreadable(Mapping[str, Any]):
         return 1
 
 
-def test_nothing_is_worked_out_that_nobody_asked_for(result: Result) -> None:
+def test_nothing_is_worked_out_that_is_not_included(result: Result) -> None:
     broken = evolve(result, manifest=Unreadable())
     assert written(broken, include=["trades"])["trades"] == written(result)["trades"]
     with pytest.raises(AssertionError, match="looked inside"):
         written(broken, include=["manifest"])
 
 
-def test_nothing_is_worked_out_before_its_piece_is_asked_for(result: Result) -> None:
+def test_nothing_is_worked_out_before_its_chunk_is_read(result: Result) -> None:
     chunks = result_chunks(evolve(result, manifest=Unreadable()), "run")
     assert next(chunks) == next(result_chunks(result, "run"))
     with pytest.raises(AssertionError, match="looked inside"):

@@ -1,4 +1,8 @@
-"""The five strategies on small series worked out by hand."""
+"""The built-in strategies, on short series worked out by hand.
+
+Doctrine: each rule has a case to itself, ties and rounding included; targets are compared, not
+fills, except where the rule is about orders.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +151,7 @@ def test_mean_reversion_sees_nothing_in_a_constant_price() -> None:
     assert wanted(mean_reversion(entry_threshold=0.0), [10.0] * 9) == {}
 
 
-def test_columns_do_not_know_of_each_other() -> None:
+def test_columns_do_not_depend_on_each_other() -> None:
     steps = np.random.default_rng(3).normal(0.0, 0.03, (200, 4))
     close = 50.0 * np.exp(np.cumsum(steps, axis=0))
     strategies: list[BuiltIn] = [
@@ -162,9 +166,9 @@ def test_columns_do_not_know_of_each_other() -> None:
         assert len(together.bar)
         for column in range(4):
             alone = targets(strategy, close[:, [column]], allow_short=True)
-            own = together.column == column
-            assert together.bar[own].tolist() == alone.bar.tolist()
-            assert together.fraction[own].tolist() == alone.fraction.tolist()
+            mine = together.column == column
+            assert together.bar[mine].tolist() == alone.bar.tolist()
+            assert together.fraction[mine].tolist() == alone.fraction.tolist()
 
 
 def test_capital_is_split_equally_over_the_requested_symbols() -> None:

@@ -1,4 +1,8 @@
-"""The tear sheet, block by block."""
+"""The tear sheet, block by block.
+
+Doctrine: it is worked out from a result alone; each block has a case by hand, and the lost account
+and the run that does nothing have a sheet, too.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +137,7 @@ def test_a_month_after_the_account_was_lost_has_no_return() -> None:
     assert [row["return_pct"] for row in rows] == [-50.0, pytest.approx(-102.0), None]
 
 
-def test_drawdowns_are_told_deepest_first_with_the_open_one_unrecovered() -> None:
+def test_drawdowns_come_deepest_first_with_the_open_one_unrecovered() -> None:
     value = np.array([100.0, 90.0, 95.0, 100.0, 110.0, 99.0, 88.0, 110.0, 120.0, 114.0])
     drawdown = returns.drawdowns(value, 100.0)
     stamp = "2024-01-{:02}T00:00:00+00:00".format

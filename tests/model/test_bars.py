@@ -1,3 +1,8 @@
+"""Bars never change once they are made: columns are read-only, and copied unless they always were.
+
+Doctrine: every way in which a caller could keep a writable view of a column is tried.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -40,20 +45,20 @@ def test_times_must_ascend(order: tuple[int, ...]) -> None:
         bars(time=days_after(order))
 
 
-def test_a_digest_tells_content_and_nothing_else() -> None:
+def test_a_digest_depends_on_the_content_and_nothing_else() -> None:
     assert bars().digest() == bars().digest()
     assert bars().digest() != bars(symbol="B").digest()
     assert bars().digest() != bars(volume=np.zeros(3)).digest()
 
 
-def test_columns_that_nobody_can_write_to_are_kept_as_they_are() -> None:
+def test_columns_in_memory_that_cannot_be_written_are_not_copied() -> None:
     page = np.frombuffer(np.arange(1.0, 4.0).tobytes())
     time = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]")
     assert Bars("X", time, page, page, page, page, page[:]).close is page
     assert Bars("X", time, page, page, page, page, page).time is not time
 
 
-def test_a_column_that_could_be_opened_again_is_copied() -> None:
+def test_a_column_that_could_be_made_writable_again_is_copied() -> None:
     time = np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]")
     closed = np.arange(1.0, 4.0)
     closed.setflags(write=False)
@@ -63,7 +68,7 @@ def test_a_column_that_could_be_opened_again_is_copied() -> None:
     assert bars.close[0] == bars.volume[0] == 1.0
 
 
-def test_a_read_only_view_of_an_open_column_is_copied() -> None:
+def test_a_read_only_view_of_a_writable_column_is_copied() -> None:
     behind = np.arange(1.0, 4.0)
     view = behind[:]
     view.setflags(write=False)

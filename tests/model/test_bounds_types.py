@@ -1,4 +1,7 @@
-"""A value of a wrong type is a complaint at its place, whatever it is given to."""
+"""A value of a wrong type is a problem at its path, and never an unexpected exception.
+
+Doctrine: each kind of field is given values of the types that Python programs pass by mistake.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.parameters import Rsi
 
-ASKED: dict[str, Any] = {"symbols": ["A"], "start_date": "2020-01-01", "end_date": "2020-02-01"}
+MINIMAL: dict[str, Any] = {"symbols": ["A"], "start_date": "2020-01-01", "end_date": "2020-02-01"}
 
 
 @pytest.mark.parametrize(
@@ -24,11 +27,11 @@ ASKED: dict[str, Any] = {"symbols": ["A"], "start_date": "2020-01-01", "end_date
         ("strategy", Rsi, "Rsi"),
     ],
 )
-def test_a_value_of_another_type_is_told_what_it_should_be(
+def test_a_value_of_another_type_is_a_problem_that_names_the_right_one(
     field: str, value: Any, wanted: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        BacktestRequest(**ASKED, **{field: value})
+        BacktestRequest(**MINIMAL, **{field: value})
     (problem,) = caught.value.problems
     assert (problem.kind, problem.path) == ("type_error", (field,))
     assert wanted in problem.message

@@ -1,3 +1,8 @@
+"""Points in time: every way to write one is read as the same instant in UTC.
+
+Doctrine: equal instants are listed as clients write them, and what is refused is listed, too.
+"""
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -24,7 +29,7 @@ NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
         datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
     ],
 )
-def test_all_ways_of_writing_a_moment_mean_the_same(written: str | date | datetime) -> None:
+def test_all_ways_of_writing_an_instant_mean_the_same(written: str | date | datetime) -> None:
     assert start_instant(written) == NEW_YEAR
     assert start_instant(written).tzinfo is UTC
 
@@ -53,7 +58,7 @@ def test_a_bare_date_is_the_edge_of_its_day() -> None:
         "now",
     ],
 )
-def test_what_is_no_moment_is_refused(written: str) -> None:
+def test_text_that_is_no_instant_is_refused(written: str) -> None:
     with pytest.raises(InvalidRequestError):
         start_instant(written)
 

@@ -1,3 +1,8 @@
+"""The laws of a log, and the function that checks them.
+
+Doctrine: a sound log is spoiled in one way at a time, and the message has to name the broken law.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,8 @@
-"""The offer: which strategies a request may name."""
+"""The registry: which strategies a request may name.
+
+Doctrine: custom strategies are named, checked and described like the built-in ones; two registries
+in one process never see each other's strategies.
+"""
 
 from __future__ import annotations
 
@@ -34,25 +38,27 @@ MINE = made("mine", ("my_own",))
 MINIMAL = {"symbols": ["A"], "start_date": "2024-01-01", "end_date": "2024-02-01"}
 
 
-def asking(name: str, **params: object) -> dict[str, object]:
+def naming(name: str, **params: object) -> dict[str, object]:
     return {**MINIMAL, "strategy": {"name": name, "params": params}}
 
 
-def test_ones_own_stand_after_the_built_in_ones() -> None:
+def test_custom_strategies_come_after_the_built_in_ones() -> None:
     assert list(make_registry([MINE])) == [*STRATEGIES, "mine"]
     assert list(make_registry()) == list(STRATEGIES)
 
 
 @pytest.mark.parametrize("name", ["mine", "my_own", " MINE "])
 def test_a_request_names_it_like_any_other(name: str) -> None:
-    asked = parse_request(asking(name, lookback=5), make_converter(make_registry([MINE])))
-    assert asked.strategy == MINE(lookback=5)  # type: ignore[call-arg] # made in a function
-    assert parse_request(request_document(asked), make_converter(make_registry([MINE]))) == asked
+    request = parse_request(naming(name, lookback=5), make_converter(make_registry([MINE])))
+    assert request.strategy == MINE(lookback=5)  # type: ignore[call-arg] # made in a function
+    assert (
+        parse_request(request_document(request), make_converter(make_registry([MINE]))) == request
+    )
 
 
 def test_its_parameters_are_checked_like_all_others() -> None:
     with pytest.raises(InvalidRequestError) as raised:
-        parse_request(asking("mine", lookback=0, lokback=3), make_converter(make_registry([MINE])))
+        parse_request(naming("mine", lookback=0, lokback=3), make_converter(make_registry([MINE])))
     assert [problem.path for problem in raised.value.problems] == [
         ("strategy", "params", "lokback"),
         ("strategy", "params", "lookback"),
@@ -60,21 +66,21 @@ def test_its_parameters_are_checked_like_all_others() -> None:
     assert "did you mean 'lookback'" in str(raised.value)
 
 
-def test_what_is_not_offered_is_not_known() -> None:
+def test_a_strategy_that_is_not_registered_is_unknown() -> None:
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
-        parse_request(asking("mine"))
+        parse_request(naming("mine"))
     with pytest.raises(InvalidRequestError, match="did you mean 'mine'"):
-        parse_request(asking("mien"), make_converter(make_registry([MINE])))
+        parse_request(naming("mien"), make_converter(make_registry([MINE])))
 
 
-def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
-    parse_request(asking("mine"), make_converter(make_registry([MINE])))
+def test_one_converter_knows_nothing_of_the_strategies_of_another() -> None:
+    parse_request(naming("mine"), make_converter(make_registry([MINE])))
     with pytest.raises(InvalidRequestError, match="Unknown strategy 'mine'"):
-        parse_request(asking("mine"))
+        parse_request(naming("mine"))
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("custom", "reason"),
     [
         ([made("rsi")], "the name 'rsi' is taken by Rsi"),
         ([made("moving_average_crossover")], "is taken by MaCrossover"),
@@ -91,9 +97,9 @@ def test_one_reading_knows_nothing_of_the_strategies_of_another() -> None:
         (["mine"], "not 'mine'"),
     ],
 )
-def test_what_cannot_be_offered_is_refused_with_its_reason(own: Any, said: str) -> None:
-    with pytest.raises(StrategyError, match=said):
-        make_registry(own)
+def test_a_class_that_cannot_be_registered_is_refused_with_why(custom: Any, reason: str) -> None:
+    with pytest.raises(StrategyError, match=reason):
+        make_registry(custom)
 
 
 def test_a_class_that_forgets_the_decorator_is_refused() -> None:

@@ -82,7 +82,7 @@ def test_an_alias_and_loose_spelling_name_the_same_strategy() -> None:
     assert request.strategy == MaCrossover(short_period=3)
 
 
-def test_all_complaints_come_at_once_each_with_its_path() -> None:
+def test_all_problems_come_at_once_each_with_its_path() -> None:
     found = problems(
         symbols=["AAPL", "..", 3],
         resolution="dya",
@@ -227,7 +227,7 @@ def test_a_missing_field_is_named(missing: str) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 3, True])
-def test_a_document_that_is_no_object_is_one_complaint(document: object) -> None:
+def test_a_document_that_is_no_object_is_one_problem(document: object) -> None:
     with pytest.raises(InvalidRequestError, match="should be an object"):
         parse_request(document)
 
@@ -240,7 +240,7 @@ fields = st.sampled_from([*MINIMAL, "strategy", "execution", "stream", "csv_data
 
 
 @given(st.dictionaries(fields, json_values) | json_values)
-def test_no_document_at_all_raises_anything_but_complaints(document: object) -> None:
+def test_no_document_at_all_raises_anything_but_problems(document: object) -> None:
     try:
         parse_request(document)
     except InvalidRequestError as error:
@@ -251,7 +251,7 @@ def test_no_document_at_all_raises_anything_but_complaints(document: object) -> 
 
 
 @given(st.sampled_from(sorted(STRATEGIES)), st.dictionaries(st.text(), json_values))
-def test_no_parameters_at_all_raise_anything_but_complaints(
+def test_no_parameters_at_all_raise_anything_but_problems(
     name: str, params: dict[str, Any]
 ) -> None:
     weights = {"target_weights": {"AAPL": 1.0}} if name == "target_weights" else None
@@ -268,7 +268,7 @@ def test_no_parameters_at_all_raise_anything_but_complaints(
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"NaN", b"[1e999]", b"\xff", b'{"a":Infinity}', b"[" * 5000, b"'x'"]
 )
-def test_what_is_not_json_is_one_complaint_with_its_offset(text: bytes) -> None:
+def test_text_that_is_not_json_is_one_problem_with_its_offset(text: bytes) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_json(text)
     (problem,) = caught.value.problems
@@ -276,7 +276,7 @@ def test_what_is_not_json_is_one_complaint_with_its_offset(text: bytes) -> None:
     assert isinstance(problem.path[0], int)
 
 
-def test_values_built_in_python_are_held_to_the_same_bounds() -> None:
+def test_values_built_in_python_have_the_same_bounds() -> None:
     with pytest.raises(InvalidRequestError, match="short_period"):
         MaCrossover(short_period=20, long_period=10)
     with pytest.raises(InvalidRequestError, match="finite"):
@@ -292,7 +292,7 @@ def test_values_built_in_python_are_held_to_the_same_bounds() -> None:
         )
 
 
-def test_a_word_is_answered_with_its_neighbours_or_with_all_there_are() -> None:
+def test_an_unknown_word_gets_its_neighbours_or_all_words_as_advice() -> None:
     assert did_you_mean("rsl", ["rsi", "momentum"]) == "did you mean 'rsi'?"
     assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
 

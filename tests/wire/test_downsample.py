@@ -1,4 +1,7 @@
-"""Points are picked such that whoever looks at them only misses no extreme."""
+"""Thinned curves keep their extremes: of the whole, and of every stretch.
+
+Doctrine: random series, any number of them, against the extremes found by a plain loop.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ MOST = st.integers(8, 220)
 
 
 @given(SERIES, MOST)
-def test_points_are_picked_in_order_each_once_and_no_more_than_asked(
+def test_points_are_picked_in_order_each_once_and_no_more_than_wanted(
     series: list[Floats], most: int
 ) -> None:
     picked = thin(series, most)

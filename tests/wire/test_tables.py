@@ -1,4 +1,8 @@
-"""Tables are written some rows at a time, and nobody can tell where they were cut."""
+"""Tables are written some rows at a time, and the text does not show where it was cut.
+
+Doctrine: tables of every kind of column are written in batches of every size, and compared with
+what a plain encoder makes of the rows.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ def counting(count: int) -> Table:
 
 
 @given(ROWS)
-def test_json_is_what_rows_as_python_objects_are_written_as(cells: list[tuple[Any, ...]]) -> None:
+def test_json_equals_rows_encoded_as_python_objects(cells: list[tuple[Any, ...]]) -> None:
     table = table_of(cells)
     assert b"".join(json_chunks(table)) == dumps(list(rows(table.columns(slice(None)))))
 
@@ -98,22 +102,22 @@ def test_rows_that_were_picked_are_those_rows() -> None:
 
 
 def test_no_more_rows_are_made_than_a_reader_takes() -> None:
-    asked: list[slice] = []
+    read: list[slice] = []
 
     def columns(which: Which) -> Columns:
         assert isinstance(which, slice)
-        asked.append(which)
+        read.append(which)
         return {"n": np.arange(1e6)[which]}
 
     chunks = json_chunks(Table(1_000_000, columns))
     assert next(chunks) == b"["
-    assert asked == []
-    assert orjson.loads(b"[" + next(chunks) + b"]")[-1] == {"n": asked[0].stop - 1.0}
-    assert len(asked) == 1
+    assert read == []
+    assert orjson.loads(b"[" + next(chunks) + b"]")[-1] == {"n": read[0].stop - 1.0}
+    assert len(read) == 1
 
 
 @given(st.lists(st.integers(0, 100_000), max_size=9))
-def test_short_chunks_are_gathered_and_nothing_is_lost(sizes: list[int]) -> None:
+def test_short_chunks_are_joined_and_nothing_is_lost(sizes: list[int]) -> None:
     chunks = [bytes([number]) * size for number, size in enumerate(sizes)]
     together = list(joined(chunks))
     assert b"".join(together) == b"".join(chunks)
@@ -121,7 +125,7 @@ def test_short_chunks_are_gathered_and_nothing_is_lost(sizes: list[int]) -> None
     assert all(together)
 
 
-def test_whole_seconds_have_no_fraction_whatever_stands_beside_them() -> None:
+def test_whole_seconds_have_no_fraction_next_to_others_that_do() -> None:
     times = np.array(["1969-12-31T23:59:59", "2024-01-02T03:04:05.5"], "datetime64[ns]")
     written = ["1969-12-31T23:59:59+00:00", "2024-01-02T03:04:05.500000+00:00"]
     assert iso_times(times) == written
