@@ -1,8 +1,7 @@
-"""The control: what breaks `hypercorn.trio.serve` as it comes, and not the server of this package.
+"""The control: what breaks `hypercorn.trio.serve`, but not the server of this package.
 
-A test that nobody can fail proves nothing. Each probe here says of a server whether it came through
-a client that means harm; the stock server must not, and this one must. Not collected with the other
-tests: `nox -s control`.
+A test that no server fails proves nothing. Each probe returns whether a server survived one hostile
+client: Hypercorn's must not, this one must. Not collected with the other tests: `nox -s control`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ H2_CONNECT = b"\x00\x00\x0f\x01\x05\x00\x00\x00\x01\x42\x07CONNECT\x41\x04test"
 
 @frozen
 class Server:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     process: subprocess.Popen[str]
     port: int
@@ -69,7 +68,7 @@ class Server:
         return int(kib) * 1024
 
     async def answers(self, path: bytes = b"/") -> bytes:
-        """What a new client is told; nothing when it is told nothing."""
+        """Return the response to a new client; empty when there is none in time."""
         with trio.move_on_after(PATIENCE_S):
             try:
                 return (await (await self.connect()).get(path)).body

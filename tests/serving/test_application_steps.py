@@ -27,7 +27,7 @@ from glowback_trio.server import Settings, serve
 from glowback_trio.testing import cancel_at_every_step, open_virtual_gateway, seeded_schedule
 
 SETTINGS = Settings(log_level="ERROR", grace=2)
-ASKED = {
+REQUEST = {
     "symbols": ["AAPL"],
     "start_date": "2024-01-02",
     "end_date": "2024-01-04",
@@ -100,7 +100,7 @@ async def open_house() -> AsyncIterator[House]:
 async def session(house: House) -> None:
     """Everything a client does with a run."""
     client = house.connect()
-    body = json.dumps(ASKED).encode()
+    body = json.dumps(REQUEST).encode()
     await client.send(
         b"POST /backtests HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)

@@ -117,11 +117,11 @@ async def test_a_lost_client_or_a_shutdown_ends_the_wait_for_a_body(
 async def test_the_application_of_an_answered_request_receives_the_disconnect(
     autojump_clock: MockClock,
 ) -> None:
-    heard: list[str] = []
+    received: list[str] = []
 
     async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send)
-        heard.append((await receive())["type"])
+        received.append((await receive())["type"])
 
     async with serving(App({"/hasty": hasty, "/": HANDLERS["/"]})) as server:
         client = server.connect()
@@ -130,4 +130,4 @@ async def test_the_application_of_an_answered_request_receives_the_disconnect(
         await client.send(b"x" * 2000)
         assert (await client.get()).body == b"ok"
         client.stream.close()
-    assert heard == ["http.disconnect"]
+    assert received == ["http.disconnect"]

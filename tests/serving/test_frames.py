@@ -154,7 +154,7 @@ CLOSED |= {
 
 
 async def send_all(client: RoughClient, data: bytes, piece: int) -> None:
-    with suppress(*GONE):  # what comes after a close may find nobody any more
+    with suppress(*GONE):  # after a close the server may be gone already
         for start in range(0, len(data), piece):
             await client.send(data[start : start + piece])
 
@@ -201,15 +201,15 @@ async def test_a_message_is_sent_as_one_frame_without_mask_and_in_the_shortest_f
 ) -> None:
     payload = b"x" * size
 
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_text(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         message = payload.decode() if kind == "text" else payload
         await send({"type": "websocket.send", "text": None, "bytes": None, kind: message})
         await send({"type": "websocket.close", "code": 1000, "reason": "the end"})
 
     expected = bytes([0x80 | opcode]) + length + payload + b"\x88\x09\x03\xe8the end"
-    async with serving(App({"/tell": tell})) as server:
-        client = await server.websocket(b"/tell")
+    async with serving(App({"/send_text": send_text})) as server:
+        client = await server.websocket(b"/send_text")
         while len(client.buffer) < len(expected):
             client.buffer += await client.stream.receive_some()
         assert client.buffer == expected

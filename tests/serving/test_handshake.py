@@ -43,11 +43,11 @@ async def test_a_handshake_may_be_rejected_with_headers_and_a_body(
 
 
 async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> None:
-    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    async def reject(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
-    async with serving(App({"/refuse": refuse})) as server:
-        assert (await server.connect().upgrade(b"/refuse")).startswith(b"HTTP/1.1 403")
+    async with serving(App({"/reject": reject})) as server:
+        assert (await server.connect().upgrade(b"/reject")).startswith(b"HTTP/1.1 403")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,18 @@ async def test_frames_before_the_accept_wait_for_it(autojump_clock: MockClock) -
             await trio.sleep(1)
             await client.send(frame(TEXT, b"early"))
         assert await client.read_frame() == (TEXT, b"early")
+
+
+async def test_a_frame_in_one_piece_with_the_handshake_is_not_lost(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as server:
+        client = server.connect()
+        await client.send(HANDSHAKE % (b"/echo", b"") + frame(TEXT, b"early"))
+        assert (await client.read_head()).startswith(b"HTTP/1.1 101")
+        assert await client.read_frame() == (TEXT, b"early")
+        await client.send(frame(TEXT, b"later"))
+        assert await client.read_frame() == (TEXT, b"later")
 
 
 async def test_too_much_before_the_accept_ends_the_connection(autojump_clock: MockClock) -> None:

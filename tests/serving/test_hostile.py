@@ -286,5 +286,5 @@ async def test_corrupted_bytes_end_no_other_connection(
                 spoiled = spoiled[size:]
         client.stream.close()
         assert await server.still_answers()
-    # A spoiled path is an application's own trouble.
+    # A corrupted path may be a fault of the application, which does not know it.
     assert [fault for fault in server.kinds(FaultRecord) if fault.where == "connection"] == []

@@ -25,7 +25,7 @@ async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "line"),
+    ("sent", "line"),
     [
         (b"GET / HTTP/1.1\r\nHost: test\r\n\r\n", b"HTTP/1.1 200 OK"),
         (
@@ -37,11 +37,11 @@ async def test_a_request_is_answered(autojump_clock: MockClock) -> None:
     ],
 )
 async def test_a_status_has_its_reason_phrase(
-    asked: bytes, line: bytes, autojump_clock: MockClock
+    sent: bytes, line: bytes, autojump_clock: MockClock
 ) -> None:
     async with serving() as server:
         client = server.connect()
-        await client.send(asked)
+        await client.send(sent)
         assert (await client.read_head()).split(b"\r\n")[0] == line
         client.stream.close()
 

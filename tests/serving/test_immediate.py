@@ -1,6 +1,6 @@
 """Immediate responses, which the application gives without a task.
 
-Rule: they differ from the application's own responses in nothing that a client can see, and a
+Rule: they differ from the application's responses in nothing that a client can see, and a
 request with a body never gets one.
 """
 
@@ -21,10 +21,10 @@ Scope = dict[str, Any]
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
 
 
-def prompt(scope: Scope) -> ImmediateResponse | None:
-    """Answer one path with what was asked, one with a fault, and leave the others."""
+def immediate(scope: Scope) -> ImmediateResponse | None:
+    """Respond to one path with its query, raise at another, and leave the others."""
     match scope["path"]:
-        case "/prompt":
+        case "/immediate":
             body = scope["query_string"] or b"at once"
             return ImmediateResponse(200, [(b"content-length", b"%d" % len(body))], body)
         case "/fault":
@@ -33,10 +33,10 @@ def prompt(scope: Scope) -> ImmediateResponse | None:
 
 
 async def test_an_immediate_response_starts_no_application(autojump_clock: MockClock) -> None:
-    async with serving(App({}), immediate=prompt) as server:
+    async with serving(App({}), immediate=immediate) as server:
         client = server.connect()
         for words in (b"once", b"twice"):
-            assert (await client.get(b"/prompt?" + words)).body == words
+            assert (await client.get(b"/immediate?" + words)).body == words
     assert [(record.status, record.complete) for record in server.requests] == [
         (200, True),
         (200, True),
@@ -46,37 +46,37 @@ async def test_an_immediate_response_starts_no_application(autojump_clock: MockC
 async def test_a_request_without_an_immediate_response_goes_to_the_application(
     autojump_clock: MockClock,
 ) -> None:
-    async with serving(immediate=prompt) as server:
+    async with serving(immediate=immediate) as server:
         client = server.connect()
         assert (await client.get()).body == b"ok"
-        assert (await client.get(b"/prompt")).body == b"at once"
+        assert (await client.get(b"/immediate")).body == b"at once"
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 2\r\n\r\nhi", CHUNKED])
 async def test_a_request_with_a_body_goes_to_the_application(
     framing: bytes, autojump_clock: MockClock
 ) -> None:
-    async with serving(App({"/prompt": mirror}), immediate=prompt) as server:
+    async with serving(App({"/immediate": mirror}), immediate=immediate) as server:
         client = server.connect()
-        await client.send(b"POST /prompt HTTP/1.1\r\nHost: test\r\n" + framing)
+        await client.send(b"POST /immediate HTTP/1.1\r\nHost: test\r\n" + framing)
         assert (await client.read_reply()).body == b"hi"
 
 
 async def test_head_gets_the_head_of_an_immediate_response(autojump_clock: MockClock) -> None:
-    async with serving(immediate=prompt) as server:
+    async with serving(immediate=immediate) as server:
         client = server.connect()
-        await client.send(b"HEAD /prompt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        await client.send(b"HEAD /immediate HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         assert (await client.read_to_end()).endswith(b"\r\n\r\n")
 
 
 async def test_an_error_in_the_immediate_handler_ends_that_request_only(
     autojump_clock: MockClock,
 ) -> None:
-    async with serving(immediate=prompt) as server:
+    async with serving(immediate=immediate) as server:
         other = server.connect()
-        assert (await other.get(b"/prompt")).status == 200
+        assert (await other.get(b"/immediate")).status == 200
         assert (await server.connect().get(b"/fault")).status == 500
-        assert (await other.get(b"/prompt")).status == 200
+        assert (await other.get(b"/immediate")).status == 200
     assert server.faults == ["ValueError('not so fast')"]
 
 
@@ -91,10 +91,10 @@ async def test_other_tasks_run_between_pipelined_requests(
             await trio.lowlevel.checkpoint()
             turns += 1
 
-    async with serving(immediate=prompt) as server, trio.open_nursery() as nursery:
+    async with serving(immediate=immediate) as server, trio.open_nursery() as nursery:
         client = server.connect()
         nursery.start_soon(count)
-        await client.send(b"GET /prompt HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
+        await client.send(b"GET /immediate HTTP/1.1\r\nHost: test\r\n\r\n" * 100)
         began = turns
         for _ in range(100):
             assert (await client.read_reply()).body == b"at once"
@@ -103,9 +103,9 @@ async def test_other_tasks_run_between_pipelined_requests(
 
 
 async def test_half_a_request_gets_no_response(autojump_clock: MockClock) -> None:
-    async with serving(immediate=prompt) as server:
+    async with serving(immediate=immediate) as server:
         client = server.connect()
-        await client.send(b"GET /prompt HTTP/1.1\r\nHost: te")
+        await client.send(b"GET /immediate HTTP/1.1\r\nHost: te")
         await trio.sleep(1)
         assert not server.records
         await client.send(b"st\r\n\r\n")

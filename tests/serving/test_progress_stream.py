@@ -50,7 +50,7 @@ async def send_for_ever(stream: ProgressStream) -> None:
 async def test_a_peer_that_has_taken_nothing_is_given_up_even_if_no_send_waits(
     mock_clock: MockClock,
 ) -> None:
-    """Its kernel would be asked in vain for a quarter of an hour."""
+    """The kernel would try for a quarter of an hour before it gives up."""
     async with connected() as (stream, _peer):
         while stream.send_nowait(bytes(65536)):
             pass

@@ -17,7 +17,7 @@ from glowback_trio.serving import Limits, Rejection, RejectionResponse
 
 POST = b"POST /mirror HTTP/1.1\r\nHost: test\r\n"
 
-REFUSED = {
+REJECTED = {
     "length and chunks": (
         POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
@@ -69,11 +69,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("row", REFUSED)
+@pytest.mark.parametrize("row", REJECTED)
 async def test_a_bad_request_is_rejected_and_the_connection_closed(
     row: str, autojump_clock: MockClock
 ) -> None:
-    sent, status = REFUSED[row]
+    sent, status = REJECTED[row]
     async with serving() as server:
         client = server.connect()
         await client.send(sent + b"GET / HTTP/1.1\r\nHost: smuggled\r\n\r\n")
@@ -241,29 +241,29 @@ async def test_far_too_many_connections_are_closed_without_a_response(
     async with serving(limits=Limits(connections=1)) as server:
         clients = [server.connect() for _ in range(400)]
         await trio.testing.wait_all_tasks_blocked()
-        told = [client for client in clients if client.stream.incoming.data]
-        assert len(told) == 256
+        answered = [client for client in clients if client.stream.incoming.data]
+        assert len(answered) == 256
         with pytest.raises(trio.BrokenResourceError):
             await clients[-1].send(b"x")
 
 
 async def test_the_owner_makes_the_rejections(autojump_clock: MockClock) -> None:
-    asked: list[Rejection] = []
+    rejections: list[Rejection] = []
 
-    def refuse(refusal: Rejection) -> RejectionResponse:
-        asked.append(refusal)
+    def reject(rejection: Rejection) -> RejectionResponse:
+        rejections.append(rejection)
         return RejectionResponse(
             [(b"content-type", b"application/json"), (b"x-frame-options", b"DENY")], b"{}"
         )
 
-    async with serving(reject=refuse, limits=Limits(body_bytes=1)) as server:
+    async with serving(reject=reject, limits=Limits(body_bytes=1)) as server:
         client = server.connect()
         await client.send(b"POST /v1/x?key=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nab")
         reply = await client.read_reply(b"POST")
     assert (reply.status, reply.body, reply.headers[b"x-frame-options"]) == (413, b"{}", b"DENY")
-    [refusal] = asked
-    assert (refusal.status, refusal.path) == (413, "/v1/x")
-    assert (b"host", b"test") in refusal.headers
+    [rejection] = rejections
+    assert (rejection.status, rejection.path) == (413, "/v1/x")
+    assert (b"host", b"test") in rejection.headers
 
 
 async def test_a_rejected_head_request_gets_no_body(autojump_clock: MockClock) -> None:

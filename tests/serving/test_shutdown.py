@@ -29,7 +29,7 @@ async def test_the_shutdown_has_its_order(autojump_clock: MockClock) -> None:
         with pytest.raises(ConnectionRefusedError):
             server.network.connect()
         assert (await idle.get()).status == 200
-        steps.append("told")
+        steps.append("on_stop")
 
     async with serving(on_stop=on_stop) as server:
         idle, stream, busy = server.connect(), await server.websocket(), server.connect()
@@ -47,7 +47,7 @@ async def test_the_shutdown_has_its_order(autojump_clock: MockClock) -> None:
         assert reply.headers[b"connection"] == b"close"
         steps.append("answered")
         await server.ended.wait()
-    assert steps == ["told", "streams closed", "answered"]
+    assert steps == ["on_stop", "streams closed", "answered"]
     assert server.app.lifespan == ["startup", "shutdown"]
     assert trio.current_time() == pytest.approx(3, abs=0.1)
 
@@ -208,7 +208,7 @@ async def test_the_grace_begins_when_the_application_has_drained(
         steps.append(("drained", trio.current_time()))
 
     async def on_stop() -> None:
-        steps.append(("told", trio.current_time()))
+        steps.append(("on_stop", trio.current_time()))
         await trio.sleep_forever()
 
     limits = Limits(drain=100)
@@ -218,7 +218,7 @@ async def test_the_grace_begins_when_the_application_has_drained(
         server.stop.set()
         await trio.sleep(limits.drain)
         await server.ended.wait()
-    assert steps == [("drained", 60), ("told", 60)]
+    assert steps == [("drained", 60), ("on_stop", 60)]
 
 
 @pytest.mark.parametrize("drain", [0, 30])

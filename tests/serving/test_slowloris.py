@@ -14,14 +14,14 @@ from trio.testing import MockClock
 
 from glowback_trio.serving import Limits
 
-CROWD = 100
+CLIENTS = 100
 SLOW_HEAD = b"GET / HTTP/1.1\r\nHost: test\r\n"
 SLOW_BODY = b"POST /mirror HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n"
 SLOW_CHUNKS = b"POST /mirror HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 async def drip(client: RoughClient, beginning: bytes, drop: bytes, ends: list[float]) -> None:
-    """Say something every second, until the server has had enough; note the answer and when."""
+    """Send a little every second until the server closes; note its response and the time."""
     client.buffer += await trickle(client, beginning, drop)
     assert (await client.read_to_end()).startswith(b"HTTP/1.1 408")
     ends.append(trio.current_time())
@@ -35,11 +35,11 @@ async def trickle(client: RoughClient, beginning: bytes, drop: bytes) -> bytes:
         await client.send(drop)
 
 
-async def crowd(server: VirtualServer, beginning: bytes, drop: bytes) -> list[float]:
+async def slow_clients(server: VirtualServer, beginning: bytes, drop: bytes) -> list[float]:
     """Let many drip, and see a healthy client served as fast as ever; return when they ended."""
     ends: list[float] = []
     async with trio.open_nursery() as nursery:
-        for _ in range(CROWD):
+        for _ in range(CLIENTS):
             nursery.start_soon(partial(drip, server.connect(), beginning, drop, ends))
         healthy = server.connect()
         while nursery.child_tasks:
@@ -51,7 +51,7 @@ async def crowd(server: VirtualServer, beginning: bytes, drop: bytes) -> list[fl
 
 async def test_slow_heads_are_given_up_while_others_are_served(autojump_clock: MockClock) -> None:
     async with serving() as server:
-        ends = await crowd(server, SLOW_HEAD, b"X: y\r\n")
+        ends = await slow_clients(server, SLOW_HEAD, b"X: y\r\n")
         assert set(ends) == {Limits().head_timeout}
         assert await server.still_answers()
 
@@ -62,7 +62,7 @@ async def test_slow_bodies_are_given_up_while_others_are_served(
     async with serving() as server:
         for beginning, drop in ((SLOW_BODY, b"x"), (SLOW_CHUNKS, b"1\r\nx\r\n")):
             began = trio.current_time()
-            ends = await crowd(server, beginning, drop)
+            ends = await slow_clients(server, beginning, drop)
             assert {end - began for end in ends} == {Limits().body_timeout}
         assert await server.still_answers()
 
@@ -70,9 +70,9 @@ async def test_slow_bodies_are_given_up_while_others_are_served(
 async def test_a_server_full_of_slow_clients_has_room_again_soon(
     autojump_clock: MockClock,
 ) -> None:
-    limits = Limits(connections=CROWD)
+    limits = Limits(connections=CLIENTS)
     async with serving(limits=limits) as server, trio.open_nursery() as nursery:
-        for _ in range(CROWD):
+        for _ in range(CLIENTS):
             nursery.start_soon(partial(drip, server.connect(), SLOW_HEAD, b"X: y\r\n", []))
         await trio.sleep(1)
         assert (await server.connect().get()).status == 503

@@ -116,7 +116,7 @@ def test_a_stop_at_any_step_is_bounded(scenario: Scenario) -> None:
         async with serving() as server:
             client = server.connect(capacity=4000)
             instrument.begin(server.stop.set)
-            # A session that is closed 1012 fails its own assertions.
+            # A session that is closed 1012 fails its assertions.
             with suppress(*GONE, AssertionError):
                 await scenario(client)
             instrument.end()

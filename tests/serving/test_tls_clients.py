@@ -42,7 +42,7 @@ async def still_answers(server: VirtualServer) -> bool:
 
 
 def client_hello() -> bytes:
-    """What a client of TLS says first."""
+    """Return the first bytes of a TLS client."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
         TRUST.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()

@@ -1,7 +1,7 @@
 """WebSocket conformance, frame by frame (RFC 6455, sections 5 and 7).
 
-Every row of the tables sends bytes and says what comes back. A row is sent whole and in pieces: how
-the network cuts it must change nothing.
+Every row of the tables gives the bytes to send and the frames that come back. A row is sent whole
+and in pieces: how the network cuts it must change nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ ECHOED = {
         frame(TEXT, b"a", fin=False) + frame(PING) + frame(CONTINUATION, b"b"),
         [(PONG, b""), (TEXT, b"ab")],
     ),
-    "a pong nobody asked for": (frame(PONG, b"?") + frame(TEXT, b"hi"), [(TEXT, b"hi")]),
+    "an unsolicited pong": (frame(PONG, b"?") + frame(TEXT, b"hi"), [(TEXT, b"hi")]),
 }
 
 CLOSED = {

@@ -31,7 +31,7 @@ async def whole(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def late(scope: Scope, receive: Receive, send: Send) -> None:
-    """Begin a stream that has nothing to say yet."""
+    """Begin a stream that has nothing to send yet."""
     await start(send)
     await trio.sleep(5)
     await send({"type": "http.response.body", "body": b"at last"})

@@ -138,7 +138,7 @@ class Network(trio.abc.Listener[Any]):
         try:
             return await self._receive.receive()
         except trio.EndOfChannel:
-            raise trio.ClosedResourceError("nobody listens any more") from None
+            raise trio.ClosedResourceError("the listener is closed") from None
 
     async def aclose(self) -> None:
         """Close as a socket does: connections that were not accepted yet are reset."""
@@ -154,5 +154,5 @@ class Network(trio.abc.Listener[Any]):
         try:
             self._send.send_nowait(server)
         except trio.BrokenResourceError:
-            raise ConnectionRefusedError("nobody listens any more") from None
+            raise ConnectionRefusedError("the listener is closed") from None
         return client
