@@ -45,6 +45,7 @@ def _within(bars: Bars, request: BacktestRequest) -> Bars:
     )
     first = int(np.searchsorted(bars.time, start))
     stop = int(np.searchsorted(bars.time, end, side="right"))
+    # Nothing to cut, and nothing to copy.
     if stop - first == len(bars):
         return bars
     rows = slice(first, stop)

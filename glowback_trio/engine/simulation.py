@@ -146,6 +146,7 @@ class Simulation:
     def _simulate(self, stop: int) -> None:
         """Simulate the rows before `stop`, which may lie past the end."""
         stop = min(stop, self.bars)
+        # In blocks, so that no (T, N) table is made for many symbols.
         while self._done < stop and self._failure is None:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
@@ -167,6 +168,7 @@ class Simulation:
             One past the last row that is now final.
         """
         account = self._trader.broker.account
+        # The units are copied, because the trader changes the array.
         before = account.cash, account.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
         stopped = self._trader.run(start, stop, marks)

@@ -60,6 +60,7 @@ class Timeline:
         """Group the symbols by their bar times, with about `cells` bars to a group at most."""
         groups: dict[bytes, list[int]] = {}
         for symbol, rows in enumerate(self.rows):
+            # A digest of the rows is a short key. Two digests of 64 bytes do not collide by chance.
             times = b"" if len(rows) == len(self) else blake2b(rows.data).digest()
             groups.setdefault(times, []).append(symbol)
         for symbols in groups.values():
@@ -83,6 +84,7 @@ def align(bars: Iterable[Bars]) -> Timeline:
     for one in ordered:
         _check_prices(one)
     time = _union([one.time for one in ordered])
+    # Shared by all symbols that have every bar, which is most of them and saves (T, N) integers.
     everywhere = np.arange(len(time))
     rows = [
         everywhere if len(one) == len(time) else np.searchsorted(time, one.time) for one in ordered
@@ -94,6 +96,7 @@ def _check_prices(bars: Bars) -> None:
     """Refuse opens and closes that cannot be traded at. No market order fills at a high or low."""
     for name in ("open", "close"):
         column: Floats = getattr(bars, name)
+        # Written so that NaN fails it: every comparison with NaN is false.
         if not (np.minimum.reduce(column) > 0 and np.maximum.reduce(column) < np.inf):
             bad = np.flatnonzero(~((column > 0) & (column < np.inf)))[0]
             raise DataError(
@@ -103,6 +106,7 @@ def _check_prices(bars: Bars) -> None:
 
 
 def _union(times: Sequence[Times]) -> Times:
+    # Most symbols share their times, and comparing is much cheaper than sorting their union.
     different = [time for time in times if not np.array_equal(time, times[0])]
     return np.unique(np.concatenate((times[0], *different))) if different else times[0]
 
@@ -112,5 +116,6 @@ def _marks(close: Floats, rows: Indices, start: int, stop: int) -> Floats:
     if last - first == stop - start:
         return close[first:last]
     before = close[first - 1] if first else 0.0
+    # Each close holds until the next bar of the symbol, the one before the stretch included.
     lasting = np.diff(rows[first:last], prepend=start, append=stop)
     return np.repeat(np.concatenate(((before,), close[first:last])), lasting)

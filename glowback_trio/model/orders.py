@@ -52,9 +52,8 @@ PLAIN = OrderSpec()
 class OrderEventKind(IntEnum):
     """An event in the life of an order, and its reason.
 
-    The engine records the number of a member; users read its `event` and `reason`. A number is a
-    member's place in the class, so `tuple(OrderEventKind)[number]` is the member, many times
-    faster than a call of the class.
+    The engine records the number of a member; users read its `event` and `reason`. A number is the
+    member's place in the class, so that a tuple over the class can be indexed by it.
 
     Attributes:
         event: `submitted`, `amended`, `filled`, `cancelled` or `rejected`.

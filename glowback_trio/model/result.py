@@ -22,7 +22,9 @@ __all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
 Codes = NDArray[np.integer[Any]]
 
-_KINDS = tuple(OrderEventKind)
+# By the number of an `OrderEventKind`: a tuple is much faster than the attribute of a member.
+_EVENTS = tuple(kind.event for kind in OrderEventKind)
+_REASONS = tuple(kind.reason for kind in OrderEventKind)
 
 
 @frozen(eq=False)
@@ -126,12 +128,12 @@ class OrderLog:
     @property
     def event(self) -> Sequence[str]:
         """Step: `submitted`, `amended`, `filled`, `cancelled` or `rejected`, (E,)."""
-        return [_KINDS[what].event for what in self.what.tolist()]
+        return [_EVENTS[what] for what in self.what.tolist()]
 
     @property
     def reason(self) -> Sequence[str]:
         """Reason of a cancellation, rejection or amendment; empty otherwise, (E,)."""
-        return [_KINDS[what].reason for what in self.what.tolist()]
+        return [_REASONS[what] for what in self.what.tolist()]
 
 
 @frozen(eq=False)

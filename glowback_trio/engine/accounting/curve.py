@@ -39,12 +39,16 @@ def draw(
     filled, fills = records.filled, records.fills
     row = filled["row"] - start
     cash, units = before
-    paid = records.financing  # comes before the fills of its row, and so in the sort below
+    # Of several amounts at a row the last one holds. What is paid at a row comes before its fills,
+    # and so does it here, which the stable sort keeps.
+    paid = records.financing
     amounts = np.concatenate((paid["cash"], fills["cash"]))
     places = np.concatenate((paid["row"] - start, row))
     curve.cash[rows] = _lasting(np.array([cash]), amounts, places, count)
+    # One stretch of `count` rows for each symbol, laid end to end.
     place = row + filled["symbol"] * count
     held = _lasting(units, fills["units"], place, count).reshape(symbols, count)
+    # In C order the symbols of a row lie together, so that a row is summed as `Account.worth` sums.
     worth = np.multiply(held.T, marks, order="C")
     np.add(curve.cash[rows], _summed(worth), out=curve.value[rows])
     curve.gross[rows] = _summed(np.abs(worth, out=worth))
@@ -88,6 +92,7 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     """
     value, fall = curve.value[start:stop], curve.drawdown[start:stop]
     peaks = np.maximum.accumulate(value)
+    # Written into the arrays at hand: these are as long as a run, and memory is what takes time.
     np.maximum(peaks, peak, out=peaks)
     np.divide(np.subtract(peaks, value, out=fall), peaks, out=fall)
     return float(peaks[-1])

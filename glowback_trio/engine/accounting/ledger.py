@@ -60,6 +60,7 @@ class Ledger:
             its entry, both for the closed quantity only; NaN where it only opens. Currency.
         """
         filled, figures = records.filled, records.fills
+        # Stable, so that the fills of one symbol keep their order.
         order = np.argsort(filled["symbol"], kind="stable")
         fills = _Fills(
             symbol=filled["symbol"][order],
@@ -121,6 +122,8 @@ def _book_whole_positions(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     """
     before, first = _before(fills, fills.after, held[:, 0])
     flat = before == 0.0
+    # A fill that changes the sign of a position closes one round trip and opens the next: its
+    # commission is divided between the two by quantity.
     own = fills.commission * (before / -fills.quantity)
     rest = np.where(flat, fills.commission, fills.commission - own)
     cost, _ = _before(fills, fills.price, held[:, 1])
@@ -153,9 +156,11 @@ def _book_across_symbols(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     symbols, start, count = np.unique(fills.symbol, return_index=True, return_counts=True)
     longest = np.argsort(-count, kind="stable")  # so that those with fills left come first
     symbols, start, count = symbols[longest], start[longest], count[longest]
+    # How many symbols still have a fill in each turn.
     active = np.searchsorted(-count, -np.arange(count[0]), side="left")
     state = held[symbols].T.copy()
     nets, trips = np.full((2, len(fills.symbol)), np.nan)
+    # Cases that are not selected may divide by zero units; their results are discarded.
     with np.errstate(divide="ignore", invalid="ignore"):
         for turn, some in enumerate(active.tolist()):
             which = start[:some] + turn
@@ -168,6 +173,7 @@ def _booked_across_symbols(state: Floats, fills: _Fills) -> tuple[Floats, Floats
     """Book one fill of each symbol: `_booked` with all its cases computed and one selected."""
     units, cost, entry, earned = state
     _, quantity, price, commission, after = fills
+    # The same operations in the same order as in `_booked`, so that no digit differs.
     flat, adds = units == 0.0, units * quantity > 0.0
     opens = flat | adds
     closes = ~opens & (np.abs(quantity) >= np.abs(units))
@@ -200,6 +206,7 @@ def _booked(
     if units * quantity > 0.0:
         cost += (price - cost) * (quantity / after)
         return _Held(after, cost, entry + commission, earned), math.nan, math.nan
+    # Closes all of it, and perhaps opens the other side.
     closes = abs(quantity) >= abs(units)
     closed = units if closes else -quantity
     entry_part, own = entry * (closed / units), commission * (closed / -quantity)

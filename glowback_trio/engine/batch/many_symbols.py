@@ -181,6 +181,7 @@ class BatchFiller:
         quantity = shortfall(fraction * (value[0] / len(units)), close, units[symbol])
         quantity = self._costs.rounded_each(quantity)
         orders = _Orders(symbol, quantity, bar, open_price, close)
+        # Nothing is submitted for a target that has been reached.
         if not quantity.all():
             orders = orders.some(quantity != 0.0)
         rest = self._fill(row, orders, value) if len(orders.symbol) else None
@@ -219,8 +220,10 @@ class BatchFiller:
         worth = equity[:-1] - held * gain
         exposed = gross[:-1] - size * fills.mark + reach * price
         uncovered = exceeds(exposed, worth, commission, costs.leverage)
+        # From the first order on that does not fit, each size depends on the one before.
         done = int(uncovered.argmax()) if _any(uncovered) else len(uncovered)
         paid = fills.quantity * price + commission
+        # Only what has been filled so far; the broker fills the rest from here.
         account.cash = cumulative(account.cash, -paid[:done]).item(-1)
         account.units[fills.symbol[:done]] = units[:done]
         self._unwritten.append(_FilledRow(row, orders, first, turn, fills, units, done))

@@ -56,6 +56,7 @@ def fill_single_symbol(
     commission = costs.commission_each(quantity, price)
     units = cumulative(account.units.item(0), quantity)
     cash = cumulative(account.cash, -(quantity * price + commission))
+    # The sums of the loop once more, as columns: the same additions in the same order.
     account.units[0], account.cash = units.item(-1), cash.item(-1)
     slippage = np.abs(quantity * (price - open_price))
     journal.extend(events, fill_records(price, commission, slippage, units[1:], cash[1:]))

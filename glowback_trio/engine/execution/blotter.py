@@ -104,6 +104,7 @@ class Blotter:
             return self.close(row, order, _ONE_BAR[spec.time_in_force])
         bar = order.bar + 1
         if spec.time_in_force == "DAY" and bar < len(bars):
+            # Dates are of UTC, as all times are.
             today, next_day = bars.time[order.bar : bar + 1].astype("datetime64[D]")
             if today != next_day:
                 return self.close(row, order, OrderEventKind.DAY_ENDED)
@@ -138,11 +139,13 @@ class Blotter:
 
     def close_all(self, row: int, kind: OrderEventKind) -> None:
         """Cancel every open order, oldest first."""
+        # A copy, because closing an order removes it from the dict.
         for order in list(self.open.values()):
             self.close(row, order, kind)
 
     def first_bar(self, row: int, symbol: int, latency: np.timedelta64) -> int:
         """Return the first of a symbol's bars that may fill an order made at a row's close."""
+        # By far the most frequent case, and needs no search.
         if not latency and len(self._timeline.rows[symbol]) == len(self._timeline):
             return row + 1
         earliest = self._timeline.time[row] + latency

@@ -58,6 +58,7 @@ class Brackets:
         matched = []
         fills, self._new = self._new, []
         for fill in fills:
+            # Another order of this bar may have closed what this fill had opened.
             held = units.item(fill.order.symbol)
             most = min(abs(fill.opened), abs(held)) if fill.opened * held > 0.0 else 0.0
             if most:
@@ -66,6 +67,7 @@ class Brackets:
 
     def cancel_exits(self, row: int, symbol: int) -> None:
         """Cancel the exits of a closed position."""
+        # Trimmed to nothing, not closed: an exit that has filled is in the blotter no more.
         for order in self._exits.pop(symbol, ()):
             self._blotter.trim(row, order, 0.0, OrderEventKind.NO_POSITION)
 

@@ -101,6 +101,7 @@ class Broker:
         before = self._targets.pop(symbol, None)
         if before is not None and before.remaining:
             self.blotter.close(row, before, OrderEventKind.REPLACED)
+        # Flat instead of refused: strategies that only know sides are usable without shorts.
         if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
         share = self.value(row)[0] / len(self._timeline.bars)
@@ -185,6 +186,7 @@ class Broker:
         if exceeds(others + abs(held + quantity) * price, worth, commission, costs.leverage):
             fits = costs.affordable(quantity, price, held, worth, others, maker=at.maker)
             commission = costs.commission(fits, price, maker=at.maker)
+        # All or nothing, whatever it is that leaves something unfilled.
         if fits != order.remaining and order.spec.time_in_force == "FOK":
             fits = quantity = 0.0
         if fits:
@@ -193,6 +195,7 @@ class Broker:
             self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
             if order.spec.exits:
                 self._brackets.note_fill(order, at, held, fits)
+        # What volume leaves may fill on the next bar; what money leaves is cancelled.
         if fits != quantity:
             self.blotter.close(row, order, _UNAFFORDABLE[order.filled])
         elif order.remaining:
@@ -207,6 +210,7 @@ class Broker:
             most = abs(held) if held * order.remaining < 0.0 else 0.0
             self.blotter.trim(row, order, most, OrderEventKind.NO_POSITION)
         elif order.remaining < 0.0 and not self._costs.allow_short:
+            # A sale beyond the position ends at flat, except for an order that has to fill in full.
             whole_only = order.spec.time_in_force == "FOK" and held + order.remaining < 0.0
             most = 0.0 if whole_only else max(0.0, held)
             self.blotter.trim(row, order, most, OrderEventKind.SHORT_NOT_ALLOWED)
@@ -263,6 +267,7 @@ class Broker:
         if order.oco is not None and order.oco.remaining:
             kind = OrderEventKind.OCO_FILLED
             self.blotter.trim(row, order.oco, abs(order.remaining), kind)
+        # Flat, or on the other side: either way the position that the exits belong to is closed.
         if held * units <= 0.0:
             self._brackets.cancel_exits(row, symbol)
 
@@ -276,6 +281,7 @@ class Broker:
         borrow, interest = self._costs.financing(shorts, account.cash, years)
         if amount := borrow + interest:
             account.cash -= amount
+            # The fills of this row start from the value after payment.
             self._valued = equity - amount, gross
             self._journal.financing(row, borrow, interest, account.cash)
 

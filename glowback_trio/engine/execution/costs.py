@@ -187,6 +187,7 @@ class CostModel:
         wanted, closing = abs(quantity), max(0.0, -side * position)
         if wanted <= closing:
             return quantity
+        # The bound solved for q, once for a commission by rate and once for the minimum; both hold.
         room = self.leverage * equity - others - side * position * price
         dearer = price + self.leverage * self.fee(price, maker=maker)
         most = min(room / dearer, (room - self.leverage * self.minimum) / price)

@@ -56,6 +56,7 @@ def match(order: Order, bar: Prices) -> Match | None:
       and the order waits.
     """
     side = _side(order.remaining)
+    # Seen from the buyer's side, and the price turned back afterwards.
     found = _to_buy(order, _seen(bar, side), side)
     return found and found._replace(price=found.price * side)
 
@@ -87,6 +88,7 @@ def rest_of_bar(quantity: float, at: Match, bar: Prices) -> Prices:
         return bar
     side = _side(quantity)
     seen, price = _seen(bar, side), at.price * side
+    # A limit was reached from above, so a higher price than the fill may have come before it.
     high = max(price, seen.close) if at.maker else seen.high
     return _seen(Prices(price, high, seen.low, seen.close), side)
 
@@ -107,12 +109,14 @@ def _to_buy(order: Order, bar: Prices, side: float) -> Match | None:
         level = order.level * side
         if bar.high < level:
             return None
+        # Triggered for good: if it does not fill on this bar, it waits as a market or limit order.
         order.level = None
         if bar.open < level:
             allowed = limit is None or level <= limit
             return Match(level, at_open=False, limited=limit is not None) if allowed else None
     if limit is None:
         return Match(bar.open, at_open=True, limited=False)
+    # An open beyond the limit is a better price than the limit.
     if bar.open <= limit:
         return Match(bar.open, at_open=True, limited=True)
     return Match(limit, at_open=False, limited=True, maker=True) if bar.low <= limit else None

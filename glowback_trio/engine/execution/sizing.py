@@ -70,6 +70,7 @@ def sizes_in_sequence(
     rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
     rounded = costs.rounded if costs.whole_shares else None
     sizes: list[float] = []
+    # Nearly every order fits in full, so only the exceptions are kept apart.
     reduced: dict[int, float] = {}
     columns = (column.tolist() for column in targets)
     for fraction, close, mark, open_price in zip(*columns, strict=True):
@@ -81,6 +82,7 @@ def sizes_in_sequence(
             commission = abs(quantity) * (price * rate + per_share)
             if minimum:
                 commission = max(commission, minimum)
+            # Equity at the fill price, added up as the broker does: from the last close on.
             worth = cash + units * mark + units * (price - mark)
             fits = quantity
             if abs(units + quantity) * price > leverage * (worth - commission):

@@ -39,6 +39,7 @@ class Agenda:
         row = max(row, self.ready)
         if self._selling:
             return row, RebalanceReason.GUARD
+        # A symbol that arrives during a stop waits for the scheduled return that ends it.
         if not self.out and self._arrival <= self._scheduled:
             return max(row, self._arrival), RebalanceReason.ALLOCATION
         return max(row, self._scheduled), RebalanceReason.SCHEDULE

@@ -74,6 +74,7 @@ class BarTrader:
         )
         open_orders, account = broker.blotter.open, broker.account
         cash, safe = account.cash, start
+        # `open_orders` is the blotter's own dict, which never changes identity.
         for row in range(start, stop):
             if open_orders or every_row:
                 broker.begin_row(row)
@@ -107,6 +108,7 @@ class BarTrader:
         """
         account = self.broker.account
         if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
+            # Without debt or short positions no price above zero can make equity negative.
             return stop, False
         equity, gross = self.broker.value(row)
         closes = self.broker.marks(row + 1, min(row + 1 + self._ahead, stop))

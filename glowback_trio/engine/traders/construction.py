@@ -98,6 +98,7 @@ def plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
 
 def _scale(weights: Floats, room: float) -> float:
     """Return the factor that shrinks weights to the room there is for them."""
+    # Weights that sum to 1 in decimals, such as ten times 0.1, must not be scaled for a rounding.
     total = math.fsum(weights)
     return room / total if total > room * (1.0 + _ROUNDING) else 1.0
 
@@ -156,6 +157,7 @@ def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
     """Return the fall that the stop watches: from a peak that starts anew at each return, (T,)."""
     drawdown = curve.drawdown.copy()
     back = _returns(decisions)
+    # The bar of the return itself still counts from the old peak: the stop was on up to its close.
     for row, stop in zip(back, [*back, len(curve) - 1][1:], strict=True):
         value = curve.value[row : stop + 1]
         peak = np.maximum.accumulate(value)
@@ -178,6 +180,7 @@ def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
         _some(Constraint.TURNOVER, shrunk["row"], shrunk["wanted"], shrunk["allowed"]),
     )
     hits = np.concatenate(parts)
+    # Stable, so that limits of one row stand in the order of `parts`.
     hits = hits[np.argsort(hits["row"], kind="stable")]
     return Hits(*(hits[name].copy() for name in _HIT.names or ()))
 
@@ -215,6 +218,7 @@ def portfolio_metrics(portfolio: Portfolio, curve: Curve) -> Mapping[str, float 
 
 def _most_drift(portfolio: Portfolio, curve: Curve) -> float | None:
     drift = np.concatenate(list(_drifts(portfolio, curve)))
+    # A target is new where a stop begins or ends, and at the first bar of a symbol.
     changed = np.diff(portfolio.out, prepend=False)
     changed[portfolio.first] = True
     known = drift[~changed & ~np.isnan(drift)]

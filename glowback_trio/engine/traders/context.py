@@ -70,6 +70,7 @@ class BrokerContext:
 
     def close(self, symbol: str) -> float:
         """Return the symbol's last close, currency; NaN before its first bar."""
+        # Strategies ask for closes more than for anything else, so this case goes without a search.
         if self._aligned and symbol in self._closes:
             return self._closes[symbol][self.row]
         seen = self.count(symbol)
@@ -130,6 +131,7 @@ class BrokerContext:
         prices = {"limit": limit, "stop": stop, "trail": trail}
         exits = {"stop_loss": stop_loss, "take_profit": take_profit}
         spec = _spec(prices, exits, time_in_force)
+        # The number is all a strategy gets of an order: an `Order` is changed by the broker only.
         bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
         return self._broker.blotter.submit(self.row, at, quantity, bar, spec).number
 
@@ -189,6 +191,7 @@ def _spec(
     if time_in_force not in get_args(TimeInForce):
         words = ", ".join(get_args(TimeInForce))
         raise StrategyError(f"time_in_force is one of {words}, not {time_in_force!r}")
+    # Named in the order of `prices`, as the keys of `_KINDS` are.
     given = tuple(name for name, price in prices.items() if price is not None)
     if given not in _KINDS:
         raise StrategyError(f"an order cannot have {' and '.join(given)} at once")

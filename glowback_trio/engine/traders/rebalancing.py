@@ -128,6 +128,7 @@ class RebalancingTrader:
     def _decide(self, row: int, reason: int) -> None:
         """Order what is missing to the targets, or to nothing; a lost account orders no more."""
         value, plan = self.broker.value(row)[0], self._plan
+        # The simulation sees ruin on the curve, after this, and calls `liquidate`.
         if value <= 0.0:
             return
         # The symbols that have had a bar, which sooner or later are all of them.
@@ -143,6 +144,7 @@ class RebalancingTrader:
         self._record.decide(row, reason, (wanted, allowed), fall)
         self._log_stop(row, reason, value, fall)
         self._agenda.decided(row, reason, capped=allowed < wanted)
+        # All orders shrink alike, so the portfolio moves straight towards its targets.
         if allowed < wanted:
             goal = held + (goal - held) * (allowed / wanted)
         if allowed:

@@ -74,6 +74,7 @@ class TargetTrader:
         """Carry out what is due at this row, order every position closed, and then nothing more."""
         self.broker.begin_row(row)
         self.broker.liquidate(row)
+        # The end of the rows with signals, so that no further target is reached.
         self._at = len(self._rows) - 1
 
     def take_messages(self) -> list[tuple[int, str]]:
@@ -101,6 +102,7 @@ class TargetTrader:
         end = at + int(np.searchsorted(due[at:], stop))
         crowded = int(np.searchsorted(self._crowded, at))
         end = min(end, self._crowded.item(crowded))
+        # An open order may fill in between, and a signal due past `stop` has no bar yet to fill it.
         if self.broker.blotter.open or end == at:
             self._order_each(row)
             self._at += 1

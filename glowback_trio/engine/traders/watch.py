@@ -70,6 +70,8 @@ class Watch:
         value = account.cash + worth.sum(axis=1)
         peaks = np.maximum(np.maximum.accumulate(value), self._peak)
         fallen = self._fallen(peaks, value)
+        # The peak moves on only to the row that is decided at: later rows are looked at again, with
+        # the positions that they then have.
         either = fallen | self._drifted(row, worth, value, ready)
         at = int(either.argmax()) if either.any() else len(either) - 1
         self._peak = peaks.item(at)

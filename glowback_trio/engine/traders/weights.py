@@ -99,9 +99,11 @@ class WeightOrders:
         self, row: int, some: Selection, fraction: Floats, close: Floats
     ) -> RowTargets | None:
         time, due = self._timeline.time, row + 1
+        # Laid out on first use: with few symbols or open orders the arrays are never needed.
         if self._bars is None:
             self._bars = self._laid_out(row)
         bar = self._bars.bar[due - self._bars.first][some]
+        # Latency moves fills past the next row; a symbol without a bar there fills later too.
         if time[due] - time[row] < self._latency or bar.min() == _NO_BAR:
             return None
         open_price = self._bars.open_price[due - self._bars.first][some]
