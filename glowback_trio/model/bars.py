@@ -44,6 +44,7 @@ def _fixed(values: Any, kind: np.dtype[Any]) -> NDArray[Any]:
         and _is_closed(values)
     ):
         return values
+    # A copy even of a read-only array: its owner could make it writable again and change it.
     copied = np.array(values, dtype=kind, order="C")
     copied.setflags(write=False)
     return copied
@@ -177,5 +178,6 @@ class Dataset:
 
     def digest(self) -> str:
         """Return the SHA-256 over the symbols' digests in alphabetical order, as hex."""
+        # Sorted, because the order of a request's symbols changes nothing.
         parts = sorted((bars.symbol, bars.digest()) for bars in self.bars)
         return hashlib.sha256("\n".join(f"{s} {d}" for s, d in parts).encode()).hexdigest()

@@ -73,6 +73,7 @@ def is_scalar(value: object, kind: type) -> bool:
 
 def violations(value: Any, bounds: Iterable[object]) -> Iterator[Problem]:
     """Yield a problem for each bound that a value breaks; paths are left to the caller."""
+    # First of all, because NaN breaks no bound: every comparison with it is false.
     if isinstance(value, float) and not math.isfinite(value):
         yield Problem("finite_number", (), "Input should be a finite number", value)
         return
@@ -134,6 +135,7 @@ class Checked:
         InvalidRequestError: At construction, with every problem of every field.
     """
 
+    # Without slots here, instances of slotted subclasses would have a dict after all.
     __slots__ = ()
     __checks__: ClassVar[tuple[Callable[..., Iterator[Problem]], ...]] = ()
 
@@ -145,6 +147,7 @@ class Checked:
             for name, hint in annotations.items()
             for problem in _complaints(values[name], hint)
         ]
+        # Checks of combinations may rely on every field being fine by itself.
         if problems := problems or list(conflicts(type(self), values)):
             raise InvalidRequestError(problems)
         for name, hint in annotations.items():
@@ -208,6 +211,7 @@ def _choice_complaints(value: Any, hints: tuple[Any, ...]) -> list[Problem]:
     if value is None and type(None) in hints:
         return []
     parts = [hint for hint in hints if hint is not type(None)]
+    # A union with one type besides None gets that type's problems, which say more than its name.
     complaints = [_complaints(value, part) for part in parts]
     if len(parts) == 1 or not all(complaints):
         return min(complaints, key=len)

@@ -12,7 +12,9 @@ from glowback_trio.errors import InvalidRequestError, Problem
 
 __all__ = ["FIRST_YEAR", "LAST_YEAR", "Edge", "end_instant", "stamp", "start_instant", "utc_now"]
 
+# datetime64[ns], in which bars count, ends in the year 2262.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+# ASCII, because `\d` matches the digits of every script. Python reads nine decimals and keeps six.
 _RFC3339 = re.compile(
     r"(?P<year>\d{4})-\d\d-\d\d"
     r"(?P<time>[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?",
@@ -76,6 +78,7 @@ def _parse(text: str, edge: time) -> datetime:
     try:
         if parts["time"] is None:
             return datetime.combine(date.fromisoformat(text.strip()), edge, UTC)
+        # RFC 3339 allows a small `z`, which `fromisoformat` refuses.
         return _instant(datetime.fromisoformat(text.strip().upper()), edge)
     except ValueError as error:
         if isinstance(error, InvalidRequestError):
@@ -94,4 +97,5 @@ def utc_now() -> datetime:
 
 def stamp(moment: datetime) -> str:
     """Write a UTC time as statuses and events have it: with microseconds and `Z`."""
+    # 26 characters leave out the `+00:00`. Every event is stamped, so this has to be fast.
     return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

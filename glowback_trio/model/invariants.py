@@ -53,6 +53,7 @@ def assert_sound(events: Iterable[Event], *, ended: bool = True) -> None:
     Raises:
         LogError: A law is broken; the message says which one, and at which event.
     """
+    # The fields are compared with the decoded bytes, which are what a client receives.
     log = [(event.event_id, event.data, event.decode()) for event in events]
     state: State | None = None
     latest, digest = "", Digest()

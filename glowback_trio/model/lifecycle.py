@@ -162,6 +162,7 @@ class Status:
         Raises:
             InvalidTransitionError: The table does not lead there.
         """
+        # The table is asked first: if it raises, nothing has changed.
         changed = evolve(self, state=step(self.state, state), event_count=self.event_count + 1)
         if state not in TERMINAL:
             return evolve(changed, started_at=moment)

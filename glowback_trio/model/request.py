@@ -25,6 +25,7 @@ __all__ = [
     "Stream",
 ]
 
+# Symbols become names of files: no separator, and nothing that leads out of a directory.
 SYMBOL = r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}"
 Symbol = Annotated[
     str,
@@ -105,6 +106,7 @@ class Stream(Checked):
 
 
 def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
+    # Weights such as 0.7, 0.2 and 0.1 sum to a little more than 1 in binary floats.
     total = sum(target_weights.values())
     if not target_weights or total <= 0:
         yield Problem("value_error", ("target_weights",), "Weights should be positive", None)
@@ -171,6 +173,7 @@ def _no_symbol_twice(symbols: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _zone_exists(timezone: str) -> Iterator[Problem]:
+    # The name becomes a path, so a client may cause any error that opening a path can raise.
     try:
         zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -216,6 +219,7 @@ def _implied(request: BacktestRequest) -> Strategy:
 
 
 def _trimmed(symbols: Iterable[str]) -> tuple[str, ...]:
+    # A ticker is an iterable of letters; a request for one symbol may give it as it is.
     listed = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     return tuple(symbol.strip() for symbol in listed)
 

@@ -20,6 +20,7 @@ from glowback_trio.model.portfolio import Portfolio
 __all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
 
+#: Small integers in whatever width holds them: a run may have millions of fills.
 Codes = NDArray[np.integer[Any]]
 
 # By the number of an `OrderEventKind`: a tuple is much faster than the attribute of a member.
@@ -61,6 +62,7 @@ class Curve:
         They are 0.0 on the first bar and after a value that is not positive.
         """
         index = np.arange(len(self))[bars]
+        # Index -1 of the first bar reads the last value, which `where` does not use.
         previous = np.where(index > 0, self.value[index - 1], self.capital)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(previous > 0, self.value[index] / previous - 1.0, 0.0)

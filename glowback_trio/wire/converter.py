@@ -52,6 +52,7 @@ def make_converter(registry: StrategyRegistry = STRATEGIES) -> Converter:
     Args:
         registry: The strategies that a document may name.
     """
+    # With detailed validation cattrs would wrap problems, which have paths already, in groups.
     converter = Converter(detailed_validation=False)
     reader = _Reader(converter, with_aliases(registry))
     hook, hook_for = converter.register_structure_hook, converter.register_structure_hook_func
@@ -60,6 +61,7 @@ def make_converter(registry: StrategyRegistry = STRATEGIES) -> Converter:
     hook(State, _state)
     hook(datetime, lambda value, _hint: start_instant(value))
     hook(Status, reader.fields)
+    # Of hooks with a predicate, the one registered last is tried first.
     hook_for(_has_origin(Literal), _literal)
     hook_for(_has_origin(tuple), reader.sequence)
     hook_for(_has_origin(Mapping), reader.mapping)

@@ -78,6 +78,7 @@ def _reason(portfolio: Portfolio, code: int) -> str | None:
 def _hits_at(portfolio: Portfolio, curve: Curve, bars: Which) -> list[list[dict[str, Any]]]:
     """Return the limits that were hit at each bar, without time and without others' figures."""
     index = np.arange(len(curve))[bars]
+    # Hits are ordered by row, so those of a bar are a slice.
     first, stop = (np.searchsorted(portfolio.hits.row, index, side) for side in ("left", "right"))
     return [
         [_figures(hit) for hit in rows(hit_columns(portfolio, curve, slice(start, end)))]

@@ -11,6 +11,7 @@ from glowback_trio.model.bars import Times
 
 __all__ = ["dumps", "iso_times", "parse_json"]
 
+# datetime64 knows no zone; here all of them are UTC.
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
 
 

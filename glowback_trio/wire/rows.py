@@ -55,6 +55,7 @@ def rows(columns: Columns) -> Iterator[Row]:
 def _listed(column: Column) -> list[Any]:
     if isinstance(column, list):
         return column
+    # By way of JSON, so that an object holds the very values that a written row does.
     values: list[Any] = orjson.loads(dumps(column))
     return values
 

@@ -45,6 +45,7 @@ def attribution(
     worth = units * marks
     paid = _by_symbol(trades, trades.quantity * trades.price + trades.commission)
     total = worth - paid
+    # A fill that only opens realises nothing; its pnl is NaN.
     realized = _by_symbol(trades, np.where(np.isnan(trades.pnl), 0.0, trades.pnl))
     columns = {
         "realized_pnl": realized,

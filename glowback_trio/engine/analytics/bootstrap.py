@@ -120,6 +120,7 @@ class _Cells:
         beyond = returns - mean
         # Bars that the last cell lacks leave its path level.
         path = np.zeros((len(starts), width + 1))
+        # Growth as logarithms, so that cells are combined by adding them up.
         path[:, 1:].flat[: len(returns)] = np.log1p(returns)
         np.cumsum(path, axis=1, out=path)
         return cls(
@@ -150,7 +151,7 @@ def _resample(
     for first in range(0, replicates, most):
         records = min(most, replicates - first)
         begins = random.random((records, cells)) * length < 1.0
-        begins[:, 0] = True
+        begins[:, 0] = True  # a block never runs on from one replicate into the next
         places = np.flatnonzero(begins)
         lengths = np.diff(places, append=begins.size)
         shift = random.integers(cells, size=len(places)) - places

@@ -130,6 +130,7 @@ def _trade_metrics(curve: Curve, trades: Fills, round_trips: Sequence[float]) ->
         "turnover": turnover(curve.value, trades),
         "total_commissions": float(trades.commission.sum()),
         "total_slippage_cost": float(trades.slippage_cost.sum()),
+        # Clients of the reference server read these; there are no options here.
         "option_trade_count": 0,
         "option_event_count": 0,
     }

@@ -69,7 +69,7 @@ def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
     _check_prices(bars.symbol, time, price, start)
     value = np.full(len(time), capital)
     value[start:] = capital / price[start] * price[start:]
-    value[start] = capital
+    value[start] = capital  # exactly, whatever the quotient was rounded to
     return Benchmark(bars.symbol, capital, start, time, price, value)
 
 

@@ -77,6 +77,7 @@ def bar_returns(value: Floats) -> Floats:
         (T - 1,) or (T - 1, K) fractions.
     """
     before = value[:-1]
+    # Written into one array: with many long curves, memory is what takes the time.
     growth = np.ones(before.shape)
     np.divide(value[1:], before, out=growth, where=before > 0)
     growth -= 1.0
@@ -163,6 +164,7 @@ def cagr(growth: Numbers, time: Times) -> Numbers:
 
 def _compounded(growth: Numbers, exponent: float) -> Floats:
     with np.errstate(invalid="ignore", over="ignore"):
+        # A good day compounds to more than any float holds; such a rate is better undefined.
         total = np.power(growth, exponent) - 1.0
     return np.where(np.isinf(total), np.nan, total)
 
@@ -190,6 +192,7 @@ def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> Num
     share = 1.0 / max(len(returns), 1)
     excess = returns - risk_free_rate / periods
     mean = excess.sum(axis=0) * share
+    # `excess` is used up step by step, so that no further array of its size is needed.
     shortfall = np.minimum(excess, 0.0, out=excess)
     square = np.multiply(shortfall, shortfall, out=shortfall).sum(axis=0) * share
     return ratio(mean, np.sqrt(square)) * math.sqrt(periods)
@@ -216,6 +219,7 @@ def max_drawdown_duration_days(drawdown: Floats, time: Times) -> Floats:
     under = np.flatnonzero(spans > 1)
     curve, peak = np.divmod(peaks[under], bars)
     until = np.minimum(peak + spans[under], bars - 1)
+    # A span that runs into the next curve ends with its own, at the last bar.
     longest = np.zeros(drawdown.size // bars)
     np.maximum.at(longest, curve, (time[until] - time[peak]) / _DAY)
     return longest.reshape(drawdown.shape[1:])
@@ -238,6 +242,7 @@ def tail(returns: Floats) -> Floats:
     """
     if len(returns) < _LEAST_FOR_A_TAIL:
         return returns[:0]
+    # Partitioning takes linear time; only a twentieth of a sorted array would be used.
     above = math.floor(_TAIL * (len(returns) - 1)) + 1
     return np.partition(returns, above, axis=0)[: above + 1]
 

@@ -145,6 +145,7 @@ def _costs(result: Result) -> Block:
 
 def _exposure(curve: Curve) -> Block:
     """Return exposures over the bars at which the account's value was positive."""
+    # Shares of an equity at or below zero have no meaning.
     alive = curve.value > 0
     value = curve.value[alive]
     gross, net = curve.gross[alive] / value, curve.positions[alive] / value
@@ -178,6 +179,7 @@ def calendar_returns(
     """
     period = time.astype(f"datetime64[{unit}]")
     last = np.append(np.flatnonzero(period[1:] != period[:-1]), len(time) - 1)
+    # Any positive base counts here, however small: `least` defaults to rounding of returns.
     growth = stats.ratio(value[last], np.append(capital, value[last[:-1]]), least=0.0)
     names = np.datetime_as_string(period[last]).tolist()
     return [
@@ -204,6 +206,7 @@ def _robustness(result: Result, seed: int) -> Block:
     )
     probability = needed = None
     if sharpe is not None and skewness is not None and kurtosis is not None:
+        # The formulas count bars, so the ratio has to be one per bar, too.
         per_bar = sharpe / math.sqrt(periods)
         probability = probabilistic_sharpe(per_bar, len(returns), skewness, kurtosis)
         needed = minimum_track_record(per_bar, skewness, kurtosis, level=_LEVEL)

@@ -71,7 +71,7 @@ def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[EventDraft]:
     if every == 0:
         return
     if every is None:
-        every = max(1, -(-len(curve) // _METRICS_WANTED))
+        every = max(1, -(-len(curve) // _METRICS_WANTED))  # rounded up: at most so many
     index = np.arange(bars.start, bars.stop)
     chosen = index[((index + 1) % every == 0) | (index == last)]
     for bar, row in zip(chosen.tolist(), equity_rows(curve, chosen), strict=True):
@@ -80,6 +80,7 @@ def _metrics(stream: Stream, curve: Curve, bars: range) -> Iterator[EventDraft]:
 
 def _progress(stream: Stream, time: Times, bars: range) -> Iterator[EventDraft]:
     """Draft progress at bars that complete a step: the first with (bar + 1) / T >= j / steps."""
+    # In whole numbers, so that it never depends on how the run is sliced or on rounding.
     count, steps = len(time), stream.progress_steps
     done = np.arange(bars.start, bars.stop + 1) * steps // count
     chosen = np.flatnonzero(done[1:] > done[:-1]) + bars.start

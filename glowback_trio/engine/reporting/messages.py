@@ -31,6 +31,7 @@ def warnings(dataset: Dataset) -> list[str]:
 
 
 def _finding(grade: str, symbol: str, text: str) -> str:
+    # Some findings begin with the symbol already, as errors of files do.
     return f"Data quality {grade} [{symbol}]: {text.removeprefix(f'{symbol}: ')}"
 
 

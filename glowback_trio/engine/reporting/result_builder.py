@@ -90,5 +90,6 @@ def _positions(ended: Ended) -> Mapping[str, float]:
 
 
 def _last_closes(timeline: Timeline) -> Mapping[str, float]:
+    # Of all symbols: a symbol may have ended before the last row of the timeline.
     marks = timeline.marks(len(timeline) - 1, len(timeline))[0]
     return dict(zip(timeline.symbols, marks.tolist(), strict=True))

@@ -196,6 +196,7 @@ def _parts(
     result: Result, run_id: str, include: Collection[BlockName] | None, max_points: int | None
 ) -> Iterator[tuple[str, Any]]:
     yield "run_id", run_id
+    # Once for all curves, so that they can be drawn over each other.
     bars = None if max_points is None else thin(_watched(result), max_points)
     for name, part in _PARTS.items():
         if include is not None and name not in include and part.empty is not None:

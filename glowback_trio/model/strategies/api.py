@@ -184,6 +184,7 @@ def check_class(cls: type[CustomStrategy]) -> None:
             )
     if not (title := getattr(cls, "title", None)) or not isinstance(title, str):
         raise StrategyError(f"{cls.__name__} needs a title, not {title!r}")
+    # Looked for in the class itself: it also inherits the mark of its decorated base.
     if "__attrs_attrs__" not in vars(cls):
         raise StrategyError(f"{cls.__name__} should be decorated with attrs.frozen")
 

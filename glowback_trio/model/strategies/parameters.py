@@ -143,6 +143,7 @@ STRATEGIES: Mapping[str, type[Strategy]] = {
     cls.name: cls for cls in (BuyAndHold, MaCrossover, Momentum, MeanReversion, Rsi, TargetWeights)
 }
 
+#: Names that clients of the reference server may send; a reason helps more than "unknown".
 UNSUPPORTED: Mapping[str, str] = {
     "covered_call": "covered_call needs options, which this engine does not trade",
 }
