@@ -70,6 +70,7 @@ def build_app(app_state: AppState) -> QuartTrio:
         BODY_TIMEOUT=None,
         RESPONSE_TIMEOUT=None,
     )
+    # Both would redirect, and a client that follows a redirect may drop its body or its key.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _register(app, app_state)
@@ -84,6 +85,7 @@ class _App(QuartTrio):
     """
 
     def __init__(self, app_state: AppState) -> None:
+        # Quart would add a route of its own for a static folder.
         super().__init__(__name__, static_folder=None, template_folder=None)
         self._app_state = app_state
 
@@ -100,9 +102,11 @@ def _register(app: QuartTrio, app_state: AppState) -> None:
         for route in app_state.routes:
             app.add_url_rule(
                 _rule(prefix + route.path),
+                # Quart takes what stands before a dot in an endpoint for the name of a blueprint.
                 endpoint=f"{prefix}{route.method}{route.path}".replace(".", "-"),
                 view_func=make_view(app_state, route),
                 methods=[route.method],
+                # OPTIONS is left to `_preflight`, which sees it as a method that is not allowed.
                 provide_automatic_options=False,
             )
 
@@ -116,6 +120,7 @@ def _hook(app: QuartTrio, app_state: AppState) -> None:
     """Add the hooks; they are async because Quart runs plain functions in threads."""
 
     async def before() -> Response | None:
+        # Before the preflight, because an error response needs the id.
         identify(app_state, current_request(), _template(request.url_rule))
         return _preflight(app_state)
 
@@ -151,6 +156,7 @@ def _preflight(app_state: AppState) -> Response | None:
 
 def _empty(response: Response) -> None:
     """Keep only the head of a response; the body of a stream is never started."""
+    # Setting the body resets the length, and HEAD states the length that GET would have.
     length = response.headers.get("Content-Length")
     response.response = response.data_body_class(b"")
     if length is not None:

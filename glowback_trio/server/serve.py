@@ -55,6 +55,7 @@ async def serve(
     """
     app_state = make_app_state(gateway, settings)
     closing = trio.Event()
+    # Outermost, so that the last lines of the shutdown are still written.
     with logging_to(settings):
         async with open_bare_nursery() as nursery:
             if stop is not None:
@@ -75,6 +76,7 @@ async def serve(
                 reject=partial(_reject, app_state),
                 task_status=task_status,
             )
+            # Ends the measurement of the lag, and the wait for a `stop` that never came.
             nursery.cancel_scope.cancel()
 
 
@@ -112,6 +114,7 @@ def _reject(app_state: AppState, rejection: serving.Rejection) -> serving.Reject
     sent = {name.lower(): value for name, value in rejection.headers}.get(b"x-request-id", b"")
     request_id = choose_request_id(sent.decode("latin-1"), app_state.new_id)
     error = HttpError(rejection.status, rejection.reason)
+    # By the settings, since the request may not have been readable.
     hsts = HSTS if app_state.settings.tls_cert else {}
     headers = {**SECURITY_HEADERS, **hsts, "X-Request-ID": request_id, "Content-Type": JSON}
     return serving.RejectionResponse(

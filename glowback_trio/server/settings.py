@@ -254,11 +254,13 @@ class Settings(Checked):
         values = {
             row.name: parse_text(environ[row.metadata["env"]].strip(), annotations[row.name])
             for row in fields(cls)
+            # Compose files and units pass variables on that are not set, as empty ones.
             if environ.get(row.metadata["env"], "").strip()
         }
         try:
             return cls(**values)
         except InvalidRequestError as error:
+            # An operator knows the variable and not the field.
             rows: dict[Any, Attribute[Any]] = {row.name: row for row in fields(cls)}
             raise InvalidRequestError(
                 evolve(problem, path=(rows[problem.path[0]].metadata["env"], *problem.path[1:]))

@@ -48,6 +48,7 @@ _CODES: Mapping[int, str] = {
 }
 
 _TOO_LARGE = "Request body too large"
+# A guess: how soon a place in the queue is free depends on the runs in it.
 _RETRY_AFTER_S = "5"
 # Problems listed in one response; of further ones only the number is stated.
 _MOST_PROBLEMS = 1000
@@ -104,6 +105,7 @@ def http_error(error: BaseException) -> HttpError:
             return HttpError(422, "Request validation failed", details=_problem_documents(problems))
         case GlowbackError():
             return _from_package(error)
+        # Last of the known ones: it is Werkzeug's, for routing and for bodies that are too large.
         case HTTPException(code=int(status)):
             return _from_framework(error, status)
         case _:
@@ -111,6 +113,7 @@ def http_error(error: BaseException) -> HttpError:
 
 
 def _from_package(error: GlowbackError) -> HttpError:
+    # The nearest class in the table decides, so subclasses need no row.
     status = next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), None)
     if status is None:
         return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
@@ -155,6 +158,7 @@ def _small(value: object) -> object:
     match value:
         case None | bool() | float():
             return value
+        # JavaScript rounds greater integers, so those are echoed as text.
         case int() if abs(value) < 1 << 53:
             return value
         case str():

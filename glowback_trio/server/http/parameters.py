@@ -40,6 +40,7 @@ def parse_text(text: str, hint: Any) -> Any:
     if kind is bool:
         return _SWITCH.get(text.lower(), text)
     if get_origin(kind) is tuple:
+        # A trailing comma adds no empty item.
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
 
@@ -59,6 +60,7 @@ def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
     """
     with located("query"):
         given = {name: query.getlist(name) for name in hints(cls) if name in query}
+        # A proxy in front may read the other of two values, so neither is taken.
         twice = [_given_twice(name, values) for name, values in given.items() if len(values) > 1]
         if twice:
             raise InvalidRequestError(twice)

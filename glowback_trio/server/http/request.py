@@ -87,6 +87,7 @@ class RequestContext:
     @property
     def request_id(self) -> str:
         """The request's id, once it is identified."""
+        # The first hook identifies every request, so this holds wherever an id is used.
         request_id = self.notes.request_id
         assert request_id is not None
         return request_id

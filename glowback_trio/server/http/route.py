@@ -94,6 +94,7 @@ class Route:
     @property
     def immediate(self) -> bool:
         """True if the handler needs nothing but the path, and does not wait: the fast path's."""
+        # A query or a body would have to be read from Quart's request.
         reads = self.query is not None or self.body is not None
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 

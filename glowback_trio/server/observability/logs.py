@@ -49,6 +49,7 @@ def _handling(logger: logging.Logger, handler: logging.Handler, level: str) -> I
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(level)
+    # The root logger may have a handler, too, which would write every line twice.
     logger.propagate = False
     try:
         yield
@@ -101,6 +102,7 @@ def _log_line(
     event: str, facts: RequestFacts, status: int | None, fields: dict[str, object]
 ) -> None:
     level = logging.WARNING if status in _REFUSALS else logging.INFO
+    # Checked here, because building the fields costs more than most requests may.
     if not _log.isEnabledFor(level):
         return
     notes, peer = RequestNotes.of(facts.state), facts.client and facts.client[0]

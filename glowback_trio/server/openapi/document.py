@@ -68,6 +68,7 @@ def openapi_document(
     paths: dict[str, dict[str, Any]] = {}
     for prefix in PREFIXES:
         for route in (route for route in routes if route.documented):
+            # Once per prefix: the operations differ in their ids, their links and their errors.
             operation = _operation(route, prefix, components)
             paths.setdefault(prefix + route.path, {})[route.method.lower()] = operation
     return {
@@ -129,6 +130,7 @@ def _query_parameters(cls: type[Checked], components: Components) -> Iterator[Ma
         if text := parameter["schema"].pop("description", None):
             parameter["description"] = text
         if "items" in schema:
+            # One comma-separated parameter, not one parameter per item.
             parameter |= {"style": "form", "explode": False}
         yield parameter
 
@@ -173,6 +175,7 @@ def _reply(reply: ResponseSpec, rate: Sequence[str], components: Components) -> 
     if reply.schema is not None:
         answer["content"] = {"application/json": {"schema": components.describe(reply.schema)}}
     for media in reply.media:
+        # OpenAPI cannot describe the lines of NDJSON or the columns of Parquet.
         answer.setdefault("content", {})[media] = {"schema": {"type": "string"}}
     return answer
 

@@ -87,6 +87,7 @@ class Components:
         origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
             return self._bounded(args[0], hint.__metadata__)
+        # Typed dicts mark optional fields in the annotation; `_typed_dict` reads the mark.
         if origin is NotRequired:
             return self.describe(args[0])
         if origin is Literal:
@@ -102,6 +103,7 @@ class Components:
     def _bounded(self, inner: Any, bounds: Sequence[object]) -> Schema:
         schema = self.describe(inner)
         for bound in bounds:
+            # Later bounds win: a pattern brings its own description.
             schema |= _bound(bound, schema.get("type"))
         return schema
 

@@ -23,6 +23,7 @@ def admit(access: AccessControl, context: RequestContext, key: str | None) -> st
     if not access.api_keys:
         return address
     if key is not None:
+        # Looked at before the comparison, so that guessing stops even at a right guess.
         _require(access.wrong_keys.look(address), "Too many wrong keys from this address")
     try:
         check_key(access.api_keys, key)
@@ -30,6 +31,7 @@ def admit(access: AccessControl, context: RequestContext, key: str | None) -> st
         if key is not None:
             access.wrong_keys.take(address)
         raise
+    # Only a checked key names a caller: see `caller_of`.
     return caller_of(key, address)
 
 
@@ -41,6 +43,7 @@ def admit_stream(
     Raises:
         HttpError: As `admit` does.
     """
+    # Without keys every ticket passes, old ones as well: a page need not know which server it has.
     if offered.ticket is None or not access.api_keys:
         admit(access, context, key)
         return
@@ -57,6 +60,7 @@ def count_request(access: AccessControl, context: RequestContext, caller: str) -
     Raises:
         HttpError: 429.
     """
+    # A refused request takes no token, so waiting for the stated time always helps.
     verdict = _require(access.request_rates.take(caller), "Too many requests")
     context.notes.caller, context.notes.rate_headers = caller, verdict.headers
 

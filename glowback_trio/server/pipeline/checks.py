@@ -56,6 +56,7 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     hops = context.headers.getlist("X-Forwarded-For")
     notes.client = app_state.access.proxies.client_address(context.peer, hops)
     notes.route = route
+    # Last, because the error response needs the id and the log needs the client.
     check_host(context.headers.get("Host", ""), app_state.settings.allowed_hosts)
 
 
@@ -71,6 +72,7 @@ def check(app_state: AppState, context: RequestContext, route: Route) -> None:
         if route.needs_key
         else caller_of(None, context.client)
     )
+    # After the key, because a caller with a key has a rate of its own.
     if route.rate_limited:
         count_request(app_state.access, context, caller)
     if route.changes_state:
@@ -89,6 +91,7 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
 
     async def checked(**path: str) -> Response:
         with logging_faults():
+            # First of all: a body that is too large is refused unread.
             _check_size(app_state)
             check(app_state, current_request(), route)
             arguments: dict[str, Any] = dict(path)
@@ -120,6 +123,7 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
 
 
 async def _read_document() -> Any:
+    # Quart counts what arrives and raises 413 beyond MAX_CONTENT_LENGTH.
     data = bytes(await request.body)
     if not data:
         raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
@@ -144,6 +148,7 @@ def logging_faults() -> Iterator[None]:
         yield
     except BaseException as error:
         for leaf in leaves(error):
+            # Every other status is the client's doing and stands in the access log.
             if not isinstance(leaf, trio.Cancelled) and http_error(leaf).status == 500:
                 _log.error("A handler failed", exc_info=leaf)
         raise

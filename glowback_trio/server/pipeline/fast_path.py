@@ -42,6 +42,7 @@ class FastPath:
 
     def __call__(self, scope: dict[str, Any]) -> ImmediateResponse | None:
         """Respond to a request; None for one that Quart has to handle."""
+        # HEAD is left to Quart's hooks, which know how to drop a body.
         if scope["type"] != "http" or scope["method"] != "GET":
             return None
         for pattern, template, route in self._routes:
@@ -59,6 +60,7 @@ class FastPath:
                 response = route.handler(self.app_state, **path)
         except Exception as error:  # noqa: BLE001 - every error has its response
             response = error_response(error, context)
+        # `Route.immediate` excludes coroutine functions.
         assert isinstance(response, Response)
         return serialize(self.app_state, context, response)
 
@@ -67,6 +69,7 @@ def serialize(
     app_state: AppState, context: RequestContext, response: Response
 ) -> ImmediateResponse:
     """Return a response as bytes, with the headers of every response."""
+    # No handler of the fast path streams, and errors are documents.
     assert isinstance(response.response, DataBody)
     headers = dict(response.headers)
     add_common_headers(app_state, context, headers)

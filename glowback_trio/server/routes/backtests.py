@@ -60,12 +60,14 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
         requested = parse_request(document, app_state.converter)
+    # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
     first = app_state.idempotency.find(client, key, requested) if key else None
     if first is None:
         with located("body"):
             run = app_state.submit(requested)
         first = FirstResponse(run.run_id, dumps(status_document(run.status)))
         if key:
+            # Only a success is kept, so that a corrected request may use the same key.
             app_state.idempotency.keep(client, key, requested, first)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
     return json_response(first.body, 201, {"Location": location})
@@ -76,6 +78,7 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
 
     A `Link` header with `rel="next"` points to the next page, if there is one.
     """
+    # All of them are filtered: queue and store bound how many there are.
     matching = [
         run
         for run in _older(app_state.gateway, query.before)
@@ -114,6 +117,7 @@ async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
     run = app_state.gateway.run(run_id)
     if run.finished:
         return json_response(status_document(run.status))
+    # 202, because the run ends a little later.
     run.cancel("cancelled by a client")
     return json_response(status_document(run.status), 202)
 

@@ -93,6 +93,7 @@ async def _stored(
     events: list[Event] = []
     while subscription.behind and len(events) < query.limit:
         events += await subscription.read_stored(query.limit - len(events))
+    # One chunk is sent with its length; only longer bodies are streamed.
     few = len(events) <= _WRITTEN_AT_ONCE
     response = Response(
         b"".join(write(events)) if few else _body(write(events)), content_type=media
@@ -147,6 +148,7 @@ async def _frames(app_state: AppState, subscription: Subscription) -> AsyncItera
         yield _PREAMBLE
         while not subscription.ended:
             events: Sequence[Event] = ()
+            # Cancelling a read loses no event: the cursor moves only when events are returned.
             with trio.move_on_after(_QUIET_S):
                 events = await subscription.read(_READ_AT_ONCE)
             yield b"".join(map(_frame, events)) or _COMMENT

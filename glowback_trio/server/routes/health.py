@@ -17,6 +17,7 @@ def liveness(_app_state: AppState) -> Response:
 
 def readiness(app_state: AppState) -> Response:
     """Report whether new runs are accepted: not at shutdown, nor while the store cannot write."""
+    # A server that drains still serves streams and results, but balancers should choose another.
     if app_state.stopping or app_state.gateway.closed:
         raise HttpError(503, "The server is shutting down")
     if not app_state.gateway.writable:

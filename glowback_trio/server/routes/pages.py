@@ -81,6 +81,7 @@ def _page(text: str, policy: str) -> Response:
 
 async def docs_asset(app_state: AppState, name: str) -> Response:
     """Return a file of the interactive documentation."""
+    # A list, not a look into the directory: no path of a client reaches the file system.
     if name not in _ASSETS:
         raise HttpError(404, "Not Found")
     data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.writers)

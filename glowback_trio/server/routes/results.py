@@ -112,9 +112,11 @@ async def export_orders(app_state: AppState, run_id: str, form: str) -> Response
 async def _export(
     app_state: AppState, run_id: str, name: str, table_of: Callable[[Result], Table], form: str
 ) -> Response:
+    # The parameter is part of the path, so a wrong one is 404 and not 422.
     if form not in FORMS:
         raise HttpError(404, "Not Found")
     result = await app_state.gateway.run(run_id).load_result()
+    # After the result, because 404 and 409 say more than 501.
     if form == "parquet" and not PARQUET.is_installed:
         raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
     named = {"filename": f"{name}-{run_id}.{form}"}

@@ -69,6 +69,7 @@ _export = partial(
     },
     errors={409: _NO_RESULT, 501: "Parquet was requested, and the server has no pyarrow."},
 )
+# A browser opens a page by its address, where it cannot add a key.
 _page = partial(Route, method="GET", tag="pages", needs_key=False, documented=False)
 
 ROUTES: Sequence[Route] = (

@@ -48,8 +48,10 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str
     if not allowed:
         return {}
     if origin is None or not is_listed(origin, allowed):
+        # Otherwise a cache could show the response for one origin to another.
         return {"Vary": "Origin"}
     return {
+        # Never with Allow-Credentials: keys are sent by scripts, cookies are not used.
         "Access-Control-Allow-Origin": "*" if "*" in allowed else origin,
         "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
         "Vary": "Origin",

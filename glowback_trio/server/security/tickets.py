@@ -81,6 +81,7 @@ class Tickets:
     def redeem(self, value: str) -> str | None:
         """Use a ticket up and return its caller; None if it is unknown, used or expired."""
         self._forget(self.clock())
+        # Removed before anything else can use it: a ticket opens one stream.
         issued = self._issued.pop(_digest(value), None)
         return None if issued is None else issued.caller
 
@@ -93,6 +94,7 @@ class Tickets:
 
 
 def _digest(value: str) -> bytes:
+    # A header may hold bytes that are no UTF-8; such a value is simply unknown.
     return hashlib.sha256(value.encode(errors="replace")).digest()
 
 

@@ -81,6 +81,7 @@ class AppState:
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
+            # Functions, because gauges are read at scrape time.
             connections=lambda: self.load.connections,
             streams=lambda: self.streams.open,
             messages=lambda: self.load.messages,
@@ -93,6 +94,7 @@ class AppState:
             GatewayClosedError: The server is draining, or the gateway is closed; see
                 `Gateway.submit` for everything else.
         """
+        # The gateway stays open while it drains, for the runs that it has.
         if self.draining:
             raise GatewayClosedError("No new runs are accepted: the server is shutting down")
         return self.gateway.submit(request)

@@ -110,6 +110,7 @@ class Feeds:
         wanted = None if types is None else frozenset(types)
         key = (run.run_id, wanted, batch, quiet)
         feed = self._shared.get(key)
+        # A deleted run may live on in a feed while another one has its id.
         if feed is None or feed.run is not run:
             feed = self._shared[key] = RunFeed(run, wanted, batch, quiet)
         return feed

@@ -80,6 +80,7 @@ def _arguments(context: RequestContext) -> MultiDict[str, str]:
 
 
 def _read_query(context: RequestContext) -> StreamQuery:
+    # Skips the parsing; thousands of streams may connect at once after a restart.
     if not context.scope["query_string"]:
         return _DEFAULT_QUERY
     try:

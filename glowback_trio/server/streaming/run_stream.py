@@ -73,6 +73,8 @@ async def stream_events(
 
     A stream that the hub takes over goes on after this returns; the hub ends it.
     """
+    # Accepted before the run is looked up: browsers do not show the status of a rejected handshake,
+    # but they do show close codes.
     await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
     try:
         run = app_state.gateway.run(run_id)
@@ -83,6 +85,7 @@ async def stream_events(
     except CursorAheadError:
         await websocket.close(CURSOR_AHEAD)
         return
+    # After the run, so that a client that would get nothing anyway learns why.
     if app_state.streams.full:
         await websocket.close(TOO_MANY_STREAMS)
         return
@@ -95,6 +98,7 @@ async def stream_events(
         else:
             quiet = query.heartbeat or math.inf
             feed = app_state.streams.feeds.of(run, query.types, query.batch, quiet)
+            # The hub closes what this stream holds when it ends.
             hand_off(feed, query.last_event_id, open_stream.pop_all().close)
 
 
