@@ -13,9 +13,9 @@ import httpx2
 import trio
 from attrs import define
 
-from glowback_trio.client.api import Api
 from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.files import File, file_parameters, result_parameters
+from glowback_trio.client.http_api import HttpApi
 from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import list_of, object_of, status_of
 from glowback_trio.client.stream import EventStream, Retry
@@ -33,8 +33,6 @@ from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
 
-Document = Mapping[str, Any]
-
 _CONFLICT = 409
 
 
@@ -50,7 +48,7 @@ class Client:
     refusals that have no error class of their own: a wrong key, too many requests, a server fault.
     """
 
-    _api: Api
+    _api: HttpApi
     _jitter: Callable[[], float]
     _sleep: Callable[[float], Awaitable[object]]
 
@@ -102,7 +100,7 @@ class Client:
 
     async def results(
         self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
-    ) -> Document:
+    ) -> Mapping[str, Any]:
         """Return the result of a completed run as its JSON document.
 
         Args:
@@ -192,11 +190,11 @@ class Client:
         """
         await self._api.request_run("DELETE", run_id)
 
-    async def strategies(self) -> Sequence[Document]:
+    async def strategies(self) -> Sequence[Mapping[str, Any]]:
         """List the strategies that the server offers, with their parameters."""
         return list_of(await self._api.request("GET", "/strategies"))
 
-    async def datasets(self) -> Sequence[Document]:
+    async def datasets(self) -> Sequence[Mapping[str, Any]]:
         """List the prices that the server has."""
         return list_of(await self._api.request("GET", "/datasets"))
 
@@ -278,7 +276,7 @@ async def open_client(
         verify=ssl_context or True,
         transport=transport,
     ) as http:
-        yield Client(Api(http, root), jitter, sleep)
+        yield Client(HttpApi(http, root), jitter, sleep)
 
 
 def _server_url(url: str) -> str:

@@ -15,7 +15,7 @@ from glowback_trio.data.calendars.resolution import check_resolution
 from glowback_trio.data.calendars.times import to_timestamp
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
-from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile
+from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.loading import collect, raise_problems
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
@@ -50,7 +50,7 @@ class DirectoryLoad:
         return [self.directory.find(each, resolution, formats) for each in self.request.priced]
 
     @property
-    def formats(self) -> Sequence[Format]:
+    def formats(self) -> Sequence[FileFormat]:
         """The file formats that the request's source allows."""
         match self.request.data_source:
             case "csv":

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from glowback_trio.data import CACHE_NAME, Catalogue
 from glowback_trio.data.cache.cache import Cache, open_reader
-from glowback_trio.data.cache.shard import Block, open_shard, write_shard
+from glowback_trio.data.cache.shard import CacheEntry, open_shard, write_shard
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Dataset
@@ -239,7 +239,7 @@ def shard_and_blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, by
     path = tmp_path_factory.mktemp("shards") / "one.bars"
     time = np.array([1, 2, 3], dtype="M8[ns]")
     values = np.arange(15.0).reshape(5, 3)
-    write_shard(path, [Block("X_1d.csv", (1, 2, 3, 4), "source", "day", None, time, values)])
+    write_shard(path, [CacheEntry("X_1d.csv", (1, 2, 3, 4), "source", "day", None, time, values)])
     return path, path.read_bytes()
 
 

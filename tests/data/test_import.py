@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data.files.csv_file import read_csv
-from glowback_trio.data.files.price_file import Format
+from glowback_trio.data.files.price_file import FileFormat
 from glowback_trio.data.rows import clean
 from glowback_trio.data.tools.importing import read_prices, target_path, write_prices
 from glowback_trio.errors import DataError
@@ -98,7 +98,7 @@ def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_existing_files_are_not_overwritten_by_default(
-    vendor: Path, tmp_path: Path, form: Format
+    vendor: Path, tmp_path: Path, form: FileFormat
 ) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")

@@ -55,7 +55,7 @@ async def stream(
         ) as events,
     ):
         async for last in events:
-            _print_line(last)
+            _print_event(last)
     # The terminal event was before `--last-event-id`, so its state is not known here.
     if last is None:
         print_note(f"the run has ended; it has no events after {last_event_id}")
@@ -71,7 +71,7 @@ def _exit_code(end: Event) -> int:
     return 1
 
 
-def _print_line(event: Event) -> None:
+def _print_event(event: Event) -> None:
     sys.stdout.buffer.write(event.data + b"\n")
     # Flushed per line, because a pipe to `jq` should show events as they come.
     sys.stdout.buffer.flush()

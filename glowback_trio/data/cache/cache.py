@@ -22,8 +22,8 @@ from pathlib import Path
 from attrs import field, frozen
 
 from glowback_trio.data.cache.parsed_file import ParsedFile
-from glowback_trio.data.cache.shard import Block, Shard, open_shard, write_shard
-from glowback_trio.data.files.price_file import Format, PriceFile, version_of
+from glowback_trio.data.cache.shard import CacheEntry, Shard, open_shard, write_shard
+from glowback_trio.data.files.price_file import FileFormat, PriceFile, version_of
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 
@@ -35,7 +35,7 @@ CACHE_NAME = ".glowback-cache"
 _log = logging.getLogger(__name__)
 
 _SHARDS = 16
-_LARGE: Mapping[Format, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: about 20,000 rows
+_LARGE: Mapping[FileFormat, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: about 20,000 rows
 _WORTH_MAPPING = 4 << 20  # bytes; a mapping holds a file descriptor while its arrays are in use
 # Two changes within one tick of the file system's clock get the same times. The coarsest known tick
 # is 2 s (FAT), so a file is cached only when its last change is older than that.
@@ -93,7 +93,7 @@ class Cache:
     max_pending: int = 256 << 20
     # Mutable: the shared shards opened by this load, and the new entries of each shard.
     _shards: dict[str, Shard] = field(factory=dict, init=False, repr=False)
-    _pending: dict[str, list[Block]] = field(factory=dict, init=False, repr=False)
+    _pending: dict[str, list[CacheEntry]] = field(factory=dict, init=False, repr=False)
 
     def read(self, file: PriceFile) -> ParsedFile:
         """Return a file's entry, or read the file.
@@ -105,12 +105,12 @@ class Cache:
         shard = self._shards.get(shard_name) or open_shard(self.home / shard_name)
         if not _is_large(file):
             self._shards[shard_name] = shard
-        block = shard.take(file.path.name)
-        if block is not None and block.version == file.version:
-            return _unpacked(block, file)
+        entry = shard.take(file.path.name)
+        if entry is not None and entry.version == file.version:
+            return _unpacked(entry, file)
         source = _digest(file.path)
-        if block is not None and block.source == source:
-            parsed = _unpacked(block, file)
+        if entry is not None and entry.source == source:
+            parsed = _unpacked(entry, file)
         else:
             parsed = _parse(file).with_digest()
         # The digest was computed before the file was parsed. If the file changed in between, its
@@ -124,19 +124,19 @@ class Cache:
     def flush(self) -> None:
         """Write the new entries to their shards. Failures are logged, not raised."""
         try:
-            for name, blocks in self._pending.items():
+            for name, entries in self._pending.items():
                 self.checkpoint()
                 self.home.mkdir(parents=True, exist_ok=True)
                 shard = self._shards.pop(name, Shard())
-                others = shard.index.keys() & self.names - {block.name for block in blocks}
+                others = shard.index.keys() & self.names - {entry.name for entry in entries}
                 kept = [shard.take(other) for other in sorted(others)]
-                write_shard(self.home / name, [*filter(None, kept), *blocks])
+                write_shard(self.home / name, [*filter(None, kept), *entries])
         except OSError as error:
             _log.info("Parsed prices are not cached: %s cannot be written: %s", self.home, error)
         self._pending.clear()
 
     def _pending_bytes(self) -> int:
-        return sum(block.values.nbytes for blocks in self._pending.values() for block in blocks)
+        return sum(entry.values.nbytes for entries in self._pending.values() for entry in entries)
 
     def _is_settled(self, file: PriceFile) -> bool:
         """Return True if the file is as it was listed, and a later change would show."""
@@ -165,8 +165,8 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> Block:
-    return Block(
+def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
+    return CacheEntry(
         name=file.path.name,
         version=file.version,
         source=source,
@@ -177,14 +177,14 @@ def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> Block:
     )
 
 
-def _unpacked(block: Block, file: PriceFile) -> ParsedFile:
+def _unpacked(entry: CacheEntry, file: PriceFile) -> ParsedFile:
     # Arrays of a shared shard stay mapped: its file descriptor is shared by many of them.
-    mapped = block.values.nbytes >= _WORTH_MAPPING or not _is_large(file)
+    mapped = entry.values.nbytes >= _WORTH_MAPPING or not _is_large(file)
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        time=block.time if mapped else block.time.copy(),
-        values=block.values if mapped else block.values.copy(),
+        time=entry.time if mapped else entry.time.copy(),
+        values=entry.values if mapped else entry.values.copy(),
         locate=file.locate(),
     )
-    return ParsedFile(rows, block.spacing, block.digest)
+    return ParsedFile(rows, entry.spacing, entry.digest)

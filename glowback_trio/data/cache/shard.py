@@ -1,10 +1,10 @@
 """The file format of the cache: arrays that are mapped into memory instead of read.
 
 A shard begins with a magic word, the length of its index and the CRC-32 of the index. Then follow
-the index, as JSON, and the blocks, each aligned. A block has the times and the five columns of one
-price file. A shard is written to a temporary file and renamed, so that no reader sees half of one,
-and never changed afterwards, so that mapped arrays keep their values. Damage by a crash or a bad
-disk is detected: every block has a checksum over its words, which is verified when it is read.
+the index, as JSON, and the entries, each aligned: the times and the five columns of one price file.
+A shard is written to a temporary file and renamed, so that no reader sees half of one, and never
+changed afterwards, so that mapped arrays keep their values. Damage by a crash or a bad disk is
+detected: every entry has a checksum over its words, which is verified when it is read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from glowback_trio.data.files.price_file import Version
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.request import Resolution
 
-__all__ = ["Block", "Shard", "open_shard", "write_shard"]
+__all__ = ["CacheEntry", "Shard", "open_shard", "write_shard"]
 
 _HEAD = struct.Struct("<8sII")
 _MAGIC = b"glowbar1"
@@ -36,7 +36,7 @@ _COLUMNS = 6
 
 
 @frozen(eq=False)
-class Block:
+class CacheEntry:
     """The entry of one price file.
 
     Attributes:
@@ -62,28 +62,28 @@ class Shard:
     """A mapped shard.
 
     Attributes:
-        index: The metadata of each block, by the name of its price file.
-        words: (W,) all blocks as 64-bit words.
+        index: The metadata of each entry, by the name of its price file.
+        words: (W,) all entries as 64-bit words.
     """
 
     index: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     words: NDArray[np.uint64] = field(factory=lambda: np.empty(0, _WORD), repr=False)
 
-    def take(self, name: str) -> Block | None:
-        """Return a block, or None if there is none or its checksum is wrong."""
-        if (entry := self.index.get(name)) is None:
+    def take(self, name: str) -> CacheEntry | None:
+        """Return an entry, or None if there is none or its checksum is wrong."""
+        if (row := self.index.get(name)) is None:
             return None
-        rows = entry["rows"]
-        words = self.words[entry["start"] : entry["start"] + rows * _COLUMNS]
+        rows = row["rows"]
+        words = self.words[row["start"] : row["start"] + rows * _COLUMNS]
         # A truncated file gives fewer words than the index promises.
-        if len(words) != rows * _COLUMNS or _sum(words) != entry["sum"]:
+        if len(words) != rows * _COLUMNS or _sum(words) != row["sum"]:
             return None
-        return Block(
+        return CacheEntry(
             name=name,
-            version=tuple(entry["version"]),
-            source=entry["source"],
-            spacing=entry["spacing"],
-            digest=entry["digest"],
+            version=tuple(row["version"]),
+            source=row["source"],
+            spacing=row["spacing"],
+            digest=row["digest"],
             time=words[:rows].view(_TIME),
             values=words[rows:].view(_PRICE).reshape(_COLUMNS - 1, rows),
         )
@@ -100,7 +100,7 @@ def open_shard(path: Path) -> Shard:
         return Shard()
 
 
-def write_shard(path: Path, blocks: Sequence[Block]) -> None:
+def write_shard(path: Path, entries: Sequence[CacheEntry]) -> None:
     """Write a shard, replacing an existing one.
 
     Only the same user can read it, because the price files may be private too.
@@ -111,7 +111,7 @@ def write_shard(path: Path, blocks: Sequence[Block]) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
         temporary = Path(file.name)
         try:
-            file.writelines(_chunks(blocks))
+            file.writelines(_chunks(entries))
             # Not synced to disk: a crash can lose the cache or damage it, which the sums detect.
             file.flush()
             temporary.replace(path)
@@ -132,39 +132,40 @@ def _opened(memory: mmap.mmap) -> Shard:
     return Shard({entry["name"]: entry for entry in orjson.loads(index)}, words)
 
 
-def _chunks(blocks: Sequence[Block]) -> Iterator[Any]:
+def _chunks(entries: Sequence[CacheEntry]) -> Iterator[Any]:
     """Yield the bytes of a shard without copying the arrays."""
-    entries, start = [], 0
-    for block in blocks:
-        entries.append(_entry(block, start))
-        start = _aligned(start * 8 + block.values.shape[1] * _COLUMNS * 8) // 8
-    index = orjson.dumps(entries)
+    rows, start = [], 0
+    for entry in entries:
+        rows.append(_index_row(entry, start))
+        start = _aligned(start * 8 + entry.values.shape[1] * _COLUMNS * 8) // 8
+    index = orjson.dumps(rows)
     head = _HEAD.pack(_MAGIC, len(index), zlib.crc32(index)) + index
     yield head
     yield _padding(len(head))
-    for block in blocks:
-        for words in _words(block):
+    for entry in entries:
+        for words in _words(entry):
             yield words.data
-        yield _padding(len(block.time) * _COLUMNS * 8)
+        yield _padding(len(entry.time) * _COLUMNS * 8)
 
 
-def _entry(block: Block, start: int) -> Mapping[str, Any]:
-    total = sum(_sum(words) for words in _words(block)) % 2**64
+def _index_row(entry: CacheEntry, start: int) -> Mapping[str, Any]:
+    """Describe an entry for the index; `start` is its offset in words from the first entry."""
+    total = sum(_sum(words) for words in _words(entry)) % 2**64
     return {
-        "name": block.name,
-        "version": block.version,
-        "source": block.source,
-        "spacing": block.spacing,
-        "digest": block.digest,
-        "rows": len(block.time),
+        "name": entry.name,
+        "version": entry.version,
+        "source": entry.source,
+        "spacing": entry.spacing,
+        "digest": entry.digest,
+        "rows": len(entry.time),
         "start": start,
         "sum": total,
     }
 
 
-def _words(block: Block) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    time = np.ascontiguousarray(block.time, _TIME).view(_WORD)
-    return time, np.ascontiguousarray(block.values, _PRICE).reshape(-1).view(_WORD)
+def _words(entry: CacheEntry) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    time = np.ascontiguousarray(entry.time, _TIME).view(_WORD)
+    return time, np.ascontiguousarray(entry.values, _PRICE).reshape(-1).view(_WORD)
 
 
 def _sum(words: NDArray[np.uint64]) -> int:

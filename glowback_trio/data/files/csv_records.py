@@ -16,14 +16,14 @@ from pathlib import Path
 from glowback_trio.data.files.columns import shorten
 from glowback_trio.errors import DataError
 
-Records = Generator[tuple[int, list[str]]]
+CsvRecords = Generator[tuple[int, list[str]]]
 
 __all__ = ["bad_cell", "check_width", "one_record", "read_number", "records"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def records(path: Path, skip: int = 0) -> Records:
+def records(path: Path, skip: int = 0) -> CsvRecords:
     """Yield every record that is not blank, with the number of the line on which it ends.
 
     Args:
@@ -47,7 +47,7 @@ def records(path: Path, skip: int = 0) -> Records:
             raise DataError(_not_text(path)) from None
 
 
-def one_record(found: Records, after: int = 0) -> tuple[int, list[str]]:
+def one_record(found: CsvRecords, after: int = 0) -> tuple[int, list[str]]:
     """Return the record after so many others, or `(0, [])` if there is none. Closes the file."""
     with closing(found):
         return next(islice(found, after, None), (0, []))

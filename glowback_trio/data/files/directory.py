@@ -17,7 +17,7 @@ from typing import cast
 from attrs import frozen
 
 from glowback_trio.data.files.factors import FACTORS_ENDING
-from glowback_trio.data.files.price_file import FORMATS, Format, PriceFile, version_of
+from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile, version_of
 from glowback_trio.model.request import SYMBOL, Resolution
 
 __all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]
@@ -91,7 +91,7 @@ class PriceDirectory:
             return None
 
     def find(
-        self, symbol: str, resolution: Resolution, formats: Sequence[Format] = FORMATS
+        self, symbol: str, resolution: Resolution, formats: Sequence[FileFormat] = FORMATS
     ) -> tuple[PriceFile, ...]:
         """Return the files that may hold a symbol's bars: named with this resolution or with none.
 
@@ -117,7 +117,9 @@ class PriceDirectory:
         named = (self.path / name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))
         return filter(self._stat, named)
 
-    def resolutions(self, symbol: str, formats: Sequence[Format] = FORMATS) -> Sequence[Resolution]:
+    def resolutions(
+        self, symbol: str, formats: Sequence[FileFormat] = FORMATS
+    ) -> Sequence[Resolution]:
         """Return the resolutions in the names of a symbol's files."""
         named = dict.fromkeys(
             resolution
@@ -126,7 +128,7 @@ class PriceDirectory:
         )
         return tuple(named)
 
-    def symbols(self, formats: Sequence[Format] = FORMATS) -> frozenset[str]:
+    def symbols(self, formats: Sequence[FileFormat] = FORMATS) -> frozenset[str]:
         """Return the symbols in the names of all price files."""
         parts = filter(None, map(_NAME.fullmatch, self.names))
         return frozenset(name["symbol"] for name in parts if name["format"] in formats)
@@ -143,7 +145,7 @@ class PriceDirectory:
             path=path,
             symbol=parts["symbol"],
             resolution=_SUFFIXES.get(parts["suffix"] or ""),
-            format=cast("Format", parts["format"]),
+            format=cast("FileFormat", parts["format"]),
             version=version_of(found),
         )
 

@@ -17,14 +17,14 @@ from glowback_trio.data.files.table import PriceTable
 from glowback_trio.data.rows import Rows
 from glowback_trio.model.request import Resolution
 
-__all__ = ["FORMATS", "Format", "PriceFile", "Version", "read_table", "version_of"]
+__all__ = ["FORMATS", "FileFormat", "PriceFile", "Version", "read_table", "version_of"]
 
-Format = Literal["csv", "parquet"]
+FileFormat = Literal["csv", "parquet"]
 Version = tuple[int, int, int, int]
 
-FORMATS: tuple[Format, ...] = ("csv", "parquet")
+FORMATS: tuple[FileFormat, ...] = ("csv", "parquet")
 # Fewest bytes per row. A CSV row has six cells; a Parquet row may be compressed to nearly nothing.
-_SHORTEST_ROW: Mapping[Format, int] = {"csv": 32, "parquet": 1}
+_SHORTEST_ROW: Mapping[FileFormat, int] = {"csv": 32, "parquet": 1}
 
 
 @frozen
@@ -43,7 +43,7 @@ class PriceFile:
     path: Path
     symbol: str
     resolution: Resolution | None
-    format: Format
+    format: FileFormat
     version: Version
 
     @property
@@ -70,7 +70,7 @@ def version_of(found: os.stat_result) -> Version:
 
 
 def read_table(
-    path: Path, form: Format, column_names: Mapping[str, str] | None = None
+    path: Path, form: FileFormat, column_names: Mapping[str, str] | None = None
 ) -> PriceTable:
     """Read every row of a file, see `read_csv` and `read_parquet`."""
     return read_parquet(path, column_names) if form == "parquet" else read_csv(path, column_names)

@@ -15,7 +15,7 @@ from glowback_trio.data.calendars.resolution import check_resolution, resolution
 from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
 from glowback_trio.data.files.parquet_file import write_parquet
-from glowback_trio.data.files.price_file import FORMATS, Format, read_table
+from glowback_trio.data.files.price_file import FORMATS, FileFormat, read_table
 from glowback_trio.data.rows import COLUMNS, Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
@@ -70,7 +70,7 @@ def read_prices(
 
 
 def target_path(
-    directory: Path, prices: ImportedPrices, form: Format, *, overwrite: bool = False
+    directory: Path, prices: ImportedPrices, form: FileFormat, *, overwrite: bool = False
 ) -> Path:
     """Return the file to which a symbol's bars are to be written.
 

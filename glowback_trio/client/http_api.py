@@ -13,7 +13,7 @@ from attrs import frozen
 from glowback_trio.client.responses import document_of, error_of, reason_of
 from glowback_trio.errors import UnknownRunError, UnreachableError
 
-__all__ = ["Api"]
+__all__ = ["HttpApi"]
 
 # The form of the ids that a server gives. It is checked before a URL is built, because an id such
 # as `../metrics` would lead to another path than the run's.
@@ -21,7 +21,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
 @frozen(eq=False)
-class Api:
+class HttpApi:
     """The HTTP API of one server.
 
     Attributes:
