@@ -6,6 +6,8 @@ is a whole HTTP response with `Connection: close`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from support.asgi_apps import App, Receive, Scope, Send
@@ -48,6 +50,30 @@ async def test_a_close_before_the_accept_is_a_403(autojump_clock: MockClock) -> 
 
     async with serving(App({"/reject": reject})) as server:
         assert (await server.connect().upgrade(b"/reject")).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"type": "websocket.http.response.start", "status": 401}, {"type": "websocket.accept"}],
+        [{"type": "websocket.http.response.body", "body": b"no"}],
+        [{"type": "websocket.send", "text": "early"}],
+        [{"type": "websocket.accept", "subprotocol": "not offered"}],
+        [{"type": "websocket.accept", "headers": [(b"sec-websocket-protocol", b"one")]}],
+    ],
+)
+async def test_a_message_out_of_turn_is_a_fault_of_the_application_and_a_500(
+    messages: list[dict[str, Any]], autojump_clock: MockClock
+) -> None:
+    async def confuse(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+
+    async with serving(App({"/confuse": confuse})) as server:
+        head = await server.connect().upgrade(b"/confuse")
+        assert head.startswith(b"HTTP/1.1 500")
+    assert len(server.faults) == 1
+    assert [record.status for record in server.websockets] == [500]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Examples show single rules; a property test draws schedules, blocked sockets and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,6 +13,7 @@ import trio
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
+from support.list_feed import ListFeed
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
@@ -27,50 +28,6 @@ def test_a_frame_is_what_a_websocket_library_makes_of_it(size: int) -> None:
         Opcode.TEXT, bytearray(text.encode())
     )
     assert frame_text(text.encode()) == expected
-
-
-@define(eq=False)
-class ListFeed:
-    """Messages in a list, three at once. The first `forgotten` ones have left memory."""
-
-    messages: list[bytes] = field(factory=list)
-    over: bool = False
-    forgotten: int = 0
-    watchers: list[Callable[[], None]] = field(factory=list)
-    fault: Exception | None = None
-    quiet: float = float("inf")
-
-    def heartbeat(self, cursor: int) -> bytes:
-        return b"at %d" % cursor
-
-    def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        if self.fault is not None:
-            raise self.fault
-        return ((), cursor) if self.needs_load(cursor) else self._taken(cursor)
-
-    def needs_load(self, cursor: int) -> bool:
-        return cursor < self.forgotten
-
-    async def load(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        await trio.lowlevel.checkpoint()
-        return self._taken(cursor)
-
-    def _taken(self, cursor: int) -> tuple[Sequence[bytes], int]:
-        taken = self.messages[cursor : cursor + 3]
-        return taken, cursor + len(taken)
-
-    def ended(self, cursor: int) -> bool:
-        return self.over and cursor == len(self.messages)
-
-    def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
-        self.watchers.append(ring)
-        return lambda: self.watchers.remove(ring)
-
-    def add(self, *messages: bytes, over: bool = False) -> None:
-        self.messages += messages
-        self.over = over
-        for ring in self.watchers:
-            ring()
 
 
 @define(eq=False)

@@ -57,6 +57,48 @@ async def slow(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send)
 
 
+async def test_a_response_that_began_before_the_shutdown_ends_its_connection(
+    autojump_clock: MockClock,
+) -> None:
+    async def begin(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ab", "more_body": True})
+        await trio.sleep(2)
+        await send({"type": "http.response.body", "body": b"cd"})
+
+    async with serving(App({"/begin": begin})) as server:
+        whole, half = server.connect(), server.connect()
+        await whole.send(b"GET /begin HTTP/1.1\r\nHost: test\r\n\r\n")
+        await half.send(b"POST /begin HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf")
+        for client in (whole, half):
+            assert b"connection: close" not in (await client.read_head()).lower()
+        server.stop.set()
+        for client in (whole, half):
+            assert await client.read_to_end() == b"abcd"
+        assert trio.current_time() == pytest.approx(2, abs=0.1)
+
+
+async def test_an_application_learns_of_the_shutdown_before_its_client_answers(
+    autojump_clock: MockClock,
+) -> None:
+    received: list[tuple[int, float]] = []
+
+    async def watch(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        while (event := await receive())["type"] != "websocket.disconnect":
+            pass
+        received.append((event["code"], trio.current_time()))
+
+    async with serving(App({"/watch": watch})) as server:
+        client = await server.websocket(b"/watch")
+        began = trio.current_time()
+        server.stop.set()
+        await wait_all_tasks_blocked()
+        assert received == [(1012, began)]
+        assert await client.read_close() == 1012
+
+
 async def test_streams_that_on_stop_ended_are_not_closed_1012(autojump_clock: MockClock) -> None:
     over, done = trio.Event(), trio.Event()
 
