@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from attrs import frozen
+from support.forked_command import ForkedCommand, open_forked_command
 
 import glowback_trio
 
@@ -34,17 +35,35 @@ def environment() -> dict[str, str]:
     return clean_environment()
 
 
+@pytest.fixture(scope="session")
+def forked_command() -> Iterator[ForkedCommand]:
+    """Import the commands once for all tests of a worker."""
+    with open_forked_command(clean_environment()) as command:
+        yield command
+
+
+def as_text(ended: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess(
+        ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+    )
+
+
 @pytest.fixture
-def glowback(tmp_path: Path, environment: dict[str, str]) -> Glowback:
+def glowback(
+    tmp_path: Path, environment: dict[str, str], forked_command: ForkedCommand
+) -> Glowback:
     """Run one command to its end and hold what it printed."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        env = {**environment, **variables}
+        if not any(name.startswith("PYTHON") for name in variables):
+            return as_text(forked_command.run(arguments, cwd=tmp_path, env=env))
+        return subprocess.run(  # Python reads such variables only when it starts
             [sys.executable, "-m", "glowback_trio", *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={**environment, **variables},
+            env=env,
             timeout=60,
             check=False,
         )

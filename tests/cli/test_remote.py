@@ -6,14 +6,13 @@ Rule: server and command are processes of their own; every failure is one line o
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import trio
+from support.forked_command import ForkedCommand
 
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
@@ -27,20 +26,16 @@ PERIOD = ("--start", "2015-01-01", "--end", "2020-12-31")
 
 
 @pytest.fixture
-def call(server: Any, environment: dict[str, str], tmp_path: Path) -> Call:
+def call(
+    server: Any, environment: dict[str, str], tmp_path: Path, forked_command: ForkedCommand
+) -> Call:
     """Run one command against the server, with its key in the environment."""
 
     async def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         found = {"GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "first,second"}
-        with trio.fail_after(60):
-            ended = await trio.run_process(
-                [sys.executable, "-m", "glowback_trio", *arguments],
-                capture_stdout=True,
-                capture_stderr=True,
-                check=False,
-                cwd=tmp_path,
-                env={**environment, **found, **variables},
-            )
+        ended = await forked_command.run_in_thread(
+            arguments, cwd=tmp_path, env={**environment, **found, **variables}
+        )
         return subprocess.CompletedProcess(
             ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
         )

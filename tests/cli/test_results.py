@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import httpx2
 import orjson
 import pytest
 import trio
+from support.forked_command import ForkedCommand
 
 KEY = {"X-API-Key": "second"}
 
@@ -31,21 +31,20 @@ async def run_id(server: Any) -> str:
 
 
 @pytest.fixture
-def results(server: Any, environment: dict[str, str], tmp_path: Path, run_id: str) -> Results:
+def results(
+    server: Any,
+    environment: dict[str, str],
+    tmp_path: Path,
+    run_id: str,
+    forked_command: ForkedCommand,
+) -> Results:
     """Run the command on that run and hold what it printed, byte for byte."""
 
     async def run(*arguments: str) -> Ended:
         variables = {**environment, "GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "second"}
-        command = [sys.executable, "-m", "glowback_trio", "results", run_id, *arguments]
-        with trio.fail_after(60):
-            return await trio.run_process(
-                command,
-                capture_stdout=True,
-                capture_stderr=True,
-                check=False,
-                env=variables,
-                cwd=tmp_path,
-            )
+        return await forked_command.run_in_thread(
+            ["results", run_id, *arguments], cwd=tmp_path, env=variables
+        )
 
     return run
 

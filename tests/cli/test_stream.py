@@ -17,6 +17,7 @@ import orjson
 import pytest
 import trio
 from support.cutting_proxy import open_cutting_proxy
+from support.forked_command import ForkedCommand
 
 from glowback_trio.model.events import Event
 from glowback_trio.model.invariants import assert_sound
@@ -27,19 +28,17 @@ OpenStream = Callable[[str], Awaitable[tuple[trio.Process, Output, Output]]]
 
 
 @pytest.fixture
-def stream(environment: dict[str, str], tmp_path: Path) -> Callable[..., Any]:
+def stream(
+    environment: dict[str, str], tmp_path: Path, forked_command: ForkedCommand
+) -> Callable[..., Any]:
     """Stream a run to its end in a process of its own."""
 
     async def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-        with trio.fail_after(60):
-            return await trio.run_process(
-                [sys.executable, "-m", "glowback_trio", "stream", *arguments],
-                capture_stdout=True,
-                capture_stderr=True,
-                check=False,
-                cwd=tmp_path,
-                env={**environment, "GLOWBACK_API_KEY": "first,second"},
-            )
+        return await forked_command.run_in_thread(
+            ["stream", *arguments],
+            cwd=tmp_path,
+            env={**environment, "GLOWBACK_API_KEY": "first,second"},
+        )
 
     return run
 
