@@ -39,6 +39,7 @@ __all__ = [
 class GlowbackError(Exception):
     """The root of all errors below. Catch it to handle whatever this package raises on purpose."""
 
+    # Codes are part of the API: responses carry them, and clients compare them.
     code: ClassVar[str] = "internal_error"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -198,7 +199,7 @@ class QueueFullError(GlowbackError, RuntimeError):
 
 
 class StoreError(GlowbackError, RuntimeError):
-    """A store cannot be used as asked: another gateway has it open."""
+    """Raised when a store cannot be used: another gateway has it open."""
 
     code = "unavailable"
 

@@ -81,6 +81,7 @@ def _price() -> Any:
     return field(converter=_column, validator=_as_long_as_time, repr=False)
 
 
+# Compared by identity: comparing columns is slow, and `digest` does it where content counts.
 @frozen(eq=False)
 class Bars:
     """One symbol's bars, oldest first.
@@ -124,6 +125,7 @@ class Bars:
     def _digest(self) -> str:
         content = hashlib.sha256(self.symbol.encode())
         for column in (self.time, self.open, self.high, self.low, self.close, self.volume):
+            # The bytes as they are in memory: a machine of another byte order has other digests.
             content.update(column.view(np.uint8).data)
         return content.hexdigest()
 

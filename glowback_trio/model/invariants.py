@@ -34,6 +34,7 @@ class Digest:
 
     def add(self, data: bytes) -> None:
         """Add the bytes of the next event."""
+        # No event contains a newline, so no other log joins to the same bytes.
         self._sha.update(self._separator)
         self._sha.update(data)
         self._separator = b"\n"

@@ -138,7 +138,7 @@ class Status:
 
     @property
     def result_error(self) -> ResultUnavailableError | None:
-        """The error to raise when the run's result is asked for; None if it has completed."""
+        """Error to raise where the run's result is wanted; None if it has completed."""
         match self.state:
             case State.QUEUED | State.RUNNING:
                 return NotReadyError()
@@ -162,7 +162,7 @@ class Status:
         Raises:
             InvalidTransitionError: The table does not lead there.
         """
-        # The table is asked first: if it raises, nothing has changed.
+        # The table comes first: if it raises, nothing has changed.
         changed = evolve(self, state=step(self.state, state), event_count=self.event_count + 1)
         if state not in TERMINAL:
             return evolve(changed, started_at=moment)

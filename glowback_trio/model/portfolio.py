@@ -15,6 +15,7 @@ from glowback_trio.model.request import PortfolioConstruction
 
 __all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
 
+#: No reason, or no symbol: arrays of integers cannot hold None.
 NONE: Final = -1
 
 

@@ -15,6 +15,7 @@ from glowback_trio.wire.converter import Converter, Document, make_converter
 
 __all__ = ["parse_request", "request_document"]
 
+# For readers that know no custom strategies, such as programs that only write requests.
 _BUILT_IN = make_converter(STRATEGIES)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.result import Fills
 from glowback_trio.wire.percent import as_percent
+from glowback_trio.wire.rows import Row
 
 __all__ = ["attribution"]
-
-Row = dict[str, Any]
 
 
 def attribution(

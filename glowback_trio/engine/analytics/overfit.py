@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from attrs import field, frozen
 
+from glowback_trio.engine.analytics.returns import FLAT_VARIANCE
 from glowback_trio.model.bars import Floats
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
 _NORMAL = NormalDist()
 _EULER = 0.5772156649015329  # the Euler-Mascheroni constant
 _CELLS = 1 << 15  # of an intermediate array, such that it stays in a processor's cache
-_FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
 
 
 def probabilistic_sharpe(
@@ -238,8 +238,8 @@ class _BlockSums:
         bars = chosen @ self.bars
         beyond = (chosen @ self.total) / bars
         variance = (chosen @ self.square) / bars - beyond * beyond
-        spread = np.sqrt(np.maximum(variance, _FLAT))
-        return np.where(variance > _FLAT, (self.mean + beyond) / spread, 0.0)
+        spread = np.sqrt(np.maximum(variance, FLAT_VARIANCE))
+        return np.where(variance > FLAT_VARIANCE, (self.mean + beyond) / spread, 0.0)
 
 
 def _halves(blocks: int) -> Floats:

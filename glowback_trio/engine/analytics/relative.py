@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from glowback_trio.engine.analytics.returns import (
+    FLAT_VARIANCE,
     Moments,
     Numbers,
     annualized_return,
@@ -44,8 +45,6 @@ RELATIVE = (
     "information_ratio",
     "excess_return",
 )
-
-_FLAT = 1e-28  # the variance of returns that differ by nothing but rounding
 
 
 def benchmark(bars: Bars, time: Times, capital: float) -> Benchmark:
@@ -128,7 +127,7 @@ def beta(returns: Floats, benchmark_returns: Floats) -> Numbers:
     """
     deviation = benchmark_returns - _mean(benchmark_returns)
     variance = np.full(returns.shape[1:], deviation @ deviation)
-    return ratio(deviation @ returns, variance, least=_FLAT * len(returns))
+    return ratio(deviation @ returns, variance, least=FLAT_VARIANCE * len(returns))
 
 
 def alpha(

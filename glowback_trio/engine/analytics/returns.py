@@ -18,6 +18,7 @@ from glowback_trio.model.bars import Floats, Times
 Numbers = Floats | float  # one for one curve, (K,) for K curves
 
 __all__ = [
+    "FLAT_VARIANCE",
     "Moments",
     "annualized_return",
     "bar_returns",
@@ -45,6 +46,8 @@ _DAY_NS = 86_400_000_000_000
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
 _LEAST_FOR_A_TAIL = 20
+#: Variance of returns that differ by nothing but rounding.
+FLAT_VARIANCE = 1e-28
 _FLAT = 1e-14  # a return is a quotient of two values less 1, and carries rounding of some 1e-16
 
 

@@ -31,7 +31,7 @@ _FLAT = 1e-12  # profits that differ by less than this part of their mean differ
 
 @frozen(eq=False)
 class Tally:
-    """Profits of round trips, with wins and losses told apart.
+    """Profits of round trips, with wins and losses separated.
 
     Attributes:
         profits: Net profits, (R,) currency.

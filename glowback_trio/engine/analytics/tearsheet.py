@@ -1,4 +1,4 @@
-"""The tear sheet: one page about a run, worked out from its result when it is asked for.
+"""The tear sheet: one page about a run, worked out from its result when it is needed.
 
 Everything here is plain JSON values in the units of the wire: fields that end in `_pct` are in
 percent, and so are the metrics that are in percent in the summary.

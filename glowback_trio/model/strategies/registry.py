@@ -35,6 +35,7 @@ def make_registry(custom: Iterable[type[CustomStrategy]] = ()) -> StrategyRegist
         cls = _checked(given)
         _check_free(cls, registry)
         registry[cls.name] = cls
+    # Read-only, because a converter and the API description are made from it once.
     return MappingProxyType(registry)
 
 
