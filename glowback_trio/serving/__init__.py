@@ -22,9 +22,11 @@ from glowback_trio.serving.records import (
     WebSocketRecord,
 )
 from glowback_trio.serving.server import serve
+from glowback_trio.serving.websocket.close_reasons import CLOSE_REASONS
 from glowback_trio.serving.websocket.handoff import HANDOFF, Handoff
 
 __all__ = [
+    "CLOSE_REASONS",
     "HANDOFF",
     "FaultRecord",
     "Feed",

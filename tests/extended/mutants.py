@@ -64,8 +64,10 @@ MUTANTS = (
     Mutant(
         "waiting for the bell before looking at the log",
         BROADCASTER,
-        "        await trio.lowlevel.checkpoint()\n        while not (wanted",
-        "        await self._broadcaster.wait_ring()\n        while not (wanted",
+        "        await trio.lowlevel.checkpoint()\n"
+        "        while not (wanted := self._scan(limit)) and not self.ended:\n",
+        "        await self._broadcaster.wait_ring()\n"
+        "        while not (wanted := self._scan(limit)) and not self.ended:\n",
     ),
     Mutant(
         "filter applied before the cursor moves",

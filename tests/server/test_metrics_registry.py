@@ -22,6 +22,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.server.http.request import NOTES, RequestNotes
 from glowback_trio.server.observability.metrics import REASONS, Metrics
 from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord, WebSocketRecord
+from glowback_trio.serving.websocket import close_reasons
 
 ROUTES = ("/backtests", "/backtests/{run_id}", "/backtests/{run_id}/stream")
 
@@ -155,15 +156,39 @@ async def test_websockets_are_counted_by_the_way_they_ended(metrics: Metrics) ->
     assert value(metrics, "requests_total", method="GET", route=ROUTES[2], status="401") == 1
 
 
-def test_every_close_reason_is_one_that_the_server_sends() -> None:
+def test_the_close_reasons_are_these() -> None:
+    # They are on the wire and in dashboards, so none of them may change by accident.
+    assert {
+        "a ping was not answered",
+        "closed by force",
+        "internal error",
+        "last_event_id is ahead of the log",
+        "messages are not being read",
+        "run not found",
+        "the application has ended",
+        "the server is shutting down",
+        "too many streams are open",
+        "too much was sent within a second",
+    } == REASONS
+
+
+def test_the_serving_room_closes_with_listed_reasons_only() -> None:
     package = Path(glowback_trio.__file__).parent
-    said = {
-        node.value
-        for path in [package / "model/stream_protocol.py", *package.glob("serving/**/*.py")]
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant)
+    module = ast.parse((package / "serving/websocket/stream.py").read_text())
+    reasons = [
+        node.args[1]
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"fail", "close", "_note_close"}
+        and len(node.args) == 2
+    ]
+    assert {reason.id for reason in reasons if isinstance(reason, ast.Name)} >= {
+        name for name in close_reasons.__all__ if name != "CLOSE_REASONS"
     }
-    assert said >= REASONS
+    # The one that states a limit is not fixed, and so counts as `other`.
+    literal = [reason.value for reason in reasons if isinstance(reason, ast.Constant)]
+    assert literal == [""]
 
 
 async def test_messages_bytes_and_faults_are_counted(metrics: Metrics) -> None:

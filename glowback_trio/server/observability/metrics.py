@@ -28,7 +28,14 @@ from glowback_trio.actors import Gateway
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.stream_protocol import CLOSES, CURSOR_AHEAD
 from glowback_trio.server.http.request import RequestNotes
-from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
+from glowback_trio.serving import (
+    CLOSE_REASONS,
+    FaultRecord,
+    Record,
+    RequestFacts,
+    RequestRecord,
+    WebSocketRecord,
+)
 
 __all__ = ["METHODS", "REASONS", "Metrics", "Transport"]
 
@@ -41,16 +48,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 #: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand others.
 _CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), CURSOR_AHEAD.code})
 #: Close reasons of this server; those that clients send are counted as `other`.
-REASONS = frozenset(
-    {
-        *(close.reason for close in CLOSES if close.reason),
-        "a ping was not answered",
-        "closed by force",
-        "messages are not being read",
-        "the application has ended",
-        "too much was sent within a second",
-    }
-)
+REASONS = CLOSE_REASONS | {close.reason for close in CLOSES if close.reason}
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BOUND_NAMES = [*map(str, _BOUNDS_S), "+Inf"]

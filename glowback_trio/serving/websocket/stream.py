@@ -18,6 +18,14 @@ from glowback_trio.serving.hub import Feed, Hub
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.ports import ConnectionPort, ResponsePort
 from glowback_trio.serving.records import RequestFacts, WebSocketRecord
+from glowback_trio.serving.websocket.close_reasons import (
+    APPLICATION_ENDED,
+    CLOSED_BY_FORCE,
+    MESSAGES_NOT_READ,
+    PING_NOT_ANSWERED,
+    SHUTTING_DOWN,
+    TOO_MUCH_SENT,
+)
 from glowback_trio.serving.websocket.handoff import HANDOFF, HandedOver
 from glowback_trio.serving.websocket.handshake import Handshake
 from glowback_trio.serving.websocket.messages import MessageBuffer, frame_of
@@ -117,7 +125,7 @@ class WebSocketStream:
 
     async def _take(self, event: Event) -> None:
         if not self._messages.keeps_rate(event):
-            await self.fail(CloseReason.POLICY_VIOLATION, "too much was sent within a second")
+            await self.fail(CloseReason.POLICY_VIOLATION, TOO_MUCH_SENT)
         elif isinstance(event, TextMessage | BytesMessage):
             await self._take_message(event)
         elif isinstance(event, Ping):
@@ -133,7 +141,7 @@ class WebSocketStream:
             with trio.move_on_after(self._limits.queue_timeout) as scope:
                 await self._put(message)
             if scope.cancelled_caught:
-                await self.fail(CloseReason.POLICY_VIOLATION, "messages are not being read")
+                await self.fail(CloseReason.POLICY_VIOLATION, MESSAGES_NOT_READ)
 
     async def _take_close(self, event: CloseConnection, state: ConnectionState) -> None:
         if state is ConnectionState.CLOSED:  # the answer to this side's close
@@ -180,7 +188,7 @@ class WebSocketStream:
     async def _end_app(self) -> None:
         """Answer for an application that has returned, and end what it left open."""
         if self._connected:
-            await self.close(CloseReason.INTERNAL_ERROR, "the application has ended")
+            await self.close(CloseReason.INTERNAL_ERROR, APPLICATION_ENDED)
             return
         if self._handshake.unanswered:
             await self._handshake.reject(500)
@@ -210,7 +218,7 @@ class WebSocketStream:
         if self._closing_at is not None:
             self._connection.abort()
         elif self._pings.unanswered:
-            self._note_close(CloseReason.ABNORMAL_CLOSURE, "a ping was not answered")
+            self._note_close(CloseReason.ABNORMAL_CLOSURE, PING_NOT_ANSWERED)
             self._connection.abort()
         elif self._connection.sending:
             self._pings.postpone()  # a write that waits has a deadline of its own
@@ -240,7 +248,7 @@ class WebSocketStream:
             await self._handshake.reject(503)
             await self._end()
         elif self._connected:
-            await self.close(CloseReason.SERVICE_RESTART, "the server is shutting down")
+            await self.close(CloseReason.SERVICE_RESTART, SHUTTING_DOWN)
             await self._notify_app()
 
     async def end(self) -> None:
@@ -264,7 +272,7 @@ class WebSocketStream:
             return
         self._finished = True
         self._leave_hub()
-        code, reason = self._note_close(CloseReason.ABNORMAL_CLOSURE, "closed by force")
+        code, reason = self._note_close(CloseReason.ABNORMAL_CLOSURE, CLOSED_BY_FORCE)
         self._connection.record(
             WebSocketRecord(
                 facts=RequestFacts.of(self._scope),
