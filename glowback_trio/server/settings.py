@@ -168,7 +168,7 @@ class Settings(Checked):
     max_running: Count = _setting(
         4,
         "GLOWBACK_MAX_RUNNING",
-        "Maximum number of runs that compute at once",
+        "Maximum number of runs that are running at once",
         flag="--max-running",
     )
     max_queued: Annotated[int, Ge(0)] = _setting(
