@@ -16,6 +16,7 @@ import glowback_trio
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
+from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import Execution, PortfolioConstruction, Stream
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.model.strategies.parameters import STRATEGIES
@@ -135,6 +136,11 @@ def test_the_stream_table_is_what_a_request_may_ask() -> None:
 def test_the_engine_page_speaks_of_every_field(cls: type) -> None:
     words = set(re.findall(r"\w+", ENGINE))
     assert {row.name for row in attrs.fields(cls)} - words <= {"method"}
+
+
+def test_the_engine_page_has_every_reason_of_an_order_event_and_no_other() -> None:
+    shown = re.findall(r"^\| `([^`|]+)` \| (cancelled|rejected|amended) \|", ENGINE, re.MULTILINE)
+    assert sorted(shown) == sorted((one.reason, one.event) for one in OrderEventKind if one.reason)
 
 
 def test_the_portfolio_shown_runs_and_its_result_is_the_one_described() -> None:
