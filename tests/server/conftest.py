@@ -12,9 +12,10 @@ import trio
 from quart.typing import TestClientProtocol as Client
 from support.watcher import Watcher, connected
 
-from glowback_trio import InlineCompute, Run, open_gateway
+from glowback_trio import InlineCompute, MemoryStore, Run, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app, serve
+from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
 Document: TypeAlias = dict[str, Any]
@@ -39,8 +40,14 @@ def request_body() -> Document:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    async with open_gateway(compute=InlineCompute(), max_running=2) as opened:
+def store() -> Store:
+    """Where runs are kept; a module names another one by a fixture of the same name."""
+    return MemoryStore()
+
+
+@pytest.fixture
+async def gateway(store: Store) -> AsyncIterator[Gateway]:
+    async with open_gateway(store=store, compute=InlineCompute(), max_running=2) as opened:
         yield opened
 
 

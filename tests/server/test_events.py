@@ -16,11 +16,13 @@ import pytest
 import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
+from support.backends import SERVED_STORES
 from support.raw_http import open_request, read_until
 from support.watcher import Watcher
 
 from glowback_trio import InlineCompute, Run, assert_sound, open_gateway
 from glowback_trio.server import create_app
+from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
 Watch = Callable[..., Awaitable[Watcher]]
@@ -37,6 +39,11 @@ def path(run: Run, query: str = "") -> str:
 def data_of(stream: str) -> list[str]:
     """The data lines of server-sent events."""
     return re.findall(r"^data: (.*)$", stream, re.MULTILINE)
+
+
+@pytest.fixture(params=SERVED_STORES)
+def store(request: pytest.FixtureRequest) -> Store:
+    return SERVED_STORES[request.param]()
 
 
 async def test_all_forms_of_an_interval_are_the_same_bytes(
@@ -84,7 +91,7 @@ async def test_long_pages_have_their_length_and_every_byte(
 ) -> None:
     run = submit(stream={"metrics_every": 1, "orders": True, "progress_steps": 1000})
     await run.wait_finished()
-    data = [event.data for event in run.events(limit=10_000)]
+    data = [event.data for event in await run.load_events(limit=10_000)]
     assert len(data) > 129
     for limit in (1, 127, 128, 129, len(data)):
         listed = await http.get(path(run, f"limit={limit}"))
@@ -96,7 +103,9 @@ async def test_long_pages_have_their_length_and_every_byte(
 
 
 async def test_pages_of_filtered_events_are_full(client: Client, finished: Run) -> None:
-    wanted = [e.event_id for e in finished.events(limit=10_000) if e.type in {"trade", "state"}]
+    wanted = [
+        e.event_id for e in await finished.load_events(limit=10_000) if e.type in {"trade", "state"}
+    ]
     page, pages = path(finished, "limit=3&types=trade,state"), list[list[int]]()
     while page:
         response = await client.get(page)
@@ -146,7 +155,8 @@ async def test_frames_carry_id_type_and_data(http: httpx2.AsyncClient, finished:
     response = await http.get(path(finished), headers=SSE)
     frames = re.findall(r"id: (\d+)\nevent: (\w+)\ndata: (.*)\n\n", response.text)
     assert [(int(number), kind, text.encode()) for number, kind, text in frames] == [
-        (event.event_id, event.type, event.data) for event in finished.events(limit=10_000)
+        (event.event_id, event.type, event.data)
+        for event in await finished.load_events(limit=10_000)
     ]
 
 
@@ -157,7 +167,7 @@ async def test_a_live_stream_ends_with_its_run(
     with trio.fail_after(10):
         response = await http.get(path(run), headers=SSE)
     assert len(data_of(response.text)) == run.status.event_count
-    assert_sound(run.events(limit=10_000))
+    assert_sound(await run.load_events(limit=10_000))
 
 
 async def test_streams_are_not_cached_nor_transformed(

@@ -17,11 +17,13 @@ import orjson
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
 from quart.typing import TestClientProtocol as Client
+from support.backends import SERVED_STORES
 
 from glowback_trio import Run
 from glowback_trio.engine.reporting.result_document import BLOCKS
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.routes.table import ROUTES
+from glowback_trio.store import Store
 
 BOTH = pytest.mark.parametrize("prefix", ["", "/v1"])
 TABLES = {"equity": "equity_curve", "trades": "trades", "orders": "order_events"}
@@ -44,6 +46,11 @@ async def results(client: Client, run: Run, **query: Any) -> dict[str, Any]:
     assert response.status_code == 200, await response.get_data()
     document: dict[str, Any] = await response.get_json()
     return document
+
+
+@pytest.fixture(params=SERVED_STORES)
+def store(request: pytest.FixtureRequest) -> Store:
+    return SERVED_STORES[request.param]()
 
 
 async def test_blocks_that_are_not_included_are_empty(client: Client, finished: Run) -> None:
@@ -199,7 +206,7 @@ async def test_a_table_without_rows_is_a_head_or_nothing(
 ) -> None:
     run = submit(strategy={"name": "rsi", "params": {"lookback_period": 60}})
     await run.wait_finished()
-    assert len(run.result().trades) == 0
+    assert len((await run.load_result()).trades) == 0
     path = f"/backtests/{run.run_id}/trades"
     bodies = {form: await fetch(client, f"{path}.{form}") for form in FORMS}
     assert bodies["csv"].startswith(b"timestamp,symbol,action")

@@ -12,12 +12,14 @@ import orjson
 import pytest
 import trio
 import trio.testing
+from support.backends import SERVED_STORES
 from support.raw_http import RawResponse, send_raw
 from support.watcher import Watcher, connected
 
 from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.server import create_app
+from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
 Serve = Callable[..., Awaitable[str]]
@@ -42,6 +44,11 @@ async def shake(url: str, path: str, headers: str = "") -> RawResponse:
 # Law 6: loss-free, whatever happens to the connection
 
 
+@pytest.fixture(params=SERVED_STORES)
+def store(request: pytest.FixtureRequest) -> Store:
+    return SERVED_STORES[request.param]()
+
+
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 async def test_a_live_stream_is_the_whole_log_and_then_1000(
     url: str, submit: Callable[..., Run], watch: Watch, prefix: str
@@ -53,7 +60,7 @@ async def test_a_live_stream_is_the_whole_log_and_then_1000(
 
 async def test_every_message_is_the_canonical_bytes(url: str, finished: Run, watch: Watch) -> None:
     watcher = await watch(stream(url, finished))
-    log = finished.events(limit=10_000)
+    log = await finished.load_events(limit=10_000)
     assert [message.encode() for message in watcher.messages] == [event.data for event in log]
     assert list(orjson.loads(watcher.messages[0])) == [
         "event_id",
@@ -80,7 +87,7 @@ async def test_a_client_cut_after_every_event_misses_and_repeats_none(
 async def test_clients_that_join_at_every_event_get_the_rest(
     url: str, finished: Run, watch: Watch
 ) -> None:
-    log = finished.events(limit=10_000)
+    log = await finished.load_events(limit=10_000)
     for after in range(0, len(log), 7):
         watcher = await watch(stream(url, finished, f"last_event_id={after}"))
         assert watcher.events == list(log[after:])
@@ -142,7 +149,11 @@ async def test_batches_hold_the_same_bytes(
 
 async def test_filters_keep_their_types_and_the_end(url: str, finished: Run, watch: Watch) -> None:
     watcher = await watch(stream(url, finished, "types=trade,log"))
-    wanted = [event for event in finished.events(limit=10_000) if event.type in {"trade", "log"}]
+    wanted = [
+        event
+        for event in await finished.load_events(limit=10_000)
+        if event.type in {"trade", "log"}
+    ]
     assert watcher.events[:-1] == wanted
     assert watcher.events[-1].payload["state"] == "completed"
     assert watcher.code == 1000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -20,7 +21,14 @@ from glowback_trio import Gateway, InlineCompute, MemoryStore, testing
 from glowback_trio.compute import Compute
 from glowback_trio.store import Store
 
-__all__ = ["BACKENDS", "Backends", "chosen", "in_virtual_time", "open_virtual_gateway"]
+__all__ = [
+    "BACKENDS",
+    "SERVED_STORES",
+    "Backends",
+    "chosen",
+    "in_virtual_time",
+    "open_virtual_gateway",
+]
 
 
 @frozen
@@ -34,6 +42,13 @@ class Backends:
 BACKENDS = {
     "memory": Backends(MemoryStore, InlineCompute),
     "bytes": Backends(BytesStore, PicklingCompute),
+}
+
+#: Stores that a server must answer the same from. No test waits for the real clock, and a store
+#: that writes late would need that.
+SERVED_STORES: dict[str, Callable[[], Store]] = {
+    "memory": MemoryStore,
+    "bytes that leave memory": partial(BytesStore, at_hand=4),
 }
 
 _chosen = [BACKENDS["memory"]]
