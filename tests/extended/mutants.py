@@ -24,7 +24,11 @@ BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
 WRITER = "glowback_trio/actors/log_writer.py"
 HUB = "glowback_trio/serving/hub.py"
-FOLLOWING = "glowback_trio/serving/websocket/handoff.py"
+HANDOFF = "glowback_trio/serving/websocket/handoff.py"
+HANDSHAKE = "glowback_trio/serving/websocket/handshake.py"
+WEBSOCKET = "glowback_trio/serving/websocket/stream.py"
+HTTP1 = "glowback_trio/serving/http/http1.py"
+EXCHANGE = "glowback_trio/serving/http/http_exchange.py"
 FEED = "glowback_trio/server/state/feeds.py"
 EVENTS = "glowback_trio/server/routes/events.py"
 CHAIN = "glowback_trio/client/log_verifier.py"
@@ -32,6 +36,8 @@ STREAM = "glowback_trio/client/stream.py"
 
 ACTORS = ("tests/actors",)
 HUBS = ("tests/serving/test_hub.py",)
+HANDSHAKES = ("tests/serving/test_handshake.py",)
+SHUTDOWNS = ("tests/serving/test_shutdown.py", "tests/serving/test_handoff.py")
 FEEDS = ("tests/server/test_feeds.py", "tests/server/test_cuts.py")
 SERVER = ("tests/server/test_stream_isolation.py", "tests/server/test_cuts.py")
 CLIENT = ("tests/client/test_resume.py",)
@@ -184,17 +190,59 @@ MUTANTS = (
     ),
     Mutant(
         "follow: every stream begins at the beginning",
-        FOLLOWING,
+        HANDOFF,
         "Follower(feed, cursor, self",
         "Follower(feed, 0, self",
         SERVER,
     ),
     Mutant(
         "follow: a stream that has ended is never let go",
-        FOLLOWING,
+        HANDOFF,
         "            self.done()\n",
         "",
         SERVER,
+    ),
+    Mutant(
+        "http: a kept connection after the response that the shutdown has met",
+        HTTP1,
+        "if not done or self._connection.leaving:",
+        "if not done:",
+        SHUTDOWNS,
+    ),
+    Mutant(
+        "http: pipelined requests hold the event loop",
+        EXCHANGE,
+        "if self._http1.unread:",
+        "if False:",
+        ("tests/serving/test_immediate.py",),
+    ),
+    Mutant(
+        "websocket: frames that came with the handshake are lost",
+        HTTP1,
+        "await stream.begin(self._http.trailing_data[0])",
+        'await stream.begin(b"")',
+        HANDSHAKES,
+    ),
+    Mutant(
+        "websocket: an accept after the head of a rejection",
+        HANDSHAKE,
+        "if self._stage is not _Stage.PENDING:",
+        "if not self.unanswered:",
+        HANDSHAKES,
+    ),
+    Mutant(
+        "websocket: the application is not notified of the shutdown",
+        WEBSOCKET,
+        '"the server is shutting down")\n            await self._notify_app()',
+        '"the server is shutting down")',
+        SHUTDOWNS,
+    ),
+    Mutant(
+        "websocket: the hub writes after the close frame",
+        WEBSOCKET,
+        "        self._leave_hub()  # before",
+        "        pass  # before",
+        SHUTDOWNS,
     ),
     Mutant(
         "feed: filter applied before the cursor moves",
