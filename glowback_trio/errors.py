@@ -168,7 +168,10 @@ class ResultUnavailableError(GlowbackError, RuntimeError):
 
 
 class NotReadyError(ResultUnavailableError):
-    """Raised while the run is queued or running: wait for its end, or follow its events."""
+    """Raised for what is not there yet: the run has not ended, or its result has left memory.
+
+    Wait for the end of the run, or load what was wanted; the message says which.
+    """
 
     def __init__(self, message: str = "Results not ready") -> None:
         super().__init__(message)

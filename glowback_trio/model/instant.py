@@ -96,6 +96,8 @@ def utc_now() -> datetime:
 
 
 def stamp(moment: datetime) -> str:
-    """Write a UTC time as statuses and events have it: with microseconds and `Z`."""
+    """Write a point in time as statuses and events have it: UTC, with microseconds and `Z`."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     # 26 characters leave out the `+00:00`. Every event is stamped, so this has to be fast.
     return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

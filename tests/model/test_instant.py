@@ -65,3 +65,8 @@ def test_text_that_is_no_instant_is_refused(written: str) -> None:
 
 def test_a_stamp_has_microseconds_and_z() -> None:
     assert stamp(NEW_YEAR) == "2024-01-01T00:00:00.000000Z"
+
+
+def test_a_stamp_of_another_zone_is_the_same_instant_in_utc() -> None:
+    berlin = NEW_YEAR.astimezone(timezone(timedelta(hours=1)))
+    assert stamp(berlin) == stamp(NEW_YEAR)
