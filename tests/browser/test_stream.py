@@ -26,7 +26,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 if not CHROMIUM.exists():
     pytest.skip(f"there is no {CHROMIUM}", allow_module_level=True)
 
-# Not a name for this machine, as far as browsers know: pages from there do not count as secure.
+# Browsers do not know this name as local, so that pages from it are no secure contexts.
 INSECURE_HOST = "server.example"
 FLAGS = (
     "--no-sandbox",
@@ -56,7 +56,7 @@ window.follow = async (base, runId, options, { breakAfter, abortAfter } = {}) =>
 };
 </script>"""
 POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; img-src data:; connect-src *"
-# What becomes of a text on the way, and what the module says to that.
+# How a text is changed on the way, and the error of the module.
 LIES = [
     ((b"Simulated", b"simulated"), "the digest of the received events is sha256:"),
     ((b'"event_count":', b'"event_c0unt":'), "event "),
@@ -67,7 +67,7 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["websocket", "sse"])
 
 @frozen
 class Seen:
-    """What a page was told, and what its console says about it."""
+    """What a page received, and the errors in its console."""
 
     events: list[dict[str, Any]]
     error: str | None
@@ -97,7 +97,7 @@ def in_a_browser(page_url: str, arguments: Sequence[object]) -> Seen:
 async def browse(
     url: str, run_id: str, base: str | None = None, most: object = None, **options: object
 ) -> Seen:
-    """Follow a run on the page at `url`, through `base` if that is another way to the server."""
+    """Stream a run in a page served at `url`; `base` is another URL of the server, if any."""
     arguments = [base or url, run_id, options, most or {}]
     with trio.fail_after(60):
         return await trio.to_thread.run_sync(in_a_browser, f"{url}/watch", arguments)
@@ -123,7 +123,7 @@ async def finished(gateway: Gateway, backtest: BacktestRequest) -> Run:
 
 @pytest.fixture
 def serve_page(gateway: Gateway, nursery: trio.Nursery) -> Callable[..., Any]:
-    """Serve the gateway, with the settings given as keywords, and a page that can follow a run."""
+    """Serve the gateway with these settings, and a page that can stream a run."""
 
     async def start(
         bind: str = "127.0.0.1:0", stop: trio.Event | None = None, **settings: Any
@@ -182,7 +182,7 @@ async def test_a_stream_cut_again_and_again_is_whole(
     assert cuts.made == 3
     assert seen.events == await log_of(finished)
     assert seen.error is None
-    # A browser reports responses that were cut off, whatever the page makes of them.
+    # A browser logs truncated responses, even if the page handles them.
     assert [error for error in seen.errors if "ERR_INCOMPLETE_CHUNKED_ENCODING" not in error] == []
 
 

@@ -22,16 +22,16 @@ KEY = {"X-API-Key": "second"}
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without whatever the machine says about this program or its terminal."""
+    """Return the environment without variables that change this program or its output."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GLOWBACK_", "FORCE_"))}
-    # The package under test, wherever it lies, is found from any directory.
+    # Commands run in another directory, and must still import the package under test.
     found = {"PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
     return {**kept, **found, "COLUMNS": "100", "PYTHONUTF8": "1", "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """What the command line runs in."""
+    """The environment variables of commands."""
     return clean_environment()
 
 
@@ -52,7 +52,7 @@ def as_text(ended: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedPr
 def glowback(
     tmp_path: Path, environment: dict[str, str], forked_command: ForkedCommand
 ) -> Glowback:
-    """Run one command to its end and hold what it printed."""
+    """Run one command to its end and return what it printed."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = {**environment, **variables}
@@ -73,7 +73,7 @@ def glowback(
 
 @frozen
 class Server:
-    """A served gateway in a process of its own."""
+    """A server in a process of its own."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -87,7 +87,7 @@ class Server:
         return run_id
 
     async def log(self, run_id: str) -> list[bytes]:
-        """The run's stored events, as their exact bytes."""
+        """Return the run's stored events as their exact bytes."""
         async with httpx2.AsyncClient(base_url=self.url) as client:
             answer = await client.get(
                 f"/backtests/{run_id}/events",
@@ -124,6 +124,6 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The same for tests that leave it as they found it."""
+    """A server shared by tests that leave it unchanged."""
     with open_server(tmp_path_factory.mktemp("served"), clean_environment()) as served:
         yield served

@@ -26,7 +26,7 @@ CALLED = ("--column", "symbol=Ticker", "time=Trade Date", "--column", "close=Las
 
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
-    """A directory beside which commands are run."""
+    """A data directory inside the directory in which commands run."""
     folder = tmp_path / "prices"
     folder.mkdir()
     (folder / "AAPL_1d.csv").write_text(HEADER + ROWS)
@@ -115,7 +115,7 @@ def test_an_exchange_s_calendar_finds_missing_days(glowback: Glowback, prices: P
     text = HEADER + ROWS.replace("2020-03-03,10,20,9,13,100\n", "")
     (prices / "AAPL_1d.csv").write_text(text)
     command = ("data", "check", "--data", "prices", "--calendar")
-    # The calendars' own dependencies warn each other.
+    # The dependencies of the calendars emit warnings about each other.
     checked = glowback(*command, "XNYS", PYTHONWARNINGS="")
     assert checked.returncode == 0
     assert "1 day between its first and its last bar has no bar although XNYS" in checked.stdout

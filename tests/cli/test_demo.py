@@ -50,7 +50,7 @@ def test_the_commands_that_the_demo_suggests_work(glowback: Glowback) -> None:
 def demo_on_a_terminal(
     environment: dict[str, str], directory: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run the demo with a terminal for stderr, and hold the other end of it."""
+    """Run the demo with a pseudo-terminal as stderr; yield its other end."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     with subprocess.Popen(
@@ -69,7 +69,7 @@ def demo_on_a_terminal(
 
 
 def read_until(pattern: bytes, terminal: int) -> bytes:
-    """What is drawn up to a pattern, or up to the end where it never comes."""
+    """Return what is drawn up to a pattern, or to the end if it never appears."""
     drawn = b""
     while not re.search(pattern, drawn) and (chunk := _read(terminal)):
         drawn += chunk

@@ -38,7 +38,7 @@ def results(
     run_id: str,
     forked_command: ForkedCommand,
 ) -> Results:
-    """Run the command on that run and hold what it printed, byte for byte."""
+    """Run the command on that run and return the bytes that it printed."""
 
     async def run(*arguments: str) -> Ended:
         variables = {**environment, "GLOWBACK_URL": server.url, "GLOWBACK_API_KEY": "second"}

@@ -28,7 +28,7 @@ DEMO = ("run", "--data", "demo", *PERIOD)
 
 
 def computed(document: dict[str, Any]) -> dict[str, Any]:
-    """The result of the same request, with no command line, run or event between."""
+    """Compute the result of the same request with the engine alone."""
     request = parse_request(document)
     simulation = Simulation(request, Catalogue(demo_path()).load(request))
     simulation.advance(simulation.bars)

@@ -99,7 +99,7 @@ async def test_it_serves_the_given_prices_to_the_given_keys(server: Any) -> None
 
 @pytest.fixture
 def few_files() -> Iterator[int]:
-    """Let processes started from here open few files, but raise that themselves."""
+    """Lower the soft limit on open files of child processes, not the hard one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
     yield hard

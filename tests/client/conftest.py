@@ -25,7 +25,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 def serve_with(gateway: Gateway, nursery: trio.Nursery) -> Serve:
-    """Serve with the settings given as keywords; the URL comes back."""
+    """Serve with these settings and return the URL."""
 
     async def start(stop: trio.Event | None = None, **settings: Any) -> str:
         served = Settings(log_level="ERROR", **settings)

@@ -117,7 +117,7 @@ async def test_a_download_without_a_result_says_why(
 
 
 class Breaking(httpx2.AsyncByteStream):
-    """A body that comes to an end before its time."""
+    """A body that ends before its announced length."""
 
     async def __aiter__(self) -> Any:
         yield b"half of"
@@ -135,7 +135,7 @@ async def test_a_truncated_download_is_an_error() -> None:
     assert chunks == [b"half of"]
 
 
-# The HTTP library leaves a generator behind where an answer is not read to its end.
+# The HTTP library leaves a generator behind if a response is not read to its end.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_an_error_of_the_writer_ends_the_download(client: Client, run: Run) -> None:
     def full(_: bytes) -> None:
@@ -158,7 +158,7 @@ async def _serve(request: BacktestRequest, task_status: trio.TaskStatus[tuple[st
 
 @pytest.fixture
 def served(backtest: BacktestRequest) -> Iterator[tuple[str, str]]:
-    """A server in a thread of its own, and a run that has completed there."""
+    """A server in a thread of its own, with a completed run."""
     with start_blocking_portal("trio") as portal:
         task, (url, run_id) = portal.start_task(_serve, backtest)
         yield url, run_id

@@ -135,7 +135,7 @@ def test_the_thread_ends_with_the_block_even_when_it_fails(url: str) -> None:
 
 
 class Interrupt:
-    """Presses Ctrl-C while the main thread waits: once, for a second one would stop the tidying."""
+    """Presses Ctrl-C once while the main thread waits; a second one would stop the clean-up."""
 
     pressed = False
 

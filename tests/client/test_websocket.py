@@ -28,7 +28,7 @@ LOG = log_of(lines=1)
 
 
 def whole_answer(peer: Peer) -> bytes:
-    """All bytes an honest server sends, from the handshake to the last event."""
+    """Return all bytes that the real server sends, from the handshake to the last event."""
     messages = (TextMessage(data.decode()) for data in LOG)
     return b"".join(peer.protocol.send(each) for each in (AcceptConnection(), *messages))
 

@@ -34,7 +34,7 @@ LONG_AGO = 1_600_000_000
 
 
 def write(folder: Path, symbol: str, rows: Iterable[str] = ROWS, when: int = LONG_AGO) -> Path:
-    """A price file that nobody has touched for long, and another one than was there before."""
+    """Write a price file with an old modification time and a new inode."""
     temporary, path = folder / f"{symbol}.temporary", folder / f"{symbol}_1d.csv"
     temporary.write_text(HEADER + "".join(rows))
     os.utime(temporary, (when, when))
@@ -64,15 +64,15 @@ def shards(root: Path) -> dict[str, bytes]:
 
 
 def is_mapped(dataset: Dataset) -> list[bool]:
-    """Whether each symbol's bars lie in a mapped file."""
+    """Return for each symbol whether its bars are in a mapped file."""
     return [
-        isinstance(memory := ground(bars.time), memoryview) and isinstance(memory.obj, mmap.mmap)
+        isinstance(memory := owner_of(bars.time), memoryview) and isinstance(memory.obj, mmap.mmap)
         for bars in dataset.bars
     ]
 
 
-def ground(memory: Any) -> Any:
-    """What owns the memory that an array is a view of."""
+def owner_of(memory: Any) -> Any:
+    """Return the owner of the memory that an array is a view of."""
     while isinstance(memory, np.ndarray):
         memory = memory.base
     return memory
@@ -164,7 +164,7 @@ def test_a_file_that_was_only_touched_is_not_parsed_again(root: Path) -> None:
 
 
 def test_a_file_that_may_still_change_is_not_cached(root: Path) -> None:
-    """A second change within one tick of the file system's clock would not show."""
+    """A second change within one tick of the file system's clock would not be noticed."""
     write(root, "AAPL", when=2**33)
     load(root)
     assert is_mapped(load(root)) == [False, True, True, True]
@@ -221,21 +221,21 @@ def test_a_damaged_shard_is_detected_and_replaced(root: Path, harm: str) -> None
 
 @given(st.data())
 def test_no_flipped_bit_of_a_shard_becomes_a_price(
-    shard_and_blocks: tuple[Path, bytes], data: st.DataObject
+    shard: tuple[Path, bytes], data: st.DataObject
 ) -> None:
-    path, content = shard_and_blocks
+    path, content = shard
     place = data.draw(st.integers(0, len(content) - 1))
     harmed = bytearray(content)
     harmed[place] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(harmed)
-    block = open_shard(path).take("X_1d.csv")
-    if block is not None:  # the padding has nothing to lose
-        assert block.time.tolist() == [1, 2, 3]
-        assert block.values.tolist() == np.arange(15.0).reshape(5, 3).tolist()
+    entry = open_shard(path).take("X_1d.csv")
+    if entry is not None:  # the padding has nothing to lose
+        assert entry.time.tolist() == [1, 2, 3]
+        assert entry.values.tolist() == np.arange(15.0).reshape(5, 3).tolist()
 
 
 @pytest.fixture(scope="module")
-def shard_and_blocks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+def shard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     path = tmp_path_factory.mktemp("shards") / "one.bars"
     time = np.array([1, 2, 3], dtype="M8[ns]")
     values = np.arange(15.0).reshape(5, 3)
@@ -327,7 +327,7 @@ def test_a_shared_cache_directory_keeps_data_directories_apart(root: Path) -> No
 
 
 def test_entries_of_deleted_files_are_dropped(root: Path) -> None:
-    """Forty files in sixteen shards, so that there are shards of both, the gone and the others."""
+    """Forty files in sixteen shards, so that some shards have deleted and existing files."""
     deleted = {f"G{number}" for number in range(20)}
     others = {f"O{number}" for number in range(20)}
     for symbol in deleted | others:

@@ -138,7 +138,7 @@ def test_one_symbol_may_have_files_of_different_resolutions(root: Path) -> None:
 
 
 def test_each_directory_has_its_own_files(root: Path) -> None:
-    """No earlier load, of this directory or another, shines through a later one."""
+    """An earlier load, of this directory or another, must not affect a later one."""
     (root / "other").mkdir()
     place(root / "other", AAPL_1d=HEADER + "2020-03-04,1,1,1,1,1\n")
     catalogue = Catalogue(root)
@@ -299,7 +299,7 @@ def test_a_wide_range_over_a_small_file_is_no_large_request(root: Path) -> None:
 
 
 def test_a_file_fuller_than_its_calendar_is_held_to_the_limits(root: Path) -> None:
-    """Extended hours: more bars than the calendar foresees, which only the file can tell."""
+    """Extended hours: the file has more bars than the calendar."""
     early = "".join(f"2020-03-02 09:30:{second:02},1,1,1,1,1\n" for second in range(50))
     place(root, AAPL_1s=HEADER + early.replace("09:30", "08:30") + early)
     request = asking(end_date="2020-03-02T09:30:49Z", resolution="second")

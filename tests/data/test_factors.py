@@ -20,7 +20,7 @@ from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest
 
 HEADER = "date,price factor,split factor\n"
-# A dividend that took a tenth on the 4th, and a split of four for one on the 5th.
+# A dividend of a tenth of the price on the 4th, and a split of four for one on the 5th.
 FACTORS = HEADER + "2020-03-03,0.9,0.25\n2020-03-04,1,0.25\n"
 PRICES = "date,open,high,low,close,volume\n" + "".join(
     f"2020-03-0{day},10,20,8,1{day},100\n" for day in range(2, 7)

@@ -24,7 +24,7 @@ from glowback_trio.model.request import BacktestRequest, Resolution
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
 HOLIDAY = ["2020-12-24", "2020-12-28", "2020-12-29"]  # the 25th was a Friday
 
-# What the calendars' own dependencies say to each other is not for these tests.
+# Deprecation warnings between the calendars' dependencies are not for these tests.
 outspoken = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

@@ -116,7 +116,7 @@ def test_unsorted_rows_are_sorted_and_reported() -> None:
 
 @given(st.permutations(range(20)), st.lists(st.integers(0, 19), max_size=5))
 def test_the_order_of_rows_does_not_change_the_bars(order: list[int], again: list[int]) -> None:
-    """Duplicates carry the same values here, so that which one is last does not matter."""
+    """Duplicates have the same values here, so that it does not matter which one is last."""
     days = np.datetime_as_string(np.datetime64("2020-03-02") + np.arange(20)).tolist()
     values = [(10.0 + i, 12.0 + i, 9.0 + i, 11.0 + i, 100.0 + i) for i in range(20)]
     straight, _ = cleaned(days, values)

@@ -144,7 +144,7 @@ def test_an_offset_may_reach_beyond_the_first_and_the_last_day(resolution: Resol
 
 
 def test_symbols_move_independently() -> None:
-    """One path for all would make a mockery of diversification."""
+    """With one path for all symbols, diversification would show nothing."""
     begin, end = day("2010-01-01"), day("2019-12-31")
     paths = [np.log(sample_bars(f"S{i}", "day", begin, end).close) for i in range(12)]
     correlation = np.corrcoef([np.diff(path) for path in paths])
@@ -162,7 +162,7 @@ def test_daily_returns_look_like_a_random_walk() -> None:
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:
-    """Golden: these digests must never change, or every sample run changes with them."""
+    """These digests must never change, or every run on sample prices changes with them."""
     begin, end = day("2015-01-01"), day("2020-12-31")
     bars = [
         sample_bars("AAPL", "day", begin, end),
