@@ -25,7 +25,7 @@ from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.handshake import serve_stream
-from glowback_trio.server.streaming.websocket import WebSocket
+from glowback_trio.server.streaming.websocket import AsgiWebSocket
 
 __all__ = ["build_app", "create_app", "make_app_state"]
 
@@ -92,7 +92,9 @@ class _App(QuartTrio):
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI scope."""
         if scope["type"] == "websocket":
-            await serve_stream(self._app_state, WebSocket(RequestContext.of(scope), receive, send))
+            await serve_stream(
+                self._app_state, AsgiWebSocket(RequestContext.of(scope), receive, send)
+            )
         else:
             await super().asgi_app(scope, receive, send)
 

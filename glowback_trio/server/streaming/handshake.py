@@ -28,7 +28,7 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, stream_events
-from glowback_trio.server.streaming.websocket import WebSocket
+from glowback_trio.server.streaming.websocket import AsgiWebSocket
 
 __all__ = ["serve_stream"]
 
@@ -39,7 +39,7 @@ _PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
 _STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
 
 
-async def serve_stream(app_state: AppState, websocket: WebSocket) -> None:
+async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
     """Serve one WebSocket: check its handshake, then stream, or reject it with the reason."""
     context = websocket.context
     try:

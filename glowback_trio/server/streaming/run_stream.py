@@ -20,7 +20,7 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.feeds import heartbeat, messages
-from glowback_trio.server.streaming.websocket import WebSocket
+from glowback_trio.server.streaming.websocket import AsgiWebSocket
 from glowback_trio.serving import HANDOFF, Handoff
 
 __all__ = ["STREAM_PATH", "StreamQuery", "explain_stream", "stream_events"]
@@ -64,7 +64,7 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
 
 async def stream_events(
     app_state: AppState,
-    websocket: WebSocket,
+    websocket: AsgiWebSocket,
     run_id: str,
     query: StreamQuery,
     subprotocol: str | None,
@@ -113,7 +113,7 @@ def _handoff(app_state: AppState, context: RequestContext) -> Handoff | None:
 
 
 async def _send_all(
-    app_state: AppState, websocket: WebSocket, subscription: Subscription, query: StreamQuery
+    app_state: AppState, websocket: AsgiWebSocket, subscription: Subscription, query: StreamQuery
 ) -> None:
     """Send message by message, for a WebSocket that the hub does not serve."""
     async with trio.open_nursery() as nursery:
@@ -130,6 +130,6 @@ async def _send_all(
         nursery.cancel_scope.cancel()
 
 
-async def _cancel_at_disconnect(websocket: WebSocket, stream: trio.CancelScope) -> None:
+async def _cancel_at_disconnect(websocket: AsgiWebSocket, stream: trio.CancelScope) -> None:
     await websocket.wait_disconnected()
     stream.cancel()

@@ -12,7 +12,7 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import encode_headers
 from glowback_trio.serving import ImmediateResponse
 
-__all__ = ["Receive", "Scope", "Send", "WebSocket"]
+__all__ = ["AsgiWebSocket", "Receive", "Scope", "Send"]
 
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
@@ -20,7 +20,7 @@ Send: TypeAlias = Callable[[Any], Awaitable[None]]
 
 
 @frozen(eq=False)
-class WebSocket:
+class AsgiWebSocket:
     """One WebSocket, from its handshake on.
 
     Attributes:
