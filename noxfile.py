@@ -26,6 +26,8 @@ BENCHMARKS = (
 GROUPS = nox.project.load_toml("pyproject.toml")
 
 nox.options.sessions = ["tests", "typing", "lint"]
+# uv installs three environments in the time that pip takes for a part of one; either will do.
+nox.options.default_venv_backend = "uv|virtualenv"
 
 
 def _runs(version: str) -> bool:

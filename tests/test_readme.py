@@ -160,7 +160,7 @@ def test_the_client_shown_is_the_example() -> None:
 
 def test_the_first_screen_shows_the_two_commands() -> None:
     assert SETTING_UP == "pip install . && glowback-trio demo\n"
-    assert TESTING == "pip install nox && nox\n"
+    assert TESTING == 'pip install "nox[uv]" && nox\n'
     assert README.splitlines().index(TESTING.strip()) < 30
 
 
