@@ -76,7 +76,7 @@ def test_the_exit_that_a_later_bar_proves_closes_the_position(
         ({"stop": 103.0}, (100, 105, 99, 104), 105),
         ({"stop": 103.0}, (100, 105, 95, 104), 95),
         ({"stop": 103.0}, (100, 104, 96, 103), None),
-        # a stop-limit order that was set off and taken at once is like a stop
+        # a stop-limit order that is triggered and fills at once is like a stop
         ({"stop": 103.0, "limit": 104.0}, (100, 105, 99, 104), 105),
         # one that waited at its limit is like a limit
         ({"stop": 99.0, "limit": 99.5}, (101, 106, 99.25, 101), None),

@@ -25,7 +25,7 @@ from glowback_trio.model.strategies.parameters import BuyAndHold, TargetWeights
 Rows = list[dict[str, Any]]
 
 
-def asked(
+def hold(
     weights: dict[str, float],
     *,
     symbols: Sequence[str] | None = None,
@@ -42,7 +42,7 @@ def asked(
     )
 
 
-def told(request: BacktestRequest, bars: Sequence[Bars]) -> tuple[Result, Rows]:
+def run(request: BacktestRequest, bars: Sequence[Bars]) -> tuple[Result, Rows]:
     result = backtest(request, bars)
     audit(result, bars)
     rows: Rows = result_document(result, "run")["portfolio_diagnostics"]
@@ -71,7 +71,7 @@ def test_weights_are_bought_at_the_open_after_the_first_close() -> None:
         make_bars("A", [10, 12, 12], opening=[10, 11, 12]),
         make_bars("B", [20, 20, 25], opening=[20, 21, 20]),
     ]
-    result, rows = told(asked({"A": 0.5, "B": 0.2}), bars)
+    result, rows = run(hold({"A": 0.5, "B": 0.2}), bars)
     assert fills(result) == [(1, "A", 50.0, 11.0), (1, "B", 10.0, 21.0)]
     assert returns(rows) == [(0, "initial_allocation")]
     assert rows[0]["target_weights"] == {"A": 0.5, "B": 0.2}
@@ -95,17 +95,17 @@ def test_weights_are_bought_at_the_open_after_the_first_close() -> None:
     ],
 )
 def test_the_schedule_is_new_dates_new_weeks_and_new_months(frequency: str, due: list[int]) -> None:
-    _, rows = told(asked({"A": 1.0}, rebalance_frequency=frequency), [flat("A", 36)])
+    _, rows = run(hold({"A": 1.0}, rebalance_frequency=frequency), [flat("A", 36)])
     reason = f"{frequency}_schedule"
     assert returns(rows) == [(0, "initial_allocation"), *((row, reason) for row in due)]
 
 
 def test_a_week_counts_from_monday_and_a_date_is_of_utc() -> None:
-    weekly = asked({"A": 1.0})
-    _, rows = told(weekly, [flat("A", 9, start="2024-01-04")])  # a Thursday
+    weekly = hold({"A": 1.0})
+    _, rows = run(weekly, [flat("A", 9, start="2024-01-04")])  # a Thursday
     assert returns(rows)[1:] == [(4, "weekly_schedule")]
-    daily = asked({"A": 1.0}, rebalance_frequency="daily")
-    _, rows = told(daily, [flat("A", 30, start="2024-01-01T20:00", step="h")])
+    daily = hold({"A": 1.0}, rebalance_frequency="daily")
+    _, rows = run(daily, [flat("A", 30, start="2024-01-01T20:00", step="h")])
     assert returns(rows)[1:] == [(4, "daily_schedule"), (28, "daily_schedule")]
 
 
@@ -114,8 +114,8 @@ def test_what_has_grown_is_sold_first_and_pays_for_what_has_shrunk() -> None:
         make_bars("A", [10, 10, 8, 8], opening=[10, 10, 10, 8]),
         make_bars("B", [10, 10, 12, 12], opening=[10, 10, 10, 12]),
     ]
-    every = asked({"A": 0.5, "B": 0.5}, rebalance_frequency="daily")
-    result, rows = told(every, bars)
+    every = hold({"A": 0.5, "B": 0.5}, rebalance_frequency="daily")
+    result, rows = run(every, bars)
     assert fills(result)[2:] == [(3, "B", pytest.approx(-8.333333333), 12.0), (3, "A", 12.5, 8.0)]
     assert rows[2]["turnover_pct"] == pytest.approx(20.0)
     assert rows[3]["realized_weights"] == pytest.approx({"A": 0.5, "B": 0.5})
@@ -123,8 +123,8 @@ def test_what_has_grown_is_sold_first_and_pays_for_what_has_shrunk() -> None:
 
 def test_a_drift_at_its_threshold_is_not_left_to_the_schedule() -> None:
     bars = [make_bars("A", [10, 10, 12, 12, 15, 15]), flat("B", 6)]
-    request = asked({"A": 0.5}, symbols=["A", "B"], drift_threshold_pct=5.0)
-    _, rows = told(request, bars)
+    request = hold({"A": 0.5}, symbols=["A", "B"], drift_threshold_pct=5.0)
+    _, rows = run(request, bars)
     # 600 of 1100 are 54.5 %; 750 of 1250 are 60 %
     assert returns(rows) == [(0, "initial_allocation"), (4, "drift_threshold")]
     assert rows[2]["max_abs_drift_pct"] == pytest.approx(100 * (600 / 1100 - 0.5))
@@ -133,24 +133,24 @@ def test_a_drift_at_its_threshold_is_not_left_to_the_schedule() -> None:
 
 def test_a_limit_is_reached_when_it_is_met_exactly() -> None:
     bars = [make_bars("A", [10.0, 10.0, 30.0, 30.0])]
-    _, rows = told(asked({"A": 0.5}, drift_threshold_pct=25.0), bars)
+    _, rows = run(hold({"A": 0.5}, drift_threshold_pct=25.0), bars)
     assert returns(rows)[1:] == [(2, "drift_threshold")]
-    _, rows = told(asked({"A": 1.0}, max_drawdown_pct=25.0), [make_bars("A", [10, 10, 12, 9, 9])])
+    _, rows = run(hold({"A": 1.0}, max_drawdown_pct=25.0), [make_bars("A", [10, 10, 12, 9, 9])])
     assert returns(rows)[1:] == [(3, "drawdown_guard")]
 
 
 def test_a_first_bar_on_the_scheduled_day_is_the_reason_before_the_schedule() -> None:
     bars = [flat("A", 9), flat("B", 9, keep=[7, 8])]
-    _, rows = told(asked({"A": 0.5, "B": 0.5}), bars)
+    _, rows = run(hold({"A": 0.5, "B": 0.5}), bars)
     assert returns(rows) == [(0, "initial_allocation"), (7, "initial_allocation")]
 
 
 def test_a_return_for_a_drift_counts_for_the_schedule_too() -> None:
     close = [10.0] * 7 + [20.0] * 9  # twice as much on the second Monday
-    request = asked({"A": 0.5}, drift_threshold_pct=10.0)
-    _, rows = told(request, [make_bars("A", close, opening=close)])
+    request = hold({"A": 0.5}, drift_threshold_pct=10.0)
+    _, rows = run(request, [make_bars("A", close, opening=close)])
     assert returns(rows)[1:] == [(7, "weekly_schedule"), (14, "weekly_schedule")]
-    _, rows = told(
+    _, rows = run(
         request, [make_bars("A", [10.0] * 6 + close[-9:], opening=[10.0] * 6 + close[-9:])]
     )
     assert returns(rows)[1:] == [
@@ -162,20 +162,20 @@ def test_a_return_for_a_drift_counts_for_the_schedule_too() -> None:
 
 def test_the_cash_floor_scales_down_what_does_not_leave_it() -> None:
     bars = [flat("A", 2), flat("B", 2)]
-    result, rows = told(asked({"A": 0.6, "B": 0.4}, cash_floor_pct=20.0), bars)
+    result, rows = run(hold({"A": 0.6, "B": 0.4}, cash_floor_pct=20.0), bars)
     assert rows[0]["target_weights"] == pytest.approx({"A": 0.48, "B": 0.32})
     assert rows[1]["cash_weight_pct"] == pytest.approx(20.0)
     assert hits(result) == [
         {"constraint": "cash_floor", "requested_pct": 100.0, "applied_pct": pytest.approx(80.0)}
     ]
-    result, rows = told(asked({"A": 0.5, "B": 0.3}, cash_floor_pct=20.0), bars)
+    result, rows = run(hold({"A": 0.5, "B": 0.3}, cash_floor_pct=20.0), bars)
     assert rows[0]["target_weights"] == {"A": 0.5, "B": 0.3}
     assert hits(result) == []
 
 
 def test_what_the_weight_cap_cuts_off_stays_cash() -> None:
     bars = [flat("A", 2), flat("B", 2)]
-    result, rows = told(asked({"A": 0.7, "B": 0.3}, max_weight_pct=40.0), bars)
+    result, rows = run(hold({"A": 0.7, "B": 0.3}, max_weight_pct=40.0), bars)
     assert rows[0]["target_weights"] == {"A": 0.4, "B": 0.3}
     assert rows[1]["cash_weight_pct"] == pytest.approx(30.0)
     (hit,) = hits(result)
@@ -191,8 +191,8 @@ def test_what_the_weight_cap_cuts_off_stays_cash() -> None:
 
 def test_the_turnover_cap_shrinks_all_orders_alike() -> None:
     bars = [flat("A", 3), flat("B", 3)]
-    capped = asked({"A": 0.6, "B": 0.3}, max_turnover_pct=45.0, rebalance_frequency="daily")
-    result, rows = told(capped, bars)
+    capped = hold({"A": 0.6, "B": 0.3}, max_turnover_pct=45.0, rebalance_frequency="daily")
+    result, rows = run(capped, bars)
     assert rows[1]["realized_weights"] == pytest.approx({"A": 0.3, "B": 0.15})
     assert rows[2]["realized_weights"] == pytest.approx({"A": 0.6, "B": 0.3})
     assert [row["turnover_pct"] for row in rows] == pytest.approx([45.0, 45.0, 0.0], abs=1e-9)
@@ -206,7 +206,7 @@ def test_the_turnover_cap_shrinks_all_orders_alike() -> None:
 
 
 def test_no_turnover_allowed_is_no_order_ever() -> None:
-    result, rows = told(asked({"A": 0.6}, max_turnover_pct=0.0), [flat("A", 9)])
+    result, rows = run(hold({"A": 0.6}, max_turnover_pct=0.0), [flat("A", 9)])
     assert len(result.orders) == 0
     assert [row["turnover_pct"] for row in rows] == [0.0] * 9
     assert [hit["constraint"] for hit in hits(result)] == ["turnover_cap"] * 2
@@ -216,8 +216,8 @@ FALL = [10, 10, 12, 9, 9, 8, 8, 8, 8, 7, 7]  # from Monday on; the second Monday
 
 
 def test_a_stop_sells_everything_and_stays_out_until_the_next_schedule() -> None:
-    request = asked({"A": 1.0}, max_drawdown_pct=20.0)
-    result, rows = told(request, [make_bars("A", FALL)])
+    request = hold({"A": 1.0}, max_drawdown_pct=20.0)
+    result, rows = run(request, [make_bars("A", FALL)])
     assert returns(rows) == [
         (0, "initial_allocation"),
         (3, "drawdown_guard"),
@@ -234,7 +234,7 @@ def test_a_stop_sells_everything_and_stays_out_until_the_next_schedule() -> None
 
 
 def test_a_stop_and_its_end_are_logged_when_they_come() -> None:
-    drafts, _ = run_slices(asked({"A": 1.0}, max_drawdown_pct=20.0), [make_bars("A", FALL)], [4])
+    drafts, _ = run_slices(hold({"A": 1.0}, max_drawdown_pct=20.0), [make_bars("A", FALL)], [4])
     logs = [(draft.bar, orjson.loads(draft.payload)) for draft in drafts if draft.type == "log"]
     assert [bar for bar, _ in logs] == [3, 7]
     assert "25.00%" in logs[0][1]["message"]
@@ -244,19 +244,19 @@ def test_a_stop_and_its_end_are_logged_when_they_come() -> None:
 
 def test_a_stop_on_the_scheduled_day_lasts_until_the_next_one() -> None:
     close = [10.0] * 7 + [7.0] * 8
-    request = asked({"A": 1.0}, max_drawdown_pct=20.0)
-    _, rows = told(request, [make_bars("A", close)])
+    request = hold({"A": 1.0}, max_drawdown_pct=20.0)
+    _, rows = run(request, [make_bars("A", close)])
     assert returns(rows)[1:] == [(7, "drawdown_guard"), (14, "weekly_schedule")]
 
 
 def test_a_stop_under_a_turnover_cap_sells_over_several_closes() -> None:
     close = [10.0, 10.0, 10.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
-    request = asked({"A": 0.8}, max_turnover_pct=40.0, max_drawdown_pct=10.0)
-    result, rows = told(request, [make_bars("A", close, opening=close)])
+    request = hold({"A": 0.8}, max_turnover_pct=40.0, max_drawdown_pct=10.0)
+    result, rows = run(request, [make_bars("A", close, opening=close)])
     # 0.4 bought at the first close; the fall leaves 200 of 800, which is 25 % and goes at once
     assert returns(rows)[:2] == [(0, "initial_allocation"), (3, "drawdown_guard")]
-    slow = asked({"A": 0.8}, max_turnover_pct=10.0, max_drawdown_pct=2.0, drift_threshold_pct=1.0)
-    result, rows = told(slow, [make_bars("A", close, opening=close)])
+    slow = hold({"A": 0.8}, max_turnover_pct=10.0, max_drawdown_pct=2.0, drift_threshold_pct=1.0)
+    result, rows = run(slow, [make_bars("A", close, opening=close)])
     # bought at 10 % a close: 300 at the fall, of which 150 of 850 are left: 17.6 %
     assert returns(rows)[:6] == [
         (0, "initial_allocation"),
@@ -273,7 +273,7 @@ def test_a_stop_under_a_turnover_cap_sells_over_several_closes() -> None:
 
 def test_the_weight_of_a_symbol_that_starts_late_waits_as_cash() -> None:
     bars = [flat("A", 6), flat("B", 6, keep=[3, 4, 5])]
-    result, rows = told(asked({"A": 0.5, "B": 0.5}, rebalance_frequency="monthly"), bars)
+    result, rows = run(hold({"A": 0.5, "B": 0.5}, rebalance_frequency="monthly"), bars)
     assert returns(rows) == [(0, "initial_allocation"), (3, "initial_allocation")]
     assert rows[2]["target_weights"] == {"A": 0.5, "B": 0.0}
     assert rows[2]["drift_by_symbol_pct"] == {"A": 0.0, "B": 0.0}
@@ -283,22 +283,22 @@ def test_the_weight_of_a_symbol_that_starts_late_waits_as_cash() -> None:
 
 def test_a_symbol_that_starts_during_a_stop_waits_for_its_end() -> None:
     bars = [make_bars("A", FALL), flat("B", 11, keep=[5, 6, 7, 8, 9, 10])]
-    _, rows = told(asked({"A": 0.9, "B": 0.1}, max_drawdown_pct=20.0), bars)
+    _, rows = run(hold({"A": 0.9, "B": 0.1}, max_drawdown_pct=20.0), bars)
     assert returns(rows)[1:] == [(3, "drawdown_guard"), (7, "weekly_schedule")]
     assert rows[8]["realized_weights"]["B"] > 0.09
 
 
 def test_an_order_waits_for_a_bar_that_is_missing_and_gives_way_to_a_newer_one() -> None:
     bars = [flat("A", 5), flat("B", 5, keep=[0, 4])]
-    result, _ = told(asked({"A": 0.5, "B": 0.5}, rebalance_frequency="daily"), bars)
+    result, _ = run(hold({"A": 0.5, "B": 0.5}, rebalance_frequency="daily"), bars)
     assert (4, "B", 50.0, 10.0) in fills(result)
     assert list(result.orders.reason).count("replaced by a newer target") == 3
 
 
 def test_open_orders_are_not_cancelled_by_the_next_return() -> None:
     late = {"latency_ms": 36 * 3_600_000}
-    request = asked({"A": 0.5}, rebalance_frequency="daily", execution=late)
-    result, rows = told(request, [make_bars("A", [10, 10, 10, 20, 20, 20, 20])])
+    request = hold({"A": 0.5}, rebalance_frequency="daily", execution=late)
+    result, rows = run(request, [make_bars("A", [10, 10, 10, 20, 20, 20, 20])])
     assert returns(rows) == [
         (0, "initial_allocation"),
         *((row, "daily_schedule") for row in (2, 4, 6)),
@@ -310,7 +310,7 @@ def test_a_stop_cancels_open_orders() -> None:
     late = {"latency_ms": 36 * 3_600_000}
     close = [10.0, 10.0, 10.0, 11.0, 7.0, 7.0, 7.0]
     limits: dict[str, Any] = {"drift_threshold_pct": 1.0, "max_drawdown_pct": 10.0}
-    result, rows = told(asked({"A": 0.5}, execution=late, **limits), [make_bars("A", close)])
+    result, rows = run(hold({"A": 0.5}, execution=late, **limits), [make_bars("A", close)])
     assert returns(rows) == [
         (0, "initial_allocation"),
         (3, "drift_threshold"),
@@ -322,14 +322,14 @@ def test_a_stop_cancels_open_orders() -> None:
 
 def test_a_symbol_without_a_weight_is_not_held() -> None:
     bars = [flat("A", 3), flat("B", 3), flat("C", 3)]
-    result, rows = told(asked({"B": 0.5, "C": 0.0}, symbols=["A", "B", "C"]), bars)
+    result, rows = run(hold({"B": 0.5, "C": 0.0}, symbols=["A", "B", "C"]), bars)
     assert result.final_positions == {"B": 50.0}
     assert rows[2]["realized_weights"] == {"B": 0.5}
 
 
 def test_the_metrics_count_returns_turnover_drift_and_hits() -> None:
-    request = asked({"A": 1.0}, max_drawdown_pct=20.0)
-    result, rows = told(request, [make_bars("A", FALL)])
+    request = hold({"A": 1.0}, max_drawdown_pct=20.0)
+    result, rows = run(request, [make_bars("A", FALL)])
     names = ("portfolio_rebalances", "constraint_hit_count", "max_weight_drift_pct")
     assert [result.metrics[name] for name in names] == [3, 1, pytest.approx(0.0, abs=1e-9)]
     mean = sum(row["turnover_pct"] for row in rows) / len(rows)
@@ -341,7 +341,7 @@ def test_the_metrics_count_returns_turnover_drift_and_hits() -> None:
 
 
 def test_the_request_is_in_the_result_and_nothing_is_without_one() -> None:
-    request = asked({"A": 0.5}, cash_floor_pct=5)
+    request = hold({"A": 0.5}, cash_floor_pct=5)
     document = result_document(backtest(request, [flat("A", 2)]), "run")
     assert document["portfolio_construction"] == {
         "target_weights": {"A": 0.5},
@@ -363,7 +363,7 @@ def test_the_request_is_in_the_result_and_nothing_is_without_one() -> None:
 
 def test_diagnostics_are_thinned_with_the_curve() -> None:
     close = [10.0 + (row % 17) for row in range(200)]
-    result = backtest(asked({"A": 0.5}), [make_bars("A", close)])
+    result = backtest(hold({"A": 0.5}), [make_bars("A", close)])
     thin = result_document(result, "run", max_points=20)
     whole = result_document(result, "run")["portfolio_diagnostics"]
     times = [row["timestamp"] for row in thin["equity_curve"]]
@@ -373,7 +373,7 @@ def test_diagnostics_are_thinned_with_the_curve() -> None:
 def test_the_rows_of_many_symbols_are_written_in_chunks_of_bounded_size() -> None:
     names = [f"S{number:03}" for number in range(300)]
     weights = dict.fromkeys(names, 1 / 300)
-    result = backtest(asked(weights), [flat(name, 40) for name in names])
+    result = backtest(hold(weights), [flat(name, 40) for name in names])
     blocks: list[BlockName] = ["portfolio_diagnostics"]
     chunks = list(result_chunks(result, "run", include=blocks))
     assert orjson.loads(b"".join(chunks)) == result_document(result, "run", include=blocks)
@@ -382,7 +382,7 @@ def test_the_rows_of_many_symbols_are_written_in_chunks_of_bounded_size() -> Non
 
 
 def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None:
-    assert asked({"A": 1.0}).strategy == TargetWeights()
+    assert hold({"A": 1.0}).strategy == TargetWeights()
     weights = PortfolioConstruction(target_weights={"A": 1.0})
     fields: dict[str, Any] = {
         "symbols": ["A"],
@@ -397,6 +397,6 @@ def test_the_strategy_of_weights_needs_no_name_and_no_other_is_ignored() -> None
 
 def test_weights_do_not_change_once_they_are_requested() -> None:
     weights = {"A": 1}
-    request = asked(weights)  # type: ignore[arg-type] # whole numbers are numbers
+    request = hold(weights)  # type: ignore[arg-type] # whole numbers are numbers
     weights["A"] = 0
     assert request.portfolio_construction == PortfolioConstruction(target_weights={"A": 1.0})

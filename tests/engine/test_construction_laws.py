@@ -133,30 +133,33 @@ class Loop:
         self.mark.update({symbol: close for symbol, (_, close) in prices.items()})
         self.decide(now)
 
-    def fill(self, now: datetime, symbol: str, opening: float, asked: float) -> None:
+    def fill(self, now: datetime, symbol: str, opening: float, ordered: float) -> None:
         costs = self.request.execution
         slippage, rate = (costs.slippage_bps or 0) / 1e4, (costs.commission_bps or 0) / 1e4
-        price = opening * (1 + slippage if asked > 0 else 1 - slippage)
-        if asked > 0:  # cash is what may be spent, as nothing is short and leverage is 1
+        price = opening * (1 + slippage if ordered > 0 else 1 - slippage)
+        if ordered > 0:  # cash is what may be spent, as nothing is short and leverage is 1
             held = self.units.get(symbol, 0.0) * price
             others = sum(u * self.mark[s] for s, u in self.units.items() if s != symbol)
             room = (self.cash + held + others) - others - held
-            asked = max(0.0, min(asked, room / (price * (1 + rate))))
-        if asked:
-            self.cash -= asked * price + abs(asked) * price * rate
-            self.units[symbol] = self.units.get(symbol, 0.0) + asked
-            self.fills.append((now, symbol, asked, price))
+            ordered = max(0.0, min(ordered, room / (price * (1 + rate))))
+        if ordered:
+            self.cash -= ordered * price + abs(ordered) * price * rate
+            self.units[symbol] = self.units.get(symbol, 0.0) + ordered
+            self.fills.append((now, symbol, ordered, price))
 
     def target(self, symbol: str) -> float:
-        asked = self.request.portfolio_construction
-        assert asked is not None
-        total, room = math.fsum(asked.target_weights.values()), 1 - asked.cash_floor_pct / 100
-        weight = asked.target_weights.get(symbol, 0.0) * min(1.0, room / total)
-        return min(weight, (asked.max_weight_pct or 100.0) / 100)
+        limits = self.request.portfolio_construction
+        assert limits is not None
+        total, room = (
+            math.fsum(limits.target_weights.values()),
+            1 - limits.cash_floor_pct / 100,
+        )
+        weight = limits.target_weights.get(symbol, 0.0) * min(1.0, room / total)
+        return min(weight, (limits.max_weight_pct or 100.0) / 100)
 
     def decide(self, now: datetime) -> None:
-        asked = self.request.portfolio_construction
-        assert asked is not None
+        limits = self.request.portfolio_construction
+        assert limits is not None
         worth = {s: self.units.get(s, 0.0) * mark for s, mark in self.mark.items()}
         value = self.cash + sum(worth.values())
         self.values.append(value)
@@ -173,7 +176,7 @@ class Loop:
         self.new.clear()
         goal = {s: 0.0 if self.out else self.target(s) for s in self.mark if self.target(s)}
         turnover = sum(abs(goal[s] - weights[s]) for s in weights)
-        most = math.inf if asked.max_turnover_pct is None else asked.max_turnover_pct / 100
+        most = math.inf if limits.max_turnover_pct is None else limits.max_turnover_pct / 100
         part = min(1.0, most / turnover) if turnover else 1.0
         self.selling = self.out and part < 1.0
         for s, weight in weights.items():
@@ -183,10 +186,10 @@ class Loop:
                 self.orders[s], self.sent[s] = missing, now
 
     def reason(self, now: datetime, value: float, weights: dict[str, float]) -> str | None:
-        asked = self.request.portfolio_construction
-        assert asked is not None
+        limits = self.request.portfolio_construction
+        assert limits is not None
         fall = (self.peak - value) / self.peak
-        limit = asked.max_drawdown_pct
+        limit = limits.max_drawdown_pct
         if not self.out and limit is not None and fall >= limit / 100 and any(self.units.values()):
             return "drawdown_guard"
         if self.last is not None and now < self.last + self.latency:
@@ -195,10 +198,10 @@ class Loop:
             return "drawdown_guard"
         if self.new and not self.out:
             return "initial_allocation"
-        every = asked.rebalance_frequency
+        every = limits.rebalance_frequency
         if self.last is not None and period(now, every) != period(self.last, every):
             return f"{every}_schedule"
-        threshold = asked.drift_threshold_pct
+        threshold = limits.drift_threshold_pct
         if threshold is None or self.out or not weights:
             return None
         away = max(abs(weights[s] - self.target(s)) for s in weights)
@@ -286,15 +289,15 @@ def changed_from(bars: Bars, moment: np.datetime64) -> Bars:
 @given(portfolios())
 def test_every_limit_is_kept_in_every_row(case: tuple[BacktestRequest, list[Bars]]) -> None:
     request, bars = case
-    asked = request.portfolio_construction
-    assert asked is not None
+    limits = request.portfolio_construction
+    assert limits is not None
     result = backtest(request, bars)
     rows = diagnostics(result)
     for row in rows:
         targets = row["target_weights"]
-        assert sum(targets.values()) <= 1 - asked.cash_floor_pct / 100 + 1e-9
-        assert max(targets.values()) <= (asked.max_weight_pct or 100) / 100
-        assert row["turnover_pct"] <= (asked.max_turnover_pct or math.inf)
+        assert sum(targets.values()) <= 1 - limits.cash_floor_pct / 100 + 1e-9
+        assert max(targets.values()) <= (limits.max_weight_pct or 100) / 100
+        assert row["turnover_pct"] <= (limits.max_turnover_pct or math.inf)
         assert row["cash_weight_pct"] >= -1e-6
         drift = {s: (row["realized_weights"][s] - targets[s]) * 100 for s in targets}
         assert row["drift_by_symbol_pct"] == pytest.approx(drift)
@@ -315,14 +318,14 @@ def many(rows: int = 60, symbols: int = 12) -> tuple[BacktestRequest, list[Bars]
         opening = close * np.exp(random.normal(0.01, 0.02, rows))
         bars.append(make_bars(f"S{number:02}", close.tolist(), opening=opening.tolist()))
     weights = {one.symbol: 1.0 / symbols for one in bars}
-    construction = PortfolioConstruction(target_weights=weights, rebalance_frequency="daily")
+    limits = PortfolioConstruction(target_weights=weights, rebalance_frequency="daily")
     request = BacktestRequest(
         symbols=sorted(weights),
         start_date="2024-01-01",
         end_date="2030-01-01",
         initial_capital=CAPITAL,
         execution=Execution(slippage_bps=5.0, commission_bps=2.0),
-        portfolio_construction=construction,
+        portfolio_construction=limits,
     )
     return request, bars
 

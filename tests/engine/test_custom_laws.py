@@ -131,9 +131,9 @@ def _with_another_future(bars: Bars, then: Any) -> Bars:
 def test_slicing_changes_neither_a_draft_nor_the_result(
     run: tuple[BacktestRequest, list[Bars]], slices: list[int]
 ) -> None:
-    told, whole = run_slices(*run, [1_000_000])
+    drafts, whole = run_slices(*run, [1_000_000])
     sliced, result = run_slices(*run, slices)
-    assert sliced == told
+    assert sliced == drafts
     assert as_bytes(result) == as_bytes(whole)
 
 

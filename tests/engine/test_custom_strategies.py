@@ -181,12 +181,12 @@ def _buy_on_third() -> Act:
 
 
 def test_equity_at_zero_closes_everything_and_calls_the_strategy_no_more() -> None:
-    asked: list[int] = []
+    called: list[int] = []
 
     def begin() -> Act:
         def on_bar(context: Context) -> None:
-            asked.append(context.count("A"))
-            if len(asked) == 1:
+            called.append(context.count("A"))
+            if len(called) == 1:
                 context.order("A", -90.0, stop_loss=1000.0)
             context.log("here")
 
@@ -194,9 +194,9 @@ def test_equity_at_zero_closes_everything_and_calls_the_strategy_no_more() -> No
 
     bars = make_bars("A", [10.0, 10.0, 22.0, 21.0, 5.0])
     result = run(starting(begin), bars)
-    assert asked == [1, 2]
+    assert called == [1, 2]
     assert fills(result) == [(1, "A", -90.0, 10.0), (3, "A", 90.0, 22.0)]
-    assert "cancelled" in result.orders.event  # the way out
+    assert "cancelled" in result.orders.event  # the exit
     assert result.final_positions == {}
 
 
@@ -295,15 +295,15 @@ def test_events_up_to_a_failure_are_emitted_however_the_run_is_sliced(slices: li
 
     strategy = acting({0: ordering("A"), 3: fail})
     simulation = Simulation(make_request(strategy=strategy), in_memory([make_bars("A", [1.0] * 4)]))
-    told: list[tuple[str, int]] = []
+    emitted: list[tuple[str, int]] = []
 
     def advance_to_the_end() -> None:
         while not simulation.finished:
             wanted = slices.pop(0) if len(slices) > 1 else slices[0]
-            told.extend((draft.type, draft.bar) for draft in simulation.advance(wanted))
+            emitted.extend((draft.type, draft.bar) for draft in simulation.advance(wanted))
 
     with pytest.raises(StrategyError, match=r"2024-01-04T.*: LookupError: lost") as raised:
         advance_to_the_end()
     assert isinstance(raised.value.__cause__, LookupError)
-    assert [each for each in told if each[0] in ("trade", "log")] == [("trade", 1), ("log", 3)]
-    assert told[-1] == ("progress", 3)
+    assert [each for each in emitted if each[0] in ("trade", "log")] == [("trade", 1), ("log", 3)]
+    assert emitted[-1] == ("progress", 3)

@@ -71,10 +71,10 @@ def test_no_bar_after_another_changes_what_was_decided_or_filled_up_to_it(
     then = np.unique(np.concatenate([one.time for one in bars]))[last]
     rng = np.random.default_rng(7)
     after = Simulation(request, in_memory([_with_another_future(one, then, rng) for one in bars]))
-    told, told_after = before.advance(last + 1), after.advance(last + 1)
+    drafts, drafts_after = before.advance(last + 1), after.advance(last + 1)
     if last == before.bars - 1:  # only the end cancels what is open
         assert as_bytes(before.result()) == as_bytes(after.result())
-    assert told == told_after
+    assert drafts == drafts_after
 
 
 def _with_another_future(bars: Bars, then: Any, rng: np.random.Generator) -> Bars:

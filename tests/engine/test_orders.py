@@ -206,7 +206,7 @@ def test_an_order_that_waits_at_its_limit_pays_the_makers_rate() -> None:
         ({"limit": 95.0}, (98, 99, 95, 97), 0.001),
         ({"limit": 95.0}, (94, 99, 93, 97), 0.01),  # takes what the open offers
         ({}, (94, 99, 93, 97), 0.01),
-        ({"stop": 105.0, "limit": 107.0}, (102, 109, 101, 108), 0.01),  # takes when set off
+        ({"stop": 105.0, "limit": 107.0}, (102, 109, 101, 108), 0.01),  # a taker when triggered
         ({"stop": 105.0, "limit": 107.0}, (108, 109, 106, 108), 0.001),
     ):
         result = run([FIRST, bar], acting({0: ordering("A", 2.0, **prices)}), **fees)

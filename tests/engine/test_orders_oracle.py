@@ -17,7 +17,7 @@ from glowback_trio.engine import backtest
 
 
 def outcome(rows: list[Row], wish: Wish, days: list[int]) -> tuple[int, float] | None:
-    """Where a single order fills, told the plain way, for either side in its own words."""
+    """Find where a single order fills, the plain way, written out for either side."""
     close, buys = rows[wish.bar][3], wish.quantity > 0
     prices = {name: close + away for name, away in wish.prices.items()}
     stop, limit, trail = prices.get("stop"), prices.get("limit"), wish.prices.get("trail")
@@ -69,14 +69,14 @@ def test_a_plain_loop_finds_the_same_fill(rows: list[Row], wish: Wish, hour: str
 @given(walks(), st.lists(wishes(), max_size=6), st.sampled_from([None, 0.2]))
 @settings(max_examples=150)
 def test_mirrored_prices_fill_mirrored_orders(
-    rows: list[Row], asked: list[Wish], cap: float | None
+    rows: list[Row], placed: list[Wish], cap: float | None
 ) -> None:
     mirrored: list[Row] = [(200 - o, 200 - low, 200 - high, 200 - c) for o, high, low, c in rows]
     execution: dict[str, Any] = {"max_leverage": 100.0, "max_volume_participation": cap}
     up, down = (
         backtest(
             make_request(
-                strategy=wishing(asked, mirrored=flipped), execution=execution, initial_capital=1e9
+                strategy=wishing(placed, mirrored=flipped), execution=execution, initial_capital=1e9
             ),
             [make_ohlc(prices, volume=100.0)],
         )

@@ -145,7 +145,7 @@ def cut(request: BacktestRequest, moment: Any) -> tuple[BacktestRequest, Backtes
 
 def story(results: Sequence[Result]) -> dict[str, list[Any]]:
     """What happened in one or more runs, one after the other."""
-    told: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for one in results:
         for block, names in (
             (one.curve, ("time", "value", "cash", "gross")),
@@ -154,10 +154,10 @@ def story(results: Sequence[Result]) -> dict[str, list[Any]]:
         ):
             for name in names:
                 values = getattr(block, name).tolist()
-                told.setdefault(f"{type(block).__name__}.{name}", []).extend(values)
+                columns.setdefault(f"{type(block).__name__}.{name}", []).extend(values)
         profits = one.trades.pnl
-        told.setdefault("realised", []).extend(profits[~np.isnan(profits)].tolist())
-    return told
+        columns.setdefault("realised", []).extend(profits[~np.isnan(profits)].tolist())
+    return columns
 
 
 @given(planned_runs(), st.data())

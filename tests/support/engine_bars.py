@@ -142,7 +142,7 @@ def audit(result: Result, bars: Sequence[Bars]) -> None:
 
 
 def check_stories(result: Result) -> None:
-    """Hold every order's story to its end: what was asked is what was filled and what was not."""
+    """Check that what was ordered is what was filled and what was not, order by order."""
     log = result.orders
     assert (log.time[1:] >= log.time[:-1]).all()
     left: dict[int, float] = {}
