@@ -1,4 +1,9 @@
-"""Tasks: runs, their broadcasters, and the gateway that owns them."""
+"""Actors: runs, their logs' readers and writers, and the gateway that owns their tasks.
+
+Belongs here: whatever starts a task or lives in one, and the embedding API.
+Never here: arithmetic, file formats, where things are stored or computed, HTTP.
+May be imported by: server, cli, testing.
+"""
 
 from glowback_trio.actors.broadcaster import Subscription
 from glowback_trio.actors.gateway import Gateway, open_gateway, random_id

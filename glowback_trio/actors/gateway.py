@@ -1,4 +1,4 @@
-"""The gateway: takes requests, owns the only long-lived nursery, and ends everything it began."""
+"""The gateway: it takes requests, owns the only long-lived nursery, and ends what it began."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Gateway:
             run.cancel(reason)
 
     async def wait_idle(self) -> None:
-        """Wait until every run there is has ended."""
+        """Wait until every run that is listed now has ended."""
         for run in self.runs():
             await run.wait_finished()
 
@@ -123,7 +123,7 @@ class Gateway:
         """Be the run's task, and hand its slot on when it has ended."""
         job = BacktestJob(run.request, self.source, self._max_log_bytes)
         try:
-            await run.live(slot, self._compute, job)
+            await run.carry_out(slot, self._compute, job)
         finally:
             self._slots.release(slot)
             for evicted in self._store.retire(run.run_id):

@@ -1,4 +1,4 @@
-"""A nursery that stays out of its user's way."""
+"""A nursery that does not wrap a single exception in a group."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["open_bare_nursery"]
 
 @asynccontextmanager
 async def open_bare_nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery whose block raises its own error bare, when that is the only one.
+    """Open a nursery that raises an exception bare where it is the only one.
 
-    For nurseries whose tasks turn their failures into something else: what leaves the block is then
-    as a rule its own exception, and `except ValueError` around it should catch that.
+    For nurseries whose tasks handle their own failures: an exception is then as a rule that of the
+    block, and `except ValueError` around the nursery should catch it.
     """
     try:
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The run: one task that owns a simulation, its status, its log and its broadcaster."""
+"""The run: one task that owns a simulation, its log and its broadcaster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from glowback_trio.store import Store
 
 __all__ = ["Run"]
 
-# Emitting is synchronous; after this many events in a row the others get a turn.
+# Emitting is synchronous; after this many events in a row other tasks get a turn.
 _EMITS_PER_TURN = 64
 # Slices computed ahead of what has been emitted. A paced run is computed whole, so that it does not
 # hold a compute slot while it waits.
@@ -34,8 +34,8 @@ _SLICES_AHEAD = 4
 class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
 
-    Its state belongs to its own task. Others read the log, or send the messages there are:
-    `cancel`, `pause` and `resume`. A run that a store gave back has no task; it is finished.
+    Its state belongs to its own task. Other tasks read the log, or send the messages that there
+    are: `cancel`, `pause` and `resume`. A run that a store gave back has ended, and has no task.
     """
 
     run_id: str
@@ -44,7 +44,7 @@ class Run:
     _broadcaster: Broadcaster
     _writer: LogWriter
     _pacer: Pacer = field(init=False)
-    #: Why the run was asked to end; the first reason counts.
+    #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
@@ -83,17 +83,17 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """Where the run stands now: a fold over its log, worked out when somebody asks."""
+        """The status now: the fold of the log, worked out when it is asked for, and the pause."""
         return self._writer.status(paused=self._pacer.paused and not self.finished)
 
     @property
     def finished(self) -> bool:
-        """Whether the run has ended, one way or another."""
+        """True if the run has completed, failed or been cancelled."""
         return self._writer.finished
 
     @property
     def broadcaster(self) -> Broadcaster:
-        """The log as its readers see it, for those who keep cursors of their own."""
+        """The log as its readers see it, for readers that keep their own cursors."""
         return self._broadcaster
 
     @property
@@ -102,7 +102,7 @@ class Run:
         return self._broadcaster.subscribers
 
     def subscribe(self, after: int = 0, types: Collection[EventType] | None = None) -> Subscription:
-        """Read the log from a cursor on: what is stored first, then what happens.
+        """Subscribe to the log from a cursor on: to events that happened, then to those that come.
 
         Args:
             after: Id of the last event already known; 0 for none.
@@ -175,21 +175,21 @@ class Run:
             raise error
 
     def cancel(self, reason: str) -> None:
-        """Ask the run to end. The first reason counts; after the end this does nothing."""
+        """Cancel the run. The first reason counts; after the end this does nothing."""
         if self._reason is None and not self.finished:
             self._reason = reason
             self._scope.cancel(reason)
 
     def pause(self) -> None:
-        """Hold the run: it tells nothing more until `resume`. Leaves no trace in the log."""
+        """Pause the run: it emits nothing until `resume`. Leaves no trace in the log."""
         if not self.finished:
             self._pacer.pause()
 
     def resume(self) -> None:
-        """Let a held run go on where it was: its own time, which pace is kept by, stood still."""
+        """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
         self._pacer.resume()
 
-    async def live(self, admitted: trio.Event, compute: Compute, job: Job) -> None:
+    async def carry_out(self, admitted: trio.Event, compute: Compute, job: Job) -> None:
         """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
@@ -219,8 +219,8 @@ class Run:
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         self._pacer.begin()
-        async for done in steps:
-            match done:
+        async for taken in steps:
+            match taken:
                 case Progressed(drafts):
                     await self._emit(drafts)
                 case Done(result):
@@ -250,6 +250,6 @@ class Run:
         self._close(self._writer.end(state, error))
 
     def _close(self, terminal_id: int) -> None:
-        """Let everything that waits for the end know of it."""
+        """Wake what waits for the end."""
         self._broadcaster.announce_end(terminal_id)
         self._finished.set()

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from glowback_trio.compute.job import Job
 from glowback_trio.compute.steps import Step
+from glowback_trio.data import no_checkpoint
 
 __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 
@@ -31,12 +32,9 @@ class InlineCompute:
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Work on the event loop."""
         async with send:
-            for step in job.steps(_no_checkpoint):
+            # No other task could cancel within a step.
+            for step in job.steps(no_checkpoint):
                 await send.send(step)
-
-
-def _no_checkpoint() -> None:
-    """Do nothing: on the event loop no other task could cancel within a step."""
 
 
 @define(eq=False)

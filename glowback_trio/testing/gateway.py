@@ -1,4 +1,4 @@
-"""A gateway whose time, ids and schedule belong to the test."""
+"""A gateway whose clock and ids belong to the test."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from glowback_trio.store import Store
 
 __all__ = ["EPOCH", "open_virtual_gateway", "virtual_now"]
 
-#: What the event clock shows when virtual time stands at zero.
+#: The time of an event that happens when trio's clock is at zero.
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def virtual_now() -> datetime:
-    """Trio's time as a date: under a `MockClock`, the same in every run."""
+    """Return trio's time as a date: under a `MockClock`, the same in every run."""
     return EPOCH + timedelta(seconds=trio.current_time())
 
 
@@ -35,7 +35,7 @@ async def open_virtual_gateway(
     max_queued: int = 1000,
     max_log_bytes: int = 1 << 28,
 ) -> AsyncIterator[Gateway]:
-    """Open a gateway on trio's time, which computes on the event loop.
+    """Open a gateway on trio's clock, which computes on the event loop.
 
     Its runs are named run-1, run-2 and so on. Under a `MockClock` and a seeded schedule, the same
     program gives the same bytes.

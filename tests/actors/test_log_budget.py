@@ -1,4 +1,8 @@
-"""The bound on what one run may tell."""
+"""The bound on what one run may emit.
+
+Doctrine: real runs in virtual time with a budget that is too small for them; a run that fails for
+it keeps a sound log, whose events are those of a run without the budget.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors, filters and ends, against a plain list and under many schedules.
+"""Subscriptions: cursors, filters and ends, compared with a plain list, under many schedules.
 
 Mutants that these tests and `test_run.py` must kill stand in `tests/extended/mutants.py`.
 """

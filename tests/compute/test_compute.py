@@ -1,4 +1,8 @@
-"""Where work is carried out. Threads are real here; nothing is asserted about time."""
+"""Compute backends: the same steps wherever the work is carried out, and a prompt end.
+
+Doctrine: threads are real here, and held by events that the test sets; nothing is asserted about
+time. What a job yields is tested in `test_job.py`.
+"""
 
 from __future__ import annotations
 
