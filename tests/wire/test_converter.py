@@ -13,13 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import did_you_mean
-from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
-from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover, MeanReversion, Rsi
-from glowback_trio.wire.json_text import parse_json
+from glowback_trio.model.request import BacktestRequest, Execution, Stream
+from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover, MeanReversion
 from glowback_trio.wire.requests import parse_request, request_document
-from glowback_trio.wire.statuses import status_document
 
 MINIMAL: dict[str, Any] = {
     "symbols": ["AAPL"],
@@ -263,62 +259,6 @@ def test_no_parameters_at_all_raise_anything_but_problems(
     else:
         return
     assert all(problem.path[:2] == ("strategy", "params") for problem in complaints)
-
-
-@pytest.mark.parametrize(
-    "text", [b"", b"{", b"NaN", b"[1e999]", b"\xff", b'{"a":Infinity}', b"[" * 5000, b"'x'"]
-)
-def test_text_that_is_not_json_is_one_problem_with_its_offset(text: bytes) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        parse_json(text)
-    (problem,) = caught.value.problems
-    assert problem.kind == "json_invalid"
-    assert isinstance(problem.path[0], int)
-
-
-def test_values_built_in_python_have_the_same_bounds() -> None:
-    with pytest.raises(InvalidRequestError, match="short_period"):
-        MaCrossover(short_period=20, long_period=10)
-    with pytest.raises(InvalidRequestError, match="finite"):
-        Rsi(oversold_threshold=float("nan"))
-    with pytest.raises(InvalidRequestError, match=r"target_weights\.A"):
-        PortfolioConstruction(target_weights={"A": 2.0})
-    with pytest.raises(InvalidRequestError, match="resolution"):
-        BacktestRequest(
-            symbols="AAPL",
-            start_date="2024-01-01",
-            end_date="2024-02-01",
-            resolution="week",  # type: ignore[arg-type]  # the refusal is what is tested
-        )
-
-
-def test_an_unknown_word_gets_its_neighbours_or_all_words_as_advice() -> None:
-    assert did_you_mean("rsl", ["rsi", "momentum"]) == "did you mean 'rsi'?"
-    assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
-
-
-def test_a_status_is_written_as_the_contract_has_it() -> None:
-    request = parse_request(MINIMAL)
-    status = Status(
-        run_id="r",
-        state=State.QUEUED,
-        created_at=request.start_date,
-        strategy="rsi",
-        symbols=("A",),
-    )
-    assert status_document(status) == {
-        "run_id": "r",
-        "state": "queued",
-        "progress": 0.0,
-        "created_at": "2024-01-01T00:00:00.000000Z",
-        "started_at": None,
-        "finished_at": None,
-        "error": None,
-        "strategy": "rsi",
-        "symbols": ["A"],
-        "event_count": 1,
-        "paused": False,
-    }
 
 
 def test_of_thousands_of_unknown_fields_the_first_few_get_advice() -> None:

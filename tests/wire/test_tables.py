@@ -123,10 +123,3 @@ def test_short_chunks_are_joined_and_nothing_is_lost(sizes: list[int]) -> None:
     assert b"".join(together) == b"".join(chunks)
     assert all(64 * 1024 <= len(chunk) <= 164 * 1024 for chunk in together[:-1])
     assert all(together)
-
-
-def test_whole_seconds_have_no_fraction_next_to_others_that_do() -> None:
-    times = np.array(["1969-12-31T23:59:59", "2024-01-02T03:04:05.5"], "datetime64[ns]")
-    written = ["1969-12-31T23:59:59+00:00", "2024-01-02T03:04:05.500000+00:00"]
-    assert iso_times(times) == written
-    assert iso_times(times[:1]) == written[:1]

@@ -72,3 +72,26 @@ def test_an_invalid_status_is_reported_by_field(change: Any, path: tuple[str, ..
 def test_a_status_that_is_not_an_object_is_refused(document: object) -> None:
     with pytest.raises(InvalidRequestError, match="object"):
         parse_status(document)
+
+
+def test_a_status_is_written_as_the_contract_has_it() -> None:
+    status = Status(
+        run_id="r",
+        state=State.QUEUED,
+        created_at=start_instant("2024-01-01T00:00:00Z"),
+        strategy="rsi",
+        symbols=("A",),
+    )
+    assert status_document(status) == {
+        "run_id": "r",
+        "state": "queued",
+        "progress": 0.0,
+        "created_at": "2024-01-01T00:00:00.000000Z",
+        "started_at": None,
+        "finished_at": None,
+        "error": None,
+        "strategy": "rsi",
+        "symbols": ["A"],
+        "event_count": 1,
+        "paused": False,
+    }
