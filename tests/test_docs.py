@@ -1,4 +1,9 @@
-"""What the pages in docs/ say of names, fields and defaults is held against the code."""
+"""The documentation agrees with the code.
+
+Doctrine: what a page lists (fields, defaults, metrics, settings, strategies, files, words) is
+compared with the code, in both directions where the page claims to be complete. Programs run as
+they are printed, and every link leads somewhere.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +35,19 @@ ENGINE, STREAMS = page("docs/engine.md"), page("docs/streams.md")
 
 
 def named(texts: Iterable[str]) -> set[str]:
-    """The words that stand between backticks."""
+    """Return the single words between backticks."""
     return {name for text in texts for name in re.findall(r"`(\w+)`", text)}
 
 
 def written(value: object) -> str:
+    """Write a default as the pages do."""
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value in (None, ()) else str(value)
 
 
 def code_in(text: str) -> list[str]:
-    """What stands between backticks, blocks left out."""
+    """Return what stands between backticks, leaving code blocks out."""
     return re.findall(
         r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     )

@@ -1,4 +1,9 @@
-"""What the README says is done here, word for word."""
+"""The README is executed word for word.
+
+Doctrine: every command and program of the README runs as it is printed, against a real server where
+it needs one; so do the shell examples of docs/. Only ports are replaced. Tables are compared with
+the code.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +23,10 @@ import glowback_trio
 from glowback_trio.server.routes.table import ROUTES
 
 README = page("README.md")
-SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, OWN_RUN, EXTRAS = blocks(
+SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, CUSTOM_RUN, EXTRAS = blocks(
     README, "bash"
 )
-WATCH, EMBED, CANCEL, OWN = blocks(README, "python")
+WATCH, EMBED, CANCEL, CUSTOM = blocks(README, "python")
 SYNC_CLIENT, NDJSON_CLIENT = blocks(page("docs/streams.md"), "python")
 (SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
 PORTFOLIO, TABLES = blocks(page("docs/engine.md"), "bash")
@@ -46,7 +51,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Where a reader stands: beside the checkout's examples."""
+    """A directory with the examples of the checkout, as a reader has it."""
     place = tmp_path / "checkout"
     place.mkdir()
     (place / "examples").symlink_to(ROOT / "examples")
@@ -67,7 +72,7 @@ def shell(script: str, environment: dict[str, str], directory: Path) -> str:
 
 @pytest.fixture
 def server(environment: dict[str, str], directory: Path) -> Iterator[str]:
-    """The README's server, on a port that is free."""
+    """The server of the README, on a free port."""
     command = f"exec {SERVING.strip()} --port 0"
     with subprocess.Popen(
         ["bash", "-c", command], stdout=subprocess.PIPE, text=True, cwd=directory, env=environment
@@ -86,24 +91,24 @@ def test_the_quick_start_works_as_it_stands(
     (directory / "whole.py").write_text(NDJSON_CLIENT)
     whole = 'python whole.py http://127.0.0.1:8000 "$RUN"'
     lines = [SUBMITTING, *WATCHING.splitlines(), client, whole, TABLES, SSE_CLIENT]
-    told = shell(
+    output = shell(
         "\necho\n".join(lines).replace("127.0.0.1:8000", server),
         {**environment, "GLOWBACK_URL": f"http://{server}"},
         directory,
     )
-    documents = [orjson.loads(line) for line in told.splitlines() if line.startswith("{")]
+    documents = [orjson.loads(line) for line in output.splitlines() if line.startswith("{")]
     submitted = orjson.loads((directory / "run.json").read_text())
     assert {document["run_id"] for document in documents} == {submitted["run_id"]}
     status, result = documents[-2:]
     assert status["state"] == "completed"
     assert result["trades"]
     events = [document for document in documents if "event_id" in document]
-    watched = [line for line in told.splitlines() if re.match(r"\d+ [a-z]+ \{", line)]
+    watched = [line for line in output.splitlines() if re.match(r"\d+ [a-z]+ \{", line)]
     assert len(events) == len(watched) == status["event_count"]
-    assert f"completed {status['event_count']} events, all of them" in told
+    assert f"completed {status['event_count']} events, all of them" in output
     assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 1511
     assert len(orjson.loads((directory / "curve.json").read_text())["equity_curve"]) <= 500
-    assert told.count("\nevent: trade\n") == len(result["trades"])
+    assert output.count("\nevent: trade\n") == len(result["trades"])
 
 
 def test_the_client_that_blocks_works_as_it_stands(
@@ -129,9 +134,9 @@ def test_the_program_that_is_cancelled_at_every_step_works_as_it_stands(
     environment: dict[str, str], directory: Path
 ) -> None:
     (directory / "program.py").write_text(CANCEL)
-    rounds, _, said = shell("python program.py", environment, directory).partition(" ")
+    rounds, _, rest = shell("python program.py", environment, directory).partition(" ")
     assert int(rounds) > 10
-    assert said == "rounds, and every log is sound\n"
+    assert rest == "rounds, and every log is sound\n"
 
 
 def test_the_run_from_a_shell_works_as_it_stands(
@@ -147,11 +152,11 @@ def test_the_portfolio_from_a_shell_works_as_it_stands(
     assert "Target Weights" in shell(PORTFOLIO, environment, directory)
 
 
-def test_the_strategy_of_ones_own_runs_as_it_stands(
+def test_the_custom_strategy_runs_as_it_stands(
     environment: dict[str, str], directory: Path
 ) -> None:
-    (directory / "my_strategies.py").write_text(OWN)
-    assert "Breakout" in shell(OWN_RUN, environment, directory)
+    (directory / "my_strategies.py").write_text(CUSTOM)
+    assert "Breakout" in shell(CUSTOM_RUN, environment, directory)
 
 
 def test_the_client_shown_is_the_example() -> None:
