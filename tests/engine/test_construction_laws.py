@@ -27,7 +27,7 @@ from glowback_trio.engine.execution.costs import cost_model
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.reporting.result_document import BLOCKS, BlockName, result_document
 from glowback_trio.engine.timeline import align
-from glowback_trio.engine.traders.construction import plan
+from glowback_trio.engine.traders.plan import make_plan
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
@@ -362,8 +362,8 @@ def recorded(
     timeline, costs, journal = align(bars), cost_model(request.execution), EventJournal()
     broker = Broker(timeline, costs, journal, request.initial_capital)
     assert request.portfolio_construction is not None
-    aims = plan(request.portfolio_construction, timeline)
-    trader = RebalancingTrader(aims, timeline, broker, costs, journal, shortcuts=shortcuts)
+    plan = make_plan(request.portfolio_construction, timeline)
+    trader = RebalancingTrader(plan, timeline, broker, costs, journal, shortcuts=shortcuts)
     stops = {stop for stop in slices if stop < len(timeline)}
     for start, stop in itertools.pairwise([0, *sorted(stops), len(timeline)]):
         trader.run(start, stop, timeline.marks(max(start - 1, 0), stop))

@@ -8,12 +8,12 @@ from attrs import field, frozen
 
 from glowback_trio.engine.accounting.statement import Statement
 from glowback_trio.engine.analytics.metrics import metrics
+from glowback_trio.engine.analytics.portfolio import portfolio_metrics
 from glowback_trio.engine.analytics.relative import benchmark
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.reporting.manifest import manifest
 from glowback_trio.engine.reporting.messages import summary
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.engine.traders.construction import portfolio_metrics
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.portfolio import Portfolio
 from glowback_trio.model.request import BacktestRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glowback_trio.engine.execution.blotter import NEVER
-from glowback_trio.engine.traders.construction import Plan
+from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.model.bars import Times
 from glowback_trio.model.portfolio import RebalanceReason
 

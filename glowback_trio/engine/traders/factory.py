@@ -11,7 +11,7 @@ from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.strategies.signals import work_out
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.bar import BarTrader
-from glowback_trio.engine.traders.construction import plan
+from glowback_trio.engine.traders.plan import make_plan
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.engine.traders.target import TargetTrader
 from glowback_trio.engine.traders.trader import Trader
@@ -44,7 +44,7 @@ def trader_factory(
         return lambda: BarTrader(strategy, timeline, broker(), costs)
     if isinstance(strategy, TargetWeights):
         assert request.portfolio_construction is not None  # a request is not made without it
-        aims = plan(request.portfolio_construction, timeline)
-        return lambda: RebalancingTrader(aims, timeline, broker(), costs, journal)
+        plan = make_plan(request.portfolio_construction, timeline)
+        return lambda: RebalancingTrader(plan, timeline, broker(), costs, journal)
     signals = work_out(strategy, costs, timeline, checkpoint)
     return lambda: TargetTrader(signals, broker(), costs, journal)

@@ -9,7 +9,7 @@ from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.agenda import Agenda
-from glowback_trio.engine.traders.construction import Plan
+from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.engine.traders.portfolio_record import PortfolioRecord
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.engine.traders.watch import Watch

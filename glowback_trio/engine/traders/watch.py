@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.broker import Broker
-from glowback_trio.engine.traders.construction import Plan
+from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, RebalanceReason
 from glowback_trio.wire.percent import as_fraction

@@ -1,0 +1,95 @@
+"""The plan of a portfolio: its targets, and when to return to them.
+
+It depends on the request and the bars' times only, and so is known before the first bar.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from glowback_trio.engine.execution.blotter import NEVER
+from glowback_trio.engine.timeline import Timeline
+from glowback_trio.model.bars import Floats, Indices, Times
+from glowback_trio.model.request import PortfolioConstruction
+from glowback_trio.wire.percent import as_fraction
+
+__all__ = ["Plan", "make_plan"]
+
+_ROUNDING = 1e-9  # the part of a sum of weights below which an excess is rounding
+
+
+@frozen(eq=False)
+class Plan:
+    """Targets and schedule of a portfolio, for the M of the run's N symbols that weigh something.
+
+    Attributes:
+        construction: The request's limits and target weights.
+        names: Of the M symbols, alphabetically.
+        symbol: (M,) their indices among the run's.
+        requested: (M,) target weights, fractions of equity.
+        scaled: (M,) the same under the cash floor.
+        target: (M,) the same under the cap on a weight.
+        first: (M,) the row of each symbol's first bar.
+        arrivals: These rows, ascending.
+        period: (T,) the date, week or month of each row, as a number that grows.
+    """
+
+    construction: PortfolioConstruction
+    names: tuple[str, ...]
+    symbol: Indices = field(repr=False)
+    requested: Floats = field(repr=False)
+    scaled: Floats = field(repr=False)
+    target: Floats = field(repr=False)
+    first: Indices = field(repr=False)
+    arrivals: Indices = field(repr=False)
+    period: NDArray[np.int64] = field(repr=False)
+
+    def scheduled(self, row: int) -> int:
+        """Return the first row of a later period than this row's; `NEVER` if there is none."""
+        after = int(self.period.searchsorted(self.period[row], side="right"))
+        return after if after < len(self.period) else NEVER
+
+    def arrival(self, row: int) -> int:
+        """Return the next row of a symbol's first bar, this one included; `NEVER` if none."""
+        at = int(self.arrivals.searchsorted(row))
+        return self.arrivals.item(at) if at < len(self.arrivals) else NEVER
+
+
+def make_plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
+    """Return the plan of a portfolio construction on a timeline."""
+    weights = construction.target_weights
+    held = [i for i, name in enumerate(timeline.symbols) if weights.get(name, 0.0) > 0.0]
+    names = tuple(timeline.symbols[i] for i in held)
+    requested = np.array([weights[name] for name in names])
+    scaled = requested * _scale(requested, 1.0 - as_fraction(construction.cash_floor_pct))
+    most = construction.max_weight_pct
+    first = np.array([timeline.rows[i][0] for i in held], dtype=np.intp)
+    return Plan(
+        construction=construction,
+        names=names,
+        symbol=np.array(held, dtype=np.intp),
+        requested=requested,
+        scaled=scaled,
+        target=scaled if most is None else np.minimum(scaled, as_fraction(most)),
+        first=first,
+        arrivals=np.unique(first),
+        period=_periods(timeline.time, construction.rebalance_frequency),
+    )
+
+
+def _scale(weights: Floats, room: float) -> float:
+    """Return the factor that shrinks weights to the room there is for them."""
+    # Weights that sum to 1 in decimals, such as ten times 0.1, must not be scaled for a rounding.
+    total = math.fsum(weights)
+    return room / total if total > room * (1.0 + _ROUNDING) else 1.0
+
+
+def _periods(time: Times, frequency: str) -> NDArray[np.int64]:
+    if frequency == "monthly":
+        return time.astype("datetime64[M]").astype(np.int64)
+    dates = time.astype("datetime64[D]").astype(np.int64)
+    return dates if frequency == "daily" else (dates + 3) // 7  # 1970-01-01 was a Thursday
