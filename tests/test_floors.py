@@ -7,6 +7,7 @@ its offences, and is also tried on a planted offence, so that it cannot pass by 
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
@@ -81,9 +82,12 @@ PARTS = {
 
 #: What module names used to be and must not become again: words that say nothing of the subject.
 VAGUE = re.compile(
-    "door|prompt|site|offer|asked|alone|together|current|own|running|patience|drafts|moments"
-    "|pieces|repeats|tape|books|utils|common|helpers|types|constants"
+    "door|prompt|site|offer|asked|alone|together|current|own|running|patience|opening|drafts"
+    "|moments|pieces|repeats|tape|books|utils|common|helpers|types|constants"
 )
+
+#: How the docstring of a package begins.
+HEAD = re.compile(r".+\n\nBelongs here: .+\nNever here: .+\nMay be imported by: .+(?:\n\n|$)")
 
 
 def room_of(path: str) -> str:
@@ -166,6 +170,14 @@ def vague_names(house: House) -> Iterator[str]:
             yield f"{path}: the name does not say what is in it"
 
 
+def headless_packages(house: House) -> Iterator[str]:
+    """The face of a package says what belongs behind it."""
+    for path, source in house.items():
+        docstring = ast.get_docstring(ast.parse(source)) or ""
+        if path.endswith("__init__.py") and not HEAD.match(docstring):
+            yield f"{path}: the docstring lacks what belongs here, what never, who imports it"
+
+
 def endless_files(house: House) -> Iterator[str]:
     """A file is short enough to be read at a sitting."""
     for path, source in house.items():
@@ -201,6 +213,7 @@ RULES = (
     crowded_folders,
     undeclared_packages,
     vague_names,
+    headless_packages,
     endless_files,
 )
 
@@ -269,6 +282,8 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (undeclared_packages, "engine/planted.py", "if TYPE_CHECKING:\n    import no_such_package"),
     (vague_names, "server/door.py", ""),
     (vague_names, "server/own/rows.py", ""),
+    (headless_packages, "engine/planted/__init__.py", '"""Planted."""'),
+    (headless_packages, "engine/planted/__init__.py", ""),
     (endless_files, "engine/planted.py", "\n" * 501),
     (long_files, "engine/planted.py", "\n" * 301),
 ]

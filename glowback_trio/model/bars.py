@@ -130,6 +130,11 @@ class Bars:
         return content.hexdigest()
 
 
+# attrs writes this method for the cached property and names no module, on which `help()` of
+# Python 3.13 fails.
+vars(Bars)["__getattr__"].__module__ = __name__
+
+
 @frozen
 class Quality:
     """Findings about the rows of one symbol, made before they became bars.
