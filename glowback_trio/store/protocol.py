@@ -82,7 +82,8 @@ class Store(Protocol):
         """Keep the store open for one gateway, for the length of an `async with` block.
 
         What the store needs to run is started here, and when the block ends it has written all that
-        was handed over. An exception of the block leaves it as it is, in no group.
+        was handed over. Where it cannot, it cancels the block and raises; no event that was lost
+        has been read by then. An exception of the block itself leaves it as it is, in no group.
 
         Args:
             strategies: Those that the requests of kept runs may name.

@@ -155,6 +155,33 @@ async def test_a_run_that_is_paused_while_its_result_is_written_waits(
         assert (await run.wait_finished()).state is State.COMPLETED
 
 
+async def test_a_write_that_fails_later_ends_the_gateway_and_no_reader_saw_the_event(
+    autojump_clock: MockClock,
+) -> None:
+    store = BytesStore(lag=True)
+    paced = Stream(metrics_every=1, pace_bars_per_s=1.0)
+    seen: list[Event] = []
+    runs: list[Run] = []
+
+    async def read_on(run: Run) -> None:
+        with run.subscribe() as events:
+            async for event in events:
+                seen.append(event)  # noqa: PERF401 - what was seen before the fault counts
+
+    async def fill_the_disk() -> None:
+        async with open_virtual_gateway(store=store) as gateway, trio.open_nursery() as nursery:
+            runs.append(gateway.submit(asked(stream=paced)))
+            nursery.start_soon(read_on, runs[0])
+            await trio.sleep(5.5)
+            store.full = True
+            await trio.sleep_forever()
+
+    with pytest.raises(OSError, match="No space left"):
+        await fill_the_disk()
+    assert_sound(seen, ended=False)
+    assert len(seen) == runs[0].broadcaster.log.watermark < runs[0].status.event_count
+
+
 def test_a_cancellation_at_any_step_leaves_sound_logs_and_nothing_unwritten() -> None:
     stores: list[BytesStore] = []
 

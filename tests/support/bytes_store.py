@@ -56,6 +56,8 @@ class BytesLog:
 
     def write(self) -> None:
         """Make what has been handed over durable."""
+        if self._store.full:
+            raise OSError(28, "No space left on device")
         if self.watermark < len(self._record.events):
             self.watermark = len(self._record.events)
             self._on_durable()
@@ -86,11 +88,13 @@ class BytesStore:
         keep_runs: How many finished runs are kept.
         at_hand: How many of a run's newest events are in memory. Results are when all events are.
         lag: Whether events are written by a task, a turn or more after they were appended.
+        full: Whether writing fails.
     """
 
     keep_runs: int = sys.maxsize
     at_hand: int = sys.maxsize
     lag: bool = False
+    full: bool = False
     records: dict[str, Record] = field(factory=dict)
     _finished: dict[str, None] = field(factory=dict, init=False)
     _strategies: StrategyRegistry = field(factory=make_registry, init=False)
@@ -115,8 +119,9 @@ class BytesStore:
                 finally:
                     nursery.cancel_scope.cancel()
         finally:
-            self._write()
             self._open = False
+            if not self.full:
+                self._write()
 
     async def _write_for_ever(self) -> None:
         while True:
