@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int | None = _app(
             arguments,
+            # Errors are printed and turned into exit codes here, not by the parser.
             print_error=False,
             exit_on_error=False,
             result_action="return_value",

@@ -137,6 +137,7 @@ def sparkline(values: Floats, width: int) -> str:
     if not len(values):
         return ""
     columns = min(width, len(values))
+    # The last block thus shows the final value.
     ends = np.arange(1, columns + 1) * len(values) // columns - 1
     shown = values[ends]
     low, high = shown.min(), shown.max()

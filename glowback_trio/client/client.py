@@ -33,6 +33,7 @@ from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
 
+# A run without a result is refused with this status; its own status tells why.
 _CONFLICT = 409
 
 

@@ -78,6 +78,7 @@ class HttpApi:
         with self._reporting_lost_connections():
             async with self.http.stream("GET", url, params=parameters) as response:
                 if response.is_success:
+                    # Closes the response in this task even if `write` raises.
                     async with aclosing(response.aiter_bytes()) as chunks:
                         async for chunk in chunks:
                             write(chunk)

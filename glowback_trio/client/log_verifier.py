@@ -57,6 +57,7 @@ class LogVerifier:
         if event.type == "state" and fields["payload"].get("state") in TERMINAL:
             self._check_end(event, fields["payload"])
             self.ended = True
+        # The terminal event has the digest of the events before it, hence after the check.
         if self._digest is not None:
             self._digest.add(data)
         self.cursor = event.event_id

@@ -98,6 +98,7 @@ class EventStream:
                     # again.
                     self._backoff.reset()
                     return event
+                # A regular close without the terminal event is an error, which `close` raises.
                 case Closed(ENDED.code):
                     await self.aclose()
                     self._verifier.close()
@@ -131,6 +132,7 @@ class EventStream:
     async def _recover(self, end: Closed | Rejected | Broken) -> None:
         """Wait until it is time to reconnect, or raise if a new attempt would fail as well."""
         if self._socket is not None:
+            # Up to the last byte and not to the loss, which a dead connection reports late.
             self._backoff.connection_lasted(self._socket.heard_at - self._opened_at)
         await self.aclose()
         failure = _failure(end, self._verifier.run_id)

@@ -164,6 +164,7 @@ class SyncClient:
 
 
 async def _next(events: EventStream) -> Event | None:
+    # StopAsyncIteration cannot be the exception of a future.
     return await anext(events, None)
 
 

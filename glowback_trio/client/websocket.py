@@ -36,6 +36,7 @@ _PONG_S = 10.0
 # Frames sent here are a few bytes. If they cannot be sent in this time, the server is gone.
 _SEND_S = 2.0
 
+# Frames are read from the stream below httpx2, so the errors are those of httpcore2.
 _LOST = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError)
 
 
@@ -114,6 +115,7 @@ class WebSocket:
 
     async def _handle(self, event: Event) -> bytes | Closed | None:
         match event:
+            # Bytes, because the digest in the terminal event is over the bytes of the events.
             case TextMessage(data=str(text), message_finished=finished):
                 return self._collect(text.encode(), finished=finished)
             case BytesMessage(data=data, message_finished=finished):

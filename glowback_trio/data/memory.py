@@ -105,4 +105,5 @@ class MemoryCatalogue:
             values=np.stack([getattr(bars, column) for column in COLUMNS]),
             locate=lambda number: f"bar {number}",
         )
+        # A program may hand over any arrays, so they are cleaned like those of a file.
         return clean(rows.between(to_timestamp(request.start_date), to_timestamp(request.end_date)))

@@ -21,6 +21,7 @@ __all__ = [
     "unknown_symbol_problems",
 ]
 
+# Six columns of 8 bytes: about a gigabyte of bars.
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
 _SUGGESTIONS = 5  # unknown symbols that get a suggestion, because comparing names is slow
@@ -80,5 +81,6 @@ def unknown_symbol_problems(
 
 def _nearest(symbol: str, known: Collection[str]) -> list[str]:
     """Return known symbols similar to this one, ignoring the case of letters."""
+    # A wrong case is the most common mistake, and would count as several.
     spelled = {name.upper(): name for name in known}
     return [spelled[match] for match in difflib.get_close_matches(symbol.upper(), spelled)]

@@ -49,6 +49,7 @@ class Listing:
         """Describe rows by their times, (R,), from which a resolution not given is inferred."""
         if not len(time):
             return cls(symbol, source, resolution, rows=0)
+        # Not the first and the last row, because rows need not be sorted.
         first, last = (f"{np.datetime_as_string(t, 's')}Z" for t in (time.min(), time.max()))
         return cls(symbol, source, resolution or resolution_of(time), first, last, len(time))
 

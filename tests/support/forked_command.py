@@ -30,7 +30,7 @@ from attrs import frozen
 
 __all__ = ["ForkedCommand", "open_forked_command"]
 
-COMMANDS = "data", "demo", "run", "runs", "serve", "stream", "submit", "watch"
+COMMANDS = "data", "demo", "run", "runs", "serve", "stream", "submit"
 MAX_MESSAGE = 1 << 17
 
 

@@ -76,6 +76,7 @@ def list_(*, data: DataOption = "sample", cache: CacheOption = CACHE_NAME) -> in
             "unreadable" if one.problem else None if one.rows is None else f"{one.rows:,}",
         )
     Console().print(table)
+    # After the table, so that a long table does not hide them.
     problems = [one.problem for one in listed if one.problem]
     for problem in problems:
         print_error(problem)

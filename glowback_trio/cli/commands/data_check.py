@@ -9,14 +9,14 @@ from cyclopts import Parameter
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from glowback_trio.cli.options.data_option import DataOption, data_directory
+from glowback_trio.cli.progress import file_progress
 from glowback_trio.data.tools import FileReport, Inspection, PriceDirectory
 from glowback_trio.errors import DataError
 
-__all__ = ["CHECK_EXAMPLES", "check", "progress"]
+__all__ = ["CHECK_EXAMPLES", "check"]
 
 CHECK_EXAMPLES = """\
 Examples:
@@ -48,18 +48,11 @@ def check(
     if directory is None:
         raise DataError(f"{path} cannot be read")
     inspection = Inspection(directory, calendar)
-    with progress("Checking") as bar:
+    with file_progress("Checking") as bar:
         task = bar.add_task("")
         for done, total in inspection.read_files():
             bar.update(task, completed=done, total=total)
     return _print_reports(inspection.reports(), Console())
-
-
-def progress(label: str) -> Progress:
-    """Return a progress bar on stderr, erased at the end; hidden if stderr is not a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _print_reports(reports: Sequence[FileReport], console: Console) -> int:

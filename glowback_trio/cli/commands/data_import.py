@@ -10,8 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from glowback_trio.cli.commands.data_check import progress
 from glowback_trio.cli.messages import print_error, print_warning
+from glowback_trio.cli.progress import file_progress
 from glowback_trio.data.tools import (
     RENAMEABLE,
     ImportedPrices,
@@ -65,7 +65,7 @@ def import_(
     if not source:
         raise _misuse("SOURCE", "Input should name at least one file", None)
     column_names = _column_names(column or [])
-    with progress("Reading") as bar:
+    with file_progress("Reading") as bar:
         found = [
             prices
             for path in bar.track(source)
@@ -75,7 +75,7 @@ def import_(
     if not _accepted(found, quality):
         return 1
     targets = _targets(found, data, to, overwrite=overwrite)
-    with progress("Writing") as bar:
+    with file_progress("Writing") as bar:
         for path, prices in bar.track(targets.items()):
             write_prices(path, prices.bars, overwrite=overwrite)
     _print_written(targets)

@@ -6,7 +6,7 @@ from cyclopts import App
 from rich.console import Console
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.commands.watch import watch
+from glowback_trio.cli.progress import watch
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.data import demo_path
 from glowback_trio.model.request import BacktestRequest, Execution, Stream

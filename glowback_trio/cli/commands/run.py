@@ -9,9 +9,9 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.commands.watch import watch
 from glowback_trio.cli.options.backtest_options import BacktestOptions
 from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
+from glowback_trio.cli.progress import watch
 from glowback_trio.cli.summary import print_summary
 from glowback_trio.data import CACHE_NAME
 from glowback_trio.engine.reporting.result_document import result_chunks
@@ -50,6 +50,7 @@ async def run(
     request = options.request()
     async with open_gateway(data=open_catalogue(data, cache)) as gateway:
         submitted = gateway.submit(request)
+        # On stderr, so that stdout holds the result and nothing else.
         await watch(submitted, Console(stderr=True))
         result = submitted.result()
     if json:

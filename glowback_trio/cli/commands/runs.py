@@ -25,6 +25,7 @@ __all__ = ["cancel_app", "list_app", "results_app", "show_app"]
 # Least widths in characters: of a run's description, and of a table on a terminal and in a pipe.
 _DESCRIPTION, _TERMINAL, _PIPE = 20, 110, 1000
 
+# For the examples.
 _RUN_ID = "6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11"
 
 Json = Annotated[bool, Parameter(negative_bool=(), show_default=False)]

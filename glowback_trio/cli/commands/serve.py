@@ -146,4 +146,5 @@ def _is_local(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
+        # Any other name may belong to a public address.
         return host == "localhost"

@@ -20,14 +20,17 @@ from glowback_trio.wire.requests import parse_request
 
 __all__ = ["BacktestOptions"]
 
+# Without this there would be a flag `--empty-symbols` too.
 _LISTED = Parameter(negative_iterable=())
 _STRATEGY = Parameter(
     help=f"Strategy: {', '.join(STRATEGIES)}, or a custom one. [default: buy_and_hold]"
 )
 
+# Both `--param a=1 b=2` and `--param a=1 --param b=2`.
 Pairs = Annotated[list[str] | None, _LISTED, Parameter(consume_multiple=True)]
 
 
+# Makes each attribute a flag of the command.
 @Parameter(name="*")
 @frozen(kw_only=True)
 class BacktestOptions:

@@ -22,6 +22,7 @@ def with_setting_flags(command: Command) -> Command:
     named = list(inspect.signature(command, eval_str=True).parameters.values())[:-1]
     published = inspect.Signature([*named, *map(_parameter, _rows())])
     command.__signature__ = published  # type: ignore[attr-defined]  # PEP 362 allows functions to have one
+    # `typing.get_type_hints`, which parsers use, reads these and not the signature.
     command.__annotations__ = {name: row.annotation for name, row in published.parameters.items()}
     return command
 

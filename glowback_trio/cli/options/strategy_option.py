@@ -73,6 +73,7 @@ def _imported(name: str) -> ModuleType:
         sys.path.insert(0, directory)
     try:
         return importlib.import_module(name)
+    # The module may raise anything while it is imported.
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             places = "the current directory or among the installed packages"

@@ -57,6 +57,7 @@ class ParsedFile:
         stop = int(rows.time.searchsorted(end, side="right"))
         if first == stop:
             raise rows.none_between(start, end)
+        # A digest of all rows is not that of a part of them.
         known = self.digest if stop - first == len(rows) else None
         time, values = rows.time[first:stop], rows.values[:, first:stop]
         if len(time) < len(rows) / 2:

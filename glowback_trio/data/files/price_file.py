@@ -49,6 +49,7 @@ class PriceFile:
     @property
     def most_rows(self) -> int:
         """The most rows that a file of this size can have."""
+        # One more, because the last row may be without a line break.
         return self.version[0] // _SHORTEST_ROW[self.format] + 1
 
     def read(self) -> Rows:

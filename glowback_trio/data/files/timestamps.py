@@ -26,6 +26,7 @@ FORMS = (
 )
 
 _HOUR, _SIXTIETH = r"([01]\d|2[0-3])", r"[0-5]\d"
+# ASCII, because `\d` matches the digits of every script otherwise.
 _WRITTEN = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)([Tt ]"
     rf"(?P<hour>{_HOUR}):(?P<minute>{_SIXTIETH})"

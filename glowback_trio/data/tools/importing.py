@@ -121,6 +121,7 @@ def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
     length = resolution or spacing
     if length is None:
         raise DataError(f"{rows.source}: too few rows of {rows.symbol} to infer their resolution")
+    # Rows may be further apart than a resolution that the user gives, but not closer together.
     check_resolution(f"{rows.source} ({rows.symbol})", spacing, length, length)
     bars, quality = clean(rows)
     return ImportedPrices(bars, quality, length)

@@ -85,6 +85,7 @@ class Inspection:
             rows = file.read()
             spacing = resolution_of(rows.time)
             report = evolve(report, rows=len(rows), resolution=file.resolution or spacing)
+            # Only a declared resolution can be contradicted by the spacing.
             if file.resolution:
                 check_resolution(report.name, spacing, file.resolution, file.resolution)
             bars, quality = clean(rows)

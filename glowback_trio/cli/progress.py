@@ -1,15 +1,28 @@
-"""Show a run's progress on the terminal, from the events that any subscriber sees."""
+"""Progress bars on stderr: of files, and of a run by the events that any subscriber sees."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+)
 
 from glowback_trio.actors import Run
 from glowback_trio.model.events import Event
 
-__all__ = ["watch"]
+__all__ = ["file_progress", "watch"]
+
+
+def file_progress(label: str) -> Progress:
+    """Return a progress bar of files, erased at the end; hidden if stderr is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
@@ -22,7 +35,7 @@ async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
     """
     fills = 0
     # A slow terminal does not slow the run down: a subscriber reads from the log.
-    with _progress(console) as progress, run.subscribe() as events:
+    with _run_progress(console) as progress, run.subscribe() as events:
         bar = progress.add_task("", total=1.0, day="", equity="", fills=0)
         async for event in events:
             match event.type:
@@ -42,7 +55,7 @@ async def watch(run: Run, console: Console, *, warnings: bool = True) -> None:
                     pass
 
 
-def _progress(console: Console) -> Progress:
+def _run_progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.fields[day]:>10}"),
         BarColumn(bar_width=36),
