@@ -28,7 +28,7 @@ FOREVER = {"pace_bars_per_s": 1e-6}
 
 @pytest.fixture
 def request_body() -> Document:
-    """A request as the reference's own page gives it, three months long."""
+    """The request of the reference gateway's page, over three months."""
     return {
         "symbols": ["AAPL"],
         "start_date": "2024-01-01T00:00:00Z",
@@ -76,7 +76,7 @@ async def finished(submit: Submit) -> Run:
 
 @pytest.fixture
 def client_of(gateway: Gateway) -> Callable[..., Client]:
-    """A client of an app that has the settings given as keywords."""
+    """Return a client of an app with these settings."""
     return lambda **settings: create_app(gateway, Settings(**settings)).test_client()
 
 
@@ -87,7 +87,7 @@ def client(client_of: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def serve_with(gateway: Gateway, nursery: trio.Nursery) -> Serve:
-    """Serve on a real socket with the settings given as keywords; the URL comes back."""
+    """Serve on a real socket with these settings, and return the URL."""
 
     async def start(stop: trio.Event | None = None, **settings: Any) -> str:
         start_serving = partial(

@@ -31,7 +31,7 @@ WRONG = {"X-API-Key": "wrong"}
 
 
 async def shake(url: str, path: str, *headers: str) -> RawResponse:
-    """Ask for a WebSocket by hand and read the answer to the handshake."""
+    """Send a handshake by hand and read the response."""
     lines = "".join(f"{line}\r\n" for line in headers)
     head = (
         f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"

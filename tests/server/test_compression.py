@@ -31,7 +31,7 @@ RSV1 = 4
 
 @define(eq=False)
 class Client:
-    """A WebSocket client that counts what goes over the wire."""
+    """A WebSocket client that counts the bytes it receives."""
 
     stream: trio.abc.Stream
     protocol: WSConnection = field(factory=lambda: WSConnection(ConnectionType.CLIENT))

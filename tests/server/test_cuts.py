@@ -42,7 +42,7 @@ async def test_a_stream_cut_in_every_message_is_the_log(
 async def test_a_live_stream_cut_anywhere_is_the_log(
     form: str, cut: str, autojump_clock: MockClock
 ) -> None:
-    """The bytes of an answer that is still being made, between events and in the middle of them."""
+    """Cut a response that is still being sent, between events and within them."""
     sizes = Random(0)
     paced = evolve(REQUEST, stream=evolve(REQUEST.stream, pace_bars_per_s=1))
     async with open_cut_client(form, paced) as client:

@@ -36,7 +36,7 @@ DELAY, DRAIN, GRACE = 3.0, 10.0, 2.0
 
 @define(eq=False)
 class House:
-    """A served gateway, and when what happened at its end."""
+    """A served gateway, and the times of the steps of its shutdown."""
 
     gateway: Gateway
     network: Network = field(factory=Network)
@@ -68,7 +68,7 @@ class House:
         self.stop.set()
 
     async def at(self, seconds: float) -> None:
-        """Wait until so many seconds after the end began."""
+        """Wait until so many seconds after the shutdown began."""
         await trio.sleep_until(self.stopped_at + seconds)
 
     @property
@@ -87,7 +87,7 @@ async def open_house(**settings: Any) -> AsyncIterator[House]:
 
 
 async def read_to_close(client: RoughClient) -> tuple[list[Event], int]:
-    """The events of a stream up to its close, and the code of that."""
+    """Return the events of a stream up to its close, and the close code."""
     events: list[Event] = []
     while True:
         opcode, payload = await client.read_frame()

@@ -54,7 +54,7 @@ ASKED: list[Ask] = [
 
 
 async def fetch(url: str, path: str, headers: dict[str, str], times: int) -> list[Any]:
-    """What a server answers, without what differs by its nature."""
+    """Return the responses of a server, without the date."""
     responses = []
     async with httpx2.AsyncClient(base_url=url) as client:
         for _ in range(times):

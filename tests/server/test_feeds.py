@@ -43,7 +43,7 @@ def log_of(run: Run, types: Collection[EventType] | None = None) -> list[Event]:
 
 
 def read_out(feed: RunFeed, cursor: int = 0) -> list[tuple[list[bytes], int]]:
-    """Every read of a feed to its end: the messages, and the cursor after them."""
+    """Read a feed to its end; return each read's messages and the cursor after them."""
     reads = []
     while not feed.ended(cursor):
         messages, after = feed.read(cursor)
@@ -112,7 +112,7 @@ async def stream(network: Network, run: Run, query: str) -> RoughClient:
 
 
 async def read_text(client: RoughClient) -> dict[str, object] | None:
-    """The next message; None at the end of the stream."""
+    """Return the next message; None at the end of the stream."""
     while True:
         match await client.read_frame():
             case (rough_client.TEXT, payload):
@@ -129,7 +129,7 @@ async def read_text(client: RoughClient) -> dict[str, object] | None:
 async def test_a_stream_resumes_at_its_heartbeat_with_another_filter(
     autojump_clock: MockClock,
 ) -> None:
-    """The heartbeat says how far the first one has come over events of which it heard nothing."""
+    """The heartbeat covers events that the filter of the first stream left out."""
     paced = BacktestRequest(
         symbols=["AAPL"],
         start_date="2024-01-01",

@@ -21,13 +21,13 @@ Messages = list[dict[str, Any]]
 
 
 def handshake(path: str, **others: Any) -> dict[str, Any]:
-    """The scope of a handshake, as a server without any extension has it."""
+    """Return the ASGI scope of a handshake, from a server without extensions."""
     known = {"type": "websocket", "path": path, "query_string": b"", "headers": []}
     return known | {"scheme": "ws", "client": ("127.0.0.1", 1)} | others
 
 
-async def carry(gateway: Gateway, scope: dict[str, Any], **settings: Any) -> Messages:
-    """What the app sends to a client that says nothing."""
+async def messages_to(gateway: Gateway, scope: dict[str, Any], **settings: Any) -> Messages:
+    """Return what the app sends to a client that sends nothing."""
     sent: Messages = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -41,7 +41,9 @@ async def carry(gateway: Gateway, scope: dict[str, Any], **settings: Any) -> Mes
 
 
 async def test_a_server_without_a_hub_is_sent_every_event(gateway: Gateway, finished: Run) -> None:
-    first, *rest, last = await carry(gateway, handshake(f"/backtests/{finished.run_id}/stream"))
+    first, *rest, last = await messages_to(
+        gateway, handshake(f"/backtests/{finished.run_id}/stream")
+    )
     log: list[Event] = list(finished.events(limit=10_000))
     assert first["type"] == "websocket.accept"
     assert [message["text"].encode() for message in rest] == [event.data for event in log]
@@ -50,7 +52,7 @@ async def test_a_server_without_a_hub_is_sent_every_event(gateway: Gateway, fini
 
 async def test_a_stream_is_found_where_the_app_is_mounted(gateway: Gateway, finished: Run) -> None:
     path = f"/desk/v1/backtests/{finished.run_id}/stream"
-    first, *_ = await carry(gateway, handshake(path, root_path="/desk"))
+    first, *_ = await messages_to(gateway, handshake(path, root_path="/desk"))
     assert first["type"] == "websocket.accept"
 
 
@@ -67,7 +69,7 @@ async def test_a_stream_is_found_where_the_app_is_mounted(gateway: Gateway, fini
 async def test_what_is_refused_is_answered_as_a_request_would_be(
     gateway: Gateway, path: str, settings: dict[str, Any], status: int
 ) -> None:
-    start, body = await carry(gateway, handshake(path), **settings)
+    start, body = await messages_to(gateway, handshake(path), **settings)
     assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
     headers = dict(start["headers"])
     assert headers[b"x-content-type-options"] == b"nosniff"
@@ -102,10 +104,10 @@ async def test_a_fault_before_the_handshake_is_a_500_and_after_it_a_1011(
 ) -> None:
     scope = handshake(f"/backtests/{finished.run_id}/stream")
     monkeypatch.setattr(Run, "subscribe", fail)
-    accepted, closed = await carry(gateway, dict(scope))
+    accepted, closed = await messages_to(gateway, dict(scope))
     assert (accepted["type"], closed["code"]) == ("websocket.accept", 1011)
     monkeypatch.setattr(StreamQuery, "__init__", fail)
-    start, body = await carry(gateway, {**scope, "query_string": b"batch=2"})
+    start, body = await messages_to(gateway, {**scope, "query_string": b"batch=2"})
     assert start["status"] == 500
     assert b"inside" not in body["body"]
 

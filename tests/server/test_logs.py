@@ -37,7 +37,7 @@ RECORD = RequestRecord(facts=FACTS, status=200, complete=True, duration=0.01, se
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    """What was logged so far, one object a line."""
+    """Return the log lines so far, parsed."""
     return lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 

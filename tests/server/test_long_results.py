@@ -31,7 +31,7 @@ LONG = BacktestRequest(symbols=["AAPL"], start_date="1940-01-01", end_date="2019
 
 
 class Counted:
-    """Chunks that can be counted, and whether somebody closed them."""
+    """Chunks that are counted, and whether they were closed."""
 
     def __init__(self, count: int) -> None:
         self.made = 0
@@ -53,7 +53,7 @@ def app_state(gateway: Gateway) -> AppState:
 
 
 async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]:
-    response = await stream_body(app_state, counted.chunks(), "text/plain")
+    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
     async with response.response as body:
         async for chunk in body:
             yield chunk
@@ -72,7 +72,7 @@ async def test_a_chunk_is_encoded_when_the_one_before_was_sent(app_state: AppSta
 @pytest.mark.parametrize("taken", [1, 2, 3, 7])
 async def test_encoding_ends_with_the_client_that_reads(app_state: AppState, taken: int) -> None:
     counted = Counted(1000)
-    response = await stream_body(app_state, counted.chunks(), "text/plain")
+    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -83,14 +83,14 @@ async def test_encoding_ends_with_the_client_that_reads(app_state: AppState, tak
     assert scope.cancelled_caught
     assert counted.closed
     assert counted.made < 10
-    assert app_state.writers.borrowed_tokens == 0
+    assert app_state.threads.borrowed_tokens == 0
 
 
 async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
     app_state: AppState,
 ) -> None:
     counted = Counted(1000)
-    response = await stream_body(app_state, counted.chunks(), "text/plain")
+    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
     with trio.CancelScope() as scope:
         async with response.response as body:
             async for _ in body:
@@ -98,7 +98,7 @@ async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
                     scope.cancel()  # seen by the thread that is waited for next
     assert scope.cancelled_caught
     assert counted.closed
-    assert app_state.writers.borrowed_tokens == 0
+    assert app_state.threads.borrowed_tokens == 0
 
 
 async def ask(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
@@ -109,7 +109,7 @@ async def ask(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -
 
 
 async def read(client: RoughClient) -> Reply:
-    """The answer, parsed when all of it is there."""
+    """Read a whole response and parse it."""
     client.buffer += await client.read_to_end()
     return await client.read_reply()
 

@@ -62,7 +62,7 @@ def stream(code: int, reason: str = "", **changes: Any) -> WebSocketRecord:
 
 
 def scraped(metrics: Metrics) -> Samples:
-    """What Prometheus would read."""
+    """Return the samples that Prometheus would read."""
     _content_type, text = metrics.render()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value

@@ -27,7 +27,7 @@ DOCUMENT: Any = openapi_document(ROUTES)
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects inside a document."""
+    """Yield all objects inside a document."""
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value:
@@ -36,7 +36,7 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def exactly(schema: Any) -> Any:
-    """A schema that allows nothing it does not name, so that a test finds what is left out."""
+    """Close a schema against fields that it does not name, so that a test finds omissions."""
     if isinstance(schema, list):
         return [exactly(each) for each in schema]
     if not isinstance(schema, dict):
@@ -48,14 +48,14 @@ def exactly(schema: Any) -> Any:
 
 
 def check(value: object, schema: Mapping[str, Any]) -> None:
-    """Hold a value against a schema of the document."""
+    """Validate a value with a schema of the document."""
     components = exactly(DOCUMENT["components"])
     validator = jsonschema.Draft202012Validator({**exactly(schema), "components": components})
     validator.validate(value)
 
 
 async def check_answer(response: Response, method: str, path: str) -> None:
-    """Hold an answer against what the document promises of it."""
+    """Validate a response with the description of its route and status."""
     promised = DOCUMENT["paths"][path][method]["responses"][str(response.status_code)]
     for name in promised["headers"]:
         assert name in response.headers or name == "Link"

@@ -32,7 +32,7 @@ def stream(url: str, run: Run | str, query: str = "", prefix: str = "") -> str:
 
 
 async def shake(url: str, path: str, headers: str = "") -> RawResponse:
-    """Ask for a WebSocket by hand and read the answer to the handshake."""
+    """Send a handshake by hand and read the response."""
     head = (
         f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -159,7 +159,7 @@ async def test_filters_keep_their_types_and_the_end(url: str, finished: Run, wat
     assert watcher.code == 1000
 
 
-# Refusals, in their order: key, origin, query, accept, run, cursor, room
+# Rejections in the order of the checks: key, origin, query, then run, cursor, room
 
 
 async def test_a_stream_without_its_key_is_401_before_the_handshake(
@@ -290,7 +290,7 @@ async def test_the_handshake_states_the_id_that_the_log_will_have(url: str, fini
     assert answer.headers["x-request-id"] == "mine"
 
 
-# Clients that leave, talk or hold still
+# Clients that leave, send or stall
 
 
 async def test_a_client_that_leaves_is_forgotten(url: str, endless: Run) -> None:
@@ -360,7 +360,7 @@ async def test_a_quiet_stream_sends_its_position(
 ) -> None:
     received: list[tuple[int, str]] = []
     async with open_gateway(compute=InlineCompute()) as gateway:
-        # A bar every 40 seconds, of which this stream hears nothing.
+        # A bar every 40 seconds, which the filter leaves out.
         run = gateway.submit(
             parse_request(
                 request_body | {"stream": {"pace_bars_per_s": 1 / 40, "metrics_every": 1}}

@@ -33,7 +33,7 @@ ASKED = BacktestRequest(
 
 @define(eq=False)
 class Disk(MemoryStore):
-    """Memory that can be full."""
+    """A memory store that can run out of room."""
 
     full: bool = False
 

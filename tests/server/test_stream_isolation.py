@@ -30,14 +30,14 @@ HELD_BYTES = 128 * KIB
 
 @define(eq=False)
 class Client:
-    """One stream over WebSocket, and when each of its events came."""
+    """One stream over WebSocket, and the arrival time of each event."""
 
     rough: RoughClient
     events: list[Event] = field(factory=list)
     times: list[float] = field(factory=list)
 
     async def read(self) -> None:
-        """Read to the end of the stream; raises where the server hangs up before."""
+        """Read to the end of the stream; raises if the server closes before."""
         while True:
             match await self.rough.read_frame():
                 case (rough_client.TEXT, payload):
@@ -96,7 +96,7 @@ async def test_no_client_waits_for_one_that_stalls_or_dribbles(
 
 
 async def see_resumed(network: Network, run: Run, stalled: Client) -> None:
-    """A client that has been cut for holding still has a prefix of the log, and gets the rest."""
+    """Check that a client that was cut for stalling has a prefix of the log, and gets the rest."""
     try:
         await stalled.read()
     except trio.EndOfChannel:

@@ -17,7 +17,7 @@ from glowback_trio.server.security.tickets import OfferedProtocols, Tickets, rea
 
 @define
 class Counting:
-    """Values in a row, where real ones are random."""
+    """Consecutive values, in place of random ones."""
 
     made: int = 0
 

@@ -20,7 +20,7 @@ from glowback_trio.actors import Gateway
 from glowback_trio.errors import ServingError
 from glowback_trio.server import Settings, serve
 
-#: For the name `localhost`, with its key; of no use to anybody else.
+#: A self-signed certificate for `localhost`, with its key.
 PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
 HSTS = "strict-transport-security"
 

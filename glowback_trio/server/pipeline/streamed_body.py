@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 import trio
 
 from glowback_trio.server.http.responses import Response
-from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.tables import Chunks
 
 __all__ = ["stream_body"]
 
 
 async def stream_body(
-    app_state: AppState, chunks: Chunks, media: str, headers: dict[str, str] | None = None
+    threads: trio.CapacityLimiter,
+    chunks: Chunks,
+    media: str,
+    headers: dict[str, str] | None = None,
 ) -> Response:
     """Return a response whose body is encoded while it is sent.
 
@@ -23,31 +25,33 @@ async def stream_body(
     the client has left.
 
     Args:
-        app_state: Limits the threads that encode.
+        threads: Limits the threads that encode.
         chunks: The chunks of the body.
         media: The media type.
         headers: Further headers.
     """
-    first, second = await _next(app_state, chunks), await _next(app_state, chunks)
-    body = (first or b"") if second is None else _all(app_state, [second, first or b""], chunks)
+    first, second = await _next(threads, chunks), await _next(threads, chunks)
+    body = (first or b"") if second is None else _all(threads, [second, first or b""], chunks)
     return Response(body, 200, headers, content_type=media)
 
 
-async def _next(app_state: AppState, chunks: Chunks) -> bytes | None:
+async def _next(threads: trio.CapacityLimiter, chunks: Chunks) -> bytes | None:
     """Encode the next chunk, None at the end.
 
     A cancellation takes effect only after that chunk, some milliseconds later, because a thread
     cannot be interrupted.
     """
-    return await trio.to_thread.run_sync(next, chunks, None, limiter=app_state.writers)
+    return await trio.to_thread.run_sync(next, chunks, None, limiter=threads)
 
 
-async def _all(app_state: AppState, encoded: list[bytes], chunks: Chunks) -> AsyncIterator[bytes]:
+async def _all(
+    threads: trio.CapacityLimiter, encoded: list[bytes], chunks: Chunks
+) -> AsyncIterator[bytes]:
     """Yield the encoded chunks, last first, then encode and yield the others."""
     try:
         while encoded:
             yield encoded.pop()
-        while (chunk := await _next(app_state, chunks)) is not None:
+        while (chunk := await _next(threads, chunks)) is not None:
             yield chunk
     finally:
         chunks.close()

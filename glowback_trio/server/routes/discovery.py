@@ -21,6 +21,6 @@ async def list_datasets(app_state: AppState) -> Response:
     """List the available prices: symbols by source and resolution."""
     # In a thread: the first listing of a data directory reads every file.
     listed = await trio.to_thread.run_sync(
-        app_state.gateway.source.datasets, limiter=app_state.writers
+        app_state.gateway.source.datasets, limiter=app_state.threads
     )
     return json_response([attrs.asdict(listing) for listing in listed])

@@ -84,7 +84,7 @@ async def docs_asset(app_state: AppState, name: str) -> Response:
     # A list, not a look into the directory: no path of a client reaches the file system.
     if name not in _ASSETS:
         raise HttpError(404, "Not Found")
-    data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.writers)
+    data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.threads)
     return Response(data, 200, _CACHED, content_type=_ASSETS[name])
 
 

@@ -80,7 +80,7 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
     """
     result = await app_state.gateway.run(run_id).load_result()
     chunks = result_chunks(result, run_id, include=query.include, max_points=query.max_points)
-    return await stream_body(app_state, chunks, JSON)
+    return await stream_body(app_state.threads, chunks, JSON)
 
 
 async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
@@ -122,4 +122,4 @@ async def _export(
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
     chunks = joined(FORMS[form].write(table_of(result)))
-    return await stream_body(app_state, chunks, FORMS[form].media, headers)
+    return await stream_body(app_state.threads, chunks, FORMS[form].media, headers)

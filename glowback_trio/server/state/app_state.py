@@ -25,9 +25,9 @@ from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["AppState"]
 
-# Threads that encode result documents. They share one interpreter lock, so more of them would only
-# make each other, and the event loop, wait longer.
-_ENCODERS = 2
+# Worker threads, which mostly encode results. They share one interpreter lock, so more of them
+# would only make each other, and the event loop, wait longer.
+_THREADS = 2
 
 _SHUT_DOWN = "the server was shut down"
 
@@ -46,7 +46,7 @@ class AppState:
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
         idempotency: First responses to requests that may be repeated.
-        writers: Limits the threads that encode results.
+        threads: Limits the worker threads, which encode results and read files.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
         stopping: True from the beginning of the shutdown on.
@@ -62,7 +62,7 @@ class AppState:
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
     idempotency: IdempotencyCache = field(factory=IdempotencyCache, init=False)
-    writers: trio.CapacityLimiter = field(init=False)
+    threads: trio.CapacityLimiter = field(init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
     stopping: bool = field(default=False, init=False)
@@ -77,7 +77,7 @@ class AppState:
             Buckets(settings.rate_limit, settings.rate_window),
         )
         self.streams = Streams(settings.max_streams)
-        self.writers = trio.CapacityLimiter(_ENCODERS)
+        self.threads = trio.CapacityLimiter(_THREADS)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
