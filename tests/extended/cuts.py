@@ -1,7 +1,7 @@
 """Streams that are cut after every single byte, resumed, and held against the log.
 
 Not collected with the other tests, since a quarter of a million connections take several minutes:
-`nox -s cuts`. `test_server_cuts.py` is the short form.
+`nox -s cuts`. `tests/server/test_cuts.py` is the short form.
 """
 
 from __future__ import annotations

@@ -233,8 +233,8 @@ MUTANTS = (
     Mutant(
         "websocket: the application is not notified of the shutdown",
         WEBSOCKET,
-        '"the server is shutting down")\n            await self._notify_app()',
-        '"the server is shutting down")',
+        "SHUTTING_DOWN)\n            await self._notify_app()",
+        "SHUTTING_DOWN)",
         SHUTDOWNS,
     ),
     Mutant(
