@@ -10,7 +10,8 @@ from attrs import frozen
 
 from glowback_trio.engine import Simulation
 from glowback_trio.model.bars import Bars, Dataset, Quality
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.strategies.parameters import MaCrossover
 
 __all__ = [

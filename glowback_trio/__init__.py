@@ -30,12 +30,8 @@ if TYPE_CHECKING:
     from glowback_trio.model.events import Event
     from glowback_trio.model.invariants import assert_sound
     from glowback_trio.model.lifecycle import State, Status
-    from glowback_trio.model.request import (
-        BacktestRequest,
-        Execution,
-        PortfolioConstruction,
-        Stream,
-    )
+    from glowback_trio.model.portfolio_construction import PortfolioConstruction
+    from glowback_trio.model.request import BacktestRequest, Execution, Stream
     from glowback_trio.model.result import Result
     from glowback_trio.model.strategies.api import (
         Bar,
@@ -65,12 +61,8 @@ else:
             "glowback_trio.model.events": ("Event",),
             "glowback_trio.model.invariants": ("assert_sound",),
             "glowback_trio.model.lifecycle": ("State", "Status"),
-            "glowback_trio.model.request": (
-                "BacktestRequest",
-                "Execution",
-                "PortfolioConstruction",
-                "Stream",
-            ),
+            "glowback_trio.model.portfolio_construction": ("PortfolioConstruction",),
+            "glowback_trio.model.request": ("BacktestRequest", "Execution", "Stream"),
             "glowback_trio.model.result": ("Result",),
             "glowback_trio.model.strategies.api": (
                 "Bar",

@@ -22,7 +22,8 @@ from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.orders import OrderEventKind
-from glowback_trio.model.request import Execution, PortfolioConstruction, Stream
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import Execution, Stream
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.server import Settings

@@ -11,7 +11,7 @@ from attrs import asdict, field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Indices
-from glowback_trio.model.request import PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
 
 __all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
 

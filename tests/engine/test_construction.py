@@ -18,7 +18,8 @@ from glowback_trio.engine.analytics.tearsheet import tear_sheet
 from glowback_trio.engine.reporting.result_document import BlockName, result_chunks, result_document
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, TargetWeights
 

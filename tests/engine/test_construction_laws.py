@@ -30,7 +30,8 @@ from glowback_trio.engine.timeline import align
 from glowback_trio.engine.traders.plan import make_plan
 from glowback_trio.engine.traders.rebalancing import RebalancingTrader
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 
 CAPITAL = 1000.0

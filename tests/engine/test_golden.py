@@ -29,7 +29,7 @@ from glowback_trio.data.sample import sample_bars
 from glowback_trio.engine import backtest
 from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.request import PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.api import BarStrategy, Context, OnBar
 from glowback_trio.model.strategies.parameters import (

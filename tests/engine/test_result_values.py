@@ -18,7 +18,8 @@ from glowback_trio.engine import backtest
 from glowback_trio.engine.analytics.tearsheet import tear_sheet
 from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.bars import Bars
-from glowback_trio.model.request import BacktestRequest, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.api import BarStrategy, Context, OnBar
 from glowback_trio.model.strategies.parameters import MaCrossover, TargetWeights

@@ -21,7 +21,8 @@ from glowback_trio.engine.traders.factory import trader_factory
 from glowback_trio.engine.traders.trader import Trader
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.orders import OrderEventKind
-from glowback_trio.model.request import BacktestRequest, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.parameters import BuyAndHold, TargetWeights
 
 CLOSES = [10.0, 11.0, 12.0, 11.0, 10.0, 9.0, 10.0, 11.0]

@@ -12,7 +12,8 @@ import pytest
 
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bounds import did_you_mean
-from glowback_trio.model.request import BacktestRequest, PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.parameters import MaCrossover, Rsi
 
 MINIMAL: dict[str, Any] = {"symbols": ["A"], "start_date": "2020-01-01", "end_date": "2020-02-01"}

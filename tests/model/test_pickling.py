@@ -17,7 +17,8 @@ from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.events import EventDraft, encode
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.orders import OrderSpec
-from glowback_trio.model.request import BacktestRequest, Execution, PortfolioConstruction, Stream
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import BacktestRequest, Execution, Stream
 from glowback_trio.model.strategies.parameters import STRATEGIES, MaCrossover
 
 PERIOD: dict[str, Any] = {"start_date": "2024-01-01", "end_date": "2024-02-01"}

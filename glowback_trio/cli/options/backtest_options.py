@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
-from glowback_trio.model.request import BacktestRequest, Rebalancing, Resolution
+from glowback_trio.model.portfolio_construction import Rebalancing
+from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.wire.converter import make_converter

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats, Indices, Times
-from glowback_trio.model.request import PortfolioConstruction
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.wire.percent import as_fraction
 
 __all__ = ["Plan", "make_plan"]
