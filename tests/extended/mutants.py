@@ -1,10 +1,10 @@
-"""Faults that the tests must find: each is written into a copy of the package, and must fail.
+"""Write faults into copies of the package, and see that the tests find every one.
 
     python tests/extended/mutants.py [WORD]
 
-With a word, only those whose names have it. A test suite that passes proves little until it is
-known that it can fail. These are the faults that streaming servers really had, each in a line or
-two.
+With a word, only the faults whose names contain it are tried. A suite that passes proves little
+until it is known that it can fail. These are faults that streaming servers really had, each in a
+line or two. That the lines they replace are still there is checked by tests/test_mutants.py.
 """
 
 from __future__ import annotations
@@ -311,7 +311,7 @@ MUTANTS = (
 
 
 def passes(tests: Iterable[str], mutant: Mutant | None = None) -> bool:
-    """Whether these tests pass in a copy of the package, with a fault in it or without."""
+    """Run these tests on a copy of the package, with a fault in it or without."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for part in ("glowback_trio", "tests"):
@@ -319,23 +319,23 @@ def passes(tests: Iterable[str], mutant: Mutant | None = None) -> bool:
         shutil.copy(ROOT / "pyproject.toml", copy)
         if mutant is not None:
             _write(mutant, copy / mutant.file)
-        # Some faults make tests go on for ever. From a thread even those are ended, at once.
+        # Some faults make a test loop for ever without a checkpoint; only a thread can end that.
         limits = ("--timeout=60", "--timeout-method=thread")
         command = [sys.executable, "-m", "pytest", "-x", "-q", *limits, *tests]
         environment = {**os.environ, "PYTHONPATH": folder}
-        told = subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False)
-        return told.returncode == 0
+        ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False)
+        return ended.returncode == 0
 
 
 def _write(mutant: Mutant, file: Path) -> None:
     source = file.read_text()
     if source.count(mutant.sound) != 1:
-        raise SystemExit(f"{mutant.name}: {mutant.file} has changed; mend {Path(__file__).name}")
+        raise SystemExit(f"{mutant.name}: {mutant.file} has changed; adapt {Path(__file__).name}")
     file.write_text(source.replace(mutant.sound, mutant.faulty))
 
 
 def main(word: str) -> int:
-    """Try every mutant with this word in its name; returns 1 when one survives."""
+    """Try every mutant with this word in its name; return 1 if one survives."""
     mutants = [mutant for mutant in MUTANTS if word in mutant.name]
     if not passes(sorted({test for mutant in mutants for test in mutant.tests})):
         raise SystemExit("the tests fail without any fault, so nothing can be learned from them")
