@@ -84,6 +84,11 @@ def test_every_session_of_nox_is_explained() -> None:
     assert named([to_run]) <= set(sessions)
 
 
+def test_every_benchmark_is_on_its_page() -> None:
+    programs = {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+    assert programs - set(code_in(page("docs/benchmarks.md"))) == set()
+
+
 def test_no_link_leads_nowhere() -> None:
     for place in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", place.read_text()):
