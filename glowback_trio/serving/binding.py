@@ -1,4 +1,4 @@
-"""Listening sockets: binds are parsed and opened, named by URLs, and closed at the end."""
+"""Listening sockets and addresses: binds are opened, named by URLs, and closed at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import re
 import socket as stdlib_socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,8 +15,9 @@ import trio
 from attrs import frozen
 
 from glowback_trio.errors import ServingError
+from glowback_trio.serving.records import Address
 
-__all__ = ["Bound", "Listener", "Tls", "open_bound", "url_of"]
+__all__ = ["Bound", "Listener", "Tls", "address_of", "open_bound", "url_of"]
 
 Listener: TypeAlias = trio.abc.Listener[Any]
 
@@ -178,3 +179,19 @@ def url_of(listener: Listener, scheme: str) -> str | None:
             return f"unix:{name}"
         case _:
             return None
+
+
+def address_of(socket: Any, name: Callable[[], Any]) -> Address:
+    """Return host and port of one end of a connection; None for a socket without them.
+
+    Args:
+        socket: The connection's socket.
+        name: Its `getpeername` or `getsockname`; called only where it has an address.
+
+    Raises:
+        OSError: The peer is gone already.
+    """
+    if socket.family not in {stdlib_socket.AF_INET, stdlib_socket.AF_INET6}:
+        return None
+    host, port, *_ = name()
+    return host, port

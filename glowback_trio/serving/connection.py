@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from socket import AF_INET, AF_INET6
 from typing import Any
 
 import trio
 from attrs import define, field
 
 from glowback_trio.serving.app_runner import AppRunner
+from glowback_trio.serving.binding import address_of
 from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.http1 import Http1
 from glowback_trio.serving.ports import WireProtocol
@@ -293,19 +292,3 @@ class Connection:
         where = "connection" if scope is None else "application"
         facts = RequestFacts(client=self.client) if scope is None else RequestFacts.of(scope)
         self._service.record(FaultRecord(where=where, error=error, facts=facts))
-
-
-def address_of(socket: Any, name: Callable[[], Any]) -> Address:
-    """Return host and port of one end of a connection; None for a socket without them.
-
-    Args:
-        socket: The connection's socket.
-        name: Its `getpeername` or `getsockname`; called only where it has an address.
-
-    Raises:
-        OSError: The peer is gone already.
-    """
-    if socket.family not in {AF_INET, AF_INET6}:
-        return None
-    host, port, *_ = name()
-    return host, port
