@@ -2,7 +2,7 @@
 
 Belongs here: whatever starts a task or lives in one, and the embedding API.
 Never here: arithmetic, file formats, where things are stored or computed, HTTP.
-May be imported by: server, cli, testing.
+May be imported by: `server`, `cli` and `testing`.
 """
 
 from glowback_trio.actors.broadcaster import Subscription

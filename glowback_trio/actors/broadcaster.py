@@ -19,6 +19,7 @@ from glowback_trio.store import EventLog
 
 __all__ = ["Broadcaster", "Subscription"]
 
+# Enough to amortize a turn of the event loop, and a fraction of a millisecond to hand over.
 _READ_AT_ONCE = 256
 
 
@@ -64,6 +65,7 @@ class Broadcaster:
         """Wake the readers that wait; those that are busy look at the log before they wait."""
         if self._bell:
             self._bell.unpark_all()
+        # Functions beside parked tasks: the server's hub serves thousands of readers with one task.
         for watcher in self._watchers.values():
             watcher()
 
@@ -105,6 +107,7 @@ class Broadcaster:
             return (), cursor
         after = events[-1].event_id
         if types is not None:
+            # A filter never hides the end: a reader could not tell it from a run that is quiet.
             events = [e for e in events if e.type in types or e.event_id == self._end]
         return events, after
 
@@ -129,6 +132,7 @@ class Subscription:
 
     def __attrs_post_init__(self) -> None:
         newest = self._broadcaster.log.watermark
+        # A cursor from another log, or from one that was lost: going on would skip events silently.
         if self.cursor > newest:
             raise CursorAheadError(self.cursor, newest)
 

@@ -77,6 +77,7 @@ class Gateway:
             raise QueueFullError(self._max_queued)
         run = Run.queued(self._new_id(), request, self._store, self._clock)
         self._runs[run.run_id] = run
+        # The slot is requested here: started tasks begin in no particular order.
         self._nursery.start_soon(self._carry_out, run, self._slots.request(), name=run.run_id)
         return run
 
@@ -104,6 +105,7 @@ class Gateway:
             UnknownRunError: There is no such run.
         """
         run = self.run(run_id)
+        # The run still ends, and its readers see how; it only cannot be found any more.
         run.cancel("deleted")
         del self._runs[run_id]
         self._store.forget(run_id)

@@ -104,6 +104,7 @@ class LogWriter:
         Raises:
             InvalidTransitionError: The run's state does not allow it.
         """
+        # Checked before anything changes: an illegal event leaves no trace.
         step(self._announced.state, draft.type)
         self._append(draft.type, draft.payload, self._now())
         if draft.progress is not None:
@@ -127,6 +128,7 @@ class LogWriter:
 
     def end(self, state: State, error: str | None = None) -> int:
         """Append the terminal event, with the count and digest of the log; return its id."""
+        # The digest covers all events before this one, so that a client can check what it got.
         count = self._count + 1
         self.announce(state, error, event_count=count, digest=str(self._digest))
         return count

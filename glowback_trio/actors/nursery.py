@@ -22,5 +22,5 @@ async def open_bare_nursery() -> AsyncIterator[trio.Nursery]:
             yield nursery
     except BaseExceptionGroup as group:
         if len(group.exceptions) > 1:
-            raise
+            raise  # none of them may be lost
         raise group.exceptions[0] from None

@@ -140,6 +140,7 @@ class Run:
         A run that failed or was cancelled is no error here.
         """
         await self._finished.wait()
+        # A store may still be writing the terminal event.
         while self._broadcaster.log.watermark < self._writer.count:
             await self._broadcaster.wait_ring()
         return self.status
@@ -176,6 +177,7 @@ class Run:
 
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""
+        # What has ended stays as it ended: the terminal event is in the log.
         if self._reason is None and not self.finished:
             self._reason = reason
             self._scope.cancel(reason)
@@ -213,6 +215,7 @@ class Run:
                         workers.start_soon(compute.run_job, job, send)
                         await self._follow(steps)
                 finally:
+                    # Synchronous, so that a cancellation from outside cannot interrupt it.
                     if not self.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
                     workers.cancel_scope.cancel()
@@ -225,6 +228,7 @@ class Run:
                     await self._emit(drafts)
                 case Done(result):
                     await self._pacer.wait_resumed()
+                    # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
                     await (
                         self._pacer.wait_resumed()

@@ -2,7 +2,7 @@
 
 Belongs here: the compute protocol and its backends, jobs and the steps they yield.
 Never here: what a run does with the steps, status, logs, HTTP.
-May be imported by: actors, server, cli, testing.
+May be imported by: `actors`, `server`, `cli` and `testing`.
 """
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute

@@ -59,6 +59,8 @@ class ThreadCompute:
         """Work in worker threads, one hop per step, holding a compute slot."""
         async with send, self._slots:
             steps = job.steps(trio.from_thread.check_cancelled)
+            # One hop per step, not a thread for the whole job: between steps the job is held by an
+            # ordinary task, which waits for its reader and can be cancelled.
             while (step := await self._next(steps)) is not None:
                 await send.send(step)
 

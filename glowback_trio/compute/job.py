@@ -77,7 +77,7 @@ class BacktestJob:
 
     def _simulate(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         dataset = self.source.load(self.request, checkpoint)
-        yield Progressed()
+        yield Progressed()  # loading may have taken seconds: a chance to be cancelled
         simulation = Simulation(self.request, dataset, checkpoint)
         size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(self.request.priced))
         while not simulation.finished:

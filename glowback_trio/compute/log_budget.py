@@ -30,10 +30,11 @@ def within_budget(steps: Iterator[Step], max_log_bytes: int) -> Iterator[Step]:
     for step in steps:
         if isinstance(step, Progressed):
             left -= _memory(step.drafts)
+        # The step that goes beyond the budget is dropped: what was emitted before it still fits.
         if left < 0:
             yield Failed(
-                f"The run has more to tell than the {max_log_bytes:,} bytes of events that one run "
-                "may have; ask for fewer with stream.metrics_every, stream.trades or stream.orders"
+                f"The run emits more than the {max_log_bytes:,} bytes of events that one run may "
+                "have; request fewer with stream.metrics_every, stream.trades or stream.orders"
             )
             return
         yield step

@@ -2,7 +2,7 @@
 
 Belongs here: the store protocol, and the stores that keep it, each held to one conformance suite.
 Never here: what a run is in the middle of, where work is carried out, HTTP.
-May be imported by: compute, actors, server, cli, testing.
+May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
 from glowback_trio.store.memory import MemoryLog, MemoryStore

@@ -133,6 +133,7 @@ class MemoryStore:
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
+        # A deleted run that was about to complete must not come back by its result.
         if run_id in self._kept:
             self._kept[run_id].result = result
 

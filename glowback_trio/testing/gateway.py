@@ -40,6 +40,7 @@ async def open_virtual_gateway(
     Its runs are named run-1, run-2 and so on. Under a `MockClock` and a seeded schedule, the same
     program gives the same bytes.
     """
+    # Random ids would make two programs with the same seed differ.
     numbers = count(1)
     async with open_gateway(
         data=data,

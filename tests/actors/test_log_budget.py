@@ -26,8 +26,8 @@ from glowback_trio.testing import virtual_now
 SYMBOLS = [f"S{number}" for number in range(100)]
 
 
-async def told_within(max_log_bytes: int, **stream: object) -> Run:
-    """A run that has ended, with so much to say at most."""
+async def run_within(max_log_bytes: int, **stream: object) -> Run:
+    """Return a run that has ended, under this budget."""
     asked = BacktestRequest(
         symbols=SYMBOLS,
         start_date="2021-01-01",
@@ -43,30 +43,30 @@ async def told_within(max_log_bytes: int, **stream: object) -> Run:
 
 
 @pytest.mark.parametrize("pace", [None, 1e6])
-async def test_a_run_that_has_too_much_to_tell_fails_with_a_sentence(
+async def test_a_run_that_emits_too_much_fails_with_a_sentence(
     pace: float | None, autojump_clock: MockClock
 ) -> None:
     budget = 400_000
-    run = await told_within(budget, metrics_every=1, pace_bars_per_s=pace)
+    run = await run_within(budget, metrics_every=1, pace_bars_per_s=pace)
     log = run.events(limit=1_000_000)
     assert_sound(log)
     assert run.status.state is State.FAILED
     assert run.status.error is not None
-    assert "400,000 bytes of events that one run may have; ask for fewer" in run.status.error
+    assert "400,000 bytes of events that one run may have; request fewer" in run.status.error
     assert isinstance(run.broadcaster.log, MemoryLog)
-    assert budget / 2 < run.broadcaster.log.size < budget, "what fits is told"
+    assert budget / 2 < run.broadcaster.log.size < budget, "what fits is emitted"
 
 
-async def test_what_a_run_told_before_it_was_too_much_is_what_it_would_have_told(
+async def test_what_a_run_emitted_before_it_failed_is_what_it_emits_without_the_budget(
     autojump_clock: MockClock,
 ) -> None:
-    whole, cut = [await told_within(budget, metrics_every=1) for budget in (1 << 28, 400_000)]
+    whole, cut = [await run_within(budget, metrics_every=1) for budget in (1 << 28, 400_000)]
     assert whole.status.state is State.COMPLETED
-    told = cut.events(limit=1_000_000)[:-1]
-    assert len(told) > 100
-    assert essence(told) == essence(whole.events(limit=len(told)))
+    emitted = cut.events(limit=1_000_000)[:-1]
+    assert len(emitted) > 100
+    assert essence(emitted) == essence(whole.events(limit=len(emitted)))
 
 
 async def test_a_run_that_asks_for_less_keeps_within_the_budget(autojump_clock: MockClock) -> None:
-    run = await told_within(400_000)
+    run = await run_within(400_000)
     assert run.status.state is State.COMPLETED

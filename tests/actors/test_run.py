@@ -1,4 +1,4 @@
-"""The run actor: its log, its ends, and the places it waits for.
+"""The run actor: its log, its ends, and the slots it waits for.
 
 Doctrine: virtual time, computing on the event loop (one module of tests uses threads, on purpose),
 and every test that saw a log ends by holding it to the laws.
@@ -65,7 +65,7 @@ async def read_all(run: Run, after: int = 0) -> list[Event]:
         return [event async for event in events]
 
 
-async def test_a_run_tells_its_whole_life_and_leaves_a_result(autojump_clock: MockClock) -> None:
+async def test_a_run_emits_its_whole_life_and_leaves_a_result(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(asked())
         assert (run.status.state, run.status.event_count) == (State.QUEUED, 1)
@@ -80,7 +80,7 @@ async def test_a_run_tells_its_whole_life_and_leaves_a_result(autojump_clock: Mo
     assert sum(e.type == "trade" for e in log) == len(result.trades)
 
 
-async def test_whoever_is_told_that_a_run_completed_can_have_its_result(
+async def test_a_result_is_there_as_soon_as_the_run_is_seen_to_have_completed(
     autojump_clock: MockClock,
 ) -> None:
     results: list[Result] = []
@@ -121,7 +121,7 @@ async def test_a_subscriber_gets_the_same_log_whenever_it_comes(autojump_clock: 
     assert_sound(logs[0])
 
 
-async def test_no_event_is_lost_or_told_twice_however_often_a_reader_comes_back(
+async def test_no_event_is_lost_or_sent_twice_however_often_a_reader_comes_back(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
@@ -135,24 +135,24 @@ async def test_no_event_is_lost_or_told_twice_however_often_a_reader_comes_back(
 
 
 @given(
-    pieces=st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=9),
+    portions=st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=9),
     seed=st.integers(0, 2**32),
 )
-def test_reading_in_any_pieces_under_any_schedule_gives_a_prefix_of_the_log(
-    pieces: list[list[int]], seed: int
+def test_reading_in_any_portions_under_any_schedule_gives_a_prefix_of_the_log(
+    portions: list[list[int]], seed: int
 ) -> None:
     received: list[Event] = []
 
-    async def read_in_pieces(run: Run) -> None:
-        for piece in [*pieces, [1000] * 1000]:
+    async def read_in_portions(run: Run) -> None:
+        for portion in [*portions, [1000] * 1000]:
             with run.subscribe(after=len(received)) as events:
-                for limit in piece:
+                for limit in portion:
                     received.extend(await events.read(limit))
 
     async def scenario() -> list[Event]:
         async with open_virtual_gateway() as gateway:
             run = gateway.submit(asked(end_date="2024-02-15"))
-            await read_in_pieces(run)
+            await read_in_portions(run)
             return await read_all(run)
 
     with seeded_schedule(seed):
@@ -165,11 +165,11 @@ async def test_a_filter_moves_the_cursor_and_never_hides_the_end(autojump_clock:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(asked())
         with run.subscribe(types=["trade"]) as events:
-            told = [event async for event in events]
+            received = [event async for event in events]
             assert events.cursor == run.status.event_count
             assert events.ended
-    assert [event.type for event in told[:-1]] == ["trade"] * (len(told) - 1)
-    assert told[-1].payload["state"] == "completed"
+    assert [event.type for event in received[:-1]] == ["trade"] * (len(received) - 1)
+    assert received[-1].payload["state"] == "completed"
 
 
 async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not(
@@ -233,7 +233,7 @@ async def test_a_running_run_is_cancelled_and_a_finished_one_is_not(
             assert_sound(await read_all(ended))
 
 
-async def test_a_run_cancelled_before_its_task_began_still_tells_its_end(
+async def test_a_run_cancelled_before_its_task_began_still_emits_its_end(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
@@ -244,7 +244,7 @@ async def test_a_run_cancelled_before_its_task_began_still_tells_its_end(
     assert run.status.state is State.CANCELLED
 
 
-async def test_places_are_given_in_the_order_of_submission(autojump_clock: MockClock) -> None:
+async def test_run_slots_are_given_in_the_order_of_submission(autojump_clock: MockClock) -> None:
     order: list[str] = []
 
     async def note_start(run: Run) -> None:
@@ -271,19 +271,19 @@ async def test_pace_is_kept_on_the_clock_of_the_test(autojump_clock: MockClock) 
         run = gateway.submit(asked(stream=PACED))
         log = await read_all(run)
         bars = len(run.result().curve)
-    told = [event.decode()["timestamp"] for event in log if event.type == "metric"]
-    assert told == [stamp(EPOCH + timedelta(seconds=bar / 2)) for bar in range(bars)]
+    stamps = [event.decode()["timestamp"] for event in log if event.type == "metric"]
+    assert stamps == [stamp(EPOCH + timedelta(seconds=bar / 2)) for bar in range(bars)]
 
 
-async def test_a_held_run_tells_nothing_until_it_is_let_go(autojump_clock: MockClock) -> None:
+async def test_a_paused_run_emits_nothing_until_it_is_resumed(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(asked(stream=PACED))
         await trio.sleep(3.2)
-        told = run.status.event_count
+        emitted = run.status.event_count
         run.pause()
         run.pause()
         await trio.sleep(100)
-        assert (run.status.event_count, run.status.paused) == (told, True)
+        assert (run.status.event_count, run.status.paused) == (emitted, True)
         assert run.status.state is State.RUNNING
         run.resume()
         run.resume()
@@ -298,15 +298,15 @@ async def test_a_held_run_tells_nothing_until_it_is_let_go(autojump_clock: MockC
 
 async def test_a_pause_leaves_no_trace_in_the_log(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        plain, held = gateway.submit(asked()), gateway.submit(asked())
-        held.pause()
+        plain, paused = gateway.submit(asked()), gateway.submit(asked())
+        paused.pause()
         await plain.wait_finished()
-        assert held.status.event_count == 2
-        held.resume()
-        assert essence(await read_all(held)) == essence(await read_all(plain))
+        assert paused.status.event_count == 2
+        paused.resume()
+        assert essence(await read_all(paused)) == essence(await read_all(plain))
 
 
-async def test_a_held_run_can_be_cancelled(autojump_clock: MockClock) -> None:
+async def test_a_paused_run_can_be_cancelled(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(max_running=1) as gateway:
         running, queued = gateway.submit(asked(stream=PACED)), gateway.submit(asked())
         running.pause()
@@ -396,7 +396,7 @@ class BrokenSource:
         return []
 
 
-async def test_bars_that_cannot_be_had_end_the_run_with_a_sentence(
+async def test_bars_that_cannot_be_loaded_end_the_run_with_a_sentence(
     autojump_clock: MockClock,
 ) -> None:
     source = BrokenSource(DataError("AAPL_1d.csv, line 3, column 'close': 'x' is no number"))
@@ -410,7 +410,7 @@ async def test_bars_that_cannot_be_had_end_the_run_with_a_sentence(
         run.result()
 
 
-async def test_an_unexpected_error_ends_its_own_run_alone_and_tells_no_secrets(
+async def test_an_unexpected_error_ends_one_run_and_discloses_no_secrets(
     caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     source = BrokenSource(KeyError("/secret/path"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from glowback_trio.actors.run_slots import RunSlots
 
 
-def test_slots_go_to_those_who_asked_first() -> None:
+def test_slots_are_given_in_the_order_of_the_requests() -> None:
     slots = RunSlots(slots=2)
     first, second, third, fourth = (slots.request() for _ in range(4))
     assert [t.is_set() for t in (first, second, third, fourth)] == [True, True, False, False]

@@ -54,12 +54,12 @@ async def steps_of(compute: Compute, request: BacktestRequest) -> list[Step]:
 
 
 @pytest.mark.parametrize("compute", COMPUTES)
-async def test_work_is_told_in_slices_and_ends_with_the_result(
+async def test_work_arrives_in_slices_and_ends_with_the_result(
     compute: Callable[[], Compute],
 ) -> None:
-    *told, last = await steps_of(compute(), evolve(REQUEST, resolution="hour"))
-    assert all(isinstance(step, Progressed) for step in told)
-    assert sum(len(step.drafts) > 0 for step in told if isinstance(step, Progressed)) > 1
+    *slices, last = await steps_of(compute(), evolve(REQUEST, resolution="hour"))
+    assert all(isinstance(step, Progressed) for step in slices)
+    assert sum(len(step.drafts) > 0 for step in slices if isinstance(step, Progressed)) > 1
     assert isinstance(last, Done)
 
 
@@ -133,7 +133,7 @@ async def test_only_as_many_compute_as_there_are_slots() -> None:
         assert [await receive.receive() for _ in range(2)] == [Progressed(), Progressed()]
 
 
-async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None:
+async def test_a_run_is_seen_to_be_cancelled_before_its_thread_lets_go() -> None:
     compute = ThreadCompute()
     work = Work()
 
@@ -154,7 +154,7 @@ async def test_a_run_is_told_to_be_cancelled_before_its_thread_lets_go() -> None
 
 @frozen
 class BrokenCatalogue(Catalogue):
-    """A catalogue with a fault of its own."""
+    """A catalogue that breaks at every load."""
 
     def load(
         self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint

@@ -111,8 +111,9 @@ MUTANTS = (
     Mutant(
         "no end when the program around is cancelled",
         RUN,
-        "                finally:\n                    if not self.finished:",
-        "                finally:\n                    if self._reason and not self.finished:",
+        "                    if not self.finished:\n                        self._end(",
+        "                    if self._reason and not self.finished:\n"
+        "                        self._end(",
     ),
     Mutant(
         "a number taken though the store refused the event",

@@ -16,25 +16,25 @@ from glowback_trio.testing import open_virtual_gateway
 
 
 @asynccontextmanager
-async def open_virtual_run(asked: BacktestRequest) -> AsyncIterator[tuple[Network, Run]]:
+async def open_virtual_run(request: BacktestRequest) -> AsyncIterator[tuple[Network, Run]]:
     """Submit a run and serve it; when its streams have ended, nothing of them may be left."""
     network = Network()
     settings = Settings(log_level="ERROR", rate_limit=0)
     async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
         await nursery.start(partial(serve, gateway, listeners=[network], settings=settings))
-        yield network, gateway.submit(asked)
-        told = await _metrics_at_rest(network)
-        assert b"glowback_open_streams 0.0" in told, told
-        assert b"glowback_open_connections 1.0" in told, told
-        assert b"glowback_faults_total{" not in told, told
+        yield network, gateway.submit(request)
+        metrics = await _metrics_at_rest(network)
+        assert b"glowback_open_streams 0.0" in metrics, metrics
+        assert b"glowback_open_connections 1.0" in metrics, metrics
+        assert b"glowback_faults_total{" not in metrics, metrics
         nursery.cancel_scope.cancel()
 
 
 async def _metrics_at_rest(network: Network) -> bytes:
-    """Ask again while others are connected: virtual time does not wait for a thread at work."""
+    """Return the metrics once no other client is connected: virtual time waits for no thread."""
     for _ in range(500):
         await trio.sleep(60)
-        told = await RoughClient(network.connect()).get(b"/metrics", b"Connection: close")
-        if b"glowback_open_connections 1.0" in told.body:
+        metrics = await RoughClient(network.connect()).get(b"/metrics", b"Connection: close")
+        if b"glowback_open_connections 1.0" in metrics.body:
             break
-    return told.body
+    return metrics.body

@@ -42,7 +42,7 @@ def test_an_interleaving_is_the_same_in_another_process() -> None:
     code = "from test_schedule import order_under; print(order_under(3))"
     here = str(Path(__file__).parent)
     for salt in ("0", "1"):
-        told = subprocess.run(
+        ended = subprocess.run(
             [sys.executable, "-c", code],
             env={"PYTHONPATH": ":".join([here, *sys.path]), "PYTHONHASHSEED": salt},
             capture_output=True,
@@ -50,4 +50,4 @@ def test_an_interleaving_is_the_same_in_another_process() -> None:
             check=True,
             timeout=60,
         )
-        assert told.stdout.strip() == str(order_under(3))
+        assert ended.stdout.strip() == str(order_under(3))

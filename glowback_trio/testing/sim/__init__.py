@@ -2,5 +2,5 @@
 
 Belongs here: test parts that stand on trio and the standard library alone.
 Never here: anything that knows gateways, runs or servers; numpy, attrs or other packages.
-May be imported by: testing, and tests of any trio program.
+May be imported by: `testing`, and tests of any trio program.
 """
