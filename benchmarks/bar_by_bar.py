@@ -1,4 +1,4 @@
-"""How long a strategy of one's own takes that is asked at every bar, beside a plain Python loop.
+"""Time a custom strategy that is called at every bar, and a plain Python loop that does the same.
 
     python benchmarks/bar_by_bar.py [--quick]
 
@@ -58,27 +58,27 @@ class Crossing(BarStrategy):
 
 @define(eq=False)
 class Floor:
-    """As little of a context as the strategy needs."""
+    """The part of a context that the strategy needs."""
 
     price: float = 0.0
     wanted: float | None = None
 
     def close(self, _symbol: str) -> float:
-        """The last close."""
+        """Return the last close."""
         return self.price
 
     def target(self, _symbol: str, fraction: float) -> None:
-        """Keep it for the next open."""
+        """Keep the fraction for the next open."""
         self.wanted = fraction
 
 
 def floor(bars: Bars) -> float:
-    """Call the strategy at every close and fill what it wants at the next open."""
+    """Call the strategy at every close and fill its target at the next open."""
     context, cash, units = Floor(), 1e6, 0.0
     on_bar, quantity, values = Crossing().start(), 0.0, []
-    for opening, close in zip(bars.open.tolist(), bars.close.tolist(), strict=True):
+    for open_price, close in zip(bars.open.tolist(), bars.close.tolist(), strict=True):
         if quantity:
-            cash -= quantity * opening
+            cash -= quantity * open_price
             units += quantity
             quantity = 0.0
         value = cash + units * close
@@ -91,7 +91,7 @@ def floor(bars: Bars) -> float:
 
 
 def measure(case: Case, *, quick: bool) -> str:
-    """One line of the table."""
+    """Measure a case and write its line of the table."""
     if quick:
         case = evolve(case, rows=max(case.rows // 20, SLOW * 4))
     dataset = make_dataset(case)
@@ -107,7 +107,7 @@ def measure(case: Case, *, quick: bool) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Time a strategy that is asked bar by bar.")
+    parser = argparse.ArgumentParser(description="Time a strategy that is called bar by bar.")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the bars, no targets")
     quick = parser.parse_args().quick
     heads = ("median ms", "best ms", "loop ms", "ratio", "target ms")

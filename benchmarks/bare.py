@@ -1,9 +1,9 @@
-"""What no server can beat: one loop of non-blocking sends of framed bytes to as many sockets.
+"""Send framed bytes to many sockets in one loop of non-blocking sends: a limit for any server.
 
     python benchmarks/bare.py
 
-Takes WebSocket handshakes on trust and answers the two requests by which the peer is told what to
-send. Prints the same line as `glowback-trio serve`.
+It accepts any WebSocket handshake and answers the two requests in which the peer receives what to
+send. It prints the same line as `glowback-trio serve`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DONE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2
 
 
 def frame(text: bytes) -> bytes:
-    """A text message of less than 64 KiB, as a server sends it."""
+    """Frame a text message of less than 64 KiB as a server does."""
     size = len(text)
     head = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
     return b"\x81" + head + text
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def publish(followers: list[socket.socket], frames: list[bytes]) -> None:
-    """Send every frame to everybody, then let them go."""
+    """Send every frame to every client, then close."""
     for each in frames:
         for follower in followers:
             follower.send(each)

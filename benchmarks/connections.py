@@ -1,4 +1,4 @@
-"""What an idle WebSocket costs, how fast they connect beside a peer, how fast 2,000 are let go.
+"""Measure what an idle WebSocket costs, how fast many connect, and how fast 2,000 are closed.
 
     python benchmarks/connections.py [--full] [--rounds N]
 
@@ -55,11 +55,11 @@ class Client:
     _upgraded: bool = False
 
     def shake(self) -> None:
-        """Send the handshake, now that the connection stands."""
+        """Send the handshake on the new connection."""
         self.socket.sendall(self.request)
 
     def hear(self) -> bool:
-        """Read what has come; False when the connection is over."""
+        """Read what has arrived; return False when the connection is over."""
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
@@ -133,7 +133,7 @@ class Crowd:
         return count / (time.perf_counter() - began)
 
     def rest(self, seconds: float) -> None:
-        """Follow for a while, which takes no more than answering pings."""
+        """Answer pings for a while."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self._turn(left, patient=True)
@@ -144,7 +144,7 @@ class Crowd:
             self._turn(STUCK_S)
 
     def close(self) -> None:
-        """Leave without a word."""
+        """Disconnect without a close frame."""
         for client in self.connecting | self.connected:
             client.socket.close()
         self._selector.close()
@@ -183,7 +183,7 @@ class Crowd:
 
 @contextmanager
 def crowd_of(server: Server, run: str) -> Iterator[Crowd]:
-    """A crowd that leaves at the end of a block."""
+    """Make a crowd that disconnects at the end of a block."""
     crowd = Crowd(server.port, f"/backtests/{run}/stream")
     try:
         yield crowd
@@ -193,7 +193,7 @@ def crowd_of(server: Server, run: str) -> Iterator[Crowd]:
 
 @frozen
 class Filled:
-    """What it took a server to be followed by a crowd.
+    """The cost of a crowd of followers to a server.
 
     Attributes:
         connects_per_s: Connections made, each to its first event.
@@ -208,7 +208,7 @@ class Filled:
 
 @frozen
 class LetGo:
-    """What it took a server to end all its streams and itself.
+    """The time a server took to end all its streams and itself.
 
     Attributes:
         seconds: From SIGTERM to the end of the process.
@@ -237,7 +237,7 @@ def measure_peer(command: Sequence[str], count: int) -> Filled:
 
 
 def fill(server: Server, crowd: Crowd, count: int) -> Filled:
-    """Connect a crowd to a server and look at what it costs."""
+    """Connect a crowd to a server and measure its cost."""
     crowd.connect(WARM_UP)
     memory_kib, cpu_s = server.memory_kib, server.cpu_s
     connects_per_s = crowd.connect(count)
@@ -279,7 +279,7 @@ def main(count: int, rounds: int) -> None:
 
 
 def report(name: str, rounds: Sequence[Filled]) -> float:
-    """Print what one server took, and return its connects a second."""
+    """Print the figures of one server and return its connects per second."""
     rate = median(each.connects_per_s for each in rounds)
     cpu_us = median(each.cpu_us for each in rounds)
     kib = median(each.kib for each in rounds)

@@ -1,9 +1,9 @@
-"""What it costs a run to emit an event: check, number, date, encode, append, hash, ring.
+"""Time how a run emits an event: check, number, date, encode, append, hash, ring.
 
     python benchmarks/events.py [--events N]
 
-Prints the median over several rounds, beside the parts that no implementation can do without:
-hashing the bytes and appending them to a list.
+It prints the median over several rounds, and that of the parts that no implementation can do
+without: hashing the bytes and appending them to a list.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ METRIC = EventDraft(
 
 
 def emit(events: int) -> float:
-    """Seconds that a run takes for so many events."""
+    """Measure the seconds in which a run emits so many events."""
     request = BacktestRequest(symbols="AAPL", start_date="2015-01-01", end_date="2016-01-01")
     run_id = "00000000-0000-4000-8000-000000000000"
     broadcaster = Broadcaster()
@@ -50,7 +50,7 @@ def emit(events: int) -> float:
 
 
 def floor(events: int) -> float:
-    """Seconds that hashing and appending alone take."""
+    """Measure the seconds of hashing and appending alone."""
     digest, log = hashlib.sha256(), []
     began = time.perf_counter()
     for _ in range(events):
@@ -60,7 +60,7 @@ def floor(events: int) -> float:
 
 
 def median_us(measure: Callable[[int], float], events: int) -> float:
-    """Microseconds per event, the median of several rounds."""
+    """Return the microseconds per event, as the median of several rounds."""
     return statistics.median(measure(events) for _ in range(ROUNDS)) / events * 1e6
 
 

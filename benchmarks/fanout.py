@@ -1,12 +1,12 @@
-"""What it costs to tell many clients the same events, beside a queue per client on FastAPI.
+"""Time how many clients receive the same events, from us and from a queue per client on FastAPI.
 
     python benchmarks/fanout.py [--full]
 
-One server process on one core, all clients on the other. A real run of ours is told first; then the
-peer sends the very same events, each from a queue of its subscriber; then a bare loop sends them,
-one system call each, which is the limit for whoever does not gather. Delivered events per second
-are subscribers times events over the time until the last subscriber has the last byte. `--full`
-adds 10,000 subscribers.
+One server process has one core, all clients have the other. A real run of ours is streamed first;
+then the peer sends the same events from a queue per subscriber; then a bare loop sends them with
+one system call each, which is the limit for a server that does not gather writes. Delivered events
+per second are subscribers times events over the time until the last subscriber has the last byte.
+`--full` adds 10,000 subscribers.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Waiting:
         self.run_id = server.start_run(**stream)
 
     def begin(self) -> None:
-        """Let it run."""
+        """End the run that it waits for."""
         self._server.ask("POST", f"/backtests/{self._blocker}/cancel")
 
 
 def tell_ours(server: Server, subscribers: int, query: str = "") -> tuple[float, float, bytes]:
-    """Seconds and processor seconds to tell a run to so many, and what the first one received."""
+    """Stream a run to so many; return seconds, processor seconds and what the first received."""
     run = Waiting(server, **EVERYTHING)
     path = f"/backtests/{run.run_id}/stream{query}"
     watchers = [connect(server.port, path, keeps=n == 0) for n in range(subscribers)]
@@ -61,7 +61,7 @@ def _same(watchers: list[Watcher]) -> None:
 
 
 def tell_beside(server: Server, subscribers: int, events: list[bytes]) -> tuple[float, float]:
-    """Seconds and processor seconds in which another server sends these events to so many."""
+    """Send these events from another server; return seconds and processor seconds."""
     path = f"/backtests/{PEERS_RUN}/stream"
     watchers = [connect(server.port, path) for _ in range(subscribers)]
     greeting = watchers[0].size
@@ -128,7 +128,7 @@ def replay(ours: Server) -> None:
 
 
 def _pages(server: Server, path: str, accept: str) -> int:
-    """Read an answer and all that its links lead to; returns how many there were."""
+    """Read a response and all that its links lead to; return how many there were."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     pages = 0
     while path:
@@ -166,13 +166,13 @@ def latency(ours: Server, subscribers: int, events_per_s: int = 20, seconds: int
 
 
 def _waited_s(server: Server) -> float:
-    """How long the server was ready to run and others had its core: not its own lateness."""
+    """Read how long the server was ready to run while others had its core."""
     fields = Path(f"/proc/{server.process.pid}/schedstat").read_text(encoding="ascii").split()
     return int(fields[1]) / 1e9
 
 
 def many(ours: Server, subscribers: int) -> None:
-    """Print what so many subscribers of one run cost, and that all of them get all of it."""
+    """Print the cost of so many subscribers of one run, and check that each receives all."""
     before = ours.memory_kib
     run = Waiting(ours, metrics_every=10)
     began = time.perf_counter()

@@ -1,11 +1,11 @@
-"""What a stalled and ten dribbling clients cost five hundred healthy ones, and the server.
+"""Measure what a stalled and ten slow clients cost 500 healthy ones, and the server.
 
     python benchmarks/isolation.py
 
 Rounds with and without them alternate on one server. The healthy clients follow a run at a steady
-pace; how late an event comes is measured at every tenth of them. The others replay a long finished
-run, of which no kernel holds enough that the server could be done with them. At the end of its
-round the stalled client leaves, resumes, and must have received what everybody receives.
+pace; how late an event comes is measured at every tenth of them. The others replay a finished
+run that is too long for the kernel's buffers, so the server stays busy with them. At the end of its
+round the stalled client leaves, resumes, and must have received what the others receive.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ BUDGET_KIB = 11 * 1024
 
 
 def texts(watcher: Watcher) -> list[bytes]:
-    """The events that a client has received whole."""
+    """Count the events that a client has received completely."""
     return [payload for _, payload in frames(b"".join(watcher.kept))]
 
 
 class Trouble:
-    """One client that does not read, and some that hardly do, for the length of a block."""
+    """Clients that do not read, or hardly, for the length of a block."""
 
     def __init__(self, port: int, path: str) -> None:
         self._port, self._path = port, path
@@ -68,7 +68,7 @@ class Trouble:
                     watcher.take(watcher.socket.recv(GULP))
 
     def resumed(self) -> tuple[int, list[bytes]]:
-        """How much the stalled client has been sent, and all it has when it has come back."""
+        """Return what the stalled client was sent, and all it has after it resumed."""
         with suppress(BlockingIOError):
             while data := self._stalled.socket.recv(1 << 18):
                 self._stalled.take(data)
@@ -80,7 +80,7 @@ class Trouble:
 
 @frozen
 class Round:
-    """What one run cost.
+    """The cost of one run.
 
     Attributes:
         late_ms: How late 99 of 100 events came at most.
@@ -94,7 +94,7 @@ class Round:
 
 
 def tell(server: Server) -> Round:
-    """Tell one run to the healthy clients."""
+    """Stream one run to the healthy clients."""
     memory, run = server.memory_kib, Waiting(server, **PACE)
     path = f"/backtests/{run.run_id}/stream"
     watchers = [connect(server.port, path, keeps=n % 10 == 0) for n in range(HEALTHY)]
@@ -107,7 +107,7 @@ def tell(server: Server) -> Round:
 
 
 def tell_beside_trouble(server: Server, path: str, log: list[bytes]) -> Round:
-    """Do the same beside those who make trouble with another run."""
+    """Do the same while other clients stall on another run."""
     memory = server.memory_kib
     with Trouble(server.port, path) as trouble:
         time.sleep(1)
@@ -120,7 +120,7 @@ def tell_beside_trouble(server: Server, path: str, log: list[bytes]) -> Round:
 
 
 def long_run(server: Server) -> tuple[str, list[bytes]]:
-    """The path of a finished run's stream, and its events."""
+    """Return the path of a finished run's stream, and the number of its events."""
     path = f"/backtests/{server.ask('POST', '/backtests', LONG)['run_id']}/stream"
     watcher = connect(server.port, path, keeps=True)
     watch([watcher])

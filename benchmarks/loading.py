@@ -1,12 +1,12 @@
-"""How long the bars of many symbols take to load: parsed, parsed and kept, and out of the cache.
+"""Time how the bars of many symbols load: parsed, parsed and cached, and out of the cache.
 
     python benchmarks/loading.py [--quick]
 
-Every load is that of a new catalogue, as of a new process, and is whole: the request checked, files
-listed and looked at, bars and quality reports made, the data set's digest worked out. Only files
-that nobody has changed for two seconds are kept, so these are given an older time. The operating
-system has the files in its own cache. The first load is made once; of the second kind the median of
-several is shown, of the clock and of the processor, for the clock has other work in it too.
+Every load has a new catalogue, as in a new process, and is complete: it checks the request, lists
+and reads the files, makes bars and quality reports, and computes the digest of the data set. Only
+files unchanged for two seconds are cached, so these are given an older time. The operating system
+has the files in its own cache. The parsing load is made once; of the others the median of several
+is shown, in wall time and in processor time, since wall time includes other load on the machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONG_AGO = 1_600_000_000
 
 
 def make_prices(folder: Path, symbols: int) -> BacktestRequest:
-    """Write random walks from a fixed seed, and ask for all of them."""
+    """Write random walks from a fixed seed and request all of them."""
     rng = np.random.default_rng(42)
     days = np.busday_offset(np.datetime64("2010-01-04"), np.arange(ROWS))
     for number in range(symbols):
@@ -49,7 +49,7 @@ def make_prices(folder: Path, symbols: int) -> BacktestRequest:
 
 @frozen
 class Load:
-    """One load: milliseconds of the clock and of the processor, and what it gave."""
+    """One load: its wall time and processor time in milliseconds, and its result."""
 
     clock: float
     cpu: float
@@ -57,7 +57,7 @@ class Load:
 
 
 def timed(work: Callable[[], Dataset]) -> Load:
-    """Make one load."""
+    """Load once and measure it."""
     clock, cpu = time.perf_counter(), time.process_time()
     dataset = work()
     digest = dataset.digest()
@@ -65,7 +65,7 @@ def timed(work: Callable[[], Dataset]) -> Load:
 
 
 def line(name: str, loads: Sequence[Load], target: str = "-") -> str:
-    """One line of the table."""
+    """Write one line of the table."""
     clock = statistics.median(load.clock for load in loads)
     cpu = statistics.median(load.cpu for load in loads)
     return f"{name:24}{clock:12.1f}{cpu:12.1f}{target:>12}"

@@ -1,10 +1,10 @@
-"""What others are measured beside: the same three routes, minimal, on FastAPI and uvicorn.
+"""The peer that we are compared with: the same three routes, minimal, on FastAPI and uvicorn.
 
     python benchmarks/peer.py [--plain]
 
-One run that never ends, a queue for each follower. Prints the same line as `glowback-trio serve`.
-With `--plain` it runs as `pip install uvicorn` leaves it: on Python's own event loop, with h11 and
-wsproto, the parsers that ours has. Without, it has the extras written in C.
+It has one run that never ends, and a queue per follower. It prints the same line as
+`glowback-trio serve`. With `--plain` it runs as `pip install uvicorn` leaves it: on Python's event
+loop, with h11 and wsproto, the parsers that we use. Without, it has the extras written in C.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ events: list[str] = []
 
 
 async def healthz() -> dict[str, str]:
-    """Say that the server is alive."""
+    """Answer that the server is alive."""
     return {"status": "healthy", "version": "1"}
 
 
 async def status(run_id: str) -> Status:
-    """Say where a run stands."""
+    """Return the status of a run."""
     if run_id != RUN:
         raise HTTPException(404, "Run not found")
     return STATUS
@@ -87,13 +87,13 @@ async def keep(given: list[str]) -> dict[str, int]:
 
 
 async def publish(tasks: BackgroundTasks) -> dict[str, int]:
-    """Begin to publish the kept events."""
+    """Start to publish the kept events."""
     tasks.add_task(_publish)
     return {"followers": len(followers)}
 
 
 async def _publish() -> None:
-    """Put every event into every follower's queue, as a run would: one after the other."""
+    """Put every event into every follower's queue, one after the other as a run would."""
     for event in events:
         for queue in followers:
             queue.put_nowait(event)

@@ -1,14 +1,13 @@
-"""Requests a second, beside a minimal FastAPI on uvicorn, in the same run.
+"""Measure requests per second of ours and of a minimal FastAPI on uvicorn, in the same run.
 
     python benchmarks/rest.py [--rounds N] [--seconds S] [--connections N]
 
-The target is set by plain uvicorn, which stands on h11 and an event loop in Python as ours does.
-Beside it stands uvicorn with its extras, an event loop and a parser written in C, to show what
-those would be worth.
+The target is set by plain uvicorn, which uses h11 and an event loop in Python as we do. uvicorn
+with its extras, an event loop and a parser written in C, is measured to show what those would gain.
 
-Client and server have a core each. Rounds alternate between the servers, so that whatever else the
-machine does hits all of them; what is printed is the median, and the ratio of the medians.
-Processor time stands beside it because it stays true on a machine that does other things, too.
+Client and server have a core each. Rounds alternate between the servers, so that other load on the
+machine hits all of them; the median is printed, and the ratio of the medians. Processor time is
+printed because it stays true on a machine with other load.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Client:
         self.socket.sendall(self.request)
 
     def hear(self) -> bool:
-        """Read what has come; tell whether the answer is whole.
+        """Read what has arrived; return whether the response is complete.
 
         Raises:
             RuntimeError: It is another answer than 200.
@@ -63,7 +62,7 @@ class Client:
 
 @frozen
 class Rate:
-    """What one server did in one round.
+    """The work of one server in one round.
 
     Attributes:
         per_s: Requests it answered in a second.
@@ -75,7 +74,7 @@ class Rate:
 
 
 def measure(server: Server, path: str, connections: int, seconds: float) -> Rate:
-    """Ask a server as fast as it answers."""
+    """Send requests to a server as fast as it answers."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
     clients = [
         Client(socket.create_connection(("127.0.0.1", server.port)), request)
@@ -111,7 +110,7 @@ def exchange(clients: list[Client], end: float) -> int:
 
 
 def paths(ours: Server) -> dict[str, tuple[str, str]]:
-    """What to ask of ours and of its peers, by what it is called in the figures."""
+    """Return the requests to send to ours and to its peers, by their names in the figures."""
     run = ours.start_run()
     while ours.ask("GET", f"/backtests/{run}")["state"] != "completed":
         time.sleep(0.05)
@@ -141,7 +140,7 @@ def main(rounds: int, seconds: float, connections: int) -> None:
 
 
 def report(title: str, rates: dict[str, list[Rate]]) -> None:
-    """Print the figures of one route, ours first and the others beside it."""
+    """Print the figures of one route, ours first."""
     print(f"{title}   ({TARGET})")
     ours = statistics.median(each.per_s for each in rates["ours"])
     for name, measured in rates.items():

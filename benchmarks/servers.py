@@ -1,4 +1,4 @@
-"""Servers under measurement: each a process of its own, on a core that the client leaves alone."""
+"""Start servers to measure: each a process of its own, on a core that the client does not use."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class Server:
 
     @property
     def memory_kib(self) -> int:
-        """Its resident memory."""
+        """Resident memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1])
 
     @property
     def cpu_s(self) -> float:
-        """The processor time it has used, which others on the machine take nothing from."""
+        """Processor time used so far, which other load on the machine does not change."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").split()
         return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def ask(self, method: str, path: str, document: object = None) -> Any:
-        """Send one request, with a document or without, and return the answer's."""
+        """Send one request, with a document or without, and return the response's document."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=EXIT_S)
         try:
             body = None if document is None else json.dumps(document)
@@ -77,7 +77,7 @@ class Server:
 
 @contextmanager
 def opened(name: str, command: Sequence[str]) -> Iterator[Server]:
-    """Start a server for the length of a block; whatever is left of it then is killed."""
+    """Start a server for the length of a block; it is killed if it is left at the end."""
     os.sched_setaffinity(0, {_cores()[0]})
     try:
         process = subprocess.Popen(
@@ -100,12 +100,12 @@ _ALLOWED = sorted(os.sched_getaffinity(0))
 
 
 def _cores() -> Sequence[int]:
-    """The first is the servers', the last the client's."""
+    """Return the core of the servers and that of the client: the first and the last."""
     return _ALLOWED
 
 
 def prepare() -> None:
-    """Give this process all the files it may have, and its own core; servers inherit the former."""
+    """Let this process and its servers open all allowed files; give it the client's core."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if len(_ALLOWED) < 2:

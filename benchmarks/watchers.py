@@ -1,4 +1,4 @@
-"""Many WebSocket clients on one thread, cheap enough to leave the measuring to the server."""
+"""Many WebSocket clients on one thread, cheap enough that the server is what is measured."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Watcher:
     arrivals: list[tuple[float, int]] = field(factory=list)
 
     def take(self, data: bytes) -> None:
-        """Count what has come, and answer pings: who does not is cut."""
+        """Count what has arrived, and answer pings, without which the server disconnects."""
         for ping in _PING.findall(data):
             self.pinged += len(ping)
             self.socket.send(_PONG % (0x80 | ping[1], ping[2:]))
@@ -61,12 +61,12 @@ class Watcher:
 
     @property
     def closed(self) -> bool:
-        """Whether the server has said goodbye after the last event."""
+        """True if the server has sent its close frame after the last event."""
         return self.tail == _CLOSED_NORMALLY
 
 
 def connect(port: int, path: str, *, keeps: bool = False, buffer: int | None = None) -> Watcher:
-    """Open one WebSocket; whatever comes with the answer counts already.
+    """Open one WebSocket; what arrives with the response is counted.
 
     Args:
         port: Of the server.
@@ -93,7 +93,7 @@ def connect(port: int, path: str, *, keeps: bool = False, buffer: int | None = N
 
 
 def connect_many(port: int, path: str, count: int) -> list[Watcher]:
-    """Open many, of which the first keeps what it receives; those that wait answer pings."""
+    """Open many; the first keeps what it receives, and those that wait answer pings."""
     watchers = []
     with selectors.DefaultSelector() as selector:
         for number in range(count):
@@ -110,7 +110,7 @@ def watch(
     patience_s: float = 120.0,
     glance_s: float = 0.0,
 ) -> float:
-    """Receive until everybody has been told goodbye, or has so many bytes; returns when.
+    """Receive until each has a close frame, or so many bytes; return when that was.
 
     Args:
         watchers: The clients. Their sockets are closed at the end.
@@ -145,7 +145,7 @@ def watch(
 def _receive(
     selector: selectors.BaseSelector, key: selectors.SelectorKey, size: int | None
 ) -> None:
-    """Take what has come to one watcher, and drop it when it has all."""
+    """Read what has arrived at one watcher, and drop the watcher when it has all."""
     watcher = key.data
     data = watcher.socket.recv(_RECEIVE)
     watcher.take(data)
@@ -155,7 +155,7 @@ def _receive(
 
 
 def delays(watcher: Watcher) -> list[float]:
-    """Arrival minus timestamp, in seconds, of every metric that came while it was watched."""
+    """Return arrival minus timestamp, in seconds, of every metric that arrived while watched."""
     ends = [
         (end, dt.datetime.fromisoformat(orjson.loads(payload)["timestamp"]).timestamp())
         for end, payload in frames(b"".join(watcher.kept))
@@ -170,7 +170,7 @@ def delays(watcher: Watcher) -> list[float]:
 
 
 def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Whole text frames of a server's stream: where each ends, and its payload."""
+    """Yield the complete text frames of a server's stream: where each ends, and its payload."""
     at = 0
     while at + 4 <= len(data):
         kind, size = data[at], data[at + 1]

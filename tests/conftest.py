@@ -1,4 +1,8 @@
-"""What every test is held to: when it ends, nothing it started is left."""
+"""Rules for every test: when it ends, no file, thread or process that it started is left.
+
+Time limits of hypothesis are off and its examples are the same in every run, so that a failure
+depends neither on the machine nor on chance.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ import pytest
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
-# A shell has what it starts in the background ignore an interrupt, and children inherit that.
+# A shell makes its background jobs ignore an interrupt, and their children inherit that; tests that
+# interrupt a command need the default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -25,7 +30,7 @@ def nothing_is_left_behind() -> Iterator[None]:
     files, threads, children = _open_files(), _threads(), _children()
     yield
     assert _open_files() <= files, "a file or socket was left open"
-    assert _threads() <= threads, "a thread was left at work"
+    assert _threads() <= threads, "a thread was left running"
     assert _children() <= children, "a process was left"
 
 
@@ -38,7 +43,7 @@ def _open_files() -> set[tuple[str, str]]:
 
 
 def _threads() -> set[str]:
-    """Threads at work; the idle ones that trio keeps for reuse bear its own name."""
+    """List the threads, except the idle ones that trio keeps for reuse and names."""
     names = {f"{thread.name} {thread.ident}" for thread in threading.enumerate()}
     return {name for name in names if not name.startswith("Trio thread")}
 

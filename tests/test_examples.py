@@ -1,4 +1,7 @@
-"""The examples run as a stranger runs them: as programs, from another directory."""
+"""The examples, run as a user runs them: as programs, from another directory.
+
+Rule: an example prints what its docstring promises, leaves no file behind and writes no warning.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ import glowback_trio
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def told_by(example: str, directory: Path) -> list[str]:
-    """What an example prints; it leaves nothing behind and has no complaints."""
+def printed_by(example: str, directory: Path) -> list[str]:
+    """Run an example and return what it printed, which must be all that it did."""
     environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
     program = subprocess.run(
         [sys.executable, str(EXAMPLES / example)],
@@ -30,7 +33,7 @@ def told_by(example: str, directory: Path) -> list[str]:
 
 
 def test_the_embedding_example_runs_and_says_what_it_did(tmp_path: Path) -> None:
-    lines = told_by("embed.py", tmp_path)
+    lines = printed_by("embed.py", tmp_path)
     assert lines[0] == "1 state "
     assert [line.split()[-1] for line in lines if " progress " in line][-1] == "1.0"
     assert lines[-2].startswith("return ")
@@ -38,6 +41,6 @@ def test_the_embedding_example_runs_and_says_what_it_did(tmp_path: Path) -> None
 
 
 def test_the_custom_strategy_gives_what_its_built_in_twin_gives(tmp_path: Path) -> None:
-    told = dict(line.split(": ") for line in told_by("custom_strategy.py", tmp_path))
-    assert told["Crossing Means"] == told["Moving Average Crossover"]
-    assert {"Breakout", "Buy the Dip"} < told.keys()
+    finals = dict(line.split(": ") for line in printed_by("custom_strategy.py", tmp_path))
+    assert finals["Crossing Means"] == finals["Moving Average Crossover"]
+    assert {"Breakout", "Buy the Dip"} < finals.keys()
