@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 from glowback_trio.actors import Gateway
 from glowback_trio.model.lifecycle import State
-from glowback_trio.model.stream_protocol import CLOSES, CURSOR_AHEAD
+from glowback_trio.model.stream_protocol import CLOSES
 from glowback_trio.server.http.request import RequestNotes
 from glowback_trio.serving import (
     CLOSE_REASONS,
@@ -46,7 +46,7 @@ _OTHER, _NONE = "other", "none"
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: RFC 6455, 7.4.1, and ours; a client may close with any of three thousand others.
-_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1015), CURSOR_AHEAD.code})
+_CLOSE_CODES = {*range(1000, 1004), *range(1005, 1015), *(close.code for close in CLOSES)}
 #: Close reasons of this server; those that clients send are counted as `other`.
 REASONS = CLOSE_REASONS | {close.reason for close in CLOSES if close.reason}
 
