@@ -1,7 +1,7 @@
-"""The control: what breaks `hypercorn.trio.serve`, but not the server of this package.
+"""The control: hostile clients that `hypercorn.trio.serve` does not survive and this server does.
 
-A test that no server fails proves nothing. Each probe returns whether a server survived one hostile
-client: Hypercorn's must not, this one must. Not collected with the other tests: `nox -s control`.
+Rule: a test that no server fails proves nothing, so each probe must fail on Hypercorn's server and
+pass on this one. Not collected with the other tests: `nox -s control`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from support.rough_client import (
     frame,
 )
 
-PATIENCE_S = 4.0
+GIVE_UP_S = 4.0
 MIB = 1 << 20
 # What a client may make a server hold, with room for what a request costs anyway.
 HELD_BYTES = 24 * MIB
@@ -55,21 +55,21 @@ class Server:
         return self.clients[-1]
 
     def ends(self) -> bool:
-        """Whether the process comes to its end; nothing else goes on meanwhile."""
+        """Wait for the process to end; return False if it does not."""
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(PATIENCE_S)
+            self.process.wait(GIVE_UP_S)
         return self.process.poll() is not None
 
     @property
     def peak(self) -> int:
-        """The most memory it has held so far."""
+        """Peak memory of the process so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         (kib,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
         return int(kib) * 1024
 
     async def answers(self, path: bytes = b"/") -> bytes:
         """Return the response to a new client; empty when there is none in time."""
-        with trio.move_on_after(PATIENCE_S):
+        with trio.move_on_after(GIVE_UP_S):
             try:
                 return (await (await self.connect()).get(path)).body
             except (OSError, *GONE):
@@ -79,7 +79,7 @@ class Server:
 
 @contextmanager
 def running(kind: str) -> Iterator[Server]:
-    """Serve for the length of a block; whatever is left of it then is killed."""
+    """Serve for the length of a block; the server is killed if it is left at the end."""
     command = [sys.executable, str(Path(__file__).with_name("control_server.py")), kind]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -141,7 +141,7 @@ async def goes_on_when_the_readers_of_busy_streams_leave(server: Server) -> bool
 async def closes_after(server: Server, head: bytes) -> bool:
     client = await server.connect()
     await client.send(head)
-    with trio.move_on_after(PATIENCE_S):
+    with trio.move_on_after(GIVE_UP_S):
         return (await client.read_to_end()).endswith(b"ok")
     return False
 
@@ -160,14 +160,14 @@ async def misses_a_chatty_client_that_left(server: Server) -> bool:
     await client.send(frame(TEXT, b"x") * 40)
     await trio.sleep(0.5)
     client.stream.socket.close()
-    await trio.sleep(PATIENCE_S / 2)
+    await trio.sleep(GIVE_UP_S / 2)
     return await server.answers(b"/watching") == b"0"
 
 
 async def refuses_http_2(server: Server) -> bool:
     client = await server.connect()
     await client.send(H2_PREFACE + H2_SETTINGS)
-    with trio.move_on_after(PATIENCE_S):
+    with trio.move_on_after(GIVE_UP_S):
         return (await client.read_head()).startswith(b"HTTP/1.1 505")
     return False
 
@@ -195,18 +195,18 @@ async def tells_a_stream_that_it_ends(server: Server) -> bool:
 async def misses_a_client_that_fell_silent(server: Server) -> bool:
     client = await server.connect()
     await client.upgrade(b"/watch")
-    with trio.move_on_after(PATIENCE_S), suppress(*GONE):
+    with trio.move_on_after(GIVE_UP_S), suppress(*GONE):
         while True:  # it sees the pings and answers none
             await client.read_frame()
     return await server.answers(b"/watching") == b"0"
 
 
 async def holds_little_of(server: Server, client: RoughClient, flood: bytes) -> bool:
-    """Whether memory stays where it was when a client sends this, and reads nothing."""
+    """Send this without reading; return True if the memory of the server does not grow."""
     before = server.peak
-    with trio.move_on_after(PATIENCE_S), suppress(*GONE):
+    with trio.move_on_after(GIVE_UP_S), suppress(*GONE):
         await client.send(flood)
-        await trio.sleep(PATIENCE_S / 2)
+        await trio.sleep(GIVE_UP_S / 2)
     return server.peak - before < HELD_BYTES and await server.answers() == b"ok"
 
 
@@ -230,7 +230,7 @@ async def holds_little_of_a_frame_without_end(server: Server) -> bool:
 
 
 def unmasked_for_speed(opcode: int, size: int) -> bytes:
-    """A long frame of zeros whose mask is zero, too; a continuation that is not the last."""
+    """Return a long frame of zeros with a zero mask, as a continuation that is not the last."""
     first = opcode if opcode == CONTINUATION else 0x80 | opcode
     return struct.pack("!BBQ", first, 0xFF, size) + bytes(4 + size)
 
@@ -267,13 +267,13 @@ PROBES: list[Probe] = [
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("kind", ["stock", "ours"])
 async def test_only_this_server_comes_through(kind: str, probe: Probe) -> None:
-    with running(kind) as server, trio.fail_after(5 * PATIENCE_S):
+    with running(kind) as server, trio.fail_after(5 * GIVE_UP_S):
         assert await server.answers() == b"ok"
         assert await probe(server) is (kind == "ours")
 
 
 @pytest.mark.parametrize("kind", ["stock", "compressing"])
 async def test_only_this_server_bears_a_bomb(kind: str) -> None:
-    with running(kind) as server, trio.fail_after(5 * PATIENCE_S):
+    with running(kind) as server, trio.fail_after(5 * GIVE_UP_S):
         assert await server.answers() == b"ok"
         assert await inflates_no_bomb(server) is (kind == "compressing")

@@ -1,10 +1,9 @@
-"""One Quart application, on the server of this package or on Hypercorn's own.
+"""Serve one Quart application on the server of this package or on Hypercorn's.
 
     python control_server.py ours|compressing|stock
 
-`compressing` is this package's, with compression switched on, as Hypercorn's always is.
-
-Prints its port, serves until SIGTERM, and then has a second to end.
+`compressing` is this package's server with compression switched on, as Hypercorn's always is. The
+program prints its port, serves until SIGTERM, and then has a second to end.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MIB = 1 << 20
 
 
 def make_app() -> QuartTrio:
-    """An application with the handlers that people write."""
+    """Make an application with handlers as users write them."""
     app = QuartTrio("control")
     watching = 0
 
@@ -66,7 +65,7 @@ def make_app() -> QuartTrio:
 async def serve_stock(
     stop: trio.Event, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve on Hypercorn as it comes."""
+    """Serve on Hypercorn's own server."""
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.graceful_timeout = GRACE_S

@@ -1,7 +1,8 @@
-"""Streams that are cut after every single byte, resumed, and held against the log.
+"""Streams that are cut after every single byte and resumed.
 
-Not collected with the other tests, since a quarter of a million connections take several minutes:
-`nox -s cuts`. `tests/server/test_cuts.py` is the short form.
+Rule: what was received over all connections is the log, without loss or repetition. Not collected
+with the other tests, since a quarter of a million connections take several minutes: `nox -s cuts`.
+`tests/server/test_cuts.py` is the short form.
 """
 
 from __future__ import annotations

@@ -1,26 +1,25 @@
-"""The engine held against backtesting.py: the same trades and the same money on real prices.
+"""The engine against backtesting.py: the same trades and the same money on real prices.
 
-It is run, and nothing else: its licence is not that of this package, so it is no dependency of any
-of its parts. Not collected with the other tests: `nox -s backtesting_py`.
+backtesting.py is run here and nowhere else: its license is not that of this package, so no part of
+the package depends on it. Not collected with the other tests: `nox -s backtesting_py`.
 
-Its rules are told with options of ours: whole shares, a target of everything, worked out at the
-price it fills at (`size_at="fill"`), market orders at the next open, commission as a rate. What it
-does that no option expresses, and how the tests keep out of its way:
+Its rules are options of ours: whole shares, a target of all equity that is sized at the fill price
+(`size_at="fill"`), market orders at the next open, a commission rate. It also does what no option
+expresses; the tests avoid that as follows:
 
-* The indicators' warm-up and one bar more are skipped. The side to be on is handed over as one
-  series without a gap, and nothing is wanted on the first bar anyway.
-* A position is turned by two orders, one to close and one to open; here one does both. So trades
-  are compared as what was bought and sold on each bar, and what that cost.
-* Everything is 1 - 2^-52 of everything: one share less where money is a whole multiple of the
-  price.
-* Trades that are open at the end are closed at the open of the last bar, if at all. They are left
-  open on both sides, so that final equity is at the last close.
-* All-in sizing of an entry with a stop-loss and a take-profit: orders with ways out are of a number
-  of units here, so that is what both are given, worked out from equity at the close.
-* An entry at a limit or a stop whose ways out lie within its own bar waits for the next one there,
+* It skips the warm-up of the indicators and one bar more. So the side is given to it as one series
+  without a gap, and no position is wanted on the first bar.
+* It turns a position by two orders, one to close and one to open; here one order does both. So the
+  tests compare the units traded on each bar, and what they cost.
+* Its full size is 1 - 2^-52 of equity: one share less where money is a whole multiple of the price.
+* It closes open trades at the open of the last bar, if at all. So trades are left open on both
+  sides, and final equity is at the last close.
+* It sizes an entry with a stop-loss and a take-profit at all of equity; bracket orders here have a
+  number of units. So both are given units, worked out from equity at the close.
+* It delays an entry at a limit or a stop to the next bar if the exits lie within the entry's bar,
   with a warning. So entries are market orders.
-* Where a bar opens beyond the take-profit and comes to the stop-loss later, it takes the stop-loss.
-  A bar's open is known to come first, so it is the take-profit here. One test shows such a bar; the
+* It takes the stop-loss where a bar opens beyond the take-profit and reaches the stop-loss later. A
+  bar's open is known to come first, so here it is the take-profit. One test shows such a bar; the
   distances of the others meet none.
 """
 
@@ -84,7 +83,7 @@ def theirs(bars: Bars, strategy: type[TheirStrategy], commission_bps: float) -> 
 
 
 def our_turnover(result: Result) -> Turnover:
-    """By bar, the units bought less those sold, and what they cost."""
+    """Return for each bar the units bought less those sold, and their cost."""
     trades = result.trades
     rows = np.searchsorted(result.curve.time, trades.time).tolist()
     return gathered(zip(rows, trades.quantity.tolist(), trades.price.tolist(), strict=True))
@@ -120,7 +119,7 @@ def agree(result: Result, stats: Any, *, least: int) -> None:
 
 
 def sides(bars: Bars, short: int, long: int) -> list[float]:
-    """1.0 where the short mean is above the long one, -1.0 below, the side before where equal."""
+    """Return 1.0 where the short mean is above the long one, -1.0 below, the last side if equal."""
     close, found = bars.close.tolist(), [0.0] * len(bars)
     for bar in range(long - 1, len(close)):
         fast = sum(close[bar + 1 - short : bar + 1]) / short
@@ -164,13 +163,13 @@ def test_a_crossover_makes_the_same_trades_and_the_same_money(
 
 @frozen
 class Distances:
-    """How far the ways out of a position lie from the close before it, as fractions of that."""
+    """Distances of the exits of a position from the close before it, as fractions of that."""
 
     loss: float
     profit: float
 
     def order(self, close: float, equity: float, side: float) -> tuple[float, float, float]:
-        """Units, stop-loss and take-profit to order at a close where nothing is held."""
+        """Return units, stop-loss and take-profit to order at a close where nothing is held."""
         loss, profit = close * (1.0 - side * self.loss), close * (1.0 + side * self.profit)
         return side * (0.9 * equity // close), loss, profit
 

@@ -1,15 +1,16 @@
-"""The engine held against vectorbt: one account, hundreds of symbols, the same money at every bar.
+"""The engine against vectorbt: one account, hundreds of symbols, the same money at every bar.
 
-It is run, and nothing else: its licence is not that of this package, so it is no dependency of any
-of its parts. Not collected with the other tests: `nox -s vectorbt`. It compiles for a minute first.
+vectorbt is run here and nowhere else: its license is not that of this package, so no part of the
+package depends on it. Not collected with the other tests: `nox -s vectorbt`. It compiles for a
+minute first.
 
-Its rules, told so that they are ours: orders to a percentage of the group's value on the bars after
-the side has changed, at the open, each worked out at the close before (`val_price`), which is also
-what values the group; sales first (`call_seq="auto"`). Which orders go first does not show, though:
+It is set to our rules: orders to a percentage of the group's value on the bars after the side has
+changed, filled at the open, sized at the close before (`val_price`), which also values the group;
+sales first (`call_seq="auto"`). The order of fills does not show, for two reasons:
 
-* Its buying power is cash, ours is gross exposure against equity, and either cuts what does not
-  fit. So targets are small enough for neither to bind, and the tests see to it that none did.
-* It has no minimum commission, no cap on volume and no latency, so there is none.
+* Its buying power is cash, ours is gross exposure against equity, and either reduces what does not
+  fit. So targets are small enough for neither to bind, and the tests check that none did.
+* It has no minimum commission, no volume limit and no latency, so there is none.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Direction = Literal["long_only", "long_short"]
 
 @frozen
 class Prices:
-    """Opens and closes of N symbols on T days, (T, N)."""
+    """Open and close prices of N symbols on T days, (T, N)."""
 
     opening: Floats
     close: Floats
@@ -59,14 +60,14 @@ class Prices:
 
 
 def walks(days: int, symbols: int) -> Prices:
-    """Geometric Brownian motions that open away from the close before."""
+    """Make geometric Brownian motions with gaps between close and open."""
     rng = np.random.default_rng(42)
     close = 100.0 * np.exp(np.cumsum(rng.normal(2e-4, 0.02, (days, symbols)), axis=0))
     return Prices(close * np.exp(rng.normal(0.0, 0.005, close.shape)), close)
 
 
 def targets(prices: Prices, direction: Direction, fraction: float) -> Floats:
-    """(T, N): the new target on the bars that change the side, NaN on all others."""
+    """Return (T, N): the new target on the bars that change the side, NaN on all others."""
     fast, slow = (trailing(prices.close, bars) for bars in (FAST, SLOW))
     below = 0.0 if direction == "long_only" else -fraction
     wanted = np.where(fast > slow, fraction, below)
@@ -118,7 +119,7 @@ def theirs(prices: Prices, direction: Direction, size: float, costs: tuple[float
 
 
 def after(rows: Floats, first: Floats) -> Floats:
-    """Each row one bar later."""
+    """Move each row one bar later."""
     return np.concatenate((first, rows[:-1]))
 
 

@@ -20,7 +20,7 @@ Serve = Callable[..., Awaitable[str]]
 # Both ends of each are open files of this process, which may have 1024.
 CLIENTS = 400
 EVENTS_BEFORE_A_CUT = 3
-PATIENCE_S = 60
+GIVE_UP_S = 60
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def test_a_storm_of_clients_that_are_cut_and_resume_loses_nothing(
         received = await follow(url, run, 0, EVENTS_BEFORE_A_CUT)
         logs.append(received + await follow(url, run, received[-1], None))
 
-    with trio.fail_after(PATIENCE_S):
+    with trio.fail_after(GIVE_UP_S):
         async with trio.open_nursery() as nursery:
             for _ in range(CLIENTS):
                 nursery.start_soon(come_and_come_back)
@@ -75,7 +75,7 @@ async def test_hundreds_of_idle_connections_disturb_no_client(
     url = await serve_with(log_level="ERROR")
     tasks = trio.lowlevel.current_statistics().tasks_living
     idle = [await connect(url) for _ in range(CLIENTS)]
-    with trio.fail_after(PATIENCE_S):
+    with trio.fail_after(GIVE_UP_S):
         for stream in idle[::2]:  # these have been served once and are kept
             assert (await RoughClient(stream).get(b"/healthz")).status == 200
         assert await follow(url, endless, 0, 3) == [1, 2, 3]
