@@ -230,9 +230,8 @@ class Run:
                     await self._pacer.wait_resumed()
                     # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
-                    await (
-                        self._pacer.wait_resumed()
-                    )  # it may have been paused while the store wrote
+                    # The run may have been paused while the store wrote.
+                    await self._pacer.wait_resumed()
                     self._end(State.COMPLETED)
                 case Failed(error):
                     await self._pacer.wait_resumed()

@@ -122,6 +122,36 @@ MUTANTS = (
         "        self._count += 1\n        self._log.append(event)\n        self._count -= 1\n",
     ),
     Mutant(
+        "store: an interrupted run is restored as if it had ended",
+        RUN,
+        'run._end(State.FAILED, "interrupted by restart")',
+        "run._close(stored.status.event_count)",
+    ),
+    Mutant(
+        "store: the digest of an interrupted run begins anew",
+        WRITER,
+        "            await writer._replay()\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "store: a run has finished before its end is durable",
+        RUN,
+        "while self._broadcaster.log.watermark < self._writer.count:",
+        "while False:",
+    ),
+    Mutant(
+        "store: a run that is paused while its result is written completes",
+        RUN,
+        "await self._pacer.wait_resumed()\n                    self._end(State.COMP",
+        "self._end(State.COMP",
+    ),
+    Mutant(
+        "store: events that have left memory are never loaded",
+        BROADCASTER,
+        "            elif wanted := await self._load(limit):",
+        "            elif wanted := ():",
+    ),
+    Mutant(
         "hub: cursor off by one",
         HUB,
         "        follower.cursor = chunk.cursor\n",
