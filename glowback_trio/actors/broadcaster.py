@@ -92,24 +92,24 @@ class Broadcaster:
             Those of these types, and always the end; and the cursor after all that were looked at,
             which has not moved where there was nothing to look at.
         """
-        return self._filtered(cursor, self._log.read_nowait(cursor, limit), types)
+        events = self._log.read_nowait(cursor, limit)
+        if not events:
+            return (), cursor
+        after = events[-1].event_id
+        return (events if types is None else self._wanted(events, types)), after
 
     async def load(
         self, cursor: int, limit: int, types: Collection[EventType] | None
     ) -> tuple[Sequence[Event], int]:
         """Do what `scan` does, after waiting for events that have left memory."""
-        return self._filtered(cursor, await self._log.read(cursor, limit), types)
-
-    def _filtered(
-        self, cursor: int, events: Sequence[Event], types: Collection[EventType] | None
-    ) -> tuple[Sequence[Event], int]:
+        events = await self._log.read(cursor, limit)
         if not events:
             return (), cursor
-        after = events[-1].event_id
-        if types is not None:
-            # A filter never hides the end: a reader could not tell it from a run that is quiet.
-            events = [e for e in events if e.type in types or e.event_id == self._end]
-        return events, after
+        return (events if types is None else self._wanted(events, types)), events[-1].event_id
+
+    def _wanted(self, events: Sequence[Event], types: Collection[EventType]) -> Sequence[Event]:
+        # A filter never hides the end: a reader could not tell it from a run that is quiet.
+        return [e for e in events if e.type in types or e.event_id == self._end]
 
     async def wait_ring(self) -> None:
         """Wait for the next ring."""

@@ -78,7 +78,8 @@ MUTANTS = (
     Mutant(
         "filter applied before the cursor moves",
         BROADCASTER,
-        "        return events, after\n",
+        "        return (events if types is None else self._wanted(events, types)), after\n",
+        "        events = events if types is None else self._wanted(events, types)\n"
         "        return events, events[-1].event_id if events else cursor\n",
     ),
     Mutant(
