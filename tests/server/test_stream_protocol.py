@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from support.pages import page
 
 import glowback_trio
 from glowback_trio.model.stream_protocol import (
@@ -30,7 +31,6 @@ from glowback_trio.server.streaming.run_stream import explain_stream
 from glowback_trio.serving import CLOSE_REASONS
 
 PACKAGE = Path(glowback_trio.__file__).parent
-DOCS = PACKAGE.parent / "docs" / "streams.md"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_page_takes_the_same_closes_for_final(module: str) -> None:
 @pytest.mark.parametrize("close", CLOSES, ids=lambda close: str(close.code))
 def test_every_close_code_is_described(close: StreamClose) -> None:
     assert str(close.code) in description(explain_stream)
-    assert f"| {close.code} " in DOCS.read_text("utf-8")
+    assert f"| {close.code} " in page("docs/streams.md")
 
 
 def test_the_description_of_tickets_names_the_subprotocols() -> None:
