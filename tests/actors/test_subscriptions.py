@@ -138,6 +138,17 @@ TestStreamMachine = StreamMachine.TestCase
 TestStreamMachine.settings = settings(max_examples=60, stateful_step_count=40)
 
 
+def test_events_of_other_types_are_passed_over_in_one_read() -> None:
+    writer = Writer()
+    for _ in range(5):
+        writer.append("metric")
+    subscription = writer.subscribe(0, ["log"])
+    assert list(subscription.read_nowait(limit=2)) == []
+    assert subscription.cursor == 5
+    wanted = writer.append("log")
+    assert list(subscription.read_nowait(limit=2)) == [wanted]
+
+
 @pytest.mark.parametrize("first_seed", range(0, 1000, 50))
 def test_a_reader_that_comes_at_any_point_of_the_writing_misses_nothing(first_seed: int) -> None:
     """One writer, one reader for every event that has been written, fifty schedules."""
