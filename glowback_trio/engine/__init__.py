@@ -2,7 +2,7 @@
 
 Belongs here: synchronous arithmetic on arrays, from signals to fills to measures.
 Never here: tasks, clocks, files, sockets, randomness without a seed.
-May be imported by: `search`, `compute`, `actors`, `report`, `server`, `cli`, `testing`.
+May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
 from __future__ import annotations
