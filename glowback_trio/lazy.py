@@ -29,6 +29,8 @@ def lazy_names(
         return value
 
     def list_names() -> list[str]:
-        return sorted(namespace.keys() | module_of.keys())
+        # What the package imports for its own use is not part of what it offers.
+        special = {name for name in namespace if name.startswith("__") and name.endswith("__")}
+        return sorted(special.union(namespace.get("__all__", module_of)))
 
     return get_attribute, list_names

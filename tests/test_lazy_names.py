@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import pydoc
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def test_type_checkers_and_python_see_the_same_objects(package: ModuleType) -> N
 @packages
 def test_all_names_are_listed_and_no_other(package: ModuleType) -> None:
     assert set(package.__all__) - {"__version__"} == type_checked_imports(package).keys()
+    shown = {name for name in dir(package) if not re.fullmatch("__.+__", name)}
+    assert set(package.__all__) - {"__version__"} == shown
     assert set(package.__all__) <= set(dir(package))
     assert sorted(package.__all__) == package.__all__
 
@@ -121,9 +124,12 @@ def test_importing_the_package_imports_nothing_outside_the_standard_library() ->
     }
 
 
-def test_the_trio_parts_of_the_testing_kit_import_trio_and_the_standard_library_only() -> None:
+@pytest.mark.parametrize("module", ["glowback_trio.testing", "glowback_trio.testing.sim"])
+def test_the_trio_parts_of_the_testing_kit_import_trio_and_the_standard_library_only(
+    module: str,
+) -> None:
     loaded = loaded_by(
-        "from glowback_trio.testing import cancel_at_every_step, seeded_schedule",
+        f"from {module} import cancel_at_every_step, seeded_schedule",
         after="import trio, trio.testing",
     )
     allowed = ("glowback_trio.testing", "glowback_trio.lazy", "glowback_trio.version")
