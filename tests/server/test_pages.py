@@ -27,6 +27,8 @@ async def test_the_front_page_lists_every_route_of_the_api(client: Client) -> No
         assert (f"<code>{route.path}</code>" in page) == route.documented
     assert 'href="/docs"' in page
     assert 'href="/openapi.json"' in page
+    assert 'href="/glowback-stream.js"' in page
+    assert "`" not in page
 
 
 async def test_the_front_page_runs_no_script_and_only_its_own_style(client: Client) -> None:

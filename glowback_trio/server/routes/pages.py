@@ -57,10 +57,15 @@ def _rows(routes: Sequence[Route]) -> list[str]:
     return [
         f"    <tr><td><code>{route.method}</code>"
         f"<td><code>{html.escape(route.path)}</code>"
-        f"<td>{html.escape(first_line(route.handler))}"
+        f"<td>{_inline_code(html.escape(first_line(route.handler)))}"
         for route in routes
         if route.documented
     ]
+
+
+def _inline_code(text: str) -> str:
+    """Mark up what stands between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text)
 
 
 def _style_hash(page: str) -> str:
