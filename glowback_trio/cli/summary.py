@@ -96,7 +96,7 @@ def _period(request: BacktestRequest, result: Result) -> str:
         return "no bars"
     first, last = np.datetime_as_string(times[[0, -1]], unit="D")
     length = {"day": "daily", "hour": "hourly"}.get(request.resolution, request.resolution)
-    prices = ", SYNTHETIC prices" if result.metrics["sample_data"] else ""
+    prices = ", GENERATED prices" if result.metrics["sample_data"] else ""
     return f"{first} to {last}, {len(times):,} {length} bars{prices}"
 
 

@@ -33,7 +33,7 @@ from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Catalogue"]
 
-_SAMPLE_WARNING = "generated sample prices: good for trying things out, not for conclusions"
+_SAMPLE_WARNING = "generated prices: good for trying things out, not for conclusions"
 _UNREADABLE = "The data directory cannot be read"
 # One row per resolution, because the generator takes any symbol.
 _SAMPLES = tuple(

@@ -1,4 +1,4 @@
-"""Generate sample prices for any symbol: a reflected geometric Brownian motion.
+"""Generate prices for any symbol: a reflected geometric Brownian motion.
 
 A symbol has one fixed path from 1900 to 2200, and a range of it is computed without the bars before
 it. A coarse walk gives the price at every 256th trading day. The days between two of these are a

@@ -84,7 +84,7 @@ class Settings(Checked):
     data: Annotated[str, MinLen(1)] | None = _setting(
         None,
         "GLOWBACK_DATA",
-        "Data directory; `demo`: the one that ships with the package; none: sample prices",
+        "Data directory; `demo`: the one that ships with the package; none: generated prices",
         flag="--data",
     )
     cache: Annotated[str, MinLen(1)] = _setting(
@@ -96,7 +96,7 @@ class Settings(Checked):
     allow_sample: bool = _setting(
         default=True,
         env="GLOWBACK_ALLOW_SAMPLE",
-        help_="Whether requests may use generated sample prices",
+        help_="Whether requests may use generated prices",
         flag="--allow-sample",
     )
     strategies: tuple[ImportPath, ...] = _setting(

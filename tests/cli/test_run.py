@@ -88,11 +88,11 @@ def test_an_ascii_terminal_gets_a_summary_without_block_characters(glowback: Glo
     assert "Final value" in ended.stdout
 
 
-def test_generated_prices_are_labelled_as_synthetic(glowback: Glowback) -> None:
+def test_generated_prices_are_labelled_as_generated(glowback: Glowback) -> None:
     ended = glowback("run", *PERIOD, "--symbols", "AAPL")
     assert ended.returncode == 0
-    assert "warning: Synthetic sample data" in ended.stderr
-    assert "SYNTHETIC prices" in ended.stdout
+    assert "warning: Generated prices" in ended.stderr
+    assert "GENERATED prices" in ended.stdout
 
 
 def test_no_progress_is_drawn_without_a_terminal(glowback: Glowback) -> None:

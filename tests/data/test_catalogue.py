@@ -1,6 +1,6 @@
 """The catalogue: which source a request means, what is refused, and what is loaded.
 
-Rule: a problem that can be known from names alone is found by `problems`, with its path; anything
+Rule: a problem that can be known from names is found by `problems`, with its path; anything
 else ends `load` with a `DataError` that names no directory.
 """
 
@@ -48,7 +48,7 @@ def test_default_means_generated_prices_without_a_directory() -> None:
     for quality in dataset.quality:
         assert quality.critical == ()
         assert len(quality.warnings) == 1
-        assert "generated sample prices" in quality.warnings[0]
+        assert "generated prices" in quality.warnings[0]
 
 
 def test_generated_prices_pass_their_own_quality_check() -> None:

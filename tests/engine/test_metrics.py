@@ -278,7 +278,7 @@ def test_quality_findings_and_sample_data_are_counted() -> None:
     assert result.metrics["data_quality_critical_count"] == 1
     assert result.metrics["sample_data"] == 1
     assert result.logs[-4:] == [
-        "Synthetic sample data: use these results for smoke tests, not for research.",
+        "Generated prices: use these results for smoke tests, not for research.",
         "Data quality warning [A]: odd",
         "Data quality warning [A]: gap",
         "Data quality critical [A]: bad",

@@ -56,8 +56,8 @@ def import_(
         source: CSV or Parquet files; a file with a symbol column is split by symbol.
         data: The directory to write to, created if necessary.
         column: The name of a column in the files, as OURS=THEIRS: close=Last time=Date.
-        symbol: The symbol, if neither a column nor the file's name tells it.
-        resolution: The length of a bar, if the spacing of the rows does not tell it.
+        symbol: The symbol, if neither a column nor the file's name says it.
+        resolution: The length of a bar, if the spacing of the rows does not show it.
         to: The format to write; Parquet needs the extra 'parquet'.
         quality: 'fail' refuses prices with critical findings, 'warn' writes them anyway.
         overwrite: Replace existing files.

@@ -7,7 +7,7 @@ from glowback_trio.model.result import Curve, Fills
 
 __all__ = ["ruin_warning", "summary", "warnings"]
 
-_SAMPLE = "Synthetic sample data: use these results for smoke tests, not for research."
+_SAMPLE = "Generated prices: use these results for smoke tests, not for research."
 
 
 def summary(curve: Curve, trades: Fills, order_events: int) -> list[str]:
