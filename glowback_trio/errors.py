@@ -84,7 +84,9 @@ class Problem:
 class InvalidRequestError(GlowbackError, ValueError):
     """Raised when a request breaks a rule that can be checked before anything runs.
 
-    It carries *all* problems found, never only the first: correct the request by `problems`.
+    Correct the request by `problems`. Problems of single fields are reported together, a rule
+    between fields is checked only once its fields are valid, and symbols are looked up in the data
+    last.
     """
 
     code = "validation_error"
@@ -133,7 +135,7 @@ class LogError(GlowbackError, AssertionError):
 
 
 class CursorAheadError(GlowbackError, LookupError):
-    """Raised when a reader asks for events after an id that the log has not reached.
+    """Raised when a reader requests events after an id that the log has not reached.
 
     Its cursor belongs to another run or another log: start again from 0.
     """
@@ -144,7 +146,7 @@ class CursorAheadError(GlowbackError, LookupError):
         self.after = after
         self.newest = newest
         super().__init__(
-            f"last_event_id is ahead of the log: asked for {after}, the newest is {newest}"
+            f"last_event_id is ahead of the log: it is {after}, and the newest event is {newest}"
         )
 
 

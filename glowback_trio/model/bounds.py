@@ -132,7 +132,8 @@ class Checked:
     which only some fields could be read.
 
     Raises:
-        InvalidRequestError: At construction, with every problem of every field.
+        InvalidRequestError: At construction, with the problems of all fields, or, where there are
+            none, of the rules between fields.
     """
 
     # Without slots here, instances of slotted subclasses would have a dict after all.
@@ -152,7 +153,7 @@ class Checked:
             raise InvalidRequestError(problems)
         for name, hint in annotations.items():
             if type(values[name]) is int and _holds_float(hint):
-                # Equal values should be written alike, and JSON tells 5 from 5.0.
+                # Equal values should be written alike, and JSON distinguishes 5 from 5.0.
                 object.__setattr__(self, name, float(values[name]))
 
 

@@ -7,8 +7,8 @@
 5. Folding the log follows the lifecycle table.
 6. What one chain of cursors received is a prefix of the log: these laws hold for it, except that
    the end may be missing.
-7. Without timestamps and run id, the log of a run nobody cancelled depends only on request, data
-   and package version. `essence` strips what may differ.
+7. Without timestamps and run id, the log of a run that was not cancelled depends only on request,
+   data and package version. `essence` strips what may differ.
 8. The terminal event carries the number of events and a SHA-256 over the bytes of all before it.
 """
 

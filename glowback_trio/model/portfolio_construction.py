@@ -44,17 +44,18 @@ class PortfolioConstruction(Checked):
     A decision at a close is filled at the next open, like any other.
 
     Attributes:
-        target_weights: Fractions of equity by symbol, which do not sum above 1. Symbols that are
-            left out weigh nothing; a symbol's weight stays cash up to its first bar.
+        target_weights: Fractions of equity by symbol, which do not sum above 1. A symbol that is
+            left out has weight 0; the weight of a symbol stays cash until its first bar.
         method: `target_weights`.
         rebalance_frequency: Rebalance at the first close of every date, of every week from Monday
             on, or of every month (UTC) after the last rebalance, whatever its reason.
-        drift_threshold_pct: Rebalance as well once a weight is this far from its target.
+        drift_threshold_pct: Between scheduled rebalances, rebalance too when a weight is at least
+            this far from its target.
         max_weight_pct: Largest target weight; what is cut off stays cash.
         max_turnover_pct: Limit of what is bought and sold at one close; all orders shrink alike.
         cash_floor_pct: Least cash; targets that leave less are scaled down.
         max_drawdown_pct: Sell everything once equity has fallen this far from its peak, and stay
-            out until the next scheduled rebalance; the peak starts again from there.
+            in cash until the next scheduled rebalance; from then on, the peak is measured anew.
     """
 
     __checks__ = (_weights_fit,)

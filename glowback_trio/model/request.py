@@ -58,8 +58,8 @@ class Execution(Checked):
         max_volume_participation: Share of a bar's volume that fills may take; None: no limit.
         maker_commission_bps: Replaces `commission_bps` for a limit order that fills at its limit
             after the open; None: no difference.
-        slippage_volume_impact: Additional slippage, as a fraction of the price, of an order that
-            takes all of a bar's volume; it falls with the square of the share that is taken.
+        slippage_volume_impact: Additional slippage, as a fraction of the price, times the square of
+            the order's part of the bar's volume: half of the volume costs a quarter of it.
         size_at: When a target becomes a quantity: at the close it was made on (`signal`), or at the
             price it fills at, from the equity at that price (`fill`).
         borrow_rate: Cost of short positions, a fraction of their market value per year.
@@ -141,8 +141,8 @@ def _one_decides(
         yield Problem("missing", ("portfolio_construction",), message)
     elif portfolio_construction is not None and not by_weights:
         message = (
-            "portfolio_construction decides what is held; leave strategy out, or name "
-            f"target_weights instead of {strategy.name}"
+            f"strategy {strategy.name} cannot be combined with portfolio_construction: leave "
+            "strategy out, or name target_weights"
         )
         yield Problem("value_error", ("strategy",), message, strategy.name)
 
@@ -198,7 +198,8 @@ class BacktestRequest(Checked):
         stream: Which events the run emits, and how fast.
 
     Raises:
-        InvalidRequestError: With every problem found.
+        InvalidRequestError: With the problems of all fields, or, where there are none, of the rules
+            between fields. A date that cannot be read is reported first, by itself.
     """
 
     __checks__ = (

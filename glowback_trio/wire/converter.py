@@ -1,8 +1,8 @@
 """The converter that reads decoded documents as values of the model.
 
 It is strict on purpose: cattrs by default reads `"7"` as 7 and 1.9 as 1. Here a number has to be a
-number, and an unknown field is a problem. All problems of a document are collected, each with its
-path, and the fields that could be read are still compared with each other when others could not.
+number, and an unknown field is a problem. The problems of all fields are collected, each with its
+path. A rule between fields is checked if its fields are valid, even where other fields are not.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ from glowback_trio.testing import (
 pytestmark = pytest.mark.usefixtures("backends")
 
 
-def asked(**changes: Any) -> BacktestRequest:
+def request_with(**changes: Any) -> BacktestRequest:
     given: dict[str, Any] = {
         "symbols": ["AAPL"],
         "start_date": "2024-01-01",
@@ -67,7 +67,7 @@ async def read_all(run: Run, after: int = 0) -> list[Event]:
 
 async def test_a_run_emits_its_whole_life_and_leaves_a_result(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         assert (run.status.state, run.status.event_count) == (State.QUEUED, 1)
         log = await read_all(run)
         status = await run.wait_finished()
@@ -85,10 +85,10 @@ async def test_a_result_is_there_as_soon_as_the_run_is_seen_to_have_completed(
 ) -> None:
     results: list[Result] = []
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
 
         def look() -> None:
-            """Ask at the very moment of the ring: a reader that is a task asks later."""
+            """Read the result during the ring: a reader that is a task reads it later."""
             if run.finished:
                 results.append(run.result())
             else:
@@ -111,7 +111,7 @@ async def test_a_subscriber_gets_the_same_log_whenever_it_comes(autojump_clock: 
         logs.append(await read_all(run))
 
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         async with trio.open_nursery() as nursery:
             for events in range(40):
                 nursery.start_soon(come_after, run, events)
@@ -125,7 +125,7 @@ async def test_no_event_is_lost_or_sent_twice_however_often_a_reader_comes_back(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         chained: list[Event] = []
         while not run.status.finished or len(chained) < run.status.event_count:
             with run.subscribe(after=len(chained)) as events:
@@ -151,7 +151,7 @@ def test_reading_in_any_portions_under_any_schedule_gives_a_prefix_of_the_log(
 
     async def scenario() -> list[Event]:
         async with open_virtual_gateway() as gateway:
-            run = gateway.submit(asked(end_date="2024-02-15"))
+            run = gateway.submit(request_with(end_date="2024-02-15"))
             await read_in_portions(run)
             return await read_all(run)
 
@@ -163,7 +163,7 @@ def test_reading_in_any_portions_under_any_schedule_gives_a_prefix_of_the_log(
 
 async def test_a_filter_moves_the_cursor_and_never_hides_the_end(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         with run.subscribe(types=["trade"]) as events:
             received = [event async for event in events]
             assert events.cursor == run.status.event_count
@@ -176,8 +176,8 @@ async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
-        with pytest.raises(CursorAheadError, match="asked for 2, the newest is 1"):
+        run = gateway.submit(request_with())
+        with pytest.raises(CursorAheadError, match="it is 2, and the newest event is 1"):
             run.subscribe(after=2)
         await run.wait_finished()
         newest = run.status.event_count
@@ -188,7 +188,7 @@ async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not(
 
 async def test_a_cancelled_read_loses_nothing(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked(stream=PACED))
+        run = gateway.submit(request_with(stream=PACED))
         received: list[Event] = []
         with run.subscribe() as events:
             while not events.ended:
@@ -199,8 +199,8 @@ async def test_a_cancelled_read_loses_nothing(autojump_clock: MockClock) -> None
 
 async def test_a_queued_run_is_cancelled_with_its_reason(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(max_running=1) as gateway:
-        gateway.submit(asked(stream=PACED))
-        waiting = gateway.submit(asked())
+        gateway.submit(request_with(stream=PACED))
+        waiting = gateway.submit(request_with())
         waiting.cancel("changed my mind")
         waiting.cancel("a second reason does not count")
         status = await waiting.wait_finished()
@@ -217,14 +217,14 @@ async def test_a_running_run_is_cancelled_and_a_finished_one_is_not(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked(stream=PACED))
+        run = gateway.submit(request_with(stream=PACED))
         await trio.sleep(3)
         progress = run.status.event_count
         run.cancel("enough")
         status = await run.wait_finished()
         assert (status.state, status.error) == (State.CANCELLED, "enough")
         assert status.event_count == progress + 1
-        done = gateway.submit(asked())
+        done = gateway.submit(request_with())
         await done.wait_finished()
         done.cancel("too late")
         await wait_all_tasks_blocked()
@@ -237,7 +237,7 @@ async def test_a_run_cancelled_before_its_task_began_still_emits_its_end(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         run.cancel("at once")
         log = await read_all(run)
     assert_sound(log)
@@ -253,7 +253,7 @@ async def test_run_slots_are_given_in_the_order_of_submission(autojump_clock: Mo
             order.append(run.run_id)
 
     async with open_virtual_gateway(max_running=2) as gateway:
-        runs = [gateway.submit(asked(stream=PACED)) for _ in range(6)]
+        runs = [gateway.submit(request_with(stream=PACED)) for _ in range(6)]
         async with trio.open_nursery() as nursery:
             for run in runs:
                 nursery.start_soon(note_start, run)
@@ -268,7 +268,7 @@ async def test_run_slots_are_given_in_the_order_of_submission(autojump_clock: Mo
 
 async def test_pace_is_kept_on_the_clock_of_the_test(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked(stream=PACED))
+        run = gateway.submit(request_with(stream=PACED))
         log = await read_all(run)
         bars = len(run.result().curve)
     stamps = [event.decode()["timestamp"] for event in log if event.type == "metric"]
@@ -277,7 +277,7 @@ async def test_pace_is_kept_on_the_clock_of_the_test(autojump_clock: MockClock) 
 
 async def test_a_paused_run_emits_nothing_until_it_is_resumed(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked(stream=PACED))
+        run = gateway.submit(request_with(stream=PACED))
         await trio.sleep(3.2)
         emitted = run.status.event_count
         run.pause()
@@ -298,7 +298,7 @@ async def test_a_paused_run_emits_nothing_until_it_is_resumed(autojump_clock: Mo
 
 async def test_a_pause_leaves_no_trace_in_the_log(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        plain, paused = gateway.submit(asked()), gateway.submit(asked())
+        plain, paused = gateway.submit(request_with()), gateway.submit(request_with())
         paused.pause()
         await plain.wait_finished()
         assert paused.status.event_count == 2
@@ -308,7 +308,7 @@ async def test_a_pause_leaves_no_trace_in_the_log(autojump_clock: MockClock) -> 
 
 async def test_a_paused_run_can_be_cancelled(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(max_running=1) as gateway:
-        running, queued = gateway.submit(asked(stream=PACED)), gateway.submit(asked())
+        running, queued = gateway.submit(request_with(stream=PACED)), gateway.submit(request_with())
         running.pause()
         queued.pause()
         await trio.sleep(5)
@@ -323,13 +323,13 @@ async def test_leaving_the_gateway_cancels_what_runs_and_what_waits(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway(max_running=1) as gateway:
-        runs = [gateway.submit(asked(stream=PACED)) for _ in range(3)]
+        runs = [gateway.submit(request_with(stream=PACED)) for _ in range(3)]
         await trio.sleep(1)
     for run in runs:
         assert (run.status.state, run.status.error) == (State.CANCELLED, "the gateway was closed")
         assert_sound(run.events())
     with pytest.raises(GatewayClosedError, match="the gateway was closed"):
-        gateway.submit(asked())
+        gateway.submit(request_with())
 
 
 async def test_the_users_own_error_leaves_the_gateway_bare(autojump_clock: MockClock) -> None:
@@ -337,7 +337,7 @@ async def test_the_users_own_error_leaves_the_gateway_bare(autojump_clock: MockC
 
     async def fail_inside() -> None:
         async with open_virtual_gateway() as gateway:
-            runs.append(gateway.submit(asked(stream=PACED)))
+            runs.append(gateway.submit(request_with(stream=PACED)))
             await trio.sleep(1)
             raise ZeroDivisionError
 
@@ -351,7 +351,7 @@ async def test_cancelling_the_program_around_a_gateway_ends_its_runs_soundly(
 ) -> None:
     with trio.move_on_after(1):
         async with open_virtual_gateway() as gateway:
-            run = gateway.submit(asked(stream=PACED))
+            run = gateway.submit(request_with(stream=PACED))
             await trio.sleep_forever()
     assert run.status.state is State.CANCELLED
     assert_sound(run.events())
@@ -363,8 +363,8 @@ def test_a_cancellation_at_any_step_leaves_sound_logs_and_no_task() -> None:
     async def scenario() -> None:
         runs.clear()
         async with open_virtual_gateway(max_running=1) as gateway:
-            runs.append(gateway.submit(asked(end_date="2024-01-20")))
-            runs.append(gateway.submit(asked(end_date="2024-01-20")))
+            runs.append(gateway.submit(request_with(end_date="2024-01-20")))
+            runs.append(gateway.submit(request_with(end_date="2024-01-20")))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read_all, runs[0])
                 nursery.start_soon(read_all, runs[1])
@@ -401,7 +401,7 @@ async def test_bars_that_cannot_be_loaded_end_the_run_with_a_sentence(
 ) -> None:
     source = BrokenSource(DataError("AAPL_1d.csv, line 3, column 'close': 'x' is no number"))
     async with open_virtual_gateway(data=source) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         log = await read_all(run)
     assert_sound(log)
     assert run.status.state is State.FAILED
@@ -415,7 +415,7 @@ async def test_an_unexpected_error_ends_one_run_and_discloses_no_secrets(
 ) -> None:
     source = BrokenSource(KeyError("/secret/path"))
     async with open_virtual_gateway(data=source) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         await run.wait_finished()
         assert run.status.error == "The simulation failed unexpectedly (KeyError)"
     assert "/secret/path" in caplog.text
@@ -424,23 +424,23 @@ async def test_an_unexpected_error_ends_one_run_and_discloses_no_secrets(
 async def test_a_request_that_the_source_refuses_starts_nothing(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(data=Catalogue(allow_sample=False)) as gateway:
         with pytest.raises(InvalidRequestError):
-            gateway.submit(asked())
+            gateway.submit(request_with())
         assert gateway.runs() == []
 
 
 async def test_only_so_many_runs_may_wait(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(max_running=1, max_queued=2) as gateway:
-        runs = [gateway.submit(asked(stream=PACED)) for _ in range(3)]
+        runs = [gateway.submit(request_with(stream=PACED)) for _ in range(3)]
         with pytest.raises(QueueFullError, match="the limit is 2"):
-            gateway.submit(asked())
+            gateway.submit(request_with())
         runs[0].cancel("make room")
         await wait_all_tasks_blocked()
-        gateway.submit(asked())
+        gateway.submit(request_with())
 
 
 async def test_runs_are_listed_newest_first_and_found_by_id(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
-        runs = [gateway.submit(asked()) for _ in range(3)]
+        runs = [gateway.submit(request_with()) for _ in range(3)]
         assert gateway.runs() == runs[::-1]
         assert gateway.run("run-2") is runs[1]
         with pytest.raises(UnknownRunError, match="Run not found"):
@@ -451,7 +451,7 @@ async def test_a_deleted_run_is_gone_while_its_readers_still_reach_its_end(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(asked(stream=PACED))
+        run = gateway.submit(request_with(stream=PACED))
         with run.subscribe() as events:
             received = [await anext(events) for _ in range(3)]
             gateway.delete(run.run_id)
@@ -465,7 +465,7 @@ async def test_a_deleted_run_is_gone_while_its_readers_still_reach_its_end(
 
 async def test_finished_runs_leave_when_the_store_is_full(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway(store=MemoryStore(keep_runs=2)) as gateway:
-        runs = [gateway.submit(asked()) for _ in range(4)]
+        runs = [gateway.submit(request_with()) for _ in range(4)]
         for run in runs:
             await run.wait_finished()
         await wait_all_tasks_blocked()
@@ -497,7 +497,7 @@ async def test_a_store_that_cannot_write_is_loud_and_the_log_stays_whole(
 
     async def fill_the_disk() -> None:
         async with open_virtual_gateway(store=FullDisk()) as gateway:
-            runs.append(gateway.submit(asked()))
+            runs.append(gateway.submit(request_with()))
             await trio.sleep_forever()
 
     with pytest.RaisesGroup(OSError, allow_unwrapped=True, flatten_subgroups=True):
@@ -511,7 +511,7 @@ async def test_the_log_depends_on_nothing_but_the_request(autojump_clock: MockCl
     for seed in range(5):
         with seeded_schedule(seed):
             async with open_virtual_gateway(max_running=seed + 1) as gateway:
-                runs = [gateway.submit(asked()) for _ in range(3)]
+                runs = [gateway.submit(request_with()) for _ in range(3)]
                 logs += [essence(await read_all(run)) for run in runs]
     assert all(log == logs[0] for log in logs)
 
@@ -527,7 +527,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
         async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
             for _ in range(3):
-                nursery.start_soon(listen, gateway.submit(asked()))
+                nursery.start_soon(listen, gateway.submit(request_with()))
         return heard
 
     def heard_under(seed: int) -> list[bytes]:

@@ -15,8 +15,8 @@ _MOST_VALUES = 4000
 def check_size(document: Any) -> None:
     """Refuse a document with more values than any valid request has.
 
-    Every problem of a document is reported. A body of one megabyte has room for half a million of
-    them, and collecting those would block the event loop for seconds.
+    The problems of all fields are reported together. A body of one megabyte has room for half a
+    million of them, and collecting those would block the event loop for seconds.
 
     Raises:
         InvalidRequestError: The document has too many values.

@@ -23,8 +23,8 @@ class RequestNotes:
         request_id: The request's id; None before `pipeline.checks.identify`.
         client: Address of the client; None before `identify`.
         route: Template of the path; None where no route matches.
-        caller: Whose rate the request counts against, as `rate_limit.caller_of` names it; None
-            where it counts against nobody's.
+        caller: The caller whose rate limit counts the request, as `rate_limit.caller_of` names it;
+            None if no rate limit counts it.
         rate_headers: What the response says of that rate.
         is_stream: True if the response lasts as long as a run.
     """

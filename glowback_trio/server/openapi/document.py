@@ -217,7 +217,7 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
     if "{" in route.path:
         errors[404] = ("There is no run with this id.", ())
     if route.query is not None or route.body is not None:
-        errors[422] = ("The request is invalid; every problem is listed.", ())
+        errors[422] = ("The request is invalid; each problem is listed with its path.", ())
     for status, meaning in route.errors.items():
         retry = ("Retry-After",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
         errors[status] = (meaning, ("Upgrade",) if status == 426 else retry)

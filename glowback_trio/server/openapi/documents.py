@@ -102,7 +102,8 @@ class Trade(TypedDict):
     Attributes:
         shares: Always positive.
         price: After slippage.
-        slippage_cost: Cost of slippage against the bar's open, in currency.
+        slippage_cost: Difference to the price before slippage (the open; for a stop order that was
+            reached later in the bar, the stop), times `shares`, in currency; never negative.
         pnl: Profit or loss this fill realises, in currency; null if it only opens a position.
     """
 
@@ -126,8 +127,8 @@ class OrderEvent(TypedDict):
             rejected); always positive.
         limit: Limit price; null for an order without one.
         stop: Stop price; null for an order without one.
-        trail: Distance at which a trailing stop follows the best price, in currency; null for
-            other orders.
+        trail: Distance of a trailing stop from the best price so far, in currency; null for other
+            orders.
         price: Price of the fill; null for all other events.
         reason: Why the order was amended, cancelled or rejected.
     """
@@ -268,7 +269,7 @@ class Complaint(TypedDict):
 
 
 class PlainError(TypedDict):
-    """An error of an unversioned route: a message, or every problem of a request."""
+    """An error of an unversioned route: a message, or the problems of a request."""
 
     detail: str | list[Complaint]
 
@@ -279,7 +280,7 @@ class ErrorBody(TypedDict):
     Attributes:
         code: A stable code for programs.
         message: A message for people.
-        details: Every problem of an invalid request; null for other errors.
+        details: The problems of an invalid request; null for other errors.
     """
 
     code: str

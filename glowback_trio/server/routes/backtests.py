@@ -53,7 +53,10 @@ class ListQuery(Checked):
 async def create_backtest(app_state: AppState, document: object) -> Response:
     """Start a backtest.
 
-    The request is checked in full before the run starts, and every problem is reported at once.
+    The request is checked before the run starts. Problems of single fields are reported together, a
+    rule between fields is checked only once its fields are valid, and symbols are looked up in the
+    data last.
+
     With an `Idempotency-Key`, a request repeated within 24 hours gets the first response again
     and starts no second run.
     """
@@ -113,7 +116,7 @@ def backtest_status(app_state: AppState, run_id: str) -> Response:
 
 
 async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
-    """Cancel a backtest; one that has ended stays as it is."""
+    """Cancel a backtest. Nothing changes if it has ended already."""
     run = app_state.gateway.run(run_id)
     if run.finished:
         return json_response(status_document(run.status))
@@ -130,7 +133,7 @@ async def pause_backtest(app_state: AppState, run_id: str) -> Response:
 
 
 async def resume_backtest(app_state: AppState, run_id: str) -> Response:
-    """Resume a paused backtest where it stopped; any other stays as it is."""
+    """Resume a paused backtest. Nothing changes if it is not paused."""
     run = app_state.gateway.run(run_id)
     run.resume()
     return json_response(status_document(run.status))
