@@ -175,6 +175,15 @@ def test_the_api_table_names_every_route_and_no_other() -> None:
     assert {f"{route.method} {route.path}" for route in ROUTES} - unlisted == set(named)
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/deployment.md"])
+def test_the_routes_that_need_no_key_are_named(name: str) -> None:
+    sentence = re.search(r"very route requires a key except (.+?)\.\s", page(name), re.DOTALL)
+    assert sentence is not None
+    named = set(re.findall(r"`(?:GET )?(/[^`]*)`", sentence[1]))
+    keyless = {route.path for route in ROUTES if not route.needs_key}
+    assert named == keyless - {"/docs/{name}"}  # the files of `/docs`
+
+
 def test_the_extras_table_is_that_of_the_package() -> None:
     declared = tomllib.loads(page("pyproject.toml"))["project"]["optional-dependencies"]
     brought = {
