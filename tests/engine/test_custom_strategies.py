@@ -224,8 +224,11 @@ def test_equity_of_exactly_zero_is_ruin_too() -> None:
     [
         (lambda c: c.order("A", 0.0), "a finite number other than 0, not 0.0"),
         (lambda c: c.order("A", math.nan), "a finite number other than 0, not nan"),
-        (lambda c: c.order("A", 1.0, limit=-1.0), "limit is a positive price, not -1.0"),
-        (lambda c: c.order("A", 1.0, stop_loss=math.inf), "stop_loss is a positive price, not inf"),
+        (lambda c: c.order("A", 1.0, limit=-1.0), "limit should be a positive price, not -1.0"),
+        (
+            lambda c: c.order("A", 1.0, stop_loss=math.inf),
+            "stop_loss should be a positive price, not inf",
+        ),
         (lambda c: c.order("A", 1.0, stop=1.0, trail=1.0), "cannot have stop and trail at once"),
         (lambda c: c.order("A", 1.0, time_in_force="gtc"), "GTC, DAY, IOC, FOK, not 'gtc'"),
         (lambda c: c.order("X", 1.0), "'X' is not a symbol of this run; known: A"),
@@ -254,7 +257,7 @@ def test_orders_need_a_last_price_and_at_least_one_unit() -> None:
     ("begin", "said"),
     [
         (lambda: 1 / 0, "acting failed to start: ZeroDivisionError"),
-        (lambda: None, "acting should start with a function to call at every bar, not None"),
+        (lambda: None, "acting: `start` should return a function to call at every bar, not None"),
     ],
 )
 def test_a_strategy_that_does_not_start_says_so(begin: Any, said: str) -> None:

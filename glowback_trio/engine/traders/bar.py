@@ -19,7 +19,7 @@ _NEAR = 1e-6  # of gross exposure: far more than the rounding of a sum of positi
 
 
 class BarTrader:
-    """Orders what a strategy asks for, bar by bar.
+    """Submits the orders of a bar strategy, bar by bar.
 
     It has to notice ruin itself: a strategy may have effects of its own, so its calls cannot be
     repeated up to the row of ruin, as those of other traders are.
@@ -78,7 +78,7 @@ class BarTrader:
         for row in range(start, stop):
             if open_orders or every_row:
                 broker.begin_row(row)
-                # Every fill and payment makes a new float, so identity tells if there was one.
+                # Every fill and payment makes a new float, so identity shows if there was one.
                 if account.cash is not cash:
                     cash, safe, self._ahead = account.cash, row, _LEAST
             context.row = row
@@ -136,7 +136,8 @@ def _started(strategy: BarStrategy) -> OnBar:
         raise StrategyError(f"{strategy.name} failed to start: {_said(error)}") from error
     if not callable(on_bar):
         raise StrategyError(
-            f"{strategy.name} should start with a function to call at every bar, not {on_bar!r}"
+            f"{strategy.name}: `start` should return a function to call at every bar, "
+            f"not {on_bar!r}"
         )
     return on_bar
 

@@ -70,7 +70,7 @@ class BrokerContext:
 
     def close(self, symbol: str) -> float:
         """Return the symbol's last close, currency; NaN before its first bar."""
-        # Strategies ask for closes more than for anything else, so this case goes without a search.
+        # Strategies read closes more often than anything else, so this case avoids the search.
         if self._aligned and symbol in self._closes:
             return self._closes[symbol][self.row]
         seen = self.count(symbol)
@@ -187,10 +187,10 @@ def _spec(
     """Return the spec of an order, or raise for prices that do not fit together."""
     for name, price in (prices | exits).items():
         if price is not None and not (math.isfinite(price) and price > 0.0):
-            raise StrategyError(f"{name} is a positive price, not {price!r}")
+            raise StrategyError(f"{name} should be a positive price, not {price!r}")
     if time_in_force not in get_args(TimeInForce):
         words = ", ".join(get_args(TimeInForce))
-        raise StrategyError(f"time_in_force is one of {words}, not {time_in_force!r}")
+        raise StrategyError(f"time_in_force should be one of {words}, not {time_in_force!r}")
     # Named in the order of `prices`, as the keys of `_KINDS` are.
     given = tuple(name for name, price in prices.items() if price is not None)
     if given not in _KINDS:
