@@ -65,7 +65,8 @@ class Broadcaster:
         """Wake the readers that wait; those that are busy look at the log before they wait."""
         if self._bell:
             self._bell.unpark_all()
-        # Functions beside parked tasks: the server's hub serves thousands of readers with one task.
+        # Functions in addition to parked tasks: one task of the server's hub serves thousands of
+        # readers.
         for watcher in self._watchers.values():
             watcher()
 
@@ -108,7 +109,7 @@ class Broadcaster:
         return (events if types is None else self._wanted(events, types)), events[-1].event_id
 
     def _wanted(self, events: Sequence[Event], types: Collection[EventType]) -> Sequence[Event]:
-        # A filter never hides the end: a reader could not tell it from a run that is quiet.
+        # A filter never hides the end: a reader could not distinguish it from a run that is quiet.
         return [e for e in events if e.type in types or e.event_id == self._end]
 
     async def wait_ring(self) -> None:

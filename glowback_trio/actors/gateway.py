@@ -53,24 +53,24 @@ class Gateway:
 
     @property
     def closed(self) -> bool:
-        """True if no more runs are taken."""
+        """True if no new runs are accepted."""
         return self._closed is not None
 
     @property
     def writable(self) -> bool:
-        """True if the store can keep what runs emit, as far as it can tell."""
+        """True if the store can keep what runs emit, as far as it knows."""
         return self._store.writable
 
     def submit(self, request: BacktestRequest) -> Run:
         """Queue a run; it begins when a slot is free.
 
         Raises:
-            InvalidRequestError: The data source can tell already that it cannot serve it.
+            InvalidRequestError: The data source cannot serve it.
             QueueFullError: As many runs wait as may.
             GatewayClosedError: The gateway is closing or closed.
         """
         if self._closed is not None:
-            raise GatewayClosedError(f"No more runs are taken: {self._closed}")
+            raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
         if problems := list(self.source.problems(request)):
             raise InvalidRequestError(problems)
         if self._slots.waiting >= self._max_queued:
@@ -111,7 +111,7 @@ class Gateway:
         self._store.forget(run_id)
 
     def close(self, reason: str) -> None:
-        """Take no more runs and cancel those that have not ended. Idempotent."""
+        """Accept no new runs, and cancel those that have not ended. Idempotent."""
         self._closed = self._closed or reason
         for run in self._runs.values():
             run.cancel(reason)
@@ -151,7 +151,7 @@ async def open_gateway(
     leaves nothing behind: no task, no thread at work, no file.
 
     Args:
-        data: A data directory, or a source of bars; None: generated sample prices.
+        data: A data directory, or a source of bars; None: generated prices.
         store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB. The
             runs that it kept for an earlier gateway are listed; interrupted ones have failed.
         compute: Where simulations are carried out; None: one worker thread.
@@ -162,8 +162,8 @@ async def open_gateway(
         max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
             emits more fails. Together with `max_running` this bounds what live runs take, as
             the store bounds what finished ones do.
-        strategies: Classes of strategies that requests may name beside the built-in ones. They are
-            code of the program that opens the gateway, never of its clients.
+        strategies: Classes of strategies that requests may name in addition to the built-in ones.
+            They are code of the program that opens the gateway, never of its clients.
 
     Raises:
         StoreError: Another gateway has the store open.

@@ -94,7 +94,7 @@ class LogWriter:
         return self._announced.finished
 
     def status(self, *, paused: bool = False) -> Status:
-        """Return the run's status: a fold over its log, worked out when it is asked for."""
+        """Return the run's status: a fold over its log, computed at each call."""
         progress = self._announced.progress if self.finished else self._progress
         return evolve(self._announced, event_count=self._count, progress=progress, paused=paused)
 

@@ -83,7 +83,7 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """The status now: the fold of the log, worked out when it is asked for, and the pause."""
+        """The status now: a fold over the log, computed at each access, and the pause."""
         return self._writer.status(paused=self._pacer.paused and not self.finished)
 
     @property

@@ -2,7 +2,7 @@
 
 Belongs here: commands, their flags, and what they print; every error as one line on stderr.
 Never here: work that a program could not do as well through the other rooms.
-May be imported by: nobody but `__main__`.
+May be imported by: `__main__` only.
 """
 
 from glowback_trio.cli.app import main

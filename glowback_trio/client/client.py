@@ -33,7 +33,7 @@ from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
 
-# A run without a result is refused with this status; its own status tells why.
+# A run without a result is refused with this status; its own status says why.
 _CONFLICT = 409
 
 
@@ -157,7 +157,7 @@ class Client:
             raise await self._no_result(error, run_id) from None
 
     async def cancel(self, run_id: str) -> Status:
-        """Cancel a run; a run that has ended stays as it is.
+        """Cancel a run; nothing changes if it has ended already.
 
         Returns:
             The status when the request was handled; the run may end a little later.

@@ -1,7 +1,7 @@
 """Check that a stream is the run's log: complete, in order and unchanged, by the log laws.
 
 No I/O: bytes go in, events come out. Anything but the next event of the log is an error. The state
-outlives connections, so that the check covers the whole stream and not each connection alone.
+outlives connections, so that the check covers the whole stream and not just each connection.
 """
 
 from __future__ import annotations

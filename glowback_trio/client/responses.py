@@ -95,7 +95,7 @@ def error_of(response: httpx2.Response, run_id: str | None = None) -> GlowbackEr
         run_id: The run that the request was about, if any.
     """
     error = _envelope(response)
-    # 404 alone could also come from a proxy, or mean that the path is wrong.
+    # The status 404 by itself could also come from a proxy, or mean that the path is wrong.
     if error.get("code") == UnknownRunError.code and run_id is not None:
         return UnknownRunError(run_id)
     if problems := _problems(error.get("details")):

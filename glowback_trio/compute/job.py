@@ -23,8 +23,8 @@ __all__ = ["BacktestJob", "Job"]
 
 _log = logging.getLogger(__name__)
 
-# A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long beside the
-# hop between threads, short for a person who waits for a cancelled run to end.
+# A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long
+# compared with a switch between threads, short for a person who waits for a cancelled run to end.
 _SLICE_SYMBOL_BARS = 20_000
 _SLICE_MIN_BARS = 50
 
@@ -71,7 +71,7 @@ class BacktestJob:
             yield from self._simulate(checkpoint)
         except GlowbackError as error:
             yield Failed(str(error))
-        except Exception as error:  # noqa: BLE001 - what a strategy does wrong ends its own run alone
+        except Exception as error:  # noqa: BLE001 - an error of a strategy ends only its own run
             _log.exception("A simulation failed unexpectedly")
             yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
 

@@ -70,8 +70,8 @@ class DirectoryLoad:
                 yield Problem("ambiguous", self.request.place(index), message, symbol)
         yield from self._missing_extras()
         yield from self._missing_factors()
-        # Neither bound alone is tight: a calendar counts bars from before the file begins, and a
-        # file may hold more than the range.
+        # Neither bound is tight by itself: a calendar counts bars from before the file begins, and
+        # a file may hold more than the range.
         expected = expected_bars(self.request)
         counts = [min(expected[f[0].symbol], f[0].most_rows) for f in self.files if f]
         yield from self.limits.problems(sum(counts), max(counts, default=0))

@@ -23,7 +23,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
         bars: One `Bars` for each requested symbol, and for the benchmark.
 
     Raises:
-        InvalidRequestError: The request asks for adjusted prices, which take a file of factors.
+        InvalidRequestError: The request requires adjusted prices, which need a file of factors.
         DataError: As `Simulation`, or no bar of a symbol lies within the range.
     """
     if request.adjustment != "none":

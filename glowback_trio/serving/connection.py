@@ -24,7 +24,7 @@ __all__ = ["Connection"]
 class Connection:
     """The actor of one connection.
 
-    Its one task is the reader, which alone closes the transport. All others, above all the
+    Its one task is the reader, and only the reader closes the transport. All others, above all the
     application's tasks, mark the connection as ending (`end`, `abort`) and wake the reader. They do
     not wait, so that their own cancellation cannot leave the connection half closed.
 

@@ -1,9 +1,9 @@
-"""What the parts of one connection may ask of the parts around them.
+"""Protocols by which the parts of one connection call the parts around them.
 
 A connection owns its protocol, a protocol its stream, and a stream what the hub writes to. Each of
 them must reach its owner as well: to write, to wake the reader, to end. A part knows its owner only
 by a protocol of this module, so that imports go one way (server, connection, http, websocket, hub),
-and all requests to an owner are listed here.
+and all calls to an owner are listed here.
 """
 
 from __future__ import annotations

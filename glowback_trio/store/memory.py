@@ -186,7 +186,7 @@ class MemoryStore:
 
 
 def _result_size(result: Result | None) -> int:
-    """Return the bytes of a result's arrays; the rest is small beside its events."""
+    """Return the bytes of a result's arrays; the rest is small compared with its events."""
     if result is None:
         return 0
     parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)

@@ -27,7 +27,7 @@ EVENT_OVERHEAD = 150
 
 
 class EventLog(Protocol):
-    """One run's events: appended by its run alone, read by many, at any time, from any cursor."""
+    """The events of one run: only the run appends, many read, at any time and from any cursor."""
 
     @property
     def watermark(self) -> int:
@@ -72,7 +72,7 @@ class Store(Protocol):
 
     @property
     def writable(self) -> bool:
-        """True if events and results can be kept at the moment, as far as the store can tell.
+        """True if events and results can be kept at the moment, as far as the store knows.
 
         A hint for load balancers. What cannot be kept after all is an exception of `append` or
         `keep_result`.
@@ -114,7 +114,7 @@ class Store(Protocol):
 
         Args:
             run_id: The run's id.
-            request: Its request, kept beside the log.
+            request: Its request, kept with the log.
             on_durable: Called after the watermark has moved.
         """
 

@@ -28,7 +28,7 @@ SYMBOLS = [f"S{number}" for number in range(100)]
 
 async def run_within(max_log_bytes: int, **stream: object) -> Run:
     """Return a run that has ended, under this budget."""
-    asked = BacktestRequest(
+    request = BacktestRequest(
         symbols=SYMBOLS,
         start_date="2021-01-01",
         end_date="2024-12-31",
@@ -37,7 +37,7 @@ async def run_within(max_log_bytes: int, **stream: object) -> Run:
     async with open_gateway(
         compute=InlineCompute(), clock=virtual_now, max_log_bytes=max_log_bytes
     ) as gateway:
-        run = gateway.submit(asked)
+        run = gateway.submit(request)
         await run.wait_finished()
     return run
 

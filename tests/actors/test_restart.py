@@ -68,7 +68,7 @@ class Idle(BarStrategy):
         return lambda _context: None
 
 
-def asked(**changes: Any) -> BacktestRequest:
+def request_with(**changes: Any) -> BacktestRequest:
     given: dict[str, Any] = {
         "symbols": ["AAPL"],
         "start_date": "2024-01-01",
@@ -78,7 +78,7 @@ def asked(**changes: Any) -> BacktestRequest:
     return BacktestRequest(**{**given, **changes})
 
 
-SLOW = asked(stream=Stream(metrics_every=1, progress_steps=5, pace_bars_per_s=2.0))
+SLOW = request_with(stream=Stream(metrics_every=1, progress_steps=5, pace_bars_per_s=2.0))
 
 _numbers = count(1)
 
@@ -102,8 +102,8 @@ async def read_all(run: Run, after: int = 0) -> list[Event]:
 
 async def lived(gateway: Gateway) -> list[Run]:
     """Runs that ended in every way there is."""
-    completed, cancelled = gateway.submit(asked()), gateway.submit(SLOW)
-    failed = gateway.submit(asked(strategy=Fails()))
+    completed, cancelled = gateway.submit(request_with()), gateway.submit(SLOW)
+    failed = gateway.submit(request_with(strategy=Fails()))
     await trio.sleep(3)
     cancelled.cancel("enough")
     for run in (completed, cancelled, failed):
@@ -140,7 +140,7 @@ async def test_finished_runs_are_what_they_were(name: str, autojump_clock: MockC
 async def test_a_stream_goes_on_in_the_next_gateway(name: str, autojump_clock: MockClock) -> None:
     store = STORES[name]()
     async with gateway_on(store) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         await run.wait_finished()
         log = await read_all(run)
     async with gateway_on(store) as gateway:
@@ -154,7 +154,7 @@ async def test_a_stream_goes_on_in_the_next_gateway(name: str, autojump_clock: M
 async def test_commands_to_a_restored_run_change_nothing(autojump_clock: MockClock) -> None:
     store = BytesStore()
     async with gateway_on(store) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         status = await run.wait_finished()
     async with gateway_on(store) as gateway:
         restored = gateway.run(run.run_id)
@@ -174,12 +174,12 @@ async def test_a_restored_run_leaves_with_the_oldest(autojump_clock: MockClock) 
     async with gateway_on(store) as gateway:
         runs = []
         for _ in range(3):  # the oldest is the one that finished first
-            runs.append(gateway.submit(asked()))
+            runs.append(gateway.submit(request_with()))
             await gateway.wait_idle()
     store.keep_runs = 2
     async with gateway_on(store) as gateway:
         assert [run.run_id for run in gateway.runs()] == [run.run_id for run in runs[:0:-1]]
-        newest = gateway.submit(asked())
+        newest = gateway.submit(request_with())
         await newest.wait_finished()
         await trio.testing.wait_all_tasks_blocked()
         assert [run.run_id for run in gateway.runs()] == [newest.run_id, runs[2].run_id]
@@ -198,7 +198,7 @@ async def test_a_run_that_was_interrupted_after_any_event_has_failed(
 ) -> None:
     store = BytesStore()
     async with gateway_on(store) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         await run.wait_finished()
         log = await read_all(run)
     for events in range(1, len(log)):
@@ -249,8 +249,8 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_away(
 ) -> None:
     store = BytesStore()
     async with gateway_on(store, strategies=[Idle]) as gateway:
-        first = gateway.submit(asked(strategy=Idle()))
-        second = gateway.submit(asked())
+        first = gateway.submit(request_with(strategy=Idle()))
+        second = gateway.submit(request_with())
         await gateway.wait_idle()
     async with gateway_on(store) as gateway:
         assert [run.run_id for run in gateway.runs()] == [second.run_id]

@@ -24,7 +24,7 @@ from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.testing import cancel_at_every_step, open_virtual_gateway, seeded_schedule
 
 
-def asked(**changes: Any) -> BacktestRequest:
+def request_with(**changes: Any) -> BacktestRequest:
     given: dict[str, Any] = {
         "symbols": ["AAPL"],
         "start_date": "2024-01-01",
@@ -49,7 +49,7 @@ async def read_all(run: Run, after: int = 0, **options: Any) -> list[Event]:
 
 async def usual_log() -> list[Event]:
     async with open_virtual_gateway() as gateway:
-        return await read_all(gateway.submit(asked()))
+        return await read_all(gateway.submit(request_with()))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -66,7 +66,7 @@ async def test_every_reader_gets_the_log_whenever_it_comes(
 
     with seeded_schedule(seed):
         async with slow_gateway() as gateway, trio.open_nursery() as nursery:
-            run = gateway.submit(asked())
+            run = gateway.submit(request_with())
             for events in range(0, 40, 3):
                 nursery.start_soon(come_after, run, events)
     assert len(logs) == 14
@@ -77,7 +77,7 @@ async def test_every_reader_gets_the_log_whenever_it_comes(
 
 async def test_nothing_is_seen_that_is_not_durable(autojump_clock: MockClock) -> None:
     async with slow_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         assert run.status.event_count == 1
         assert run.broadcaster.log.watermark == 0
         assert list(run.events()) == []
@@ -90,7 +90,7 @@ async def test_nothing_is_seen_that_is_not_durable(autojump_clock: MockClock) ->
 
 async def test_a_run_has_finished_when_its_end_is_durable(autojump_clock: MockClock) -> None:
     async with slow_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         status = await run.wait_finished()
         assert status.state is State.COMPLETED
         assert run.broadcaster.log.watermark == status.event_count
@@ -98,7 +98,7 @@ async def test_a_run_has_finished_when_its_end_is_durable(autojump_clock: MockCl
 
 async def test_events_that_left_memory_have_to_be_waited_for(autojump_clock: MockClock) -> None:
     async with slow_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         newest = (await run.wait_finished()).event_count
         with pytest.raises(NotReadyError, match="load_events"):
             run.events()
@@ -115,7 +115,7 @@ async def test_events_that_left_memory_have_to_be_waited_for(autojump_clock: Moc
 
 async def test_a_result_that_left_memory_has_to_be_waited_for(autojump_clock: MockClock) -> None:
     async with slow_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         with pytest.raises(NotReadyError, match="not ready"):
             await run.load_result()
         await run.wait_finished()
@@ -129,7 +129,7 @@ async def test_a_rare_type_is_found_among_events_that_left_memory(
     kind: EventType, autojump_clock: MockClock
 ) -> None:
     async with slow_gateway() as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         *log, end = await read_all(run)
         wanted = [event for event in log if event.type == kind]
         assert await read_all(run, types=[kind]) == [*wanted, end]
@@ -148,7 +148,7 @@ async def test_a_run_that_is_paused_while_its_result_is_written_waits(
             run.pause()
 
     async with open_virtual_gateway(store=Hook()) as gateway:
-        run = gateway.submit(asked())
+        run = gateway.submit(request_with())
         await wait_all_tasks_blocked()
         assert (run.status.state, run.status.paused) == (State.RUNNING, True)
         run.resume()
@@ -170,7 +170,7 @@ async def test_a_write_that_fails_later_ends_the_gateway_and_no_reader_saw_the_e
 
     async def fill_the_disk() -> None:
         async with open_virtual_gateway(store=store) as gateway, trio.open_nursery() as nursery:
-            runs.append(gateway.submit(asked(stream=paced)))
+            runs.append(gateway.submit(request_with(stream=paced)))
             nursery.start_soon(read_on, runs[0])
             await trio.sleep(5.5)
             store.full = True
@@ -188,7 +188,7 @@ def test_a_cancellation_at_any_step_leaves_sound_logs_and_nothing_unwritten() ->
     async def scenario() -> None:
         stores[:] = [BytesStore(at_hand=4, lag=True)]
         async with open_virtual_gateway(store=stores[0], max_running=1) as gateway:
-            runs = [gateway.submit(asked(end_date="2024-01-12")) for _ in range(2)]
+            runs = [gateway.submit(request_with(end_date="2024-01-12")) for _ in range(2)]
             async with trio.open_nursery() as nursery:
                 for run in runs:
                     nursery.start_soon(read_all, run)

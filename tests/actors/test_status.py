@@ -34,7 +34,7 @@ class FailsMidway(BarStrategy):
         return on_bar
 
 
-def asked(**changes: Any) -> BacktestRequest:
+def request_with(**changes: Any) -> BacktestRequest:
     given: dict[str, Any] = {
         "symbols": ["AAPL"],
         "start_date": "2024-01-01",
@@ -59,9 +59,9 @@ async def follow(
 
 
 ENDS: dict[State, tuple[BacktestRequest, Callable[[Run], None]]] = {
-    State.COMPLETED: (asked(), lambda _: None),
-    State.FAILED: (asked(strategy=FailsMidway()), lambda _: None),
-    State.CANCELLED: (asked(), lambda run: run.cancel("enough")),
+    State.COMPLETED: (request_with(), lambda _: None),
+    State.FAILED: (request_with(strategy=FailsMidway()), lambda _: None),
+    State.CANCELLED: (request_with(), lambda run: run.cancel("enough")),
 }
 
 
@@ -91,8 +91,8 @@ async def test_a_run_that_is_cancelled_while_it_is_queued_folds_as_well(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_gateway(max_running=1) as gateway:
-        gateway.submit(asked())
-        run = gateway.submit(asked())
+        gateway.submit(request_with())
+        run = gateway.submit(request_with())
         run.cancel("not today")
         await run.wait_finished()
         assert_folds(run)

@@ -62,7 +62,7 @@ filters = st.none() | st.frozensets(kinds, min_size=1)
 
 
 class StreamMachine(RuleBasedStateMachine):
-    """Everything a client can do to a log, in any order, beside a list that remembers it all."""
+    """Everything a client can do to a log, in any order, compared with a list of all events."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -90,7 +90,7 @@ def in_a_browser(page_url: str, arguments: Sequence[object]) -> Seen:
         browser.close()
     for thread in threading.enumerate():
         if thread.name.startswith("asyncio-waitpid"):
-            thread.join()  # the driver's end is waited for in a thread that nobody else waits for
+            thread.join()  # the driver's end is waited for in a thread that nothing else waits for
     return Seen(seen["events"], seen["error"], bool(seen.get("final")), errors)
 
 

@@ -209,14 +209,14 @@ async def test_a_response_of_another_api_is_unexpected(
 
 
 async def test_the_path_under_which_a_server_is_mounted_is_kept() -> None:
-    asked_for: list[str] = []
+    requested: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        asked_for.append(str(request.url))
+        requested.append(str(request.url))
         return httpx2.Response(200, content=b"[]")
 
     async with open_client(
         "https://host/glowback/", transport=httpx2.MockTransport(answer)
     ) as client:
         assert await client.datasets() == []
-    assert asked_for == ["https://host/glowback/v1/datasets"]
+    assert requested == ["https://host/glowback/v1/datasets"]

@@ -118,7 +118,7 @@ def test_streams_that_are_not_read_to_their_end_end_with_the_client(url: str) ->
         for event in client.stream(run_id):
             assert event.event_id == 1
             break
-    left.close()  # which has nothing left to end, and nobody to ask for it
+    left.close()  # the client has ended, and the stream with it
 
 
 def _fail_within(url: str) -> None:

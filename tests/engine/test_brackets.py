@@ -1,7 +1,7 @@
 """Brackets: where exits fill, and how they end.
 
 By rule an exit fills only where the bar's prices prove it, the worse order of events is assumed
-where they do not tell, and no exit outlives its position. Every case is worked out by hand.
+where they do not show it, and no exit outlives its position. Every case is worked out by hand.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class Unreadable(Mapping[str, Any]):
     """A block that must not be worked out."""
 
     def __getitem__(self, key: str) -> Any:
-        raise AssertionError(f"somebody asked for {key!r}")
+        raise AssertionError(f"{key!r} was read")
 
     def __iter__(self) -> Iterator[str]:
         raise AssertionError("somebody looked inside")

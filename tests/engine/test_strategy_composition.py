@@ -1,7 +1,7 @@
 """A run that is cut in time where nothing is held is the two runs on either side of the cut.
 
 The strategies here act by the date and know no past, so that what is left to carry over a cut is
-the account alone. All their prices are fractions of a close, so that scaling prices scales orders.
+only the account. All their prices are fractions of a close, so that scaling prices scales orders.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The tear sheet, block by block.
 
-Doctrine: it is worked out from a result alone; each block has a case by hand, and the lost account
+Doctrine: it is computed only from a result; each block has a case by hand, and the lost account
 and the run that does nothing have a sheet, too.
 """
 

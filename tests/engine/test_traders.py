@@ -1,6 +1,6 @@
 """What a simulation expects of every trader, whichever strategy it trades.
 
-By rule a trader stops where it was told to, at ruin, or at a failure, and says which; it sells
+By rule a trader stops at the requested row, at ruin, or at a failure, and says which; it sells
 everything at a row of ruin and orders nothing after; it has a portfolio only if it holds weights.
 """
 

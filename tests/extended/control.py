@@ -146,7 +146,7 @@ async def closes_after(server: Server, head: bytes) -> bool:
     return False
 
 
-async def closes_when_it_was_asked_to(server: Server) -> bool:
+async def closes_after_connection_close(server: Server) -> bool:
     return await closes_after(server, b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
 
 
@@ -250,7 +250,7 @@ PROBES: list[Probe] = [
     ends_beside_a_client_that_reads_nothing,
     ends_beside_a_download_that_nobody_reads,
     goes_on_when_the_readers_of_busy_streams_leave,
-    closes_when_it_was_asked_to,
+    closes_after_connection_close,
     closes_after_http_1_0,
     misses_a_chatty_client_that_left,
     refuses_http_2,

@@ -25,9 +25,9 @@ STORM, AT_ONCE = 4000, 500
 IDLE = 10_000
 EVENTS_BEFORE_A_CUT = 3
 NORMAL = (1000).to_bytes(2, "big")
-# Whoever does not come through in this time has failed.
+# A client that has not finished in this time has failed.
 GIVE_UP_S = 100
-ASKED = {
+REQUEST = {
     "symbols": ["AAPL"],
     "start_date": "2024-01-02",
     "end_date": "2024-03-29",
@@ -77,7 +77,7 @@ def server() -> Iterator[Server]:
 
 
 async def start_run(server: Server) -> bytes:
-    body = json.dumps(ASKED).encode()
+    body = json.dumps(REQUEST).encode()
     async with server.client() as client:
         await client.send(
             b"POST /backtests HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"

@@ -101,7 +101,7 @@ MUTANTS = (
         '        self._finished.set()\n        self._writer._append("log", b"{}", self._clock())\n',
     ),
     Mutant(
-        "the end told before the result is kept",
+        "the end emitted before the result is kept",
         RUN,
         "                    await self._store.keep_result(self.run_id, result)\n",
         "                    self._end(State.COMPLETED)\n"
@@ -207,7 +207,7 @@ MUTANTS = (
         HUBS,
     ),
     Mutant(
-        "hub: the end is reached and nobody is told",
+        "hub: the end is reached and no one is notified",
         HUB,
         "if not whole or chunk.missing or follower.feed.ended(follower.cursor):",
         "if not whole or chunk.missing:",

@@ -1,4 +1,4 @@
-"""The terms of the stream: state names are the states, and close codes are told apart.
+"""The terms of the stream: state names are the states, and close codes are distinct.
 
 Rule: what a second place spells out for the type checker is compared with its source.
 """

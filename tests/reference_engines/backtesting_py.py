@@ -3,9 +3,9 @@
 backtesting.py is run here and nowhere else: its license is not that of this package, so no part of
 the package depends on it. Not collected with the other tests: `nox -s backtesting_py`.
 
-Its rules are options of ours: whole shares, a target of all equity that is sized at the fill price
-(`size_at="fill"`), market orders at the next open, a commission rate. It also does what no option
-expresses; the tests avoid that as follows:
+Its rules are available here as options: whole shares, a target of all equity that is sized at the
+fill price (`size_at="fill"`), market orders at the next open, a commission rate. It also does what
+no option expresses; the tests avoid that as follows:
 
 * It skips the warm-up of the indicators and one bar more. So the side is given to it as one series
   without a gap, and no position is wanted on the first bar.
@@ -225,7 +225,7 @@ def test_brackets_end_at_the_same_prices_on_the_same_bars(
     agree(*bracketed(symbol, distances, commission_bps), least=40)
 
 
-def test_of_two_ways_out_the_one_that_the_open_is_beyond_comes_first_here() -> None:
+def test_of_two_exits_the_one_that_the_open_is_beyond_comes_first_here() -> None:
     result, stats = bracketed("AAPL", Distances(0.03, 0.05), 0.0)
     mine, other = our_turnover(result), their_turnover(stats)
     bar = min(bar for bar in mine | other if mine.get(bar) != other.get(bar))

@@ -21,7 +21,7 @@ from glowback_trio.server import Settings, create_app
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request
 
-ASKED = {"symbols": ["AAPL"], "start_date": "2024-01-01", "end_date": "2024-03-31"}
+REQUEST = {"symbols": ["AAPL"], "start_date": "2024-01-01", "end_date": "2024-03-31"}
 
 
 @frozen
@@ -65,7 +65,7 @@ def client(gateway: Gateway) -> Client:
 
 
 def asking(**params: object) -> dict[str, Any]:
-    return {**ASKED, "strategy": {"name": "first", "params": params}}
+    return {**REQUEST, "strategy": {"name": "first", "params": params}}
 
 
 async def test_they_are_listed_after_the_built_in_ones(client: Client) -> None:

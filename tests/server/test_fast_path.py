@@ -30,9 +30,9 @@ LIMITED = {"rate_limit": 1}
 CORS = {"cors_origins": ("https://desk.example",)}
 
 #: A path, the server's settings, and headers.
-Ask: TypeAlias = tuple[str, dict[str, Any], dict[str, str]]
+Case: TypeAlias = tuple[str, dict[str, Any], dict[str, str]]
 
-ASKED: list[Ask] = [
+CASES: list[Case] = [
     ("/healthz", {}, {}),
     ("/v1/healthz", {}, {}),
     ("/readyz", {}, {}),
@@ -65,11 +65,11 @@ async def fetch(url: str, path: str, headers: dict[str, str], times: int) -> lis
     return responses
 
 
-@pytest.mark.parametrize("ask", ASKED, ids=lambda ask: f"{ask[0]} {ask[1] or ask[2]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1] or case[2]}")
 async def test_the_fast_path_gives_the_bytes_that_the_framework_gives(
-    mock_clock: MockClock, gateway: Gateway, serve_with: Serve, finished: Run, ask: Ask
+    mock_clock: MockClock, gateway: Gateway, serve_with: Serve, finished: Run, case: Case
 ) -> None:
-    template, settings, headers = ask
+    template, settings, headers = case
     path, url = template.replace(RUN, finished.run_id), await serve_with(**settings)
     app = build_app(make_app_state(gateway, Settings(**settings)))
     async with trio.open_nursery() as nursery:
@@ -84,7 +84,7 @@ def scope(path: str, **others: Any) -> dict[str, Any]:
     return known | {"client": ("127.0.0.1", 1), "state": {}} | others
 
 
-@pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in ASKED}))
+@pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _, _ in CASES}))
 async def test_these_routes_bypass_the_framework(gateway: Gateway, path: str) -> None:
     answers = FastPath(make_app_state(gateway, Settings()))
     assert isinstance(answers(scope(path.replace(RUN, "some-run"))), ImmediateResponse)

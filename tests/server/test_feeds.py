@@ -22,7 +22,7 @@ from glowback_trio.server.state.feeds import Feeds, RunFeed
 from glowback_trio.testing import open_virtual_gateway
 
 # Eight hundred events, among them a trade or two and an end.
-ASKED = BacktestRequest(
+REQUEST = BacktestRequest(
     symbols=["AAPL"],
     start_date="2022-01-01",
     end_date="2024-12-31",
@@ -32,7 +32,7 @@ ASKED = BacktestRequest(
 
 async def finished_run() -> Run:
     async with open_virtual_gateway() as gateway:
-        run = gateway.submit(ASKED)
+        run = gateway.submit(REQUEST)
         await run.wait_finished()
         return run
 

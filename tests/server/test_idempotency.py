@@ -1,6 +1,6 @@
 """Idempotency keys: a repeated request gets the first response.
 
-Rule: the number of runs proves it, not the response alone.
+Rule: the number of runs proves it, not just the response.
 """
 
 from __future__ import annotations

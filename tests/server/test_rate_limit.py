@@ -1,4 +1,4 @@
-"""Token buckets: when a caller has a token, and what it is told.
+"""Token buckets: when a caller has a token, and what its response says.
 
 Rule: the clock is moved by hand, and a property test counts in exact fractions.
 """

@@ -1,4 +1,4 @@
-"""A client written for the reference gateway, from its documentation page alone.
+"""A client written for the reference gateway, only from its documentation page.
 
 Rule: it uses plain HTTP and no code of this package.
 """

@@ -57,8 +57,8 @@ async def test_blocks_that_are_not_included_are_empty(client: Client, finished: 
     whole = await results(client, finished)
     part = await results(client, finished, include="trades, metrics_summary")
     for name in BLOCKS:
-        asked_for = name in ("trades", "metrics_summary")
-        assert part[name] == (whole[name] if asked_for else type(whole[name])())
+        included = name in ("trades", "metrics_summary")
+        assert part[name] == (whole[name] if included else type(whole[name])())
     assert part["run_id"] == finished.run_id
     assert part["final_cash"] == whole["final_cash"]
 

@@ -23,7 +23,7 @@ from glowback_trio.server import Settings, serve
 from glowback_trio.store.memory import MemoryLog
 from glowback_trio.testing import open_virtual_gateway
 
-ASKED = BacktestRequest(
+REQUEST = BacktestRequest(
     symbols=["AAPL"],
     start_date="2024-01-02",
     end_date="2024-03-29",
@@ -107,7 +107,7 @@ async def test_a_run_that_cannot_be_stored_ends_the_server_without_a_terminal_ev
     async def fill_the_disk() -> None:
         async with open_house() as (house, gateway):
             networks.append(house.network)
-            run = gateway.submit(ASKED)
+            run = gateway.submit(REQUEST)
             client = house.connect()
             await client.upgrade(b"/backtests/%s/stream" % run.run_id.encode())
             received.append((await client.read_frame())[1])

@@ -2,7 +2,7 @@
 
 Doctrine: each test is run on every store that the package has, and on doubles that keep bytes only,
 write late, or let events leave memory. A store is held to what can be seen through its protocol:
-nothing is asked about how it keeps things. Where a store may write late, a test waits until all
+how it keeps things is not tested. Where a store may write late, a test waits until all
 tasks are blocked.
 """
 

@@ -103,7 +103,7 @@ def fills(result: Result) -> list[tuple[int, str, float, float]]:
 
 
 def audit(result: Result, bars: Sequence[Bars]) -> None:
-    """Recompute every row of a result from its fills alone, in a separate plain ledger."""
+    """Recompute every row of a result from its fills, in a separate plain ledger."""
     check_stories(result)
     trades, curve, capital = result.trades, result.curve, result.curve.capital
     execution = result.manifest["execution"]

@@ -1,6 +1,6 @@
 """A raw HTTP client over a socket, for requests that no library would send.
 
-Rule: it reads only what it is told to read, and checks nothing of a response.
+Rule: it reads only what its caller requests, and checks nothing of a response.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ async def demo() -> None:
         end_date="2020-12-31",
         strategy=MaCrossover(short_period=20, long_period=100, direction="long_only"),
         execution=Execution(slippage_bps=2.0, commission_bps=1.0),
-        # Unpaced if nobody can see the progress bar.
+        # Unpaced if there is no terminal to show the progress bar.
         stream=Stream(pace_bars_per_s=_BARS_PER_SECOND if stderr.is_terminal else None),
     )
     async with open_gateway(data=demo_path()) as gateway:

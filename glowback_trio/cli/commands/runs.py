@@ -121,7 +121,7 @@ async def results(
 
 @cancel_app.default
 async def cancel(run_id: str, *, server: ServerOption = LOCAL_SERVER) -> None:
-    """Cancel a run. A run that has ended stays as it is.
+    """Cancel a run. Nothing changes if it has ended already.
 
     Args:
         run_id: Id of the run.

@@ -27,14 +27,14 @@ BATCH_SAFE = frozenset(
     }
 )
 
-#: The other fields, and the one value of each that asks nothing of a batch. A new field of the cost
-#: model falls in here by itself: it disables the batches until they account for it. (One without a
-#: default, or with a computed one, equals nothing and always does.)
+#: The other fields, and the one value of each that has no effect in a batch. A new field of the
+#: cost model falls in here by itself: it disables the batches until they account for it. (One
+#: without a default, or with a computed one, equals nothing and always does.)
 _NEUTRAL = tuple((one.name, one.default) for one in fields(CostModel) if one.name not in BATCH_SAFE)
 
 
 def is_batchable(costs: CostModel) -> bool:
-    """Return True if the batch paths account for everything that a cost model asks for.
+    """Return True if the batch paths account for every cost of a cost model.
 
     Otherwise the broker fills every order, which is slower and never wrong.
     """

@@ -108,7 +108,7 @@ class BatchFiller:
         enabled: False lets the broker fill everything, which changes nothing but the time it takes.
 
     Attributes:
-        enabled: False too if the cost model asks for something that arrays do not account for.
+        enabled: False too if the cost model has a cost that arrays do not account for.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Match an order against a bar: fill only what the bar's four prices prove.
 
-Where a bar cannot tell what came first, the worse order of events is assumed. All rules are written
-for an order to buy; one to sell is the same with every price negated.
+Where a bar does not show what came first, the worse order of events is assumed. All rules are
+written for an order to buy; one to sell is the same with every price negated.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def match(order: Order, bar: Prices) -> Match | None:
     * stop, trailing stop: the stop once it is touched, the open if that is beyond it; a remainder
       waits as a market order;
     * stop-limit: as a limit once it is triggered. Triggered within the bar it fills at the stop if
-      the limit allows that; if not, the bar cannot tell whether the limit was touched afterwards,
+      the limit allows that; if not, the bar does not show whether the limit was touched afterwards,
       and the order waits.
     """
     side = _side(order.remaining)

@@ -29,9 +29,9 @@ class RebalancingTrader:
     first bar of a symbol, the schedule, a drift that has reached its threshold. Positions do not
     change in between, so the rows up to the next that may matter are looked at together.
 
-    A drawdown stop sells everything, over several closes if the turnover cap asks for it. The next
-    scheduled return after the last of these sales ends it. The peak starts anew there: measured
-    from the old one, the next close would stop the portfolio again.
+    A drawdown stop sells everything, over several closes if the turnover cap requires it. The next
+    scheduled rebalance after the last of these sales ends it. The peak is measured anew from
+    there: measured from the old one, the next close would stop the portfolio again.
 
     Only a stop cancels orders that `latency_ms` still keeps from their bars: if every return did,
     a latency longer than the time between two of them would let none of them ever fill.

@@ -41,7 +41,7 @@ class HttpExchange:
     """One request, its response and its record.
 
     The head of a response that declares its length waits for the body, and both go in one write.
-    The head of a stream goes at once, since the client may wait for it alone.
+    The head of a stream goes at once, since the client may wait for it before any data exists.
     """
 
     _scope: dict[str, Any]
