@@ -175,13 +175,13 @@ async def test_a_quiet_server_that_answers_pings_is_kept(autojump_clock: MockClo
 
 
 async def test_pings_are_answered(autojump_clock: MockClock) -> None:
-    async def asks(peer: Peer) -> None:
+    async def serve(peer: Peer) -> None:
         await peer.accept()
         await peer.send(Ping(b"there?"))
         await peer.send_events(*LOG)
         await peer.close()
 
-    async with open_scripted_server(asks) as (client, server):
+    async with open_scripted_server(serve) as (client, server):
         assert await follow(client) == LOG
         assert Pong(b"there?") in [
             Pong(bytes(e.payload)) for e in server.peers[0].received if isinstance(e, Pong)

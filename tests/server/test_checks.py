@@ -76,15 +76,15 @@ async def test_pages_and_health_are_open(client_of: ClientOf, path: str) -> None
 @pytest.mark.parametrize(("method", "status"), [("get", 404), ("put", 405)])
 async def test_routing_comes_before_the_key(client_of: ClientOf, method: str, status: int) -> None:
     client = client_of(api_keys=("k",))
-    ask = getattr(client, method)
-    assert (await ask("/nowhere" if status == 404 else "/backtests")).status_code == status
+    send = getattr(client, method)
+    assert (await send("/nowhere" if status == 404 else "/backtests")).status_code == status
 
 
 async def test_no_route_of_the_api_forgets_its_key(client_of: ClientOf) -> None:
     client = client_of(api_keys=("k",))
-    asks = {"GET": client.get, "POST": client.post, "DELETE": client.delete}
+    methods = {"GET": client.get, "POST": client.post, "DELETE": client.delete}
     for route in registry.ROUTES:
-        response = await asks[route.method](route.path.replace("{run_id}", "x"))
+        response = await methods[route.method](route.path.replace("{run_id}", "x"))
         assert (response.status_code == 401) == route.needs_key, route.path
 
 

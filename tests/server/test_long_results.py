@@ -101,7 +101,7 @@ async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
     assert app_state.threads.borrowed_tokens == 0
 
 
-async def ask(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
+async def request(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
     client = RoughClient(network.connect(capacity))
     path = f"/backtests/{run.run_id}/{tail}".encode()
     await client.send(b"GET %b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n" % path)
@@ -117,7 +117,7 @@ async def read(client: RoughClient) -> Reply:
 async def test_a_long_result_arrives_whole(autojump_clock: MockClock) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
-        reply = await read(await ask(network, run, "results"))
+        reply = await read(await request(network, run, "results"))
         assert reply.headers[b"transfer-encoding"] == b"chunked"
         assert reply.body == b"".join(result_chunks(run.result(), run.run_id))
 
@@ -135,11 +135,11 @@ async def test_a_client_that_reads_slowly_gets_everything_and_delays_no_other(
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
         began = trio.current_time()
-        slow = [await ask(network, run, "equity.ndjson", capacity=16 * KIB) for _ in range(3)]
+        slow = [await request(network, run, "equity.ndjson", capacity=16 * KIB) for _ in range(3)]
         async with trio.open_nursery() as nursery:
             for client in slow:
                 nursery.start_soon(sip, client)
-            quick = await read(await ask(network, run, "results"))
+            quick = await read(await request(network, run, "results"))
         assert quick.body == b"".join(result_chunks(run.result(), run.run_id))
         assert trio.current_time() - began > 100
         for client in slow:
@@ -152,11 +152,11 @@ async def test_a_client_that_does_not_read_costs_a_chunk_or_two_and_is_cut(
 ) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
-        await read(await ask(network, run, "results"))
+        await read(await request(network, run, "results"))
         gc.collect()
         tracemalloc.start()
         try:
-            stalled = [await ask(network, run, "results", capacity=KIB) for _ in range(5)]
+            stalled = [await request(network, run, "results", capacity=KIB) for _ in range(5)]
             for client in stalled:
                 client.buffer += await client.stream.receive_some(1)
             await trio.sleep(10)
@@ -174,7 +174,7 @@ async def test_a_client_that_does_not_read_costs_a_chunk_or_two_and_is_cut(
 async def test_who_vanishes_leaves_nothing_behind(autojump_clock: MockClock, size: int) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
-        client, received = await ask(network, run, "results"), 0
+        client, received = await request(network, run, "results"), 0
         while received < size:
             received += len(await client.stream.receive_some(size))
         client.stream.reset()
@@ -184,7 +184,7 @@ async def test_a_run_that_is_deleted_is_still_read_to_its_end(autojump_clock: Mo
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
         whole = b"".join(result_chunks(run.result(), run.run_id))
-        client = await ask(network, run, "results", capacity=KIB)
+        client = await request(network, run, "results", capacity=KIB)
         first = await client.stream.receive_some(1)
         other = RoughClient(network.connect())
         await other.send(

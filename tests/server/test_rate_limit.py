@@ -175,11 +175,11 @@ def test_buckets_that_are_full_are_forgotten() -> None:
 def test_callers_beyond_the_bound_push_out_the_least_recent_ones() -> None:
     clock = Hands()
     buckets = Buckets(1, 3600.0, clock, most=1000)
-    buckets.take("the one that keeps asking")
+    buckets.take("the persistent one")
     for number in range(100_000):
         buckets.take(f"caller {number}")
         if number % 500 == 0:
-            assert not buckets.take("the one that keeps asking").allowed
+            assert not buckets.take("the persistent one").allowed
     assert len(buckets) == 1000
     assert not buckets.look("caller 99999").allowed
     assert buckets.look("caller 0").allowed

@@ -57,7 +57,7 @@ async def test_a_completed_run_says_so_exactly(client: Client, finished: Run) ->
 async def test_an_unknown_run_is_404_on_every_route_that_names_one(
     client: Client, prefix: str
 ) -> None:
-    for ask, tail in (
+    for send, tail in (
         (client.get, ""),
         (client.get, "/results"),
         (client.get, "/events"),
@@ -67,7 +67,7 @@ async def test_an_unknown_run_is_404_on_every_route_that_names_one(
         (client.post, "/resume"),
         (client.delete, ""),
     ):
-        response = await ask(f"{prefix}/backtests/nope{tail}")
+        response = await send(f"{prefix}/backtests/nope{tail}")
         assert response.status_code == 404, tail
         body = await response.get_json()
         if prefix:

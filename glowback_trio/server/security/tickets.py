@@ -47,7 +47,7 @@ class Tickets:
     """The tickets that are still valid.
 
     Only digests of their values are stored: a memory dump opens nothing, and the time of a look-up
-    reveals nothing about a value that somebody guesses.
+    reveals nothing about a guessed value.
 
     Args:
         lifetime_s: Seconds for which a ticket is valid.
