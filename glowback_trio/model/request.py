@@ -141,8 +141,8 @@ def _one_decides(
         yield Problem("missing", ("portfolio_construction",), message)
     elif portfolio_construction is not None and not by_weights:
         message = (
-            f"strategy {strategy.name} cannot be combined with portfolio_construction: leave "
-            "strategy out, or name target_weights"
+            "strategy cannot be combined with portfolio_construction: leave it out, or name "
+            f"target_weights instead of {strategy.name}"
         )
         yield Problem("value_error", ("strategy",), message, strategy.name)
 
