@@ -151,6 +151,24 @@ async def test_a_bad_query_is_422_in_every_form(client: Client, finished: Run, q
 # Server-sent events
 
 
+def is_one_event(block: str) -> bool:
+    """True if a block has one id, one type and one line of data, in this order."""
+    fields = [line.partition(":")[0] for line in block.split("\n")]
+    return [name for name in fields if name not in ("", "retry")] == ["id", "event", "data"]
+
+
+async def test_every_block_is_one_event_and_the_first_holds_the_delay(
+    http: httpx2.AsyncClient, finished: Run
+) -> None:
+    """A block of `retry` or of a comment alone is an empty event to some clients."""
+    response = await http.get(path(finished), headers=SSE)
+    *blocks, rest = response.text.split("\n\n")
+    assert blocks[0].startswith("retry: 1000\nid: 1\n")
+    assert all(is_one_event(block) for block in blocks)
+    assert (len(blocks), rest) == (finished.status.event_count, "")
+    assert response.text.count("retry:") == 1
+
+
 async def test_frames_carry_id_type_and_data(http: httpx2.AsyncClient, finished: Run) -> None:
     response = await http.get(path(finished), headers=SSE)
     frames = re.findall(r"id: (\d+)\nevent: (\w+)\ndata: (.*)\n\n", response.text)
@@ -227,12 +245,28 @@ async def test_a_quiet_stream_is_kept_alive_every_15_seconds(
     assert comments == [15, 30, 55, 70, 95, 110]
 
 
+async def test_what_a_quiet_stream_gets_is_no_block_of_its_own(
+    request_body: dict[str, Any], autojump_clock: trio.testing.MockClock
+) -> None:
+    text = b""
+    async with open_gateway(compute=InlineCompute()) as gateway:
+        run = gateway.submit(parse_request(request_body | {"stream": {"pace_bars_per_s": 1 / 40}}))
+        async with create_app(gateway).test_client().request(path(run), headers=SSE) as stream:
+            await stream.send_complete()
+            while text.count(b": ") < 40 or not text.endswith(b"\n\n"):
+                text += await stream.receive()
+            run.cancel("enough")
+    blocks = text.decode().removesuffix("\n\n").split("\n\n")
+    assert any(block.startswith(": ") for block in blocks)
+    assert all(is_one_event(block) for block in blocks)
+
+
 async def test_the_head_of_a_quiet_stream_comes_at_once(url: str, endless: Run) -> None:
     await trio.testing.wait_all_tasks_blocked()
     newest = endless.status.event_count
     with trio.fail_after(5):
         async with open_request(url, path(endless, f"after={newest}"), **SSE) as stream:
-            assert b"200" in await read_until(stream, b"retry: 1000\n\n")
+            assert b"200" in await read_until(stream, b"retry: 1000\n")
 
 
 async def test_a_client_that_leaves_a_stream_is_forgotten(url: str, endless: Run) -> None:

@@ -78,7 +78,7 @@ def _request_sse(run: Run, cursor: int) -> bytes:
 
 
 def _sse_events(answer: bytes) -> list[bytes]:
-    """Return the events with an id. An event is complete with its blank line, across all chunks."""
+    """Return the blocks, each an event that is complete with its blank line, across all chunks."""
     _head, _, body = answer.partition(b"\r\n\r\n")
     parts = []
     while body:
@@ -88,7 +88,8 @@ def _sse_events(answer: bytes) -> list[bytes]:
             parts.append(body[:length])
             body = body[length + 2 :]
     *blocks, _unfinished = b"".join(parts).split(b"\n\n")
-    return [block for block in blocks if block.startswith(b"id: ")]
+    # The first block holds the delay before reconnecting, too.
+    return [block.removeprefix(b"retry: 1000\n") for block in blocks]
 
 
 def _sse_of(event: Event) -> bytes:

@@ -31,9 +31,11 @@ _QUIET_S = 15.0
 _READ_AT_ONCE = 256
 # Events per chunk of a stored body: some tens of kilobytes.
 _WRITTEN_AT_ONCE = 128
-# Sent first, so that the response head goes out before the first event.
-_PREAMBLE = b"retry: 1000\n\n"
-_COMMENT = b": still here\n\n"
+# Lines, and no blocks: many clients take a block without data for an empty event, so both become
+# part of the block of the next event. The first is sent before there is an event, so that the head
+# of the response goes out at once.
+_PREAMBLE = b"retry: 1000\n"
+_COMMENT = b": still here\n"
 
 
 @frozen(kw_only=True)
