@@ -159,6 +159,12 @@ class Settings(Checked):
         "Maximum number of open streams, WebSocket and SSE together",
         flag="--max-streams",
     )
+    max_message_bytes: Count = _setting(
+        32 << 10,
+        "GLOWBACK_MAX_MESSAGE_BYTES",
+        "Largest WebSocket message that holds several events (`batch`), in bytes",
+        flag="--max-message-bytes",
+    )
     max_connections: Count = _setting(
         12_000,
         "GLOWBACK_MAX_CONNECTIONS",

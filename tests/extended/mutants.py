@@ -279,8 +279,8 @@ MUTANTS = (
     Mutant(
         "feed: filter applied before the cursor moves",
         FEED,
-        "return messages(events, self.batch), after",
-        "return messages(events, self.batch), events[-1].event_id if events else 0",
+        "self.max_message_bytes), after",
+        "self.max_message_bytes), events[-1].event_id if events else 0",
         FEEDS,
     ),
     Mutant(
@@ -295,6 +295,13 @@ MUTANTS = (
         FEED,
         "events, after = kept, kept[-1].event_id",
         "events = kept",
+        FEEDS,
+    ),
+    Mutant(
+        "feed: a message is one byte longer than it may be",
+        FEED,
+        "size + more > max_bytes",
+        "size + more > max_bytes + 1",
         FEEDS,
     ),
     Mutant(

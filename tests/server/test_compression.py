@@ -119,6 +119,18 @@ async def test_a_compressed_stream_is_the_same_bytes_in_fewer(
         assert_sound([event_of(message) for message in client.messages])
 
 
+async def test_a_compressed_batch_is_within_its_bound_before_compression(
+    serve_with: Serve, finished: Run
+) -> None:
+    url = await serve_with(allow_compression=True, max_message_bytes=1000)
+    async with opened(url, stream_of(finished, "?batch=100"), PerMessageDeflate()) as client:
+        assert client.accepted
+        await client.follow()
+    assert max(map(len, client.messages)) <= 1000
+    log = await finished.load_events(limit=10_000)
+    assert b",".join(m[1:-1] for m in client.messages) == b",".join(e.data for e in log)
+
+
 async def test_a_live_compressed_stream_sends_the_end_of_its_run(
     serve_with: Serve, endless: Run
 ) -> None:

@@ -92,17 +92,38 @@ async def test_one_read_is_about_as_much_as_one_write(autojump_clock: MockClock)
     assert all(64 * 1024 <= size < 64 * 1024 + largest for size in sizes[:-1])
 
 
+@pytest.mark.parametrize("limit", [1, 200, 2048, 32 * 1024])
+async def test_a_batch_is_as_full_as_its_bounds_let_it_be(
+    limit: int, autojump_clock: MockClock
+) -> None:
+    """Events go alone where they exceed the bound by themselves, and no event is lost or split."""
+    run = await finished_run()
+    log = [event.data for event in log_of(run)]
+    feed = RunFeed(run, None, 1000, max_message_bytes=limit)
+    for messages, after in read_out(feed):
+        counts = [len(orjson.loads(message)) for message in messages]
+        assert all(len(m) <= limit or n == 1 for m, n in zip(messages, counts, strict=True))
+        # The first event of the next message would not have fitted.
+        first = after - sum(counts)
+        for message, count in zip(messages[:-1], counts, strict=False):
+            first += count
+            assert len(message) + 1 + len(log[first]) > limit
+    sent = b",".join(message[1:-1] for part, _ in read_out(feed) for message in part)
+    assert sent == b",".join(log)
+
+
 async def test_streams_of_the_same_form_share_a_feed_while_one_of_them_is_open(
     autojump_clock: MockClock,
 ) -> None:
     run, other = await finished_run(), await finished_run()
-    feeds = Feeds()
+    feeds = Feeds(max_message_bytes=4096)
     feed = feeds.of(run, ["trade", "log"], None)
     assert feeds.of(run, ["log", "trade"], None) is feed
     assert feeds.of(run, ["log"], None) is not feed
     assert feeds.of(run, ["trade", "log"], 5) is not feed
     assert feeds.of(run, ["trade", "log"], None, quiet=9) is not feed
     assert feeds.of(other, ["trade", "log"], None).run is other
+    assert feed.max_message_bytes == 4096
 
 
 async def stream(network: Network, run: Run, query: str) -> RoughClient:

@@ -147,6 +147,27 @@ async def test_batches_hold_the_same_bytes(
     assert ",".join(message[1:-1] for message in batched.messages) == ",".join(plain.messages)
 
 
+@pytest.mark.parametrize(("limit", "longest"), [(None, 32 * 1024), (1000, 1000), (1, 0)])
+async def test_a_message_of_several_events_is_within_its_bound(
+    serve_with: Serve,
+    submit: Callable[..., Run],
+    watch: Watch,
+    limit: int | None,
+    longest: int,
+) -> None:
+    bound = {} if limit is None else {"max_message_bytes": limit}
+    url = await serve_with(**bound)
+    run = submit(stream={"metrics_every": 1})
+    await run.wait_finished()
+    watcher = await watch(stream(url, run, "batch=1000"))
+    several = [m for m in watcher.messages if len(orjson.loads(m)) > 1]
+    assert max((len(message.encode()) for message in several), default=0) <= longest
+    assert bool(several) == (longest > 0)
+    assert len(watcher.messages) > 1, "the run is long enough for the bound to matter"
+    log = await run.load_events(limit=10_000)
+    assert ",".join(m[1:-1] for m in watcher.messages).encode() == b",".join(e.data for e in log)
+
+
 async def test_filters_keep_their_types_and_the_end(url: str, finished: Run, watch: Watch) -> None:
     watcher = await watch(stream(url, finished, "types=trade,log"))
     wanted = [

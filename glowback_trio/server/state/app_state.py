@@ -76,7 +76,7 @@ class AppState:
             Proxies.read(settings.trusted_proxies),
             Buckets(settings.rate_limit, settings.rate_window),
         )
-        self.streams = Streams(settings.max_streams)
+        self.streams = Streams(settings.max_streams, settings.max_message_bytes)
         self.threads = trio.CapacityLimiter(_THREADS)
         self.metrics = Metrics(
             self.gateway,

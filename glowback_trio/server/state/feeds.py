@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from weakref import WeakValueDictionary
 
 from attrs import define, field
@@ -18,13 +18,42 @@ _READ_AT_ONCE = 256
 _BYTES_AT_ONCE = 64 * 1024
 
 
-def messages(events: Sequence[Event], batch: int | None) -> list[bytes]:
-    """Return these events as messages: one each, or arrays of up to `batch` events."""
+def messages(
+    events: Sequence[Event], batch: int | None, max_bytes: float = math.inf
+) -> list[bytes]:
+    """Return these events as messages: one each, or arrays of up to `batch` events.
+
+    An array takes at most `max_bytes`, because many WebSocket libraries refuse longer messages. An
+    event that is longer than that by itself is alone in its array.
+    """
     texts = [event.data for event in events]
     if batch is None:
         return texts
-    batches = (texts[start : start + batch] for start in range(0, len(texts), batch))
-    return [b"[%b]" % b",".join(part) for part in batches]
+    return [
+        array
+        for start in range(0, len(texts), batch)
+        for array in _arrays(texts[start : start + batch], max_bytes)
+    ]
+
+
+def _arrays(texts: Sequence[bytes], max_bytes: float) -> Iterator[bytes]:
+    # Most batches fit, and joining them first takes a quarter of the time of adding up lengths.
+    whole = _array(texts)
+    if len(whole) <= max_bytes:
+        yield whole
+        return
+    start, size = 0, 1
+    for index, text in enumerate(texts):
+        more = len(text) + 1  # with its comma, or the closing bracket
+        if index > start and size + more > max_bytes:
+            yield _array(texts[start:index])
+            start, size = index, 1
+        size += more
+    yield _array(texts[start:])
+
+
+def _array(texts: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join(texts)
 
 
 def heartbeat(cursor: int) -> bytes:
@@ -41,12 +70,14 @@ class RunFeed:
         types: Only events of these types, and the terminal event; None: all.
         batch: Most events in one message, which is an array then; None: single events.
         quiet: Seconds without an event after which a heartbeat is sent; inf: never.
+        max_message_bytes: Most bytes in one array, unless a single event takes more; inf: no bound.
     """
 
     run: Run
     types: Collection[EventType] | None
     batch: int | None
     quiet: float = math.inf
+    max_message_bytes: float = math.inf
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Return messages of the events after a cursor, and the cursor after them."""
@@ -63,7 +94,7 @@ class RunFeed:
     def _fitting(self, events: Sequence[Event], after: int) -> tuple[Sequence[bytes], int]:
         if len(kept := _first(events)) < len(events):
             events, after = kept, kept[-1].event_id
-        return messages(events, self.batch), after
+        return messages(events, self.batch, self.max_message_bytes), after
 
     def ended(self, cursor: int) -> bool:
         """Return whether the cursor is at or after the run's terminal event."""
@@ -93,8 +124,12 @@ class Feeds:
     """The feeds in use; streams of the same run and form share one.
 
     A feed is dropped with its last stream, because only streams hold it strongly.
+
+    Attributes:
+        max_message_bytes: Most bytes in one array of events; inf: no bound.
     """
 
+    max_message_bytes: float = math.inf
     _shared: WeakValueDictionary[tuple[object, ...], RunFeed] = field(
         factory=WeakValueDictionary, init=False
     )
@@ -112,5 +147,6 @@ class Feeds:
         feed = self._shared.get(key)
         # A deleted run may live on in a feed while another one has its id.
         if feed is None or feed.run is not run:
-            feed = self._shared[key] = RunFeed(run, wanted, batch, quiet)
+            feed = RunFeed(run, wanted, batch, quiet, self.max_message_bytes)
+            self._shared[key] = feed
         return feed

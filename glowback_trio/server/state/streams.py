@@ -19,15 +19,20 @@ class Streams:
 
     Args:
         limit: Streams that may be open at once.
+        max_message_bytes: Most bytes in one array of events.
 
     Attributes:
         feeds: The feeds that these streams read.
     """
 
     limit: int
-    feeds: Feeds = field(factory=Feeds, init=False)
+    max_message_bytes: int
+    feeds: Feeds = field(init=False)
     _open: int = field(default=0, init=False)
     _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.feeds = Feeds(self.max_message_bytes)
 
     @property
     def open(self) -> int:

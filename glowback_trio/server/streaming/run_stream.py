@@ -35,7 +35,8 @@ class StreamQuery(Checked):
     Attributes:
         last_event_id: Only events with higher ids.
         types: Only events of these types, and the terminal event; a comma-separated list.
-        batch: Send arrays of up to this many events instead of single events.
+        batch: Send arrays of up to this many events instead of single events. An array takes at
+            most 32 KiB (`GLOWBACK_MAX_MESSAGE_BYTES`) unless its only event is larger.
         heartbeat: Seconds without an event after which a heartbeat states the stream's position.
     """
 
@@ -49,7 +50,8 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
     """Stream a run's events over WebSocket.
 
     Connect with a WebSocket. Each text message is one event, or an array of events with `batch`:
-    first the stored events after `last_event_id`, then live ones without a gap. After the terminal
+    first the stored events after `last_event_id`, then live ones without a gap. An array takes at
+    most 32 KiB (`GLOWBACK_MAX_MESSAGE_BYTES`) unless its only event is larger. After the terminal
     event the server closes with 1000. With `heartbeat`, a stream without events for that many
     seconds gets `{"type":"heartbeat","event_id":n}`: everything up to n was sent or filtered out,
     so a client may resume after n. Other close codes: 1008 run not found, 4400 `last_event_id` is
@@ -123,7 +125,9 @@ async def _send_all(
             events: Sequence[Event] = ()
             with trio.move_on_after(query.heartbeat or math.inf):
                 events = await subscription.read()
-            for message in messages(events, query.batch) or [heartbeat(subscription.cursor)]:
+            limit = app_state.settings.max_message_bytes
+            texts = messages(events, query.batch, limit) or [heartbeat(subscription.cursor)]
+            for message in texts:
                 await websocket.send(message.decode())
             app_state.metrics.count_sent("websocket", len(events))
         await websocket.close(ENDED)
