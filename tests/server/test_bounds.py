@@ -5,6 +5,7 @@ Rule: a request differs from a valid one in a single place, and the response mus
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,62 @@ async def test_a_body_that_is_no_object_is_422_in_both_shapes(
     assert (await versioned.get_json())["error"]["details"] == [problem]
     assert problem["type"] == kind
     assert problem["loc"][0] == "body"
+
+
+@pytest.mark.parametrize(
+    ("body", "locs"),
+    [
+        (b'{"resolution":"day","resolution":"hour"}', [["body", "resolution"]]),
+        (
+            b'{"execution":{"slippage_bps":1,"slippage_bps":2},"symbols":[],"symbols":["SPY"]}',
+            [["body", "execution", "slippage_bps"], ["body", "symbols"]],
+        ),
+    ],
+)
+async def test_a_key_that_stands_twice_is_422_with_its_path(
+    client: Client, body: bytes, locs: list[list[str]]
+) -> None:
+    plain = await client.post("/backtests", data=body, headers=JSON)
+    versioned = await client.post("/v1/backtests", data=body, headers=JSON)
+    assert plain.status_code == versioned.status_code == 422
+    problems = (await plain.get_json())["detail"]
+    assert (await versioned.get_json())["error"]["details"] == problems
+    assert [each["loc"] for each in problems] == locs
+    assert {each["type"] for each in problems} == {"duplicate"}
+    assert problems[0]["msg"] == f"Give {locs[0][-1]!r} once: an object has a key only once"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [
+        ("gzip", "gzip"),
+        ("GZIP", "GZIP"),
+        ("br, identity", "br"),
+        ("deflate , zstd", "deflate, zstd"),
+    ],
+)
+async def test_a_compressed_body_is_415_with_its_name(
+    client: Client, request_body: dict[str, Any], encoding: str, named: str
+) -> None:
+    body = gzip.compress(orjson.dumps(request_body))
+    headers = JSON | {"Content-Encoding": encoding}
+    plain = await client.post("/backtests", data=body, headers=headers)
+    versioned = await client.post("/v1/backtests", data=body, headers=headers)
+    message = f"Send the body uncompressed, not with Content-Encoding: {named}"
+    assert plain.status_code == versioned.status_code == 415
+    assert plain.headers["Accept-Encoding"] == "identity"
+    assert await plain.get_json() == {"detail": message}
+    error = (await versioned.get_json())["error"]
+    assert (error["code"], error["message"]) == ("unsupported_media_type", message)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity, identity"])
+async def test_a_body_that_says_that_it_is_plain_is_taken(
+    client: Client, request_body: dict[str, Any], encoding: str
+) -> None:
+    headers = JSON | {"Content-Encoding": encoding}
+    response = await client.post("/backtests", data=orjson.dumps(request_body), headers=headers)
+    assert response.status_code == 201
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])

@@ -155,6 +155,7 @@ async def test_every_response_carries_every_header(
             404: await http.get("/nowhere"),
             405: await http.patch("/backtests"),
             413: await http.post("/backtests", content=b"x" * 2000),
+            415: await http.post("/backtests", json={}, headers={"Content-Encoding": "gzip"}),
             422: await http.post("/backtests", json={}),
         }
         monkeypatch.setattr(type(gateway), "run", _fail)

@@ -184,6 +184,9 @@ async def test_answers_are_what_the_document_promises(
     await check_answer(created, "post", f"{prefix}/backtests")
     refused = await client.post(f"{prefix}/backtests", json={"symbols": [1, [2]]})
     await check_answer(refused, "post", f"{prefix}/backtests")
+    compressed = {"Content-Encoding": "gzip"}
+    refused = await client.post(f"{prefix}/backtests", json={}, headers=compressed)
+    await check_answer(refused, "post", f"{prefix}/backtests")
     for url, path in (
         (f"{prefix}/backtests?limit=1", f"{prefix}/backtests"),
         (f"{prefix}/backtests?limit=x", f"{prefix}/backtests"),

@@ -1,18 +1,49 @@
-"""The size of a JSON document, checked before its fields are."""
+"""The body of a request: its encoding, its JSON and its size, checked before its fields are."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from glowback_trio.errors import InvalidRequestError, Problem
+from werkzeug.datastructures import Headers
 
-__all__ = ["check_size"]
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.server.http.errors import HttpError, shorten
+from glowback_trio.wire.duplicate_keys import check_keys, containers
+from glowback_trio.wire.json_text import parse_json
+
+__all__ = ["check_encoding", "read_document"]
 
 # Twice the values of the largest valid request, which has a thousand symbols and weights.
 _MOST_VALUES = 4000
 
 
-def check_size(document: Any) -> None:
+def check_encoding(headers: Headers) -> None:
+    """Refuse a body that is compressed; nothing here decompresses.
+
+    Raises:
+        HttpError: 415: `Content-Encoding` names an encoding.
+    """
+    named = ",".join(headers.getlist("Content-Encoding")).split(",")
+    names = [name.strip() for name in named if name.strip().lower() not in ("", "identity")]
+    if names:
+        message = f"Send the body uncompressed, not with Content-Encoding: {', '.join(names)}"
+        # RFC 9110, 12.5.3: in a 415, this header names the encodings that would have been taken.
+        raise HttpError(415, shorten(message), headers={"Accept-Encoding": "identity"})
+
+
+def read_document(text: bytes) -> Any:
+    """Decode a JSON body.
+
+    Raises:
+        InvalidRequestError: It is not JSON, has too many values, or a key more than once.
+    """
+    document = parse_json(text)
+    _check_size(document)
+    check_keys(text, document)
+    return document
+
+
+def _check_size(document: Any) -> None:
     """Refuse a document with more values than any valid request has.
 
     The problems of all fields are reported together. A body of one megabyte has room for half a
@@ -21,14 +52,9 @@ def check_size(document: Any) -> None:
     Raises:
         InvalidRequestError: The document has too many values.
     """
-    # A loop, because a document may be nested deeper than Python calls may.
-    count = 0
-    waiting: list[Any] = [[document]]
-    while waiting:
-        value = waiting.pop()
+    count = 1
+    for value in containers(document):
         count += len(value)
         if count > _MOST_VALUES:
             message = f"Input should hold at most {_MOST_VALUES} values in total"
             raise InvalidRequestError([Problem("too_long", (), message, document)])
-        members = value.values() if isinstance(value, dict) else value
-        waiting += [inner for inner in members if isinstance(inner, dict | list)]

@@ -21,7 +21,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.server.http.route import is_versioned
 
-__all__ = ["STATUSES", "HttpError", "http_error", "sentence"]
+__all__ = ["STATUSES", "HttpError", "http_error", "sentence", "shorten"]
 
 #: An error that is not listed is a fault of the server: 500.
 STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
@@ -42,6 +42,7 @@ _CODES: Mapping[int, str] = {
     405: "method_not_allowed",
     409: "conflict",
     413: "request_too_large",
+    415: "unsupported_media_type",
     422: "validation_error",
     429: "too_many_requests",
     503: "unavailable",
@@ -131,7 +132,7 @@ def _from_framework(error: HTTPException, status: int) -> HttpError:
 
 def sentence(error: InvalidRequestError) -> str:
     """Return all problems of a request as one sentence, cut to a length fit for a response."""
-    return _cut(str(error), _LONGEST_SENTENCE)
+    return shorten(str(error))
 
 
 def _problem_documents(problems: Iterable[Problem]) -> list[dict[str, Any]]:
@@ -148,7 +149,7 @@ def _problem_document(problem: Problem) -> dict[str, Any]:
     return {
         "type": problem.kind,
         "loc": [_small(step) for step in problem.path],
-        "msg": _cut(problem.message, _LONGEST_SENTENCE),
+        "msg": shorten(problem.message),
         "input": _small(problem.value),
     }
 
@@ -162,14 +163,15 @@ def _small(value: object) -> object:
         case int() if abs(value) < 1 << 53:
             return value
         case str():
-            return _cut(value, _LONGEST_TEXT)
+            return shorten(value, _LONGEST_TEXT)
         case dict():
             return f"an object of {len(value)} fields"
         case list() | tuple():
             return f"a list of {len(value)} items"
         case _:
-            return _cut(str(value), _LONGEST_TEXT)
+            return shorten(str(value), _LONGEST_TEXT)
 
 
-def _cut(text: str, length: int) -> str:
+def shorten(text: str, length: int = _LONGEST_SENTENCE) -> str:
+    """Return a text, cut to a length fit for a response."""
     return text if len(text) <= length else f"{text[:length]}…"

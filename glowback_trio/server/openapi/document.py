@@ -42,6 +42,7 @@ _HEADERS = {
     "Location": "Path of the run's status.",
     "Content-Disposition": "A file name for the table.",
     "Link": 'The next page, with rel="next"; absent on the last page.',
+    "Accept-Encoding": "identity.",
     "Retry-After": "Seconds to wait before trying again.",
     "WWW-Authenticate": "Bearer.",
     "Upgrade": "websocket.",
@@ -216,6 +217,8 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
         )
     if "{" in route.path:
         errors[404] = ("There is no run with this id.", ())
+    if route.body is not None:
+        errors[415] = ("The request body is compressed.", ("Accept-Encoding",))
     if route.query is not None or route.body is not None:
         errors[422] = ("The request is invalid; each problem is listed with its path.", ())
     for status, meaning in route.errors.items():

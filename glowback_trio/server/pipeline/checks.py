@@ -1,8 +1,8 @@
 """The checks between a request and its handler, in their order, and the log of faults.
 
-Declared size (413), key (401), rate (429), origin (403), path and query, then the body: its size
-while it is read (413), its syntax and its fields (422). A client without a key never makes the
-server hold a body.
+Declared size (413), key (401), rate (429), origin (403), path and query, then the body: its
+encoding (415), its size while it is read (413), its syntax and its fields (422). A client without
+a key never makes the server hold a body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.server.http.body import check_size
+from glowback_trio.server.http.body import check_encoding, read_document
 from glowback_trio.server.http.errors import http_error
 from glowback_trio.server.http.parameters import located, read_query
 from glowback_trio.server.http.request import RequestContext, current_request
@@ -31,7 +31,6 @@ from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import leaves
-from glowback_trio.wire.json_text import parse_json
 
 __all__ = [
     "check",
@@ -123,6 +122,7 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
 
 
 async def _read_document() -> Any:
+    check_encoding(request.headers)
     # Quart counts what arrives and raises 413 beyond MAX_CONTENT_LENGTH.
     data = bytes(await request.body)
     if not data:
@@ -132,9 +132,7 @@ async def _read_document() -> Any:
         given = request.headers.get("Content-Type")
         raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
     with located("body"):
-        document = parse_json(data)
-        check_size(document)
-    return document
+        return read_document(data)
 
 
 @contextmanager
