@@ -15,6 +15,7 @@ from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.errors import NotReadyError
+from glowback_trio.model.event_selection import checked_types
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -109,14 +110,16 @@ class Run:
             types: Only events of these types, and the terminal one; None: all.
 
         Raises:
+            InvalidRequestError: `after` is negative, `types` is empty or names an unknown type.
             CursorAheadError: The log has not reached `after`.
         """
-        return Subscription(self._broadcaster, types, after)
+        return Subscription(self._broadcaster, checked_types(after, types), after)
 
     def events(self, after: int = 0, limit: int = 1000) -> Sequence[Event]:
         """Return events that are in memory: at most `limit`, with ids above `after`.
 
         Raises:
+            InvalidRequestError: `after` is negative.
             CursorAheadError: The log has not reached `after`.
             NotReadyError: The events after `after` have left memory for the store.
         """
@@ -130,6 +133,7 @@ class Run:
         """Return events that have happened: at most `limit`, with ids above `after`.
 
         Raises:
+            InvalidRequestError: `after` is negative.
             CursorAheadError: The log has not reached `after`.
         """
         return await self.subscribe(after).read_stored(limit)

@@ -186,6 +186,40 @@ async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not(
             run.subscribe(after=newest + 1)
 
 
+@pytest.mark.parametrize(
+    ("options", "path", "kind"),
+    [
+        ({"types": ["trades"]}, ("types", 0), "literal_error"),
+        ({"types": ["trade", "fill"]}, ("types", 1), "literal_error"),
+        ({"types": {7}}, ("types", 0), "literal_error"),
+        ({"types": []}, ("types",), "too_short"),
+        ({"types": "trade"}, ("types",), "tuple_type"),
+        ({"after": -1}, ("after",), "greater_than_equal"),
+        ({"after": "3"}, ("after",), "int_type"),
+    ],
+)
+async def test_a_filter_or_cursor_that_http_refuses_is_refused(
+    options: dict[str, Any], path: tuple[str | int, ...], kind: str, autojump_clock: MockClock
+) -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(request_with())
+        with pytest.raises(InvalidRequestError) as caught:
+            run.subscribe(**options)
+        await run.wait_finished()
+    assert [(problem.path, problem.kind) for problem in caught.value.problems] == [(path, kind)]
+    assert run.subscribers == 0
+
+
+async def test_no_way_to_read_a_log_takes_a_negative_cursor(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway() as gateway:
+        run = gateway.submit(request_with())
+        await run.wait_finished()
+        with pytest.raises(InvalidRequestError):
+            run.events(after=-1)
+        with pytest.raises(InvalidRequestError):
+            await run.load_events(after=-1)
+
+
 async def test_a_cancelled_read_loses_nothing(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(request_with(stream=PACED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import trio
@@ -66,6 +67,14 @@ async def test_a_stream_cut_again_and_again_is_whole(
 
 async def _at_once(_seconds: float) -> None:
     await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("types", [["trades"], ["trade", "fill"], [], "trade"])
+async def test_an_unknown_type_is_refused(types: Any, client: Client, finished: Run) -> None:
+    with pytest.raises(ServerRefusedError, match="types") as caught:
+        async with client.stream(finished.run_id, types=types) as events:
+            await anext(events)
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("types", [["trade"], ["metric", "progress"], ["state"]])

@@ -12,8 +12,9 @@ from quart import request
 
 from glowback_trio.actors import Run, Subscription
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.bounds import Checked, Ge, Le
+from glowback_trio.model.event_selection import Cursor, EventTypes
+from glowback_trio.model.events import Event
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.parameters import parse_text
 from glowback_trio.server.http.request import current_request
@@ -48,9 +49,9 @@ class EventsQuery(Checked):
         types: Only events of these types, and the terminal event; a comma-separated list.
     """
 
-    after: Annotated[int, Ge(0)] = 0
+    after: Cursor = 0
     limit: Annotated[int, Ge(1), Le(10_000)] = 1000
-    types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
+    types: EventTypes | None = None
 
 
 async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Response:

@@ -12,8 +12,9 @@ from attrs import frozen
 
 from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
-from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.bounds import Checked, Ge, Le
+from glowback_trio.model.event_selection import Cursor, EventTypes
+from glowback_trio.model.events import Event
 from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, TOO_MANY_STREAMS
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
@@ -40,8 +41,8 @@ class StreamQuery(Checked):
         heartbeat: Seconds without an event after which a heartbeat states the stream's position.
     """
 
-    last_event_id: Annotated[int, Ge(0)] = 0
-    types: Annotated[tuple[EventType, ...], MinLen(1)] | None = None
+    last_event_id: Cursor = 0
+    types: EventTypes | None = None
     batch: Annotated[int, Ge(2), Le(1000)] | None = None
     heartbeat: Annotated[float, Ge(1), Le(3600)] | None = None
 
