@@ -7,7 +7,9 @@ change. All of them can be pickled.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
+from reprlib import Repr
 from typing import Any, ClassVar
 
 from attrs import evolve, field, frozen
@@ -15,6 +17,7 @@ from attrs import evolve, field, frozen
 __all__ = [
     "CursorAheadError",
     "DataError",
+    "FailureTraceback",
     "GatewayClosedError",
     "GlowbackError",
     "InvalidRequestError",
@@ -36,26 +39,60 @@ __all__ = [
 ]
 
 
+# A `repr` stays short, whatever a client sent.
+_brief = Repr()
+_brief.maxstring = _brief.maxother = 100
+
+
+class FailureTraceback(Exception):  # noqa: N818 - nothing raises it: it is the cause of an error
+    """The traceback of a failed strategy or source as text, as the cause of a `RunFailedError`.
+
+    It is text because the code may have failed in another thread or process.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        # Marked, because it is printed inside another traceback.
+        return f'\n"""\n{self.text}"""'
+
+    def __repr__(self) -> str:
+        last = self.text.rstrip().rpartition("\n")[2]
+        return f"{type(self).__name__}({_brief.repr(last)})"
+
+
 class GlowbackError(Exception):
     """The root of all errors below. Catch it to handle whatever this package raises on purpose."""
 
     # Codes are part of the API: responses carry them, and clients compare them.
     code: ClassVar[str] = "internal_error"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_brief.repr(str(self))})"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # By message and fields: the constructors of some leaves take something else.
-        return _restore, (type(self), self.args, vars(self))
+        # By message and fields: the constructors of some leaves take something else. A cause may be
+        # any exception, and so may not survive; the text of a traceback does.
+        cause = self.__cause__ if isinstance(self.__cause__, FailureTraceback) else None
+        return _restore, (type(self), self.args, vars(self), cause)
 
 
 def _restore(
-    cls: type[GlowbackError], args: tuple[Any, ...], fields: dict[str, Any]
+    cls: type[GlowbackError],
+    args: tuple[Any, ...],
+    fields: dict[str, Any],
+    cause: FailureTraceback | None = None,
 ) -> GlowbackError:
     error = cls.__new__(cls, *args)
     vars(error).update(fields)
+    if cause is not None:
+        error.__cause__ = cause
     return error
 
 
-@frozen
+@frozen(repr=False)
 class Problem:
     """One thing that is wrong with a request.
 
@@ -72,6 +109,13 @@ class Problem:
     message: str
     value: Any = field(default=None)
 
+    def __repr__(self) -> str:
+        # Without the value, which a client may have made as long as it liked.
+        return f"Problem({self.kind!r}, {_brief.repr(str(self))})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Problem, (self.kind, self.path, self.message, _picklable(self.value))
+
     def under(self, step: str | int) -> Problem:
         """Return the same problem with one more step in front of its path."""
         return evolve(self, path=(step, *self.path))
@@ -79,6 +123,15 @@ class Problem:
     def __str__(self) -> str:
         where = ".".join(str(step) for step in self.path)
         return f"{where}: {self.message}" if where else self.message
+
+
+def _picklable(value: Any) -> Any:
+    """Return a value, or its `repr` if it cannot be pickled: a program may pass any object."""
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - objects may raise anything while they are pickled
+        return _brief.repr(value)
+    return value
 
 
 class InvalidRequestError(GlowbackError, ValueError):
@@ -180,7 +233,11 @@ class NotReadyError(ResultUnavailableError):
 
 
 class RunFailedError(ResultUnavailableError):
-    """Raised when the run failed; the message holds its error."""
+    """Raised when the run failed; the message holds its error.
+
+    In the program whose gateway ran it, `__cause__` is a `FailureTraceback` if the error was raised
+    by code that is not this package's, such as a custom strategy. Clients get the message only.
+    """
 
 
 class RunCancelledError(ResultUnavailableError):

@@ -43,3 +43,18 @@ def test_a_pickled_error_is_the_same_error(cls: type[GlowbackError]) -> None:
 def test_an_error_refines_a_builtin_and_has_a_code(cls: type[GlowbackError]) -> None:
     assert cls.code
     assert cls is GlowbackError or cls.__mro__[1:] != GlowbackError.__mro__
+
+
+def test_a_problem_with_a_value_that_cannot_be_pickled_is_pickled_with_its_repr() -> None:
+    error = errors.InvalidRequestError([Problem("type_error", ("strategy",), "wrong", lambda: 1)])
+    (problem,) = pickle.loads(pickle.dumps(error)).problems
+    assert (problem.kind, problem.path, problem.message) == ("type_error", ("strategy",), "wrong")
+    assert "lambda" in problem.value
+
+
+def test_the_traceback_of_a_failed_run_survives_a_pickle() -> None:
+    error = errors.RunFailedError("Run failed: x")
+    error.__cause__ = errors.FailureTraceback("Traceback\n")
+    copy = pickle.loads(pickle.dumps(error))
+    assert isinstance(copy.__cause__, errors.FailureTraceback)
+    assert copy.__cause__.text == "Traceback\n"

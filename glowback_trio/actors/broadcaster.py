@@ -15,6 +15,7 @@ from attrs import define, field
 
 from glowback_trio.errors import CursorAheadError
 from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.short_repr import describe
 from glowback_trio.store import EventLog
 
 __all__ = ["Broadcaster", "Subscription"]
@@ -23,7 +24,7 @@ __all__ = ["Broadcaster", "Subscription"]
 _READ_AT_ONCE = 256
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Broadcaster:
     """A log as its readers see it: what there is, whether more will come, and a bell."""
 
@@ -33,6 +34,13 @@ class Broadcaster:
     _subscribers: int = field(default=0, init=False)
     _bell: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _watchers: dict[object, Callable[[], object]] = field(factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        # It has no log yet while the log is being opened.
+        log: EventLog | None = getattr(self, "_log", None)
+        ended = self._end is not None
+        newest = 0 if log is None else log.watermark
+        return describe(self, newest=newest, ended=ended, subscribers=self._subscribers)
 
     @property
     def log(self) -> EventLog:
@@ -117,7 +125,7 @@ class Broadcaster:
         await self._bell.park()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Subscription:
     """One reader's place in a run's log. Made by `Run.subscribe`; use it in a `with` block.
 
@@ -136,6 +144,11 @@ class Subscription:
         # A cursor from another log, or from one that was lost: going on would skip events silently.
         if self.cursor > newest:
             raise CursorAheadError(self.cursor, newest)
+
+    def __repr__(self) -> str:
+        types = {} if self._types is None else {"types": sorted(self._types)}
+        newest = self._broadcaster.log.watermark
+        return describe(self, cursor=self.cursor, newest=newest, ended=self.ended, **types)
 
     @property
     def ended(self) -> bool:

@@ -25,6 +25,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import MemoryStore, Store
@@ -32,7 +33,7 @@ from glowback_trio.store import MemoryStore, Store
 __all__ = ["Gateway", "open_gateway", "random_id"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Gateway:
     """Where runs are submitted and found. Made by `open_gateway`."""
 
@@ -50,6 +51,10 @@ class Gateway:
     _max_log_bytes: int
     _runs: dict[str, Run]
     _closed: str | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return describe(self, state, f"{len(self._runs):,} runs", source=type(self.source).__name__)
 
     @property
     def closed(self) -> bool:

@@ -17,10 +17,14 @@ async def open_bare_nursery() -> AsyncIterator[trio.Nursery]:
     For nurseries whose tasks handle their own failures: an exception is then as a rule that of the
     block, and `except ValueError` around the nursery should catch it.
     """
+    only: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
     except BaseExceptionGroup as group:
         if len(group.exceptions) > 1:
             raise  # none of them may be lost
-        raise group.exceptions[0] from None
+        (only,) = group.exceptions
+    # Outside the handler, and not `from None`: the exception keeps the cause that it has.
+    if only is not None:
+        raise only

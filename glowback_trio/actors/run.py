@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from datetime import datetime
@@ -14,15 +15,18 @@ from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
-from glowback_trio.errors import NotReadyError
-from glowback_trio.model.event_selection import checked_types
+from glowback_trio.errors import FailureTraceback, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
 
 __all__ = ["Run"]
+
+_log = logging.getLogger(__name__)
 
 # Emitting is synchronous; after this many events in a row other tasks get a turn.
 _EMITS_PER_TURN = 64
@@ -31,7 +35,7 @@ _EMITS_PER_TURN = 64
 _SLICES_AHEAD = 4
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
 
@@ -47,11 +51,19 @@ class Run:
     _pacer: Pacer = field(init=False)
     #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
+    #: Traceback of the code that failed, as text: for its author, so never in the log.
+    _traceback: str = field(default="", init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pacer = Pacer(self.request.stream.pace_bars_per_s)
+
+    def __repr__(self) -> str:
+        status = self.status
+        state = "paused" if status.paused else str(status.state)
+        what = f"{status.strategy} on {listed(status.symbols)}"
+        return describe(self, self.run_id, state, what, events=status.event_count)
 
     @classmethod
     def queued(
@@ -154,7 +166,8 @@ class Run:
 
         Raises:
             NotReadyError: The run is queued or running, or `load_result` has to be waited for.
-            RunFailedError: It failed; the message is its error.
+            RunFailedError: It failed; the message is its error. If code that is not this package's
+                failed, such as a custom strategy, the cause shows its traceback.
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
@@ -168,7 +181,8 @@ class Run:
 
         Raises:
             NotReadyError: The run is queued or running.
-            RunFailedError: It failed; the message is its error.
+            RunFailedError: It failed; the message is its error. If code that is not this package's
+                failed, such as a custom strategy, the cause shows its traceback.
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
@@ -177,7 +191,7 @@ class Run:
 
     def _check_completed(self) -> None:
         if (error := self.status.result_error) is not None:
-            raise error
+            raise error from (FailureTraceback(self._traceback) if self._traceback else None)
 
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""
@@ -237,8 +251,9 @@ class Run:
                     # The run may have been paused while the store wrote.
                     await self._pacer.wait_resumed()
                     self._end(State.COMPLETED)
-                case Failed(error):
+                case Failed(error, traceback):
                     await self._pacer.wait_resumed()
+                    self._note_traceback(error, traceback)
                     self._end(State.FAILED, error)
                 case never:
                     assert_never(never)
@@ -252,6 +267,17 @@ class Run:
             elif index % _EMITS_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
             self._writer.emit(draft)
+
+    def _note_traceback(self, error: str, traceback: str) -> None:
+        """Keep a traceback for the error that `result` raises, and log it with the run's id."""
+        if traceback:
+            self._traceback = traceback
+            cause = FailureTraceback(traceback)
+            # On one line: an exception's text may hold what a client sent, which must not look like
+            # another line of the log.
+            sentence = " ".join(error.split())
+            raised = type(cause), cause, None
+            _log.error("Run %s failed: %s", self.run_id, sentence, exc_info=raised)
 
     def _end(self, state: State, error: str | None = None) -> None:
         self._close(self._writer.end(state, error))

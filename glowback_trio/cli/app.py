@@ -1,7 +1,8 @@
 """The table of commands, and the exit code of each way a command can end.
 
 Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 130 interrupted. A mistake of
-the user is reported as one line per problem on stderr, never as a traceback.
+the user is reported as one line per problem on stderr, never as a traceback, unless the mistake is
+in code of the user's own, such as a custom strategy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from glowback_trio.cli.messages import print_error
+from glowback_trio.cli.messages import print_error, print_traceback
 from glowback_trio.errors import GlowbackError, InvalidRequestError
 from glowback_trio.version import VERSION
 
@@ -87,6 +88,7 @@ def _exit_code(error: BaseException) -> int:
                 print_error(problem)
             return 2
         case GlowbackError():
+            print_traceback(error)
             print_error(error)
             return 1
         case KeyboardInterrupt():

@@ -29,6 +29,7 @@ from glowback_trio.errors import (
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe
 from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
@@ -37,7 +38,7 @@ __all__ = ["Client", "open_client"]
 _CONFLICT = 409
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Client:
     """A client of one server. Made by `open_client`.
 
@@ -52,6 +53,9 @@ class Client:
     _api: HttpApi
     _jitter: Callable[[], float]
     _sleep: Callable[[float], Awaitable[object]]
+
+    def __repr__(self) -> str:
+        return describe(self, self._api.shown_url())
 
     async def submit(
         self, request: BacktestRequest, *, idempotency_key: str | None = None

@@ -6,21 +6,23 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from attrs import frozen
 
 from glowback_trio.client.responses import document_of, error_of, reason_of
 from glowback_trio.errors import UnknownRunError, UnreachableError
+from glowback_trio.model.short_repr import describe
 
-__all__ = ["HttpApi"]
+__all__ = ["HttpApi", "without_password"]
 
 # The form of the ids that a server gives. It is checked before a URL is built, because an id such
 # as `../metrics` would lead to another path than the run's.
 _RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class HttpApi:
     """The HTTP API of one server.
 
@@ -31,6 +33,13 @@ class HttpApi:
 
     http: httpx2.AsyncClient
     root: str
+
+    def __repr__(self) -> str:
+        return describe(self, self.shown_url())
+
+    def shown_url(self) -> str:
+        """Return the root for people to read: without the password that a URL may have."""
+        return without_password(self.root)
 
     def run_url(self, run_id: str, resource: str = "") -> str:
         """Return the URL of a run or of something below it, such as `/results`.
@@ -99,3 +108,9 @@ class HttpApi:
             yield
         except httpx2.RequestError as error:
             raise UnreachableError(f"{self.root}: {reason_of(error)}") from error
+
+
+def without_password(url: str) -> str:
+    """Return a URL without user name and password, for descriptions and logs."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -14,6 +14,7 @@ import trio
 from attrs import define, field, frozen
 
 from glowback_trio.client.backoff import Backoff
+from glowback_trio.client.http_api import without_password
 from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import error_of, is_transient
 from glowback_trio.client.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
@@ -24,6 +25,7 @@ from glowback_trio.errors import (
     UnreachableError,
 )
 from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.short_repr import describe
 from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, is_final
 
 __all__ = ["EventStream", "Retry"]
@@ -35,7 +37,7 @@ _REASONS = {RUN_NOT_FOUND.code: "forbidden", CURSOR_AHEAD.code: "cursor_ahead"}
 _CLOSE_WAIT_S = 2.0
 
 
-@frozen
+@frozen(repr=False)
 class Retry:
     """A lost connection that the stream will reconnect.
 
@@ -49,11 +51,14 @@ class Retry:
     cursor: int
     delay: float
 
+    def __repr__(self) -> str:
+        return describe(self, cursor=self.cursor, delay=self.delay, why=self.why)
+
     def __str__(self) -> str:
         return f"{self.why}; resuming after event {self.cursor} in {self.delay:.1f} s"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class EventStream:
     """An async iterator over a run's events. Made by `Client.stream`, which closes it.
 
@@ -71,6 +76,10 @@ class EventStream:
     _on_retry: Callable[[Retry], object] | None
     _socket: WebSocket | None = field(default=None, init=False)
     _opened_at: float = field(default=0.0, init=False)
+
+    def __repr__(self) -> str:
+        url, ended = without_password(self._url), self._verifier.ended
+        return describe(self, cursor=self.cursor, ended=ended, url=url)
 
     @property
     def cursor(self) -> int:

@@ -26,6 +26,7 @@ from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["SyncClient", "connect"]
 
@@ -34,7 +35,7 @@ T = TypeVar("T")
 _CHECK_SIGNALS_S = 1.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class SyncClient:
     """The methods of `Client`, blocking. Made by `connect`.
 
@@ -45,6 +46,9 @@ class SyncClient:
     _client: Client
     #: Streams that are open, as an ordered set.
     _open: dict[AbstractAsyncContextManager[EventStream], None] = field(factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        return describe(self, repr(self._client), streams=len(self._open))
 
     def submit(self, request: BacktestRequest, *, idempotency_key: str | None = None) -> Status:
         """Start a backtest; see `Client.submit`."""

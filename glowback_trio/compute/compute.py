@@ -11,6 +11,7 @@ from attrs import define, field
 from glowback_trio.compute.job import Job
 from glowback_trio.compute.steps import Step
 from glowback_trio.data import no_checkpoint
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 
@@ -37,7 +38,7 @@ class InlineCompute:
                 await send.send(step)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ThreadCompute:
     """Works in worker threads, so that the event loop stays free.
 
@@ -54,6 +55,9 @@ class ThreadCompute:
         self._slots = trio.CapacityLimiter(self.slots)
         # A step's thread must not queue behind other users of trio's default limiter.
         self._threads = trio.CapacityLimiter(self.slots)
+
+    def __repr__(self) -> str:
+        return describe(self, slots=self.slots, busy=self._slots.borrowed_tokens)
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Work in worker threads, one hop per step, holding a compute slot."""

@@ -6,7 +6,7 @@ often others get their turn.
 
 from __future__ import annotations
 
-import logging
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -18,15 +18,16 @@ from glowback_trio.data import Source
 from glowback_trio.engine import Simulation
 from glowback_trio.errors import GlowbackError
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["BacktestJob", "Job"]
-
-_log = logging.getLogger(__name__)
 
 # A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long
 # compared with a switch between threads, short for a person who waits for a cancelled run to end.
 _SLICE_SYMBOL_BARS = 20_000
 _SLICE_MIN_BARS = 50
+# A traceback is kept as long as its run is. Its end says the most.
+_TRACEBACK_MOST = 20_000
 
 
 class Job(Protocol):
@@ -40,7 +41,7 @@ class Job(Protocol):
         """
 
 
-@frozen
+@frozen(repr=False)
 class BacktestJob:
     """A backtest, waiting to be carried out.
 
@@ -57,6 +58,9 @@ class BacktestJob:
     source: Source
     max_log_bytes: int = 1 << 28
 
+    def __repr__(self) -> str:
+        return describe(self, self.request.strategy.name, listed(self.request.symbols))
+
     def steps(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         """Do the backtest; what goes wrong in it is a step too.
 
@@ -70,10 +74,10 @@ class BacktestJob:
         try:
             yield from self._simulate(checkpoint)
         except GlowbackError as error:
-            yield Failed(str(error))
+            yield Failed(str(error), _traceback_of(error.__cause__))
         except Exception as error:  # noqa: BLE001 - an error of a strategy ends only its own run
-            _log.exception("A simulation failed unexpectedly")
-            yield Failed(f"The simulation failed unexpectedly ({type(error).__name__})")
+            sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
+            yield Failed(sentence, _traceback_of(error))
 
     def _simulate(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         dataset = self.source.load(self.request, checkpoint)
@@ -83,3 +87,11 @@ class BacktestJob:
         while not simulation.finished:
             yield Progressed(simulation.advance(size))
         yield Done(simulation.result())
+
+
+def _traceback_of(error: BaseException | None) -> str:
+    """Return an error's traceback as text; empty if there is no error, or it was never raised."""
+    if error is None or error.__traceback__ is None:
+        return ""
+    text = "".join(traceback.format_exception(error))
+    return text if len(text) <= _TRACEBACK_MOST else f"…{text[-_TRACEBACK_MOST:]}"

@@ -8,15 +8,19 @@ from attrs import frozen
 
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["Done", "Failed", "Progressed", "Step"]
 
 
-@frozen
+@frozen(repr=False)
 class Progressed:
     """Some more bars are done; these are their events, often none."""
 
     drafts: Sequence[EventDraft] = ()
+
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self.drafts):,} events")
 
 
 @frozen
@@ -26,11 +30,22 @@ class Done:
     result: Result
 
 
-@frozen
+@frozen(repr=False)
 class Failed:
-    """Strategy, data or arithmetic gave up; the sentence is for the run's owner."""
+    """Strategy, data or arithmetic gave up.
+
+    Attributes:
+        error: Why, as a sentence for the run's owner.
+        traceback: The traceback of an error in code that is not this package's, as text; empty
+            where there is none. For the author of that code, never for clients. Text, because a
+            step has to survive a pickle, and because a real traceback holds on to every frame.
+    """
 
     error: str
+    traceback: str = ""
+
+    def __repr__(self) -> str:
+        return describe(self, error=self.error, traceback=bool(self.traceback))
 
 
 Step = Progressed | Done | Failed

@@ -30,6 +30,7 @@ from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["Catalogue"]
 
@@ -44,7 +45,7 @@ _SAMPLES = tuple(
 )
 
 
-@frozen
+@frozen(repr=False)
 class Catalogue:
     """Prices from a data directory, and generated ones if they are allowed.
 
@@ -68,6 +69,11 @@ class Catalogue:
     _listings: dict[Path, tuple[PriceFile, Listing]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
+
+    def __repr__(self) -> str:
+        root = None if self.root is None else str(self.root)
+        cache = {} if self.cache is None else {"cache": str(self.cache)}
+        return describe(self, root=root, allow_sample=self.allow_sample, **cache)
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
         """Yield all problems of a request that can be found without reading prices."""

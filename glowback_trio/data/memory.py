@@ -25,6 +25,7 @@ from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["MemoryCatalogue"]
 
@@ -38,7 +39,7 @@ def _by_symbol(bars: Iterable[Bars]) -> Mapping[str, Bars]:
     return by_symbol
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class MemoryCatalogue:
     """Bars from memory, checked by the same rules as those from files.
 
@@ -54,6 +55,9 @@ class MemoryCatalogue:
     bars: Mapping[str, Bars] = field(converter=_by_symbol)
     max_bars: int = MAX_BARS
     max_rows: int = MAX_ROWS
+
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self.bars):,} symbols", listed(self.bars))
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
         """Yield all problems of a request that can be found without looking at prices."""

@@ -12,11 +12,12 @@ from glowback_trio.data.calendars.resolution import resolution_of
 from glowback_trio.errors import Problem
 from glowback_trio.model.bars import Dataset, Times
 from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["Listing", "Source", "no_checkpoint"]
 
 
-@frozen
+@frozen(repr=False)
 class Listing:
     """One symbol's prices at one resolution, as `GET /datasets` lists them.
 
@@ -37,6 +38,12 @@ class Listing:
     last_bar: str | None = None
     rows: int | None = None
     problem: str | None = None
+
+    def __repr__(self) -> str:
+        more = {"rows": self.rows} if self.problem is None else {"problem": self.problem}
+        time_range = f"{self.first_bar} to {self.last_bar}"
+        length = str(self.resolution)
+        return describe(self, self.symbol, self.source, length, time_range, **more)
 
     @classmethod
     def of(

@@ -12,8 +12,19 @@ from attrs import Attribute, field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
+from glowback_trio.model.short_repr import describe, listed
 
-__all__ = ["Adjustment", "Bars", "Dataset", "Floats", "Indices", "Origin", "Quality", "Times"]
+__all__ = [
+    "Adjustment",
+    "Bars",
+    "Dataset",
+    "Floats",
+    "Indices",
+    "Origin",
+    "Quality",
+    "Times",
+    "time_range",
+]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -63,6 +74,15 @@ def _is_closed(array: NDArray[Any]) -> bool:
     return isinstance(memory, bytes | memoryview) and memoryview(memory).readonly
 
 
+def time_range(time: Times) -> tuple[str, ...]:
+    """Return the first and the last time in words, for a description; nothing if there is none."""
+    # Columns may be of any shape while an object is made whose checks they have not passed.
+    if time.ndim != 1 or not len(time):
+        return ()
+    first, last = (str(each.astype("datetime64[s]")) for each in (time[0], time[-1]))
+    return (f"{first} to {last}",)
+
+
 def _as_long_as_time(bars: Bars, attribute: Attribute[Floats], column: Floats) -> None:
     if column.shape != bars.time.shape or column.ndim != 1:
         raise DataError(
@@ -82,7 +102,7 @@ def _price() -> Any:
 
 
 # Compared by identity: comparing columns is slow, and `digest` does it where content counts.
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Bars:
     """One symbol's bars, oldest first.
 
@@ -112,6 +132,9 @@ class Bars:
     def __len__(self) -> int:
         return len(self.time)
 
+    def __repr__(self) -> str:
+        return describe(self, self.symbol, f"{len(self):,} bars", *time_range(self.time))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction: numpy forgets in a pickle that a column is read-only."""
         columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
@@ -135,7 +158,7 @@ class Bars:
 vars(Bars)["__getattr__"].__module__ = __name__
 
 
-@frozen
+@frozen(repr=False)
 class Quality:
     """Findings about the rows of one symbol, made before they became bars.
 
@@ -165,8 +188,18 @@ class Quality:
     warnings: tuple[str, ...] = ()
     adjustment: Adjustment = "none"
 
+    def __repr__(self) -> str:
+        return describe(
+            self,
+            self.symbol,
+            rows=self.rows,
+            bars=self.bars,
+            critical=len(self.critical),
+            warnings=len(self.warnings),
+        )
 
-@frozen(eq=False)
+
+@frozen(eq=False, repr=False)
 class Dataset:
     """The bars of one run.
 
@@ -182,6 +215,9 @@ class Dataset:
     source: Origin
     kind: Literal["sample", "user_provided"]
     quality: Sequence[Quality]
+
+    def __repr__(self) -> str:
+        return describe(self, listed([bars.symbol for bars in self.bars]), source=self.source)
 
     def digest(self) -> str:
         """Return the SHA-256 over the symbols' digests in alphabetical order, as hex."""

@@ -19,6 +19,7 @@ import attrs
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.short_repr import describe
 
 __all__ = [
     "SCALARS",
@@ -31,7 +32,9 @@ __all__ = [
     "MinLen",
     "Pattern",
     "Trimmed",
+    "collected",
     "conflicts",
+    "describe_changes",
     "did_you_mean",
     "has_fixed_default",
     "hints",
@@ -124,6 +127,34 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean {one_of(near)}?" if near else f"known: {', '.join(known)}"
 
 
+@attrs.frozen
+class Unread:
+    """A value that a field's converter could not read, until the checks report it with the others.
+
+    Attributes:
+        value: The value.
+        problems: Why it could not be read; their paths lead on from the field.
+    """
+
+    value: Any
+    problems: tuple[Problem, ...]
+
+
+def collected(read: Callable[[Any], Any], value: Any) -> Any:
+    """Read a field's value in its converter, and keep for the checks what that raises.
+
+    A converter runs before the checks: an error in it would hide the problems of other fields.
+
+    Args:
+        read: Returns the value that the field holds, or raises `InvalidRequestError`.
+        value: What was given for the field.
+    """
+    try:
+        return read(value)
+    except InvalidRequestError as error:
+        return Unread(value, error.problems)
+
+
 class Checked:
     """Base of frozen values whose fields are within their bounds and agree with each other.
 
@@ -143,18 +174,27 @@ class Checked:
     def __attrs_post_init__(self) -> None:
         annotations = hints(type(self))
         values = {name: getattr(self, name) for name in annotations}
-        problems = [
-            problem.under(name)
-            for name, hint in annotations.items()
-            for problem in _complaints(values[name], hint)
-        ]
-        # Checks of combinations may rely on every field being fine by itself.
-        if problems := problems or list(conflicts(type(self), values)):
+        complaints = {name: _complaints(values[name], hint) for name, hint in annotations.items()}
+        # Checks of combinations may rely on the fields that they take being fine by themselves.
+        fine = {name: values[name] for name, found in complaints.items() if not found}
+        problems = [each.under(name) for name, found in complaints.items() for each in found]
+        if problems := [*problems, *conflicts(type(self), fine)]:
             raise InvalidRequestError(problems)
         for name, hint in annotations.items():
             if type(values[name]) is int and _holds_float(hint):
                 # Equal values should be written alike, and JSON distinguishes 5 from 5.0.
                 object.__setattr__(self, name, float(values[name]))
+
+
+def describe_changes(checked: Checked) -> str:
+    """Describe a value by the fields that are not at their defaults, as its `repr`."""
+    cls: type[Any] = type(checked)
+    shown = {
+        row.name: getattr(checked, row.name)
+        for row in attrs.fields(cls)
+        if row.repr and not (has_fixed_default(row) and getattr(checked, row.name) == row.default)
+    }
+    return describe(checked, **shown)
 
 
 def _holds_float(hint: Any) -> bool:
@@ -186,6 +226,8 @@ def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem
 
 def _complaints(value: Any, hint: Any) -> list[Problem]:
     """Return the problems of a value built in Python, looking through unions and containers."""
+    if isinstance(value, Unread):
+        return list(value.problems)
     origin, args = get_origin(hint), get_args(hint)
     if hint in SCALARS:
         sort = Problem(f"{hint.__name__}_type", (), f"Input should be {SCALARS[hint]}", value)
@@ -198,13 +240,24 @@ def _complaints(value: Any, hint: Any) -> list[Problem]:
     if origin in (Union, UnionType):
         return _choice_complaints(value, args)
     if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return [Problem("list_type", (), "Input should be a list", value)]
         return [p.under(i) for i, item in enumerate(value) for p in _complaints(item, args[0])]
     if origin is Mapping and isinstance(value, Mapping):
-        return [p.under(k) for k, item in value.items() for p in _complaints(item, args[1])]
+        return _entry_complaints(value, *args)
     kind = origin or hint
     fits = not isinstance(kind, type) or isinstance(value, kind)
     sort = Problem("type_error", (), f"Input should be of type {_name(kind)}", value)
     return [] if fits else [sort]
+
+
+def _entry_complaints(value: Mapping[Any, Any], key_hint: Any, hint: Any) -> list[Problem]:
+    """Return the problems of keys and values; a key of another type stands in the path as text."""
+    return [
+        problem.under(key if isinstance(key, str | int) else str(key))
+        for key, item in value.items()
+        for problem in [*_complaints(key, key_hint), *_complaints(item, hint)]
+    ]
 
 
 def _choice_complaints(value: Any, hints: tuple[Any, ...]) -> list[Problem]:

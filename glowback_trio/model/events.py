@@ -12,13 +12,15 @@ from typing import Any, Literal, get_args
 import orjson
 from attrs import frozen
 
+from glowback_trio.model.short_repr import describe
+
 __all__ = ["EVENT_TYPES", "Event", "EventDraft", "EventType", "encode"]
 
 EventType = Literal["state", "progress", "metric", "trade", "order", "log"]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
-@frozen
+@frozen(repr=False)
 class EventDraft:
     """An event as the simulation makes it, before a run numbers and dates it.
 
@@ -34,8 +36,11 @@ class EventDraft:
     bar: int
     progress: float | None = None
 
+    def __repr__(self) -> str:
+        return describe(self, self.type, bar=self.bar, payload=self.payload)
 
-@frozen
+
+@frozen(repr=False)
 class Event:
     """One entry of a run's log.
 
@@ -49,6 +54,10 @@ class Event:
     event_id: int
     type: EventType
     data: bytes
+
+    def __repr__(self) -> str:
+        # From the undecoded bytes, which need not be JSON.
+        return describe(self, str(self.event_id), self.type, data=self.data)
 
     @property
     def payload(self) -> Mapping[str, Any]:

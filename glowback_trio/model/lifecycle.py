@@ -24,6 +24,7 @@ from glowback_trio.errors import (
 from glowback_trio.model.events import EVENT_TYPES, Event
 from glowback_trio.model.instant import start_instant
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "fold", "step"]
 
@@ -84,7 +85,7 @@ def step(state: State | None, trigger: str) -> State:
         raise InvalidTransitionError(message) from None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Status:
     """Status of a run, as `fold` works it out from the run's log and request.
 
@@ -113,6 +114,13 @@ class Status:
     error: str | None = None
     event_count: int = 1
     paused: bool = False
+
+    def __repr__(self) -> str:
+        what = f"{self.strategy} on {listed(self.symbols)}"
+        state = "paused" if self.paused else str(self.state)
+        error = {} if self.error is None else {"error": self.error}
+        reached = f"{self.progress:.0%}"
+        return describe(self, self.run_id, state, reached, what, events=self.event_count, **error)
 
     @classmethod
     def queued(cls, run_id: str, request: BacktestRequest, moment: datetime) -> Status:

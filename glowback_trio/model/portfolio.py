@@ -7,11 +7,12 @@ from enum import IntEnum
 from typing import Any, Final, Self
 
 import numpy as np
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
 
@@ -66,7 +67,7 @@ class Constraint(IntEnum):
     MAX_DRAWDOWN = "max_drawdown_guard", "observed_drawdown_pct", "limit_pct"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Hits:
     """Every time that a limit changed something, by row: all columns (H,).
 
@@ -78,17 +79,20 @@ class Hits:
         allowed: The value with it, likewise; for the drawdown guard its limit.
     """
 
-    row: NDArray[np.int64] = field(repr=False)
-    what: NDArray[np.int64] = field(repr=False)
-    symbol: NDArray[np.int64] = field(repr=False)
-    wanted: Floats = field(repr=False)
-    allowed: Floats = field(repr=False)
+    row: NDArray[np.int64]
+    what: NDArray[np.int64]
+    symbol: NDArray[np.int64]
+    wanted: Floats
+    allowed: Floats
 
     def __len__(self) -> int:
         return len(self.row)
 
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self):,} times")
 
-@frozen(eq=False)
+
+@frozen(eq=False, repr=False)
 class Portfolio:
     """A portfolio that is held at target weights, for M symbols that weigh something and T bars.
 
@@ -109,14 +113,17 @@ class Portfolio:
 
     construction: PortfolioConstruction
     symbols: Sequence[str]
-    target: Floats = field(repr=False)
-    first: Indices = field(repr=False)
-    worth: Floats = field(repr=False)
-    reason: NDArray[np.int64] = field(repr=False)
-    turnover: Floats = field(repr=False)
-    out: NDArray[np.bool_] = field(repr=False)
-    drawdown: Floats = field(repr=False)
-    hits: Hits = field(repr=False)
+    target: Floats
+    first: Indices
+    worth: Floats
+    reason: NDArray[np.int64]
+    turnover: Floats
+    out: NDArray[np.bool_]
+    drawdown: Floats
+    hits: Hits
+
+    def __repr__(self) -> str:
+        return describe(self, listed(self.symbols), f"{len(self.out):,} bars")
 
     def targets(self, bars: slice | Indices) -> Floats:
         """Return the target weights after the closes of some bars, (n, M) fractions of equity."""

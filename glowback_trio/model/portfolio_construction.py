@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from attrs import field, frozen
 
 from glowback_trio.errors import Problem
-from glowback_trio.model.bounds import Checked, Ge, Gt, Le
+from glowback_trio.model.bounds import Checked, Ge, Gt, Le, describe_changes
 
 __all__ = ["PortfolioConstruction", "Rebalancing"]
 
@@ -37,7 +37,7 @@ def _copied_weights(given: Any) -> Any:
     }
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class PortfolioConstruction(Checked):
     """Target weights, when to rebalance to them, and limits. Percents are of equity.
 
@@ -68,3 +68,5 @@ class PortfolioConstruction(Checked):
     max_turnover_pct: Annotated[float, Ge(0), Le(500)] | None = None
     cash_floor_pct: Annotated[float, Ge(0), Le(95)] = 0.0
     max_drawdown_pct: Percent | None = None
+
+    __repr__ = describe_changes

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from attrs import Factory, field, frozen
 
 from glowback_trio.errors import Problem
 from glowback_trio.model.bars import Adjustment
-from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MaxLen, MinLen, Pattern, Trimmed
+from glowback_trio.model.bounds import (
+    Checked,
+    Ge,
+    Gt,
+    Le,
+    MaxLen,
+    MinLen,
+    Pattern,
+    Trimmed,
+    collected,
+    describe_changes,
+)
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy, TargetWeights
@@ -42,7 +53,7 @@ BasisPoints = Annotated[float, Ge(0), Le(1000)]
 _LATENCY_MAX_MS = 30 * 24 * 3600 * 1000
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Execution(Checked):
     """How orders are filled, and at what cost. None means 0 wherever a number may be None.
 
@@ -81,8 +92,10 @@ class Execution(Checked):
     borrow_rate: Annotated[float, Ge(0), Le(10)] = 0.0
     margin_interest_rate: Annotated[float, Ge(0), Le(10)] = 0.0
 
+    __repr__ = describe_changes
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, repr=False)
 class Stream(Checked):
     """Which events a run emits, and how fast.
 
@@ -100,6 +113,8 @@ class Stream(Checked):
     orders: bool = False
     progress_steps: Annotated[int, Ge(1), Le(1000)] = 100
     pace_bars_per_s: Annotated[float, Gt(0), Le(1e6)] | None = None
+
+    __repr__ = describe_changes
 
 
 def _ends_after_start(start_date: datetime, end_date: datetime) -> Iterator[Problem]:
@@ -162,13 +177,27 @@ def _implied(request: BacktestRequest) -> Strategy:
     return BuyAndHold() if request.portfolio_construction is None else TargetWeights()
 
 
+def _start(given: datetime | date | str) -> datetime:
+    moment: datetime = collected(start_instant, given)
+    return moment
+
+
+def _end(given: datetime | date | str) -> datetime:
+    moment: datetime = collected(end_instant, given)
+    return moment
+
+
 def _trimmed(symbols: Iterable[str]) -> tuple[str, ...]:
     # A ticker is an iterable of letters; a request for one symbol may give it as it is.
-    listed = (symbols,) if isinstance(symbols, str) else tuple(symbols)
-    return tuple(symbol.strip() for symbol in listed)
+    given: Any = (symbols,) if isinstance(symbols, str) else symbols
+    # What has another type is passed on, for the checks to report with everything else.
+    if isinstance(given, Iterable):
+        given = tuple(each.strip() if isinstance(each, str) else each for each in given)
+    trimmed: tuple[str, ...] = given
+    return trimmed
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class BacktestRequest(Checked):
     """One backtest, fully described.
 
@@ -212,8 +241,8 @@ class BacktestRequest(Checked):
     )
 
     symbols: Annotated[tuple[Symbol, ...], MinLen(1), MaxLen(1000)] = field(converter=_trimmed)
-    start_date: Annotated[datetime, Edge("start")] = field(converter=start_instant)
-    end_date: Annotated[datetime, Edge("end")] = field(converter=end_instant)
+    start_date: Annotated[datetime, Edge("start")] = field(converter=_start)
+    end_date: Annotated[datetime, Edge("end")] = field(converter=_end)
     resolution: Resolution = "day"
     portfolio_construction: PortfolioConstruction | None = None
     strategy: Strategy = field(
@@ -232,6 +261,8 @@ class BacktestRequest(Checked):
     risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
     stream: Stream = Stream()
+
+    __repr__ = describe_changes
 
     @property
     def priced(self) -> tuple[str, ...]:

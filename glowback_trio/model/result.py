@@ -13,9 +13,10 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Floats, Indices, Times
+from glowback_trio.model.bars import Floats, Indices, Times, time_range
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
+from glowback_trio.model.short_repr import describe
 
 __all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
@@ -28,7 +29,7 @@ _EVENTS = tuple(kind.event for kind in OrderEventKind)
 _REASONS = tuple(kind.reason for kind in OrderEventKind)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Curve:
     """The account, bar by bar: all columns (T,), the first row at the first bar.
 
@@ -42,14 +43,18 @@ class Curve:
     """
 
     capital: float
-    time: Times = field(repr=False)
-    value: Floats = field(repr=False)
-    cash: Floats = field(repr=False)
-    gross: Floats = field(repr=False)
-    drawdown: Floats = field(repr=False)
+    time: Times
+    value: Floats
+    cash: Floats
+    gross: Floats
+    drawdown: Floats
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def __repr__(self) -> str:
+        end = {"end": float(self.value[-1])} if len(self) else {}
+        return describe(self, f"{len(self):,} bars", *time_range(self.time), **end)
 
     @property
     def positions(self) -> Floats:
@@ -68,7 +73,7 @@ class Curve:
             return np.where(previous > 0, self.value[index] / previous - 1.0, 0.0)
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Fills:
     """Every fill in the order it happened: all columns (F,).
 
@@ -88,20 +93,23 @@ class Fills:
 
     symbols: Sequence[str]
     strategy_id: str
-    time: Times = field(repr=False)
-    symbol: Codes = field(repr=False)
-    quantity: Floats = field(repr=False)
-    price: Floats = field(repr=False)
-    commission: Floats = field(repr=False)
-    slippage_cost: Floats = field(repr=False)
-    pnl: Floats = field(repr=False)
-    order: Codes = field(repr=False)
+    time: Times
+    symbol: Codes
+    quantity: Floats
+    price: Floats
+    commission: Floats
+    slippage_cost: Floats
+    pnl: Floats
+    order: Codes
 
     def __len__(self) -> int:
         return len(self.time)
 
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self):,} fills", *time_range(self.time))
 
-@frozen(eq=False)
+
+@frozen(eq=False, repr=False)
 class OrderLog:
     """Every step in the life of every order, in the order they happened: all columns (E,).
 
@@ -116,16 +124,19 @@ class OrderLog:
         specs: Specs by order number; market orders good till cancelled have none.
     """
 
-    what: Codes = field(repr=False)
-    time: Times = field(repr=False)
-    order: Codes = field(repr=False)
-    symbol: Codes = field(repr=False)
-    quantity: Floats = field(repr=False)
-    price: Floats = field(repr=False)
-    specs: Mapping[int, OrderSpec] = field(factory=dict, repr=False)
+    what: Codes
+    time: Times
+    order: Codes
+    symbol: Codes
+    quantity: Floats
+    price: Floats
+    specs: Mapping[int, OrderSpec] = field(factory=dict)
 
     def __len__(self) -> int:
         return len(self.what)
+
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self):,} steps", *time_range(self.time))
 
     @property
     def event(self) -> Sequence[str]:
@@ -138,7 +149,7 @@ class OrderLog:
         return [_REASONS[what] for what in self.what.tolist()]
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Benchmark:
     """A benchmark that is bought and held along a run: all columns (T,), a row per bar of the run.
 
@@ -154,12 +165,16 @@ class Benchmark:
     symbol: str
     capital: float
     start: int
-    time: Times = field(repr=False)
-    price: Floats = field(repr=False)
-    value: Floats = field(repr=False)
+    time: Times
+    price: Floats
+    value: Floats
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def __repr__(self) -> str:
+        end = {"end": float(self.value[-1])} if len(self) else {}
+        return describe(self, self.symbol, f"{len(self):,} bars", *time_range(self.time), **end)
 
     @property
     def returns(self) -> Floats:
@@ -174,7 +189,7 @@ class Benchmark:
         return returns
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Result:
     """The result of a completed backtest: data only, so that it can be stored, sent and pickled.
 
@@ -204,9 +219,19 @@ class Result:
     logs: Sequence[str]
     final_cash: float
     final_positions: Mapping[str, float]
-    final_prices: Mapping[str, float] = field(repr=False)
-    manifest: Mapping[str, Any] = field(repr=False)
-    portfolio: Portfolio | None = field(default=None, repr=False)
+    final_prices: Mapping[str, float]
+    manifest: Mapping[str, Any]
+    portfolio: Portfolio | None = None
     carry: Mapping[str, float] = field(factory=dict)
     benchmark: Benchmark | None = None
     risk_free_rate: float = 0.0
+
+    def __repr__(self) -> str:
+        return describe(
+            self,
+            f"{len(self.curve):,} bars",
+            *time_range(self.curve.time),
+            f"{len(self.trades):,} fills",
+            final_cash=self.final_cash,
+            positions=len(self.final_positions),
+        )

@@ -6,9 +6,14 @@ ours; those from 4400 to 4499 mirror the 4xx statuses of HTTP: the same attempt 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeAlias
 
 from attrs import frozen
+
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bounds import Checked, Ge, MinLen
+from glowback_trio.model.events import EventType
 
 __all__ = [
     "CLOSES",
@@ -20,9 +25,12 @@ __all__ = [
     "SUBPROTOCOL",
     "TICKET_PREFIX",
     "TOO_MANY_STREAMS",
+    "Cursor",
     "EndStateName",
+    "EventTypes",
     "StateName",
     "StreamClose",
+    "checked_types",
     "is_final",
 ]
 
@@ -34,6 +42,10 @@ TICKET_PREFIX = "ticket."
 # Annotations cannot be derived from an enum; a test holds these to `lifecycle.State`.
 StateName: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
 EndStateName: TypeAlias = Literal["completed", "failed", "cancelled"]
+
+#: The id of the last event that a reader knows; 0: none.
+Cursor: TypeAlias = Annotated[int, Ge(0)]
+EventTypes: TypeAlias = Annotated[tuple[EventType, ...], MinLen(1)]
 
 
 @frozen
@@ -63,3 +75,25 @@ CLOSES = (ENDED, RUN_NOT_FOUND, FAULT, SHUTTING_DOWN, TOO_MANY_STREAMS, CURSOR_A
 def is_final(code: int) -> bool:
     """Return whether reconnecting after this close code would be in vain."""
     return code in (ENDED.code, RUN_NOT_FOUND.code) or 4400 <= code < 4500
+
+
+@frozen(kw_only=True)
+class _Selection(Checked):
+    after: Cursor
+    types: EventTypes | None
+
+
+def checked_types(after: int, types: Iterable[EventType] | None) -> tuple[EventType, ...] | None:
+    """Check a cursor and a filter that a program gives, and return the filter.
+
+    Raises:
+        InvalidRequestError: The cursor is negative, the filter empty or a type unknown.
+    """
+    # Most readers want all events, and thousands may come at once: they skip the full check.
+    if types is None and type(after) is int and after >= 0:
+        return None
+    if isinstance(types, str):
+        # Text is iterable, too, but its letters are no types.
+        message = "Input should be a list of event types, not text"
+        raise InvalidRequestError([Problem("tuple_type", ("types",), message, types)])
+    return _Selection(after=after, types=None if types is None else tuple(types)).types

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from attrs import Attribute, evolve, field, fields, frozen
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import Checked, Ge, Gt, Le, MinLen, Pattern, hints
+from glowback_trio.model.bounds import (
+    Checked,
+    Ge,
+    Gt,
+    Le,
+    MinLen,
+    Pattern,
+    describe_changes,
+    hints,
+)
 from glowback_trio.server.http.parameters import parse_text
 from glowback_trio.server.security.proxies import Proxies
 
@@ -69,7 +78,7 @@ def _check_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Pr
         yield Problem("missing", ("tls_key",), message, tls_key)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Settings(Checked):
     """The settings of a gateway and its server.
 
@@ -248,6 +257,8 @@ class Settings(Checked):
         flag="--log-level",
         converter=_upper,
     )
+
+    __repr__ = describe_changes
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:

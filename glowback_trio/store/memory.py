@@ -13,13 +13,14 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.protocol import EVENT_OVERHEAD, StoredRun
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class MemoryLog:
     """A run's events in a list: event n has index n - 1. An event is durable at once."""
 
@@ -27,6 +28,9 @@ class MemoryLog:
     _events: list[Event] = field(factory=list)
     #: Bytes that the events take, roughly.
     size: int = 0
+
+    def __repr__(self) -> str:
+        return describe(self, f"{len(self._events):,} events", size=self.size)
 
     @property
     def watermark(self) -> int:
@@ -65,7 +69,7 @@ class _Kept:
         return self.log.size + _result_size(self.result)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class MemoryStore:
     """Logs and results in memory. Finished runs are bounded, oldest out first; live runs stay.
 
@@ -83,6 +87,11 @@ class MemoryStore:
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
     _in_use: bool = field(default=False, init=False)
+
+    def __repr__(self) -> str:
+        runs = f"{len(self._kept):,} runs"
+        bounds = {"keep_runs": self.keep_runs, "keep_bytes": self.keep_bytes}
+        return describe(self, runs, finished_bytes=self._finished_bytes, **bounds)
 
     @property
     def writable(self) -> bool:

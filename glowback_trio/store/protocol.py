@@ -16,6 +16,7 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 
 __all__ = ["EVENT_OVERHEAD", "EventLog", "Store", "StoredRun"]
@@ -52,7 +53,7 @@ class EventLog(Protocol):
         """
 
 
-@frozen
+@frozen(repr=False)
 class StoredRun:
     """A run as a store gives it back.
 
@@ -65,6 +66,9 @@ class StoredRun:
     request: BacktestRequest
     status: Status
     log: EventLog
+
+    def __repr__(self) -> str:
+        return describe(self, self.status.run_id, str(self.status.state), events=self.log.watermark)
 
 
 class Store(Protocol):

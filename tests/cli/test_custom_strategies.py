@@ -103,6 +103,60 @@ def test_the_server_does_not_start_if_an_import_fails(glowback: Any) -> None:
     assert done.stderr.startswith("error: GLOWBACK_STRATEGIES.0: ")
 
 
+LOUD = '''
+from mine import *
+
+print("imported loudly")
+
+
+@frozen
+class Loud(Once):
+    """Print at every bar."""
+
+    name: ClassVar[str] = "loud"
+
+    def start(self) -> OnBar:
+        print("started loudly")
+        return lambda context: print("at a bar")
+
+
+@frozen
+class Fails(Once):
+    """Fail at the first bar."""
+
+    name: ClassVar[str] = "fails"
+
+    def start(self) -> OnBar:
+        return failing_function
+
+
+def failing_function(context: Context) -> None:
+    print("before it fails")
+    {}["no key"]
+'''
+
+
+def test_what_a_strategy_prints_is_not_in_the_output(glowback: Any, tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    command = [*RUN[:-4], "loud", "--json", "--strategies", "loud:Loud"]
+    done = glowback(*command)
+    assert done.returncode == 0
+    assert orjson.loads(done.stdout)["trades"] == []
+    assert done.stderr.startswith("imported loudly\nstarted loudly\nat a bar\nat a bar\n")
+
+
+def test_a_failing_strategy_prints_its_traceback_once(glowback: Any, tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    command = [*RUN[:-4], "fails", "--json", "--strategies", "loud:Fails"]
+    done = glowback(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("Traceback (most recent call last)") == 1
+    assert ', in failing_function\n    {}["no key"]\n' in done.stderr
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("error: Run failed: fails failed at the bar of 2020-01-02")
+    assert "before it fails\n" in done.stderr
+
+
 SERVED = ("--strategies", "mine:Once", "--strategies", "mine:Other")
 
 
@@ -119,3 +173,32 @@ async def test_a_server_lists_and_runs_custom_strategies(own_server: Any) -> Non
     assert names[-2:] == ["once", "other"]
     assert '"shares":7.0' in lines.text
     assert '"state":"completed"' in lines.text
+
+
+@pytest.fixture
+def loud(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+
+
+@pytest.mark.usefixtures("loud")
+@pytest.mark.parametrize("own_server", [("--strategies", "loud:Fails")], indirect=True)
+async def test_a_server_logs_the_traceback_and_sends_the_sentence(
+    own_server: Any, tmp_path: Path
+) -> None:
+    key = {"X-API-Key": "second"}
+    async with httpx2.AsyncClient(base_url=own_server.url, headers=key) as client:
+        run_id = await own_server.submit(strategy={"name": "fails"})
+        with trio.fail_after(30):
+            lines = await client.get(
+                f"/backtests/{run_id}/events", headers={"Accept": "text/event-stream"}
+            )
+        result = await client.get(f"/backtests/{run_id}/results")
+    assert "fails failed at the bar of" in lines.text
+    log = (tmp_path / "serve.log").read_text()
+    assert f"Run {run_id} failed: fails failed at the bar of" in log
+    assert ", in failing_function" in log
+    assert "imported loudly" in log
+    assert "before it fails" in log
+    for sent in (lines.text, result.text):
+        assert "failing_function" not in sent
+        assert "Traceback" not in sent

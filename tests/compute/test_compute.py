@@ -165,6 +165,7 @@ class BrokenCatalogue(Catalogue):
 async def test_work_that_breaks_is_a_step_too() -> None:
     send, receive = trio.open_memory_channel[Step](9)
     await InlineCompute().run_job(BacktestJob(REQUEST, BrokenCatalogue()), send)
-    assert [step async for step in receive] == [
-        Failed("The simulation failed unexpectedly (ZeroDivisionError)")
-    ]
+    (step,) = [step async for step in receive]
+    assert isinstance(step, Failed)
+    assert step.error == "The simulation failed unexpectedly (ZeroDivisionError)"
+    assert step.traceback.endswith("    raise ZeroDivisionError\nZeroDivisionError\n")

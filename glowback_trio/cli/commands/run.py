@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from glowback_trio.actors import open_gateway
+from glowback_trio.actors import Run, open_gateway
+from glowback_trio.cli.messages import printing_to_stderr
 from glowback_trio.cli.options.backtest_options import BacktestOptions
 from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
 from glowback_trio.cli.progress import watch
@@ -48,11 +50,14 @@ async def run(
         json: Print the result as JSON on stdout, and nothing else.
     """
     request = options.request()
-    async with open_gateway(data=open_catalogue(data, cache)) as gateway:
-        submitted = gateway.submit(request)
-        # On stderr, so that stdout holds the result and nothing else.
-        await watch(submitted, Console(stderr=True))
-        result = submitted.result()
+    # The error that `result` raises shows the traceback; the log would print it once more.
+    logging.getLogger(Run.__module__).addHandler(logging.NullHandler())
+    with printing_to_stderr():
+        async with open_gateway(data=open_catalogue(data, cache)) as gateway:
+            submitted = gateway.submit(request)
+            # On stderr, so that stdout holds the result and nothing else.
+            await watch(submitted, Console(stderr=True))
+            result = submitted.result()
     if json:
         # Written chunk by chunk: the JSON of a large result is never in memory as a whole.
         sys.stdout.buffer.writelines(result_chunks(result, submitted.run_id))

@@ -7,16 +7,17 @@ import ipaddress
 import os
 import resource
 import signal
+import sys
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import trio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.messages import print_warning
+from glowback_trio.cli.messages import print_warning, printing_to_stderr
 from glowback_trio.cli.options.data_option import open_catalogue
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.strategy_option import load_strategies
@@ -85,9 +86,11 @@ async def serve_backtests(
         strategies=strategies,
     ) as gateway:
         _relax_garbage_collector()
-        await _serve_until_signal(
-            partial(serve, gateway, bind=_bind(host, port), settings=settings)
-        )
+        stdout = sys.stdout
+        with printing_to_stderr():
+            await _serve_until_signal(
+                partial(serve, gateway, bind=_bind(host, port), settings=settings), stdout
+            )
 
 
 def _bind(host: str, port: int) -> str:
@@ -97,7 +100,7 @@ def _bind(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _serve_until_signal(serving: partial[Any]) -> None:
+async def _serve_until_signal(serving: partial[Any], stdout: TextIO) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
         # The signals are handled before the server starts, so that none is missed; when the server
@@ -105,7 +108,7 @@ async def _serve_until_signal(serving: partial[Any]) -> None:
         await listening.start(_set_on_signal, stop)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
-                print(f"listening on {url}", flush=True)  # noqa: T201 - scripts that start the server wait for this line
+                print(f"listening on {url}", file=stdout, flush=True)
         listening.cancel_scope.cancel()
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from glowback_trio.cli.messages import printing_to_stderr
 from glowback_trio.errors import InvalidRequestError, Problem, StrategyError
 from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.strategies.api import CustomStrategy
@@ -72,7 +73,8 @@ def _imported(name: str) -> ModuleType:
     if (directory := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, directory)
     try:
-        return importlib.import_module(name)
+        with printing_to_stderr():
+            return importlib.import_module(name)
     # The module may raise anything while it is imported.
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):

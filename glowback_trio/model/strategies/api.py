@@ -19,6 +19,7 @@ from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.orders import TimeInForce
+from glowback_trio.model.short_repr import describe, listed
 
 __all__ = [
     "Bar",
@@ -209,6 +210,9 @@ class Panel:
         self.symbols = tuple(one.symbol for one in bars)
         self.time = bars[0].time
         self._bars = bars
+
+    def __repr__(self) -> str:
+        return describe(self, listed(self.symbols), f"{len(self.time):,} bars")
 
     def column(self, name: ColumnName) -> Floats:
         """Return one column of all symbols: prices in currency, volume in units."""

@@ -13,8 +13,8 @@ from quart import request
 from glowback_trio.actors import Run, Subscription
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
-from glowback_trio.model.event_selection import Cursor, EventTypes
 from glowback_trio.model.events import Event
+from glowback_trio.model.stream_protocol import Cursor, EventTypes
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.parameters import parse_text
 from glowback_trio.server.http.request import current_request

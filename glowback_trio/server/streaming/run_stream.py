@@ -13,9 +13,15 @@ from attrs import frozen
 from glowback_trio.actors import Subscription
 from glowback_trio.errors import CursorAheadError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le
-from glowback_trio.model.event_selection import Cursor, EventTypes
 from glowback_trio.model.events import Event
-from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, TOO_MANY_STREAMS
+from glowback_trio.model.stream_protocol import (
+    CURSOR_AHEAD,
+    ENDED,
+    RUN_NOT_FOUND,
+    TOO_MANY_STREAMS,
+    Cursor,
+    EventTypes,
+)
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response

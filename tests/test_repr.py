@@ -1,0 +1,199 @@
+"""Every public object describes itself in one short line, however much it holds.
+
+Doctrine: the names that the public packages export are walked, so that a new class is tested
+without being listed: it needs an object in `OBJECTS`, made as large as it may get. The line has to
+be true, so what tells two objects apart is compared with what was put into them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_origin
+
+import numpy as np
+import pytest
+from attrs import evolve
+from trio.testing import MockClock
+
+import glowback_trio
+from glowback_trio import (
+    BacktestRequest,
+    Bars,
+    Catalogue,
+    Event,
+    Execution,
+    MemoryCatalogue,
+    MemoryStore,
+    PortfolioConstruction,
+    State,
+    Stream,
+    ThreadCompute,
+    actors,
+    backtest,
+    client,
+    compute,
+    data,
+    errors,
+    store,
+)
+from glowback_trio.client import Retry, open_client
+from glowback_trio.compute import BacktestJob, Done, Failed, InlineCompute, Progressed
+from glowback_trio.data import Listing
+from glowback_trio.errors import FailureTraceback, GlowbackError, Problem, RunFailedError
+from glowback_trio.model.bars import Dataset, Quality
+from glowback_trio.model.events import EventDraft
+from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.strategies import parameters
+from glowback_trio.model.strategies.api import Bar, CustomStrategy, Panel
+from glowback_trio.server import Settings
+from glowback_trio.testing import open_virtual_gateway
+
+MOST = 200
+NAMES = [f"SYMBOL{number}" for number in range(1000)]
+LONG = "so long\n" * 100_000
+TIME = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
+PRICE = 100 + np.sin(np.arange(len(TIME)) / 9) * 10
+PACKAGES = (glowback_trio, actors, client, compute, data, store)
+
+
+def bars(symbol: str) -> Bars:
+    return Bars(symbol, TIME, PRICE, PRICE + 1, PRICE - 1, PRICE, PRICE * 100)
+
+
+REQUEST = BacktestRequest(symbols=NAMES, start_date="2010-01-01", end_date="2019-12-31")
+SMALL = evolve(REQUEST, symbols=["A", "B"])
+WEIGHTS = PortfolioConstruction(target_weights=dict.fromkeys(NAMES, 0.001))
+COSTS = Execution(
+    slippage_bps=1.125,
+    commission_bps=1.125,
+    commission_per_share=1.125,
+    commission_minimum=1.125,
+    whole_shares=True,
+    allow_short=False,
+    max_leverage=2.5,
+    max_volume_participation=0.125,
+    maker_commission_bps=1.5,
+    size_at="fill",
+)
+
+
+def values() -> Iterator[object]:
+    """Values of the model, and what makes and keeps them, each as large as it may get."""
+    result = backtest(
+        evolve(SMALL, strategy=parameters.MaCrossover(short_period=2, long_period=5)),
+        [bars("A"), bars("B")],
+    )
+    held = backtest(
+        BacktestRequest(
+            symbols=["A"],
+            start_date="2010-01-01",
+            end_date="2019-12-31",
+            portfolio_construction=PortfolioConstruction(target_weights={"A": 0.5}),
+            benchmark_symbol="B",
+        ),
+        [bars("A"), bars("B")],
+    )
+    yield from (result, result.curve, result.trades, result.orders, held.portfolio, held.benchmark)
+    yield from (Dataset([bars(name) for name in NAMES], "memory", "user_provided", ()), bars(LONG))
+    yield Quality("A", 1, 1, critical=(LONG,) * 100, warnings=(LONG,) * 100)
+    yield from (Event(1, "log", LONG.encode()), EventDraft("log", LONG.encode(), 1))
+    yield from (REQUEST, WEIGHTS, COSTS, Stream(), Settings(api_keys=(LONG.replace("\n", ""),)))
+    yield from (Catalogue(Path("a" * 5000)), MemoryCatalogue([bars(name) for name in NAMES]))
+    yield Listing(LONG, "csv", "day", problem=LONG)
+    status = Status.queued("r", REQUEST, REQUEST.start_date)
+    yield evolve(status, state=State.FAILED, error=LONG)
+    yield from (ThreadCompute(), InlineCompute(), BacktestJob(REQUEST, Catalogue()))
+    yield Progressed([EventDraft("log", b"{}", 1)] * 10_000)
+    yield from (Done(result), Failed(LONG, LONG), Retry(LONG, 1, 1.0), Panel([bars("A")] * 500))
+    yield from (
+        Problem("missing", ("a",), LONG, LONG),
+        FailureTraceback(LONG),
+        RunFailedError(LONG),
+    )
+    yield errors.InvalidRequestError([Problem("missing", ("a", 1), LONG)] * 1000)
+    yield Bar(1.0, 1.0, 1.0, 1.0, 1.0)
+    yield from (each() for each in parameters.STRATEGIES.values())
+    yield State.RUNNING
+
+
+async def actors_and_clients() -> list[object]:
+    """Actors with a store full of runs, and clients of a server that is not there."""
+    kept = MemoryStore()
+    async with open_virtual_gateway(data=MemoryCatalogue([bars("A"), bars("B")]), store=kept) as gw:
+        runs = [gw.submit(SMALL) for _ in range(30)]
+        await gw.wait_idle()
+        run = runs[0]
+        log = run.broadcaster.log
+        stored = await kept.reopen(run.run_id, lambda: None)
+        found: list[object] = [gw, run, run.subscribe(), run.broadcaster, kept, log, stored]
+        lines = [described(each) for each in found]
+        assert "30 runs" in lines[0]
+        assert f"{run.status.event_count}" in lines[1]
+        assert "completed" in lines[1]
+    async with (
+        open_client("https://user:secret@localhost:1/" + "x" * 1000) as plain,
+        plain.stream("r") as events,
+    ):
+        found += [plain, events]
+        assert not [each for each in (plain, events) if "secret" in described(each)]
+    return found
+
+
+def described(value: object) -> str:
+    line = repr(value)
+    assert len(line) <= MOST, line[:1000]
+    assert line.splitlines() == [line]
+    return line
+
+
+@pytest.fixture
+async def objects(autojump_clock: MockClock) -> list[object]:
+    return [*values(), *await actors_and_clients()]
+
+
+def public_classes() -> set[type]:
+    """Classes of the public names that have instances; a custom strategy is its author's class."""
+    found = {getattr(package, name) for package in PACKAGES for name in package.__all__}
+    return {
+        each
+        for each in found
+        if inspect.isclass(each)
+        and get_origin(each) is None
+        and not issubclass(each, CustomStrategy)
+        and not getattr(each, "_is_protocol", False)
+    }
+
+
+async def test_every_public_object_is_described_in_one_short_line(objects: list[object]) -> None:
+    for value in objects:
+        line = described(value)
+        assert type(value).__name__ in line or isinstance(value, Enum)
+    missing = public_classes() - {type(value) for value in objects}
+    assert not missing
+
+
+def test_every_error_is_described_in_one_short_line() -> None:
+    for name in errors.__all__:
+        cls: Any = getattr(errors, name)
+        if issubclass(cls, GlowbackError) and cls.__init__ in (
+            GlowbackError.__init__,
+            errors.NotReadyError.__init__,
+        ):
+            assert name in described(cls(LONG))
+
+
+def test_a_description_says_what_tells_two_objects_apart() -> None:
+    assert repr(bars("A")) == "<Bars A, 3,652 bars, 2010-01-01T00:00:00 to 2019-12-31T00:00:00>"
+    result = backtest(SMALL, [bars("A"), bars("B")])
+    assert f"end={result.curve.value[-1]:.2f}"[:12] in repr(result.curve)
+    assert "2 fills" in repr(result.trades)
+    assert "symbols=('A', 'B')" in repr(SMALL)
+    assert repr(Execution(slippage_bps=2)) == "<Execution slippage_bps=2.0>"
+    assert repr(Stream()) == "<Stream>"
+    assert repr(Event(7, "log", b"{}")) == "<Event 7, log, data=b'{}'>"
+    assert repr(REQUEST).startswith(
+        "<BacktestRequest symbols=('SYMBOL0', 'SYMBOL1', 'SYMBOL2', ...)"
+    )
