@@ -12,18 +12,23 @@ from glowback_trio.lazy import lazy_names
 # Imported when used, as in `glowback_trio`: a test that needs only `sim` must not wait for numpy.
 if TYPE_CHECKING:
     from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
-    from glowback_trio.testing.sim import cancel_at_every_step, seeded_schedule
+    from glowback_trio.testing.sim import DeadlockError, cancel_at_every_step, seeded_schedule
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "glowback_trio.testing.gateway": ("EPOCH", "open_virtual_gateway", "virtual_now"),
-            "glowback_trio.testing.sim": ("cancel_at_every_step", "seeded_schedule"),
+            "glowback_trio.testing.sim": (
+                "DeadlockError",
+                "cancel_at_every_step",
+                "seeded_schedule",
+            ),
         },
     )
 
 __all__ = [
     "EPOCH",
+    "DeadlockError",
     "cancel_at_every_step",
     "open_virtual_gateway",
     "seeded_schedule",
