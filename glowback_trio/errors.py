@@ -8,15 +8,17 @@ change. All of them can be pickled.
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Iterable
 from reprlib import Repr
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from attrs import evolve, field, frozen
 
 __all__ = [
     "CursorAheadError",
     "DataError",
+    "EventLoopError",
     "FailureTraceback",
     "GatewayClosedError",
     "GlowbackError",
@@ -248,6 +250,37 @@ class GatewayClosedError(GlowbackError, RuntimeError):
     """Raised when a run is submitted to a gateway that is closing or closed."""
 
     code = "unavailable"
+
+
+class EventLoopError(GlowbackError, RuntimeError):
+    """Raised when something is used outside the trio event loop that it needs; nothing has changed.
+
+    Such as from another thread, or under asyncio. The message says what to call instead.
+    """
+
+    code = "internal_error"
+
+    @classmethod
+    def here(cls, call: str, instead: str) -> Self:
+        """Describe a call that was made here, in this thread.
+
+        Args:
+            call: What was called.
+            instead: What to do, as a clause in the imperative.
+        """
+        where = "under asyncio" if _asyncio_runs() else "outside its trio event loop"
+        return cls(f"{call} was called {where}: {instead}")
+
+
+def _asyncio_runs() -> bool:
+    # Looked up and not imported: where nothing has imported asyncio, it cannot be running.
+    if (asyncio := sys.modules.get("asyncio")) is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class QueueFullError(GlowbackError, RuntimeError):

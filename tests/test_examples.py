@@ -44,3 +44,9 @@ def test_the_custom_strategy_gives_what_its_built_in_twin_gives(tmp_path: Path) 
     finals = dict(line.split(": ") for line in printed_by("custom_strategy.py", tmp_path))
     assert finals["Crossing Means"] == finals["Moving Average Crossover"]
     assert {"Breakout", "Buy the Dip"} < finals.keys()
+
+
+def test_the_example_of_threads_runs_backtests_from_asyncio(tmp_path: Path) -> None:
+    lines = printed_by("threads.py", tmp_path)
+    assert [line.split(":")[0] for line in lines] == ["MaCrossover", "Rsi"]
+    assert all(line.endswith(" %") for line in lines)

@@ -13,6 +13,7 @@ from typing import Self
 import trio
 from attrs import define, field
 
+from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.errors import CursorAheadError
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.short_repr import describe
@@ -29,6 +30,8 @@ class Broadcaster:
     """A log as its readers see it: what there is, whether more will come, and a bell."""
 
     _log: EventLog = field(init=False)
+    #: Where its readers may wait.
+    loop: EventLoop = field(factory=EventLoop, init=False)
     #: Id of the terminal event, once there is one.
     _end: int | None = field(default=None, init=False)
     _subscribers: int = field(default=0, init=False)
@@ -169,6 +172,7 @@ class Subscription:
 
     async def read_stored(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Take what has happened so far: at most `limit` events, perhaps none."""
+        self._broadcaster.loop.check("subscription.read_stored")
         await trio.lowlevel.checkpoint()
         while not (wanted := self._scan(limit)) and self.behind:
             if wanted := await self._load(limit):
@@ -177,6 +181,7 @@ class Subscription:
 
     async def read(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
         """Wait until there is something, then take it; empty only at the end of the log."""
+        self._broadcaster.loop.check("subscription.read")
         await trio.lowlevel.checkpoint()
         while not (wanted := self._scan(limit)) and not self.ended:
             if not self.behind:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
 
 import trio
 from attrs import define, field
 
+from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
+from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
 from glowback_trio.data import Catalogue, Source
 from glowback_trio.errors import (
+    EventLoopError,
     GatewayClosedError,
     InvalidRequestError,
     QueueFullError,
@@ -32,10 +37,23 @@ from glowback_trio.store import MemoryStore, Store
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_INSTEAD = (
+    "a gateway needs trio, so open it within trio.run; a program of asyncio or of threads opens it "
+    "within trio.run in a thread of its own, and calls it by gateway.from_thread"
+)
+
 
 @define(eq=False, repr=False)
 class Gateway:
-    """Where runs are submitted and found. Made by `open_gateway`."""
+    """Where runs are submitted and found. Made by `open_gateway`.
+
+    It belongs to the event loop in which it was opened, and so do its runs: what changes or awaits
+    something raises `EventLoopError` elsewhere. Other threads use `from_thread`; they may read
+    (`run`, `runs`, a run's `status`, `result`, `events`) without it.
+    """
 
     #: Where bars come from.
     source: Source
@@ -50,6 +68,8 @@ class Gateway:
     _max_queued: int
     _max_log_bytes: int
     _runs: dict[str, Run]
+    _loop: EventLoop
+    _thread_calls: ThreadCalls
     _closed: str | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
@@ -73,9 +93,12 @@ class Gateway:
             InvalidRequestError: The data source cannot serve it.
             QueueFullError: As many runs wait as may.
             GatewayClosedError: The gateway is closing or closed.
+            EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
         if self._closed is not None:
             raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
+        # Before the run exists: one without a task would be waited for for ever.
+        self._loop.check("gateway.submit")
         if problems := list(self.source.problems(request)):
             raise InvalidRequestError(problems)
         if self._slots.waiting >= self._max_queued:
@@ -85,6 +108,34 @@ class Gateway:
         # The slot is requested here: started tasks begin in no particular order.
         self._nursery.start_soon(self._carry_out, run, self._slots.request(), name=run.run_id)
         return run
+
+    @overload
+    def from_thread(
+        self, function: Callable[P, Awaitable[T]], *args: P.args, **more: P.kwargs
+    ) -> T: ...
+
+    @overload
+    def from_thread(self, function: Callable[P, T], *args: P.args, **more: P.kwargs) -> T: ...
+
+    def from_thread(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """Call a function in the gateway's event loop, from another thread, and wait for it.
+
+        For example `gateway.from_thread(gateway.submit, request)`, or, with an async function,
+        `gateway.from_thread(run.wait_finished)`. Errors of the function are raised here.
+
+        When the gateway closes, a call that still waits is cancelled, and the block of
+        `open_gateway` ends after it has. That call and every later one raise `GatewayClosedError`.
+
+        Args:
+            function: What to call. What it returns is awaited if it can be.
+            args: Its arguments.
+            more: Its keyword arguments.
+
+        Raises:
+            GatewayClosedError: The gateway is closed, or was closed during the call.
+            EventLoopError: This thread runs a trio loop, which the call would block.
+        """
+        return self._thread_calls.call(partial(function, *args, **more))
 
     def run(self, run_id: str) -> Run:
         """Return a run.
@@ -108,7 +159,9 @@ class Gateway:
 
         Raises:
             UnknownRunError: There is no such run.
+            EventLoopError: Called outside the gateway's event loop.
         """
+        self._loop.check("gateway.delete")
         run = self.run(run_id)
         # The run still ends, and its readers see how; it only cannot be found any more.
         run.cancel("deleted")
@@ -116,13 +169,20 @@ class Gateway:
         self._store.forget(run_id)
 
     def close(self, reason: str) -> None:
-        """Accept no new runs, and cancel those that have not ended. Idempotent."""
+        """Accept no new runs, and cancel those that have not ended. Idempotent.
+
+        Raises:
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.close")
         self._closed = self._closed or reason
         for run in self._runs.values():
             run.cancel(reason)
+        self._thread_calls.close()
 
     async def wait_idle(self) -> None:
         """Wait until every run that is listed now has ended."""
+        self._loop.check("gateway.wait_idle")
         for run in self.runs():
             await run.wait_finished()
 
@@ -171,13 +231,17 @@ async def open_gateway(
             They are code of the program that opens the gateway, never of its clients.
 
     Raises:
+        EventLoopError: There is no trio event loop here, such as under asyncio.
         StoreError: Another gateway has the store open.
         StrategyError: One of `strategies` is not whole, or its name is taken.
     """
+    if not trio.lowlevel.in_trio_task():
+        raise EventLoopError.here("open_gateway", _INSTEAD)
     registry = make_registry(strategies)
     source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
     kept = store or MemoryStore()
     # The store is closed last: runs that have not ended still write their terminal event.
+    loop = EventLoop()
     async with kept.opened(registry), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
@@ -191,11 +255,14 @@ async def open_gateway(
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
             runs=await restored_runs(kept, clock or utc_now),
+            loop=loop,
+            thread_calls=ThreadCalls(loop),
         )
         try:
             yield gateway
         finally:
             gateway.close("the gateway was closed")
+            await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
 
 
 def random_id() -> str:

@@ -41,6 +41,8 @@ class Run:
 
     Its state belongs to its own task. Other tasks read the log, or send the messages that there
     are: `cancel`, `pause` and `resume`. A run that a store gave back has ended, and has no task.
+    What changes or awaits something raises `EventLoopError` outside the gateway's event loop; other
+    threads use `Gateway.from_thread`.
     """
 
     run_id: str
@@ -148,6 +150,7 @@ class Run:
             InvalidRequestError: `after` is negative.
             CursorAheadError: The log has not reached `after`.
         """
+        self._broadcaster.loop.check("run.load_events")
         return await self.subscribe(after).read_stored(limit)
 
     async def wait_finished(self) -> Status:
@@ -155,6 +158,7 @@ class Run:
 
         A run that failed or was cancelled is no error here.
         """
+        self._broadcaster.loop.check("run.wait_finished")
         await self._finished.wait()
         # A store may still be writing the terminal event.
         while self._broadcaster.log.watermark < self._writer.count:
@@ -186,6 +190,7 @@ class Run:
             RunCancelledError: It was cancelled; the message is the reason.
             UnknownRunError: The store has let it go.
         """
+        self._broadcaster.loop.check("run.load_result")
         self._check_completed()
         return await self._store.result(self.run_id)
 
@@ -195,6 +200,7 @@ class Run:
 
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""
+        self._broadcaster.loop.check("run.cancel")
         # What has ended stays as it ended: the terminal event is in the log.
         if self._reason is None and not self.finished:
             self._reason = reason
@@ -202,11 +208,13 @@ class Run:
 
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. Leaves no trace in the log."""
+        self._broadcaster.loop.check("run.pause")
         if not self.finished:
             self._pacer.pause()
 
     def resume(self) -> None:
         """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
+        self._broadcaster.loop.check("run.resume")
         self._pacer.resume()
 
     async def carry_out(self, admitted: trio.Event, compute: Compute, job: Job) -> None:

@@ -20,6 +20,7 @@ from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import list_of, object_of, status_of
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.errors import (
+    EventLoopError,
     GlowbackError,
     InvalidRequestError,
     NotReadyError,
@@ -36,6 +37,11 @@ __all__ = ["Client", "open_client"]
 
 # A run without a result is refused with this status; its own status says why.
 _CONFLICT = 409
+
+_INSTEAD = (
+    "this client needs trio, so open it within trio.run, or use glowback_trio.client.sync.connect, "
+    "which blocks and needs no event loop (under asyncio, call it by asyncio.to_thread)"
+)
 
 
 @define(eq=False, repr=False)
@@ -268,8 +274,11 @@ async def open_client(
         transport: Carries the requests; None: the network.
 
     Raises:
+        EventLoopError: There is no trio event loop here, such as under asyncio.
         InvalidRequestError: `url` is not an http(s) URL of a server.
     """
+    if not trio.lowlevel.in_trio_task():
+        raise EventLoopError.here("open_client", _INSTEAD)
     root = f"{_server_url(url)}/v1"
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     # Every stream occupies a connection, so a limit here would cap the streams; the server has one.
