@@ -33,6 +33,9 @@ FEED = "glowback_trio/server/state/feeds.py"
 EVENTS = "glowback_trio/server/routes/events.py"
 CHAIN = "glowback_trio/client/log_verifier.py"
 STREAM = "glowback_trio/client/stream.py"
+GATEWAY = "glowback_trio/actors/gateway.py"
+THREAD_CALLS = "glowback_trio/actors/thread_calls.py"
+DEADLOCK = "glowback_trio/testing/sim/deadlock.py"
 
 ACTORS = ("tests/actors",)
 HUBS = ("tests/serving/test_hub.py",)
@@ -41,6 +44,8 @@ SHUTDOWNS = ("tests/serving/test_shutdown.py", "tests/serving/test_handoff.py")
 FEEDS = ("tests/server/test_feeds.py", "tests/server/test_cuts.py")
 SERVER = ("tests/server/test_stream_isolation.py", "tests/server/test_cuts.py")
 CLIENT = ("tests/client/test_resume.py",)
+THREADS = ("tests/actors/test_threads.py",)
+DEADLOCKS = ("tests/testing/test_deadlock.py",)
 
 
 @frozen
@@ -345,6 +350,52 @@ MUTANTS = (
         "digest != received",
         "digest is None",
         CLIENT,
+    ),
+    Mutant(
+        "outside the loop: a run is submitted from another thread",
+        GATEWAY,
+        '        self._loop.check("gateway.submit")\n',
+        "",
+        THREADS,
+    ),
+    Mutant(
+        "outside the loop: the check comes after the pause",
+        RUN,
+        '        self._broadcaster.loop.check("run.pause")\n'
+        "        if not self.finished:\n"
+        "            self._pacer.pause()\n",
+        "        if not self.finished:\n"
+        "            self._pacer.pause()\n"
+        '        self._broadcaster.loop.check("run.pause")\n',
+        THREADS,
+    ),
+    Mutant(
+        "outside the loop: a call outlives the gateway",
+        THREAD_CALLS,
+        "            await self._left.wait()\n",
+        "            await trio.lowlevel.checkpoint()\n",
+        THREADS,
+    ),
+    Mutant(
+        "deadlock: a shield keeps it",
+        DEADLOCK,
+        "            status._scope.shield = False  # noqa: SLF001 - see above\n",
+        "",
+        DEADLOCKS,
+    ),
+    Mutant(
+        "deadlock: a thread at work is not seen",
+        DEADLOCK,
+        '    "trio._threads",\n',
+        "",
+        DEADLOCKS,
+    ),
+    Mutant(
+        "deadlock: idleness is not seen",
+        DEADLOCK,
+        '    return "wait_all_tasks_blocked" in names\n',
+        "    return False\n",
+        DEADLOCKS,
     ),
 )
 
