@@ -24,8 +24,8 @@ from glowback_trio.version import VERSION as __version__
 if TYPE_CHECKING:
     from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
     from glowback_trio.compute import InlineCompute, ThreadCompute
-    from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path
-    from glowback_trio.engine import backtest
+    from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path, load_dataset
+    from glowback_trio.engine import backtest, result_json, result_rows
     from glowback_trio.model.bars import Bars
     from glowback_trio.model.events import Event
     from glowback_trio.model.invariants import assert_sound
@@ -55,8 +55,8 @@ else:
         {
             "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
             "glowback_trio.compute": ("InlineCompute", "ThreadCompute"),
-            "glowback_trio.data": ("Catalogue", "MemoryCatalogue", "demo_path"),
-            "glowback_trio.engine": ("backtest",),
+            "glowback_trio.data": ("Catalogue", "MemoryCatalogue", "demo_path", "load_dataset"),
+            "glowback_trio.engine": ("backtest", "result_json", "result_rows"),
             "glowback_trio.model.bars": ("Bars",),
             "glowback_trio.model.events": ("Event",),
             "glowback_trio.model.invariants": ("assert_sound",),
@@ -116,5 +116,8 @@ __all__ = [
     "assert_sound",
     "backtest",
     "demo_path",
+    "load_dataset",
     "open_gateway",
+    "result_json",
+    "result_rows",
 ]

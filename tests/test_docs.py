@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import get_args
 
 import attrs
 import orjson
@@ -21,6 +22,7 @@ import glowback_trio
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
+from glowback_trio.engine.reporting.result_rows import ResultTable
 from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import Execution, Stream
@@ -103,7 +105,14 @@ def test_no_link_to_a_heading_leads_nowhere() -> None:
             assert heading in {each.lower().replace(" ", "-") for each in headings}, heading
 
 
-@pytest.mark.parametrize("name", ["data", "engine", "strategies"])
+def test_the_tables_of_a_result_are_listed() -> None:
+    (listed,) = re.findall(
+        r"The tables are (.*?): every closed", page("docs/embedding.md"), re.DOTALL
+    )
+    assert named([listed]) == set(get_args(ResultTable))
+
+
+@pytest.mark.parametrize("name", ["data", "embedding", "engine", "strategies"])
 def test_programs_run_as_they_stand(name: str) -> None:
     for program in blocks(page(f"docs/{name}.md"), "python"):
         exec(program, {"__name__": "page"})

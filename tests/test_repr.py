@@ -190,6 +190,7 @@ def test_a_description_says_what_tells_two_objects_apart() -> None:
     result = backtest(SMALL, [bars("A"), bars("B")])
     assert f"end={result.curve.value[-1]:.2f}"[:12] in repr(result.curve)
     assert "2 fills" in repr(result.trades)
+    assert repr(MemoryCatalogue([bars("A")])) == "<MemoryCatalogue 1 symbol, A>"
     assert "symbols=('A', 'B')" in repr(SMALL)
     assert repr(Execution(slippage_bps=2)) == "<Execution slippage_bps=2.0>"
     assert repr(Stream()) == "<Stream>"

@@ -20,7 +20,7 @@ from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
-from glowback_trio.data import Catalogue, Source
+from glowback_trio.data import Source, open_source
 from glowback_trio.errors import (
     EventLoopError,
     GatewayClosedError,
@@ -30,7 +30,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.short_repr import describe
+from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import MemoryStore, Store
@@ -74,7 +74,8 @@ class Gateway:
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return describe(self, state, f"{len(self._runs):,} runs", source=type(self.source).__name__)
+        runs = counted(len(self._runs), "run")
+        return describe(self, state, runs, source=type(self.source).__name__)
 
     @property
     def closed(self) -> bool:
@@ -216,7 +217,8 @@ async def open_gateway(
     leaves nothing behind: no task, no thread at work, no file.
 
     Args:
-        data: A data directory, or a source of bars; None: generated prices.
+        data: A directory of price files; `demo`: the prices that come with the package; `sample` or
+            None: generated prices; or a source of bars.
         store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB. The
             runs that it kept for an earlier gateway are listed; interrupted ones have failed.
         compute: Where simulations are carried out; None: one worker thread.
@@ -232,13 +234,14 @@ async def open_gateway(
 
     Raises:
         EventLoopError: There is no trio event loop here, such as under asyncio.
+        InvalidRequestError: `data` names no directory.
         StoreError: Another gateway has the store open.
         StrategyError: One of `strategies` is not whole, or its name is taken.
     """
     if not trio.lowlevel.in_trio_task():
         raise EventLoopError.here("open_gateway", _INSTEAD)
     registry = make_registry(strategies)
-    source = Catalogue(Path(data)) if isinstance(data, str | Path) else data or Catalogue()
+    source = open_source(data)
     kept = store or MemoryStore()
     # The store is closed last: runs that have not ended still write their terminal event.
     loop = EventLoop()

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.result import Result
-from glowback_trio.model.short_repr import describe
+from glowback_trio.model.short_repr import counted, describe
 
 __all__ = ["Done", "Failed", "Progressed", "Step"]
 
@@ -20,7 +20,7 @@ class Progressed:
     drafts: Sequence[EventDraft] = ()
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self.drafts):,} events")
+        return describe(self, counted(len(self.drafts), "event"))
 
 
 @frozen

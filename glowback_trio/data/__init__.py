@@ -9,6 +9,7 @@ from glowback_trio.data.cache.cache import CACHE_NAME
 from glowback_trio.data.catalogue import Catalogue
 from glowback_trio.data.demo_prices import demo_path
 from glowback_trio.data.memory import MemoryCatalogue
+from glowback_trio.data.named_source import load_dataset, open_source
 from glowback_trio.data.source import Listing, Source, no_checkpoint
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "MemoryCatalogue",
     "Source",
     "demo_path",
+    "load_dataset",
     "no_checkpoint",
+    "open_source",
 ]

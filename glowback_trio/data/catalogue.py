@@ -154,7 +154,10 @@ class Catalogue:
         """Return why the request has no directory."""
         source = request.data_source
         if self.root is None:
-            message = f"data_source {source!r} needs a data directory; none is configured"
+            message = (
+                f"data_source {source!r} needs a data directory, and there is none: serve with "
+                "--data DIR, or open the gateway with data=DIR"
+            )
             return Problem("not_available", ("data_source",), message, source)
         if request.csv_data_path is None:
             return Problem("not_available", ("data_source",), _UNREADABLE, source)

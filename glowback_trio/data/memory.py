@@ -25,7 +25,7 @@ from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.short_repr import counted, describe, listed
 
 __all__ = ["MemoryCatalogue"]
 
@@ -57,7 +57,7 @@ class MemoryCatalogue:
     max_rows: int = MAX_ROWS
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self.bars):,} symbols", listed(self.bars))
+        return describe(self, counted(len(self.bars), "symbol"), listed(self.bars))
 
     def problems(self, request: BacktestRequest) -> Iterator[Problem]:
         """Yield all problems of a request that can be found without looking at prices."""

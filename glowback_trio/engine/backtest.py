@@ -15,17 +15,20 @@ from glowback_trio.model.result import Result
 __all__ = ["backtest"]
 
 
-def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
+def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result:
     """Run one backtest on bars held in memory.
 
     Args:
         request: What to simulate. Bars outside its range are ignored.
-        bars: One `Bars` for each requested symbol, and for the benchmark.
+        bars: One `Bars` for each requested symbol, and for the benchmark; or what `load_dataset`
+            has loaded for this request.
 
     Raises:
         InvalidRequestError: The request requires adjusted prices, which need a file of factors.
         DataError: As `Simulation`, or no bar of a symbol lies within the range.
     """
+    if isinstance(bars, Dataset):
+        return _simulated(request, bars)
     if request.adjustment != "none":
         message = "Bars in memory are used as they are; adjust their prices beforehand"
         raise InvalidRequestError(
@@ -33,7 +36,11 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars]) -> Result:
         )
     within = [_within(one, request) for one in bars]
     quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
-    simulation = Simulation(request, Dataset(within, "memory", "user_provided", quality))
+    return _simulated(request, Dataset(within, "memory", "user_provided", quality))
+
+
+def _simulated(request: BacktestRequest, dataset: Dataset) -> Result:
+    simulation = Simulation(request, dataset)
     simulation.run()
     return simulation.result()
 

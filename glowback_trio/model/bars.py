@@ -12,7 +12,7 @@ from attrs import Attribute, field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
-from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.short_repr import counted, describe, listed
 
 __all__ = [
     "Adjustment",
@@ -133,7 +133,7 @@ class Bars:
         return len(self.time)
 
     def __repr__(self) -> str:
-        return describe(self, self.symbol, f"{len(self):,} bars", *time_range(self.time))
+        return describe(self, self.symbol, counted(len(self), "bar"), *time_range(self.time))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction: numpy forgets in a pickle that a column is read-only."""

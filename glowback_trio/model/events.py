@@ -7,6 +7,7 @@ on unchanged, and a reader that wants the fields decodes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 import orjson
@@ -58,6 +59,11 @@ class Event:
     def __repr__(self) -> str:
         # From the undecoded bytes, which need not be JSON.
         return describe(self, str(self.event_id), self.type, data=self.data)
+
+    @property
+    def timestamp(self) -> datetime:
+        """The time at which it was emitted, UTC, decoded again at each use."""
+        return datetime.fromisoformat(self.decode()["timestamp"])
 
     @property
     def payload(self) -> Mapping[str, Any]:

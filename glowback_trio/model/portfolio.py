@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
-from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.short_repr import counted, describe, listed
 
 __all__ = ["NONE", "Constraint", "Hits", "Portfolio", "RebalanceReason"]
 
@@ -89,7 +89,7 @@ class Hits:
         return len(self.row)
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self):,} times")
+        return describe(self, counted(len(self), "time"))
 
 
 @frozen(eq=False, repr=False)
@@ -123,7 +123,7 @@ class Portfolio:
     hits: Hits
 
     def __repr__(self) -> str:
-        return describe(self, listed(self.symbols), f"{len(self.out):,} bars")
+        return describe(self, listed(self.symbols), counted(len(self.out), "bar"))
 
     def targets(self, bars: slice | Indices) -> Floats:
         """Return the target weights after the closes of some bars, (n, M) fractions of equity."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from glowback_trio.model.bars import Floats, Indices, Times, time_range
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
-from glowback_trio.model.short_repr import describe
+from glowback_trio.model.short_repr import counted, describe
 
 __all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
 
@@ -54,7 +54,7 @@ class Curve:
 
     def __repr__(self) -> str:
         end = {"end": float(self.value[-1])} if len(self) else {}
-        return describe(self, f"{len(self):,} bars", *time_range(self.time), **end)
+        return describe(self, counted(len(self), "bar"), *time_range(self.time), **end)
 
     @property
     def positions(self) -> Floats:
@@ -89,6 +89,7 @@ class Fills:
         pnl: Profit realised by this fill at average cost, net of its own commission and of the
             pro-rata commission of its entry, currency; NaN where the fill only opens.
         order: Number of the order it fills, from 1.
+        held: Units of the symbol held after the fill, signed.
     """
 
     symbols: Sequence[str]
@@ -101,12 +102,18 @@ class Fills:
     slippage_cost: Floats
     pnl: Floats
     order: Codes
+    held: Floats
 
     def __len__(self) -> int:
         return len(self.time)
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self):,} fills", *time_range(self.time))
+        return describe(self, counted(len(self), "fill"), *time_range(self.time))
+
+    @property
+    def symbol_names(self) -> Sequence[str]:
+        """The symbol of each fill by its name, (F,)."""
+        return [self.symbols[index] for index in self.symbol.tolist()]
 
 
 @frozen(eq=False, repr=False)
@@ -136,7 +143,7 @@ class OrderLog:
         return len(self.what)
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self):,} steps", *time_range(self.time))
+        return describe(self, counted(len(self), "step"), *time_range(self.time))
 
     @property
     def event(self) -> Sequence[str]:
@@ -174,7 +181,7 @@ class Benchmark:
 
     def __repr__(self) -> str:
         end = {"end": float(self.value[-1])} if len(self) else {}
-        return describe(self, self.symbol, f"{len(self):,} bars", *time_range(self.time), **end)
+        return describe(self, self.symbol, counted(len(self), "bar"), *time_range(self.time), **end)
 
     @property
     def returns(self) -> Floats:
@@ -193,7 +200,8 @@ class Benchmark:
 class Result:
     """The result of a completed backtest: data only, so that it can be stored, sent and pickled.
 
-    Whatever can be worked out from it, such as the tear sheet, is a function of it elsewhere.
+    Whatever can be worked out from it is a function of it elsewhere: `result_rows` for its tables,
+    `result_json` for the document that a server sends, `tear_sheet`.
 
     Attributes:
         metrics: By name, in wire units (see `engine.analytics.metrics`); None where undefined.
@@ -229,9 +237,9 @@ class Result:
     def __repr__(self) -> str:
         return describe(
             self,
-            f"{len(self.curve):,} bars",
+            counted(len(self.curve), "bar"),
             *time_range(self.curve.time),
-            f"{len(self.trades):,} fills",
+            counted(len(self.trades), "fill"),
             final_cash=self.final_cash,
             positions=len(self.final_positions),
         )

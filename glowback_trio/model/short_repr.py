@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Collection
 from datetime import datetime
 
-__all__ = ["clip", "describe", "listed"]
+__all__ = ["clip", "counted", "describe", "listed"]
 
 # Most characters of a description: what fits on two lines of a terminal.
 _MOST = 180
@@ -26,6 +26,11 @@ def clip(text: str, most: int = _MOST) -> str:
     # Cut before it is split, because the text may have megabytes.
     line = " ".join(text[: 2 * most].split())
     return line if len(line) <= most and len(text) <= 2 * most else f"{line[: most - 1]}…"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things, such as `1 run` or `1,511 bars`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def listed(words: Collection[str]) -> str:

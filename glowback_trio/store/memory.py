@@ -13,7 +13,7 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.model.short_repr import describe
+from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.protocol import EVENT_OVERHEAD, StoredRun
 
@@ -30,7 +30,7 @@ class MemoryLog:
     size: int = 0
 
     def __repr__(self) -> str:
-        return describe(self, f"{len(self._events):,} events", size=self.size)
+        return describe(self, counted(len(self._events), "event"), size=self.size)
 
     @property
     def watermark(self) -> int:
@@ -89,7 +89,7 @@ class MemoryStore:
     _in_use: bool = field(default=False, init=False)
 
     def __repr__(self) -> str:
-        runs = f"{len(self._kept):,} runs"
+        runs = counted(len(self._kept), "run")
         bounds = {"keep_runs": self.keep_runs, "keep_bytes": self.keep_bytes}
         return describe(self, runs, finished_bytes=self._finished_bytes, **bounds)
 

@@ -78,9 +78,11 @@ def test_generated_prices_can_be_forbidden(source: str) -> None:
 
 
 def test_a_directory_is_needed_for_csv() -> None:
-    assert problems_of(Catalogue(), asking(data_source="csv")) == [
-        ("data_source", "data_source 'csv' needs a data directory; none is configured")
-    ]
+    message = (
+        "data_source 'csv' needs a data directory, and there is none: serve with --data DIR, or "
+        "open the gateway with data=DIR"
+    )
+    assert problems_of(Catalogue(), asking(data_source="csv")) == [("data_source", message)]
 
 
 def test_a_missing_directory_is_a_problem(tmp_path: Path) -> None:

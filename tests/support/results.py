@@ -19,7 +19,7 @@ def small_result(rows: int = 10) -> Result:
     return Result(
         metrics={},
         curve=Curve(1.0, time, *np.zeros((4, rows))),
-        trades=Fills(("A",), "s", time[:0], index, none, none, none, none, none, index),
+        trades=Fills(("A",), "s", time[:0], index, none, none, none, none, none, index, none),
         orders=OrderLog(index, time[:0], index, index, none, none),
         logs=(),
         final_cash=1.0,

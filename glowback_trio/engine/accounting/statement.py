@@ -75,6 +75,7 @@ class Statement:
             slippage_cost=self._fills("slippage"),
             pnl=_joined([one.pnl for one in self.booked]),
             order=self._filled("order"),
+            held=self._fills("units"),
         )
 
     @property

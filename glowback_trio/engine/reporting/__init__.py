@@ -2,5 +2,5 @@
 
 Belongs here: what turns a simulation into events and a result, and a result into a document.
 Never here: rules of trading, statistics (`engine.analytics`), the form of JSON (`wire`).
-May be imported by: `engine.simulation`; `result_document` by `server`, `cli` and tests as well.
+May be imported by: `engine`; `result_document` by `server` and `cli` as well.
 """

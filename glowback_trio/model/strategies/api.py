@@ -19,7 +19,7 @@ from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.orders import TimeInForce
-from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.short_repr import counted, describe, listed
 
 __all__ = [
     "Bar",
@@ -212,7 +212,7 @@ class Panel:
         self._bars = bars
 
     def __repr__(self) -> str:
-        return describe(self, listed(self.symbols), f"{len(self.time):,} bars")
+        return describe(self, listed(self.symbols), counted(len(self.time), "bar"))
 
     def column(self, name: ColumnName) -> Floats:
         """Return one column of all symbols: prices in currency, volume in units."""
