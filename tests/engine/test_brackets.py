@@ -80,6 +80,13 @@ def test_the_exit_that_a_later_bar_proves_closes_the_position(
         ({"stop": 103.0, "limit": 104.0}, (100, 105, 99, 104), 105),
         # one that waited at its limit is like a limit
         ({"stop": 99.0, "limit": 99.5}, (101, 106, 99.25, 101), None),
+        # so is one that the close proves to have come to its limit after its stop
+        ({"stop": 103.0, "limit": 101.0}, (100, 106, 99, 101), None),
+        ({"stop": 103.0, "limit": 101.0}, (100, 106, 95, 101), 95),
+        # and a trailing stop that came up from the low: the high may lie before the low
+        ({"trail": 3.0}, (100, 102, 96, 99), None),
+        ({"trail": 3.0}, (100, 102, 95, 99), 95),
+        ({"trail": 7.0}, (100, 106, 96, 105), 105),
     ],
 )
 def test_exits_fill_on_the_bar_of_the_entry_if_its_prices_prove_it(

@@ -58,13 +58,25 @@ def ends(result: Result) -> list[tuple[str, int, str]]:
         ({"stop": 105.0, "limit": 107.0}, 1.0, (108, 109, 106, 108), 107),  # came back to it
         ({"stop": 105.0, "limit": 107.0}, 1.0, (108, 109, 107.25, 108), None),
         ({"stop": 105.0, "limit": 103.0}, 1.0, (102, 106, 101, 104), None),  # what came first?
+        ({"stop": 105.0, "limit": 103.0}, 1.0, (102, 106, 101, 103), 103),  # from the stop to it
+        ({"stop": 105.0, "limit": 103.0}, 1.0, (102, 106, 99, 100), 103),
+        ({"stop": 105.0, "limit": 103.0}, 1.0, (104, 104.75, 99, 100), None),  # not triggered
         ({"stop": 95.0, "limit": 93.0}, -1.0, (98, 99, 92, 93), 95),
         ({"stop": 95.0, "limit": 93.0}, -1.0, (92, 94, 91, 92), 93),
         ({"stop": 95.0, "limit": 97.0}, -1.0, (98, 99, 94, 96), None),
+        ({"stop": 95.0, "limit": 97.0}, -1.0, (98, 99, 94, 97), 97),
+        ({"stop": 95.0, "limit": 97.0}, -1.0, (96, 99, 94, 98.5), 97),
         ({"trail": 5.0}, 1.0, (102, 105, 90, 95), 105),
-        ({"trail": 5.0}, 1.0, (102, 104.75, 90, 95), None),
+        ({"trail": 5.0}, 1.0, (102, 104.75, 90, 94.75), None),
+        ({"trail": 5.0}, 1.0, (102, 104.75, 90, 95), 95),  # up from the low by the trail
+        ({"trail": 5.0}, 1.0, (102, 104.75, 90, 101), 95),
+        ({"trail": 5.0}, 1.0, (97, 102, 96, 99), 102),  # the open has moved it to 102
+        ({"trail": 5.0}, 1.0, (97, 101.75, 97, 99), None),
         ({"trail": 5.0}, -1.0, (98, 110, 95, 103), 95),
         ({"trail": 5.0}, -1.0, (94, 110, 93, 103), 94),
+        ({"trail": 5.0}, -1.0, (98, 110, 95.25, 105.25), None),
+        ({"trail": 5.0}, -1.0, (98, 110, 95.25, 103), 105),
+        ({"trail": 5.0}, -1.0, (103, 104, 98, 101), 98),
     ],
 )
 def test_a_bar_fills_what_its_prices_prove(
@@ -80,7 +92,7 @@ def test_a_stop_limit_order_triggered_on_the_wrong_side_waits_as_a_limit_order()
     assert fills(wrong) == [(2, "A", 1.0, 103.0)]
 
 
-def test_a_trailing_stop_follows_earlier_bars_only() -> None:
+def test_a_trailing_stop_follows_the_bars_that_do_not_trigger_it() -> None:
     rows: list[Row] = [FIRST, (100, 110, 96, 108), (108, 109, 105, 106)]
     assert fills(run(rows, acting({0: ordering("A", -1.0, trail=5.0)}))) == [(2, "A", -1.0, 105.0)]
     gap: list[Row] = [FIRST, (100, 110, 96, 108), (103, 109, 102, 106)]
@@ -219,6 +231,30 @@ def test_buying_power_counts_the_makers_rate() -> None:
     result = run([FIRST, (100, 100, 90, 95)], acting({0: ordering("A", 50.0, limit=95.0)}), **fees)
     assert result.trades.quantity == pytest.approx([1000.0 / (95.0 * 1.1)])
     assert result.curve.cash[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_limit_that_the_close_proves_is_a_makers_and_has_no_slippage() -> None:
+    fees = {"maker_commission_bps": 10.0, "commission_bps": 100.0, "slippage_bps": 100.0}
+    strategy = acting({0: ordering(stop=105.0, limit=103.0)})
+    result = run([FIRST, (102, 106, 101, 102)], strategy, **fees)
+    assert fills(result) == [(1, "A", 1.0, 103.0)]
+    assert result.trades.commission == pytest.approx([0.103])
+
+
+def test_a_trailing_stop_that_the_close_proves_is_slipped_as_a_stop() -> None:
+    fees = {"maker_commission_bps": 10.0, "commission_bps": 100.0, "slippage_bps": 100.0}
+    strategy = acting({0: ordering("A", -1.0, trail=5.0)})
+    result = run([FIRST, (98, 110, 96, 103)], strategy, **fees)
+    assert fills(result) == [(1, "A", -1.0, 105.0 * 0.99)]
+    assert result.trades.commission == pytest.approx([105.0 * 0.99 * 0.01])
+
+
+@pytest.mark.parametrize("prices", [{"stop": 105.0, "limit": 103.0}, {"trail": 5.0}])
+def test_an_order_for_one_bar_fills_where_the_close_proves_it(prices: dict[str, float]) -> None:
+    bar: Row = (102, 104.75, 90, 96) if "trail" in prices else (102, 106, 101, 103)
+    for time_in_force in ("IOC", "FOK"):
+        strategy = acting({0: ordering("A", 1.0, time_in_force=time_in_force, **prices)})
+        assert [event for event, _, _ in ends(run([FIRST, bar], strategy))] == ["filled"]
 
 
 def test_slippage_touches_orders_that_do_not_name_their_price() -> None:

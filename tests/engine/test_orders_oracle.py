@@ -27,21 +27,45 @@ def outcome(rows: list[Row], wish: Wish, days: list[int]) -> tuple[int, float] |
         row = rows[bar]
         if wish.time_in_force == "DAY" and days[bar] != days[wish.bar + 1]:
             return None
-        price = None
-        if stop is None:
-            price = taken(row, limit, buys=buys)
-        elif (row[0] >= stop) if buys else (row[0] <= stop):
-            price, stop = taken(row, limit, buys=buys), None
-        elif (row[1] >= stop) if buys else (row[2] <= stop):
-            allowed = limit is None or (stop <= limit if buys else stop >= limit)
-            price, stop = stop if allowed else None, None
+        if trail is not None and stop is not None:
+            # The open is the first price of the bar, and moves the stop before the rest does.
+            stop = min(stop, row[0] + trail) if buys else max(stop, row[0] - trail)
+        if reached(row, stop, buys=buys):
+            price, stop = got(row, stop, limit, buys=buys), None
+        else:
+            price, stop = trailed(row, stop, trail, buys=buys)
         if price is not None:
             return bar, price
         if wish.time_in_force in ("IOC", "FOK"):
             return None
-        if trail is not None and stop is not None:
-            stop = min(stop, row[2] + trail) if buys else max(stop, row[1] - trail)
     return None
+
+
+def reached(row: Row, stop: float | None, *, buys: bool) -> bool:
+    """True if nothing, or nothing any more after this bar, keeps an order from its price."""
+    return stop is None or (row[1] >= stop if buys else row[2] <= stop)
+
+
+def got(row: Row, stop: float | None, limit: float | None, *, buys: bool) -> float | None:
+    """What an order gets of a bar that triggers it, or on which it needs no trigger."""
+    if stop is None or (row[0] >= stop if buys else row[0] <= stop):
+        return taken(row, limit, buys=buys)
+    if limit is None or (stop <= limit if buys else stop >= limit):
+        return stop
+    # From the stop the price went to the close, and so to a limit in between.
+    return limit if (row[3] <= limit if buys else row[3] >= limit) else None
+
+
+def trailed(
+    row: Row, stop: float | None, trail: float | None, *, buys: bool
+) -> tuple[float | None, float | None]:
+    """Price and stop of an order that its level so far did not trigger."""
+    if trail is None or stop is None:
+        return None, stop
+    level = row[2] + trail if buys else row[1] - trail
+    if row[3] >= level if buys else row[3] <= level:
+        return level, None
+    return None, min(stop, level) if buys else max(stop, level)
 
 
 def taken(row: Row, limit: float | None, *, buys: bool) -> float | None:
