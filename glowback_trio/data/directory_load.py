@@ -16,6 +16,7 @@ from glowback_trio.data.calendars.times import to_timestamp
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
+from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.loading import collect, raise_problems
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
@@ -148,7 +149,8 @@ class DirectoryLoad:
             return
         for index, symbol in enumerate(self.request.priced):
             if self.files[index] and self.directory.factors(symbol) is None:
-                message = f"Cannot adjust {symbol!r}: there is no file {symbol}{FACTORS_ENDING}"
+                name = f"{file_stem(symbol)}{FACTORS_ENDING}"
+                message = f"Cannot adjust {symbol!r}: there is no file {name}"
                 yield Problem("not_available", self.request.place(index), message, symbol)
 
 

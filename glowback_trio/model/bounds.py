@@ -56,10 +56,17 @@ SCALARS: Mapping[type, str] = {
 
 @attrs.frozen
 class Pattern:
-    """A bound: a regular expression that the whole text must match, and its meaning in words."""
+    """A bound: a regular expression that the whole text must match.
+
+    Attributes:
+        regex: The expression.
+        meaning: What it means, in words.
+        advice: Returns half a sentence on what to write instead of a text that does not match.
+    """
 
     regex: str
     meaning: str
+    advice: Callable[[str], str] = lambda _text: ""
 
 
 @attrs.frozen
@@ -101,8 +108,9 @@ def _broken(value: Any, bound: object) -> tuple[str, str] | None:
             return "too_short", f"Input should have at least {limit} {_items(value, limit)}"
         case MaxLen(max_length=limit) if len(value) > limit:
             return "too_long", f"Input should have at most {limit} {_items(value, limit)}"
-        case Pattern(regex=regex, meaning=meaning) if not re.fullmatch(regex, value):
-            return "string_pattern_mismatch", f"Input should be {meaning}"
+        case Pattern(regex=regex) if not re.fullmatch(regex, value):
+            message = f"Input should be {bound.meaning}{bound.advice(value)}"
+            return "string_pattern_mismatch", message
         case _:
             return None
 

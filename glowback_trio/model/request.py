@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -29,23 +30,33 @@ from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy, Targ
 
 __all__ = [
     "SYMBOL",
+    "SYMBOL_RULE",
     "BacktestRequest",
     "Execution",
     "Resolution",
     "Stream",
 ]
 
-# Symbols become names of files: no separator, and nothing that leads out of a directory.
-SYMBOL = r"(?!.*\.\.)[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}"
-Symbol = Annotated[
-    str,
-    Trimmed(),
-    Pattern(
-        SYMBOL,
-        "a symbol: 1 to 32 letters, digits or . ^ = _ -, starting with a letter, digit or ^, "
-        "without '..'",
-    ),
-]
+# As markets write them: `M&M.NS`, `BTC/USDT`, `NSE:RELIANCE`. `data.files.symbol_names` maps them
+# to names of files. No comma, which separates symbols in lists; no `%`, which escapes in names.
+SYMBOL = r"(?!.*(\.\.|//))[A-Za-z0-9^$#@_][A-Za-z0-9.^=_&/:+!@#$-]{0,31}"
+
+
+def _write_instead(text: str) -> str:
+    """Return half a sentence with the symbol nearest to an invalid one; empty if there is none."""
+    near = re.sub(r"[^A-Za-z0-9.^=_&/:+!@#$-]+", ".", text.strip().lstrip("./\\"))
+    # A path is not the misspelling of a symbol.
+    is_near = ".." not in text and re.fullmatch(SYMBOL, near) and near.strip(".") == near
+    return f"; write {near!r} instead" if is_near else ""
+
+
+SYMBOL_RULE = Pattern(
+    SYMBOL,
+    "a symbol: 1 to 32 letters, digits or . ^ = _ - & / : + ! @ # $, starting with a letter, "
+    "digit or ^ $ # @ _, without '..' or '//'",
+    _write_instead,
+)
+Symbol = Annotated[str, Trimmed(), SYMBOL_RULE]
 Resolution = Literal["second", "minute", "hour", "day"]
 DataSource = Literal["default", "sample", "csv", "parquet"]
 BasisPoints = Annotated[float, Ge(0), Le(1000)]

@@ -119,7 +119,8 @@ def _targets(
     targets: _Targets = {}
     for prices in found:
         path = target_path(data, prices, to, overwrite=overwrite)
-        if path in targets:
+        # Ignoring case, because on some disks `aapl_1d.csv` and `AAPL_1d.csv` are one file.
+        if any(path.name.casefold() == other.name.casefold() for other in targets):
             raise DataError(f"more than one source would be written to {path.name}")
         targets[path] = prices
     return targets

@@ -115,7 +115,8 @@ def _pairs(flag: str, pairs: Iterable[str] | None) -> dict[str, Any]:
     """Read NAME=VALUE pairs. A value that is a JSON scalar is read as one, any other as text."""
     parameters: dict[str, Any] = {}
     for pair in pairs or ():
-        name, equals, text = pair.partition("=")
+        # From the right, because `ES=F` is a symbol.
+        name, equals, text = pair.rpartition("=")
         if not (name and equals) or name in parameters:
             message = f"Input should be NAME=VALUE, each name once, not {pair!r}"
             raise InvalidRequestError([Problem("value_error", (flag,), message, pair)])

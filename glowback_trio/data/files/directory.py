@@ -1,8 +1,8 @@
 """Find the price files of a directory, and map symbols to them.
 
-A path is never built from a symbol. The directory is listed once, and a symbol's file is one of the
-listed names, compared exactly. So no symbol, however it is written, reaches a file outside of the
-directory, and a file system that ignores case does not find `AAPL` for `aapl`.
+The directory is listed once, and a symbol's file is one of the listed names, compared exactly. So
+no symbol, however it is written, reaches a file outside of the directory, and a file system that
+ignores case does not find `AAPL` for `aapl`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from attrs import frozen
 
 from glowback_trio.data.files.factors import FACTORS_ENDING
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile, version_of
-from glowback_trio.model.request import SYMBOL, Resolution
+from glowback_trio.data.files.symbol_names import file_stems, symbol_of_stem
+from glowback_trio.model.request import Resolution
 
 __all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]
 
@@ -41,18 +42,38 @@ RESOLUTION_SUFFIX: Mapping[Resolution, str] = {
 }
 
 _SUFFIX = "|".join(_SUFFIXES)
-# Names whose symbol no request may have are not price files, so that they are never suggested.
 _NAME = re.compile(
     rf"(?!.*{re.escape(FACTORS_ENDING)}$)"
-    # The symbol is matched lazily, so that a suffix is not taken for a part of it.
-    rf"(?P<symbol>{SYMBOL}?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
+    # The stem is matched lazily, so that a suffix is not taken for a part of it.
+    rf"(?P<stem>.+?)(_(?P<suffix>{_SUFFIX}))?\.(?P<format>{'|'.join(FORMATS)})"
 )
+
+
+@frozen
+class _Name:
+    """What the name of a price file says."""
+
+    symbol: str
+    resolution: Resolution | None
+    format: FileFormat
+
+    @classmethod
+    def of(cls, name: str) -> _Name | None:
+        """Read a name; None if it is not that of a price file.
+
+        Names whose symbol no request may have are not, so that they are never suggested.
+        """
+        parts = _NAME.fullmatch(name)
+        if parts is None or (symbol := symbol_of_stem(parts["stem"])) is None:
+            return None
+        resolution = _SUFFIXES.get(parts["suffix"] or "")
+        return cls(symbol, resolution, cast("FileFormat", parts["format"]))
 
 
 def symbol_in_name(name: str) -> str | None:
     """Return the symbol in the name of a price file; None if it is not such a name."""
-    parts = _NAME.fullmatch(name)
-    return parts["symbol"] if parts else None
+    named = _Name.of(name)
+    return named.symbol if named else None
 
 
 @frozen(eq=False)
@@ -99,14 +120,19 @@ class PriceDirectory:
         """
         suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
         # A symbol such as `AAPL_1d` would match the name of `AAPL`, hence the comparison below.
-        names = [f"{symbol}{suffix}.{form}" for form in formats for suffix in (*suffixes, "")]
+        names = [
+            f"{stem}{suffix}.{form}"
+            for form in formats
+            for suffix in (*suffixes, "")
+            for stem in file_stems(symbol)
+        ]
         files = (self._price_file(name) for name in names if name in self.names)
         return tuple(file for file in files if file and file.symbol == symbol)
 
     def factors(self, symbol: str) -> Path | None:
         """Return the file of a symbol's adjustment factors; None if there is none."""
-        path = self.path / f"{symbol}{FACTORS_ENDING}"
-        return path if path.name in self.names and self._stat(path) else None
+        named = (self.path / f"{stem}{FACTORS_ENDING}" for stem in file_stems(symbol))
+        return next((path for path in named if path.name in self.names and self._stat(path)), None)
 
     def files(self) -> Iterator[PriceFile]:
         """Yield every price file, ordered by name."""
@@ -124,28 +150,31 @@ class PriceDirectory:
         named = dict.fromkeys(
             resolution
             for suffix, resolution in _SUFFIXES.items()
-            if any(f"{symbol}_{suffix}.{form}" in self.names for form in formats)
+            if any(
+                f"{stem}_{suffix}.{form}" in self.names
+                for form in formats
+                for stem in file_stems(symbol)
+            )
         )
         return tuple(named)
 
     def symbols(self, formats: Sequence[FileFormat] = FORMATS) -> frozenset[str]:
         """Return the symbols in the names of all price files."""
-        parts = filter(None, map(_NAME.fullmatch, self.names))
-        return frozenset(name["symbol"] for name in parts if name["format"] in formats)
+        named = filter(None, map(_Name.of, self.names))
+        return frozenset(one.symbol for one in named if one.format in formats)
 
     def _price_file(self, name: str) -> PriceFile | None:
         """Describe a price file; None if it is not one, or a link out of the data directory."""
-        parts = _NAME.fullmatch(name)
-        if parts is None:
+        if (named := _Name.of(name)) is None:
             return None
         path = self.path / name
         if (found := self._stat(path)) is None:
             return None
         return PriceFile(
             path=path,
-            symbol=parts["symbol"],
-            resolution=_SUFFIXES.get(parts["suffix"] or ""),
-            format=cast("FileFormat", parts["format"]),
+            symbol=named.symbol,
+            resolution=named.resolution,
+            format=named.format,
             version=version_of(found),
         )
 

@@ -16,11 +16,12 @@ from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
 from glowback_trio.data.files.parquet_file import write_parquet
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, read_table
+from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.rows import COLUMNS, Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.bounds import one_of
-from glowback_trio.model.request import SYMBOL, Resolution
+from glowback_trio.model.request import SYMBOL_RULE, Resolution
 
 __all__ = ["ImportedPrices", "read_prices", "target_path", "write_prices"]
 
@@ -79,8 +80,14 @@ def target_path(
             the same bars, so that the two would be ambiguous.
     """
     symbol = prices.bars.symbol
-    path = directory / f"{symbol}_{RESOLUTION_SUFFIX[prices.resolution]}.{form}"
+    path = directory / f"{file_stem(symbol)}_{RESOLUTION_SUFFIX[prices.resolution]}.{form}"
     listed = PriceDirectory.of(directory)
+    for name in listed.names if listed else ():
+        if name != path.name and name.casefold() == path.name.casefold():
+            raise DataError(
+                f"{path.name} and {name} are one file on a disk that ignores the case of letters; "
+                "use another directory for one of them, or another --symbol"
+            )
     for file in listed.find(symbol, prices.resolution) if listed else ():
         if file.path.name != path.name:
             raise DataError(
@@ -115,8 +122,9 @@ def write_prices(path: Path, bars: Bars, *, overwrite: bool = False) -> None:
 
 
 def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
-    if not re.fullmatch(SYMBOL, rows.symbol):
-        raise DataError(f"{rows.source}: {shorten(rows.symbol)} is not a valid symbol")
+    if not re.fullmatch(SYMBOL_RULE.regex, rows.symbol):
+        advice = SYMBOL_RULE.advice(rows.symbol)
+        raise DataError(f"{rows.source}: {shorten(rows.symbol)} is not a valid symbol{advice}")
     spacing = resolution_of(rows.time)
     length = resolution or spacing
     if length is None:

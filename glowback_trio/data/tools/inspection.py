@@ -13,6 +13,7 @@ from glowback_trio.data.directory_load import ambiguity
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, read_factors
 from glowback_trio.data.files.price_file import PriceFile
+from glowback_trio.data.files.symbol_names import symbol_of_stem
 from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Quality, Times
@@ -103,7 +104,8 @@ class Inspection:
                 yield ambiguity(report.symbol, report.resolution, found)
 
     def _factors(self, path: Path) -> FileReport:
-        report = FileReport(path.name, path.name.removesuffix(FACTORS_ENDING))
+        stem = path.name.removesuffix(FACTORS_ENDING)
+        report = FileReport(path.name, symbol_of_stem(stem) or stem)
         try:
             read_factors(path)
         except DataError as error:
