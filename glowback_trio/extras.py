@@ -18,12 +18,10 @@ class Extra:
     """An optional dependency of the package.
 
     Attributes:
-        name: Its name in the package's extras.
         package: The package that it installs.
         purpose: What needs it, as the subject of a sentence in the plural.
     """
 
-    name: str
     package: str
     purpose: str
 
@@ -35,10 +33,9 @@ class Extra:
     @property
     def advice(self) -> str:
         """The sentence that says how to install it."""
-        return (
-            f"{self.purpose} need {self.package}, which is not installed: "
-            f'pip install "glowback-trio[{self.name}]"'
-        )
+        # The package by its own name, which is right for every way to install this one.
+        name = self.package.replace("_", "-")
+        return f"{self.purpose} need {name}, which is not installed: pip install {name}"
 
     def load(self, module: str) -> Any:
         """Import one of its modules.
@@ -54,5 +51,5 @@ class Extra:
             raise DataError(f"{self.package} cannot be used here: {error}") from error
 
 
-PARQUET = Extra("parquet", "pyarrow", "Parquet files")
-CALENDARS = Extra("calendars", "exchange_calendars", "Exchange calendars")
+PARQUET = Extra("pyarrow", "Parquet files")
+CALENDARS = Extra("exchange_calendars", "Exchange calendars")

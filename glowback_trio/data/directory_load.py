@@ -132,6 +132,11 @@ class DirectoryLoad:
                 missing = f"No bars of resolution {request.resolution!r} for {symbol!r}"
                 message = f"{missing}; there are bars of {one_of(existing)}"
                 yield Problem("unknown_symbol", request.place(index), message, symbol)
+            elif elsewhere := self.directory.find(symbol, request.resolution):
+                source = request.data_source
+                missing = f"No prices for symbol {symbol!r} in files of data_source {source!r}"
+                message = f"{missing}; data_source {elsewhere[0].format!r} has them"
+                yield Problem("unknown_symbol", request.place(index), message, symbol)
             else:
                 unknown.append((request.place(index), symbol))
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()

@@ -11,6 +11,7 @@ from glowback_trio.errors import Problem
 from glowback_trio.extras import CALENDARS
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.short_repr import listed
 
 __all__ = [
     "MAX_BARS",
@@ -25,6 +26,7 @@ __all__ = [
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
 _SUGGESTIONS = 5  # unknown symbols that get a suggestion, because comparing names is slow
+_LISTED = 10  # known symbols that are named where none is similar
 
 
 @frozen
@@ -74,9 +76,19 @@ def unknown_symbol_problems(
         known: All symbols of the source.
     """
     for order, (path, symbol) in enumerate(unknown):
-        near = _nearest(symbol, known) if order < _SUGGESTIONS else []
-        hint = f"; did you mean {one_of(near)}?" if near else ""
+        hint = f"; {_hint(symbol, known)}" if order < _SUGGESTIONS else ""
         yield Problem("unknown_symbol", path, f"No prices for symbol {symbol!r}{hint}", symbol)
+
+
+def _hint(symbol: str, known: Collection[str]) -> str:
+    """Return half a sentence with similar known symbols, or with what there is."""
+    if near := _nearest(symbol, known):
+        return f"did you mean {one_of(near)}?"
+    return (
+        f"there are prices for {listed(sorted(known), _LISTED)}"
+        if known
+        else "there are none at all"
+    )
 
 
 def _nearest(symbol: str, known: Collection[str]) -> list[str]:

@@ -11,7 +11,13 @@ from attrs import field, frozen
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Indices, Times
 
-__all__ = ["Timeline", "align"]
+__all__ = ["Timeline", "align", "in_words"]
+
+
+def in_words(time: np.datetime64) -> str:
+    """Write a bar's time for a message: in UTC, and only as fine as it is, such as `2024-01-31`."""
+    text = str(np.datetime_as_string(time, unit="auto"))
+    return f"{text}Z" if "T" in text else text
 
 
 @frozen(eq=False)
@@ -100,7 +106,7 @@ def _check_prices(bars: Bars) -> None:
         if not (np.minimum.reduce(column) > 0 and np.maximum.reduce(column) < np.inf):
             bad = np.flatnonzero(~((column > 0) & (column < np.inf)))[0]
             raise DataError(
-                f"{bars.symbol}: {name} at {bars.time[bad]} is {column.item(bad)!r}; "
+                f"{bars.symbol}: {name} at {in_words(bars.time[bad])} is {column.item(bad)!r}; "
                 "prices should be positive and finite"
             )
 

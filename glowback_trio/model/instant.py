@@ -66,6 +66,7 @@ def _instant(value: datetime | date | str, edge: time) -> datetime:
 
 
 _YEARS = f"Input should lie in the years {FIRST_YEAR} to {LAST_YEAR}"
+_NO_SUCH = "There is no such date, time or offset; input should be like 2024-01-31T09:30:00+01:00"
 _FORM = "Input should be an RFC 3339 date or date-time, such as 2024-01-31 or 2024-01-31T09:30:00Z"
 
 
@@ -83,7 +84,7 @@ def _parse(text: str, edge: time) -> datetime:
     except ValueError as error:
         if isinstance(error, InvalidRequestError):
             raise
-        raise _refusal("datetime_parsing", f"{_FORM}: {error}", text) from None
+        raise _refusal("datetime_parsing", _NO_SUCH, text) from None
 
 
 def _refusal(kind: str, message: str, value: object) -> InvalidRequestError:

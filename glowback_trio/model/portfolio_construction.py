@@ -15,16 +15,19 @@ __all__ = ["PortfolioConstruction", "Rebalancing"]
 Rebalancing = Literal["daily", "weekly", "monthly"]
 Percent = Annotated[float, Gt(0), Le(100)]
 
+_RULE = (
+    "Weights are fractions of equity, each from 0 to 1, at least one above 0, and should not sum "
+    "above 1"
+)
+
 
 def _weights_fit(target_weights: Mapping[str, float]) -> Iterator[Problem]:
     # Weights such as 0.7, 0.2 and 0.1 sum to a little more than 1 in binary floats.
     total = sum(target_weights.values())
     if not target_weights or total <= 0:
-        yield Problem("value_error", ("target_weights",), "Weights should be positive", None)
+        yield Problem("value_error", ("target_weights",), _RULE, None)
     elif total > 1 + 1e-9:
-        message = (
-            f"Weights are fractions of equity and should not sum above 1; they sum to {total:g}"
-        )
+        message = f"{_RULE}; they sum to {total:g}"
         yield Problem("value_error", ("target_weights",), message, None)
 
 

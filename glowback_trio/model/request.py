@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
 from attrs import Factory, field, frozen
@@ -130,8 +130,14 @@ class Stream(Checked):
 
 def _ends_after_start(start_date: datetime, end_date: datetime) -> Iterator[Problem]:
     if end_date <= start_date:
-        message = f"Input should be after start_date, which is {start_date.isoformat()}"
-        yield Problem("value_error", ("end_date",), message, end_date.isoformat())
+        message = f"Input should be after start_date, which is {_written(start_date)}"
+        yield Problem("value_error", ("end_date",), message, _written(end_date))
+
+
+def _written(moment: datetime) -> str:
+    """Write a point in time as people do: as a date if it is the start or the end of a day."""
+    whole = moment.time() in (time.min, time.max)
+    return moment.date().isoformat() if whole else moment.isoformat()
 
 
 def _no_symbol_twice(symbols: tuple[str, ...]) -> Iterator[Problem]:

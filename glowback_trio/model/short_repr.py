@@ -33,10 +33,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def listed(words: Collection[str]) -> str:
+def listed(words: Collection[str], most: int = _LISTED) -> str:
     """Write words as a list, such as `AAPL, SPY, IBM and 997 more`."""
-    shown = ", ".join(clip(word, 40) for word, _ in zip(words, range(_LISTED), strict=False))
-    more = len(words) - _LISTED
+    shown = ", ".join(clip(word, 40) for word, _ in zip(words, range(most), strict=False))
+    more = len(words) - most
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 

@@ -142,13 +142,15 @@ class _Reader:
             elif has_fixed_default(field):
                 values[field.name] = field.default
         if issubclass(cls, Checked):
-            problems += conflicts(cls, values)
+            problems += (_as_sent(each, document) for each in conflicts(cls, values))
         if problems:
             raise InvalidRequestError(problems)
         return cls(**values)
 
     def strategy(self, document: Any, _hint: Any) -> Strategy:
         """Read a strategy: its name says which class its parameters belong to."""
+        if isinstance(document, str):
+            raise self._strategy_as_text(document)
         problems = list(_unknown(_object(document), ("name", "params")))
         cls: type[Strategy] | None = None
         with _collecting(problems, "name"):
@@ -159,6 +161,15 @@ class _Reader:
         if problems or strategy is None:
             raise InvalidRequestError(problems)
         return strategy
+
+    def _strategy_as_text(self, text: str) -> InvalidRequestError:
+        """Refuse a name where an object should be, and say what the object would be."""
+        word = text.strip().lower()
+        named, hint = word, ""
+        if word not in self.strategies:
+            named, hint = "ma_crossover", f"; {text!r}: {did_you_mean(word, self.strategies)}"
+        message = f'Input should be an object, such as {{"name": "{named}"}}{hint}'
+        return _refuse("dict_type", message, text)
 
     def _strategy_class(self, name: Any) -> type[Strategy]:
         name = _scalar(name, str).strip().lower()
@@ -208,6 +219,15 @@ def _unknown(document: Document, known: Iterable[str]) -> Iterator[Problem]:
     for order, name in enumerate(unknown):
         advice = f"; {did_you_mean(name, known)}" if order < _SUGGESTIONS else ""
         yield Problem("extra_forbidden", (name,), f"Unknown field {name!r}{advice}", document[name])
+
+
+def _as_sent(problem: Problem, document: Document) -> Problem:
+    """Return a problem with its value as the document has it, not as it was read."""
+    match problem.path:
+        case (str(name),) if name in document:
+            return attrs.evolve(problem, value=document[name])
+        case _:
+            return problem
 
 
 def _refuse(kind: str, message: str, value: object) -> InvalidRequestError:

@@ -62,8 +62,12 @@ def test_default_means_only_the_directory_if_there_is_one(root: Path) -> None:
     assert [bars.symbol for bars in dataset.bars] == ["MSFT", "AAPL", "IBM"]
     assert dataset.bars[0].close.tolist() == [12, 13, 14, 15, 16]
     assert problems_of(Catalogue(root), asking("TSLA")) == [
-        ("symbols.0", "No prices for symbol 'TSLA'")
+        ("symbols.0", "No prices for symbol 'TSLA'; there are prices for AAPL, IBM, MSFT, SPY")
     ]
+    [(path, message)] = problems_of(Catalogue(root), asking("AAPL", data_source="parquet"))
+    assert path == "symbols.0"
+    assert message.startswith("No prices for symbol 'AAPL' in files of data_source 'parquet'")
+    assert message.endswith("; data_source 'csv' has them")
 
 
 def test_generated_prices_may_be_requested_although_there_is_a_directory(root: Path) -> None:

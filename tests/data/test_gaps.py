@@ -140,7 +140,7 @@ def test_without_the_extra_a_calendar_is_refused_before_anything_runs(
     for source in (MemoryCatalogue([bars_on("A", WEEK)]), Catalogue(), Catalogue(demo_path())):
         found = source.problems(asking("A", calendar="XNYS"))
         [problem] = [one for one in found if one.path == ("calendar",)]
-        assert 'pip install "glowback-trio[calendars]"' in problem.message
+        assert "pip install exchange-calendars" in problem.message
 
 
 def bars_on(symbol: str, days: Iterable[str]) -> Bars:

@@ -240,9 +240,7 @@ def test_equity_of_exactly_zero_is_ruin_too() -> None:
     ],
 )
 def test_a_failure_of_a_strategy_names_the_time_of_the_bar(act: Any, said: str) -> None:
-    with pytest.raises(
-        StrategyError, match=rf"^acting failed at the bar of 2024-01-02T.*: .*{said}"
-    ):
+    with pytest.raises(StrategyError, match=rf"^acting failed at the bar of 2024-01-02: .*{said}"):
         run(acting({1: act}))
 
 
@@ -305,7 +303,7 @@ def test_events_up_to_a_failure_are_emitted_however_the_run_is_sliced(slices: li
             wanted = slices.pop(0) if len(slices) > 1 else slices[0]
             emitted.extend((draft.type, draft.bar) for draft in simulation.advance(wanted))
 
-    with pytest.raises(StrategyError, match=r"2024-01-04T.*: LookupError: lost") as raised:
+    with pytest.raises(StrategyError, match=r"2024-01-04: LookupError: lost") as raised:
         advance_to_the_end()
     assert isinstance(raised.value.__cause__, LookupError)
     assert [each for each in emitted if each[0] in ("trade", "log")] == [("trade", 1), ("log", 3)]

@@ -196,7 +196,14 @@ def test_a_lost_account_is_closed_at_the_next_open_and_orders_nothing_more() -> 
     ]
     assert result.final_positions == {}
     assert result.curve.value[3] < 0
-    assert any(text.startswith("Equity fell to -222.22") for text in result.logs)
+    assert any(text.startswith("Equity fell to -222.22 at 2024-01-04: ") for text in result.logs)
+
+
+def test_the_log_names_the_currency_of_the_request() -> None:
+    request = make_request(currency="EUR")
+    logs = backtest(request, [make_bars("A", [10.0, 11.0])]).logs
+    assert any(text.startswith("Final portfolio value ") and text.endswith(" EUR") for text in logs)
+    assert not any("$" in text for text in logs)
 
 
 def test_a_position_lost_on_the_last_bar_cannot_be_closed_and_is_logged() -> None:

@@ -63,6 +63,19 @@ def test_text_that_is_no_instant_is_refused(written: str) -> None:
         start_instant(written)
 
 
+@pytest.mark.parametrize("written", ["2024-01-01T00:00+25:00", "2024-02-30", "2024-01-01T24:01Z"])
+def test_an_instant_that_does_not_exist_is_refused_with_an_example_of_one_that_does(
+    written: str,
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        start_instant(written)
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "There is no such date, time or offset; input should be like 2024-01-31T09:30:00+01:00"
+    )
+    assert problem.value == written
+
+
 def test_a_stamp_has_microseconds_and_z() -> None:
     assert stamp(NEW_YEAR) == "2024-01-01T00:00:00.000000Z"
 

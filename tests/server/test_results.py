@@ -181,7 +181,7 @@ def test_without_pyarrow_parquet_says_what_to_install() -> None:
     assert status == "501"
     error = orjson.loads(body)["error"]
     assert error["code"] == "unavailable"
-    assert 'pip install "glowback-trio[parquet]"' in error["message"]
+    assert "pip install pyarrow" in error["message"]
     assert given.startswith("200 timestamp,value")
 
 

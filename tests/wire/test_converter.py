@@ -111,6 +111,34 @@ def test_fields_that_can_be_read_are_compared_though_others_cannot() -> None:
     assert set(found) == {("end_date",), ("initial_capital",)}
 
 
+@pytest.mark.parametrize("sent", ["2023-12-31", "2023-12-31T12:00:00+02:00"])
+def test_an_end_before_the_start_is_echoed_as_it_was_sent(sent: str) -> None:
+    (problem,) = problems(end_date=sent).values()
+    assert problem.message == "Input should be after start_date, which is 2024-01-01"
+    assert problem.value == sent
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("rsi", 'such as {"name": "rsi"}'),
+        ("RSI ", 'such as {"name": "rsi"}'),
+        ("macrossover", "did you mean 'ma_crossover'"),
+    ],
+)
+def test_a_strategy_given_as_text_gets_the_object_it_should_be(text: str, advice: str) -> None:
+    assert advice in problems(strategy=text)[("strategy",)].message
+
+
+@pytest.mark.parametrize("weights", [{}, {"AAPL": 0}, {"AAPL": 0.6, "B": 0.6}])
+def test_weights_are_refused_with_their_whole_rule(weights: dict[str, float]) -> None:
+    construction = {"target_weights": weights}
+    found = problems(symbols=["AAPL", "B"], portfolio_construction=construction)
+    message = found[("portfolio_construction", "target_weights")].message
+    for part in ("fractions of equity", "from 0 to 1", "at least one above 0", "sum above 1"):
+        assert part in message
+
+
 # Field by field: a value just outside its bounds, or of the wrong type, and the path it must name.
 REFUSED: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [
     (("symbols",), {"symbols": []}),

@@ -21,6 +21,7 @@ from glowback_trio.engine.analytics.returns import (
     sharpe_ratio,
     volatility,
 )
+from glowback_trio.engine.timeline import in_words
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Times
 from glowback_trio.model.result import Benchmark
@@ -78,7 +79,7 @@ def _check_prices(symbol: str, time: Times, price: Floats, start: int) -> None:
     if wrong.any():
         bad = int(np.flatnonzero(wrong)[0])
         raise DataError(
-            f"benchmark {symbol}: close at {time[bad]} is {price.item(bad)!r}; "
+            f"benchmark {symbol}: close at {in_words(time[bad])} is {price.item(bad)!r}; "
             "prices should be positive and finite"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glowback_trio.engine.timeline import in_words
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.result import Curve, Fills
 
@@ -10,14 +11,14 @@ __all__ = ["ruin_warning", "summary", "warnings"]
 _SAMPLE = "Generated prices: use these results for smoke tests, not for research."
 
 
-def summary(curve: Curve, trades: Fills, order_events: int) -> list[str]:
+def summary(curve: Curve, trades: Fills, order_events: int, currency: str) -> list[str]:
     """Return what was done, one sentence per fact."""
     return [
         "Engine-backed backtest completed",
         f"Processed {len(curve)} equity points",
         f"Executed {len(trades)} trades",
         f"Recorded {order_events} order lifecycle events",
-        f"Final portfolio value ${curve.value[-1]:.2f}",
+        f"Final portfolio value {curve.value[-1]:.2f} {currency}",
     ]
 
 
@@ -37,7 +38,8 @@ def _finding(grade: str, symbol: str, text: str) -> str:
 
 def ruin_warning(curve: Curve, row: int) -> str:
     """Return the warning that the account is lost, as of the close of a row."""
+    when = in_words(curve.time[row])
     return (
-        f"Equity fell to {curve.value[row]:.2f} at {curve.time[row]}: all positions are closed at "
+        f"Equity fell to {curve.value[row]:.2f} at {when}: all positions are closed at "
         "the next open and no further orders are made"
     )

@@ -65,7 +65,7 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         curve=curve,
         trades=fills,
         orders=orders,
-        logs=[*summary(curve, fills, len(orders)), *sentences],
+        logs=[*summary(curve, fills, len(orders), request.currency), *sentences],
         final_cash=ended.account.cash,
         final_positions=_positions(ended),
         final_prices=_last_closes(timeline),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
-from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.timeline import Timeline, in_words
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.errors import StrategyError
@@ -90,7 +90,7 @@ class BarTrader:
             try:
                 on_bar(context)
             except Exception as error:  # noqa: BLE001 - whatever a strategy raises ends its own run only
-                what = f"{self._name} failed at the bar of {context.time}: {_said(error)}"
+                what = f"{self._name} failed at the bar of {in_words(context.time)}: {_said(error)}"
                 failure = StrategyError(what)
                 failure.__cause__ = error
                 return Stopped(row + 1, failure=failure)
