@@ -8,6 +8,7 @@ import numpy as np
 from attrs import define
 
 from glowback_trio.model.result import Fills
+from glowback_trio.wire.percent import as_percent
 from glowback_trio.wire.rows import Columns
 
 __all__ = ["round_trip_columns"]
@@ -64,7 +65,7 @@ def round_trip_columns(fills: Fills) -> Columns:
         "exit_price": np.array([trip.received / trip.closed for trip, _ in trips]),
         "commission": np.array([trip.commission for trip, _ in trips]),
         "pnl": profit,
-        "return": profit / np.abs(paid) * 100.0,
+        "return": as_percent(profit / np.abs(paid)),
     }
 
 
