@@ -193,15 +193,21 @@ class CursorAheadError(GlowbackError, LookupError):
     """Raised when a reader requests events after an id that the log has not reached.
 
     Its cursor belongs to another run or another log: start again from 0.
+
+    Args:
+        after: The cursor.
+        newest: Id of the newest event.
+        name: What the reader calls the cursor.
     """
 
     code = "cursor_ahead"
 
-    def __init__(self, after: int, newest: int) -> None:
+    def __init__(self, after: int, newest: int, name: str = "after") -> None:
         self.after = after
         self.newest = newest
         super().__init__(
-            f"last_event_id is ahead of the log: it is {after}, and the newest event is {newest}"
+            f"{name} is ahead of the log: it is {after}, and the newest event is {newest}; read "
+            "from 0 on, because the cursor belongs to another log"
         )
 
 

@@ -116,6 +116,6 @@ async def test_a_wrong_key_and_an_unreachable_server_are_one_line_and_1(
 ) -> None:
     period = PERIOD if command[0] == "submit" else ()
     refused = await call(*command, *period, "--api-key", "wrong")
-    assert fails_with(refused, 1, "401: Invalid or missing API key")
+    assert fails_with(refused, 1, "401: Invalid API key")
     absent = await call(*command, *period, GLOWBACK_URL="http://127.0.0.1:1")
     assert fails_with(absent, 1, "http://127.0.0.1:1")

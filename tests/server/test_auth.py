@@ -176,7 +176,9 @@ async def test_a_ticket_opens_one_stream_and_is_not_echoed(
     assert (first.status, first.headers["sec-websocket-protocol"]) == (101, "glowback.v1")
     assert second.status == 401
     assert second.headers["www-authenticate"] == "Bearer"
-    assert orjson.loads(second.body) == {"detail": "This ticket is unknown, used or expired"}
+    assert orjson.loads(second.body) == {
+        "detail": "This ticket is unknown, used or expired: get one by POST /stream-tickets"
+    }
 
 
 async def test_a_ticket_decides_before_a_key(serve_with: Serve, finished: Run) -> None:

@@ -134,7 +134,19 @@ async def test_a_cursor_ahead_of_the_log_is_409(
     assert response.status_code == 409
     error = (await response.get_json())["error"]
     assert error["code"] == "cursor_ahead"
-    assert str(ahead) in error["message"]
+    newest = finished.status.event_count
+    assert error["message"].startswith(
+        f"after is ahead of the log: it is {ahead}, and the newest event is {newest}; read from 0"
+    )
+
+
+async def test_a_header_ahead_of_the_log_is_named_by_its_own_name(
+    client: Client, finished: Run
+) -> None:
+    headers = {**SSE, "Last-Event-ID": str(finished.status.event_count + 1)}
+    response = await client.get(path(finished), headers=headers)
+    assert response.status_code == 409
+    assert (await response.get_json())["detail"].startswith("Last-Event-ID is ahead of the log")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ async def test_these_routes_bypass_the_framework(gateway: Gateway, path: str) ->
         scope("/backtests/a\n"),
         scope("/backtests/some-run/results"),
         scope("/backtests"),
+        scope("/backtests/some-run", query_string=b"verbose=1"),
         scope("/nowhere"),
         scope("/healthz", method="HEAD"),
         scope("/backtests/some-run", method="DELETE"),

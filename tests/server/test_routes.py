@@ -53,6 +53,11 @@ async def test_a_completed_run_says_so_exactly(client: Client, finished: Run) ->
     assert status["error"] is None
 
 
+UNKNOWN_RUN = (
+    "Run not found: no run has this id, or no longer; GET /backtests lists those there are"
+)
+
+
 @BOTH
 async def test_an_unknown_run_is_404_on_every_route_that_names_one(
     client: Client, prefix: str
@@ -72,11 +77,11 @@ async def test_an_unknown_run_is_404_on_every_route_that_names_one(
         body = await response.get_json()
         if prefix:
             assert body == {
-                "error": {"code": "not_found", "message": "Run not found", "details": None},
+                "error": {"code": "not_found", "message": UNKNOWN_RUN, "details": None},
                 "request_id": response.headers["X-Request-ID"],
             }
         else:
-            assert body == {"detail": "Run not found"}
+            assert body == {"detail": UNKNOWN_RUN}
 
 
 @pytest.mark.parametrize(
@@ -224,8 +229,58 @@ async def test_a_bad_list_query_is_refused_with_its_place(
     ]
 
 
-async def test_unknown_parameters_are_ignored(client: Client) -> None:
-    assert (await client.get("/backtests?_=123")).status_code == 200
+@pytest.mark.parametrize(
+    ("path", "name", "hint"),
+    [
+        ("/backtests?stat=running", "stat", "did you mean 'state'?"),
+        ("/backtests/{run}?verbose=1", "verbose", "this route takes none"),
+        ("/backtests/{run}/events?last_event_id=3", "last_event_id", "known: after, limit, types"),
+        ("/backtests/{run}/events?after=3&type=trade", "type", "did you mean 'types'?"),
+        ("/backtests/{run}/results?max_point=12", "max_point", "did you mean 'max_points'?"),
+        ("/backtests/{run}/equity.csv?max_points=12", "max_points", "this route takes none"),
+        ("/strategies?name=rsi", "name", "this route takes none"),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_and_not_ignored(
+    client: Client, finished: Run, path: str, name: str, hint: str
+) -> None:
+    response = await client.get(path.format(run=finished.run_id))
+    assert response.status_code == 422
+    (problem,) = (await response.get_json())["detail"]
+    assert problem["loc"] == ["query", name]
+    assert problem["msg"] == f"Unknown parameter {name!r}; {hint}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/backtests?_=123",
+        "/strategies?api_key=k",
+        "/healthz?probe=1",
+        "/readyz?v",
+        "/?utm_source=x",
+    ],
+)
+async def test_what_caches_probes_and_links_add_is_left_alone(client: Client, path: str) -> None:
+    assert (await client.get(path)).status_code == 200
+
+
+async def test_a_wrong_method_is_405_with_those_there_are(client: Client) -> None:
+    response = await client.delete("/backtests")
+    assert response.status_code == 405
+    allowed = response.headers["Allow"]
+    assert {"GET", "POST"} <= set(allowed.split(", "))
+    assert await response.get_json() == {"detail": f"Method Not Allowed: this path takes {allowed}"}
+
+
+async def test_an_unknown_form_of_a_table_is_404_with_those_there_are(
+    client: Client, finished: Run
+) -> None:
+    response = await client.get(f"/backtests/{finished.run_id}/equity.xls")
+    assert response.status_code == 404
+    assert await response.get_json() == {
+        "detail": "Not Found: a table is had as csv, ndjson, parquet, not 'xls'"
+    }
 
 
 async def test_strategies_list_types_defaults_and_ranges(client: Client) -> None:

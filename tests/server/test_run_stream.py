@@ -255,6 +255,8 @@ async def test_pages_of_this_host_and_listed_ones_may_watch(
         "batch=all",
         "types=",
         "types=trade,tirade",
+        "after=3",
+        "last_event=3",
     ],
 )
 async def test_a_bad_query_is_400_before_the_run_is_looked_for(url: str, query: str) -> None:

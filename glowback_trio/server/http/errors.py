@@ -21,7 +21,15 @@ from glowback_trio.errors import (
 )
 from glowback_trio.server.http.route import is_versioned
 
-__all__ = ["STATUSES", "HttpError", "http_error", "sentence", "shorten"]
+__all__ = [
+    "STATUSES",
+    "HttpError",
+    "http_error",
+    "sentence",
+    "shorten",
+    "too_large",
+    "unknown_path",
+]
 
 #: An error that is not listed is a fault of the server: 500.
 STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
@@ -48,7 +56,11 @@ _CODES: Mapping[int, str] = {
     503: "unavailable",
 }
 
-_TOO_LARGE = "Request body too large"
+_UNKNOWN_PATH = "Not Found: there is no such path; GET / lists those there are"
+# What a client can do about errors of the package that other programs meet as well.
+_ADVICE: Mapping[type[GlowbackError], str] = {
+    UnknownRunError: ": no run has this id, or no longer; GET /backtests lists those there are"
+}
 # A guess: how soon a place in the queue is free depends on the runs in it.
 _RETRY_AFTER_S = "5"
 # Problems listed in one response; of further ones only the number is stated.
@@ -106,7 +118,7 @@ def http_error(error: BaseException) -> HttpError:
             return HttpError(422, "Request validation failed", details=_problem_documents(problems))
         case GlowbackError():
             return _from_package(error)
-        # Last of the known ones: it is Werkzeug's, for routing and for bodies that are too large.
+        # Last of the known ones: it is Werkzeug's, for routing.
         case HTTPException(code=int(status)):
             return _from_framework(error, status)
         case _:
@@ -119,15 +131,28 @@ def _from_package(error: GlowbackError) -> HttpError:
     if status is None:
         return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
     retry = {"Retry-After": _RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return HttpError(status, str(error), code=error.code, headers=retry)
+    message = f"{error}{_ADVICE.get(type(error), '')}"
+    return HttpError(status, message, code=error.code, headers=retry)
 
 
 def _from_framework(error: HTTPException, status: int) -> HttpError:
-    """Translate an error of Quart: of routing, or a body that is too large."""
-    headers: dict[str, str] = {}
+    """Translate an error of Quart's routing."""
     if methods := getattr(error, "valid_methods", None):
-        headers["Allow"] = ", ".join(sorted(methods))
-    return HttpError(status, _TOO_LARGE if status == 413 else error.name, headers=headers)
+        allowed = ", ".join(sorted(methods))
+        message = f"{error.name}: this path takes {allowed}"
+        return HttpError(status, message, headers={"Allow": allowed})
+    return HttpError(status, _UNKNOWN_PATH if status == 404 else error.name)
+
+
+def too_large(limit: int) -> HttpError:
+    """Return the 413 for a body longer than this many bytes."""
+    message = f"Request body too large: this server takes at most {limit:,} bytes"
+    return HttpError(413, message)
+
+
+def unknown_path() -> HttpError:
+    """Return the 404 for a path that is none of the server's."""
+    return HttpError(404, _UNKNOWN_PATH)
 
 
 def sentence(error: InvalidRequestError) -> str:

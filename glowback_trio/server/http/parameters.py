@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -11,11 +11,14 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import Checked, hints
+from glowback_trio.model.bounds import Checked, did_you_mean, hints
 
-__all__ = ["located", "parse_text", "read_query"]
+__all__ = ["check_names", "located", "parse_text", "read_query"]
 
 T = TypeVar("T", bound=Checked)
+
+# Looking for the nearest known name is slow, and a query may hold hundreds.
+_MOST_UNKNOWN, _SHOWN = 20, 60
 
 # Python parses at most 4300 digits, and no valid number is that long.
 _WHOLE = re.compile(r"-?[0-9]{1,4000}")
@@ -53,18 +56,46 @@ def _kind(hint: Any) -> Any:
 
 
 def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
-    """Parse the parameters that `cls` has fields for; others are ignored, as proxies may add some.
+    """Parse a query into the fields of `cls`.
 
     Raises:
         InvalidRequestError: With every problem found, each path beginning with `query`.
     """
+    annotations = hints(cls)
+    check_names(query, annotations)
     with located("query"):
-        given = {name: query.getlist(name) for name in hints(cls) if name in query}
+        given = {name: query.getlist(name) for name in annotations if name in query}
         # A proxy in front may read the other of two values, so neither is taken.
         twice = [_given_twice(name, values) for name, values in given.items() if len(values) > 1]
         if twice:
             raise InvalidRequestError(twice)
         return cls(**_parsed({name: values[0] for name, values in given.items()}, cls))
+
+
+def check_names(query: MultiDict[str, str], known: Collection[str]) -> None:
+    """Check that a query names no unknown parameter, which would be without effect in silence.
+
+    Left alone are `api_key`, which is read elsewhere, and names that begin with `_`, which browser
+    libraries add against caches.
+
+    Raises:
+        InvalidRequestError: It does; each path begins with `query`.
+    """
+    unknown = [name for name in query if name not in known and not _is_left_alone(name)]
+    if unknown:
+        raise InvalidRequestError(
+            Problem("extra_forbidden", ("query", name), _unknown(name, known), query[name])
+            for name in unknown[:_MOST_UNKNOWN]
+        )
+
+
+def _is_left_alone(name: str) -> bool:
+    return name == "api_key" or name.startswith("_")
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    hint = did_you_mean(name, known) if known else "this route takes none"
+    return f"Unknown parameter {name[:_SHOWN]!r}; {hint}"
 
 
 def _parsed(texts: Mapping[str, str], cls: type[Checked]) -> dict[str, Any]:

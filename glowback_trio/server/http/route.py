@@ -99,6 +99,11 @@ class Route:
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 
     @property
+    def checks_query(self) -> bool:
+        """True if unknown parameters are refused: not where probes and links may add some."""
+        return self.documented and self.tag != "health"
+
+    @property
     def changes_state(self) -> bool:
         """True if a page of another origin must not trigger it."""
         return self.method != "GET"

@@ -219,7 +219,7 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
         errors[404] = ("There is no run with this id.", ())
     if route.body is not None:
         errors[415] = ("The request body is compressed.", ("Accept-Encoding",))
-    if route.query is not None or route.body is not None:
+    if route.checks_query or route.body is not None:
         errors[422] = ("The request is invalid; each problem is listed with its path.", ())
     for status, meaning in route.errors.items():
         retry = ("Retry-After",) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()

@@ -11,6 +11,8 @@ from glowback_trio.server.security.tickets import OfferedProtocols
 
 __all__ = ["admit", "admit_stream", "count_request"]
 
+_LATER = "; try again after the seconds that Retry-After states"
+
 
 def admit(access: AccessControl, context: RequestContext, key: str | None) -> str:
     """Admit a client by its key, and return the name of the caller.
@@ -24,7 +26,7 @@ def admit(access: AccessControl, context: RequestContext, key: str | None) -> st
         return address
     if key is not None:
         # Looked at before the comparison, so that guessing stops even at a right guess.
-        _require(access.wrong_keys.look(address), "Too many wrong keys from this address")
+        _require(access.wrong_keys.look(address), f"Too many wrong keys from this address{_LATER}")
     try:
         check_key(access.api_keys, key)
     except HttpError:
@@ -48,10 +50,11 @@ def admit_stream(
         admit(access, context, key)
         return
     address = caller_of(None, context.client)
-    _require(access.wrong_keys.look(address), "Too many wrong tickets from this address")
+    _require(access.wrong_keys.look(address), f"Too many wrong tickets from this address{_LATER}")
     if access.tickets.redeem(offered.ticket) is None:
         access.wrong_keys.take(address)
-        raise unauthorized("This ticket is unknown, used or expired")
+        message = "This ticket is unknown, used or expired: get one by POST /stream-tickets"
+        raise unauthorized(message)
 
 
 def count_request(access: AccessControl, context: RequestContext, caller: str) -> None:
@@ -61,7 +64,7 @@ def count_request(access: AccessControl, context: RequestContext, caller: str) -
         HttpError: 429.
     """
     # A refused request takes no token, so waiting for the stated time always helps.
-    verdict = _require(access.request_rates.take(caller), "Too many requests")
+    verdict = _require(access.request_rates.take(caller), f"Too many requests{_LATER}")
     context.notes.caller, context.notes.rate_headers = caller, verdict.headers
 
 

@@ -18,8 +18,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server.http.body import check_encoding, read_document
-from glowback_trio.server.http.errors import http_error
-from glowback_trio.server.http.parameters import located, read_query
+from glowback_trio.server.http.errors import http_error, too_large
+from glowback_trio.server.http.parameters import check_names, located, read_query
 from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
@@ -96,8 +96,10 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
             arguments: dict[str, Any] = dict(path)
             if route.query is not None:
                 arguments["query"] = read_query(request.args, route.query)
+            elif route.checks_query:
+                check_names(request.args, ())
             if route.body is not None:
-                arguments["document"] = await _read_document()
+                arguments["document"] = await _read_document(app_state.settings.max_body_bytes)
             response = route.handler(app_state, **arguments)
             return response if isinstance(response, Response) else await response
 
@@ -106,7 +108,7 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
 
 def _check_size(app_state: AppState) -> None:
     if (request.content_length or 0) > app_state.settings.max_body_bytes:
-        raise RequestEntityTooLarge
+        raise too_large(app_state.settings.max_body_bytes)
 
 
 def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
@@ -121,10 +123,13 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
         check_origin(context.headers, app_state.settings.cors_origins)
 
 
-async def _read_document() -> Any:
+async def _read_document(limit: int) -> Any:
     check_encoding(request.headers)
-    # Quart counts what arrives and raises 413 beyond MAX_CONTENT_LENGTH.
-    data = bytes(await request.body)
+    # Quart counts what arrives, up to MAX_CONTENT_LENGTH, which is this limit.
+    try:
+        data = bytes(await request.body)
+    except RequestEntityTooLarge:
+        raise too_large(limit) from None
     if not data:
         raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
     if not request.is_json:

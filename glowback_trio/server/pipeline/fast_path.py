@@ -46,7 +46,9 @@ class FastPath:
         if scope["type"] != "http" or scope["method"] != "GET":
             return None
         for pattern, template, route in self._routes:
-            if match := pattern.fullmatch(scope["path"]):
+            # Queries are parsed by Quart.
+            by_quart = route.checks_query and scope.get("query_string")
+            if not by_quart and (match := pattern.fullmatch(scope["path"])):
                 return self._respond(RequestContext.of(scope), template, route, match.groupdict())
         return None
 

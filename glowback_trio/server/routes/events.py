@@ -11,7 +11,7 @@ from attrs import frozen
 from quart import request
 
 from glowback_trio.actors import Run, Subscription
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.errors import CursorAheadError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.model.events import Event
 from glowback_trio.model.stream_protocol import Cursor, EventTypes
@@ -122,28 +122,36 @@ def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
 
 
 def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
-    subscription = run.subscribe(_cursor(query), query.types)
+    cursor, name = _cursor(query)
+    try:
+        subscription = run.subscribe(cursor, query.types)
+    except CursorAheadError as error:
+        raise CursorAheadError(error.after, error.newest, name) from None
     if subscription.ended:
         # A browser reconnects whenever a response ends; only 204 stops it.
         return Response(b"", 204)
     if app_state.streams.full:
-        raise HttpError(503, "Too many streams are open", headers={"Retry-After": "5"})
+        message = "Too many streams are open; try again later"
+        raise HttpError(503, message, headers={"Retry-After": "5"})
     current_request().notes.is_stream = True
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return Response(_frames(app_state, subscription), 200, headers, content_type=SSE)
 
 
-def _cursor(query: EventsQuery) -> int:
-    """Return the cursor: a reconnecting browser's `Last-Event-ID` wins over its old URL."""
+def _cursor(query: EventsQuery) -> tuple[int, str]:
+    """Return the cursor and what it is called.
+
+    A reconnecting browser's `Last-Event-ID` wins over its old URL.
+    """
     last = request.headers.get("Last-Event-ID")
     if last is None:
-        return query.after
+        return query.after, "after"
     cursor = parse_text(last, int)
     if not isinstance(cursor, int) or cursor < 0:
         message = "Input should be a whole number greater than or equal to 0"
         problem = Problem("int_type", ("header", "Last-Event-ID"), message, last)
         raise InvalidRequestError([problem])
-    return cursor
+    return cursor, "Last-Event-ID"
 
 
 async def _frames(app_state: AppState, subscription: Subscription) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from string import Template
 
 import trio
 
-from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.errors import unknown_path
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.openapi.docstrings import first_line
@@ -88,7 +88,7 @@ async def docs_asset(app_state: AppState, name: str) -> Response:
     """Return a file of the interactive documentation."""
     # A list, not a look into the directory: no path of a client reaches the file system.
     if name not in _ASSETS:
-        raise HttpError(404, "Not Found")
+        raise unknown_path()
     data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.threads)
     return Response(data, 200, _CACHED, content_type=_ASSETS[name])
 

@@ -114,7 +114,7 @@ async def _export(
 ) -> Response:
     # The parameter is part of the path, so a wrong one is 404 and not 422.
     if form not in FORMS:
-        raise HttpError(404, "Not Found")
+        raise HttpError(404, f"Not Found: a table is had as {', '.join(FORMS)}, not {form!r:.100}")
     result = await app_state.gateway.run(run_id).load_result()
     # After the result, because 404 and 409 say more than 501.
     if form == "parquet" and not PARQUET.is_installed:

@@ -11,6 +11,8 @@ from glowback_trio.server.http.errors import HttpError
 
 __all__ = ["check_key", "presented_key", "unauthorized"]
 
+_HOW = "send a key of this server as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
+
 
 def presented_key(headers: Headers, in_query: str | None = None) -> str | None:
     """Return the key of a request; the first source that has one decides, right or wrong.
@@ -35,7 +37,8 @@ def check_key(keys: Sequence[str], presented: str | None) -> None:
     given = (presented or "").encode()
     matches = [hmac.compare_digest(key.encode(), given) for key in keys]
     if keys and not any(matches):
-        raise unauthorized("Invalid or missing API key")
+        what = "Invalid API key" if presented else "Missing API key"
+        raise unauthorized(f"{what}: {_HOW}")
 
 
 def unauthorized(message: str) -> HttpError:

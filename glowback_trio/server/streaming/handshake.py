@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.stream_protocol import FAULT
-from glowback_trio.server.http.errors import HttpError, sentence
+from glowback_trio.server.http.errors import HttpError, sentence, unknown_path
 from glowback_trio.server.http.parameters import read_query
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.pipeline.auth import admit_stream
@@ -62,7 +62,7 @@ def _find(app_state: AppState, context: RequestContext) -> str:
     path = _STREAM.fullmatch(context.path)
     identify(app_state, context, None if path is None else path["version"] + STREAM_PATH)
     if path is None:
-        raise HttpError(404, "Not Found")  # not 405: other methods of the path are no WebSockets
+        raise unknown_path()  # not 405: other methods of the path are no WebSockets
     return path["run_id"]
 
 

@@ -68,7 +68,11 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
     """
     app_state.gateway.run(run_id)
     headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
-    raise HttpError(426, "This path serves WebSocket only", headers=headers)
+    message = (
+        f"This path serves WebSocket only; GET /backtests/{run_id}/events streams the same events "
+        "to other clients"
+    )
+    raise HttpError(426, message, headers=headers)
 
 
 async def stream_events(
