@@ -86,4 +86,5 @@ class OrderEventKind(IntEnum):
     SHORT_NOT_ALLOWED = "rejected", "short positions are not allowed"
     NO_POSITION = "cancelled", "reduce-only: no position left"
     BELOW_ONE_UNIT = "cancelled", "less than one unit"
+    TOO_SMALL = "cancelled", "too small to trade"
     SIZED_AT_FILL = "amended", "sized at the fill price"

@@ -109,7 +109,8 @@ def _before(fills: _Fills, column: Floats, held: Floats) -> tuple[Floats, NDArra
 def _trades_whole_position(fills: _Fills, held: Floats) -> NDArray[np.bool_]:
     """Return True where a fill opens from flat, or closes all that is held, (F,)."""
     before, _ = _before(fills, fills.after, held[:, 0])
-    closes = (before * fills.quantity < 0.0) & (np.abs(fills.quantity) >= np.abs(before))
+    # By what is held afterwards, as the quantity may differ from the position by rounding.
+    closes = (before * fills.quantity < 0.0) & (before * fills.after <= 0.0)
     whole: NDArray[np.bool_] = closes | (before == 0.0)
     return whole
 
@@ -176,7 +177,7 @@ def _booked_across_symbols(state: Floats, fills: _Fills) -> tuple[Floats, Floats
     # The same operations in the same order as in `_booked`, so that no digit differs.
     flat, adds = units == 0.0, units * quantity > 0.0
     opens = flat | adds
-    closes = ~opens & (np.abs(quantity) >= np.abs(units))
+    closes = ~opens & (units * after <= 0.0)
     closed = np.where(closes, units, -quantity)
     entry_part, own = entry * (closed / units), commission * (closed / -quantity)
     net = closed * (price - cost) - entry_part - own
@@ -207,7 +208,7 @@ def _booked(
         cost += (price - cost) * (quantity / after)
         return _Held(after, cost, entry + commission, earned), math.nan, math.nan
     # Closes all of it, and perhaps opens the other side.
-    closes = abs(quantity) >= abs(units)
+    closes = units * after <= 0.0
     closed = units if closes else -quantity
     entry_part, own = entry * (closed / units), commission * (closed / -quantity)
     net = closed * (price - cost) - entry_part - own

@@ -20,6 +20,12 @@ from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Remainder
 from glowback_trio.engine.execution.sizing import exceeds, reduces, shortfall
+from glowback_trio.engine.tolerance import (
+    EQUAL,
+    WORTH,
+    held_after_each,
+    is_held_already,
+)
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.orders import OrderEventKind
 
@@ -189,6 +195,11 @@ class BatchFiller:
         symbol, fraction, close, bar, open_price = targets
         value, units = self._broker.value(row), self._account.units
         quantity = shortfall(fraction * (value[0] / len(units)), close, units[symbol])
+        # A bound that no order comes under without reason spares most rows the exact comparison.
+        near = np.abs(quantity) * close <= EQUAL * value[1] + WORTH * abs(value[0])
+        if _any(near):
+            there = is_held_already(quantity, units[symbol], close, value[0])
+            quantity = np.where(there, 0.0, quantity)
         quantity = self._costs.rounded_each(quantity)
         orders = _Orders(symbol, quantity, bar, open_price, close)
         # Nothing is submitted for a target that has been reached.
@@ -218,8 +229,9 @@ class BatchFiller:
         units = held + orders.quantity
         size, reach = np.abs(held), np.abs(units)
         turn = None
-        # Where every order changes the sign of its position, none of them only reduces it.
-        if _any(units * held >= 0.0) and (turn := _turn(held, orders.quantity)) is not None:
+        # Where every order is larger than its position, none of them only reduces it.
+        within = np.abs(orders.quantity) <= size * (1.0 + EQUAL)
+        if _any(within) and (turn := _turn(held, orders.quantity)) is not None:
             fills, held, units = orders.some(turn), held[turn], units[turn]
             size, reach = size[turn], reach[turn]
         price = costs.slipped_each(fills.open_price, fills.quantity)
@@ -228,10 +240,14 @@ class BatchFiller:
         equity = cumulative(value[0], fills.quantity * gain - commission)
         gross = cumulative(value[1], (reach - size) * fills.mark)
         worth = equity[:-1] - held * gain
-        exposed = gross[:-1] - size * fills.mark + reach * price
+        exposure = reach * price
+        exposed = gross[:-1] - size * fills.mark + exposure
         uncovered = exceeds(exposed, worth, commission, costs.leverage)
         # From the first order on that does not fit, each size depends on the one before.
         done = int(uncovered.argmax()) if _any(uncovered) else len(uncovered)
+        # Likewise: positions that may have ended.
+        if _any(exposure <= EQUAL * (size * price + np.abs(worth))):
+            units = held_after_each(held, fills.quantity, price, worth)
         paid = fills.quantity * price + commission
         # Only what has been filled so far; the broker fills the rest from here.
         account.cash = cumulative(account.cash, -paid[:done]).item(-1)

@@ -33,9 +33,9 @@ def fill_single_symbol(
     """
     account = broker.account
     columns = (signals.target, signals.close, signals.mark, signals.open_price)
-    wanted, fits = sizes_in_sequence(costs, columns, account.cash, account.units.item(0))
+    wanted, fits, held = sizes_in_sequence(costs, columns, account.cash, account.units.item(0))
     traded = np.flatnonzero(wanted)
-    wanted, fits = wanted[traded], fits[traded]
+    wanted, fits, held = wanted[traded], fits[traded], held[traded]
     row, due = signals.row[traded], signals.due[traded]
     filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != wanted)
     number = np.arange(len(traded)) + broker.blotter.reserve(len(traded))
@@ -54,12 +54,14 @@ def fill_single_symbol(
     quantity, open_price = fits[filled], signals.open_price[traded[filled]]
     price = costs.slipped_each(open_price, quantity)
     commission = costs.commission_each(quantity, price)
-    units = cumulative(account.units.item(0), quantity)
+    units = held[filled]
     cash = cumulative(account.cash, -(quantity * price + commission))
-    # The sums of the loop once more, as columns: the same additions in the same order.
-    account.units[0], account.cash = units.item(-1), cash.item(-1)
+    # The sums of the loop once more, as a column: the same additions in the same order.
+    account.cash = cash.item(-1)
+    if len(units):
+        account.units[0] = units.item(-1)
     slippage = np.abs(quantity * (price - open_price))
-    journal.extend(events, fill_records(price, commission, slippage, units[1:], cash[1:]))
+    journal.extend(events, fill_records(price, commission, slippage, units, cash[1:]))
 
 
 def _before(some: Indices, of: Indices) -> Indices:

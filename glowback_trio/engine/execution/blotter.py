@@ -11,6 +11,7 @@ import numpy as np
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Order
 from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.tolerance import is_rounding
 from glowback_trio.model.orders import PLAIN, OrderEventKind, OrderSpec
 
 __all__ = ["NEVER", "Blotter"]
@@ -113,23 +114,28 @@ class Blotter:
 
     def trim(self, row: int, order: Order, most: float, kind: OrderEventKind) -> None:
         """Cancel what an order has beyond `most` units."""
-        size = abs(order.remaining)
-        if size > most:
-            excess = math.copysign(size - most, order.remaining)
-            self._journal.event(kind, row, order.number, order.symbol, excess)
-            self.set_remaining(order, math.copysign(most, order.remaining))
+        excess = abs(order.remaining) - most
+        if excess <= 0.0 or is_rounding(excess, order.ordered):
+            return
+        if is_rounding(most, order.ordered):
+            self.close(row, order, kind)
+            return
+        self._journal.event(
+            kind, row, order.number, order.symbol, math.copysign(excess, order.remaining)
+        )
+        self.set_remaining(order, math.copysign(most, order.remaining))
 
     def amend(self, row: int, order: Order, quantity: float) -> None:
         """Set the quantity of an order that was submitted before it could be known."""
         if quantity != order.remaining:
             kind = OrderEventKind.SIZED_AT_FILL
             self._journal.event(kind, row, order.number, order.symbol, quantity)
-            order.remaining = quantity
+            order.remaining = order.ordered = quantity
 
     def set_remaining(self, order: Order, remaining: float) -> None:
-        """Set what is still to fill of an order; with nothing left it is closed."""
-        order.remaining = remaining
-        if not remaining:
+        """Set what is still to fill of an order; with nothing but rounding left it is closed."""
+        order.remaining = 0.0 if is_rounding(remaining, order.ordered) else remaining
+        if not order.remaining:
             del self.open[order.number]
 
     def close(self, row: int, order: Order, kind: OrderEventKind) -> None:

@@ -38,11 +38,12 @@ class Brackets:
         self._new: list[_OpeningFill] = []  # of this row, whose exits are still to be submitted
         self._exits: dict[int, list[Order]] = {}  # by symbol
 
-    def note_fill(self, order: Order, at: Match, held: float, quantity: float) -> None:
-        """Note a fill of an order with exits, and what was held before it."""
-        closed = min(abs(held), abs(quantity)) if held * quantity < 0.0 else 0.0
-        opened = quantity - math.copysign(closed, quantity)
-        self._new.append(_OpeningFill(order, order.bar, at, opened))
+    def note_fill(self, order: Order, at: Match, quantity: float, units: float) -> None:
+        """Note a fill of an order with exits, and the units held after it."""
+        # All that is held, where the fill has changed the sign of the position.
+        opened = math.copysign(min(abs(quantity), abs(units)), quantity)
+        if units * quantity > 0.0:
+            self._new.append(_OpeningFill(order, order.bar, at, opened))
 
     def submit_exits(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
         """Submit the exits of this row's new positions, and try them on the rest of its bar.

@@ -19,8 +19,14 @@ from glowback_trio.engine.execution.matching import Match, follow, match, prices
 from glowback_trio.engine.execution.order import Order, Remainder
 from glowback_trio.engine.execution.sizing import exceeds, reduces, shortfall
 from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.tolerance import (
+    held_after,
+    is_held_already,
+    is_rounding,
+    is_worthless,
+)
 from glowback_trio.model.bars import Floats
-from glowback_trio.model.orders import PLAIN, OrderEventKind
+from glowback_trio.model.orders import PLAIN, OrderEventKind, OrderSpec
 
 #: An order, and where its bar fills it.
 Matched = tuple[Order, Match]
@@ -104,14 +110,32 @@ class Broker:
         # Flat instead of refused: strategies that only know sides are usable without shorts.
         if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
-        share = self.value(row)[0] / len(self._timeline.bars)
-        quantity = shortfall(fraction * share, close, self.account.units.item(symbol))
+        equity, held = self.value(row)[0], self.account.units.item(symbol)
+        quantity = shortfall(fraction * (equity / len(self._timeline.bars)), close, held)
+        if is_held_already(quantity, held, close, equity):
+            return
         at_fill = self._costs.sized_at_fill
         if not at_fill:
             quantity = self._costs.rounded(quantity)
         if quantity:
             order = self._targets[symbol] = self.blotter.submit(row, symbol, quantity, bar)
             order.fraction = fraction if at_fill else None
+
+    def order(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> Order:
+        """Submit an order of so many units; one that is not worth making ends there and then.
+
+        Args:
+            row: The row it is made at.
+            symbol: Index of the symbol.
+            quantity: Signed units.
+            bar: The symbol's first bar that may fill it.
+            spec: Its conditions.
+        """
+        order = self.blotter.submit(row, symbol, quantity, bar, spec)
+        close = self._marks.item(row - self._first, symbol)
+        if is_worthless(quantity, close, self.value(row)[0]):
+            self.blotter.close(row, order, OrderEventKind.TOO_SMALL)
+        return order
 
     def liquidate(self, row: int) -> None:
         """Cancel all open orders and order every position closed.
@@ -162,7 +186,11 @@ class Broker:
     def _turn(self, matched: Matched) -> tuple[bool, bool, int, bool, int]:
         """Return the sort key of an order; of two for one symbol the stop, the worse, is first."""
         order, at = matched
-        reducing = reduces(self.account.units.item(order.symbol), order.remaining)
+        held = self.account.units.item(order.symbol)
+        # An exit shrinks to its position when its turn comes, and so never does more than reduce.
+        reducing = reduces(held, order.remaining) or (
+            order.reduce_only and held * order.remaining < 0.0
+        )
         return not at.at_open, not reducing, order.symbol, at.limited, order.number
 
     def _try(
@@ -179,7 +207,7 @@ class Broker:
         # These conditions spare the most frequent order, an ordinary market order, three calls.
         if order.reduce_only or order.fraction is not None or not costs.allow_short:
             self._settle(order, row, at.price, held, equity + held * (at.price - mark))
-        quantity = order.remaining if costs.participation is None else self._capped(order)
+        quantity = order.remaining if costs.participation is None else self._capped(order, equity)
         price = at.price if at.limited else self._price(order, at.price, quantity)
         worth, others = equity + held * (price - mark), gross - size * mark
         commission, fits = costs.commission(quantity, price, maker=at.maker), quantity
@@ -192,11 +220,12 @@ class Broker:
         if fits:
             equity += fits * (mark - price) - commission
             gross += (abs(held + fits) - size) * mark
-            self._book(order, row, fits, (price, commission, abs(fits * (price - at.price))))
+            units = held_after(held, fits, price, worth)
+            self._book(order, row, fits, units, (price, commission, abs(fits * (price - at.price))))
             if order.spec.exits:
-                self._brackets.note_fill(order, at, held, fits)
+                self._brackets.note_fill(order, at, fits, units)
         # What volume leaves may fill on the next bar; what money leaves is cancelled.
-        if fits != quantity:
+        if fits != quantity and order.remaining:
             self.blotter.close(row, order, _UNAFFORDABLE[order.filled])
         elif order.remaining:
             self.blotter.wait(row, order)
@@ -211,7 +240,10 @@ class Broker:
             self.blotter.trim(row, order, most, OrderEventKind.NO_POSITION)
         elif order.remaining < 0.0 and not self._costs.allow_short:
             # A sale beyond the position ends at flat, except for an order that has to fill in full.
-            whole_only = order.spec.time_in_force == "FOK" and held + order.remaining < 0.0
+            beyond = -order.remaining - max(0.0, held)
+            whole_only = order.spec.time_in_force == "FOK" and not (
+                beyond <= 0.0 or is_rounding(beyond, order.remaining)
+            )
             most = 0.0 if whole_only else max(0.0, held)
             self.blotter.trim(row, order, most, OrderEventKind.SHORT_NOT_ALLOWED)
 
@@ -221,19 +253,22 @@ class Broker:
         wanted = order.fraction * worth / len(self._timeline.bars)
         # The impact depends on the size and the size on the price: one step is taken, no more.
         price = self._price(order, price, shortfall(wanted, price, held))
-        quantity, order.fraction = self._costs.rounded(shortfall(wanted, price, held)), None
+        quantity, order.fraction = shortfall(wanted, price, held), None
+        there = is_held_already(quantity, held, price, worth)
+        quantity = 0.0 if there else self._costs.rounded(quantity)
         if quantity:
             self.blotter.amend(row, order, quantity)
         else:
             self.blotter.close(row, order, OrderEventKind.BELOW_ONE_UNIT)
 
-    def _capped(self, order: Order) -> float:
+    def _capped(self, order: Order, equity: float) -> float:
         """Return what the bar's volume fills of an order, after other fills of the same bar."""
         assert self._costs.participation is not None
         most = self._costs.participation * self._volume(order)
-        return self._costs.capped(
-            order.remaining, most - self._filled_volume.get(order.symbol, 0.0)
-        )
+        left = most - self._filled_volume.get(order.symbol, 0.0)
+        if is_rounding(left, most) or is_worthless(left, order.mark, equity):
+            left = 0.0
+        return self._costs.capped(order.remaining, left)
 
     def _price(self, order: Order, reference: float, quantity: float) -> float:
         """Return the price after slippage of an order that names none itself."""
@@ -245,7 +280,12 @@ class Broker:
         return self._timeline.bars[order.symbol].volume.item(order.bar)
 
     def _book(
-        self, order: Order, row: int, quantity: float, figures: tuple[float, float, float]
+        self,
+        order: Order,
+        row: int,
+        quantity: float,
+        units: float,
+        figures: tuple[float, float, float],
     ) -> None:
         """Change the account by a fill and record it.
 
@@ -253,12 +293,13 @@ class Broker:
             order: The order.
             row: The row.
             quantity: Signed units filled.
+            units: Held after the fill.
             figures: Price, commission and slippage cost.
         """
         symbol, account = order.symbol, self.account
         account.cash -= quantity * figures[0] + figures[1]
         held = account.units.item(symbol)
-        account.units[symbol] = units = held + quantity
+        account.units[symbol] = units
         self._filled_volume[symbol] = self._filled_volume.get(symbol, 0.0) + abs(quantity)
         order.filled = True
         self.blotter.set_remaining(order, order.remaining - quantity)

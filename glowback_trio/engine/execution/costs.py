@@ -16,6 +16,12 @@ from typing import TypeVar
 import numpy as np
 from attrs import field, frozen
 
+from glowback_trio.engine.tolerance import (
+    WORTH,
+    is_rounding,
+    towards_zero,
+    towards_zero_each,
+)
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Execution
 
@@ -24,7 +30,6 @@ __all__ = ["CostModel", "Number", "cost_model"]
 Number = TypeVar("Number", float, Floats)
 
 _NONE = np.timedelta64(0, "ms")
-_ROUNDING = 1e-9  # the part of an order below which a difference is rounding, not a quantity
 
 
 @frozen
@@ -141,16 +146,19 @@ class CostModel:
 
     def rounded(self, quantity: float) -> float:
         """Return the quantity, rounded towards zero if only whole units are traded."""
-        return float(math.trunc(quantity)) if self.whole_shares else quantity
+        return towards_zero(quantity) if self.whole_shares else quantity
 
     def rounded_each(self, quantity: Floats) -> Floats:
         """Return each quantity, (n,), rounded towards zero if only whole units are traded."""
-        return np.trunc(quantity) if self.whole_shares else quantity
+        return towards_zero_each(quantity) if self.whole_shares else quantity
 
     def capped(self, quantity: float, most: float) -> float:
         """Return as much of a quantity as a bar fills that offers `most` units."""
         most = max(0.0, most)  # in this order NaN, from a volume that is not known, becomes 0.0
-        return quantity if abs(quantity) <= most else self.rounded(math.copysign(most, quantity))
+        wanted = abs(quantity)
+        if wanted <= most or is_rounding(wanted - most, wanted):
+            return quantity
+        return self.rounded(math.copysign(most, quantity))
 
     def affordable(
         self,
@@ -191,11 +199,13 @@ class CostModel:
         room = self.leverage * equity - others - side * position * price
         dearer = price + self.leverage * self.fee(price, maker=maker)
         most = min(room / dearer, (room - self.leverage * self.minimum) / price)
-        if most >= wanted * (1.0 - _ROUNDING):
+        # Measured by the account's money: next to a very large order everything is small.
+        nothing = max(0.0, WORTH * equity) / price
+        if wanted - most <= nothing:
             return quantity
-        # An order that would open less than rounding only closes, and no crumb is left behind.
-        if most - closing <= wanted * _ROUNDING:
-            most = min(closing, wanted)
+        # What would open less than that only closes.
+        if most - closing <= nothing:
+            most = closing
         return self.rounded(side * most)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from glowback_trio.model.orders import PLAIN, OrderSpec
 
@@ -28,6 +28,7 @@ class Order:
         fraction: The target it stands for, if the quantity is computed when it fills; until then
             only the sign of `remaining` counts.
         level: The price that triggers it, until it has been triggered.
+        ordered: Signed units it was made for; what is left of them by rounding is nothing.
         oco: The other exit of the same position, which a fill of this one cancels.
     """
 
@@ -42,7 +43,12 @@ class Order:
     reduce_only: bool = False
     fraction: float | None = None
     level: float | None = None
+    ordered: float = field(init=False)
     oco: Order | None = None
+
+    @ordered.default
+    def _ordered(self) -> float:
+        return self.remaining
 
     def link(self, other: Order) -> None:
         """Make two exits cancel each other."""

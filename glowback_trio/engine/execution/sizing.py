@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from glowback_trio.engine.execution.costs import CostModel, Number
+from glowback_trio.engine.tolerance import EQUAL, WORTH, held_after
 from glowback_trio.model.bars import Floats
+
+_WHOLE = 1.0 + EQUAL
 
 __all__ = ["exceeds", "reduces", "shortfall", "sizes_in_sequence"]
 
@@ -42,19 +45,21 @@ def exceeds(exposure: Number, equity: Number, commission: Number | float, levera
 def reduces(held: Number, quantity: Number) -> Any:
     """Return True, or an array of (n,), where an order does no more than reduce a position.
 
-    Such orders are filled before others at the same open, because they free buying power.
+    Such orders are filled before others at the same open, because they free buying power. One that
+    is larger than the position by rounding is one of them.
     """
-    return (held * quantity < 0.0) & (abs(quantity) <= abs(held))
+    return (held * quantity < 0.0) & (abs(quantity) <= abs(held) * _WHOLE)
 
 
 def sizes_in_sequence(
     costs: CostModel, targets: tuple[Floats, Floats, Floats, Floats], cash: float, units: float
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """Compute what each target of an only symbol orders, and as much as buying power covers.
 
     A quantity depends on what all fills before it have made of the account, so this loop over
-    orders is the one thing that no array operation can replace. `shortfall`, `slipped`, `fee` and
-    `exceeds` are written out in it, because two calls a target are 7 % of a run of one symbol.
+    orders is the one thing that no array operation can replace. `shortfall`, `is_held_already`,
+    `slipped`, `fee` and `exceeds` are written out in it, because two calls a target are 7 % of a
+    run of one symbol.
 
     Args:
         costs: Conditions of a fill.
@@ -64,18 +69,23 @@ def sizes_in_sequence(
         units: Units held before the first.
 
     Returns:
-        (S,) signed units, both.
+        (S,) signed units, each: what is ordered, what fills, and what is held after it.
     """
     buying, selling, leverage = costs.buying, costs.selling, costs.leverage
     rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
     rounded = costs.rounded if costs.whole_shares else None
     sizes: list[float] = []
+    holdings: list[float] = []
     # Nearly every order fits in full, so only the exceptions are kept apart.
     reduced: dict[int, float] = {}
     columns = (column.tolist() for column in targets)
     for fraction, close, mark, open_price in zip(*columns, strict=True):
-        quantity = fraction * (cash + units * close) / close - units
-        if rounded:
+        equity = cash + units * close
+        quantity = fraction * equity / close - units
+        size = abs(quantity)
+        if size <= EQUAL * abs(units) or size * close <= WORTH * equity:
+            quantity = 0.0
+        elif rounded:
             quantity = rounded(quantity)
         if quantity:
             price = open_price * (buying if quantity > 0.0 else selling)
@@ -91,9 +101,11 @@ def sizes_in_sequence(
                 reduced[len(sizes)] = fits
             if fits:
                 cash -= fits * price + commission
-                units += fits
+                reduced_by = units * fits < 0.0
+                units = held_after(units, fits, price, worth) if reduced_by else units + fits
         sizes.append(quantity)
+        holdings.append(units)
     wanted = np.array(sizes)
     fits_each = wanted.copy()
     fits_each[list(reduced)] = list(reduced.values())
-    return wanted, fits_each
+    return wanted, fits_each, np.array(holdings)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
+from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
@@ -30,8 +31,6 @@ from glowback_trio.wire.percent import as_percent
 Sides = NDArray[np.int8]
 
 __all__ = ["Targets", "custom_targets", "targets"]
-
-_EQUAL = 1e-12
 
 
 class Targets(NamedTuple):
@@ -110,7 +109,7 @@ def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) ->
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
     lead = np.subtract(fast, slow, out=fast)
-    tie = np.multiply(slow, _EQUAL, out=slow)
+    tie = np.multiply(slow, EQUAL, out=slow)
     sides = _sides(lead > tie, lead < np.negative(tie, out=tie))
     short = allow_short and strategy.direction == "long_short"
     below = -strategy.position_size if short else 0.0
@@ -118,19 +117,21 @@ def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) ->
 
 
 def _momentum(strategy: Momentum, close: Floats) -> Targets:
-    # Compared as products: a quotient would turn a rise of exactly 5 % into a little more.
+    # A rise of exactly 5 %, from 1.00 to 1.05, is a little more in binary.
     lookback = strategy.lookback_period
     looks = slice(lookback, None, strategy.rebalance_frequency)
     before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
     rise, threshold = as_percent(close[looks] - before), strategy.momentum_threshold * before
-    sides = _sides(rise > threshold, rise < -threshold)
+    tie = as_percent(EQUAL * before)
+    sides = _sides(rise > threshold + tie, rise < -threshold - tie)
     look, column, fraction = _on_change(sides, strategy.position_size, 0.0)
     return Targets(lookback + look * strategy.rebalance_frequency, column, fraction)
 
 
 def _rsi(strategy: Rsi, close: Floats) -> Targets:
     index = rsi(close, strategy.lookback_period, strategy.smoothing)
-    sides = _sides(index < strategy.oversold_threshold, index > strategy.overbought_threshold)
+    below, above = strategy.oversold_threshold, strategy.overbought_threshold
+    sides = _sides(index < below * (1.0 - EQUAL), index > above * (1.0 + EQUAL))
     return _on_change(sides, strategy.position_size, 0.0)
 
 
@@ -173,10 +174,12 @@ def _levels(
     """
     # Between two extremes only the first bar that leaves the position matters, so that the walk
     # takes as many steps as there are extremes, not bars.
-    entry = strategy.entry_threshold
+    # A score at a threshold is not beyond it; scores are rounded in parts of a standard deviation.
+    entry = strategy.entry_threshold + EQUAL * max(1.0, strategy.entry_threshold)
+    leave = strategy.exit_threshold - EQUAL * max(1.0, abs(strategy.exit_threshold))
     extremes = np.flatnonzero((score < -entry) | (allow_short & (score > entry)))
-    out_of_long = _next_bar(np.flatnonzero(score > -strategy.exit_threshold), extremes)
-    out_of_short = _next_bar(np.flatnonzero(score < strategy.exit_threshold), extremes)
+    out_of_long = _next_bar(np.flatnonzero(score > -leave), extremes)
+    out_of_short = _next_bar(np.flatnonzero(score < leave), extremes)
     level, leaves = 0.0, len(score)
     columns = (extremes, score[extremes] < 0, out_of_long, out_of_short)
     for bar, cheap, long_out, short_out in zip(*(c.tolist() for c in columns), strict=True):

@@ -133,7 +133,7 @@ class BrokerContext:
         spec = _spec(prices, exits, time_in_force)
         # The number is all a strategy gets of an order: an `Order` is changed by the broker only.
         bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
-        return self._broker.blotter.submit(self.row, at, quantity, bar, spec).number
+        return self._broker.order(self.row, at, quantity, bar, spec).number
 
     def cancel(self, order: int) -> bool:
         """Cancel an order; return True if it was still open."""

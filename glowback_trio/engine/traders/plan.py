@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.wire.percent import as_fraction
 
 __all__ = ["Plan", "make_plan"]
-
-_ROUNDING = 1e-9  # the part of a sum of weights below which an excess is rounding
 
 
 @frozen(eq=False)
@@ -85,7 +84,7 @@ def _scale(weights: Floats, room: float) -> float:
     """Return the factor that shrinks weights to the room there is for them."""
     # Weights that sum to 1 in decimals, such as ten times 0.1, must not be scaled for a rounding.
     total = math.fsum(weights)
-    return room / total if total > room * (1.0 + _ROUNDING) else 1.0
+    return room / total if total > room * (1.0 + EQUAL) else 1.0
 
 
 def _periods(time: Times, frequency: str) -> NDArray[np.int64]:

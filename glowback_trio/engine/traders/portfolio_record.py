@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.portfolio import NONE, Constraint, Hits, Portfolio, RebalanceReason
@@ -123,7 +124,7 @@ def _drawdown(decisions: NDArray[Any], curve: Curve) -> Floats:
 def _hits(plan: Plan, decisions: NDArray[Any]) -> Hits:
     """Return every limit that changed something, by row; those of the whole run come first."""
     limit = as_fraction(plan.construction.max_drawdown_pct or 0.0)
-    cut = np.flatnonzero(plan.target < plan.scaled)
+    cut = np.flatnonzero(plan.target < plan.scaled * (1.0 - EQUAL))
     caps = plan.scaled[cut], plan.target[cut], cut
     stopped = decisions[decisions["reason"] == RebalanceReason.GUARD]
     limits = np.full(len(stopped), limit)

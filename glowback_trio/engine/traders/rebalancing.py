@@ -8,6 +8,7 @@ from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.timeline import Timeline
+from glowback_trio.engine.tolerance import EQUAL, is_held_already
 from glowback_trio.engine.traders.agenda import Agenda
 from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.engine.traders.portfolio_record import PortfolioRecord
@@ -138,15 +139,18 @@ class RebalancingTrader:
         close = self.broker.marks(row, row + 1)[0][symbol]
         held = self.broker.account.units[symbol] * close / value
         goal = np.zeros_like(target) if reason == RebalanceReason.GUARD else target
-        wanted = float(np.abs(goal - held).sum())
-        allowed = wanted if self._turnover is None else min(wanted, self._turnover)
+        # What no order is made for is no turnover. Fractions of equity: price and equity are 1.
+        gap = goal - held
+        wanted = float(np.abs(np.where(is_held_already(gap, held, 1.0, 1.0), 0.0, gap)).sum())
+        most = wanted if self._turnover is None else self._turnover
+        allowed = wanted if wanted <= most * (1.0 + EQUAL) else most
         fall = self._watch.fall(value)
         self._record.decide(row, reason, (wanted, allowed), fall)
         self._log_stop(row, reason, value, fall)
         self._agenda.decided(row, reason, capped=allowed < wanted)
         # All orders shrink alike, so the portfolio moves straight towards its targets.
         if allowed < wanted:
-            goal = held + (goal - held) * (allowed / wanted)
+            goal = held + gap * (allowed / wanted)
         if allowed:
             self._orders.order(row, some, goal, close)
 

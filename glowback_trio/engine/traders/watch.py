@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, RebalanceReason
@@ -27,8 +28,8 @@ class Watch:
     def __init__(self, plan: Plan, broker: Broker) -> None:
         self._plan = plan
         self._broker = broker
-        self._drift = _fraction(plan.construction.drift_threshold_pct)
-        self._fall = _fraction(plan.construction.max_drawdown_pct)
+        self._drift = _limit(plan.construction.drift_threshold_pct)
+        self._fall = _limit(plan.construction.max_drawdown_pct)
         self._peak = broker.account.cash
 
     @property
@@ -98,5 +99,6 @@ class Watch:
         return drifted
 
 
-def _fraction(percent: float | None) -> float | None:
-    return None if percent is None else as_fraction(percent)
+def _limit(percent: float | None) -> float | None:
+    """Return the fraction from which on a limit is reached: what equals it has reached it."""
+    return None if percent is None else as_fraction(percent) * (1.0 - EQUAL)
