@@ -58,7 +58,8 @@ class PortfolioConstruction(Checked):
         max_turnover_pct: Limit of what is bought and sold at one close; all orders shrink alike.
         cash_floor_pct: Least cash; targets that leave less are scaled down.
         max_drawdown_pct: Sell everything once equity has fallen this far from its peak, and stay
-            in cash until the next scheduled rebalance; from then on, the peak is measured anew.
+            out until the next scheduled rebalance after the last of these sales has filled; from
+            then on, the peak is measured anew.
     """
 
     __checks__ = (_weights_fit,)

@@ -250,6 +250,52 @@ def test_a_stop_on_the_scheduled_day_lasts_until_the_next_one() -> None:
     assert returns(rows)[1:] == [(7, "drawdown_guard"), (14, "weekly_schedule")]
 
 
+def test_the_return_after_a_stop_is_counted_from_the_last_sale() -> None:
+    # The stop is set off on the first Sunday and sells on Monday: that is of the week after.
+    close = [10.0] * 6 + [7.0] * 9
+    request = hold({"A": 1.0}, max_drawdown_pct=20.0)
+    result, rows = run(request, [make_bars("A", close)])
+    assert fills(result)[1] == (7, "A", -100.0, 7.0)
+    assert returns(rows)[1:] == [(6, "drawdown_guard"), (14, "weekly_schedule")]
+
+
+def test_a_stop_lasts_while_volume_lets_it_sell_in_parts_only() -> None:
+    capped = {"max_volume_participation": 0.1}
+    request = hold({"A": 1.0}, rebalance_frequency="daily", max_drawdown_pct=5.0, execution=capped)
+    close = [10.0] * 6 + [9.0] * 8
+    result, rows = run(request, [make_bars("A", close, volume=250.0)])
+    sold = [(bar, units) for bar, _, units, _ in fills(result) if units < 0.0]
+    assert sold == [(7, -25.0), (8, -25.0), (9, -25.0), (10, -25.0)]
+    assert [row for row in returns(rows) if row[0] >= 6][:2] == [
+        (6, "drawdown_guard"),
+        (11, "daily_schedule"),
+    ]
+
+
+def test_a_stop_lasts_until_a_symbol_without_bars_can_trade_again() -> None:
+    fall = [10.0] * 4 + [7.0] * 11
+    bars = [make_bars("A", fall), flat("B", 15, keep=[0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14])]
+    request = hold({"A": 0.8, "B": 0.2}, rebalance_frequency="daily", max_drawdown_pct=20.0)
+    result, rows = run(request, bars)
+    sold = [(bar, symbol) for bar, symbol, units, _ in fills(result) if units < 0.0]
+    assert sold[:2] == [(5, "A"), (8, "B")]
+    assert [row for row in returns(rows) if row[0] >= 4][:2] == [
+        (4, "drawdown_guard"),
+        (9, "daily_schedule"),
+    ]
+
+
+def test_a_stop_that_latency_holds_up_is_not_undone_by_the_schedule() -> None:
+    late = {"latency_ms": 60 * 3_600_000}
+    request = hold({"A": 1.0}, rebalance_frequency="daily", max_drawdown_pct=20.0, execution=late)
+    result, rows = run(request, [make_bars("A", [10.0] * 6 + [7.0] * 8)])
+    assert [(bar, units) for bar, _, units, _ in fills(result)][:2] == [(3, 100.0), (9, -100.0)]
+    assert [row for row in returns(rows) if row[0] >= 6][:2] == [
+        (6, "drawdown_guard"),
+        (10, "daily_schedule"),
+    ]
+
+
 def test_a_stop_under_a_turnover_cap_sells_over_several_closes() -> None:
     close = [10.0, 10.0, 10.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
     request = hold({"A": 0.8}, max_turnover_pct=40.0, max_drawdown_pct=10.0)

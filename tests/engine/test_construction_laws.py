@@ -96,6 +96,7 @@ class Loop:
     cash: float = CAPITAL
     peak: float = CAPITAL
     last: datetime | None = None
+    since: datetime | None = None  # the schedule counts from here; None while a stop still sells
     sent: dict[str, datetime] = field(factory=dict)
     out: bool = False
     selling: bool = False
@@ -106,6 +107,10 @@ class Loop:
     fills: list[tuple[datetime, str, float, float]] = field(factory=list)
     reasons: list[str | None] = field(factory=list)
     values: list[float] = field(factory=list)
+
+    @property
+    def held(self) -> bool:
+        return any(abs(units) > 1e-9 for units in self.units.values())
 
     @property
     def latency(self) -> timedelta:
@@ -132,6 +137,8 @@ class Loop:
             self.fill(now, symbol, prices[symbol][0], self.orders.pop(symbol))
         self.new |= {s for s in prices if s not in self.mark and self.target(s) > 0}
         self.mark.update({symbol: close for symbol, (_, close) in prices.items()})
+        if self.out and not self.held:
+            self.since = self.since or now
         self.decide(now)
 
     def fill(self, now: datetime, symbol: str, opening: float, ordered: float) -> None:
@@ -174,6 +181,7 @@ class Loop:
         if reason != "drawdown_guard" and self.out:
             self.peak = value
         self.out, self.last = reason == "drawdown_guard", now
+        self.since = None if self.out else now
         self.new.clear()
         goal = {s: 0.0 if self.out else self.target(s) for s in self.mark if self.target(s)}
         turnover = sum(abs(goal[s] - weights[s]) for s in weights)
@@ -191,7 +199,7 @@ class Loop:
         assert limits is not None
         fall = (self.peak - value) / self.peak
         limit = limits.max_drawdown_pct
-        if not self.out and limit is not None and fall >= limit / 100 and any(self.units.values()):
+        if not self.out and limit is not None and fall >= limit / 100 and self.held:
             return "drawdown_guard"
         if self.last is not None and now < self.last + self.latency:
             return None
@@ -200,7 +208,7 @@ class Loop:
         if self.new and not self.out:
             return "initial_allocation"
         every = limits.rebalance_frequency
-        if self.last is not None and period(now, every) != period(self.last, every):
+        if self.since is not None and period(now, every) != period(self.since, every):
             return f"{every}_schedule"
         threshold = limits.drift_threshold_pct
         if threshold is None or self.out or not weights:

@@ -31,6 +31,7 @@ class Agenda:
         self._latency = latency
         self._scheduled, self._arrival = NEVER, plan.arrival(0)
         self._selling = False  # the stop has more to sell than the turnover cap let it
+        self._unsold = False  # the stop has ordered sales that have not filled yet
         self.out = False
         self.ready = 0
 
@@ -47,7 +48,16 @@ class Agenda:
     def decided(self, row: int, reason: int, *, capped: bool) -> None:
         """Note a decision at a row, and whether the turnover cap let only a part be ordered."""
         self.out = reason == RebalanceReason.GUARD
-        self._selling = self.out and capped
+        self._selling, self._unsold = self.out and capped, self.out
         self._scheduled, self._arrival = self._plan.scheduled(row), self._plan.arrival(row + 1)
+        # Volume, latency and missing bars may all put off the sales that the return waits for.
+        if self.out:
+            self._scheduled = NEVER
         if self._latency:
             self.ready = int(np.searchsorted(self._time, self._time[row] + self._latency))
+
+    def flat(self, row: int) -> None:
+        """Note that nothing is held on a row: if a stop waited for that, its return is due next."""
+        if self._unsold:
+            self._unsold = False
+            self._scheduled = self._plan.scheduled(row)

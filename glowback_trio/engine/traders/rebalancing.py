@@ -30,9 +30,10 @@ class RebalancingTrader:
     first bar of a symbol, the schedule, a drift that has reached its threshold. Positions do not
     change in between, so the rows up to the next that may matter are looked at together.
 
-    A drawdown stop sells everything, over several closes if the turnover cap requires it. The next
-    scheduled rebalance after the last of these sales ends it. The peak is measured anew from
-    there: measured from the old one, the next close would stop the portfolio again.
+    A drawdown stop sells everything, over several closes if the turnover cap requires it, and over
+    several bars if volume or missing bars do. The next scheduled rebalance after the bar of the
+    last of these fills ends it. The peak is measured anew from there: measured from the old one,
+    the next close would stop the portfolio again.
 
     Only a stop cancels orders that `latency_ms` still keeps from their bars: if every return did,
     a latency longer than the time between two of them would let none of them ever fill.
@@ -102,7 +103,10 @@ class RebalancingTrader:
     def _begun(self, row: int) -> Floats:
         """Begin a row; return the units of the plan's symbols that are then held."""
         self.broker.begin_row(row)
-        return self.broker.account.units[self._plan.symbol]
+        units = self.broker.account.units[self._plan.symbol]
+        if self._agenda.out and not units.any():
+            self._agenda.flat(row)
+        return units
 
     def _carry_on(self, row: int, stop: int) -> int:
         """Decide once, at the first close with a reason; return the row at which to go on."""
