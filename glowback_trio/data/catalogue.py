@@ -192,7 +192,9 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
 
 def _read_listing(read: Reader, file: PriceFile) -> Listing:
     try:
-        rows = read(file).rows
+        parsed = read(file)
     except DataError as error:
         return Listing(file.symbol, file.format, file.resolution, problem=str(error))
-    return Listing.of(file.symbol, file.format, rows.time, file.resolution)
+    resolution = file.resolution or parsed.spacing
+    rows = parsed.rows.placed(None, daily=resolution == "day")
+    return Listing.of(file.symbol, file.format, rows.time, resolution)

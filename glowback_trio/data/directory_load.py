@@ -9,7 +9,8 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.cache.cache import Reader, open_reader
-from glowback_trio.data.calendars.calendar import Timestamp, calendar_of
+from glowback_trio.data.cache.parsed_file import ParsedFile
+from glowback_trio.data.calendars.calendar import calendar_of
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution
 from glowback_trio.data.calendars.times import to_timestamp
@@ -17,13 +18,14 @@ from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.symbol_names import file_stem
-from glowback_trio.data.loading import collect, raise_problems
+from glowback_trio.data.loading import collect, market_zone, raise_problems
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.model.sessions.date_range import DateRange
 
 __all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
 
@@ -91,9 +93,14 @@ class DirectoryLoad:
         raise_problems(self.problems())
         request = self.request
         files = {found[0].symbol: found[0] for found in self.files}
-        span = (to_timestamp(request.start_date), to_timestamp(request.end_date))
+        place = partial(
+            ParsedFile.between,
+            span=DateRange.of(request.start_date, request.end_date),
+            zone=market_zone(request),
+            daily=request.resolution == "day",
+        )
         with open_reader(cache, self.directory.names, checkpoint) as read:
-            load_one = partial(self._load_one, read, files, span)
+            load_one = partial(self._load_one, read, files, place)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
         quality = with_gaps(
             [one.time for one in bars], quality, request.resolution, request.calendar
@@ -107,13 +114,13 @@ class DirectoryLoad:
         self,
         read: Reader,
         files: Mapping[str, PriceFile],
-        span: tuple[Timestamp, Timestamp],
+        place: Callable[[ParsedFile], tuple[Bars, Quality]],
         symbol: str,
     ) -> tuple[Bars, Quality]:
         file, request = files[symbol], self.request
         parsed = read(file)
         check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
-        bars, quality = parsed.between(*span)
+        bars, quality = place(parsed)
         if request.adjustment == "none":
             return bars, quality
         # `problems` has checked this, but the run may have waited in the queue since.

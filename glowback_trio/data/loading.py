@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
 
+from glowback_trio.data.calendars.exchanges import zone_of
 from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["collect", "raise_problems"]
+__all__ = ["collect", "market_zone", "raise_problems"]
 
 
 def raise_problems(problems: Iterable[Problem]) -> None:
     """Raise InvalidRequestError with all problems, if there are any."""
     if found := tuple(problems):
         raise InvalidRequestError(found)
+
+
+def market_zone(request: BacktestRequest) -> ZoneInfo | None:
+    """Return the zone in which a request reads times that are written without an offset.
+
+    It is the request's `timezone`, else that of its calendar; None stands for UTC.
+
+    Raises:
+        DataError: There is no such calendar.
+    """
+    if request.timezone is not None:
+        return ZoneInfo(request.timezone)
+    return None if request.calendar is None else zone_of(request.calendar)
 
 
 def collect(

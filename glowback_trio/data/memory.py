@@ -10,8 +10,7 @@ from attrs import field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
-from glowback_trio.data.calendars.times import to_timestamp
-from glowback_trio.data.loading import collect, raise_problems
+from glowback_trio.data.loading import collect, market_zone, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
@@ -25,6 +24,8 @@ from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import Stamps
 from glowback_trio.model.short_repr import counted, describe, listed
 
 __all__ = ["MemoryCatalogue"]
@@ -105,9 +106,10 @@ class MemoryCatalogue:
         rows = Rows(
             symbol=symbol,
             source=symbol,
-            time=bars.time,
+            stamps=Stamps(bars.time, bars.offset),
             values=np.stack([getattr(bars, column) for column in COLUMNS]),
             locate=lambda number: f"bar {number}",
         )
         # A program may hand over any arrays, so they are cleaned like those of a file.
-        return clean(rows.between(to_timestamp(request.start_date), to_timestamp(request.end_date)))
+        placed = rows.placed(market_zone(request), daily=request.resolution == "day")
+        return clean(placed.between(DateRange.of(request.start_date, request.end_date)))

@@ -8,15 +8,17 @@ kept, counted and reported as findings, because a run decides itself what to do 
 from __future__ import annotations
 
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.calendars.calendar import Timestamp
 from glowback_trio.data.calendars.times import format_range
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Quality, Times
+from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import SkippedTimeError, Stamps
 
 __all__ = ["COLUMNS", "Rows", "clean"]
 
@@ -30,7 +32,7 @@ class Rows:
     Attributes:
         symbol: The symbol.
         source: Name of the source in messages, such as a file's name.
-        time: (R,) datetime64[ns], UTC.
+        stamps: The times, (R,).
         values: (5, R) float64: open, high, low, close, volume.
         locate: Returns where a row is in the source, by its number from 0, as in `line 7`.
         number: (R,) each row's number in the source; None if these are all its rows, in order.
@@ -38,40 +40,62 @@ class Rows:
 
     symbol: str
     source: str
-    time: Times = field(repr=False)
+    stamps: Stamps = field(repr=False)
     values: Floats = field(repr=False)
     locate: Callable[[int], str] = field(repr=False)
     number: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return len(self.time)
+        return len(self.stamps)
+
+    @property
+    def time(self) -> Times:
+        """The times of the rows, (R,) datetime64[ns]: in UTC once they are placed."""
+        return self.stamps.time
+
+    def placed(self, zone: ZoneInfo | None, *, daily: bool) -> Rows:
+        """Return the rows at the times that their bars have; see `Stamps.placed`.
+
+        Raises:
+            DataError: A local time does not exist in the zone.
+        """
+        try:
+            return evolve(self, stamps=self.stamps.placed(zone, daily=daily))
+        except SkippedTimeError as error:
+            written = str(self.time[error.row]).removesuffix(".000000000")
+            raise DataError(
+                f"{self.source}, {self.place(error.row)}: expected {error}, got {written!r}"
+            ) from None
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Return some of the rows."""
         number = np.arange(len(self)) if self.number is None else self.number
         return evolve(
-            self, time=self.time[which], values=self.values[:, which], number=number[which]
+            self,
+            stamps=self.stamps.take(which),
+            values=self.values[:, which],
+            number=number[which],
         )
 
     def place(self, row: int) -> str:
         """Return where a row is in the source, for messages."""
         return self.locate(row if self.number is None else int(self.number[row]))
 
-    def between(self, start: Timestamp, end: Timestamp) -> Rows:
-        """Return the rows from `start` to `end`, both included.
+    def between(self, span: DateRange) -> Rows:
+        """Return the rows of a range, which have to be placed.
 
         Raises:
             DataError: There are none.
         """
-        inside = (self.time >= start) & (self.time <= end)
+        inside = span.contains(self.time, self.stamps.offset)
         if not inside.any():
-            raise self.none_between(start, end)
+            raise self.none_between(span)
         return self if inside.all() else self.take(inside)
 
-    def none_between(self, start: Timestamp, end: Timestamp) -> DataError:
+    def none_between(self, span: DateRange) -> DataError:
         """Return the error for an empty range, which names the range that exists."""
         existing = format_range(self.time.min(), self.time.max()) if len(self) else "none"
-        requested = format_range(start, end)
+        requested = format_range(span.start, span.end)
         return DataError(
             f"{self.symbol} has no bars from {requested}; {self.source} holds {existing}"
         )
@@ -83,7 +107,7 @@ def clean(rows: Rows) -> tuple[Bars, Quality]:
     Gaps are not searched for here, because that takes the bars of the other symbols.
 
     Args:
-        rows: At least one row.
+        rows: At least one row, placed.
 
     Raises:
         DataError: A price is not a positive number, or a volume is not a number. No data quality
@@ -91,7 +115,7 @@ def clean(rows: Rows) -> tuple[Bars, Quality]:
     """
     _check_possible(rows)
     ordered = _sorted(rows)
-    bars = Bars(rows.symbol, ordered.time, *ordered.values)
+    bars = Bars(rows.symbol, ordered.time, *ordered.values, offset=ordered.stamps.offset)
     return bars, _quality(rows, duplicates=len(rows) - len(bars))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from zoneinfo import ZoneInfo
 
 from glowback_trio.engine.simulation import Simulation
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["backtest"]
 
@@ -34,7 +35,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
         raise InvalidRequestError(
             [Problem("not_available", ("adjustment",), message, request.adjustment)]
         )
-    within = [_within(one, request) for one in bars]
+    within = _within(request, bars)
     quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
     return _simulated(request, Dataset(within, "memory", "user_provided", quality))
 
@@ -45,16 +46,23 @@ def _simulated(request: BacktestRequest, dataset: Dataset) -> Result:
     return simulation.result()
 
 
-def _within(bars: Bars, request: BacktestRequest) -> Bars:
-    start, end = (
-        np.datetime64(date.replace(tzinfo=None), "ns")
-        for date in (request.start_date, request.end_date)
-    )
-    first = int(np.searchsorted(bars.time, start))
-    stop = int(np.searchsorted(bars.time, end, side="right"))
-    # Nothing to cut, and nothing to copy.
-    if stop - first == len(bars):
+def _within(request: BacktestRequest, bars: Sequence[Bars]) -> list[Bars]:
+    """Return the bars of the request's range, at their session dates if they are daily."""
+    zone = None if request.timezone is None else ZoneInfo(request.timezone)
+    given = [Stamps(one.time, one.offset) for one in bars]
+    placed = [stamps.placed(zone, daily=request.resolution == "day") for stamps in given]
+    if any((stamps.time[1:] <= stamps.time[:-1]).any() for stamps in placed):
+        # Several bars a day are intraday bars, even if the request does not say so.
+        placed = [stamps.placed(zone, daily=False) for stamps in given]
+    span = DateRange.of(request.start_date, request.end_date)
+    return [_cut(one, stamps, span) for one, stamps in zip(bars, placed, strict=True)]
+
+
+def _cut(bars: Bars, stamps: Stamps, span: DateRange) -> Bars:
+    part = span.part(stamps.time, stamps.offset)
+    # Nothing to change, and nothing to copy.
+    if stamps.time is bars.time and stamps.offset is bars.offset and part == slice(0, len(bars)):
         return bars
-    rows = slice(first, stop)
-    prices = (column[rows] for column in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return Bars(bars.symbol, bars.time[rows], *prices)
+    prices = (column[part] for column in (bars.open, bars.high, bars.low, bars.close, bars.volume))
+    inside = stamps.take(part)
+    return Bars(bars.symbol, inside.time, *prices, offset=inside.offset)

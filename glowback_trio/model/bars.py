@@ -20,6 +20,7 @@ __all__ = [
     "Dataset",
     "Floats",
     "Indices",
+    "Offsets",
     "Origin",
     "Quality",
     "Times",
@@ -28,11 +29,13 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+Offsets = NDArray[np.timedelta64]
 Indices = NDArray[np.intp]
 Adjustment = Literal["none", "splits", "total"]
 Origin = Literal["default", "sample", "csv", "parquet", "memory"]
 
 _FLOAT, _MOMENT = np.dtype(np.float64), np.dtype("datetime64[ns]")
+_SPAN = np.dtype("timedelta64[s]")
 
 
 def _column(values: Any) -> Floats:
@@ -97,6 +100,18 @@ def _ascending(bars: Bars, _attribute: Attribute[Times], time: Times) -> None:
         raise DataError(f"{bars.symbol}: bar times should be real and strictly ascending")
 
 
+def _offsets(values: Any) -> Offsets | None:
+    return None if values is None else _fixed(values, _SPAN)
+
+
+def _as_long_as_all(bars: Bars, attribute: Attribute[Any], offset: Offsets | None) -> None:
+    if offset is not None and (offset.shape != bars.time.shape or np.isnat(offset).any()):
+        raise DataError(
+            f"{bars.symbol}: column {attribute.name!r} has shape {offset.shape}, "
+            f"the times have {bars.time.shape}; one real offset per bar is needed"
+        )
+
+
 def _price() -> Any:
     return field(converter=_column, validator=_as_long_as_time, repr=False)
 
@@ -111,6 +126,7 @@ class Bars:
         time: Opening times of the bars, (T,) datetime64[ns], UTC, strictly ascending.
         open: Prices, (T,) float64, as are `high`, `low` and `close`.
         volume: Units traded, (T,) float64.
+        offset: Of the market's clock, east of UTC, at each bar, (T,) timedelta64[s]; None: UTC.
         known_digest: The digest, if it is known already; otherwise it is worked out when needed.
 
     Columns are copied and made read-only, so that bars never change during a run. Views of memory
@@ -127,6 +143,9 @@ class Bars:
     low: Floats = _price()
     close: Floats = _price()
     volume: Floats = _price()
+    offset: Offsets | None = field(
+        default=None, converter=_offsets, validator=_as_long_as_all, kw_only=True, repr=False
+    )
     known_digest: str | None = field(default=None, kw_only=True, repr=False)
 
     def __len__(self) -> int:
@@ -138,10 +157,17 @@ class Bars:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by construction: numpy forgets in a pickle that a column is read-only."""
         columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
-        return partial(Bars, known_digest=self.known_digest), (self.symbol, *columns)
+        rest = partial(Bars, offset=self.offset, known_digest=self.known_digest)
+        return rest, (self.symbol, *columns)
+
+    @cached_property
+    def date(self) -> Times:
+        """Session dates: what the market's calendar shows at each bar, (T,) datetime64[D]."""
+        local = self.time if self.offset is None else self.time + self.offset
+        return local.astype("M8[D]")
 
     def digest(self) -> str:
-        """Return the SHA-256 of symbol, times and columns as hex; worked out once."""
+        """Return the SHA-256 of symbol, times, columns and offsets as hex; worked out once."""
         return self.known_digest or self._digest
 
     @cached_property
@@ -150,6 +176,8 @@ class Bars:
         for column in (self.time, self.open, self.high, self.low, self.close, self.volume):
             # The bytes as they are in memory: a machine of another byte order has other digests.
             content.update(column.view(np.uint8).data)
+        if self.offset is not None:
+            content.update(self.offset.view(np.uint8).data)
         return content.hexdigest()
 
 

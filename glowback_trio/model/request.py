@@ -148,7 +148,9 @@ def _no_symbol_twice(symbols: tuple[str, ...]) -> Iterator[Problem]:
         seen.add(symbol)
 
 
-def _zone_exists(timezone: str) -> Iterator[Problem]:
+def _zone_exists(timezone: str | None) -> Iterator[Problem]:
+    if timezone is None:
+        return
     # The name becomes a path, so a client may cause any error that opening a path can raise.
     try:
         zoneinfo.ZoneInfo(timezone)
@@ -220,8 +222,10 @@ class BacktestRequest(Checked):
 
     Attributes:
         symbols: 1 to 1000 distinct symbols. Their order changes nothing.
-        start_date: Earliest bar time, inclusive. Text, date or datetime; without an offset, UTC.
-        end_date: Latest bar time, inclusive; a bare date means the end of that day.
+        start_date: First session date, or earliest bar time, inclusive. Text, date or datetime;
+            without an offset, UTC. The beginning of a day in UTC means the session date.
+        end_date: Last session date, or latest bar time, inclusive. A bare date, and any time in
+            the last second of a day in UTC, mean the session date.
         resolution: Length of a bar.
         portfolio_construction: Weights to hold, instead of a strategy's signals.
         strategy: A strategy with its parameters; left out, `buy_and_hold`, or `target_weights` if
@@ -229,7 +233,9 @@ class BacktestRequest(Checked):
         execution: Fills and costs.
         initial_capital: Cash at the first bar, currency.
         currency: Recorded, not used.
-        timezone: Recorded, not used: all times are UTC.
+        timezone: Zone of the markets, such as `America/New_York`: times written without an offset
+            are read in it, and it decides the session dates of intraday bars. None: the zone of
+            `calendar`, else UTC. Offsets in the files go first.
         benchmark_symbol: Symbol to compare with, bought at its first close and held.
         data_source: Source of the bars: the gateway's `default`, `sample`, `csv` or `parquet`.
         csv_data_path: A directory inside the gateway's data directory.
@@ -268,7 +274,7 @@ class BacktestRequest(Checked):
     execution: Execution = Execution()
     initial_capital: Annotated[float, Gt(0), Le(1e12)] = 1_000_000.0
     currency: Annotated[str, Pattern("[A-Z]{3,5}", "3 to 5 capital letters")] = "USD"
-    timezone: Annotated[str, MaxLen(64)] = "UTC"
+    timezone: Annotated[str, MaxLen(64)] | None = None
     benchmark_symbol: Symbol | None = None
     data_source: DataSource = "default"
     csv_data_path: Annotated[str, MinLen(1), MaxLen(1024)] | None = None

@@ -26,6 +26,7 @@ from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.sessions.stamps import Stamps
 
 HEADER = "date,open,high,low,close,volume\n"
 ROWS = [f"2020-03-0{day},10,20,9,1{day},100\n" for day in range(2, 7)]
@@ -230,16 +231,16 @@ def test_no_flipped_bit_of_a_shard_becomes_a_price(
     path.write_bytes(harmed)
     entry = open_shard(path).take("X_1d.csv")
     if entry is not None:  # the padding has nothing to lose
-        assert entry.time.tolist() == [1, 2, 3]
+        assert entry.stamps.time.tolist() == [1, 2, 3]
         assert entry.values.tolist() == np.arange(15.0).reshape(5, 3).tolist()
 
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     path = tmp_path_factory.mktemp("shards") / "one.bars"
-    time = np.array([1, 2, 3], dtype="M8[ns]")
+    stamps = Stamps(np.array([1, 2, 3], dtype="M8[ns]"))
     values = np.arange(15.0).reshape(5, 3)
-    write_shard(path, [CacheEntry("X_1d.csv", (1, 2, 3, 4), "source", "day", None, time, values)])
+    write_shard(path, [CacheEntry("X_1d.csv", (1, 2, 3, 4), "source", "day", None, stamps, values)])
     return path, path.read_bytes()
 
 

@@ -224,10 +224,10 @@ def test_the_fast_parser_agrees_with_the_careful_one(
     file.write_text(HEADER + "\n".join(rows), encoding="utf-8")
     header, first = _read_header(file, {}), next(csv.reader(rows[:1]))
     try:
-        time, values, _ = _read_at_once(file, header, first)
+        stamps, values, _ = _read_at_once(file, header, first)
     except ValueError:
         assert last in odd, "what is refused at once is read carefully, and slowly"
         return
-    careful_time, careful_values, _ = _read_by_cell(file, header)
-    assert (time == careful_time).all()
+    careful_stamps, careful_values, _ = _read_by_cell(file, header)
+    assert (stamps.time == careful_stamps.time).all()
     assert (values == careful_values).all()

@@ -18,7 +18,10 @@ from glowback_trio.data.calendars.resolution import check_resolution, resolution
 from glowback_trio.data.rows import Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
+from glowback_trio.model.instant import end_instant, start_instant
 from glowback_trio.model.request import Resolution
+from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import Stamps
 
 FINE = (10.0, 12.0, 9.0, 11.0, 100.0)
 
@@ -29,10 +32,14 @@ def rows_of(
     return Rows(
         symbol=symbol,
         source="AAPL_1d.csv",
-        time=np.array(times, dtype="M8[ns]"),
+        stamps=Stamps(np.array(times, dtype="M8[ns]")),
         values=np.array(values or [FINE] * len(times), dtype=np.float64).T,
         locate=lambda number: f"line {number + 2}",
     )
+
+
+def dates(first: str, last: str) -> DateRange:
+    return DateRange.of(start_instant(first), end_instant(last))
 
 
 def cleaned(
@@ -182,17 +189,15 @@ def test_a_declared_resolution_allows_sparser_bars_but_not_denser_ones() -> None
 
 
 def test_a_range_includes_both_its_ends_and_nothing_beyond() -> None:
-    start, end = np.datetime64("2020-03-03", "ns"), np.datetime64("2020-03-05", "ns")
-    inside = rows_of(WEEK).between(start, end)
+    inside = rows_of(WEEK).between(dates("2020-03-03", "2020-03-05"))
     assert [str(day) for day in inside.time.astype("M8[D]")] == WEEK[1:4]
     assert [inside.place(row) for row in range(3)] == ["line 3", "line 4", "line 5"]
 
 
 def test_an_empty_range_names_the_range_that_exists() -> None:
-    start, end = np.datetime64("2021-01-01", "ns"), np.datetime64("2021-12-31", "ns")
     with pytest.raises(DataError) as caught:
-        rows_of(WEEK).between(start, end)
+        rows_of(WEEK).between(dates("2021-01-01", "2021-12-31"))
     assert str(caught.value) == (
-        "AAPL has no bars from 2021-01-01T00:00:00Z to 2021-12-31T00:00:00Z; AAPL_1d.csv holds "
+        "AAPL has no bars from 2021-01-01T00:00:00Z to 2021-12-31T23:59:59Z; AAPL_1d.csv holds "
         "2020-03-02T00:00:00Z to 2020-03-06T00:00:00Z"
     )

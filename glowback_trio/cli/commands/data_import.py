@@ -77,7 +77,7 @@ def import_(
     targets = _targets(found, data, to, overwrite=overwrite)
     with file_progress("Writing") as bar:
         for path, prices in bar.track(targets.items()):
-            write_prices(path, prices.bars, overwrite=overwrite)
+            write_prices(path, prices.bars, is_local=prices.is_local, overwrite=overwrite)
     _print_written(targets)
     return 0
 

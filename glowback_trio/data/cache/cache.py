@@ -172,7 +172,7 @@ def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
         source=source,
         spacing=parsed.spacing,
         digest=parsed.digest,
-        time=parsed.rows.time,
+        stamps=parsed.rows.stamps,
         values=parsed.rows.values,
     )
 
@@ -183,7 +183,7 @@ def _unpacked(entry: CacheEntry, file: PriceFile) -> ParsedFile:
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        time=entry.time if mapped else entry.time.copy(),
+        stamps=entry.stamps if mapped else entry.stamps.copy(),
         values=entry.values if mapped else entry.values.copy(),
         locate=file.locate(),
     )

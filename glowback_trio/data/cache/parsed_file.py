@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from zoneinfo import ZoneInfo
 
-from glowback_trio.data.calendars.calendar import Timestamp
+from attrs import evolve, field, frozen
+
 from glowback_trio.data.calendars.resolution import resolution_of
 from glowback_trio.data.rows import Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import Resolution
+from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["ParsedFile"]
 
@@ -34,34 +37,43 @@ class ParsedFile:
         return cls(rows, resolution_of(rows.time))
 
     def with_digest(self) -> ParsedFile:
-        """Return the same with its digest, if the rows are sound."""
+        """Return the same with its digest, if the rows are sound at the times as written."""
+        as_written = evolve(self.rows, stamps=Stamps(self.rows.time))
         try:
-            bars, quality = clean(self.rows)
+            bars, quality = clean(as_written)
         except DataError:
             return self
         is_sound = not (quality.critical or quality.warnings)
         return ParsedFile(self.rows, self.spacing, bars.digest() if is_sound else None)
 
-    def between(self, start: Timestamp, end: Timestamp) -> tuple[Bars, Quality]:
-        """Return the bars from `start` to `end`, both included, and the quality of their rows.
+    def between(
+        self, span: DateRange, zone: ZoneInfo | None, *, daily: bool
+    ) -> tuple[Bars, Quality]:
+        """Return the bars of a range, and the quality of their rows.
 
-        Rows with a digest are sorted and sound, so they are sliced and not checked again.
+        Rows with a digest are sorted and sound, so they are sliced and not checked again, unless
+        their times change.
+
+        Args:
+            span: The range.
+            zone: See `Stamps.placed`, as for `daily`.
+            daily: True for bars of a day or longer.
 
         Raises:
             DataError: There are no rows in the range, or one is impossible.
         """
-        rows = self.rows
-        if self.digest is None:
-            return clean(rows.between(start, end))
-        first = int(rows.time.searchsorted(start))
-        stop = int(rows.time.searchsorted(end, side="right"))
-        if first == stop:
-            raise rows.none_between(start, end)
-        # A digest of all rows is not that of a part of them.
-        known = self.digest if stop - first == len(rows) else None
-        time, values = rows.time[first:stop], rows.values[:, first:stop]
-        if len(time) < len(rows) / 2:
+        rows = self.rows.placed(zone, daily=daily)
+        if self.digest is None or rows.time is not self.rows.time:
+            return clean(rows.between(span))
+        part = span.part(rows.time, rows.stamps.offset)
+        count = part.stop - part.start
+        if not count:
+            raise rows.none_between(span)
+        stamps, values = rows.stamps.take(part), rows.values[:, part]
+        # A digest of all rows is not that of a part of them, and says nothing of offsets.
+        known = self.digest if count == len(rows) and stamps.offset is None else None
+        if count < len(rows) / 2:
             values = values.copy()  # so that a small part does not keep a large file mapped
-            time = time.copy()
-        bars = Bars(rows.symbol, time, *values, known_digest=known)
+            stamps = stamps.copy()
+        bars = Bars(rows.symbol, stamps.time, *values, offset=stamps.offset, known_digest=known)
         return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))

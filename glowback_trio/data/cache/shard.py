@@ -1,7 +1,8 @@
 """The file format of the cache: arrays that are mapped into memory instead of read.
 
 A shard begins with a magic word, the length of its index and the CRC-32 of the index. Then follow
-the index, as JSON, and the entries, each aligned: the times and the five columns of one price file.
+the index, as JSON, and the entries, each aligned: the times, the offsets if there are any, and the
+five columns of one price file.
 A shard is written to a temporary file and renamed, so that no reader sees half of one, and never
 changed afterwards, so that mapped arrays keep their values. Damage by a crash or a bad disk is
 detected: every entry has a checksum over its words, which is verified when it is read.
@@ -23,16 +24,18 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.price_file import Version
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Resolution
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["CacheEntry", "Shard", "open_shard", "write_shard"]
 
 _HEAD = struct.Struct("<8sII")
-_MAGIC = b"glowbar1"
+_MAGIC = b"glowbar2"
 _ALIGN = 64  # bytes: a cache line
-_WORD, _TIME, _PRICE = np.dtype("<u8"), np.dtype("<M8[ns]"), np.dtype("<f8")
-_COLUMNS = 6
+_WORD, _PRICE = np.dtype("<u8"), np.dtype("<f8")
+_TIME, _OFFSET = np.dtype("<M8[ns]"), np.dtype("<m8[s]")
+_VALUES = 5
 
 
 @frozen(eq=False)
@@ -44,7 +47,7 @@ class CacheEntry:
         version: The version of the file that was parsed.
         source: SHA-256 of its content, as hex.
         spacing: See `ParsedFile`, as for `digest`.
-        time: (R,) datetime64[ns].
+        stamps: (R,).
         values: (5, R) float64.
     """
 
@@ -53,7 +56,7 @@ class CacheEntry:
     source: str
     spacing: Resolution | None
     digest: str | None
-    time: Times = field(repr=False)
+    stamps: Stamps = field(repr=False)
     values: Floats = field(repr=False)
 
 
@@ -73,19 +76,22 @@ class Shard:
         """Return an entry, or None if there is none or its checksum is wrong."""
         if (row := self.index.get(name)) is None:
             return None
-        rows = row["rows"]
-        words = self.words[row["start"] : row["start"] + rows * _COLUMNS]
+        rows, columns = row["rows"], row["columns"]
+        words = self.words[row["start"] : row["start"] + rows * columns]
         # A truncated file gives fewer words than the index promises.
-        if len(words) != rows * _COLUMNS or _sum(words) != row["sum"]:
+        if len(words) != rows * columns or _sum(words) != row["sum"]:
             return None
+        time, *offset = words[: rows * (columns - _VALUES)].reshape(-1, rows)
         return CacheEntry(
             name=name,
             version=tuple(row["version"]),
             source=row["source"],
             spacing=row["spacing"],
             digest=row["digest"],
-            time=words[:rows].view(_TIME),
-            values=words[rows:].view(_PRICE).reshape(_COLUMNS - 1, rows),
+            stamps=Stamps(
+                time.view(_TIME), offset[0].view(_OFFSET) if offset else None, row["local"]
+            ),
+            values=words[rows * (columns - _VALUES) :].view(_PRICE).reshape(_VALUES, rows),
         )
 
 
@@ -137,7 +143,7 @@ def _chunks(entries: Sequence[CacheEntry]) -> Iterator[Any]:
     rows, start = [], 0
     for entry in entries:
         rows.append(_index_row(entry, start))
-        start = _aligned(start * 8 + entry.values.shape[1] * _COLUMNS * 8) // 8
+        start = _aligned((start + len(entry.stamps) * _columns(entry)) * 8) // 8
     index = orjson.dumps(rows)
     head = _HEAD.pack(_MAGIC, len(index), zlib.crc32(index)) + index
     yield head
@@ -145,7 +151,7 @@ def _chunks(entries: Sequence[CacheEntry]) -> Iterator[Any]:
     for entry in entries:
         for words in _words(entry):
             yield words.data
-        yield _padding(len(entry.time) * _COLUMNS * 8)
+        yield _padding(len(entry.stamps) * _columns(entry) * 8)
 
 
 def _index_row(entry: CacheEntry, start: int) -> Mapping[str, Any]:
@@ -157,15 +163,23 @@ def _index_row(entry: CacheEntry, start: int) -> Mapping[str, Any]:
         "source": entry.source,
         "spacing": entry.spacing,
         "digest": entry.digest,
-        "rows": len(entry.time),
+        "rows": len(entry.stamps),
+        "columns": _columns(entry),
+        "local": entry.stamps.is_local,
         "start": start,
         "sum": total,
     }
 
 
-def _words(entry: CacheEntry) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    time = np.ascontiguousarray(entry.time, _TIME).view(_WORD)
-    return time, np.ascontiguousarray(entry.values, _PRICE).reshape(-1).view(_WORD)
+def _columns(entry: CacheEntry) -> int:
+    return _VALUES + (1 if entry.stamps.offset is None else 2)
+
+
+def _words(entry: CacheEntry) -> Iterator[NDArray[np.uint64]]:
+    yield np.ascontiguousarray(entry.stamps.time, _TIME).view(_WORD)
+    if entry.stamps.offset is not None:
+        yield np.ascontiguousarray(entry.stamps.offset, _OFFSET).view(_WORD)
+    yield np.ascontiguousarray(entry.values, _PRICE).reshape(-1).view(_WORD)
 
 
 def _sum(words: NDArray[np.uint64]) -> int:

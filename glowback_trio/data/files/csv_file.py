@@ -26,11 +26,12 @@ from glowback_trio.data.files.csv_records import (
     records,
 )
 from glowback_trio.data.files.table import PriceTable
-from glowback_trio.data.files.timestamps import FORMS, read_stamp, read_stamps
+from glowback_trio.data.files.timestamps import FORMS, Stamp, join_stamps, read_stamp, read_stamps
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats
+from glowback_trio.model.sessions.stamps import Stamps
 
-Cells = tuple[Times, Floats, NDArray[Any] | None]
+Cells = tuple[Stamps, Floats, NDArray[Any] | None]
 
 __all__ = ["place_in_csv", "read_csv"]
 
@@ -57,12 +58,13 @@ def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> Price
         if not first:
             raise DataError(f"{path.name} has a header but no rows")
         try:
-            time, values, symbols = _read_at_once(path, header, first)
+            stamps, values, symbols = _read_at_once(path, header, first)
         except ValueError:
-            time, values, symbols = _read_by_cell(path, header)
+            stamps, values, symbols = _read_by_cell(path, header)
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
-    return PriceTable(path.name, header.columns, time, values, symbols, partial(place_in_csv, path))
+    where = partial(place_in_csv, path)
+    return PriceTable(path.name, header.columns, stamps, values, symbols, where)
 
 
 def place_in_csv(path: Path, number: int) -> str:
@@ -133,20 +135,20 @@ def _read_by_cell(path: Path, header: _Header) -> Cells:
         DataError: A cell is bad; the message names the first one.
     """
     columns = header.columns
-    times, values, symbols = [], [], []
+    stamps, values, symbols = [], [], []
     with closing(records(path, skip=header.lines)) as found:
         for line, record in found:
             where = f"{path.name}, line {line}"
             check_width(where, record, len(columns.names))
-            times.append(_stamp(where, columns, record))
+            stamps.append(_stamp(where, columns, record))
             values.append([_number(where, columns, index, record) for index in columns.values])
             if columns.symbol is not None:
                 symbols.append(record[columns.symbol].strip())
     named = None if columns.symbol is None else np.array(symbols)
-    return np.array(times), np.array(values).T, named
+    return join_stamps(stamps), np.array(values).T, named
 
 
-def _stamp(where: str, columns: ColumnLayout, record: list[str]) -> np.datetime64:
+def _stamp(where: str, columns: ColumnLayout, record: list[str]) -> Stamp:
     try:
         return read_stamp(record[columns.time])
     except ValueError:

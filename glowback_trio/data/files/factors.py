@@ -54,7 +54,7 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
     """Adjust bars.
 
     Args:
-        bars: Bars as they were quoted. The day of a bar is that of its time in UTC.
+        bars: Bars as they were quoted. The day of a bar is its session date.
         factors: The factors of the same symbol.
         adjustment: `splits` applies the split factor, `total` both factors, `none` neither.
 
@@ -63,8 +63,7 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
     """
     if adjustment == "none":
         return bars
-    days = bars.time.astype("M8[D]")
-    row = np.searchsorted(factors.date, days)
+    row = np.searchsorted(factors.date, bars.date)
     # The appended 1 is the factor of bars after the last row.
     split = np.append(factors.split, 1.0)[row]
     scale = split * np.append(factors.price, 1.0)[row] if adjustment == "total" else split
@@ -76,6 +75,7 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
         low=bars.low * scale,
         close=bars.close * scale,
         volume=bars.volume / split,
+        offset=bars.offset,
     )
 
 
@@ -128,7 +128,7 @@ def _row(
 
 def _date(where: str, column: str, cell: str) -> np.datetime64:
     with suppress(ValueError):
-        stamp = read_stamp(cell)
+        stamp = read_stamp(cell).time
         day: np.datetime64 = stamp.astype("M8[D]")
         if day == stamp:
             return day

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import shorten
-from glowback_trio.data.files.timestamps import FORMS, outside_years, read_stamp, times_since_1970
+from glowback_trio.data.files.timestamps import (
+    FORMS,
+    Stamp,
+    join_stamps,
+    outside_years,
+    read_stamp,
+    times_since_1970,
+)
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
-from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.bars import Floats, Offsets, Times
+from glowback_trio.model.sessions.stamps import Stamps
+from glowback_trio.model.sessions.zones import offsets_at
 
 __all__ = ["ParquetColumn", "place_in_parquet"]
+
+_AHEAD = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)", re.ASCII)
 
 
 def place_in_parquet(number: int) -> str:
@@ -52,25 +65,42 @@ class ParquetColumn:
         self._check(~np.isfinite(numbers), "a number")
         return numbers
 
-    def times(self) -> Times:
-        """Return the cells as times, (R,) datetime64[ns] UTC.
+    def stamps(self) -> Stamps:
+        """Return the cells as times, (R,).
 
         Raises:
             DataError: The column is not one of times, or a cell is empty or not a time.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
         if types.is_timestamp(kind) or types.is_date(kind):
-            times: Times = self.cells.to_numpy()
-        elif types.is_integer(kind):
+            zone = kind.tz if types.is_timestamp(kind) else None
+            time = self._in_years(self.cells.to_numpy())
+            return Stamps(time, self._offsets(zone, time), is_local=zone is None)
+        if types.is_integer(kind):
             self._check(self._is_empty(), FORMS)
-            times = times_since_1970(self.cells.cast("int64").to_numpy())
-        else:
-            stamps = [self._stamp(row, text) for row, text in enumerate(self.texts())]
-            times = np.array(stamps, dtype="M8[ns]")
+            return Stamps(self._in_years(times_since_1970(self.cells.cast("int64").to_numpy())))
+        return join_stamps([self._stamp(row, text) for row, text in enumerate(self.texts())])
+
+    def _in_years(self, times: Times) -> Times:
         # Checked before the cast to nanoseconds, which would wrap around silently.
         self._check(outside_years(times), FORMS)
         in_ns: Times = times.astype("M8[ns]")
         return in_ns
+
+    def _offsets(self, zone: str | None, time: Times) -> Offsets | None:
+        """Return the offsets of the column's zone: a name, or an offset such as `+02:00`."""
+        if zone is None:
+            return None
+        if ahead := _AHEAD.fullmatch(zone):
+            minutes = int(ahead["hours"]) * 60 + int(ahead["minutes"])
+            offset = np.full(len(time), 60 * minutes * (-1 if ahead["sign"] == "-" else 1), "m8[s]")
+        else:
+            try:
+                offset = offsets_at(ZoneInfo(zone), time)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                what = f"expected a time zone's name or offset, got {shorten(zone)}"
+                raise DataError(f"{self.source}, column {self.name!r}: {what}") from None
+        return offset if offset.any() else None
 
     def texts(self) -> NDArray[Any]:
         """Return the cells as stripped texts, (R,).
@@ -88,7 +118,7 @@ class ParquetColumn:
         self._check(self._is_empty(), "a text")
         return np.array([text.strip() for text in self.cells.to_pylist()], dtype=str)
 
-    def _stamp(self, row: int, text: str) -> np.datetime64:
+    def _stamp(self, row: int, text: str) -> Stamp:
         try:
             return read_stamp(text)
         except ValueError:

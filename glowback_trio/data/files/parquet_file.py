@@ -13,6 +13,7 @@ import numpy as np
 from glowback_trio.data.files.columns import find_columns, shorten
 from glowback_trio.data.files.parquet_cells import ParquetColumn, place_in_parquet
 from glowback_trio.data.files.table import PriceTable
+from glowback_trio.data.files.timestamps import written_times
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
@@ -60,21 +61,30 @@ def read_parquet(path: Path, column_names: Mapping[str, str] | None = None) -> P
     return PriceTable(
         source=path.name,
         columns=columns,
-        time=time.times(),
+        stamps=time.stamps(),
         values=np.stack([column.numbers() for column in numbers[: len(COLUMNS)]]),
         symbols=symbols[0].texts() if symbols else None,
         locate=place_in_parquet,
     )
 
 
-def write_parquet(path: Path, bars: Bars) -> None:
+def write_parquet(path: Path, bars: Bars, *, is_local: bool = False) -> None:
     """Write bars to a file that `read_parquet` can read, with times in nanoseconds UTC.
+
+    Args:
+        path: The file.
+        bars: The bars; if they have offsets, their times are written as texts with them.
+        is_local: Write times without a zone, to be read in that of a request.
 
     Raises:
         DataError: The extra is not installed.
         OSError: The file cannot be written.
     """
     arrow = PARQUET.load("pyarrow")
-    time = arrow.array(bars.time, type=arrow.timestamp("ns", tz="UTC"))
+    if bars.offset is None:
+        zone = None if is_local else "UTC"
+        time = arrow.array(bars.time, type=arrow.timestamp("ns", tz=zone))
+    else:
+        time = arrow.array(written_times(bars, is_local=is_local))
     columns = {"timestamp": time} | {name: arrow.array(getattr(bars, name)) for name in COLUMNS}
     PARQUET.load("pyarrow.parquet").write_table(arrow.table(columns), path, compression="zstd")

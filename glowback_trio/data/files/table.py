@@ -13,6 +13,7 @@ from glowback_trio.data.files.columns import ColumnLayout, shorten
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats, Times
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["PriceTable"]
 
@@ -24,7 +25,7 @@ class PriceTable:
     Attributes:
         source: The file's name, for messages.
         columns: The indices of its columns.
-        time: (R,) datetime64[ns], UTC.
+        stamps: The times, (R,).
         values: (5, R) float64: open, high, low, close, volume.
         symbols: (R,) texts; None if the file has no column of symbols.
         locate: Returns where a row is in the file, by its number from 0, as in `line 7`.
@@ -32,13 +33,18 @@ class PriceTable:
 
     source: str
     columns: ColumnLayout
-    time: Times = field(repr=False)
+    stamps: Stamps = field(repr=False)
     values: Floats = field(repr=False)
     symbols: NDArray[Any] | None = field(repr=False)
     locate: Callable[[int], str] = field(repr=False)
 
     def __len__(self) -> int:
-        return len(self.time)
+        return len(self.stamps)
+
+    @property
+    def time(self) -> Times:
+        """The times as `Stamps.time` has them, (R,)."""
+        return self.stamps.time
 
     def rows(self, symbol: str) -> Rows:
         """Return all rows as rows of one symbol.
@@ -54,7 +60,7 @@ class PriceTable:
                 f"{self.columns.names[self.columns.symbol]!r}: expected {symbol!r}, "
                 f"got {shorten(str(self.symbols[row]))}"
             )
-        return Rows(symbol, self.source, self.time, self.values, self.locate)
+        return Rows(symbol, self.source, self.stamps, self.values, self.locate)
 
     def split(self) -> Iterator[Rows]:
         """Yield the rows of each symbol, in alphabetical order; needs a column of symbols."""
@@ -64,5 +70,5 @@ class PriceTable:
         order = np.argsort(which, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
         for name, part in zip(names, parts, strict=True):
-            time, values = self.time[part], self.values[:, part]
-            yield Rows(str(name), self.source, time, values, self.locate, number=part)
+            stamps, values = self.stamps.take(part), self.values[:, part]
+            yield Rows(str(name), self.source, stamps, values, self.locate, number=part)

@@ -6,9 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 from attrs import frozen
 
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
@@ -17,6 +15,7 @@ from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory
 from glowback_trio.data.files.parquet_file import write_parquet
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, read_table
 from glowback_trio.data.files.symbol_names import file_stem
+from glowback_trio.data.files.timestamps import written_times
 from glowback_trio.data.rows import COLUMNS, Rows, clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
@@ -34,11 +33,13 @@ class ImportedPrices:
         bars: The bars, sorted and without duplicates.
         quality: What was wrong with the rows that they were made from.
         resolution: The length of a bar.
+        is_local: True if the times are those of a clock whose zone is not known.
     """
 
     bars: Bars
     quality: Quality
     resolution: Resolution
+    is_local: bool = False
 
 
 def read_prices(
@@ -98,8 +99,16 @@ def target_path(
     return path
 
 
-def write_prices(path: Path, bars: Bars, *, overwrite: bool = False) -> None:
+def write_prices(
+    path: Path, bars: Bars, *, is_local: bool = False, overwrite: bool = False
+) -> None:
     """Write bars to a temporary file and rename it, so that a reader never sees half of it.
+
+    Args:
+        path: The file.
+        bars: The bars; offsets that they have are written beside their times.
+        is_local: Write times without an offset, to be read in the zone of a request.
+        overwrite: Replace a file that exists.
 
     Raises:
         DataError: The file cannot be written, or exists by now and may not be overwritten.
@@ -109,9 +118,9 @@ def write_prices(path: Path, bars: Bars, *, overwrite: bool = False) -> None:
         with tempfile.TemporaryDirectory(prefix=".import-", dir=path.parent) as directory:
             temporary = Path(directory) / path.name
             if path.suffix == ".parquet":
-                write_parquet(temporary, bars)
+                write_parquet(temporary, bars, is_local=is_local)
             else:
-                _write_csv(temporary, bars)
+                _write_csv(temporary, bars, is_local=is_local)
             if overwrite:
                 temporary.replace(path)
             else:
@@ -131,21 +140,16 @@ def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
         raise DataError(f"{rows.source}: too few rows of {rows.symbol} to infer their resolution")
     # Rows may be further apart than a resolution that the user gives, but not closer together.
     check_resolution(f"{rows.source} ({rows.symbol})", spacing, length, length)
-    bars, quality = clean(rows)
-    return ImportedPrices(bars, quality, length)
+    is_local = rows.stamps.is_local and length != "day"
+    bars, quality = clean(rows.placed(None, daily=length == "day"))
+    return ImportedPrices(bars, quality, length, is_local)
 
 
-def _write_csv(path: Path, bars: Bars) -> None:
+def _write_csv(path: Path, bars: Bars, *, is_local: bool) -> None:
     """Write a file that `read_csv` reads back bit for bit, with the shortest digits that do so."""
-    # One form for the whole file, which `read_stamps` needs to read it in one pass.
-    at_midnight = (bars.time == bars.time.astype("M8[D]")).all()
-    whole_seconds = (bars.time == bars.time.astype("M8[s]")).all()
-    unit: Literal["D", "s", "ns"] = "D" if at_midnight else "s" if whole_seconds else "ns"
-    zone = "" if at_midnight else "Z"
-    texts = np.datetime_as_string(bars.time, unit=unit)
     columns = [getattr(bars, name).tolist() for name in COLUMNS]
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(("timestamp", *COLUMNS)) + "\n")
-        for text, *numbers in zip(texts, *columns, strict=True):
+        for text, *numbers in zip(written_times(bars, is_local=is_local), *columns, strict=True):
             cells = (repr(number).removesuffix(".0") for number in numbers)
-            file.write(f"{text}{zone},{','.join(cells)}\n")
+            file.write(f"{text},{','.join(cells)}\n")

@@ -89,7 +89,7 @@ class Inspection:
             # Only a declared resolution can be contradicted by the spacing.
             if file.resolution:
                 check_resolution(report.name, spacing, file.resolution, file.resolution)
-            bars, quality = clean(rows)
+            bars, quality = clean(rows.placed(None, daily=report.resolution == "day"))
         except DataError as error:
             return evolve(report, critical=(str(error),))
         self._readable[report.name] = (bars.time, quality)
