@@ -141,6 +141,25 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def numpy_versions(session: nox.Session) -> None:
+    """Compare whole results, digit by digit, between versions of numpy."""
+    session.install("--no-compile", ".")
+    digests = {}
+    for version in ("==1.26.4", "==2.0.2", "==2.1.3", ">2.1.3"):
+        session.install("--upgrade", f"numpy{version}")
+        digests[version] = session.run("python", "tests/extended/digits.py", silent=True)
+    if len(set(digests.values())) > 1:
+        session.error(f"Results differ between versions of numpy: {digests}")
+
+
+@nox.session
+def interval_coverage(session: nox.Session) -> None:
+    """Measure how often the bootstrap's intervals hold the truth; some 15 minutes."""
+    session.install("--no-compile", ".")
+    session.run("python", "benchmarks/interval_coverage.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: all benchmarks, or those that are named after `--`."""
     _install(session, "bench")

@@ -17,7 +17,7 @@ from support.engine_bars import make_bars, make_request
 
 from glowback_trio.engine import backtest
 from glowback_trio.engine.analytics import returns
-from glowback_trio.engine.analytics.bootstrap import intervals
+from glowback_trio.engine.analytics.bootstrap.intervals import intervals, mean_block_length
 from glowback_trio.engine.analytics.drawdowns import deepest_drawdowns
 from glowback_trio.engine.analytics.overfit import probabilistic_sharpe
 from glowback_trio.engine.analytics.relative import benchmark, relative_metrics
@@ -188,6 +188,7 @@ def test_robustness_is_worked_out_from_the_runs_own_returns_and_rate() -> None:
         assert one is not None
         assert found["intervals"][name] == {"low": one.low, "high": one.high}
     assert found["observations"] == len(series)
+    assert found["block_length"] == mean_block_length(series)
     assert found["seed"] == 4
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from glowback_trio.engine.analytics import returns as stats
 from glowback_trio.engine.analytics import round_trips as trips
+from glowback_trio.engine.analytics.arithmetic import Numbers, unsigned
 from glowback_trio.engine.analytics.relative import RELATIVE, relative_metrics
-from glowback_trio.engine.analytics.returns import Numbers
 from glowback_trio.model.bars import Dataset, Floats, Times
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Benchmark, Curve, Fills
@@ -168,4 +168,4 @@ def turnover(value: Floats, trades: Fills) -> float | None:
 def plain(number: Numbers) -> float | None:
     """Convert a statistic to a float, or None if it is NaN: documents have no NaN."""
     single = float(number)
-    return None if math.isnan(single) else single
+    return None if math.isnan(single) else unsigned(single)

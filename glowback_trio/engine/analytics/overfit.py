@@ -14,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from attrs import field, frozen
 
+from glowback_trio.engine.analytics.arithmetic import each
 from glowback_trio.engine.analytics.returns import FLAT_VARIANCE
 from glowback_trio.model.bars import Floats
 
@@ -196,7 +197,7 @@ def backtest_overfit(returns: Floats, blocks: int = 16) -> Overfit:
         for part in _both_ways(sums, chosen[first : first + most])
     ]
     rank, sharpe = (np.concatenate(column) for column in zip(*parts, strict=True))
-    logits = np.log(rank / (returns.shape[1] + 1.0 - rank))
+    logits = np.asarray(each(math.log, rank / (returns.shape[1] + 1.0 - rank)))
     return Overfit(float((logits <= 0).mean()), float((sharpe < 0).mean()), logits)
 
 

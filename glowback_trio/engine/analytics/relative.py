@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from glowback_trio.engine.analytics.arithmetic import Numbers
 from glowback_trio.engine.analytics.returns import (
     FLAT_VARIANCE,
     Moments,
-    Numbers,
     annualized_return,
     moments,
     ratio,
@@ -127,8 +127,9 @@ def beta(returns: Floats, benchmark_returns: Floats) -> Numbers:
     Source: W. F. Sharpe, 1964.
     """
     deviation = benchmark_returns - _mean(benchmark_returns)
-    variance = np.full(returns.shape[1:], deviation @ deviation)
-    return ratio(deviation @ returns, variance, least=FLAT_VARIANCE * len(returns))
+    variance = np.full(returns.shape[1:], (deviation * deviation).sum())
+    together = (deviation * returns.T).sum(axis=-1)
+    return ratio(together, variance, least=FLAT_VARIANCE * len(returns))
 
 
 def alpha(

@@ -13,9 +13,8 @@ import math
 import numpy as np
 from attrs import frozen
 
+from glowback_trio.engine.analytics.arithmetic import Numbers, power
 from glowback_trio.model.bars import Floats, Times
-
-Numbers = Floats | float  # one for one curve, (K,) for K curves
 
 __all__ = [
     "FLAT_VARIANCE",
@@ -165,11 +164,9 @@ def cagr(growth: Numbers, time: Times) -> Numbers:
     return _compounded(growth, _DAYS_PER_YEAR / days) if days > 0 else np.multiply(growth, np.nan)
 
 
-def _compounded(growth: Numbers, exponent: float) -> Floats:
-    with np.errstate(invalid="ignore", over="ignore"):
-        # A good day compounds to more than any float holds; such a rate is better undefined.
-        total = np.power(growth, exponent) - 1.0
-    return np.where(np.isinf(total), np.nan, total)
+def _compounded(growth: Numbers, exponent: float) -> Numbers:
+    # A good day compounds to more than any float holds; such a rate is better undefined, as here.
+    return power(growth, exponent) - 1.0
 
 
 def volatility(spread: Moments, periods: float) -> Floats:
@@ -239,15 +236,16 @@ def exposure_time(gross: Floats) -> Floats:
 
 
 def tail(returns: Floats) -> Floats:
-    """Return the smallest returns up to the first one above the 5th percentile, which comes last.
+    """Return the smallest returns, ascending, up to the first one above the 5th percentile.
 
     There are no rows below twenty returns.
     """
     if len(returns) < _LEAST_FOR_A_TAIL:
         return returns[:0]
-    # Partitioning takes linear time; only a twentieth of a sorted array would be used.
+    # Partitioning takes linear time; only a twentieth of a sorted array would be used. Its order is
+    # numpy's, and a sum has the same last digit everywhere only in one order, so that is sorted.
     above = math.floor(_TAIL * (len(returns) - 1)) + 1
-    return np.partition(returns, above, axis=0)[: above + 1]
+    return np.sort(np.partition(returns, above, axis=0)[: above + 1], axis=0)
 
 
 def var_95(worst: Floats, returns: int) -> Floats:
@@ -261,9 +259,10 @@ def var_95(worst: Floats, returns: int) -> Floats:
     """
     if not len(worst):
         return np.full(worst.shape[1:], np.nan)
-    rank, below = _TAIL * (returns - 1), worst[:-1].max(axis=0)
+    rank, below = _TAIL * (returns - 1), worst[-2]
     percentile: Floats = below + (worst[-1] - below) * (rank - math.floor(rank))
-    return -percentile
+    # Subtracted from zero, as are all losses here, because minus zero would be negative zero.
+    return 0.0 - percentile
 
 
 def cvar_95(worst: Floats) -> Floats:
@@ -272,17 +271,17 @@ def cvar_95(worst: Floats) -> Floats:
     It is minus the mean of the floor(0.05 (N - 1)) + 1 smallest returns, a fraction; positive is a
     loss, unlike in `empyrical`. NaN below twenty returns.
     """
-    return -worst[:-1].mean(axis=0) if len(worst) else np.full(worst.shape[1:], np.nan)
+    return 0.0 - worst[:-1].mean(axis=0) if len(worst) else np.full(worst.shape[1:], np.nan)
 
 
 def skewness(spread: Moments) -> Numbers:
     """Return the population skewness; NaN if the returns are all equal."""
-    return ratio(spread.third, spread.second**1.5, least=_FLAT**3)
+    return ratio(spread.third, spread.second * np.sqrt(spread.second), least=_FLAT**3)
 
 
 def kurtosis(spread: Moments) -> Numbers:
     """Return the population excess kurtosis, 0 for a normal distribution; NaN if all are equal."""
-    return ratio(spread.fourth, spread.second**2, least=_FLAT**4) - 3.0
+    return ratio(spread.fourth, spread.second * spread.second, least=_FLAT**4) - 3.0
 
 
 def ratio(above: Numbers, below: Numbers, *, least: float = _FLAT) -> Numbers:

@@ -146,7 +146,8 @@ def _wilder_mean(values: Floats, period: int) -> Floats:
         return result
     length = _block_length(decay, len(rest))
     blocks = _blocks(rest, length)
-    weight = decay ** np.arange(length)[:, None]
+    # The C library's powers: numpy's differ in the last digit between processors.
+    weight = np.array([[decay**step] for step in range(length)])
     smoothed = _running_sum(blocks / weight) * (weight / period)
     carried = result[period - 1]
     for block in range(len(smoothed)):
