@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from glowback_trio.data.calendars.exchanges import zone_of
 from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
@@ -60,8 +62,29 @@ def collect(
         for problem in limits.problems(total, longest):
             raise DataError(problem.message)
     bars, quality = zip(*loaded, strict=True)
+    _check_volumes(request, bars)
     # Checked after all symbols, so that one message has the findings of every symbol.
     findings = [finding for one in quality for finding in one.critical]
     if request.data_quality_mode == "fail" and findings:
         raise DataError(f"data_quality_mode 'fail' refuses the data: {'; '.join(findings)}")
     return bars, quality
+
+
+def _check_volumes(request: BacktestRequest, bars: Iterable[Bars]) -> None:
+    """Refuse costs and limits that depend on volumes which are not known.
+
+    Raises:
+        DataError: The request has one, and a bar of a traded symbol has no volume.
+    """
+    execution = request.execution
+    if execution.max_volume_participation is not None:
+        setting = "max_volume_participation"
+    elif execution.slippage_volume_impact:
+        setting = "slippage_volume_impact"
+    else:
+        return
+    for one in bars:
+        if one.symbol in request.symbols and np.isnan(one.volume).any():
+            raise DataError(
+                f"execution.{setting} needs volumes, and {one.symbol} has bars without one"
+            )

@@ -20,9 +20,11 @@ from glowback_trio.model.bars import Bars, Floats, Quality, Times
 from glowback_trio.model.sessions.date_range import DateRange
 from glowback_trio.model.sessions.stamps import SkippedTimeError, Stamps
 
-__all__ = ["COLUMNS", "Rows", "clean"]
+__all__ = ["COLUMNS", "VOLUME", "Rows", "clean"]
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+#: The index of the volume, which alone may be unknown: NaN.
+VOLUME = COLUMNS.index("volume")
 
 
 @frozen(eq=False)
@@ -33,7 +35,7 @@ class Rows:
         symbol: The symbol.
         source: Name of the source in messages, such as a file's name.
         stamps: The times, (R,).
-        values: (5, R) float64: open, high, low, close, volume.
+        values: (5, R) float64: open, high, low, close, volume; a volume of NaN is not known.
         locate: Returns where a row is in the source, by its number from 0, as in `line 7`.
         number: (R,) each row's number in the source; None if these are all its rows, in order.
     """
@@ -110,8 +112,8 @@ def clean(rows: Rows) -> tuple[Bars, Quality]:
         rows: At least one row, placed.
 
     Raises:
-        DataError: A price is not a positive number, or a volume is not a number. No data quality
-            mode accepts that.
+        DataError: A price is not a positive number, or a volume is infinite. No data quality mode
+            accepts that.
     """
     _check_possible(rows)
     ordered = _sorted(rows)
@@ -130,7 +132,8 @@ def _sorted(rows: Rows) -> Rows:
 
 def _check_possible(rows: Rows) -> None:
     possible = np.isfinite(rows.values)
-    possible[:4] &= rows.values[:4] > 0
+    possible[:VOLUME] &= rows.values[:VOLUME] > 0
+    possible[VOLUME] |= np.isnan(rows.values[VOLUME])
     if possible.all():
         return
     # Transposed, so that the first one found is the first in the order of the source.
@@ -163,7 +166,11 @@ def _quality(rows: Rows, duplicates: int) -> Quality:
             (invalid, "whose open, high, low and close contradict each other"),
             (negative, "with a negative volume"),
         ),
-        warnings=_findings(rows.symbol, (unsorted, "out of order in time, which were sorted")),
+        warnings=_findings(
+            rows.symbol,
+            (unsorted, "out of order in time, which were sorted"),
+            (int(np.isnan(volumes).sum()), "without a volume, which is recorded as unknown"),
+        ),
     )
 
 

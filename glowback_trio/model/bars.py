@@ -43,6 +43,14 @@ def _column(values: Any) -> Floats:
 
 
 def _times(values: Any) -> Times:
+    kind = getattr(values, "dtype", None) or np.asarray(values).dtype
+    # numpy would take 20230320 for nanoseconds since 1970.
+    if kind.kind in "iuf" and np.size(values):
+        raise DataError(
+            f"bar times should be datetime64, not numbers of type {kind}: convert counts with "
+            'astype("datetime64[s]"), in the unit that they are in, and dates such as 20230320 '
+            "with np.datetime64"
+        )
     return _fixed(values, _MOMENT)
 
 

@@ -146,7 +146,7 @@ def test_a_long_offending_text_is_cut(tmp_path: Path) -> None:
         ("\n\n", "AAPL_1d.csv is empty; expected a header and rows"),
         (HEADER, "AAPL_1d.csv has a header but no rows"),
         (GOOD, "line 1: no column 'timestamp' or 'date'"),
-        ("date,open,high,low,close\n", "line 1: no column 'volume'"),
+        ("date,open,high,low,volume\n", "line 1: no column 'close'"),
         ("date,open,open,high,low,close,volume\n", "line 1: column 'open' appears more than once"),
         ("date;open;high;low;close;volume\n", "line 1: no column 'timestamp' or 'date'"),
         (HEADER + '2020-01-02,1,2,1,2,"3\n', "line 2: unexpected end of data"),

@@ -108,9 +108,16 @@ def test_an_impossible_price_is_refused_and_its_row_named(column: int, price: fl
     )
 
 
-def test_a_volume_that_is_not_a_number_is_refused() -> None:
-    with pytest.raises(DataError, match="column 'volume': expected a number, got nan"):
-        cleaned(WEEK[:1], [(*FINE[:4], np.nan)])
+def test_an_infinite_volume_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'volume': expected a number, got inf"):
+        cleaned(WEEK[:1], [(*FINE[:4], np.inf)])
+
+
+def test_a_volume_that_is_not_a_number_is_unknown_and_reported() -> None:
+    bars, quality = cleaned(WEEK[:2], [FINE, (*FINE[:4], np.nan)])
+    assert np.isnan(bars.volume).tolist() == [False, True]
+    assert quality.critical == ()
+    assert quality.warnings == ("AAPL: 1 row without a volume, which is recorded as unknown",)
 
 
 def test_unsorted_rows_are_sorted_and_reported() -> None:

@@ -14,7 +14,8 @@ __all__ = ["RENAMEABLE", "ColumnLayout", "find_columns", "shorten"]
 #: Columns that `find_columns` looks for, and whose names in the table can be given to it.
 RENAMEABLE = ("time", *COLUMNS, "symbol")
 
-_TIME_NAMES = ("timestamp", "date", "datetime", "time")
+# The last is what pandas calls an index without a name in Parquet; in CSV it has none.
+_TIME_NAMES = ("timestamp", "date", "datetime", "time", "__index_level_0__")
 _SYMBOL_NAMES = ("symbol", "ticker")
 
 
@@ -25,14 +26,22 @@ class ColumnLayout:
     Attributes:
         names: The header as written, for messages.
         time: Index of the column of times.
-        values: Indices of the columns of numbers, in the order of `COLUMNS`.
+        clock: Index of the column of times of day, if that of times holds dates; else None.
+        values: Indices of the columns of numbers, in the order of `COLUMNS`; the last one is absent
+            if the table has no volumes.
         symbol: Index of the column of symbols; None if there is none.
     """
 
     names: tuple[str, ...]
     time: int
+    clock: int | None
     values: tuple[int, ...]
     symbol: int | None
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """The indices of the columns that make up a time: one, or a date and a time of day."""
+        return (self.time,) if self.clock is None else (self.time, self.clock)
 
 
 def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, str]) -> ColumnLayout:
@@ -65,10 +74,18 @@ def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, st
     symbol = names_of.get("symbol", _SYMBOL_NAMES)
     # Optional, unless the caller named the column: then its absence is an error.
     has_symbol = "symbol" in names_of or not set(symbol).isdisjoint(known)
+    has_volume = "volume" in names_of or "volume" in known
+    # An index without a name stands first.
+    unnamed = ("",) if known[:1] == [""] else ()
+    time = find(*names_of.get("time", (*_TIME_NAMES, *unnamed)))
+    has_clock = "time" not in names_of and known[time] == "date" and "time" in known
     return ColumnLayout(
         names=tuple(header),
-        time=find(*names_of.get("time", _TIME_NAMES)),
-        values=tuple(find(*names_of.get(name, (name,))) for name in COLUMNS),
+        time=time,
+        clock=find("time") if has_clock else None,
+        values=tuple(
+            find(*names_of.get(name, (name,))) for name in (COLUMNS if has_volume else COLUMNS[:-1])
+        ),
         symbol=find(*symbol) if has_symbol else None,
     )
 

@@ -7,6 +7,7 @@ either succeeds or names the line and the column of the first bad cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
@@ -18,15 +19,18 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import ColumnLayout, find_columns
+from glowback_trio.data.files.counted_times import likeness_of_texts
 from glowback_trio.data.files.csv_records import (
+    MISSING,
     bad_cell,
     check_width,
     one_record,
     read_number,
     records,
 )
-from glowback_trio.data.files.table import PriceTable
+from glowback_trio.data.files.table import PriceTable, with_volume
 from glowback_trio.data.files.timestamps import FORMS, Stamp, join_stamps, read_stamp, read_stamps
+from glowback_trio.data.rows import VOLUME
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.sessions.stamps import Stamps
@@ -64,7 +68,7 @@ def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> Price
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
     where = partial(place_in_csv, path)
-    return PriceTable(path.name, header.columns, stamps, values, symbols, where)
+    return PriceTable(path.name, header.columns, stamps, with_volume(values), symbols, where)
 
 
 def place_in_csv(path: Path, number: int) -> str:
@@ -107,7 +111,8 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     kinds = dict.fromkeys(range(len(columns.names)), "U1")
     kinds |= dict.fromkeys(columns.values, "f8")
     # One byte wider than the first timestamp, so that a longer one is not cut to a valid one.
-    kinds[columns.time] = f"S{len(first[columns.time]) + 1}"
+    for place in columns.times:
+        kinds[place] = f"S{len(first[place]) + 1}"
     if columns.symbol is not None:
         kinds[columns.symbol] = f"S{_SYMBOL_BYTES}"
     table = np.loadtxt(
@@ -125,7 +130,10 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     if not np.isfinite(values).all():
         raise ValueError("a number is not finite")
     symbols = None if columns.symbol is None else table[f"column {columns.symbol}"].astype(str)
-    return read_stamps(table[f"column {columns.time}"]), values, symbols
+    times = table[f"column {columns.time}"]
+    if columns.clock is not None:
+        times = np.char.add(np.char.add(times, b" "), table[f"column {columns.clock}"])
+    return read_stamps(times), values, symbols
 
 
 def _read_by_cell(path: Path, header: _Header) -> Cells:
@@ -135,28 +143,42 @@ def _read_by_cell(path: Path, header: _Header) -> Cells:
         DataError: A cell is bad; the message names the first one.
     """
     columns = header.columns
-    stamps, values, symbols = [], [], []
+    times, stamps, values, symbols = [], [], [], []
     with closing(records(path, skip=header.lines)) as found:
         for line, record in found:
             where = f"{path.name}, line {line}"
             check_width(where, record, len(columns.names))
-            stamps.append(_stamp(where, columns, record))
+            times.append(_time(columns, record))
+            stamps.append(_stamp(where, columns, times[-1]))
             values.append([_number(where, columns, index, record) for index in columns.values])
             if columns.symbol is not None:
                 symbols.append(record[columns.symbol].strip())
+    if likeness := likeness_of_texts(times):
+        where = f"{path.name}, {place_in_csv(path, 0)}"
+        expected = f"{FORMS}; the column looks like {likeness}"
+        raise bad_cell(where, columns.names[columns.time], expected, times[0])
     named = None if columns.symbol is None else np.array(symbols)
     return join_stamps(stamps), np.array(values).T, named
 
 
-def _stamp(where: str, columns: ColumnLayout, record: list[str]) -> Stamp:
+def _time(columns: ColumnLayout, record: list[str]) -> str:
+    time = record[columns.time].strip()
+    return time if columns.clock is None else f"{time} {record[columns.clock].strip()}"
+
+
+def _stamp(where: str, columns: ColumnLayout, text: str) -> Stamp:
     try:
-        return read_stamp(record[columns.time])
+        return read_stamp(text)
     except ValueError:
-        cell = record[columns.time]
-        raise bad_cell(where, columns.names[columns.time], FORMS, cell) from None
+        likeness = likeness_of_texts([text])
+        expected = f"{FORMS}; it looks like {likeness}" if likeness else FORMS
+        raise bad_cell(where, columns.names[columns.time], expected, text) from None
 
 
 def _number(where: str, columns: ColumnLayout, index: int, record: list[str]) -> float:
+    is_volume = index in columns.values[VOLUME:]
+    if is_volume and record[index].strip().lower() in MISSING:
+        return math.nan
     try:
         return read_number(record[index])
     except ValueError:

@@ -18,7 +18,10 @@ from glowback_trio.errors import DataError
 
 CsvRecords = Generator[tuple[int, list[str]]]
 
-__all__ = ["bad_cell", "check_width", "one_record", "read_number", "records"]
+__all__ = ["MISSING", "bad_cell", "check_width", "one_record", "read_number", "records"]
+
+#: How files write that they do not know a number, in lower case.
+MISSING = frozenset({"", "null", "n/a", "na", "nan", "none", "-", "--", "#n/a", "#n/v", "nil"})
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 

@@ -7,17 +7,17 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import shorten
+from glowback_trio.data.files.counted_times import counted_times, likeness_of
 from glowback_trio.data.files.timestamps import (
     FORMS,
     Stamp,
     join_stamps,
     outside_years,
     read_stamp,
-    times_since_1970,
 )
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
@@ -49,8 +49,23 @@ class ParquetColumn:
     name: str
     cells: Any = field(repr=False)
 
-    def numbers(self) -> Floats:
+    @classmethod
+    def of(cls, source: str, name: str, cells: Any) -> ParquetColumn:
+        """Take a column; pandas writes categories as dictionaries, which are resolved."""
+        types, kind = PARQUET.load("pyarrow.types"), cells.type
+        plain = cells.cast(kind.value_type) if types.is_dictionary(kind) else cells
+        return cls(source, name, plain)
+
+    def with_texts(self, texts: NDArray[Any]) -> ParquetColumn:
+        """Return the same column with other cells, texts."""
+        arrow = PARQUET.load("pyarrow")
+        return evolve(self, cells=arrow.chunked_array([arrow.array(texts)]))
+
+    def numbers(self, *, may_be_unknown: bool = False) -> Floats:
         """Return the cells as float64, (R,).
+
+        Args:
+            may_be_unknown: True to return NaN for an empty cell.
 
         Raises:
             DataError: The column is not one of numbers, or a cell is empty or not finite.
@@ -62,8 +77,19 @@ class ParquetColumn:
             )
         # Not safe: decimals and large integers may lose digits, as they do when read from text.
         numbers: Floats = self.cells.cast("float64", safe=False).to_numpy()
-        self._check(~np.isfinite(numbers), "a number")
+        known = ~np.isnan(numbers) if may_be_unknown else True
+        self._check(~np.isfinite(numbers) & known, "a number")
         return numbers
+
+    def clock(self) -> NDArray[np.timedelta64] | None:
+        """Return times of day, (R,) timedelta64[ns]; None if the column is not one of them."""
+        types, kind = PARQUET.load("pyarrow.types"), self.cells.type
+        if not types.is_time(kind):
+            return None
+        self._check(self._is_empty(), "a time of day")
+        counts = self.cells.cast("time64[ns]").cast("int64").to_numpy()
+        times: NDArray[np.timedelta64] = counts.astype("m8[ns]")
+        return times
 
     def stamps(self) -> Stamps:
         """Return the cells as times, (R,).
@@ -78,7 +104,10 @@ class ParquetColumn:
             return Stamps(time, self._offsets(zone, time), is_local=zone is None)
         if types.is_integer(kind):
             self._check(self._is_empty(), FORMS)
-            return Stamps(self._in_years(times_since_1970(self.cells.cast("int64").to_numpy())))
+            counts = self.cells.cast("int64").to_numpy()
+            if likeness := likeness_of(counts):
+                raise self._bad(0, f"{FORMS}; the column looks like {likeness}")
+            return Stamps(self._in_years(counted_times(counts)))
         return join_stamps([self._stamp(row, text) for row, text in enumerate(self.texts())])
 
     def _in_years(self, times: Times) -> Times:
@@ -109,9 +138,7 @@ class ParquetColumn:
             DataError: The column is not one of texts, or a cell is empty.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
-        # pandas writes categories as dictionaries.
-        plain = kind.value_type if types.is_dictionary(kind) else kind
-        if not (types.is_string(plain) or types.is_large_string(plain)):
+        if not (types.is_string(kind) or types.is_large_string(kind)):
             raise DataError(
                 f"{self.source}, column {self.name!r}: expected texts, got {str(kind)!r}"
             )

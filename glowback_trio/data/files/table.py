@@ -10,12 +10,19 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import ColumnLayout, shorten
-from glowback_trio.data.rows import Rows
+from glowback_trio.data.rows import COLUMNS, Rows
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.sessions.stamps import Stamps
 
-__all__ = ["PriceTable"]
+__all__ = ["PriceTable", "with_volume"]
+
+
+def with_volume(values: Floats) -> Floats:
+    """Add volumes that are not known to columns of prices alone, (4, R); (5, R) stays as it is."""
+    if len(values) == len(COLUMNS):
+        return values
+    return np.vstack([values, np.full(values.shape[1], np.nan)])
 
 
 @frozen(eq=False)

@@ -1,8 +1,9 @@
 """Read the timestamps of price files, with the offsets that are written beside them.
 
 Accepted are `2020-01-31`, `2020-01-31 09:30`, `2020-01-31 09:30:00`, RFC 3339 with fractions and an
-offset, and whole seconds or milliseconds since 1970. Digits that look like a date are refused:
-`20200131` and `2020` are hardly meant as times in 1970.
+offset, and whole seconds, or thousandths, millionths or billionths of a second, since 1970. Digits
+that look like something else are refused: `20200131` and `2020` are hardly meant as times in 1970,
+nor is a column of row numbers.
 
 What a time without an offset means is decided later, see `model.sessions.stamps`. `Z` and `+00:00`
 count as an offset only in a column that has others too, as London's has: alone they say that the
@@ -21,6 +22,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from glowback_trio.data.files.counted_times import counted_times, likeness_of
 from glowback_trio.model.bars import Bars, Times
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 from glowback_trio.model.sessions.stamps import Stamps
@@ -32,13 +34,12 @@ __all__ = [
     "outside_years",
     "read_stamp",
     "read_stamps",
-    "times_since_1970",
     "written_times",
 ]
 
 FORMS = (
-    "a date or time such as 2020-01-31, 2020-01-31 09:30:00, 2020-01-31T09:30:00Z or seconds or "
-    f"milliseconds since 1970, in the years {FIRST_YEAR} to {LAST_YEAR}"
+    "a date or time such as 2020-01-31, 2020-01-31 09:30:00, 2020-01-31T09:30:00Z or a count "
+    f"since 1970, in the years {FIRST_YEAR} to {LAST_YEAR}"
 )
 
 _HOUR, _SIXTIETH = r"([01]\d|2[0-3])", r"[0-5]\d"
@@ -54,8 +55,7 @@ _DATE = ("year", "month", "day")
 _HIGHEST = {"hour": 23, "minute": 59, "second": 59, "hours_ahead": 23, "minutes_ahead": 59}
 # Counts of whole hours end in 00, which no day or month does, so none of them is refused.
 _RUN_TOGETHER = r"(19|2[01])\d\d((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?)?"
-_COUNTED = re.compile(rf"(?!{_RUN_TOGETHER}$)-?\d{{1,13}}", re.ASCII)
-_MILLISECONDS_FROM = 10**11  # the year 5138 in seconds, 1973 in milliseconds
+_COUNTED = re.compile(rf"(?!{_RUN_TOGETHER}$)-?\d{{1,19}}", re.ASCII)
 _NO_OFFSET = np.timedelta64(0, "s")
 _FIRST, _AFTER_LAST = np.datetime64(str(FIRST_YEAR), "s"), np.datetime64(str(LAST_YEAR + 1), "s")
 
@@ -83,7 +83,9 @@ def read_stamp(text: str) -> Stamp:
     """
     text = text.strip()
     if _COUNTED.fullmatch(text):
-        return Stamp(np.datetime64(_counted(np.array([int(text)]))[0]))
+        if not -(2**63) < int(text) < 2**63:
+            raise ValueError(f"{text!r} is no count since 1970")
+        return Stamp(np.datetime64(_counted(np.array([int(text)], dtype=np.int64))[0]))
     parts = _parts(text)
     day = np.datetime64(date(*(int(parts[part]) for part in _DATE)))
     _check_years(day)
@@ -130,7 +132,7 @@ def read_stamps(texts: NDArray[np.bytes_]) -> Stamps:
         raise ValueError("timestamps of different forms")
     first = bytes(texts[0]).decode("latin-1")
     if _COUNTED.fullmatch(first):
-        return Stamps(_counted(texts.astype(np.int64)))
+        return Stamps(_counted_column(texts))
     return _written(cells, _parts(first))
 
 
@@ -217,21 +219,25 @@ def _written_offset(offset: np.timedelta64) -> str:
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
 
 
-def times_since_1970(counts: NDArray[np.int64]) -> Times:
-    """Read counts as seconds or as milliseconds, by their size, (T,) datetime64[ms]."""
-    in_ms = np.abs(counts) >= _MILLISECONDS_FROM
-    return np.where(in_ms, counts, counts * 1000).astype("M8[ms]")
-
-
 def outside_years(times: Times) -> NDArray[np.bool_]:
     """Return which times, (T,), are NaT or outside the years, which nanoseconds might not hold."""
     return ~((times >= _FIRST) & (times < _AFTER_LAST))
 
 
+def _counted_column(texts: NDArray[np.bytes_]) -> Times:
+    try:
+        counts = texts.astype(np.int64)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if likeness := likeness_of(counts):
+        raise ValueError(f"the column looks like {likeness}")
+    return _counted(counts)
+
+
 def _counted(counts: NDArray[np.int64]) -> Times:
-    times = times_since_1970(counts)
+    times = counted_times(counts)
     _check_years(times)
-    return times.astype("M8[ns]")
+    return times
 
 
 def _check_years(times: Times | np.datetime64) -> None:
