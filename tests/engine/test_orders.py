@@ -6,13 +6,14 @@ that an order ends for.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from attrs import evolve
 from support.engine_bars import audit, fills, make_bars, make_request, order_story
-from support.scripted_orders import Row, acting, make_ohlc, ordering
+from support.scripted_orders import Act, Row, acting, make_ohlc, ordering
 
 from glowback_trio.engine import backtest
 from glowback_trio.model.orders import OrderEventKind
@@ -29,6 +30,10 @@ def run(rows: list[Row], strategy: BarStrategy, *, volume: float = 1e9, **wanted
     result = backtest(make_request(strategy=strategy, execution=execution), bars)
     audit(result, bars)
     return result
+
+
+def aiming(fraction: float) -> Act:
+    return lambda context: context.target("A", fraction)
 
 
 def ends(result: Result) -> list[tuple[str, int, str]]:
@@ -292,7 +297,7 @@ def test_what_an_order_takes_of_the_volume_moves_its_price() -> None:
 
 
 def test_sized_at_the_fill_a_target_is_what_the_account_is_worth_then() -> None:
-    target = acting({0: lambda context: context.target("A", 1.0)})
+    target = acting({0: aiming(1.0)})
     rows: list[Row] = [FIRST, (125, 125, 125, 125)]
     result = run(rows, target, size_at="fill", max_leverage=1.0)
     assert order_story(result) == [
@@ -307,17 +312,60 @@ def test_sized_at_the_fill_a_target_is_what_the_account_is_worth_then() -> None:
 
 
 def test_sized_at_the_fill_less_than_one_unit_is_cancelled() -> None:
-    target = acting({0: lambda context: context.target("A", 1.0)})
+    target = acting({0: aiming(1.0)})
     rows: list[Row] = [FIRST, (1100, 1100, 1100, 1100)]
     result = run(rows, target, size_at="fill", max_leverage=1.0, whole_shares=True)
     assert ends(result) == [("cancelled", 1, "less than one unit")]
 
 
-def test_sized_at_the_fill_the_impact_is_that_of_what_is_missing() -> None:
-    target = acting({0: lambda context: context.target("A", 0.5)})
-    wanted = {"size_at": "fill", "slippage_volume_impact": 0.1, "max_leverage": 1.0}
-    result = run([FIRST, FIRST], target, volume=50.0, **wanted)
-    assert result.trades.quantity * result.trades.price == pytest.approx([500.0], rel=1e-4)
+def test_sized_at_the_fill_equity_is_that_at_the_price_after_slippage() -> None:
+    targets = acting({0: aiming(0.5), 1: aiming(0.9)})
+    result = run([FIRST] * 3, targets, size_at="fill", max_leverage=1.0, slippage_bps=1000.0)
+    assert result.trades.quantity == pytest.approx([500 / 110, 400 / 110])
+    assert result.trades.price == pytest.approx([110.0, 110.0])
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.9, -0.5])
+@pytest.mark.parametrize("volume", [0.0, 5.0, 20.0, 1e9])
+def test_sized_at_the_fill_quantity_and_impact_agree(fraction: float, volume: float) -> None:
+    target = acting({0: aiming(fraction)})
+    wanted = {"size_at": "fill", "slippage_volume_impact": 0.5, "slippage_bps": 100.0}
+    result = run([FIRST, FIRST], target, volume=volume, **wanted)
+    quantity, price = result.trades.quantity.item(), result.trades.price.item()
+    assert quantity * price == pytest.approx(1000.0 * fraction, rel=1e-12)
+    part = min(1.0, abs(quantity) / volume) if volume else 1.0
+    lost = 0.01 + 0.5 * part**2
+    assert price == pytest.approx(100.0 * (1.0 + math.copysign(lost, fraction)), rel=1e-12)
+
+
+def test_sized_at_the_fill_whole_units_are_the_most_whose_own_price_allows_them() -> None:
+    target = acting({0: aiming(0.9)})
+    impact = {"size_at": "fill", "slippage_volume_impact": 0.5, "whole_shares": True}
+    result = run([FIRST, FIRST], target, volume=10.0, **impact)
+    # 7 units cost 124.50 each, 871.50 in all; 8 would cost 132 each, 1,056, which is above 900.
+    assert fills(result) == [(1, "A", 7.0, 124.5)]
+
+
+def test_sized_at_the_fill_nothing_is_ordered_that_slippage_alone_takes_away() -> None:
+    targets = acting({0: aiming(0.5), 1: aiming(0.49)})
+    rows: list[Row] = [FIRST, FIRST, FIRST]
+    result = run(rows, targets, size_at="fill", slippage_bps=1000.0)
+    # At the open the position is 0.48 of equity; at the buying price of 110 it is 0.5.
+    assert ends(result)[2:] == [("cancelled", 2, "less than one unit")]
+
+
+def test_sized_at_the_fill_an_order_is_sized_on_the_first_bar_that_fills_any_of_it() -> None:
+    target = acting({0: aiming(0.5)})
+    rows: list[Row] = [FIRST, (125, 125, 125, 125), (50, 50, 50, 50), (80, 80, 80, 80)]
+    bars = evolve(make_ohlc(rows), volume=np.array([0.0, 0.0, 40.0, 1e9]))
+    execution = {"size_at": "fill", "max_volume_participation": 0.1}
+    result = backtest(make_request(strategy=target, execution=execution), [bars])
+    assert order_story(result) == [
+        ("submitted", 0, "A", 5.0),
+        ("amended", 2, "A", 10.0),
+        ("filled", 2, "A", 4.0),
+        ("filled", 3, "A", 6.0),
+    ]
 
 
 def test_orders_on_a_symbol_that_ends_early_are_cancelled_at_the_end_of_the_run() -> None:

@@ -8,6 +8,8 @@ made on.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from glowback_trio.engine.execution.account import Account
@@ -17,7 +19,7 @@ from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.matching import Match, follow, match, prices
 from glowback_trio.engine.execution.order import Order, Remainder
-from glowback_trio.engine.execution.sizing import exceeds, reduces, shortfall
+from glowback_trio.engine.execution.sizing import TargetAtFill, exceeds, reduces, shortfall
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.tolerance import (
     held_after,
@@ -206,7 +208,7 @@ class Broker:
         size = abs(held)
         # These conditions spare the most frequent order, an ordinary market order, three calls.
         if order.reduce_only or order.fraction is not None or not costs.allow_short:
-            self._settle(order, row, at.price, held, equity + held * (at.price - mark))
+            self._settle(order, row, at.price, held, equity)
         quantity = order.remaining if costs.participation is None else self._capped(order, equity)
         price = at.price if at.limited else self._price(order, at.price, quantity)
         worth, others = equity + held * (price - mark), gross - size * mark
@@ -231,10 +233,10 @@ class Broker:
             self.blotter.wait(row, order)
         return equity, gross
 
-    def _settle(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
+    def _settle(self, order: Order, row: int, price: float, held: float, equity: float) -> None:
         """Settle the quantity an order stands for, before volume and buying power limit it."""
         if order.fraction is not None:
-            self._size(order, row, price, held, worth)
+            self._size(order, row, price, held, equity)
         if order.reduce_only:
             most = abs(held) if held * order.remaining < 0.0 else 0.0
             self.blotter.trim(row, order, most, OrderEventKind.NO_POSITION)
@@ -247,14 +249,17 @@ class Broker:
             most = 0.0 if whole_only else max(0.0, held)
             self.blotter.trim(row, order, most, OrderEventKind.SHORT_NOT_ALLOWED)
 
-    def _size(self, order: Order, row: int, price: float, held: float, worth: float) -> None:
-        """Turn a target into a quantity at the price it fills at."""
+    def _size(self, order: Order, row: int, reference: float, held: float, equity: float) -> None:
+        """Turn a target into a quantity at the price it fills at, once a bar fills any of it."""
         assert order.fraction is not None
-        wanted = order.fraction * worth / len(self._timeline.bars)
-        # The impact depends on the size and the size on the price: one step is taken, no more.
-        price = self._price(order, price, shortfall(wanted, price, held))
-        quantity, order.fraction = shortfall(wanted, price, held), None
-        there = is_held_already(quantity, held, price, worth)
+        most = self._offered(order, equity)
+        if not self._costs.capped(order.remaining, most):
+            return
+        fraction, order.fraction = order.fraction / len(self._timeline.bars), None
+        volume = self._volume(order)
+        target = TargetAtFill(fraction, equity, held, order.mark, reference, volume, most)
+        quantity, price = target.solved(self._costs)
+        there = is_held_already(quantity, held, price, target.worth(price))
         quantity = 0.0 if there else self._costs.rounded(quantity)
         if quantity:
             self.blotter.amend(row, order, quantity)
@@ -263,12 +268,17 @@ class Broker:
 
     def _capped(self, order: Order, equity: float) -> float:
         """Return what the bar's volume fills of an order, after other fills of the same bar."""
-        assert self._costs.participation is not None
+        return self._costs.capped(order.remaining, self._offered(order, equity))
+
+    def _offered(self, order: Order, equity: float) -> float:
+        """Return the units that the bar's volume offers, after other fills of the same bar."""
+        if self._costs.participation is None:
+            return math.inf
         most = self._costs.participation * self._volume(order)
         left = most - self._filled_volume.get(order.symbol, 0.0)
         if is_rounding(left, most) or is_worthless(left, order.mark, equity):
             left = 0.0
-        return self._costs.capped(order.remaining, left)
+        return left
 
     def _price(self, order: Order, reference: float, quantity: float) -> float:
         """Return the price after slippage of an order that names none itself."""

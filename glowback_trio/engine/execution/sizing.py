@@ -6,9 +6,11 @@ The functions serve floats and arrays alike. Prices are currency per unit, quant
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 
 from glowback_trio.engine.execution.costs import CostModel, Number
 from glowback_trio.engine.tolerance import EQUAL, WORTH, held_after
@@ -16,7 +18,7 @@ from glowback_trio.model.bars import Floats
 
 _WHOLE = 1.0 + EQUAL
 
-__all__ = ["exceeds", "reduces", "shortfall", "sizes_in_sequence"]
+__all__ = ["TargetAtFill", "exceeds", "reduces", "shortfall", "sizes_in_sequence"]
 
 
 def shortfall(wanted: Number, price: Number, held: Number) -> Number:
@@ -49,6 +51,72 @@ def reduces(held: Number, quantity: Number) -> Any:
     is larger than the position by rounding is one of them.
     """
     return (held * quantity < 0.0) & (abs(quantity) <= abs(held) * _WHOLE)
+
+
+@frozen
+class TargetAtFill:
+    """A target whose quantity is computed at the very price at which it fills.
+
+    Attributes:
+        fraction: Signed, of equity.
+        equity: Before the fill, at the last closes, currency.
+        held: Units held before.
+        mark: The symbol's last close, currency.
+        reference: The price before slippage, currency.
+        volume: Of the bar, units.
+        most: Units that the bar fills of it.
+    """
+
+    fraction: float
+    equity: float
+    held: float
+    mark: float
+    reference: float
+    volume: float
+    most: float
+
+    def worth(self, price: float) -> float:
+        """Return the equity with the symbol at a price, currency."""
+        return self.equity + self.held * (price - self.mark)
+
+    def lacks(self, price: float) -> float:
+        """Return the signed units that the position lacks at a price."""
+        return shortfall(self.fraction * self.worth(price), price, self.held)
+
+    def solved(self, costs: CostModel) -> tuple[float, float]:
+        """Return quantity and price that agree: each follows from the other.
+
+        The side is that of what is lacking before slippage. Where slippage alone removes what is
+        lacking, the quantity is 0.0.
+        """
+        side = self.lacks(self.reference)
+        price = costs.slipped(self.reference, side)
+        if costs.impact:
+            price = self._agreed(costs, side, price)
+        quantity = self.lacks(price)
+        return (quantity if quantity * side > 0.0 else 0.0), price
+
+    def _agreed(self, costs: CostModel, side: float, near: float) -> float:
+        """Return the price whose quantity moves the bar to this price, by bisection.
+
+        Between the price of no quantity, `near`, and that of all the volume, the price asked for
+        what is lacking at a price varies without jumps, so there is one at which both are equal.
+        """
+        least, far = (
+            near,
+            costs.impacted(self.reference, math.copysign(math.inf, side), self.volume),
+        )
+        # To the last bit: in the end there is no float between the two.
+        while near < (middle := (near + far) / 2.0) < far or near > middle > far:
+            lacking, asked = self.lacks(middle), least
+            if lacking * side > 0.0:
+                filled = costs.capped(lacking, self.most)
+                asked = costs.impacted(self.reference, filled, self.volume)
+            if (asked >= middle) == (far > near):
+                near = middle
+            else:
+                far = middle
+        return near
 
 
 def sizes_in_sequence(
