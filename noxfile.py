@@ -120,6 +120,13 @@ def golden(session: nox.Session) -> None:
 
 
 @nox.session
+def api(session: nox.Session) -> None:
+    """Rewrite docs/api.md, the API reference, from the docstrings of the code."""
+    _install(session, "tests")
+    session.run("python", "tests/test_api_page.py", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def backtesting_py(session: nox.Session) -> None:
     """Compare the engine with backtesting.py, which is installed for this session only."""
     _install(session, "backtesting_py")
