@@ -94,7 +94,7 @@ def _period(request: BacktestRequest, result: Result) -> str:
     times = result.curve.time
     if not len(times):
         return "no bars"
-    first, last = np.datetime_as_string(times[[0, -1]], unit="D")
+    first, last = result.curve.date[[0, -1]]
     length = {"day": "daily", "hour": "hourly"}.get(request.resolution, request.resolution)
     prices = ", GENERATED prices" if result.metrics["sample_data"] else ""
     return f"{first} to {last}, {len(times):,} {length} bars{prices}"

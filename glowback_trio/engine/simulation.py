@@ -62,7 +62,7 @@ class Simulation:
         self._new_trader = trader_factory(request, self._timeline, self._journal, checkpoint)
         self._trader = self._new_trader()
         capital = request.initial_capital
-        self._curve = blank_curve(capital, self._timeline.time)
+        self._curve = blank_curve(capital, self._timeline.time, self._timeline.date)
         self._peak = capital
         self._done = 0  # rows that are final
         self._ruined = False

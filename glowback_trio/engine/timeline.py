@@ -30,11 +30,14 @@ class Timeline:
     Attributes:
         bars: One `Bars` per symbol.
         time: (T,) datetime64[ns] UTC, strictly ascending.
+        date: Session dates, (T,) datetime64[D], ascending: the latest of the symbols with a bar
+            there, and never before that of the row before.
         rows: For each symbol, the row on `time` of each of its bars, (bars of the symbol,).
     """
 
     bars: Sequence[Bars]
     time: Times = field(repr=False)
+    date: Times = field(repr=False)
     rows: Sequence[Indices] = field(repr=False)
 
     def __len__(self) -> int:
@@ -95,7 +98,17 @@ def align(bars: Iterable[Bars]) -> Timeline:
     rows = [
         everywhere if len(one) == len(time) else np.searchsorted(time, one.time) for one in ordered
     ]
-    return Timeline(ordered, time, rows)
+    return Timeline(ordered, time, _dates(ordered, rows, time), rows)
+
+
+def _dates(bars: Sequence[Bars], rows: Sequence[Indices], time: Times) -> Times:
+    if all(one.offset is None for one in bars):
+        return time.astype("M8[D]")
+    latest = np.full(len(time), np.iinfo(np.int64).min)
+    for one, own in zip(bars, rows, strict=True):
+        latest[own] = np.maximum(latest[own], one.date.view(np.int64))
+    dates: Times = np.maximum.accumulate(latest).view("M8[D]")
+    return dates
 
 
 def _check_prices(bars: Bars) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Indices, Times, time_range
@@ -40,6 +40,7 @@ class Curve:
         cash: Currency; negative when borrowed.
         gross: Sum of the positions' absolute market values, currency.
         drawdown: Fall from the running peak, which starts at `capital`, as a fraction >= 0.
+        date: Session dates, datetime64[D], ascending; if not given, the dates of `time`.
     """
 
     capital: float
@@ -48,6 +49,9 @@ class Curve:
     cash: Floats
     gross: Floats
     drawdown: Floats
+    date: Times = field(
+        default=Factory(lambda curve: curve.time.astype("M8[D]"), takes_self=True), kw_only=True
+    )
 
     def __len__(self) -> int:
         return len(self.time)

@@ -40,6 +40,8 @@ def test_the_manifest_describes_strategy_data_costs_and_annualisation() -> None:
     assert manifest["annualisation"] == {
         "periods_per_year": 252.0,
         "derived_from": "bars",
+        "how": "252 trading days a year, by the distance of the bars and weekdays, as 6 bars on "
+        "6 days are too few to count",
         "risk_free_rate": 0.0,
         "ddof": 1,
     }

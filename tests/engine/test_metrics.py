@@ -165,24 +165,6 @@ def test_drawdown_duration_is_in_calendar_days_over_gaps_and_within_days() -> No
 
 
 @pytest.mark.parametrize(
-    ("time", "expected"),
-    [
-        (days(5), 252.0),
-        (days(6, "2024-01-05"), 252.0),
-        (days(7, "2024-01-05"), 365.0),
-        (days(40), 365.0),
-        (days(40)[np.arange(40) % 7 < 5], 252.0),
-        (days(40)[np.arange(40) % 7 < 6], 365.0),
-        (np.datetime64("2024-01-01", "ns") + np.arange(48) * np.timedelta64(1, "h"), 252.0 * 24),
-        (np.array(["2024-01-01T10", "2024-01-01T11", "2024-01-02T10"], "M8[ns]"), 252.0 * 1.5),
-        (days(1), 252.0),
-    ],
-)
-def test_periods_per_year_are_read_off_the_bars(time: Times, expected: float) -> None:
-    assert returns.periods_per_year(time) == expected
-
-
-@pytest.mark.parametrize(
     ("statistic", "mixed", "losing"),
     [
         (round_trips.win_rate, 0.5, 0.0),

@@ -18,7 +18,7 @@ from support.scripted_orders import Act, Row, acting, make_ohlc, ordering
 from glowback_trio.engine import backtest
 from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.result import Result
-from glowback_trio.model.strategies.api import BarStrategy
+from glowback_trio.model.strategies.api import BarStrategy, Context
 
 FIRST: Row = (100.0, 100.0, 100.0, 100.0)
 HOUR_MS = 3_600_000
@@ -136,7 +136,7 @@ FOUR_HOURS: list[Row] = [FIRST] * 4
     ("time_in_force", "expected"),
     [
         ("GTC", [("filled", 1), ("filled", 2), ("cancelled", 3)]),
-        ("DAY", [("filled", 1), ("filled", 2), ("cancelled", 2)]),
+        ("DAY", [("filled", 1), ("filled", 2), ("cancelled", 3)]),
         ("IOC", [("filled", 1), ("cancelled", 1)]),
         ("FOK", [("cancelled", 1)]),
     ],
@@ -158,7 +158,7 @@ def test_how_long_an_order_waits_for_the_rest(
     ("time_in_force", "bar", "reason"),
     [
         ("GTC", 5, "no bar left to fill it"),
-        ("DAY", 2, "DAY: the day ended"),
+        ("DAY", 3, "DAY: the day ended"),
         ("IOC", 1, "IOC: unfilled remainder cancelled"),
         ("FOK", 1, "FOK: could not fill in full"),
     ],
@@ -177,6 +177,42 @@ def test_a_day_order_made_at_the_days_last_bar_lives_the_next_day() -> None:
     bars = make_ohlc(rows, step="h", start="2024-01-01T22:00")
     strategy = acting({1: ordering(limit=90.0, time_in_force="DAY")})
     assert fills(backtest(make_request(strategy=strategy), [bars])) == [(3, "A", 1.0, 90.0)]
+
+
+def test_a_day_order_is_open_at_its_days_last_close_which_only_the_next_bar_shows() -> None:
+    seen: list[int] = []
+
+    def look(context: Context) -> None:
+        seen.append(len(context.open_orders()))
+
+    acts = {0: ordering(limit=90.0, time_in_force="DAY"), 1: look, 2: look, 3: look}
+    for rows in (4, 3):  # with and without a bar after the day's last
+        seen.clear()
+        bars = make_ohlc([FIRST] * rows, step="h", start="2024-01-01T21:00")
+        backtest(make_request(strategy=acting(acts)), [bars])
+        assert seen[:2] == [1, 1]
+
+
+def test_a_day_order_lives_through_the_session_of_its_market() -> None:
+    """Sydney trades from 23:00 to 04:00 UTC: midnight in UTC ends none of its days."""
+    clock = [f"2020-01-13T{hour}" for hour in ("22", "23")]
+    clock += [f"2020-01-14T{hour}" for hour in ("00", "01", "23")] + ["2020-01-15T00"]
+    rows: list[Row] = [FIRST, FIRST, FIRST, (100, 100, 97, 99), FIRST, (97, 98, 96, 97)]
+    bars = evolve(make_ohlc(rows), time=np.array(clock, "M8[ns]"))
+    acts = {
+        0: ordering(limit=98.0, time_in_force="DAY"),
+        3: ordering(limit=96.5, time_in_force="DAY"),
+    }
+    where: dict[str, Any] = {
+        "timezone": "Australia/Sydney",
+        "start_date": "2020-01-01",
+        "resolution": "hour",
+    }
+    sydney = make_request(strategy=acting(acts), **where)
+    assert fills(backtest(sydney, [bars])) == [(3, "A", 1.0, 98.0), (5, "A", 1.0, 96.5)]
+    late = {0: ordering(limit=96.5, time_in_force="DAY")}
+    sydney = make_request(strategy=acting(late), **where)
+    assert ends(backtest(sydney, [bars])) == [("cancelled", 4, "DAY: the day ended")]
 
 
 def test_a_fill_or_kill_order_is_killed_where_money_or_the_ban_on_shorts_would_cut_it() -> None:

@@ -122,6 +122,7 @@ def measured(against: Benchmark | None, **fields: Any) -> dict[str, float | int 
         result.curve,
         result.trades,
         simulation._ledger.round_trips,
+        periods=252.0,
         benchmark=against,
     )
 

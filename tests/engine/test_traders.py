@@ -99,6 +99,6 @@ def test_only_a_trader_of_weights_has_a_portfolio(name: str, request_: BacktestR
     made = trade(request_)
     trader = made.trader()
     made.run(trader, 0, 8)
-    curve = blank_curve(1000.0, made.timeline.time)
+    curve = blank_curve(1000.0, made.timeline.time, made.timeline.date)
     curve.drawdown[:] = np.zeros(8)
     assert (trader.portfolio(curve) is not None) == (name == "weights")

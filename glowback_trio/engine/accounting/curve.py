@@ -16,10 +16,10 @@ from glowback_trio.model.result import Curve
 __all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
 
 
-def blank_curve(capital: float, time: Times) -> Curve:
+def blank_curve(capital: float, time: Times, date: Times) -> Curve:
     """Return a curve whose rows are still to be drawn; until then they hold any numbers."""
     value, cash, gross, drawdown = (np.empty(len(time)) for _ in range(4))
-    return Curve(capital, time, value, cash, gross, drawdown)
+    return Curve(capital, time, value, cash, gross, drawdown, date=date)
 
 
 def draw(

@@ -28,6 +28,7 @@ def metrics(
     trades: Fills,
     round_trips: Sequence[float],
     *,
+    periods: float,
     benchmark: Benchmark | None = None,
     carry: Mapping[str, float] | None = None,
 ) -> Metrics:
@@ -39,6 +40,7 @@ def metrics(
         curve: The account, bar by bar.
         trades: All fills.
         round_trips: Net profit of each closed round trip, currency.
+        periods: Bars per year, see `annualisation`.
         benchmark: The benchmark to measure against, if there is one.
         carry: Cash flows that belong to no fill, as `Result.carry`.
 
@@ -47,7 +49,6 @@ def metrics(
         as fractions, losses positive; wins and losses in currency; the rest plain numbers.
         Undefined metrics are None, and so are those relative to a benchmark if there is none.
     """
-    periods = request.periods_per_year or stats.periods_per_year(curve.time)
     measured = curve_metrics(
         curve.value,
         curve.drawdown,

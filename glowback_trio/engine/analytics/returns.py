@@ -29,7 +29,6 @@ __all__ = [
     "kurtosis",
     "max_drawdown_duration_days",
     "moments",
-    "periods_per_year",
     "ratio",
     "sharpe_ratio",
     "skewness",
@@ -41,7 +40,6 @@ __all__ = [
 
 _DAY = np.timedelta64(1, "D")
 _STRETCH = 1 << 15  # cells of a slice of returns, such that it stays in a processor's cache
-_DAY_NS = 86_400_000_000_000
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
 _LEAST_FOR_A_TAIL = 20
@@ -117,27 +115,6 @@ def moments(returns: Floats) -> Moments:
     second, third, fourth = second * share, third * share, fourth * share
     sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
     return Moments(count, mean, second, third, fourth, sd)
-
-
-def periods_per_year(time: Times) -> float:
-    """Return the number of bars per year, judged by the bars themselves.
-
-    365 days if any bar falls on a Saturday or Sunday, else 252 (and 252 below seven bars, too few
-    to judge by), times the median number of bars per date, which is 1 for daily bars.
-
-    Args:
-        time: (T,) at least one, datetime64[ns] UTC.
-    """
-    date = time.view(np.int64) // _DAY_NS
-    changes = date[1:] != date[:-1]
-    daily = len(time) - 1 == np.count_nonzero(changes)
-    starts = None if daily else np.concatenate(([0], np.flatnonzero(changes) + 1))
-    dates = date if starts is None else date[starts]
-    weekday = dates + 3  # 1970-01-01, day 0, was a Thursday
-    weekday -= weekday // 7 * 7
-    days = 365.0 if len(time) >= 7 and weekday.max() >= 5 else 252.0
-    per_date = 1.0 if starts is None else np.median(np.diff(starts, append=len(date)))
-    return days * float(per_date)
 
 
 def annualized_return(growth: Numbers, returns: int, periods: float) -> Numbers:

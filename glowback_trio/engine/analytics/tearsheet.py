@@ -75,8 +75,8 @@ def tear_sheet(result: Result, *, seed: int = 0) -> Block:
         "top_contributors": _five(row for row in shares if row["total_pnl"] > 0),
         "biggest_detractors": _five(row for row in shares if row["total_pnl"] < 0),
         "exposure": _exposure(curve),
-        "monthly_returns": calendar_returns(curve.value, curve.time, curve.capital, "M"),
-        "yearly_returns": calendar_returns(curve.value, curve.time, curve.capital, "Y"),
+        "monthly_returns": calendar_returns(curve.value, curve.date, curve.capital, "M"),
+        "yearly_returns": calendar_returns(curve.value, curve.date, curve.capital, "Y"),
         "drawdowns": deepest_drawdowns(curve.drawdown, curve.time),
         "robustness": _robustness(result, seed),
     }
@@ -161,7 +161,7 @@ def _exposure(curve: Curve) -> Block:
 
 
 def calendar_returns(
-    value: Floats, time: Times, capital: float, unit: Literal["M", "Y"]
+    value: Floats, date: Times, capital: float, unit: Literal["M", "Y"]
 ) -> list[Block]:
     """Return the returns of each calendar month or year, from its last value to the next's.
 
@@ -170,7 +170,7 @@ def calendar_returns(
 
     Args:
         value: (T,) currency.
-        time: (T,) datetime64[ns] UTC.
+        date: Session dates, (T,) datetime64[D].
         capital: Cash at the start, currency.
         unit: `M` for months, `Y` for years.
 
@@ -178,8 +178,8 @@ def calendar_returns(
         Rows of `period` (`2024-01`, `2024`) and `return_pct`, None after a value that is not
         positive.
     """
-    period = time.astype(f"datetime64[{unit}]")
-    last = np.append(np.flatnonzero(period[1:] != period[:-1]), len(time) - 1)
+    period = date.astype(f"datetime64[{unit}]")
+    last = np.append(np.flatnonzero(period[1:] != period[:-1]), len(date) - 1)
     # Any positive base counts here, however small: `least` defaults to rounding of returns.
     growth = stats.ratio(value[last], np.append(capital, value[last[:-1]]), least=0.0)
     names = np.datetime_as_string(period[last]).tolist()

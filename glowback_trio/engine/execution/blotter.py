@@ -50,8 +50,19 @@ class Blotter:
         return min(self._due, default=NEVER)
 
     def due(self, row: int) -> list[Order]:
-        """Take the orders that are tried on a row."""
-        return [order for order in self._due.pop(row, ()) if order.remaining]
+        """Take the orders that are tried on a row; DAY orders of an earlier session end there.
+
+        Not at the close before: that it was the last of its session is known only from this bar.
+        """
+        orders = []
+        for order in self._due.pop(row, ()):
+            if not order.remaining:
+                continue
+            if order.spec.time_in_force == "DAY" and self._outlived(order):
+                self.close(row, order, OrderEventKind.DAY_ENDED)
+            else:
+                orders.append(order)
+        return orders
 
     def reserve(self, count: int) -> int:
         """Reserve numbers for orders that a batch submits and records itself.
@@ -100,15 +111,9 @@ class Blotter:
 
     def wait(self, row: int, order: Order) -> None:
         """Try the remainder of an order on the next bar, or cancel it if it may not wait."""
-        bars, spec = self._timeline.bars[order.symbol], order.spec
-        if spec.time_in_force in _ONE_BAR:
-            return self.close(row, order, _ONE_BAR[spec.time_in_force])
+        if order.spec.time_in_force in _ONE_BAR:
+            return self.close(row, order, _ONE_BAR[order.spec.time_in_force])
         bar = order.bar + 1
-        if spec.time_in_force == "DAY" and bar < len(bars):
-            # Dates are of UTC, as all times are.
-            today, next_day = bars.time[order.bar : bar + 1].astype("datetime64[D]")
-            if today != next_day:
-                return self.close(row, order, OrderEventKind.DAY_ENDED)
         order.bar, (order.open_price, order.mark) = bar, self._prices(order.symbol, bar)
         return self._due[self._row(order.symbol, bar)].append(order)
 
@@ -157,6 +162,11 @@ class Blotter:
         earliest = self._timeline.time[row] + latency
         after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
         return int(max(after, np.searchsorted(self._timeline.bars[symbol].time, earliest)))
+
+    def _outlived(self, order: Order) -> bool:
+        """Return True if the bar of an order is of a later session than its first one."""
+        date = self._timeline.bars[order.symbol].date
+        return bool(date[order.bar] != date[order.first])
 
     def _row(self, symbol: int, bar: int) -> int:
         """Return the row of a symbol's bar; the end of the timeline past its last bar."""

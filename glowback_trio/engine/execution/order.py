@@ -29,6 +29,7 @@ class Order:
             only the sign of `remaining` counts.
         level: The price that triggers it, until it has been triggered.
         ordered: Signed units it was made for; what is left of them by rounding is nothing.
+        first: The `bar` it began with, whose session is that of a DAY order.
         oco: The other exit of the same position, which a fill of this one cancels.
     """
 
@@ -44,11 +45,16 @@ class Order:
     fraction: float | None = None
     level: float | None = None
     ordered: float = field(init=False)
+    first: int = field(init=False)
     oco: Order | None = None
 
     @ordered.default
     def _ordered(self) -> float:
         return self.remaining
+
+    @first.default
+    def _first(self) -> int:
+        return self.bar
 
     def link(self, other: Order) -> None:
         """Make two exits cancel each other."""

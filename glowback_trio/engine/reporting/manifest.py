@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import asdict
 
+from glowback_trio.engine.analytics.annualisation import Annualisation
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.instant import stamp
@@ -30,6 +31,7 @@ def manifest(
     dataset: Dataset,
     timeline: Timeline,
     metrics: Mapping[str, float | int | None],
+    year: Annualisation,
 ) -> Mapping[str, Any]:
     """Return the manifest of a run as plain JSON values.
 
@@ -38,6 +40,7 @@ def manifest(
         dataset: The bars it was given.
         timeline: The bars that were traded.
         metrics: All metrics of the run.
+        year: Its bars per year.
     """
     return {
         "manifest_version": _MANIFEST_VERSION,
@@ -50,8 +53,9 @@ def manifest(
         "dataset": _dataset(request, dataset, timeline),
         "execution": _execution(request),
         "annualisation": {
-            "periods_per_year": metrics["periods_per_year"],
+            "periods_per_year": year.periods,
             "derived_from": "bars" if request.periods_per_year is None else "request",
+            "how": year.how,
             "risk_free_rate": request.risk_free_rate,
             "ddof": 1,
         },

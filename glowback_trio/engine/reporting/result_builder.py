@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from glowback_trio.engine.accounting.statement import Statement
+from glowback_trio.engine.analytics.annualisation import Annualisation, annualisation
 from glowback_trio.engine.analytics.metrics import metrics
 from glowback_trio.engine.analytics.portfolio import portfolio_metrics
 from glowback_trio.engine.analytics.relative import benchmark
@@ -57,7 +58,19 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
     request, curve, timeline = ended.request, ended.curve, ended.timeline
     orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.financing
     held, trips = _benchmark(ended), ended.round_trips
-    measured = metrics(request, ended.dataset, curve, fills, trips, carry=carry, benchmark=held)
+    year = annualisation(curve.time, curve.date)
+    if request.periods_per_year is not None:
+        year = Annualisation(request.periods_per_year, "stated in the request")
+    measured = metrics(
+        request,
+        ended.dataset,
+        curve,
+        fills,
+        trips,
+        periods=year.periods,
+        carry=carry,
+        benchmark=held,
+    )
     if ended.portfolio is not None:
         measured |= portfolio_metrics(ended.portfolio, curve)
     return Result(
@@ -69,7 +82,7 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         final_cash=ended.account.cash,
         final_positions=_positions(ended),
         final_prices=_last_closes(timeline),
-        manifest=manifest(request, ended.dataset, timeline, measured),
+        manifest=manifest(request, ended.dataset, timeline, measured, year),
         portfolio=ended.portfolio,
         benchmark=held,
         carry=carry,

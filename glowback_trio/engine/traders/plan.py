@@ -34,7 +34,7 @@ class Plan:
         target: (M,) the same under the cap on a weight.
         first: (M,) the row of each symbol's first bar.
         arrivals: These rows, ascending.
-        period: (T,) the date, week or month of each row, as a number that grows.
+        period: (T,) the session date of each row, or its week or month, as a number that grows.
     """
 
     construction: PortfolioConstruction
@@ -76,7 +76,7 @@ def make_plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
         target=scaled if most is None else np.minimum(scaled, as_fraction(most)),
         first=first,
         arrivals=np.unique(first),
-        period=_periods(timeline.time, construction.rebalance_frequency),
+        period=_periods(timeline.date, construction.rebalance_frequency),
     )
 
 
@@ -87,8 +87,8 @@ def _scale(weights: Floats, room: float) -> float:
     return room / total if total > room * (1.0 + EQUAL) else 1.0
 
 
-def _periods(time: Times, frequency: str) -> NDArray[np.int64]:
+def _periods(date: Times, frequency: str) -> NDArray[np.int64]:
     if frequency == "monthly":
-        return time.astype("datetime64[M]").astype(np.int64)
-    dates = time.astype("datetime64[D]").astype(np.int64)
-    return dates if frequency == "daily" else (dates + 3) // 7  # 1970-01-01 was a Thursday
+        return date.astype("M8[M]").view(np.int64)
+    days = date.view(np.int64)
+    return days if frequency == "daily" else (days + 3) // 7  # 1970-01-01 was a Thursday
