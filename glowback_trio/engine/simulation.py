@@ -6,17 +6,23 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from glowback_trio.engine.accounting.curve import blank_curve, draw, draw_drawdown, seal
+from glowback_trio.engine.accounting.curve import (
+    blank_curve,
+    draw,
+    draw_drawdown,
+    first_beyond_range,
+    seal,
+)
 from glowback_trio.engine.accounting.ledger import Ledger
 from glowback_trio.engine.accounting.statement import BookedRecords, Statement
 from glowback_trio.engine.execution.journal import EventJournal, Records
 from glowback_trio.engine.reporting.event_drafts import draft_events, log_draft
-from glowback_trio.engine.reporting.messages import ruin_warning, warnings
+from glowback_trio.engine.reporting.messages import out_of_range, ruin_warning, warnings
 from glowback_trio.engine.reporting.result_builder import Ended, result
 from glowback_trio.engine.timeline import align
 from glowback_trio.engine.traders.factory import trader_factory
 from glowback_trio.engine.traders.trader import Trader
-from glowback_trio.errors import DataError, StrategyError
+from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.model.bars import Dataset, Floats
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.orders import OrderEventKind
@@ -66,7 +72,7 @@ class Simulation:
         self._peak = capital
         self._done = 0  # rows that are final
         self._ruined = False
-        self._failure: StrategyError | None = None
+        self._failure: GlowbackError | None = None
         self._warnings = warnings(dataset)
         self._messages: list[str] = []  # logged by the strategy
         self._pending = [log_draft(0, sentence) for sentence in self._warnings]
@@ -94,6 +100,7 @@ class Simulation:
             ValueError: `bars` is less than 1.
             StrategyError: The strategy failed on the last bar of the call before, which returned
                 the events up to there.
+            DataError: Likewise, where prices have taken the account out of the range of numbers.
         """
         if bars < 1:
             raise ValueError(f"bars to advance should be at least 1, not {bars!r}")
@@ -110,6 +117,7 @@ class Simulation:
 
         Raises:
             StrategyError: The strategy failed.
+            DataError: Prices have taken the account out of the range of numbers.
         """
         self._simulate(self.bars)
         self._raise_failure()
@@ -151,7 +159,7 @@ class Simulation:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
             self._trader.broker.blotter.close_all(self.bars - 1, OrderEventKind.DATA_ENDED)
-            self._enter(self._journal.take())
+            self._enter(self._journal.take(), stop)
             seal(self._curve)
 
     @property
@@ -176,12 +184,16 @@ class Simulation:
         records = self._journal.take()
         first = min(start, 1)  # of the marks: the row before comes along
         draw(self._curve, before, records, marks[first : first + stop - start], start)
-        if stopped.ruined:
+        sound = first_beyond_range(self._curve, records, start, stop)
+        if stopped.ruined and sound == stop:
             self._note_ruin(stop - 1)
-        elif not self._ruined and len(lost := np.flatnonzero(self._curve.value[start:stop] <= 0)):
+        elif not self._ruined and len(lost := np.flatnonzero(self._curve.value[start:sound] <= 0)):
             stop = start + int(lost[0]) + 1
             records = self._end_in_ruin(start, stop, marks)
-        self._enter(records)
+        elif sound < stop:
+            self._failure = DataError(out_of_range(self._timeline.time, sound))
+            stop, records = sound, records.before(sound)
+        self._enter(records, stop)
         self._peak = draw_drawdown(self._curve, self._peak, start, stop)
         return stop
 
@@ -204,10 +216,11 @@ class Simulation:
         trader.take_messages()
         return trader
 
-    def _enter(self, records: Records) -> None:
+    def _enter(self, records: Records, stop: int) -> None:
+        """Book what happened before a row, and keep what was logged there."""
         if len(records.events) or len(records.financing):
             self._booked.append(BookedRecords(records, self._ledger.book(records)))
-        messages = self._trader.take_messages()
+        messages = [one for one in self._trader.take_messages() if one[0] < stop]
         self._pending += [log_draft(row, text, "info") for row, text in messages]
         self._messages += [text for _, text in messages]
 

@@ -85,6 +85,8 @@ def held_after_each(held: Floats, quantity: Floats, price: Floats, equity: Float
 
 def towards_zero(quantity: float) -> float:
     """Return the whole units of a quantity; one that is whole but for rounding stays whole."""
+    if not math.isfinite(quantity):
+        return quantity
     nearest = float(round(quantity))
     return nearest if is_rounding(nearest - quantity, quantity) else float(math.trunc(quantity))
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
+from glowback_trio.engine.finite import LARGEST, quiet
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve
 
-__all__ = ["blank_curve", "draw", "draw_drawdown", "seal"]
+__all__ = ["blank_curve", "draw", "draw_drawdown", "first_beyond_range", "seal"]
 
 
 def blank_curve(capital: float, time: Times, date: Times) -> Curve:
@@ -22,6 +23,7 @@ def blank_curve(capital: float, time: Times, date: Times) -> Curve:
     return Curve(capital, time, value, cash, gross, drawdown, date=date)
 
 
+@quiet
 def draw(
     curve: Curve, before: tuple[float, Floats], records: Records, marks: Floats, start: int
 ) -> None:
@@ -78,6 +80,7 @@ def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: i
     return np.repeat(values[order], np.diff(places[order], append=len(before) * count))
 
 
+@quiet
 def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     """Draw the fall from the running peak, as a fraction of the peak.
 
@@ -90,12 +93,33 @@ def draw_drawdown(curve: Curve, peak: float, start: int, stop: int) -> float:
     Returns:
         The highest value before `stop`.
     """
+    if start == stop:
+        return peak
     value, fall = curve.value[start:stop], curve.drawdown[start:stop]
     peaks = np.maximum.accumulate(value)
     # Written into the arrays at hand: these are as long as a run, and memory is what takes time.
     np.maximum(peaks, peak, out=peaks)
     np.divide(np.subtract(peaks, value, out=fall), peaks, out=fall)
     return float(peaks[-1])
+
+
+def first_beyond_range(curve: Curve, records: Records, start: int, stop: int) -> int:
+    """Return the first row on which equity or an order is no number to go on with.
+
+    Args:
+        curve: Its values are drawn before `stop`.
+        records: The journal of the rows.
+        start: First row.
+        stop: One past the last row.
+
+    Returns:
+        The row; `stop` if there is none.
+    """
+    # Written so that NaN fails it: every comparison with NaN is false.
+    beyond = ~(np.abs(curve.value[start:stop]) < LARGEST)
+    infinite = records.events["row"][~np.isfinite(records.events["quantity"])]
+    beyond[infinite - start] = True
+    return start + int(beyond.argmax()) if beyond.any() else stop
 
 
 def seal(curve: Curve) -> None:

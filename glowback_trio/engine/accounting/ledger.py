@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
+from glowback_trio.engine.finite import quiet
 from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["Ledger"]
@@ -52,6 +53,7 @@ class Ledger:
         # the net profit so far of the round trip they belong to.
         self._held = np.zeros((symbols, 4))
 
+    @quiet
     def book(self, records: Records) -> Floats:
         """Book a stretch of fills.
 

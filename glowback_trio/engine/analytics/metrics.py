@@ -11,6 +11,7 @@ from glowback_trio.engine.analytics import returns as stats
 from glowback_trio.engine.analytics import round_trips as trips
 from glowback_trio.engine.analytics.arithmetic import Numbers, unsigned
 from glowback_trio.engine.analytics.relative import RELATIVE, relative_metrics
+from glowback_trio.engine.finite import quiet
 from glowback_trio.model.bars import Dataset, Floats, Times
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Benchmark, Curve, Fills
@@ -21,6 +22,7 @@ Metrics = dict[str, float | int | None]
 __all__ = ["curve_metrics", "metrics", "plain"]
 
 
+@quiet
 def metrics(
     request: BacktestRequest,
     dataset: Dataset,
@@ -69,6 +71,7 @@ def metrics(
     }
 
 
+@quiet
 def curve_metrics(
     value: Floats,
     drawdown: Floats,
@@ -167,6 +170,6 @@ def turnover(value: Floats, trades: Fills) -> float | None:
 
 
 def plain(number: Numbers) -> float | None:
-    """Convert a statistic to a float, or None if it is NaN: documents have no NaN."""
+    """Convert a statistic to a float, or None if it is NaN or infinite: documents have neither."""
     single = float(number)
-    return None if math.isnan(single) else unsigned(single)
+    return unsigned(single) if math.isfinite(single) else None

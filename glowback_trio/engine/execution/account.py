@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import define
 
+from glowback_trio.engine.finite import quiet
 from glowback_trio.model.bars import Floats
 
 __all__ = ["Account"]
@@ -42,9 +43,8 @@ class Account:
             value = self.units.item(0) * marks.item(0)
             return self.cash + value, abs(value)
         if len(marks) >= _FEW:
-            worth = self.units * marks
-            net = float(np.add.reduce(worth))
-            return self.cash + net, float(np.add.reduce(np.abs(worth, out=worth)))
+            net, gross = _sums(self.units, marks)
+            return self.cash + net, gross
         # numpy adds fewer than 8 numbers in this very order, so the digits are the same. `sum`
         # would not do: from Python 3.12 on it compensates for rounding and gives other digits.
         net = gross = 0.0
@@ -53,3 +53,11 @@ class Account:
             net += value
             gross += abs(value)
         return self.cash + net, gross
+
+
+@quiet
+def _sums(units: Floats, marks: Floats) -> tuple[float, float]:
+    """Return the sum of market values, and of their sizes."""
+    worth = units * marks
+    net = float(np.add.reduce(worth))
+    return net, float(np.add.reduce(np.abs(worth, out=worth)))

@@ -20,6 +20,7 @@ from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.matching import Match, follow, match, prices
 from glowback_trio.engine.execution.order import Order, Remainder
 from glowback_trio.engine.execution.sizing import TargetAtFill, exceeds, reduces, shortfall
+from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.tolerance import (
     held_after,
@@ -322,6 +323,7 @@ class Broker:
         if held * units <= 0.0:
             self._brackets.cancel_exits(row, symbol)
 
+    @quiet
     def _pay_financing(self, row: int) -> None:
         """Pay for borrowed units and cash, for the time since the last row, at its closes."""
         account, time = self.account, self._timeline.time

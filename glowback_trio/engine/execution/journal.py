@@ -52,6 +52,14 @@ class Records:
         filled: RecordArray = self.events[self.events["what"] == _FILLED]
         return filled
 
+    def before(self, row: int) -> Records:
+        """Return what happened before a row."""
+        return Records(
+            self.events[self.events["row"] < row],
+            self.fills[self.filled["row"] < row],
+            self.financing[self.financing["row"] < row],
+        )
+
 
 @define(eq=False)
 class EventJournal:

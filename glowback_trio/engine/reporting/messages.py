@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from glowback_trio.engine.finite import LARGEST
 from glowback_trio.engine.timeline import in_words
-from glowback_trio.model.bars import Dataset
+from glowback_trio.model.bars import Dataset, Times
 from glowback_trio.model.result import Curve, Fills
 
-__all__ = ["ruin_warning", "summary", "warnings"]
+__all__ = ["out_of_range", "ruin_warning", "summary", "warnings"]
 
 _SAMPLE = "Generated prices: use these results for smoke tests, not for research."
 
@@ -34,6 +35,14 @@ def warnings(dataset: Dataset) -> list[str]:
 def _finding(grade: str, symbol: str, text: str) -> str:
     # Some findings begin with the symbol already, as errors of files do.
     return f"Data quality {grade} [{symbol}]: {text.removeprefix(f'{symbol}: ')}"
+
+
+def out_of_range(time: Times, row: int) -> str:
+    """Return why a run ends at a row whose equity or orders are beyond the range of numbers."""
+    return (
+        f"Equity or the size of an order at {in_words(time[row])} is infinite or beyond "
+        f"{LARGEST:g}: check the prices of that time and before, and what the strategy orders"
+    )
 
 
 def ruin_warning(curve: Curve, row: int) -> str:

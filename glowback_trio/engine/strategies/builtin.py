@@ -13,6 +13,7 @@ from typing import NamedTuple, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.errors import StrategyError
@@ -47,6 +48,7 @@ class Targets(NamedTuple):
     fraction: Floats
 
 
+@quiet
 def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
     """Work out the targets of a built-in strategy.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
+from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.timeline import Timeline, in_words
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.engine.traders.trader import Stopped
@@ -96,6 +97,7 @@ class BarTrader:
                 return Stopped(row + 1, failure=failure)
         return Stopped(stop)
 
+    @quiet
     def _look(self, row: int, stop: int) -> tuple[int, bool]:
         """Return the row up to which the account is safe as things stand, and True if it is lost.
 

@@ -7,6 +7,7 @@ import numpy as np
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
+from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.tolerance import EQUAL, is_held_already
 from glowback_trio.engine.traders.agenda import Agenda
@@ -72,6 +73,7 @@ class RebalancingTrader:
         self._messages: list[tuple[int, str]] = []
         self._over = False  # after ruin, nothing is ordered any more
 
+    @quiet
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
         self.broker.set_marks(marks, max(start - 1, 0))

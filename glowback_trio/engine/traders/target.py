@@ -11,6 +11,7 @@ from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
+from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.strategies.signals import Signals
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.model.bars import Floats, Indices
@@ -55,6 +56,7 @@ class TargetTrader:
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
+    @quiet
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
         broker, every_row = self.broker, self._costs.has_financing
