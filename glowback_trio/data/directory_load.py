@@ -14,20 +14,24 @@ from glowback_trio.data.calendars.calendar import calendar_of
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution
 from glowback_trio.data.calendars.times import to_timestamp
+from glowback_trio.data.doubts import with_share_warning
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
+from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.loading import collect, market_zone, raise_problems
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
-from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.bars import Bars, Dataset, Provenance, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.sessions.date_range import DateRange
 
 __all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
+
+_MORE_SHARES = ("splits", "total")  # adjustments that make more shares of the ones traded
 
 
 @frozen(eq=False)
@@ -91,7 +95,7 @@ class DirectoryLoad:
             DataError: See `Source.load`.
         """
         raise_problems(self.problems())
-        request = self.request
+        request, stated = self.request, self._provenance()
         files = {found[0].symbol: found[0] for found in self.files}
         place = partial(
             ParsedFile.between,
@@ -100,7 +104,7 @@ class DirectoryLoad:
             daily=request.resolution == "day",
         )
         with open_reader(cache, self.directory.names, checkpoint) as read:
-            load_one = partial(self._load_one, read, files, place)
+            load_one = partial(self._load_one, read, files, place, stated)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
         quality = with_gaps(
             [one.time for one in bars], quality, request.resolution, request.calendar
@@ -108,13 +112,14 @@ class DirectoryLoad:
         formats = {file.format for file in files.values()}
         # Files of both formats are reported as `default`, the source that allows both.
         source = formats.pop() if len(formats) == 1 else "default"
-        return Dataset(bars, source, "user_provided", quality)
+        return Dataset(bars, source, stated.kind, quality, stated)
 
     def _load_one(
         self,
         read: Reader,
         files: Mapping[str, PriceFile],
         place: Callable[[ParsedFile], tuple[Bars, Quality]],
+        stated: Provenance,
         symbol: str,
     ) -> tuple[Bars, Quality]:
         file, request = files[symbol], self.request
@@ -122,12 +127,21 @@ class DirectoryLoad:
         check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
         bars, quality = place(parsed)
         if request.adjustment == "none":
+            if request.execution.commission_per_share and stated.adjusted_for in _MORE_SHARES:
+                quality = with_share_warning(quality)
             return bars, quality
         # `problems` has checked this, but the run may have waited in the queue since.
         if (factors := self.directory.factors(symbol)) is None:
             raise DataError(f"the factors file of {symbol} was removed after the run was submitted")
         quality = evolve(quality, adjustment=request.adjustment)
-        return adjusted(bars, read_factors(factors), request.adjustment), quality
+        changed = adjusted(bars, read_factors(factors), request.adjustment)
+        if request.execution.commission_per_share:
+            quality = with_share_warning(quality, bars.close.item(0) / changed.close.item(0))
+        return changed, quality
+
+    def _provenance(self) -> Provenance:
+        path = self.directory.provenance()
+        return Provenance() if path is None else read_provenance(path)
 
     def _missing_files(self) -> Iterator[Problem]:
         """Yield symbols without a file, telling unknown ones from those of other resolutions."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from glowback_trio.data.calendars.exchanges import zone_of
+from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Quality
@@ -56,8 +57,9 @@ def collect(
     total = longest = 0
     for symbol in request.priced:
         checkpoint()
-        loaded.append(load_one(symbol))
-        size = len(loaded[-1][0])
+        one, quality_of_one = load_one(symbol)
+        loaded.append((one, with_doubts(one, quality_of_one)))
+        size = len(one)
         total, longest = total + size, max(longest, size)
         for problem in limits.problems(total, longest):
             raise DataError(problem.message)

@@ -17,7 +17,12 @@ from glowback_trio.engine.accounting.ledger import Ledger
 from glowback_trio.engine.accounting.statement import BookedRecords, Statement
 from glowback_trio.engine.execution.journal import EventJournal, Records
 from glowback_trio.engine.reporting.event_drafts import draft_events, log_draft
-from glowback_trio.engine.reporting.messages import out_of_range, ruin_warning, warnings
+from glowback_trio.engine.reporting.messages import (
+    out_of_range,
+    ruin_warning,
+    volume_warnings,
+    warnings,
+)
 from glowback_trio.engine.reporting.result_builder import Ended, result
 from glowback_trio.engine.timeline import align
 from glowback_trio.engine.traders.factory import trader_factory
@@ -160,6 +165,9 @@ class Simulation:
         if self.finished:
             self._trader.broker.blotter.close_all(self.bars - 1, OrderEventKind.DATA_ENDED)
             self._enter(self._journal.take(), stop)
+            filled = [booked.records.filled for booked in self._booked]
+            for warning in volume_warnings(self._timeline, filled):
+                self._warn(self.bars - 1, warning)
             seal(self._curve)
 
     @property
@@ -226,7 +234,9 @@ class Simulation:
 
     def _note_ruin(self, row: int) -> None:
         self._ruined = True
-        warning = ruin_warning(self._curve, row)
+        self._warn(row, ruin_warning(self._curve, row))
+
+    def _warn(self, row: int, warning: str) -> None:
         self._warnings.append(warning)
         self._pending.append(log_draft(row, warning))
 

@@ -10,14 +10,9 @@ from attrs import field, frozen
 
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Indices, Times
+from glowback_trio.model.instant import in_words
 
-__all__ = ["Timeline", "align", "in_words"]
-
-
-def in_words(time: np.datetime64) -> str:
-    """Write a bar's time for a message: in UTC, and only as fine as it is, such as `2024-01-31`."""
-    text = str(np.datetime_as_string(time, unit="auto"))
-    return f"{text}Z" if "T" in text else text
+__all__ = ["Timeline", "align"]
 
 
 @frozen(eq=False)

@@ -22,6 +22,7 @@ __all__ = [
     "Indices",
     "Offsets",
     "Origin",
+    "Provenance",
     "Quality",
     "Times",
     "time_range",
@@ -235,6 +236,21 @@ class Quality:
         )
 
 
+@frozen
+class Provenance:
+    """What a directory says of its prices in `provenance.json`.
+
+    Attributes:
+        kind: `demo` for the prices that the package brings along.
+        source: Where they come from, as sentences; None: not said.
+        adjusted_for: What they are adjusted for already; None: not said.
+    """
+
+    kind: Literal["demo", "user_provided"] = "user_provided"
+    source: str | None = None
+    adjusted_for: Adjustment | None = None
+
+
 @frozen(eq=False, repr=False)
 class Dataset:
     """The bars of one run.
@@ -243,14 +259,16 @@ class Dataset:
         bars: One `Bars` per requested symbol, in the request's order.
         source: The resolved data source: `sample`, `csv`, `parquet` or `memory`; `default` where
             some files are of the one format and some of the other.
-        kind: `sample` for generated prices, `user_provided` for anything else.
+        kind: `sample` for generated prices, `demo` for the shipped ones, else `user_provided`.
         quality: One report per symbol, in the same order.
+        provenance: What is said of the prices, where something is.
     """
 
     bars: Sequence[Bars]
     source: Origin
-    kind: Literal["sample", "user_provided"]
+    kind: Literal["sample", "demo", "user_provided"]
     quality: Sequence[Quality]
+    provenance: Provenance = Provenance()
 
     def __repr__(self) -> str:
         return describe(self, listed([bars.symbol for bars in self.bars]), source=self.source)

@@ -7,10 +7,20 @@ from datetime import UTC, date, datetime, time
 from typing import Literal
 
 import attrs
+import numpy as np
 
 from glowback_trio.errors import InvalidRequestError, Problem
 
-__all__ = ["FIRST_YEAR", "LAST_YEAR", "Edge", "end_instant", "stamp", "start_instant", "utc_now"]
+__all__ = [
+    "FIRST_YEAR",
+    "LAST_YEAR",
+    "Edge",
+    "end_instant",
+    "in_words",
+    "stamp",
+    "start_instant",
+    "utc_now",
+]
 
 # datetime64[ns], in which bars count, ends in the year 2262.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
@@ -102,3 +112,9 @@ def stamp(moment: datetime) -> str:
         moment = moment.astimezone(UTC)
     # 26 characters leave out the `+00:00`. Every event is stamped, so this has to be fast.
     return f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+
+
+def in_words(time: np.datetime64) -> str:
+    """Write a bar's time for a message: in UTC, and only as fine as it is, such as `2024-01-31`."""
+    text = str(np.datetime_as_string(time, unit="auto"))
+    return f"{text}Z" if "T" in text else text

@@ -35,9 +35,10 @@ def check(
 
     The exit code is 1 if there are critical findings: unreadable cells,
     impossible prices, rows that contradict themselves, duplicate times, two
-    files for the same bars, bad adjustment factors. Unsorted rows and gaps are
-    warnings. A gap is a day without a bar on which the exchange was open or,
-    without --calendar, on which another symbol of the directory traded.
+    files for the same bars, bad adjustment factors. Unsorted rows, gaps, jumps
+    that look like splits and bars with a volume of 0 are warnings. A gap is a
+    day without a bar on which the exchange was open or, without --calendar, on
+    which another symbol of the directory traded.
 
     Args:
         data: A directory of CSV and Parquet files, or 'demo' for the shipped prices.

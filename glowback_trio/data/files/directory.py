@@ -18,6 +18,7 @@ from attrs import frozen
 
 from glowback_trio.data.files.factors import FACTORS_ENDING
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile, version_of
+from glowback_trio.data.files.provenance import PROVENANCE
 from glowback_trio.data.files.symbol_names import file_stems, symbol_of_stem
 from glowback_trio.model.request import Resolution
 
@@ -133,6 +134,11 @@ class PriceDirectory:
         """Return the file of a symbol's adjustment factors; None if there is none."""
         named = (self.path / f"{stem}{FACTORS_ENDING}" for stem in file_stems(symbol))
         return next((path for path in named if path.name in self.names and self._stat(path)), None)
+
+    def provenance(self) -> Path | None:
+        """Return the file that says where the prices come from; None if there is none."""
+        path = self.path / PROVENANCE
+        return path if path.name in self.names and self._stat(path) else None
 
     def files(self) -> Iterator[PriceFile]:
         """Yield every price file, ordered by name."""

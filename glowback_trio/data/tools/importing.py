@@ -10,6 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
+from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory, symbol_in_name
 from glowback_trio.data.files.parquet_file import write_parquet
@@ -142,7 +143,7 @@ def _cleaned(rows: Rows, resolution: Resolution | None) -> ImportedPrices:
     check_resolution(f"{rows.source} ({rows.symbol})", spacing, length, length)
     is_local = rows.stamps.is_local and length != "day"
     bars, quality = clean(rows.placed(None, daily=length == "day"))
-    return ImportedPrices(bars, quality, length, is_local)
+    return ImportedPrices(bars, with_doubts(bars, quality), length, is_local)
 
 
 def _write_csv(path: Path, bars: Bars, *, is_local: bool) -> None:

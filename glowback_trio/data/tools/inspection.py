@@ -10,13 +10,15 @@ from attrs import evolve, field, frozen
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
 from glowback_trio.data.directory_load import ambiguity
+from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.files.directory import PriceDirectory
-from glowback_trio.data.files.factors import FACTORS_ENDING, read_factors
+from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import PriceFile
+from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import symbol_of_stem
 from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Quality, Times
+from glowback_trio.model.bars import Bars, Quality, Times
 from glowback_trio.model.request import Resolution
 
 __all__ = ["FileReport", "Inspection"]
@@ -65,6 +67,8 @@ class Inspection:
         for done, file in enumerate(files, start=1):
             self._found.append(self._factors(file) if isinstance(file, Path) else self._bars(file))
             yield done, len(files)
+        if path := self.directory.provenance():
+            self._found.extend(self._provenance(path))
 
     def reports(self) -> Sequence[FileReport]:
         """Return the findings, one report per file, ordered by name.
@@ -92,8 +96,16 @@ class Inspection:
             bars, quality = clean(rows.placed(None, daily=report.resolution == "day"))
         except DataError as error:
             return evolve(report, critical=(str(error),))
-        self._readable[report.name] = (bars.time, quality)
+        self._readable[report.name] = (bars.time, with_doubts(self._adjusted(bars), quality))
         return evolve(report, critical=(*quality.critical, *self._ambiguous(report)))
+
+    def _adjusted(self, bars: Bars) -> Bars:
+        """Adjust bars for the splits that a factors file knows, which are no doubts."""
+        path = self.directory.factors(bars.symbol)
+        try:
+            return bars if path is None else adjusted(bars, read_factors(path), "splits")
+        except DataError:  # reported with that file
+            return bars
 
     def _ambiguous(self, report: FileReport) -> Iterator[str]:
         if report.resolution:
@@ -111,6 +123,13 @@ class Inspection:
         except DataError as error:
             return evolve(report, critical=(str(error),))
         return report
+
+    def _provenance(self, path: Path) -> Iterator[FileReport]:
+        """Yield a report only if something is wrong: the file has neither symbol nor rows."""
+        try:
+            read_provenance(path)
+        except DataError as error:
+            yield FileReport(path.name, "", critical=(str(error),))
 
     def _warnings(self, resolution: Resolution | None) -> Mapping[str, tuple[str, ...]]:
         """Return warnings by file name. Gaps can be found only with all files of a resolution."""

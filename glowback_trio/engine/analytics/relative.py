@@ -21,9 +21,9 @@ from glowback_trio.engine.analytics.returns import (
     sharpe_ratio,
     volatility,
 )
-from glowback_trio.engine.timeline import in_words
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Floats, Times
+from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Benchmark
 from glowback_trio.wire.percent import as_percent
 

@@ -13,7 +13,7 @@ from attrs import asdict
 
 from glowback_trio.engine.analytics.annualisation import Annualisation
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Dataset
+from glowback_trio.model.bars import Adjustment, Dataset
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.version import VERSION
@@ -70,6 +70,8 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
     return {
         "data_source": dataset.source,
         "dataset_kind": dataset.kind,
+        "provenance": dataset.provenance.source,
+        "adjusted_for": _adjusted_for(request, dataset),
         "resolution": request.resolution,
         "start_date": stamp(request.start_date),
         "end_date": stamp(request.end_date),
@@ -88,6 +90,14 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
             for one in sorted(dataset.quality, key=lambda one: one.symbol)
         ],
     }
+
+
+def _adjusted_for(request: BacktestRequest, dataset: Dataset) -> Adjustment | None:
+    """Return what the prices are adjusted for; None if nobody has said so."""
+    if dataset.kind == "sample":
+        return "none"
+    stated = dataset.provenance.adjusted_for
+    return stated if request.adjustment == "none" else request.adjustment
 
 
 def _execution(request: BacktestRequest) -> dict[str, Any]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from glowback_trio.engine.execution.journal import RecordArray
 from glowback_trio.engine.finite import LARGEST
-from glowback_trio.engine.timeline import in_words
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Dataset, Times
+from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve, Fills
 
-__all__ = ["out_of_range", "ruin_warning", "summary", "warnings"]
+__all__ = ["out_of_range", "ruin_warning", "summary", "volume_warnings", "warnings"]
 
 _SAMPLE = "Generated prices: use these results for smoke tests, not for research."
+_MOST_FINDINGS = 100  # in a log; the manifest has all of them
+_MOST_SYMBOLS = 10
 
 
 def summary(curve: Curve, trades: Fills, order_events: int, currency: str) -> list[str]:
@@ -24,11 +32,16 @@ def summary(curve: Curve, trades: Fills, order_events: int, currency: str) -> li
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """Return warnings about the data: generated prices, then findings by symbol, alphabetically."""
+    """Return warnings about the data: generated prices, then findings by symbol, alphabetically.
+
+    Above a hundred findings the last sentence counts those that are left out.
+    """
     found = [_SAMPLE] if dataset.kind == "sample" else []
     for quality in sorted(dataset.quality, key=lambda one: one.symbol):
         found += [_finding("warning", quality.symbol, text) for text in quality.warnings]
         found += [_finding("critical", quality.symbol, text) for text in quality.critical]
+    if left := found[_MOST_FINDINGS:]:
+        found[_MOST_FINDINGS:] = [f"{len(left)} more findings about the data are in the manifest"]
     return found
 
 
@@ -43,6 +56,35 @@ def out_of_range(time: Times, row: int) -> str:
         f"Equity or the size of an order at {in_words(time[row])} is infinite or beyond "
         f"{LARGEST:g}: check the prices of that time and before, and what the strategy orders"
     )
+
+
+def volume_warnings(timeline: Timeline, filled: Sequence[RecordArray]) -> list[str]:
+    """Return warnings of fills on bars with a volume of 0, at most a few sentences.
+
+    Args:
+        timeline: The traded bars.
+        filled: All fills, as `Records.filled`.
+    """
+    found = list(_fills_without_volume(timeline, filled))
+    if left := found[_MOST_SYMBOLS:]:
+        found[_MOST_SYMBOLS:] = [f"So are fills of {len(left)} more symbols"]
+    return found
+
+
+def _fills_without_volume(timeline: Timeline, filled: Sequence[RecordArray]) -> Iterator[str]:
+    for symbol, bars in enumerate(timeline.bars):
+        empty = bars.volume == 0
+        if not empty.any():
+            continue
+        parts = [part["row"][part["symbol"] == symbol] for part in filled]
+        rows = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        silent = rows[empty[np.searchsorted(timeline.rows[symbol], rows)]]
+        if len(silent):
+            first = in_words(timeline.time[silent[0]])
+            yield (
+                f"{bars.symbol}: {len(silent)} of {len(rows)} fills are on bars with a volume of "
+                f"0, the first at {first}; nobody may have traded there"
+            )
 
 
 def ruin_warning(curve: Curve, row: int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.finite import quiet
-from glowback_trio.engine.timeline import Timeline, in_words
+from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
 

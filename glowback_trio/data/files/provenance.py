@@ -1,0 +1,53 @@
+"""What a directory says of its prices: `provenance.json`.
+
+It may have `source` (sentences), `adjusted_for` (`none`, `splits` or `total`) and `kind`. All of it
+is copied into the manifests of runs on these prices.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from glowback_trio.errors import DataError, InvalidRequestError
+from glowback_trio.model.bars import Adjustment, Provenance
+from glowback_trio.model.bounds import one_of
+from glowback_trio.wire.json_text import parse_json
+
+__all__ = ["PROVENANCE", "read_provenance"]
+
+#: The name of the file.
+PROVENANCE = "provenance.json"
+
+_LONGEST = 1_000  # characters of a source: it goes into every manifest
+_WORDS = {"kind": ("demo", "user_provided"), "adjusted_for": get_args(Adjustment)}
+_NAMES = ("source", *_WORDS)
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read a file.
+
+    Raises:
+        DataError: It cannot be read, or says something else than it may.
+    """
+    try:
+        stated = parse_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
+    except InvalidRequestError as error:
+        raise DataError(f"{path.name}: {error}") from None
+    if not isinstance(stated, dict):
+        raise DataError(f"{path.name}: expected an object with {one_of(_NAMES)}")
+    for name, value in stated.items():
+        _check(path.name, name, value)
+    return Provenance(**stated)
+
+
+def _check(file: str, name: str, value: Any) -> None:
+    if name not in _NAMES:
+        raise DataError(f"{file}: expected {one_of(_NAMES)}, got {name!r}")
+    if name in _WORDS:
+        if value not in _WORDS[name]:
+            raise DataError(f"{file}, {name}: expected {one_of(_WORDS[name])}, got {value!r}")
+    elif not isinstance(value, str) or len(value) > _LONGEST:
+        raise DataError(f"{file}, {name}: expected text of at most {_LONGEST:,} characters")
