@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, Argument, CycloptsError, MissingArgumentError
 
-from glowback_trio.cli.messages import print_error, print_traceback
+from glowback_trio.cli.messages import print_error, print_traceback, print_warning
+from glowback_trio.cli.options.environment import misspelt_variables
 from glowback_trio.errors import GlowbackError, InvalidRequestError
 from glowback_trio.version import VERSION
 
@@ -41,12 +42,16 @@ for _name, _place, _help in (
     ("run", "run:app", "Run one backtest here, and print its summary or its result as JSON."),
     ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
-    ("submit", "submit:app", "Submit a backtest to a server, and print the id of its run."),
-    ("stream", "stream:app", "Print a run's events as JSON lines; resume lost connections."),
-    ("list", "runs:list_app", "List the runs of a server, newest first."),
-    ("show", "runs:show_app", "Print the status of a run."),
-    ("results", "runs:results_app", "Print the result of a completed run, or a table of it."),
-    ("cancel", "runs:cancel_app", "Cancel a run."),
+    ("submit", "runs.submit:app", "Submit a backtest to a server, and print the id of its run."),
+    ("stream", "runs.stream:app", "Print a run's events as JSON lines; resume lost connections."),
+    ("watch", "runs.watch:app", "Watch a run live, and print its summary when it has completed."),
+    ("list", "runs.list_runs:app", "List the runs of a server, newest first."),
+    ("show", "runs.show:app", "Print a run's status, its request and its summary."),
+    ("results", "runs.results:app", "Print the result of a completed run, or a table of it."),
+    ("pause", "runs.control:pause_app", "Pause a run."),
+    ("resume", "runs.control:resume_app", "Let a paused run go on."),
+    ("cancel", "runs.control:cancel_app", "Cancel a run."),
+    ("delete", "runs.control:delete_app", "Delete a run with its events and its result."),
 ):
     _app.command(f"glowback_trio.cli.commands.{_place}", name=_name, help=_help)
 
@@ -60,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _warn_of_variables(sys.argv[1:] if arguments is None else arguments)
     try:
         code: int | None = _app(
             arguments,
@@ -74,6 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or 0
 
 
+def _warn_of_variables(arguments: Sequence[str]) -> None:
+    # `serve` itself warns of more: it knows the names of all settings.
+    if "serve" not in arguments[:1]:
+        for sentence in misspelt_variables(os.environ):
+            print_warning(sentence)
+
+
 def _exit_code(error: BaseException) -> int:
     """Print the errors a user should see, and return the exit code."""
     match error:
@@ -81,7 +94,7 @@ def _exit_code(error: BaseException) -> int:
         case BaseExceptionGroup(exceptions=[only]):
             return _exit_code(only)
         case CycloptsError():
-            print_error(error)
+            print_error(_usage(error))
             return 2
         case InvalidRequestError(problems=problems):
             for problem in problems:
@@ -89,7 +102,8 @@ def _exit_code(error: BaseException) -> int:
             return 2
         case GlowbackError():
             print_traceback(error)
-            print_error(error)
+            # What to do about it, if a command has added that.
+            print_error("; ".join([str(error), *getattr(error, "__notes__", ())]))
             return 1
         case KeyboardInterrupt():
             return 130
@@ -103,3 +117,16 @@ def _exit_code(error: BaseException) -> int:
             return 1
         case _:
             raise error
+
+
+def _usage(error: CycloptsError) -> str:
+    """Return the sentence for wrong usage."""
+    match error:
+        case MissingArgumentError(keyword=None, argument=Argument() as argument, tokens_so_far=[]):
+            # An argument that is given by its place has a name in capital letters.
+            by_place = argument.index is not None
+            name = argument.name.removeprefix("--").upper() if by_place else argument.name
+            command = " ".join(("glowback-trio", *(error.command_chain or ())))
+            return f"{name} is missing; see `{command} --help`"
+        case _:
+            return str(error)

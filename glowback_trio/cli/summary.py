@@ -1,23 +1,27 @@
-"""Print a result on one screen, for people."""
+"""Print a result on one screen, for people: the same box wherever the result comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-import attrs
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from glowback_trio.model.bars import Floats
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.cli.sparkline import sparkline
+from glowback_trio.engine.reporting.result_document import BlockName, result_document
 from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import counted, listed
 
-__all__ = ["print_summary", "sparkline"]
+__all__ = ["SUMMARY_BLOCKS", "SUMMARY_POINTS", "brief", "change", "print_summary"]
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+#: What the summary needs of a result, and how many points of its curve.
+SUMMARY_BLOCKS: tuple[BlockName, ...] = ("metrics_summary", "equity_curve", "manifest")
+SUMMARY_POINTS = 500
+
 _WIDTH = 60
 _LISTED = 5  # symbols by name; more are counted
 _LONG = 1e6  # percent: longer changes are written with an exponent
@@ -31,7 +35,8 @@ def _percent(value: float) -> str:
     return f"{value:.2f} %"
 
 
-def _change(value: float) -> str:
+def change(value: float) -> str:
+    """Write a change in percent with its sign."""
     return f"{value:+.2f} %" if abs(value) < _LONG else f"{value:+.1e} %"
 
 
@@ -53,9 +58,9 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Sharpe ratio", "sharpe_ratio", _ratio),
     ("Final value", "final_value", _money),
     ("Sortino ratio", "sortino_ratio", _ratio),
-    ("Total return", "total_return", _change),
+    ("Total return", "total_return", change),
     ("Fills", "total_trades", _count),
-    ("Annual return", "annualized_return", _change),
+    ("Annual return", "annualized_return", change),
     ("Round trips", "round_trips", _count),
     ("Volatility", "volatility", _percent),
     ("Win rate", "win_rate", _share),
@@ -65,42 +70,53 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Commissions", "total_commissions", _money),
 )
 _BENCHMARK_FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("Benchmark", "benchmark_return", _change),
+    ("Benchmark", "benchmark_return", change),
     ("Beta", "beta", _ratio),
 )
 
 
-def print_summary(request: BacktestRequest, result: Result, console: Console) -> None:
-    """Print the request, the main figures, and the equity curve if the terminal can draw it."""
-    parts: list[RenderableType] = [_head(request, result), Text(), _figures(result)]
+def brief(result: Result) -> Mapping[str, Any]:
+    """Return what the summary needs of a result of this process."""
+    return result_document(result, "", include=SUMMARY_BLOCKS, max_points=SUMMARY_POINTS)
+
+
+def print_summary(result: Mapping[str, Any], console: Console) -> None:
+    """Print the backtest, the main figures, and the equity curve if the terminal can draw it.
+
+    Args:
+        result: The document of a result, with `SUMMARY_BLOCKS` of it, and `SUMMARY_POINTS` of its
+            curve, from which the lowest and the highest value are never missing.
+        console: Where to print.
+    """
+    parts: list[RenderableType] = [_head(result), Text(), _figures(result)]
     # Blocks are not ASCII; a terminal without them would show question marks.
-    if not console.options.ascii_only and len(result.curve):
-        parts += [Text(), _equity(result)]
-    console.print(Panel.fit(Group(*parts), padding=(1, 2), title=request.strategy.title))
+    if not console.options.ascii_only:
+        parts += [Text(), _equity(result["equity_curve"])]
+    title = result["manifest"]["strategy"]["name"]
+    console.print(Panel.fit(Group(*parts), padding=(1, 2), title=title))
 
 
-def _head(request: BacktestRequest, result: Result) -> Text:
-    portfolio = request.portfolio_construction
-    given = attrs.asdict(request.strategy) if portfolio is None else portfolio.target_weights
-    parameters = ", ".join(f"{name} {value}" for name, value in given.items())
-    if request.benchmark_symbol is not None:
-        parameters = ", ".join(filter(None, (parameters, f"benchmark {request.benchmark_symbol}")))
-    first, more = ", ".join(request.symbols[:_LISTED]), len(request.symbols) - _LISTED
-    symbols = f"{first} and {more} more" if more > 0 else first
-    return Text.assemble((symbols, "bold"), f"  {_period(request, result)}\n", (parameters, "dim"))
+def _head(result: Mapping[str, Any]) -> Text:
+    manifest = result["manifest"]
+    portfolio = manifest["replay_request"]["portfolio_construction"]
+    given = portfolio["target_weights"] if portfolio else manifest["strategy"]["parameters"]
+    words = [f"{name} {value}" for name, value in given.items()]
+    if result["benchmark_symbol"] is not None:
+        words.append(f"benchmark {result['benchmark_symbol']}")
+    symbols = listed(manifest["replay_request"]["symbols"], _LISTED)
+    return Text.assemble((symbols, "bold"), f"  {_period(result)}\n", (", ".join(words), "dim"))
 
 
-def _period(request: BacktestRequest, result: Result) -> str:
-    times = result.curve.time
-    if not len(times):
-        return "no bars"
-    first, last = result.curve.date[[0, -1]]
-    length = {"day": "daily", "hour": "hourly"}.get(request.resolution, request.resolution)
-    prices = ", GENERATED prices" if result.metrics["sample_data"] else ""
-    return f"{first} to {last}, {len(times):,} {length} bars{prices}"
+def _period(result: Mapping[str, Any]) -> str:
+    dataset = result["manifest"]["dataset"]
+    resolution = dataset["resolution"]
+    length = {"day": "daily", "hour": "hourly"}.get(resolution, resolution)
+    bars = counted(dataset["bars"], f"{length} bar")
+    prices = ", GENERATED prices" if result["metrics_summary"]["sample_data"] else ""
+    return f"{dataset['first_date']} to {dataset['last_date']}, {bars}{prices}"
 
 
-def _figures(result: Result) -> Table:
+def _figures(result: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 4, 0, 0))
     for _ in range(2):
         table.add_column()
@@ -111,35 +127,17 @@ def _figures(result: Result) -> Table:
     return table
 
 
-def _cells(result: Result) -> Iterator[tuple[str, str]]:
-    figures = _FIGURES if result.benchmark is None else (*_FIGURES, *_BENCHMARK_FIGURES)
-    for label, name, format_ in figures:
-        value = result.metrics[name]
+def _cells(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    compared = result["benchmark_symbol"] is not None
+    for label, name, format_ in (*_FIGURES, *_BENCHMARK_FIGURES) if compared else _FIGURES:
+        value = result["metrics_summary"][name]
         yield label, "n/a" if value is None else format_(value)
 
 
-def _equity(result: Result) -> Text:
-    value = result.curve.value
+def _equity(curve: list[Mapping[str, Any]]) -> Text:
+    value = np.array([row["value"] for row in curve])
     return Text.assemble(
         ("Equity  ", "dim"),
         (sparkline(value, _WIDTH), "green"),
         (f"\n        low {value.min():,.0f}, high {value.max():,.0f}", "dim"),
     )
-
-
-def sparkline(values: Floats, width: int) -> str:
-    """Draw a curve as one line of blocks, from its lowest value to its highest.
-
-    Args:
-        values: (T,) numbers of any unit. No values give an empty line, equal ones the lowest block.
-        width: The most blocks to draw; each shows the last value of its section of the curve.
-    """
-    if not len(values):
-        return ""
-    columns = min(width, len(values))
-    # The last block thus shows the final value.
-    ends = np.arange(1, columns + 1) * len(values) // columns - 1
-    shown = values[ends]
-    low, high = shown.min(), shown.max()
-    scaled = (shown - low) / (high - low) if high > low else np.zeros(columns)
-    return "".join(_BLOCKS[level] for level in np.rint(scaled * 7).astype(int).tolist())

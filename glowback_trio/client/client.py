@@ -31,6 +31,7 @@ from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
+from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client", "open_client"]
@@ -64,22 +65,29 @@ class Client:
         return describe(self, self._api.shown_url())
 
     async def submit(
-        self, request: BacktestRequest, *, idempotency_key: str | None = None
+        self,
+        request: BacktestRequest | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
     ) -> Status:
         """Start a backtest.
 
         Args:
-            request: What to run.
+            request: What to run. A mapping is sent as it is, for the server to check; it may name
+                custom strategies that only the server knows.
             idempotency_key: Identifies this request. The same request sent again with the same key
                 starts no second run and returns the status of the first.
 
         Raises:
             InvalidRequestError: The request has problems; or the key was used for another request.
         """
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        document = request_document(request)
+        headers = {"Content-Type": "application/json"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        document = request_document(request) if isinstance(request, BacktestRequest) else request
+        body = dumps(document)
         return status_of(
-            await self._api.request("POST", "/backtests", json=document, headers=headers)
+            await self._api.request("POST", "/backtests", content=body, headers=headers)
         )
 
     async def status(self, run_id: str) -> Status:
@@ -89,6 +97,14 @@ class Client:
             UnknownRunError: There is no such run.
         """
         return status_of(await self._api.request_run("GET", run_id))
+
+    async def request(self, run_id: str) -> Mapping[str, Any]:
+        """Return the request of a run as its JSON document, which `submit` takes.
+
+        Raises:
+            UnknownRunError: There is no such run.
+        """
+        return object_of(await self._api.request_run("GET", run_id, "/request"))
 
     async def list(
         self, *, state: State | str | None = None, limit: int = 50, before: str | None = None

@@ -50,13 +50,22 @@ class SyncClient:
     def __repr__(self) -> str:
         return describe(self, repr(self._client), streams=len(self._open))
 
-    def submit(self, request: BacktestRequest, *, idempotency_key: str | None = None) -> Status:
+    def submit(
+        self,
+        request: BacktestRequest | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> Status:
         """Start a backtest; see `Client.submit`."""
         return self._call(self._client.submit, request, idempotency_key=idempotency_key)
 
     def status(self, run_id: str) -> Status:
         """Return the status of a run; see `Client.status`."""
         return self._call(self._client.status, run_id)
+
+    def request(self, run_id: str) -> Mapping[str, Any]:
+        """Return the request of a run; see `Client.request`."""
+        return self._call(self._client.request, run_id)
 
     def list(
         self, *, state: State | str | None = None, limit: int = 50, before: str | None = None

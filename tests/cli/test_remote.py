@@ -1,4 +1,4 @@
-"""The commands that talk to a server: submit, list, show, results and cancel.
+"""The commands that talk to a server, except `stream` and `watch`.
 
 Rule: server and command are processes of their own; every failure is one line on stderr.
 """
@@ -79,11 +79,11 @@ async def test_a_request_repeated_with_its_key_starts_one_run(call: Call) -> Non
     assert (await call(*command)).stdout == (await call(*command)).stdout
 
 
-async def test_problems_found_by_the_server_are_printed_with_their_paths(call: Call) -> None:
+async def test_problems_found_by_the_server_are_printed_with_their_options(call: Call) -> None:
     refused = await call("submit", "--symbols", "SPYY,AAPLE", *PERIOD)
     assert refused.returncode == 2
     paths = [line.split(": ")[1] for line in refused.stderr.splitlines()]
-    assert paths == ["symbols.0", "symbols.1"]
+    assert paths == ["--symbols SPYY", "--symbols AAPLE"]
 
 
 async def test_a_run_is_shown_listed_and_cancelled(call: Call, server: Any) -> None:
@@ -96,18 +96,98 @@ async def test_a_run_is_shown_listed_and_cancelled(call: Call, server: Any) -> N
     (line,) = (line for line in listed.stdout.splitlines() if run_id in line)
     assert "running 0%" in line
     assert fails_with(await call("results", run_id), 1, "Results not ready")
-    assert (await call("cancel", run_id)).returncode == 0
+    cancelled = await call("cancel", run_id)
+    assert cancelled.returncode == 0
+    assert cancelled.stdout.startswith(f"Cancelled {run_id} at 0%, after ")
     assert fails_with(await call("stream", run_id, "--types", "trade"), 1, "Run cancelled")
     assert fails_with(await call("results", run_id), 1, "Run cancelled: cancelled by a client")
     as_json = (await call("list", "--json", "--limit", "200")).stdout.splitlines()
     states = {status["run_id"]: status["state"] for status in map(orjson.loads, as_json)}
     assert states[run_id] == "cancelled"
-    assert (await call("cancel", run_id)).returncode == 0
+    again = await call("cancel", run_id)
+    assert again.returncode == 0
+    assert again.stdout.startswith(f"{run_id} had been cancelled already, at ")
+    assert again.stdout.endswith("; nothing has changed.\n")
 
 
-@pytest.mark.parametrize("command", ["show", "results", "cancel"])
+async def test_cancelling_a_run_that_has_completed_says_that_it_had(call: Call) -> None:
+    run_id = (await call("submit", "--symbols", "SPY", *PERIOD)).stdout.strip()
+    await call("stream", run_id)
+    assert (await call("cancel", run_id)).stdout.startswith(f"{run_id} had completed already, at ")
+    as_json = orjson.loads((await call("cancel", run_id, "--json")).stdout)
+    assert as_json["state"] == "completed"
+
+
+async def test_a_run_is_paused_resumed_and_deleted(call: Call) -> None:
+    paced = ("submit", "--symbols", "AAPL", *PERIOD, "--pace", "0.001")
+    run_id = (await call(*paced)).stdout.strip()
+    assert (await call("resume", run_id)).stdout.startswith(f"{run_id} was not paused")
+    paused = await call("pause", run_id)
+    assert paused.stdout.startswith(f"Paused {run_id} at 0%")
+    assert f"glowback-trio resume {run_id}" in paused.stdout
+    assert (await call("pause", run_id)).stdout.startswith(f"{run_id} was paused already")
+    assert "paused 0%" in (await call("show", run_id)).stdout
+    assert orjson.loads((await call("resume", run_id, "--json")).stdout)["paused"] is False
+    assert (await call("delete", run_id)).stdout == f"Deleted {run_id}; it was running 0%.\n"
+    assert fails_with(await call("show", run_id), 1, "Run not found")
+
+
+async def test_show_prints_the_request_and_the_box_that_run_prints(
+    call: Call, glowback: Any
+) -> None:
+    options = (
+        *PERIOD,
+        "--symbols",
+        "AAPL,SPY",
+        "--strategy",
+        "rsi",
+        "--param",
+        "lookback_period=9",
+    )
+    run_id = (await call("submit", *options)).stdout.strip()
+    await call("stream", run_id)
+    shown = (await call("show", run_id)).stdout
+    assert "rsi lookback_period=9" in shown
+    assert "2015-01-01 to 2020-12-31, resolution day" in shown
+    box = glowback("run", "--data", "demo", *options).stdout
+    assert "Sharpe ratio" in box
+    assert shown.endswith(box)
+
+
+async def test_the_request_that_show_prints_may_be_submitted_again(
+    call: Call, tmp_path: Path
+) -> None:
+    run_id = (await call("submit", "--symbols", "SPY", *PERIOD, "--strategy", "rsi")).stdout.strip()
+    request = orjson.loads((await call("show", run_id, "--json")).stdout)["request"]
+    (tmp_path / "request.json").write_bytes(orjson.dumps(request))
+    again = orjson.loads((await call("submit", "request.json", "--json")).stdout)
+    repeated = orjson.loads((await call("show", again["run_id"], "--json")).stdout)
+    assert repeated["request"] == request
+
+
+async def test_a_list_tells_runs_apart(call: Call) -> None:
+    strategy = ("--strategy", "ma_crossover", "--param", "short_period=3,long_period=33")
+    run_id = (await call("submit", "--symbols", "AAPL", *PERIOD, *strategy)).stdout.strip()
+    await call("stream", run_id)
+    listed = await call("list")
+    (line,) = (line for line in listed.stdout.splitlines() if run_id in line)
+    assert "short_period=3 long_period=33" in line
+    assert "AAPL; 2015-01-01 to 2020-12-31" in line
+    metrics = orjson.loads((await call("results", run_id)).stdout)["metrics_summary"]
+    assert f"{metrics['total_return']:+.2f} %" in line
+    as_json = (await call("list", "--json")).stdout.splitlines()
+    (document,) = (each for each in map(orjson.loads, as_json) if each["run_id"] == run_id)
+    assert document["metrics_summary"] == metrics
+    assert document["request"]["strategy"]["params"]["long_period"] == 33
+
+
+@pytest.mark.parametrize(
+    "command", ["show", "results", "pause", "resume", "cancel", "delete", "watch"]
+)
 async def test_an_unknown_run_is_one_line_and_1(command: str, call: Call) -> None:
-    assert fails_with(await call(command, "no-such-run"), 1, "Run not found")
+    refused = await call(command, "no-such-run")
+    assert fails_with(refused, 1, "Run not found")
+    assert "`glowback-trio list` shows what it has" in refused.stderr
 
 
 @pytest.mark.parametrize("command", [("show", "x"), ("list",), ("submit", "--symbols", "SPY")])
@@ -117,5 +197,7 @@ async def test_a_wrong_key_and_an_unreachable_server_are_one_line_and_1(
     period = PERIOD if command[0] == "submit" else ()
     refused = await call(*command, *period, "--api-key", "wrong")
     assert fails_with(refused, 1, "401: Invalid API key")
+    assert "--api-key or GLOWBACK_API_KEY" in refused.stderr
     absent = await call(*command, *period, GLOWBACK_URL="http://127.0.0.1:1")
     assert fails_with(absent, 1, "http://127.0.0.1:1")
+    assert "is the server running? Start one by `glowback-trio serve`" in absent.stderr

@@ -52,7 +52,7 @@ def test_json_is_exactly_the_result_and_nothing_else(glowback: Glowback) -> None
                 "name": "ma_crossover",
                 "params": {"short_period": 10, "long_period": 30},
             },
-            "execution": {"slippage_bps": 2.5, "commission_bps": 0.0},
+            "execution": {"slippage_bps": 2.5},
             "initial_capital": 50000.0,
         }
     )
@@ -114,7 +114,7 @@ def test_a_data_directory_is_read_and_can_come_from_the_environment(
     assert by_flag["equity_curve"] == by_environment["equity_curve"]
 
 
-def test_every_problem_has_its_path_and_its_line(glowback: Glowback) -> None:
+def test_every_problem_has_its_option_and_its_line(glowback: Glowback) -> None:
     refused = glowback(
         *("run", "--data", "demo", "--symbols", "AAPL", "--start", "2020-12-31"),
         *("--end", "2015-01-01", "--strategy", "ma_crossover", "--capital", "0"),
@@ -124,13 +124,120 @@ def test_every_problem_has_its_path_and_its_line(glowback: Glowback) -> None:
     assert refused.stdout == ""
     lines = refused.stderr.splitlines()
     assert sorted(line.split(": ")[1] for line in lines) == [
-        "end_date",
-        "initial_capital",
-        "strategy.params.direction",
-        "strategy.params.long_period",
-        "strategy.params.short_periods",
+        "--capital",
+        "--end",
+        "--param direction",
+        "--param long_period",
+        "--param short_periods",
     ]
     assert "did you mean 'short_period'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--resolution", "hour"), "--symbols SPY: No bars of resolution 'hour'"),
+        (("--rebalance", "weekly"), "--rebalance: needs the weights to rebalance to"),
+        (("--weight", "SPY=1.5"), "--weight SPY: Input should be less than or equal to 1"),
+        (("--execution", "max_leverge=2"), "--execution max_leverge: Unknown field"),
+        (("--slippage-bps", "-1"), "--slippage-bps: Input should be greater than or equal to 0"),
+        (("--strategy", "ma_cross"), "--strategy: Unknown strategy 'ma_cross'; did you mean"),
+        (("--benchmark", "QQQ"), "--benchmark: No prices for symbol 'QQQ'; there are prices for"),
+        (("--pace", "0"), "--pace: Input should be greater than 0"),
+    ],
+)
+def test_a_problem_is_named_by_the_option_that_caused_it(
+    options: tuple[str, ...], line: str, glowback: Glowback
+) -> None:
+    refused = glowback(*DEMO, "--symbols", "SPY", *options)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {line}")
+
+
+def test_a_date_is_named_by_its_option(glowback: Glowback) -> None:
+    refused = glowback("run", "--symbols", "SPY", "--start", "2015", "--end", "2020-02-30")
+    start, end = refused.stderr.splitlines()
+    assert start.startswith("error: --start: Input should be an RFC 3339 date")
+    assert end.startswith("error: --end: There is no such date")
+
+
+def test_all_options_that_are_missing_are_named(glowback: Glowback) -> None:
+    assert "--symbols, --start and --end are missing" in glowback("run").stderr
+    assert "error: --end is missing" in glowback(*DEMO[:-2], "--symbols", "SPY").stderr
+
+
+@pytest.mark.parametrize(
+    "symbols", [["AAPL,SPY"], ["AAPL", "--symbols", "SPY"], ["AAPL", "SPY"], ["AAPL, SPY"]]
+)
+@pytest.mark.parametrize(
+    "weights",
+    [["AAPL=0.5,SPY=0.25"], ["AAPL=0.5", "--weight", "SPY=0.25"], ["AAPL=0.5", "SPY=0.25"]],
+)
+def test_lists_and_pairs_take_commas_repeats_and_spaces_alike(
+    symbols: list[str], weights: list[str], glowback: Glowback
+) -> None:
+    ended = glowback(*DEMO, "--symbols", *symbols, "--weight", *weights, "--json")
+    request = orjson.loads(ended.stdout)["manifest"]["replay_request"]
+    assert request["symbols"] == ["AAPL", "SPY"]
+    assert request["portfolio_construction"]["target_weights"] == {"AAPL": 0.5, "SPY": 0.25}
+
+
+def test_the_weight_of_a_symbol_may_hold_an_equals_sign(glowback: Glowback) -> None:
+    weights = ("--symbols", "ES=F,CL=F", "--weight", "ES=F=0.5,CL=F=0.25")
+    ended = glowback("run", "--data", "sample", *PERIOD, *weights, "--json")
+    request = orjson.loads(ended.stdout)["manifest"]["replay_request"]
+    assert request["portfolio_construction"]["target_weights"] == {"ES=F": 0.5, "CL=F": 0.25}
+
+
+REQUEST = {
+    "symbols": ["AAPL"],
+    "start_date": "2015-01-01",
+    "end_date": "2020-12-31",
+    "strategy": {"name": "ma_crossover", "params": {"short_period": 5, "long_period": 50}},
+    "execution": {"slippage_bps": 1.0},
+    "currency": "EUR",
+}
+
+
+def test_a_request_may_come_from_a_file(glowback: Glowback, tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_bytes(orjson.dumps(REQUEST))
+    ended = glowback("run", "request.json", "--data", "demo", "--json")
+    assert ended.returncode == 0
+    assert orjson.loads(ended.stdout) | {"run_id": ""} == computed(REQUEST)
+
+
+def test_options_override_the_fields_of_a_file(glowback: Glowback, tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_bytes(orjson.dumps(REQUEST))
+    options = ("--symbols", "SPY", "--param", "long_period=60", "--commission-bps", "2")
+    ended = glowback("run", "request.json", "--data", "demo", *options, "--json")
+    request = orjson.loads(ended.stdout)["manifest"]["replay_request"]
+    assert request["symbols"] == ["SPY"]
+    assert request["strategy"]["params"]["short_period"] == 5
+    assert request["strategy"]["params"]["long_period"] == 60
+    assert request["execution"]["slippage_bps"] == 1.0
+    assert request["execution"]["commission_bps"] == 2.0
+    assert request["currency"] == "EUR"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "request.json: cannot be read as a file with a request: No such file"),
+        ("{", "request.json.1: JSON decode error"),
+        ("[]", "request.json: should hold one JSON object"),
+        ('{"symbols": ["SPY"], "start_date": "2015-01-01"}', "end_date: Field required"),
+        ('{"symbols": ["SPY"], "symbols": ["IBM"]}', "request.json.symbols: "),
+    ],
+)
+def test_a_request_file_that_is_none_is_one_line_and_2(
+    text: str | None, message: str, glowback: Glowback, tmp_path: Path
+) -> None:
+    if text is not None:
+        (tmp_path / "request.json").write_text(text)
+    refused = glowback("run", "request.json", "--data", "demo")
+    (line,) = refused.stderr.splitlines()
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert line.startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize("pair", ["short_period", "=3", "short_period=3 short_period=4"])
@@ -150,7 +257,7 @@ def test_a_portfolio_is_rebalanced_to_its_weights_with_a_benchmark(glowback: Glo
             "symbols": ["AAPL", "IBM"],
             "start_date": PERIOD[1],
             "end_date": PERIOD[3],
-            "execution": {"slippage_bps": 0.0, "commission_bps": 0.0, "whole_shares": True},
+            "execution": {"whole_shares": True},
             "portfolio_construction": {
                 "target_weights": {"AAPL": 0.5, "IBM": 0.25},
                 "rebalance_frequency": "monthly",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glowback_trio.cli.summary import sparkline
+from glowback_trio.cli.sparkline import sparkline
 
 
 @pytest.mark.parametrize(

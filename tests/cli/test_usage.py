@@ -9,14 +9,17 @@ from collections.abc import Callable
 from subprocess import CompletedProcess
 
 import pytest
+from attrs import fields
 
+from glowback_trio.server import Settings
 from glowback_trio.version import VERSION
 
 Glowback = Callable[..., CompletedProcess[str]]
 
 COMMANDS = (
     *("demo", "run", "data", "serve"),
-    *("submit", "stream", "list", "show", "results", "cancel"),
+    *("submit", "stream", "watch", "list", "show", "results"),
+    *("pause", "resume", "cancel", "delete"),
 )
 DATA_COMMANDS = ("data list", "data check", "data import", "data path")
 
@@ -65,6 +68,7 @@ def test_help_does_not_load_the_web_stack(glowback: Glowback) -> None:
         ("list", "--state", "asleep"),
         ("list", "--limit", "0"),
         ("show",),
+        *((command,) for command in ("watch", "pause", "resume", "cancel", "delete")),
         ("show", "x", "--url", "ftp://127.0.0.1"),
         ("data", "list", "--data", "nowhere"),
     ],
@@ -80,4 +84,33 @@ def test_bad_usage_is_one_line_on_stderr_and_2(
 
 
 def test_a_misspelt_flag_gets_a_suggestion(glowback: Glowback) -> None:
-    assert "Did you mean --symbols instead of --symbol?" in glowback("run", "--symbol", "A").stderr
+    assert "Did you mean --symbols?" in glowback("run", "--symbol", "A").stderr
+
+
+def test_what_is_missing_is_named_as_the_help_names_it(glowback: Glowback) -> None:
+    said = glowback("watch").stderr
+    assert said == "error: RUN-ID is missing; see `glowback-trio watch --help`\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "meant"),
+    [
+        (("serve", "--data", "nowhere"), "GLOWBACK_MAX_RUNING", "GLOWBACK_MAX_RUNNING"),
+        (("serve", "--data", "nowhere"), "GLOWBACK_APIKEY", "GLOWBACK_API_KEY"),
+        (("list", "--url", "http://127.0.0.1:1"), "GLOWBACK_APIKEY", "GLOWBACK_API_KEY"),
+        (("list", "--url", "http://127.0.0.1:1"), "GLOWBACK_URI", "GLOWBACK_URL"),
+        (("data", "path"), "GLOWBACK_DATAS", "GLOWBACK_DATA"),
+    ],
+)
+def test_a_misspelt_variable_is_warned_of_with_the_nearest_name(
+    command: tuple[str, ...], variable: str, meant: str, glowback: Glowback
+) -> None:
+    first = glowback(*command, **{variable: "x"}).stderr.splitlines()[0]
+    assert first.startswith(f"warning: {variable} is not a variable of this program; ")
+    assert first.endswith(f"did you mean {meant!r}?")
+
+
+def test_no_variable_of_the_server_is_taken_for_a_misspelt_one(glowback: Glowback) -> None:
+    names = [row.metadata["env"] for row in fields(Settings)]
+    shown = glowback("data", "path", **dict.fromkeys(names, "x"))
+    assert shown.stderr == ""

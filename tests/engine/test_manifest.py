@@ -34,6 +34,8 @@ def test_the_manifest_describes_strategy_data_costs_and_annualisation() -> None:
     assert (dataset["total_bars"], dataset["data_source"]) == (7, "memory")
     assert dataset["first_bar"] == "2024-01-01T00:00:00+00:00"
     assert dataset["last_bar"] == "2024-01-15T00:00:00+00:00"
+    assert (dataset["first_date"], dataset["last_date"]) == ("2024-01-01", "2024-01-15")
+    assert dataset["bars"] == 6
     assert dataset["digest"] == "sha256:" + in_memory(BARS).digest()
     assert manifest["execution"]["slippage_bps"] == 2.5
     assert manifest["execution"]["latency_ms"] == 0

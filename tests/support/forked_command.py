@@ -30,7 +30,11 @@ from attrs import frozen
 
 __all__ = ["ForkedCommand", "open_forked_command"]
 
-COMMANDS = "data", "demo", "run", "runs", "serve", "stream", "submit"
+COMMANDS = (
+    *("data", "demo", "run", "serve"),
+    *("runs.control", "runs.list_runs", "runs.results", "runs.show", "runs.stream"),
+    *("runs.submit", "runs.watch"),
+)
 MAX_MESSAGE = 1 << 17
 
 

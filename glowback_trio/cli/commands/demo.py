@@ -6,8 +6,8 @@ from cyclopts import App
 from rich.console import Console
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.progress import watch
-from glowback_trio.cli.summary import print_summary
+from glowback_trio.cli.progress import draw
+from glowback_trio.cli.summary import brief, print_summary
 from glowback_trio.data import demo_path
 from glowback_trio.model.request import BacktestRequest, Execution, Stream
 from glowback_trio.model.strategies.parameters import MaCrossover
@@ -44,8 +44,9 @@ async def demo() -> None:
     )
     async with open_gateway(data=demo_path()) as gateway:
         run = gateway.submit(request)
-        await watch(run, stderr, warnings=False)  # the gaps are market holidays
+        with run.subscribe() as events:
+            await draw(events, stderr)
         result = run.result()
     stdout = Console()
-    print_summary(request, result, stdout)
+    print_summary(brief(result), stdout)
     stdout.print(_NEXT, soft_wrap=True, highlight=False)

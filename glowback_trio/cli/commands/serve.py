@@ -13,15 +13,17 @@ from functools import partial
 from typing import Annotated, Any, TextIO
 
 import trio
+from attrs import fields
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.messages import print_warning, printing_to_stderr
 from glowback_trio.cli.options.data_option import open_catalogue
+from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.strategy_option import load_strategies
-from glowback_trio.server import serve
+from glowback_trio.server import Settings, serve
 from glowback_trio.store import MemoryStore
 
 __all__ = ["app"]
@@ -63,6 +65,7 @@ async def serve_backtests(
         flags: One per row of the settings table.
     """
     settings = read_settings(flags, os.environ)
+    _warn_of_variables()
     strategies = load_strategies(settings.strategies)
     prices = open_catalogue(
         settings.data or "sample",
@@ -91,6 +94,14 @@ async def serve_backtests(
             await _serve_until_signal(
                 partial(serve, gateway, bind=_bind(host, port), settings=settings), stdout
             )
+
+
+def _warn_of_variables() -> None:
+    """Warn of variables that look like settings but are none: a limit that is not set."""
+    for sentence in unknown_variables(
+        os.environ, (row.metadata["env"] for row in fields(Settings))
+    ):
+        print_warning(sentence)
 
 
 def _bind(host: str, port: int) -> str:

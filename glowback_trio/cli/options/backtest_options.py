@@ -1,41 +1,50 @@
-"""The flags that describe a backtest, for `run` and `submit`."""
+"""The options that describe a backtest, for `run` and `submit`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from attrs import frozen
 from cyclopts import Parameter
 
-from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
+from glowback_trio.cli.options.lists import LISTED, SPACED, read_pairs
+from glowback_trio.cli.options.request_file import read_request
+from glowback_trio.cli.options.spelling import spelt
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.portfolio_construction import Rebalancing
-from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.model.request import Resolution
 from glowback_trio.model.strategies.parameters import STRATEGIES
-from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.wire.converter import make_converter
-from glowback_trio.wire.json_text import parse_json
-from glowback_trio.wire.requests import parse_request
 
-__all__ = ["BacktestOptions"]
+__all__ = ["NO_OPTIONS", "BacktestOptions"]
 
-# Without this there would be a flag `--empty-symbols` too.
-_LISTED = Parameter(negative_iterable=())
 _STRATEGY = Parameter(
     help=f"Strategy: {', '.join(STRATEGIES)}, or a custom one. [default: buy_and_hold]"
 )
 
-# Both `--param a=1 b=2` and `--param a=1 --param b=2`.
-Pairs = Annotated[list[str] | None, _LISTED, Parameter(consume_multiple=True)]
+Pairs = Annotated[list[str] | None, SPACED]
+
+#: Fields of a request that an option stands for as it is.
+_PLAIN = {
+    "symbols": "symbols",
+    "start": "start_date",
+    "end": "end_date",
+    "resolution": "resolution",
+    "capital": "initial_capital",
+    "benchmark": "benchmark_symbol",
+    "adjustment": "adjustment",
+    "calendar": "calendar",
+}
+_REQUIRED = {"symbols": "--symbols", "start_date": "--start", "end_date": "--end"}
 
 
-# Makes each attribute a flag of the command.
+# Makes each attribute an option of the command.
 @Parameter(name="*")
 @frozen(kw_only=True)
 class BacktestOptions:
-    """A backtest, as flags.
+    """A backtest, as options. None means that an option was not given.
 
     Attributes:
         symbols: Symbols to trade, as a comma list; may be repeated.
@@ -43,91 +52,113 @@ class BacktestOptions:
         end: Last date or time, included.
         strategy: Its name; the help lists the built-in ones.
         param: Parameters of the strategy, as NAME=VALUE.
-        resolution: The length of a bar.
-        capital: Capital at the first bar, in the prices' currency.
-        slippage_bps: Slippage of market orders, in basis points of the price.
-        commission_bps: Commission, in basis points of the notional.
+        resolution: The length of a bar. [default: day]
+        capital: Capital at the first bar, in the prices' currency. [default: 1000000]
+        slippage_bps: Slippage of market orders, in basis points of the price. [default: 0]
+        commission_bps: Commission, in basis points of the notional. [default: 0]
         execution: Other execution settings, as NAME=VALUE: whole_shares=true max_leverage=2.
         weight: Target weights instead of a strategy, as SYMBOL=FRACTION of equity.
         rebalance: How often to rebalance to the weights. [default: weekly]
         benchmark: A symbol to compare the run with.
         adjustment: Adjust prices by their factors files, for splits or for dividends too (total).
+            [default: none]
         calendar: Exchange whose trading days should have bars, e.g. XNYS; needs extra 'calendars'.
-        strategies: Custom strategies, as MODULE:ATTRIBUTE naming a class or a list of classes.
+        pace: Bars per second, to watch the run; without it, as fast as possible.
     """
 
-    symbols: Annotated[list[str], _LISTED]
-    start: str
-    end: str
+    symbols: Annotated[list[str] | None, LISTED, SPACED] = None
+    start: str | None = None
+    end: str | None = None
     strategy: Annotated[str | None, _STRATEGY] = None
     param: Pairs = None
-    resolution: Resolution = "day"
-    capital: float = 1_000_000.0
-    slippage_bps: float = 0.0
-    commission_bps: float = 0.0
+    resolution: Resolution | None = None
+    capital: float | None = None
+    slippage_bps: float | None = None
+    commission_bps: float | None = None
     execution: Pairs = None
     weight: Pairs = None
     rebalance: Rebalancing | None = None
     benchmark: str | None = None
-    adjustment: Adjustment = "none"
+    adjustment: Adjustment | None = None
     calendar: str | None = None
-    strategies: StrategiesOption = None
+    pace: float | None = None
 
-    def request(self) -> BacktestRequest:
-        """Return the request, checked by the same rules as one that arrives over HTTP.
+    def document(self, file: str | None) -> dict[str, Any]:
+        """Return the request as the JSON object that `POST /backtests` takes, not yet checked.
+
+        Args:
+            file: A file that holds a request; the options override it field by field. None: only
+                the options.
 
         Raises:
-            InvalidRequestError: The flags have problems; it names all of them.
+            InvalidRequestError: The file cannot be read, a pair is not one, an option needs
+                another one, or required options are missing: all of them are named.
         """
+        document = {} if file is None else read_request(file)
+        for option, name in _PLAIN.items():
+            if (value := getattr(self, option)) is not None:
+                document[name] = value
+        _update(document, "execution", self._execution())
+        _update(document, "stream", {} if self.pace is None else {"pace_bars_per_s": self.pace})
+        self._set_strategy(document)
+        self._set_weights(document)
+        missing = [flag for name, flag in _REQUIRED.items() if name not in document]
+        if missing and file is None:
+            raise _missing(missing)
+        return document
+
+    @contextmanager
+    def named_by_option(self) -> Iterator[None]:
+        """Rename the problems that the block raises: those of given options get their names."""
+        try:
+            yield
+        except InvalidRequestError as error:
+            raise InvalidRequestError(spelt(error.problems, self._given())) from None
+
+    def _given(self) -> frozenset[str]:
+        names = {row: "--" + row.replace("_", "-") for row in self.__annotations__}
+        return frozenset(flag for row, flag in names.items() if getattr(self, row) is not None)
+
+    def _execution(self) -> dict[str, Any]:
         costs = {"slippage_bps": self.slippage_bps, "commission_bps": self.commission_bps}
-        document = {
-            "symbols": [name for listed in self.symbols for name in listed.split(",")],
-            "start_date": self.start,
-            "end_date": self.end,
-            "resolution": self.resolution,
-            "strategy": self._strategy(),
-            "execution": costs | _pairs("--execution", self.execution),
-            "initial_capital": self.capital,
-            "portfolio_construction": self._portfolio(),
-            "benchmark_symbol": self.benchmark,
-            "adjustment": self.adjustment,
-            "calendar": self.calendar,
-        }
-        # Without the flags that were not given, so that the request's own defaults apply.
-        given = {name: value for name, value in document.items() if value is not None}
-        registry = make_registry(load_strategies(self.strategies or ()))
-        return parse_request(given, make_converter(registry))
+        given = {name: value for name, value in costs.items() if value is not None}
+        return given | read_pairs("--execution", self.execution or ())
 
-    def _strategy(self) -> dict[str, Any] | None:
-        if self.strategy is None and self.param is None:
-            return None
-        params = _pairs("--param", self.param)
-        return {"name": self.strategy or "buy_and_hold", "params": params}
+    def _set_strategy(self, document: dict[str, Any]) -> None:
+        params = read_pairs("--param", self.param or ())
+        if self.strategy is not None:
+            # The parameters in a file belong to the strategy in it.
+            document["strategy"] = {"name": self.strategy, "params": params}
+        elif params:
+            strategy = document.setdefault("strategy", {"name": "buy_and_hold"})
+            _update(strategy, "params", params)
 
-    def _portfolio(self) -> dict[str, Any] | None:
+    def _set_weights(self, document: dict[str, Any]) -> None:
         if self.weight is None and self.rebalance is None:
-            return None
-        weights = _pairs("--weight", self.weight)
-        return {"target_weights": weights, "rebalance_frequency": self.rebalance or "weekly"}
+            return
+        portfolio = document.setdefault("portfolio_construction", {})
+        if self.weight is not None:
+            # `ES=F` is a symbol.
+            weights = read_pairs("--weight", self.weight, names_have_equals=True)
+            portfolio["target_weights"] = weights
+        elif not portfolio:
+            message = "needs the weights to rebalance to, such as --weight AAPL=0.6,SPY=0.4"
+            raise InvalidRequestError([Problem("missing", ("--rebalance",), message)])
+        if self.rebalance is not None:
+            portfolio["rebalance_frequency"] = self.rebalance
 
 
-def _pairs(flag: str, pairs: Iterable[str] | None) -> dict[str, Any]:
-    """Read NAME=VALUE pairs. A value that is a JSON scalar is read as one, any other as text."""
-    parameters: dict[str, Any] = {}
-    for pair in pairs or ():
-        # From the right, because `ES=F` is a symbol.
-        name, equals, text = pair.rpartition("=")
-        if not (name and equals) or name in parameters:
-            message = f"Input should be NAME=VALUE, each name once, not {pair!r}"
-            raise InvalidRequestError([Problem("value_error", (flag,), message, pair)])
-        parameters[name] = _scalar(text)
-    return parameters
+NO_OPTIONS = BacktestOptions()
 
 
-def _scalar(text: str) -> Any:
-    try:
-        value = parse_json(text.encode())
-    except InvalidRequestError:
-        return text
-    # Text like `[1]` stays text, and the check of the parameter that it is for reports it.
-    return text if isinstance(value, list | dict) else value
+def _update(document: Any, name: str, changes: Mapping[str, Any]) -> None:
+    """Change fields of an object in a document; what is no object is left for the checks."""
+    if changes and isinstance(document, dict) and isinstance(document.setdefault(name, {}), dict):
+        document[name] |= changes
+
+
+def _missing(flags: list[str]) -> InvalidRequestError:
+    *most, last = flags
+    names, verb = (f"{', '.join(most)} and {last}", "are") if most else (last, "is")
+    message = f"{names} {verb} missing: give options, or a file with a request as REQUEST"
+    return InvalidRequestError([Problem("missing", (), message)])

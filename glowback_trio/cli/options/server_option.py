@@ -9,8 +9,9 @@ from typing import Annotated
 from attrs import frozen
 from cyclopts import Parameter
 
+from glowback_trio.cli.options.advice import advice
 from glowback_trio.client import Client, open_client
-from glowback_trio.errors import UnknownRunError
+from glowback_trio.errors import GlowbackError
 
 __all__ = ["LOCAL_SERVER", "ServerOption"]
 
@@ -32,30 +33,17 @@ class ServerOption:
     async def open_client(self) -> AsyncIterator[Client]:
         """Open a client of the server for the length of an `async with` block.
 
-        Raises:
-            UnknownRunError: The server has no such run; the message says why it may have lost it.
+        An error of the server gets a note that says what to do.
         """
         # The server's own variable may list several keys, and the same one is read here.
         key = (self.api_key or "").partition(",")[0].strip()
         async with open_client(self.url, key or None) as client:
             try:
                 yield client
-            except UnknownRunError as error:
-                raise _LostRunError(error.run_id, self.url) from error
-
-
-class _LostRunError(UnknownRunError):
-    """The server has no such run, perhaps because it was restarted since the run was made."""
-
-    def __init__(self, run_id: str, url: str) -> None:
-        super().__init__(run_id)
-        self.url = url
-
-    def __str__(self) -> str:
-        return (
-            f"{super().__str__()}: {self.url} keeps only its most recent runs, in memory, "
-            "and loses them when it stops"
-        )
+            except GlowbackError as error:
+                if note := advice(error, has_key=bool(key)):
+                    error.add_note(note)
+                raise
 
 
 LOCAL_SERVER = ServerOption()

@@ -80,6 +80,10 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "total_bars": sum(counts.values()),
         "first_bar": first,
         "last_bar": last,
+        # Of the sessions, which may not be the dates of those times in UTC.
+        "first_date": str(timeline.date[0]),
+        "last_date": str(timeline.date[-1]),
+        "bars": len(timeline),
         "digest": f"sha256:{dataset.digest()}",
         "validation_summaries": [
             {

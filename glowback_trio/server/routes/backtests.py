@@ -20,11 +20,12 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.idempotency import FirstResponse, idempotency_key
 from glowback_trio.wire.json_text import dumps
-from glowback_trio.wire.requests import parse_request
+from glowback_trio.wire.requests import parse_request, request_document
 from glowback_trio.wire.statuses import status_document
 
 __all__ = [
     "ListQuery",
+    "backtest_request",
     "backtest_status",
     "cancel_backtest",
     "create_backtest",
@@ -113,6 +114,11 @@ def _next_page(query: ListQuery, last: Run) -> str:
 def backtest_status(app_state: AppState, run_id: str) -> Response:
     """Return the status of a backtest."""
     return json_response(status_document(app_state.gateway.run(run_id).status))
+
+
+def backtest_request(app_state: AppState, run_id: str) -> Response:
+    """Return the request of a backtest, as it may be submitted again."""
+    return json_response(request_document(app_state.gateway.run(run_id).request))
 
 
 async def cancel_backtest(app_state: AppState, run_id: str) -> Response:

@@ -40,6 +40,7 @@ _EXAMPLE = {
 
 _ONE_RUN = (
     "backtest_status",
+    "backtest_request",
     "backtest_results",
     "export_equity",
     "export_trades",
@@ -97,6 +98,12 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}",
         handler=backtests.backtest_status,
         responses={200: _status("The run's status.")},
+    ),
+    _run(
+        method="GET",
+        path="/backtests/{run_id}/request",
+        handler=backtests.backtest_request,
+        responses={200: ResponseSpec("The request, defaults included.", BacktestRequest)},
     ),
     _run(
         method="DELETE",

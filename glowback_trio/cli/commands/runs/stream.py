@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.cli.messages import print_error, print_note
+from glowback_trio.cli.options.lists import LISTED
 from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State
@@ -31,7 +32,7 @@ async def stream(
     run_id: str,
     *,
     last_event_id: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    types: Annotated[list[EventType] | None, Parameter(negative_iterable=())] = None,
+    types: Annotated[list[EventType] | None, LISTED] = None,
     retry_for: Annotated[float, Parameter(validator=Number(gte=0))] = 60.0,
     server: ServerOption = LOCAL_SERVER,
 ) -> int:
@@ -43,7 +44,7 @@ async def stream(
     Args:
         run_id: Id of the run.
         last_event_id: Print only events after this one.
-        types: Print only events of this type, and the last event; may be repeated.
+        types: Print only events of these types, and the last event.
         retry_for: Seconds to try to reconnect before giving up.
         server: The server.
     """

@@ -1,0 +1,67 @@
+"""What to do about an error of a server, for whoever uses the command line."""
+
+from __future__ import annotations
+
+from glowback_trio.errors import (
+    GlowbackError,
+    ServerRefusedError,
+    UnexpectedAnswerError,
+    UnknownRunError,
+    UnreachableError,
+)
+
+__all__ = ["advice"]
+
+_OTHER_SERVER = "name the server by --url or GLOWBACK_URL"
+
+
+def advice(error: GlowbackError, *, has_key: bool) -> str | None:
+    """Return what to do about an error; None if its own message says it.
+
+    Args:
+        error: Raised by a client.
+        has_key: True if an API key was sent.
+    """
+    match error:
+        case UnknownRunError():
+            return (
+                "the server keeps only its most recent runs, in memory, and loses them when it "
+                "stops; `glowback-trio list` shows what it has"
+            )
+        case UnreachableError():
+            return _unreachable(str(error))
+        case UnexpectedAnswerError():
+            return f"is this the URL of a glowback-trio server? {_OTHER_SERVER}"
+        case ServerRefusedError(status=status, retry_after=after):
+            return _refused(status, after, has_key=has_key)
+        case _:
+            return None
+
+
+def _unreachable(message: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in message or "certificate verify failed" in message:
+        return "to trust a certificate of your own, set SSL_CERT_FILE to its PEM file"
+    if "SSL" in message or "TLS" in message:
+        return "does the server use TLS? Without it, its URL begins with http://, not https://"
+    return f"is the server running? Start one by `glowback-trio serve`, or {_OTHER_SERVER}"
+
+
+def _refused(status: int, retry_after: float | None, *, has_key: bool) -> str | None:
+    match status:
+        case 401 if has_key:
+            return "--api-key or GLOWBACK_API_KEY should be one of the server's keys"
+        case 401:
+            return "give one of the server's keys by --api-key or GLOWBACK_API_KEY"
+        case 400 | 403:
+            return (
+                "the server may serve other host names only, see its --allowed-hosts, or other "
+                "origins, see its --cors-origins"
+            )
+        case 404:
+            return f"is this the URL of a glowback-trio server? {_OTHER_SERVER}"
+        case 413:
+            return "shorten the request, or raise the server's --max-body-bytes"
+        case 429 | 503 if retry_after is not None:
+            return f"try again in {retry_after:.0f} s"
+        case _:
+            return None
