@@ -164,6 +164,19 @@ def test_a_sale_that_is_larger_than_its_position_by_rounding_opens_nothing(
     assert result.metrics["round_trips"] == 1
 
 
+def test_a_round_trip_at_the_average_price_is_neither_won_nor_lost() -> None:
+    # 1 at 100.1 and 1 at 100.3 cost 100.2 each on average, and both are sold at that.
+    prices = (100.1, 100.1, 100.3, 100.2, 100.2)
+    for scale in range(1, 100):
+        levels = [round(price * scale, 1) for price in prices]
+        rows: list[Row] = [(level, level, level, level) for level in levels]
+        plan = {0: ordering("A", 1.0), 1: ordering("A", 1.0), 2: ordering("A", -2.0)}
+        result = run(rows, plan, max_leverage=10.0)
+        assert result.metrics["round_trips"] == 1
+        assert result.metrics["largest_win"] is None
+        assert result.metrics["largest_loss"] is None
+
+
 # Orders.
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
 from glowback_trio.engine.finite import quiet
+from glowback_trio.engine.tolerance import is_rounding
 from glowback_trio.model.bars import Floats, Indices
 
 __all__ = ["Ledger"]
@@ -131,9 +132,11 @@ def _book_whole_positions(fills: _Fills, held: Floats) -> tuple[Floats, Floats]:
     rest = np.where(flat, fills.commission, fills.commission - own)
     cost, _ = _before(fills, fills.price, held[:, 1])
     entry, _ = _before(fills, rest, held[:, 2])
-    net = np.where(flat, np.nan, before * (fills.price - cost) - entry - own)
+    worth = before * fills.price
+    net = np.where(flat, np.nan, _profits(before * (fills.price - cost) - entry - own, worth))
     trips = net.copy()
     trips[first] += held[fills.symbol[first], 3]
+    trips = _profits(trips, worth)
     last = np.append(first[1:], True)
     held[fills.symbol[last], :3] = np.stack((fills.after, fills.price, rest), axis=1)[last]
     held[fills.symbol[last], 3] = 0.0
@@ -182,7 +185,8 @@ def _booked_across_symbols(state: Floats, fills: _Fills) -> tuple[Floats, Floats
     closes = ~opens & (units * after <= 0.0)
     closed = np.where(closes, units, -quantity)
     entry_part, own = entry * (closed / units), commission * (closed / -quantity)
-    net = closed * (price - cost) - entry_part - own
+    worth = closed * price
+    net = _profits(closed * (price - cost) - entry_part - own, worth)
     total = earned + net
     average = cost + (price - cost) * (quantity / after)
     kept = np.where(adds, entry + commission, entry - entry_part)
@@ -190,7 +194,12 @@ def _booked_across_symbols(state: Floats, fills: _Fills) -> tuple[Floats, Floats
     state[1] = np.where(flat | closes, price, np.where(adds, average, cost))
     state[2] = np.where(flat, commission, np.where(closes, commission - own, kept))
     state[3] = np.where(flat | closes, 0.0, np.where(adds, earned, total))
-    return np.where(opens, np.nan, net), np.where(closes, total, np.nan)
+    return np.where(opens, np.nan, net), np.where(closes, _profits(total, worth), np.nan)
+
+
+def _profits(amount: Floats, worth: Floats) -> Floats:
+    """Return profits, with 0.0 for those that are only rounding of what was bought or sold."""
+    return np.where(is_rounding(amount, worth), 0.0, amount)
 
 
 class _Held(NamedTuple):
@@ -213,7 +222,14 @@ def _booked(
     closes = units * after <= 0.0
     closed = units if closes else -quantity
     entry_part, own = entry * (closed / units), commission * (closed / -quantity)
-    net = closed * (price - cost) - entry_part - own
+    worth = closed * price
+    net = _profit(closed * (price - cost) - entry_part - own, worth)
     if closes:
-        return _Held(after, price, commission - own, 0.0), net, earned + net
+        kept = _Held(after, price, commission - own, 0.0)
+        return kept, net, _profit(earned + net, worth)
     return _Held(after, cost, entry - entry_part, earned + net), net, math.nan
+
+
+def _profit(amount: float, worth: float) -> float:
+    """Return a profit, as `_profits` does."""
+    return 0.0 if is_rounding(amount, worth) else amount
