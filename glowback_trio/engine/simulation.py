@@ -18,6 +18,7 @@ from glowback_trio.engine.accounting.statement import BookedRecords, Statement
 from glowback_trio.engine.execution.journal import EventJournal, Records
 from glowback_trio.engine.reporting.event_drafts import draft_events, log_draft
 from glowback_trio.engine.reporting.messages import (
+    ending_warning,
     out_of_range,
     ruin_warning,
     volume_warnings,
@@ -67,6 +68,7 @@ class Simulation:
         symbols = frozenset(request.symbols)
         traded = [bars for bars in dataset.bars if bars.symbol in symbols]
         self._timeline = align(traded)
+        self._endings = self._timeline.endings
         self._journal = EventJournal()
         self._booked: list[BookedRecords] = []
         self._ledger = Ledger(len(traded))
@@ -193,14 +195,18 @@ class Simulation:
         first = min(start, 1)  # of the marks: the row before comes along
         draw(self._curve, before, records, marks[first : first + stop - start], start)
         sound = first_beyond_range(self._curve, records, start, stop)
-        if stopped.ruined and sound == stop:
-            self._note_ruin(stop - 1)
-        elif not self._ruined and len(lost := np.flatnonzero(self._curve.value[start:sound] <= 0)):
-            stop = start + int(lost[0]) + 1
+        ruined = stopped.ruined and sound == stop
+        if not (ruined or self._ruined) and len(
+            lost := np.flatnonzero(self._curve.value[start:sound] <= 0)
+        ):
+            ruined, stop = True, start + int(lost[0]) + 1
             records = self._end_in_ruin(start, stop, marks)
         elif sound < stop:
             self._failure = DataError(out_of_range(self._timeline.time, sound))
             stop, records = sound, records.before(sound)
+        self._note_endings(range(start, stop), records)
+        if ruined:
+            self._note_ruin(stop - 1)
         self._enter(records, stop)
         self._peak = draw_drawdown(self._curve, self._peak, start, stop)
         return stop
@@ -210,7 +216,6 @@ class Simulation:
         self._trader = self._rerun(start)
         self._trader.run(start, stop - 1, marks)
         self._trader.liquidate(stop - 1)
-        self._note_ruin(stop - 1)
         return self._journal.take()
 
     def _rerun(self, stop: int) -> Trader:
@@ -231,6 +236,19 @@ class Simulation:
         messages = [one for one in self._trader.take_messages() if one[0] < stop]
         self._pending += [log_draft(row, text, "info") for row, text in messages]
         self._messages += [text for _, text in messages]
+
+    def _note_endings(self, rows: range, records: Records) -> None:
+        """Warn of positions whose data have ended on the row before one of these."""
+        closed, filled = self._request.execution.on_data_end == "close", records.filled
+        for row in sorted(self._endings.keys() & rows):
+            for symbol in self._endings[row]:
+                # Without a bar nothing trades but what closes the position, on this row.
+                late = (filled["symbol"] == symbol) & (filled["row"] >= row)
+                units = self._trader.broker.account.units.item(symbol)
+                if units := units - float(filled["quantity"][late].sum()):
+                    self._warn(
+                        row, ending_warning(self._timeline.bars[symbol], units, closed=closed)
+                    )
 
     def _note_ruin(self, row: int) -> None:
         self._ruined = True

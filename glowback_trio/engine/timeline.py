@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -59,6 +60,18 @@ class Timeline:
             for bars, rows in zip(self.bars, self.rows, strict=True)
         ]
         return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
+
+    @property
+    def endings(self) -> Mapping[int, Sequence[int]]:
+        """By row, the symbols that have had their last bar on the row before, alphabetically.
+
+        Symbols whose bars last to the end of the timeline are left out.
+        """
+        endings: defaultdict[int, list[int]] = defaultdict(list)
+        for symbol, rows in enumerate(self.rows):
+            if (row := rows.item(-1) + 1) < len(self):
+                endings[row].append(symbol)
+        return endings
 
     def groups(self, cells: int) -> Iterator[Sequence[int]]:
         """Group the symbols by their bar times, with about `cells` bars to a group at most."""

@@ -86,6 +86,9 @@ class Execution(Checked):
             price it fills at, from the equity at that price (`fill`).
         borrow_rate: Cost of short positions, a fraction of their market value per year.
         margin_interest_rate: Cost of negative cash, a fraction per year.
+        on_data_end: What becomes of a position whose symbol's data end before the run does: it
+            stays, valued at the last close (`hold`), or is closed at that close, less costs, at the
+            next time of the run (`close`).
     """
 
     slippage_bps: BasisPoints | None = None
@@ -102,6 +105,7 @@ class Execution(Checked):
     size_at: Literal["signal", "fill"] = "signal"
     borrow_rate: Annotated[float, Ge(0), Le(10)] = 0.0
     margin_interest_rate: Annotated[float, Ge(0), Le(10)] = 0.0
+    on_data_end: Literal["hold", "close"] = "hold"
 
     __repr__ = describe_changes
 

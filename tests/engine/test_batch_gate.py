@@ -37,6 +37,7 @@ DISABLING: dict[str, Any] = {
     "sized_at_fill": True,
     "borrow_rate": 0.1,
     "margin_rate": 0.1,
+    "closes_ended": True,
 }
 
 

@@ -6,6 +6,7 @@ fills, and recomputes the rest.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,12 @@ def test_no_fill_takes_more_than_buying_power_volume_and_whole_shares_allow(
         for moment, symbol, quantity in zip(
             trades.time.tolist(), trades.symbol.tolist(), trades.quantity.tolist(), strict=True
         ):
-            assert abs(quantity) <= cap * volume[trades.symbols[symbol]][moment] * (1 + 1e-12)
+            # A position whose data have ended is closed without a bar, and so without its volume.
+            ended = execution.on_data_end == "close" and moment > max(
+                volume[trades.symbols[symbol]]
+            )
+            most = math.inf if ended else cap * volume[trades.symbols[symbol]][moment]
+            assert abs(quantity) <= most * (1 + 1e-12)
 
 
 @given(runs(), st.lists(st.integers(1, 15), min_size=1, max_size=8))

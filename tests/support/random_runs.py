@@ -50,6 +50,7 @@ UNBATCHED: dict[str, st.SearchStrategy[Any]] = {
     "size_at": st.just("fill"),
     "borrow_rate": st.just(0.5),
     "margin_interest_rate": st.just(0.4),
+    "on_data_end": st.just("close"),
 }
 # Each option is left out half of the time. Were the second kind always drawn, hardly any example
 # would take the batch paths.

@@ -148,6 +148,11 @@ class Blotter:
         self._journal.event(kind, row, order.number, order.symbol, order.remaining)
         self.set_remaining(order, 0.0)
 
+    def close_symbol(self, row: int, symbol: int, kind: OrderEventKind) -> None:
+        """Cancel every open order of a symbol, oldest first."""
+        for order in [one for one in self.open.values() if one.symbol == symbol]:
+            self.close(row, order, kind)
+
     def close_all(self, row: int, kind: OrderEventKind) -> None:
         """Cancel every open order, oldest first."""
         # A copy, because closing an order removes it from the dict.

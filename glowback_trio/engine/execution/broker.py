@@ -64,6 +64,7 @@ class Broker:
         self._targets: dict[int, Order] = {}  # by symbol, the order for its latest target
         self._filled_volume: dict[int, float] = {}  # by symbol, of the bars of this row
         self._brackets = Brackets(timeline, self.blotter)
+        self._endings = timeline.endings if costs.closes_ended else {}
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
@@ -91,9 +92,11 @@ class Broker:
         """Pay for the time since the last row, and try the orders that are due."""
         if row and self._costs.has_financing:
             self._pay_financing(row)
-        if orders := self.blotter.due(row):
+        orders = self.blotter.due(row)
+        if orders or row in self._endings:
             self._filled_volume.clear()
             matched = [found for order in orders if (found := self._match(order, row))]
+            matched += self._closings(row)
             self._fill(matched, row, *self.value(row - 1))
 
     def order_target(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
@@ -150,6 +153,21 @@ class Broker:
         for symbol in np.flatnonzero(self.account.units).tolist():
             bar = self.blotter.first_bar(row, symbol, self._costs.latency)
             self.blotter.submit(row, symbol, -self.account.units.item(symbol), bar)
+
+    def _closings(self, row: int) -> list[Matched]:
+        """Order closed, at their last closes, the positions whose data have ended.
+
+        That no bar is left is taken as known on the first row without one, as of an announced
+        delisting: at the last bar itself it is not.
+        """
+        matched = []
+        for symbol in self._endings.get(row, ()):
+            self.blotter.close_symbol(row, symbol, OrderEventKind.DATA_ENDED)
+            if units := self.account.units.item(symbol):
+                bar = len(self._timeline.bars[symbol])
+                order = self.blotter.enter(row, symbol, -units, bar, PLAIN)
+                matched.append((order, Match(order.mark, at_open=True, limited=False)))
+        return matched
 
     def fill_remainder(self, rest: Remainder, row: int) -> None:
         """Fill what a batch has submitted but not filled, on the row it is due."""
@@ -273,9 +291,10 @@ class Broker:
 
     def _offered(self, order: Order, equity: float) -> float:
         """Return the units that the bar's volume offers, after other fills of the same bar."""
-        if self._costs.participation is None:
+        part, volume = self._costs.participation, self._volume(order)
+        if part is None or volume == math.inf:
             return math.inf
-        most = self._costs.participation * self._volume(order)
+        most = part * volume
         left = most - self._filled_volume.get(order.symbol, 0.0)
         if is_rounding(left, most) or is_worthless(left, order.mark, equity):
             left = 0.0
@@ -288,7 +307,9 @@ class Broker:
         return self._costs.slipped(reference, quantity)
 
     def _volume(self, order: Order) -> float:
-        return self._timeline.bars[order.symbol].volume.item(order.bar)
+        """Return the volume of an order's bar; infinite past the last, where it limits nothing."""
+        volume = self._timeline.bars[order.symbol].volume
+        return volume.item(order.bar) if order.bar < len(volume) else math.inf
 
     def _book(
         self,

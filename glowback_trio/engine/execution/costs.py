@@ -54,6 +54,7 @@ class CostModel:
         sized_at_fill: True if a target becomes a quantity at the fill, not at the signal.
         borrow_rate: What a short position costs, a fraction of its market value per year.
         margin_rate: What negative cash costs, a fraction per year.
+        closes_ended: True if a position is closed once its symbol's data have ended.
         buying: What a market order to buy pays without impact, as a multiple of the price.
         selling: What a market order to sell gets, likewise.
     """
@@ -72,6 +73,7 @@ class CostModel:
     sized_at_fill: bool = False
     borrow_rate: float = 0.0
     margin_rate: float = 0.0
+    closes_ended: bool = False
     buying: float = field(init=False)
     selling: float = field(init=False)
 
@@ -87,6 +89,11 @@ class CostModel:
     def has_financing(self) -> bool:
         """True if holding positions costs something as time passes."""
         return bool(self.borrow_rate or self.margin_rate)
+
+    @property
+    def acts_between_orders(self) -> bool:
+        """True if something may happen to the account on a row without an order."""
+        return self.has_financing or self.closes_ended
 
     def slipped(self, reference: Number, quantity: float) -> Number:
         """Return the price after slippage of orders that are all on the side of `quantity`."""
@@ -227,4 +234,5 @@ def cost_model(execution: Execution) -> CostModel:
         sized_at_fill=execution.size_at == "fill",
         borrow_rate=execution.borrow_rate,
         margin_rate=execution.margin_interest_rate,
+        closes_ended=execution.on_data_end == "close",
     )

@@ -9,11 +9,18 @@ import numpy as np
 from glowback_trio.engine.execution.journal import RecordArray
 from glowback_trio.engine.finite import LARGEST
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Dataset, Times
+from glowback_trio.model.bars import Bars, Dataset, Times
 from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve, Fills
 
-__all__ = ["out_of_range", "ruin_warning", "summary", "volume_warnings", "warnings"]
+__all__ = [
+    "ending_warning",
+    "out_of_range",
+    "ruin_warning",
+    "summary",
+    "volume_warnings",
+    "warnings",
+]
 
 _SAMPLE = "Generated prices: use these results for smoke tests, not for research."
 _MOST_FINDINGS = 100  # in a log; the manifest has all of them
@@ -78,6 +85,8 @@ def _fills_without_volume(timeline: Timeline, filled: Sequence[RecordArray]) -> 
             continue
         parts = [part["row"][part["symbol"] == symbol] for part in filled]
         rows = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        # What closes a position whose data have ended fills on a row without a bar, past the last.
+        rows = rows[rows <= timeline.rows[symbol][-1]]
         silent = rows[empty[np.searchsorted(timeline.rows[symbol], rows)]]
         if len(silent):
             first = in_words(timeline.time[silent[0]])
@@ -85,6 +94,26 @@ def _fills_without_volume(timeline: Timeline, filled: Sequence[RecordArray]) -> 
                 f"{bars.symbol}: {len(silent)} of {len(rows)} fills are on bars with a volume of "
                 f"0, the first at {first}; nobody may have traded there"
             )
+
+
+def ending_warning(bars: Bars, units: float, *, closed: bool) -> str:
+    """Return the warning that the data of a held symbol end before the run does.
+
+    Args:
+        bars: Of the symbol.
+        units: Held after its last bar, signed.
+        closed: True if they are closed, False if they stay.
+    """
+    what = (
+        "the position is closed at that close at the next time of the run"
+        if closed
+        else "they keep this value and cannot be traded any more. With execution.on_data_end "
+        "'close' the position would be closed"
+    )
+    return (
+        f"The data of {bars.symbol} end at {in_words(bars.time[-1])}, before the run does, while "
+        f"{units:g} units are held, at a last close of {bars.close[-1]:g}: {what}"
+    )
 
 
 def ruin_warning(curve: Curve, row: int) -> str:

@@ -41,7 +41,7 @@ class BarTrader:
     ) -> None:
         self.broker = broker
         self.context = BrokerContext(timeline, broker, costs)
-        self._every_row = costs.has_financing
+        self._every_row = costs.acts_between_orders
         self._ahead = _LEAST
         self._over = False  # after ruin: the strategy is called no more
         self._name = strategy.name

@@ -9,7 +9,7 @@ from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.engine.tolerance import EQUAL, is_held_already
+from glowback_trio.engine.tolerance import EQUAL, is_held_already, is_worthless
 from glowback_trio.engine.traders.agenda import Agenda
 from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.engine.traders.portfolio_record import PortfolioRecord
@@ -61,7 +61,7 @@ class RebalancingTrader:
     ) -> None:
         self.broker = broker
         self._plan = plan
-        self._every_row = costs.has_financing
+        self._every_row = costs.acts_between_orders
         most = plan.construction.max_turnover_pct
         self._turnover = None if most is None else as_fraction(most)
         self._orders = WeightOrders(
@@ -106,9 +106,13 @@ class RebalancingTrader:
         """Begin a row; return the units of the plan's symbols that are then held."""
         self.broker.begin_row(row)
         units = self.broker.account.units[self._plan.symbol]
-        if self._agenda.out and not units.any():
+        if self._agenda.out and self._is_flat(row, units):
             self._agenda.flat(row)
         return units
+
+    def _is_flat(self, row: int, units: Floats) -> bool:
+        close = self.broker.marks(row, row + 1)[0][self._plan.symbol]
+        return bool(np.all(is_worthless(units, close, self.broker.value(row)[0])))
 
     def _carry_on(self, row: int, stop: int) -> int:
         """Decide once, at the first close with a reason; return the row at which to go on."""

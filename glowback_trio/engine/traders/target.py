@@ -59,7 +59,7 @@ class TargetTrader:
     @quiet
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
-        broker, every_row = self.broker, self._costs.has_financing
+        broker, every_row = self.broker, self._costs.acts_between_orders
         take = self._take_stretch if self._one_symbol else self._take_row
         broker.set_marks(marks, max(start - 1, 0))
         row = start if every_row else self._next(start)
