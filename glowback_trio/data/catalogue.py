@@ -30,6 +30,7 @@ from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.instant import FIRST_YEAR, LAST_YEAR
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.sessions.stamps import Stamps
 from glowback_trio.model.short_repr import describe
 
 __all__ = ["Catalogue"]
@@ -141,8 +142,8 @@ class Catalogue:
         bars, quality = collect(request, partial(_sample, request), checkpoint, self._limits)
         # Generated prices have no gaps by their own calendar, only by an exchange's.
         if request.calendar:
-            times = [one.time for one in bars]
-            quality = with_gaps(times, quality, request.resolution, request.calendar)
+            stamps = [Stamps.of(one) for one in bars]
+            quality = with_gaps(stamps, quality, request.resolution, request.calendar)
         return Dataset(bars, "sample", "sample", quality)
 
     def _directory_load(self, request: BacktestRequest) -> DirectoryLoad | None:

@@ -28,6 +28,7 @@ from glowback_trio.model.bars import Bars, Dataset, Provenance, Quality
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.sessions.date_range import DateRange
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
 
@@ -107,7 +108,7 @@ class DirectoryLoad:
             load_one = partial(self._load_one, read, files, place, stated)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
         quality = with_gaps(
-            [one.time for one in bars], quality, request.resolution, request.calendar
+            [Stamps.of(one) for one in bars], quality, request.resolution, request.calendar
         )
         formats = {file.format for file in files.values()}
         # Files of both formats are reported as `default`, the source that allows both.

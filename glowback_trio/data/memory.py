@@ -90,7 +90,7 @@ class MemoryCatalogue:
         limits = LoadLimits(bars=self.max_bars, rows=self.max_rows)
         bars, quality = collect(request, partial(self._load_one, request), checkpoint, limits)
         quality = with_gaps(
-            [one.time for one in bars], quality, request.resolution, request.calendar
+            [Stamps.of(one) for one in bars], quality, request.resolution, request.calendar
         )
         return Dataset(bars, "memory", "user_provided", quality)
 
@@ -106,7 +106,7 @@ class MemoryCatalogue:
         rows = Rows(
             symbol=symbol,
             source=symbol,
-            stamps=Stamps(bars.time, bars.offset),
+            stamps=Stamps.of(bars),
             values=np.stack([getattr(bars, column) for column in COLUMNS]),
             locate=lambda number: f"bar {number}",
         )

@@ -49,7 +49,7 @@ def _simulated(request: BacktestRequest, dataset: Dataset) -> Result:
 def _within(request: BacktestRequest, bars: Sequence[Bars]) -> list[Bars]:
     """Return the bars of the request's range, at their session dates if they are daily."""
     zone = None if request.timezone is None else ZoneInfo(request.timezone)
-    given = [Stamps(one.time, one.offset) for one in bars]
+    given = [Stamps.of(one) for one in bars]
     placed = [stamps.placed(zone, daily=request.resolution == "day") for stamps in given]
     if any((stamps.time[1:] <= stamps.time[:-1]).any() for stamps in placed):
         # Several bars a day are intraday bars, even if the request does not say so.

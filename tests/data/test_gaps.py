@@ -20,6 +20,7 @@ from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import BacktestRequest, Resolution
+from glowback_trio.model.sessions.stamps import Stamps
 
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
 HOLIDAY = ["2020-12-24", "2020-12-28", "2020-12-29"]  # the 25th was a Friday
@@ -33,7 +34,7 @@ def missing(
     resolution: Resolution = "day",
     exchange: str | None = None,
 ) -> dict[str, int]:
-    times = [np.array(stamps, dtype="M8[ns]") for stamps in symbols.values()]
+    times = [Stamps(np.array(stamps, dtype="M8[ns]")) for stamps in symbols.values()]
     quality = [Quality(symbol, len(symbols[symbol]), len(symbols[symbol])) for symbol in symbols]
     found = with_gaps(times, quality, resolution, exchange)
     for report in found:
@@ -50,7 +51,7 @@ def test_a_day_on_which_another_symbol_traded_is_a_gap() -> None:
 
 
 def test_a_gap_is_one_warning_that_names_the_unit() -> None:
-    times = [np.array(days, dtype="M8[ns]") for days in (WEEK, [WEEK[0], *WEEK[2:]])]
+    times = [Stamps(np.array(days, dtype="M8[ns]")) for days in (WEEK, [WEEK[0], *WEEK[2:]])]
     quality = [Quality("A", 5, 5), Quality("B", 4, 4, warnings=("B: something else",))]
     [_, report] = with_gaps(times, quality, "day")
     assert report.warnings == (
@@ -71,9 +72,46 @@ def test_weekend_bars_of_one_symbol_are_no_gaps_of_another() -> None:
     assert found == {"SPY": 0, "BTCUSD": 0, "ETHUSD": 1}
 
 
-def test_a_symbol_around_the_clock_misses_every_step() -> None:
-    hours = ["2020-03-06T01:00", "2020-03-06T02:00", "2020-03-06T05:00"]
-    assert missing({"BTC-USD": hours, "SPY": hours}, "hour") == {"BTC-USD": 2, "SPY": 0}
+def hours(first: str, last: str) -> list[str]:
+    return np.arange(first, last, dtype="M8[h]").astype(str).tolist()
+
+
+def test_a_symbol_around_the_clock_misses_every_step_whatever_its_name() -> None:
+    every = hours("2020-03-06", "2020-03-16")
+    two_days_later = [*every[:100], *every[148:]]
+    found = missing({"BTCEUR": two_days_later, "ETH-USD": every}, "hour")
+    assert found == {"BTCEUR": 48, "ETH-USD": 0}
+    daily = [f"2020-03-{day:02}" for day in range(2, 30) if day not in (17, 18)]
+    assert missing({"BTCEUR": daily}) == {"BTCEUR": 2}
+
+
+def test_a_name_makes_no_market_open_at_night() -> None:
+    days = [f"2020-03-{day:02}" for day in (2, 3, 4, 5, 6, 9, 10, 11, 12, 13)]
+    assert missing({"STABLE-USD": days}) == {"STABLE-USD": 0}
+    in_session = [f"{day}T{hour}" for day in days for hour in ("10", "11", "12")]
+    assert missing({"STABLE-USD": in_session}, "hour") == {"STABLE-USD": 0}
+    # Open on all days, but not at night.
+    bazaar = [f"2020-03-{day:02}T{hour}" for day in range(2, 30) for hour in ("10", "11", "13")]
+    assert missing({"BAZAAR": bazaar}, "hour") == {"BAZAAR": 0}
+
+
+def test_a_special_session_on_a_saturday_does_not_make_another_market() -> None:
+    days = [f"2020-02-{day:02}" for day in (3, 4, 5, 6, 7, 10, 11, 12, 13, 14)]
+    budget = [*days[:5], "2020-02-08", *days[5:]]
+    assert missing({"RELIANCE": budget, "TCS": [*budget[:8], *budget[9:]]}) == {
+        "RELIANCE": 0,
+        "TCS": 1,
+    }
+
+
+def test_days_of_gaps_are_session_dates() -> None:
+    """Bars from 23:00 to 04:00 UTC, which are one day of Sydney and two of UTC."""
+    days = [f"2020-01-{day:02}" for day in (13, 14, 15, 16)]
+    time = np.array([f"{day}T23" for day in days], "M8[ns]")
+    sydney = Stamps(time, np.full(4, 11 * 3600, "m8[s]"))
+    plain = Stamps(np.array(["2020-01-14T10", "2020-01-15T10", "2020-01-17T10"], "M8[ns]"))
+    quality = [Quality("S", 4, 4), Quality("P", 3, 3)]
+    assert [one.missing_intervals for one in with_gaps([sydney, plain], quality, "hour")] == [0, 1]
 
 
 def test_an_equity_misses_whole_days_only() -> None:
@@ -100,6 +138,8 @@ def test_an_exchange_s_calendar_knows_its_holidays() -> None:
     pytest.importorskip("exchange_calendars")
     assert missing({"A": HOLIDAY}, exchange="XNYS") == {"A": 0}
     assert missing({"A": HOLIDAY}, exchange="24/7") == {"A": 3}
+    few = hours("2020-03-02", "2020-03-05")
+    assert missing({"A": [*few[:20], *few[30:]]}, "hour", exchange="24/7") == {"A": 10}
     assert missing({"A": [WEEK[0], WEEK[4]], "B": WEEK}, exchange="XNYS") == {"A": 3, "B": 0}
     assert missing({"A": WEEK[:1]}, exchange="XNYS") == {"A": 0}
 

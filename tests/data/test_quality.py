@@ -49,7 +49,7 @@ def cleaned(
     resolution: Resolution = "day",
 ) -> tuple[Bars, Quality]:
     bars, quality = clean(rows_of(times, values, symbol))
-    return bars, with_gaps([bars.time], [quality], resolution)[0]
+    return bars, with_gaps([Stamps.of(bars)], [quality], resolution)[0]
 
 
 WEEK = ["2020-03-02", "2020-03-03", "2020-03-04", "2020-03-05", "2020-03-06"]
@@ -141,15 +141,16 @@ def test_the_order_of_rows_does_not_change_the_bars(order: list[int], again: lis
     assert quality.duplicate_timestamps == len(again)
 
 
-def test_a_weekend_is_no_gap_for_an_equity_and_one_for_a_currency() -> None:
+def test_a_weekend_is_a_gap_only_where_the_bars_have_weekends() -> None:
     days = ["2020-03-06", "2020-03-09"]
-    assert cleaned(days)[1].missing_intervals == 0
-    assert cleaned(days, symbol="BTC-USD")[1].missing_intervals == 2
+    assert cleaned(days, symbol="BTC-USD")[1].missing_intervals == 0
+    march = [f"2020-03-{day:02}" for day in range(1, 32) if day not in (7, 8)]
+    assert cleaned(march)[1].missing_intervals == 2
 
 
-def test_a_currency_misses_every_interval_it_has_no_bar_for() -> None:
-    hours = ["2020-03-06T01:00", "2020-03-06T02:00", "2020-03-06T05:00"]
-    _, quality = cleaned(hours, symbol="BTC-USD", resolution="hour")
+def test_a_symbol_around_the_clock_misses_every_interval_it_has_no_bar_for() -> None:
+    hours = np.arange("2020-03-01", "2020-03-16", dtype="M8[h]").astype(str).tolist()
+    _, quality = cleaned([*hours[:50], *hours[52:]], resolution="hour")
     assert quality.missing_intervals == 2
     assert "2 hours between its first and its last bar have no bar" in quality.warnings[0]
 

@@ -1,8 +1,10 @@
 """Market hours: the length of a bar, and the bars of a trading day.
 
-Two calendars suffice for generated prices and for finding gaps. A symbol that ends in `-USD` or
-`USDT` trades every day around the clock. Every other symbol trades on weekdays from 09:30 to 16:00,
-and these hours are used as if they were UTC. Holidays are not known here, see `exchanges`.
+Two calendars suffice for generated prices, and to estimate how many bars a request may need. There
+a symbol that ends in `-USD` or `USDT` trades every day around the clock, every other symbol on
+weekdays from 09:30 to 16:00, and these hours are used as if they were UTC. Nothing else goes by
+names: `gaps` reads from the bars when a symbol trades. Holidays are not known here, see
+`exchanges`.
 """
 
 from __future__ import annotations

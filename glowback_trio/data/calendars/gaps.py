@@ -6,7 +6,9 @@ the days on which any symbol of the same load has a bar. So a holiday, on which 
 is not a gap. Missing bars within a day are not gaps either, because such a symbol may simply not
 have traded.
 
-Symbols are compared only with symbols that trade on the same weekend days.
+What trades around the clock shows in the bars, or in the named calendar; names of symbols say
+nothing. Days are session dates. Symbols are compared only with symbols that trade on the same
+weekend days.
 """
 
 from __future__ import annotations
@@ -17,20 +19,27 @@ import numpy as np
 from attrs import evolve
 from numpy.typing import NDArray
 
-from glowback_trio.data.calendars.calendar import STEPS, calendar_of
+from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.data.calendars.exchanges import trading_days
 from glowback_trio.model.bars import Quality, Times
 from glowback_trio.model.request import Resolution
-
-Days = NDArray[np.int64]  # counted from 1970-01-01, ascending, each once
+from glowback_trio.model.sessions.stamps import Stamps
+from glowback_trio.model.sessions.weekdays import (
+    SATURDAY,
+    Days,
+    days_of,
+    open_weekdays,
+    trades_at_weekends,
+)
 
 __all__ = ["with_gaps"]
 
-_DAY_NS = 86_400 * 10**9
+_HOUR_NS = 3_600 * 10**9
+_WEEK = 7  # days
 
 
 def with_gaps(
-    times: Sequence[Times],
+    stamps: Sequence[Stamps],
     quality: Sequence[Quality],
     resolution: Resolution,
     exchange: str | None = None,
@@ -38,7 +47,7 @@ def with_gaps(
     """Add to each report how many bars are missing between a symbol's first and last bar.
 
     Args:
-        times: The times of each symbol's bars, (R,) each, for all symbols of a load.
+        stamps: The times of each symbol's bars, (R,) each, placed, for all symbols of a load.
         quality: The report of each symbol, in the same order.
         resolution: The length of a bar.
         exchange: The name of a calendar; None: infer from the bars when markets were open.
@@ -47,17 +56,54 @@ def with_gaps(
         DataError: The calendar is unknown, or does not cover the bars.
     """
     reports = list(quality)
-    with_closing_hours = []
-    for index, report in enumerate(quality):
-        if calendar_of(report.symbol).is_always_open:
-            missing = _missing_steps(times[index], resolution)
-            reports[index] = _with_missing(reports[index], missing, resolution, "")
+    markets: dict[object, list[tuple[Days, list[int]]]] = {}
+    for first, days, members in _alike(stamps):
+        if _is_always_open(stamps[first].time, days, resolution, exchange):
+            missing = _missing_steps(stamps[first].time, resolution)
+            for index in members:
+                reports[index] = _with_missing(reports[index], missing, resolution, "")
         else:
-            with_closing_hours.append(index)
+            market = exchange or tuple(open_weekdays(days)[SATURDAY:].tolist())
+            markets.setdefault(market, []).append((days, members))
     why = f" although {exchange} was open" if exchange else " although other symbols have one"
-    for index, missing in _missing_days(times, with_closing_hours, exchange):
+    for index, missing in _missing_days(markets.values(), exchange):
         reports[index] = _with_missing(reports[index], missing, "day", why)
     return tuple(reports)
+
+
+def _alike(stamps: Sequence[Stamps]) -> Iterator[tuple[int, Days, list[int]]]:
+    """Group symbols by their times; yield the first symbol, the days and all symbols of each group.
+
+    Only neighbours with equal times are grouped. In most loads all symbols have the same times, and
+    then this computes the days once instead of once per symbol.
+    """
+    members: list[int] = []
+    for index, one in enumerate(stamps):
+        if members and not _equal(one, stamps[members[0]]):
+            yield members[0], days_of(stamps[members[0]].date), members
+            members = []
+        members.append(index)
+    if members:
+        yield members[0], days_of(stamps[members[0]].date), members
+
+
+def _equal(one: Stamps, other: Stamps) -> bool:
+    # As integers, which compare faster than datetimes.
+    same = np.array_equal(one.time.view(np.int64), other.time.view(np.int64))
+    return same and one.offset is None and other.offset is None
+
+
+def _is_always_open(time: Times, days: Days, resolution: Resolution, exchange: str | None) -> bool:
+    """Return True for what trades on all days, and if bars are shorter in half of all hours."""
+    if exchange is not None:
+        week = trading_days(exchange, int(days[0]), int(days[0]) + _WEEK - 1)
+        if len(week) == _WEEK:
+            return True
+    if not trades_at_weekends(days):
+        return False
+    hour = time.view(np.int64) // _HOUR_NS
+    hours = 1 + int(np.count_nonzero(hour[1:] != hour[:-1]))
+    return resolution == "day" or 2 * hours >= 24 * len(days)
 
 
 def _with_missing(report: Quality, missing: int, unit: str, why: str) -> Quality:
@@ -77,13 +123,15 @@ def _missing_steps(time: Times, resolution: Resolution) -> int:
 
 
 def _missing_days(
-    times: Sequence[Times], indices: Sequence[int], exchange: str | None
+    markets: Iterable[Sequence[tuple[Days, list[int]]]], exchange: str | None
 ) -> Iterator[tuple[int, int]]:
-    """Yield the index of each of these symbols and how many trading days it misses."""
-    markets: dict[object, list[tuple[Days, list[int]]]] = {}
-    for group in _by_days(times, indices):
-        markets.setdefault(exchange or _weekend(group[0]), []).append(group)
-    for market in markets.values():
+    """Yield the index of each symbol and how many trading days of its market it misses.
+
+    Args:
+        markets: For each market its groups of symbols with the same days.
+        exchange: The calendar of all markets; None: a market is open when any of its symbols is.
+    """
+    for market in markets:
         all_days = [days for days, _ in market]
         first, last = min(days[0] for days in all_days), max(days[-1] for days in all_days)
         is_open = np.zeros(last - first + 1, bool)
@@ -92,35 +140,6 @@ def _missing_days(
         for days, members in market:
             missing = _missing(days - first, is_open)
             yield from ((member, missing) for member in members)
-
-
-def _by_days(times: Sequence[Times], indices: Iterable[int]) -> list[tuple[Days, list[int]]]:
-    """Group symbols by their days.
-
-    Only neighbours with equal times are grouped. In most loads all symbols have the same times, and
-    then this computes the days once instead of once per symbol.
-    """
-    groups: list[tuple[Days, list[int]]] = []
-    last: NDArray[np.int64] | None = None
-    for index in indices:
-        time = times[index].view(np.int64)  # integers compare faster than datetimes
-        if last is None or not np.array_equal(time, last):
-            last = time
-            groups.append((_days(time), []))
-        groups[-1][1].append(index)
-    return groups
-
-
-def _days(time: NDArray[np.int64]) -> Days:
-    day_of_bar: Days = time // _DAY_NS
-    days: Days = day_of_bar[np.append(True, day_of_bar[1:] != day_of_bar[:-1])]
-    return days
-
-
-def _weekend(days: Days) -> tuple[bool, bool]:
-    """Return whether the days include Saturdays, and whether they include Sundays."""
-    weekday = (days + 3) % 7  # 1970-01-01 was a Thursday
-    return bool((weekday == 5).any()), bool((weekday == 6).any())
 
 
 def _missing(days: Days, is_open: NDArray[np.bool_]) -> int:

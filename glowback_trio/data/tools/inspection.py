@@ -18,8 +18,9 @@ from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import symbol_of_stem
 from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
-from glowback_trio.model.bars import Bars, Quality, Times
+from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.request import Resolution
+from glowback_trio.model.sessions.stamps import Stamps
 
 __all__ = ["FileReport", "Inspection"]
 
@@ -59,7 +60,7 @@ class Inspection:
     exchange: str | None = None
     # Mutable: the reports so far, and the times and quality of each file with bars, by its name.
     _found: list[FileReport] = field(factory=list, init=False, repr=False)
-    _readable: dict[str, tuple[Times, Quality]] = field(factory=dict, init=False, repr=False)
+    _readable: dict[str, tuple[Stamps, Quality]] = field(factory=dict, init=False, repr=False)
 
     def read_files(self) -> Iterator[tuple[int, int]]:
         """Read the files; after each one yield the number of files read and the number of all."""
@@ -96,7 +97,7 @@ class Inspection:
             bars, quality = clean(rows.placed(None, daily=report.resolution == "day"))
         except DataError as error:
             return evolve(report, critical=(str(error),))
-        self._readable[report.name] = (bars.time, with_doubts(self._adjusted(bars), quality))
+        self._readable[report.name] = (Stamps.of(bars), with_doubts(self._adjusted(bars), quality))
         return evolve(report, critical=(*quality.critical, *self._ambiguous(report)))
 
     def _adjusted(self, bars: Bars) -> Bars:
@@ -138,7 +139,7 @@ class Inspection:
             for one in self._found
             if one.resolution == resolution and one.name in self._readable
         ]
-        times = [self._readable[name][0] for name in names]
+        stamps = [self._readable[name][0] for name in names]
         quality = [self._readable[name][1] for name in names]
-        with_missing = with_gaps(times, quality, resolution or "day", self.exchange)
+        with_missing = with_gaps(stamps, quality, resolution or "day", self.exchange)
         return {name: one.warnings for name, one in zip(names, with_missing, strict=True)}

@@ -15,7 +15,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Offsets, Times
+from glowback_trio.model.bars import Bars, Offsets, Times
 from glowback_trio.model.sessions.zones import offsets_at, offsets_of_local
 
 __all__ = ["SkippedTimeError", "Stamps"]
@@ -51,8 +51,19 @@ class Stamps:
     offset: Offsets | None = field(default=None, repr=False)
     is_local: bool = False
 
+    @classmethod
+    def of(cls, bars: Bars) -> Stamps:
+        """Return the times of bars."""
+        return cls(bars.time, bars.offset)
+
     def __len__(self) -> int:
         return len(self.time)
+
+    @property
+    def date(self) -> Times:
+        """Session dates of placed times, (T,) datetime64[D]."""
+        local = self.time if self.offset is None else self.time + self.offset
+        return local.astype("M8[D]")
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Stamps:
         """Return some of the times."""
