@@ -171,6 +171,15 @@ def test_the_growth_of_a_record_with_few_trades_has_an_interval() -> None:
     assert found.low < 100 * np.expm1(np.log1p(few).sum()) < found.high
 
 
+def test_returns_that_are_equal_but_for_one_have_no_intervals_made_of_rounding() -> None:
+    """A third of the replicates draw only the equal ones, whose spread is rounding."""
+    for usual, once in ((0.001, 0.0), (0.0, -0.999), (-0.0003, 0.02)):
+        series = np.full(49, usual)
+        series[0] = once
+        found = intervals(series, 252.0, 0.0, random())
+        assert found["sharpe_ratio"] is found["total_return"] is found["annualized_return"] is None
+
+
 def test_returns_that_are_all_equal_leave_no_doubt_about_their_growth() -> None:
     found = intervals(np.full(60, 0.001), 252.0, 0.0, random())
     assert found["sharpe_ratio"] is None
@@ -179,7 +188,9 @@ def test_returns_that_are_all_equal_leave_no_doubt_about_their_growth() -> None:
     assert grown.low == grown.high == pytest.approx(100 * (1.001**60 - 1))
 
 
-@pytest.mark.parametrize("series", [[], [0.01], [0.01, -1.0, 0.02], [0.01, -1.5, 0.0]])
+@pytest.mark.parametrize(
+    "series", [[], [0.01], [0.01, -0.02] * 4 + [0.01], [0.01, -1.0] * 9, [0.01, -1.5, 0.0] * 9]
+)
 def test_a_record_too_short_or_lost_has_no_intervals(series: list[float]) -> None:
     assert intervals(np.array(series), 252.0, 0.0, random()) == dict.fromkeys(NAMES)
 

@@ -22,6 +22,7 @@ from glowback_trio.model.bars import Floats, Indices
 __all__ = ["Cells", "Replicates", "Sample", "cell_sums", "cell_width", "combine"]
 
 _MOST_CELLS = 512
+_CANCELLED = 1e-12  # part of a sum of squares that its subtraction leaves as rounding
 
 
 def cell_width(returns: int) -> int:
@@ -216,7 +217,10 @@ def combine(cells: Cells, sample: Sample, again: Indices) -> Replicates:
         np.add.reduceat(one, sample.first) for one in (bars, total, square, path)
     )
     shift = beyond / every
-    variance = np.maximum(squares - beyond * shift, 0.0) / np.maximum(every - 1.0, 1.0)
+    variance = squares - beyond * shift
+    # What is left of returns that are all equal is rounding, and no ratio is to be made of it.
+    variance[variance <= _CANCELLED * squares] = 0.0
+    variance /= np.maximum(every - 1.0, 1.0)
     sd = np.sqrt(variance)
     sharpe = np.asarray(ratio(cells.mean + shift, sd))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -32,6 +32,8 @@ __all__ = ["Interval", "intervals", "mean_block_length"]
 
 _AT_ONCE = 1 << 14  # cells of replicates per array, such that arrays stay in a processor's cache
 _FLAT = 1e-12  # standard error of a logarithm of growth that is nothing but rounding
+_NOTHING = 1e-8  # part of the record's standard error that is rounding in a replicate's
+_LEAST = 10  # returns: with fewer, replicates repeat one of them too often
 _NAMES = ("sharpe_ratio", "total_return", "annualized_return", "max_drawdown")
 
 
@@ -86,7 +88,7 @@ def intervals(
     Returns:
         By the metric's name, in its unit on the wire: the Sharpe ratio as a plain number, the
         others in percent. None where too many replicates leave the metric or its standard error
-        undefined for a finite bound; all None below two returns, or if a return loses everything.
+        undefined for a finite bound; all None below ten returns, or if a return loses everything.
 
     Raises:
         ValueError: `mean_length` below 1, `replicates` below 1, or `level` outside (0, 1).
@@ -97,7 +99,7 @@ def intervals(
         )
     if mean_length is not None and mean_length < 1:
         raise ValueError(f"mean_length should be at least 1 bar, not {mean_length!r}")
-    if len(returns) < 2 or returns.min() <= -1.0:
+    if len(returns) < _LEAST or returns.min() <= -1.0:
         return dict.fromkeys(_NAMES)
     cells = Cells.of(returns, risk_free_rate / periods)
     length = mean_block_length(returns) if mean_length is None else mean_length
@@ -160,8 +162,8 @@ def _studentised(
 ) -> tuple[float, float]:
     """Return the bounds of a metric with a standard error, from those of its replicates."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        # A replicate without any spread is infinitely far off, in its own terms.
-        away = (found - value) / found_error
+        # A replicate without any spread, but for rounding, is infinitely far off in its own terms.
+        away = (found - value) / np.where(found_error > _NOTHING * error, found_error, 0.0)
     low, high = _percentiles(away, level)
     return value - high * error, value - low * error
 
@@ -177,8 +179,9 @@ def _percentiles(found: Floats, level: float) -> tuple[float, float]:
 
 
 def _grown(logarithm: float) -> float:
+    """Return growth less 1; infinite if it has no bound, downwards as well, or is too large."""
     try:
-        return math.expm1(logarithm)
+        return math.expm1(logarithm) if math.isfinite(logarithm) else logarithm
     except OverflowError:
         return math.inf
 
