@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    _warn_of_variables(sys.argv[1:] if arguments is None else arguments)
+    _check_variables(sys.argv[1:] if arguments is None else arguments)
     try:
         code: int | None = _app(
             arguments,
@@ -80,7 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or 0
 
 
-def _warn_of_variables(arguments: Sequence[str]) -> None:
+def _check_variables(arguments: Sequence[str]) -> None:
+    """Forget empty variables, which count as not set, and warn of misspelt ones."""
+    for name in [each for each in os.environ if each.startswith("GLOWBACK_")]:
+        # Compose files and units pass variables on that are not set, as empty ones.
+        if not os.environ[name].strip():
+            del os.environ[name]
     # `serve` itself warns of more: it knows the names of all settings.
     if "serve" not in arguments[:1]:
         for sentence in misspelt_variables(os.environ):
@@ -103,7 +108,7 @@ def _exit_code(error: BaseException) -> int:
         case GlowbackError():
             print_traceback(error)
             # What to do about it, if a command has added that.
-            print_error("; ".join([str(error), *getattr(error, "__notes__", ())]))
+            print_error("; ".join([str(error).rstrip("."), *getattr(error, "__notes__", ())]))
             return 1
         case KeyboardInterrupt():
             return 130

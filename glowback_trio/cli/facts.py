@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from attrs import asdict
+
 from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import listed
 from glowback_trio.wire.requests import request_document
@@ -18,6 +21,7 @@ _SYMBOLS = 5  # by name; more are counted
 _DEFAULTS = request_document(
     BacktestRequest(symbols=["A"], start_date="2000-01-01", end_date="2000-01-01")
 )
+_DEFAULTS["portfolio_construction"] = asdict(PortfolioConstruction(target_weights={"A": 1.0}))
 _FACTS = {"execution": "Execution", "portfolio_construction": "Portfolio", "stream": "Stream"}
 _SHOWN = {"symbols", "start_date", "end_date", "resolution", "strategy", *_FACTS}
 
@@ -88,7 +92,7 @@ def _period(request: Mapping[str, Any]) -> str:
 
 
 def _changes(request: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    given, defaults = request.get(name) or {}, _DEFAULTS[name] or {}
+    given, defaults = request.get(name) or {}, _DEFAULTS[name]
     # The weights stand beside the strategy.
     return {
         key: value

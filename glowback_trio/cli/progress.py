@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from attrs import define, field
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -101,17 +101,14 @@ class RunView:
         return short_time(self.bar_time) if self.bar_time else self.state
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        drawn = Table.grid(expand=True, padding=(0, 1))
-        drawn.add_column(width=_LABEL, no_wrap=True)
-        drawn.add_column(ratio=1, no_wrap=True)
-        drawn.add_column(justify="right", no_wrap=True)
         bar = ProgressBar(total=1.0, completed=self.progress)
-        drawn.add_row(self.day, bar, f"[bold]{self.progress:.0%}[/]")
+        yield _line(self.day, bar, f"[bold]{self.progress:.0%}[/]")
+        if self.equity is None:
+            return
         room = options.max_width - _LABEL - _FIGURES
         blocks = "" if options.ascii_only else sparkline(np.array(self._values), max(room, 1))
         figures = f"[bold]{self._money()}[/], {counted(self.fills, 'fill')}"
-        drawn.add_row("equity", f"[green]{blocks}[/]", figures)
-        yield drawn
+        yield _line("equity", f"[green]{blocks}[/]", figures)
 
     def _money(self) -> str:
         return "" if self.equity is None else f"{self.equity:,.2f}"
@@ -123,6 +120,16 @@ class RunView:
         if len(self._values) == _MOST_VALUES:
             self._values = self._values[1::2]
         self._values.append(value)
+
+
+def _line(label: str, middle: RenderableType, right: str) -> Table:
+    """Return a line of the whole width, whose middle takes what the others leave."""
+    line = Table.grid(expand=True, padding=(0, 1))
+    line.add_column(width=_LABEL, no_wrap=True)
+    line.add_column(ratio=1, no_wrap=True)
+    line.add_column(justify="right", no_wrap=True)
+    line.add_row(label, middle, right)
+    return line
 
 
 async def draw(

@@ -74,7 +74,7 @@ def _check_proxies(trusted_proxies: tuple[str, ...]) -> Iterator[Problem]:
 
 def _check_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Problem]:
     if tls_key is not None and tls_cert is None:
-        message = "A private key needs a certificate: set GLOWBACK_TLS_CERT, too"
+        message = "A private key needs a certificate: set --tls-cert or GLOWBACK_TLS_CERT, too"
         yield Problem("missing", ("tls_key",), message, tls_key)
 
 

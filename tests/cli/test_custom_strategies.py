@@ -56,6 +56,7 @@ RUN = (
 @pytest.fixture(autouse=True)
 def module(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "empty.py").write_text("from glowback_trio import BarStrategy\n")
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
     (tmp_path / "wrong.py").write_text("1 / 0\n")
 
@@ -78,6 +79,8 @@ def test_the_environment_may_set_it_and_the_flag_may_be_repeated(glowback: Any) 
     [
         ("mine", "Input should be MODULE:ATTRIBUTE, not 'mine'"),
         ("mine:Onec", "mine has no attribute 'Onec'; did you mean 'Once'?"),
+        ("mine:Nope", "mine has no attribute 'Nope'; known: ALL, Once, Other"),
+        ("empty:Once", "empty has no attribute 'Once'; it has no strategies at all"),
         ("mine:NUMBER", "a strategy is a class derived from BarStrategy or TargetStrategy, not 3"),
         ("mine:Once,mine:ALL", "Once: the name 'once' is taken by Once"),
         ("nowhere:Once", "No module 'nowhere' in the current directory or among the installed"),

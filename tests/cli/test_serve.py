@@ -79,6 +79,32 @@ async def test_it_listens_on_a_unix_socket(own_server: Any, tmp_path: Path) -> N
     assert not (tmp_path / "app.sock").exists()
 
 
+def test_a_certificate_without_a_key_names_the_option_that_is_missing(
+    glowback: Glowback, tmp_path: Path
+) -> None:
+    text = PEM.read_text()
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    certificate = text[text.index(begin) : text.index(end) + len(end)]
+    (tmp_path / "cert.pem").write_text(f"{certificate}\n")
+    refused = glowback("serve", "--port", "0", "--tls-cert", "cert.pem")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: --tls-key: cert.pem holds no private key")
+    refused = glowback("serve", "--port", "0", "--tls-key", "key.pem")
+    assert refused.returncode == 2
+    assert "set --tls-cert or GLOWBACK_TLS_CERT, too" in refused.stderr
+
+
+@pytest.mark.parametrize("own_server", [("--tls-cert", str(PEM))], indirect=True)
+async def test_a_url_of_the_wrong_scheme_says_which_one_is_right(
+    own_server: Any, glowback: Glowback
+) -> None:
+    plain = own_server.url.replace("https:", "http:")
+    refused = await trio.to_thread.run_sync(glowback, "list", "--url", plain)
+    assert "its URL begins with https://, not http://" in refused.stderr
+    refused = await trio.to_thread.run_sync(glowback, "list", "--url", own_server.url)
+    assert "set SSL_CERT_FILE to its PEM file" in refused.stderr
+
+
 @pytest.mark.parametrize("own_server", [("--tls-cert", str(PEM))], indirect=True)
 async def test_it_serves_tls(own_server: Any) -> None:
     assert own_server.url.startswith("https://127.0.0.1:")

@@ -110,6 +110,12 @@ def test_a_misspelt_variable_is_warned_of_with_the_nearest_name(
     assert first.endswith(f"did you mean {meant!r}?")
 
 
+def test_an_empty_variable_counts_as_not_set(glowback: Glowback) -> None:
+    empty = dict.fromkeys(("GLOWBACK_URL", "GLOWBACK_DATA", "GLOWBACK_RATE_LIMIT"), " ")
+    assert "generated prices have no files" in glowback("data", "check", **empty).stderr
+    assert "http://127.0.0.1:8000" in glowback("show", "--help", **empty).stdout
+
+
 def test_no_variable_of_the_server_is_taken_for_a_misspelt_one(glowback: Glowback) -> None:
     names = [row.metadata["env"] for row in fields(Settings)]
     shown = glowback("data", "path", **dict.fromkeys(names, "x"))

@@ -1,4 +1,4 @@
-"""`watch`: a run live, as a drawing in a terminal, as lines in a pipe, as JSON for programs.
+"""`watch`, in a terminal, a pipe and as JSON, and `list` in a terminal.
 
 Rule: server and command are processes of their own; the terminal is a pseudo-terminal of 80
 columns, whose screen is judged by what was written to it.
@@ -103,6 +103,21 @@ async def test_on_a_terminal_progress_and_equity_are_drawn_within_its_width(
     assert any(re.search(r"━.*\d%", line) for line in lines)
     assert any("Sharpe ratio" in line for line in lines)
     assert max(map(len, lines)) <= COLUMNS
+
+
+async def test_a_list_on_a_terminal_has_two_lines_per_run_that_fit_its_width(
+    server: Any, environment: dict[str, str]
+) -> None:
+    run_id = await server.submit(strategy={"name": "rsi", "params": {"lookback_period": 21}})
+    address = ["--url", server.url, "--api-key", "first"]
+    await trio.to_thread.run_sync(on_terminal, ["watch", run_id, *address], environment)
+    code, written = await trio.to_thread.run_sync(on_terminal, ["list", *address], environment)
+    lines = [ESCAPES.sub("", line) for line in written.splitlines()]
+    (at,) = (index for index, line in enumerate(lines) if run_id in line)
+    assert code == 0
+    assert re.search(r"completed +\d{4}-\d\d-\d\d \d\d:\d\dZ +[+-]\d+\.\d\d %$", lines[at])
+    assert len(lines[at]) <= COLUMNS
+    assert lines[at + 1].startswith("  rsi lookback_period=21 ")
 
 
 def on_terminal(arguments: list[str], environment: dict[str, str]) -> tuple[int, str]:

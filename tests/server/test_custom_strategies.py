@@ -134,7 +134,7 @@ async def test_a_strategy_that_raises_ends_its_run_with_a_message(
     status = await run.wait_finished()
     assert status.state == "failed"
     assert status.error is not None
-    assert status.error.startswith("first_bar failed at the bar of 2024-01-02T")
+    assert status.error.startswith("first_bar failed at the bar of 2024-01-02: ")
     assert status.error.endswith(": LookupError: lost")
     with run.subscribe() as events:
         received = [event async for event in events]

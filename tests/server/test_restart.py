@@ -61,6 +61,6 @@ def test_a_client_following_a_run_of_a_killed_server_learns_why_it_is_gone(
             )
             assert (ended.returncode, ended.stdout) == (1, "")
             assert ended.stderr == (
-                f"error: Run not found: {url} keeps only its most recent runs, in memory, "
-                "and loses them when it stops\n"
+                f"error: Run not found; {url} keeps only its most recent runs, in memory, "
+                "and loses them when it stops: `glowback-trio list` shows what it has\n"
             )

@@ -10,6 +10,7 @@ import signal
 import sys
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import trio
@@ -23,6 +24,7 @@ from glowback_trio.cli.options.data_option import open_catalogue
 from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.strategy_option import load_strategies
+from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server import Settings, serve
 from glowback_trio.store import MemoryStore
 
@@ -66,6 +68,7 @@ async def serve_backtests(
     """
     settings = read_settings(flags, os.environ)
     _warn_of_variables()
+    _check_key(settings)
     strategies = load_strategies(settings.strategies)
     prices = open_catalogue(
         settings.data or "sample",
@@ -102,6 +105,20 @@ def _warn_of_variables() -> None:
         os.environ, (row.metadata["env"] for row in fields(Settings))
     ):
         print_warning(sentence)
+
+
+def _check_key(settings: Settings) -> None:
+    """Refuse a certificate whose file has no private key where no other file was named.
+
+    Raises:
+        InvalidRequestError: It names the option. A file that cannot be read is left to the server.
+    """
+    if settings.tls_cert is None or settings.tls_key is not None:
+        return
+    with suppress(OSError):
+        if b"PRIVATE KEY" not in Path(settings.tls_cert).read_bytes():
+            message = f"{settings.tls_cert} holds no private key: name the file that does"
+            raise InvalidRequestError([Problem("missing", ("--tls-key",), message)])
 
 
 def _bind(host: str, port: int) -> str:

@@ -15,18 +15,19 @@ __all__ = ["advice"]
 _OTHER_SERVER = "name the server by --url or GLOWBACK_URL"
 
 
-def advice(error: GlowbackError, *, has_key: bool) -> str | None:
+def advice(error: GlowbackError, url: str, *, has_key: bool) -> str | None:
     """Return what to do about an error; None if its own message says it.
 
     Args:
         error: Raised by a client.
+        url: URL of the server.
         has_key: True if an API key was sent.
     """
     match error:
         case UnknownRunError():
             return (
-                "the server keeps only its most recent runs, in memory, and loses them when it "
-                "stops; `glowback-trio list` shows what it has"
+                f"{url} keeps only its most recent runs, in memory, and loses them when it stops: "
+                "`glowback-trio list` shows what it has"
             )
         case UnreachableError():
             return _unreachable(str(error))
@@ -43,6 +44,8 @@ def _unreachable(message: str) -> str:
         return "to trust a certificate of your own, set SSL_CERT_FILE to its PEM file"
     if "SSL" in message or "TLS" in message:
         return "does the server use TLS? Without it, its URL begins with http://, not https://"
+    if "without sending a response" in message:
+        return "does the server use TLS? With it, its URL begins with https://, not http://"
     return f"is the server running? Start one by `glowback-trio serve`, or {_OTHER_SERVER}"
 
 

@@ -41,7 +41,7 @@ class ServerOption:
             try:
                 yield client
             except GlowbackError as error:
-                if note := advice(error, has_key=bool(key)):
+                if note := advice(error, self.url, has_key=bool(key)):
                     error.add_note(note)
                 raise
 

@@ -61,11 +61,22 @@ def _classes(path: str) -> list[type[CustomStrategy]]:
         raise _problem(f"Input should be MODULE:ATTRIBUTE, not {path!r}", path)
     module = _imported(name)
     if not hasattr(module, attribute):
-        known = [each for each in vars(module) if not each.startswith("_")]
-        message = f"{name} has no attribute {attribute!r}; {did_you_mean(attribute, known)}"
-        raise _problem(message, path)
+        known = [each for each, value in vars(module).items() if _offers(value, name)]
+        hint = did_you_mean(attribute, known) if known else "it has no strategies at all"
+        raise _problem(f"{name} has no attribute {attribute!r}; {hint}", path)
     found: Any = getattr(module, attribute)
     return list(found) if isinstance(found, list | tuple) else [found]
+
+
+def _offers(value: object, module: str) -> bool:
+    """Return True for a strategy class of the module itself, and for a list of strategies."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_is_strategy(each) for each in value)
+    return _is_strategy(value) and value.__module__ == module
+
+
+def _is_strategy(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, CustomStrategy)
 
 
 def _imported(name: str) -> ModuleType:
