@@ -183,7 +183,9 @@ def test_two_sources_of_the_same_bars_are_refused(glowback: Glowback, tmp_path: 
     for name in ("A.csv", "A_1d.csv"):
         (tmp_path / name).write_text(HEADER + ROWS)
     refused = glowback("data", "import", "A.csv", "A_1d.csv", "--data", "new")
-    assert refused.stderr == "error: more than one source would be written to A_1d.csv\n"
+    assert refused.stderr == (
+        "error: A_1d.csv: more than one source holds A at 2020-03-02T00:00:00\n"
+    )
     assert refused.returncode == 1
 
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glowback_trio.data.files.csv_file import read_csv
 from glowback_trio.data.files.price_file import FileFormat
 from glowback_trio.data.rows import clean
-from glowback_trio.data.tools.importing import read_prices, target_path, write_prices
+from glowback_trio.data.tools import ImportOptions, merged, read_prices, target_path, write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 
-COLUMN_NAMES = {"time": "Trade Date", "close": "LAST", "symbol": "ticker"}
+COLUMN_NAMES = ImportOptions({"time": "Trade Date", "close": "LAST", "symbol": "ticker"})
 HEADER = "Ticker,Trade Date,Open,High,Low,Last,Volume\n"
 ROWS = [
     "MSFT,2020-03-02,10,12,9,11,100\n",
@@ -57,7 +58,8 @@ def test_a_file_without_symbols_takes_it_from_its_name_or_the_caller(tmp_path: P
     for name in ("BRK.B_1d.csv", "BRK.B.csv"):
         (tmp_path / name).write_text("date,open,high,low,close,volume\n" + rows)
         [named], [given] = (
-            read_prices(tmp_path / name, {}, symbol) for symbol in (None, "BERKSHIRE")
+            read_prices(tmp_path / name, ImportOptions(symbol=symbol))
+            for symbol in (None, "BERKSHIRE")
         )
         assert (named.bars.symbol, given.bars.symbol) == ("BRK.B", "BERKSHIRE")
 
@@ -75,25 +77,20 @@ def test_a_file_without_symbols_takes_it_from_its_name_or_the_caller(tmp_path: P
 def test_what_cannot_be_imported_says_why(vendor: Path, text: str, message: str) -> None:
     vendor.write_text(text)
     with pytest.raises(DataError) as caught:
-        list(read_prices(vendor, COLUMN_NAMES))
+        merged(read_prices(vendor, COLUMN_NAMES))
     assert str(caught.value).startswith("vendor.csv")
     assert message in str(caught.value)
 
 
 def test_a_given_resolution_has_to_fit_the_rows(vendor: Path) -> None:
     vendor.write_text(HEADER + ROWS[0])
-    [one] = read_prices(vendor, COLUMN_NAMES, resolution="hour")
+    [one] = read_prices(vendor, evolve(COLUMN_NAMES, resolution="hour"))
     assert one.resolution == "hour"
     (vendor.parent / "X.csv").write_text(
         "date,open,high,low,close,volume\n2020-03-02 09:30,1,1,1,1,1\n2020-03-02 09:31,1,1,1,1,1\n"
     )
     with pytest.raises(DataError, match=r"X\.csv \(X\) holds bars of resolution 'minute'; 'day'"):
-        list(read_prices(vendor.parent / "X.csv", {}, resolution="day"))
-
-
-def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"prices\.xlsx: expected a name that ends in"):
-        list(read_prices(tmp_path / "prices.xlsx", {}))
+        list(read_prices(vendor.parent / "X.csv", ImportOptions(resolution="day")))
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -103,28 +100,27 @@ def test_existing_files_are_not_overwritten_by_default(
     if form == "parquet":
         pytest.importorskip("pyarrow")
     prices = next(read_prices(vendor, COLUMN_NAMES))
-    place = target_path(tmp_path / "new", prices, form)
+    place = target_path(tmp_path / "new", "IBM", "day", form)
     assert place == tmp_path / "new" / f"IBM_1d.{form}"
     write_prices(place, prices.bars)
     before = place.read_bytes()
     with pytest.raises(DataError, match=r"^IBM_1d\.\w+ already exists and may not be overwritten$"):
-        target_path(place.parent, prices, form)
+        target_path(place.parent, "IBM", "day", form)
     with pytest.raises(DataError, match="cannot be written: File exists"):
         write_prices(place, prices.bars)
     assert place.read_bytes() == before
-    assert target_path(place.parent, prices, form, overwrite=True) == place
+    assert target_path(place.parent, "IBM", "day", form, overwrite=True) == place
     write_prices(place, prices.bars, overwrite=True)
     assert [path.name for path in place.parent.iterdir()] == [place.name], (
         "no temporary file is left"
     )
 
 
-def test_a_file_of_another_name_with_the_same_bars_is_refused(vendor: Path, tmp_path: Path) -> None:
-    prices = next(read_prices(vendor, COLUMN_NAMES))
+def test_a_file_of_another_name_with_the_same_bars_is_refused(tmp_path: Path) -> None:
     (tmp_path / "IBM.csv").write_text("")
     for overwrite in (False, True):
         with pytest.raises(DataError, match=r"^IBM\.csv may hold the same bars as IBM_1d\.csv"):
-            target_path(tmp_path, prices, "csv", overwrite=overwrite)
+            target_path(tmp_path, "IBM", "day", "csv", overwrite=overwrite)
 
 
 def test_a_directory_that_cannot_be_created_is_an_error_that_names_the_file(

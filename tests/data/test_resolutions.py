@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glowback_trio.data import Catalogue
-from glowback_trio.data.tools.importing import write_prices
+from glowback_trio.data.tools import write_prices
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Resolution

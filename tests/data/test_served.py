@@ -14,7 +14,7 @@ from quart.typing import TestClientProtocol as Client
 from glowback_trio import InlineCompute, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.data import CACHE_NAME, Catalogue
-from glowback_trio.data.tools.importing import write_prices
+from glowback_trio.data.tools import write_prices
 from glowback_trio.model.bars import Bars
 from glowback_trio.server import create_app
 from glowback_trio.server.openapi.document import openapi_document

@@ -18,7 +18,7 @@ from glowback_trio import BacktestRequest
 from glowback_trio.data import Catalogue, MemoryCatalogue
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.symbol_names import file_stem, symbol_of_stem
-from glowback_trio.data.tools.importing import read_prices, target_path, write_prices
+from glowback_trio.data.tools import ImportOptions, read_prices, target_path, write_prices
 from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.model.request import SYMBOL
 
@@ -66,9 +66,9 @@ def test_a_symbol_is_imported_listed_loaded_and_adjusted_as_it_is_written(
     tmp_path: Path, symbol: str
 ) -> None:
     (tmp_path / "bought.csv").write_text(ROWS)
-    [prices] = read_prices(tmp_path / "bought.csv", {}, symbol)
+    [prices] = read_prices(tmp_path / "bought.csv", ImportOptions(symbol=symbol))
     data = tmp_path / "data"
-    path = target_path(data, prices, "csv")
+    path = target_path(data, symbol, "day", "csv")
     assert path.parent == data
     write_prices(path, prices.bars)
     (data / f"{file_stem(symbol)}_factors.csv").write_text("date,price factor,split factor\n")
@@ -101,9 +101,8 @@ def test_an_escape_that_is_not_needed_or_leads_elsewhere_names_no_symbol(
 
 def test_names_that_differ_in_case_only_are_not_written_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "spy_1d.csv").write_text(ROWS)
-    [prices] = read_prices(tmp_path / "spy_1d.csv", {}, "SPY")
     with pytest.raises(DataError, match=r"^SPY_1d\.csv and spy_1d\.csv are one file on a disk"):
-        target_path(tmp_path, prices, "csv", overwrite=True)
+        target_path(tmp_path, "SPY", "day", "csv", overwrite=True)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +130,6 @@ def test_bars_of_such_a_symbol_are_bars(tmp_path: Path) -> None:
         "BTC/USDT,2024-01-02,1,1,1,1,1\nBTC/USDT,2024-01-03,1,1,1,1,1\n"
         "M&M.NS,2024-01-02,1,1,1,1,1\nM&M.NS,2024-01-03,1,1,1,1,1\n"
     )
-    found = [one.bars.symbol for one in read_prices(tmp_path / "two.csv", {})]
+    found = [one.bars.symbol for one in read_prices(tmp_path / "two.csv")]
     assert found == ["BTC/USDT", "M&M.NS"]
     assert np.array(found).dtype.kind == "U"

@@ -27,7 +27,7 @@ from glowback_trio.data.files.timestamps import read_stamp
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Adjustment, Bars, Floats
 
-__all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors"]
+__all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors", "write_factors"]
 
 #: The name of a factors file is the symbol and this ending.
 FACTORS_ENDING = "_factors.csv"
@@ -103,6 +103,18 @@ def read_factors(path: Path) -> Factors:
         )
     price, split = (np.array([row[part] for row in rows], dtype=float) for part in (1, 2))
     return Factors(date, price, split)
+
+
+def write_factors(path: Path, factors: Factors) -> None:
+    """Write a factors file that `read_factors` reads back bit for bit.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    columns = (np.datetime_as_string(factors.date), factors.price, factors.split)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    lines = [",".join(_COLUMNS), *(f"{date},{price!r},{split!r}" for date, price, split in rows)]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _places(path: Path, line: int, names: list[str]) -> tuple[int, ...]:

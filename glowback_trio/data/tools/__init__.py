@@ -7,21 +7,29 @@ May be imported by: `cli`, through the names below.
 
 from glowback_trio.data.files.columns import RENAMEABLE
 from glowback_trio.data.files.directory import PriceDirectory
-from glowback_trio.data.tools.importing import (
-    ImportedPrices,
-    read_prices,
+from glowback_trio.data.tools.formats.foreign_table import ImportOptions
+from glowback_trio.data.tools.formats.vendors import VENDORS
+from glowback_trio.data.tools.importing import ImportedPrices, merged, read_prices
+from glowback_trio.data.tools.inspection import FileReport, Inspection
+from glowback_trio.data.tools.writing import (
+    factors_path,
     target_path,
+    write_factors_file,
     write_prices,
 )
-from glowback_trio.data.tools.inspection import FileReport, Inspection
 
 __all__ = [
     "RENAMEABLE",
+    "VENDORS",
     "FileReport",
+    "ImportOptions",
     "ImportedPrices",
     "Inspection",
     "PriceDirectory",
+    "factors_path",
+    "merged",
     "read_prices",
     "target_path",
+    "write_factors_file",
     "write_prices",
 ]
