@@ -29,7 +29,8 @@ _LOOKED_AT = 10_000  # large jumps: with more of them, prices are anything but a
 
 def with_doubts(bars: Bars, quality: Quality) -> Quality:
     """Add to a report what is doubtful about its bars: at most two sentences."""
-    return evolve(quality, warnings=(*quality.warnings, *_jumps(bars), *_without_volume(bars)))
+    found = (*_jumps(bars), *_without_volume(bars))
+    return evolve(quality, warnings=(*quality.warnings, *found)) if found else quality
 
 
 def with_share_warning(quality: Quality, shares: float | None = None) -> Quality:
@@ -52,9 +53,11 @@ def with_share_warning(quality: Quality, shares: float | None = None) -> Quality
 def _jumps(bars: Bars) -> Iterator[str]:
     # From one bar's close to the next one's open, where splits take effect.
     jump = bars.close[:-1] / bars.open[1:]
-    large = np.flatnonzero(np.maximum(jump, 1.0 / jump) > _RATIOS[0] * (1.0 - _NEAR))
-    if not len(large):
+    least = _RATIOS[0] * (1.0 - _NEAR)
+    # Most bars have no such jump, and this is looked at for every symbol of every load.
+    if not len(jump) or (np.maximum.reduce(jump) <= least and np.minimum.reduce(jump) * least >= 1):
         return
+    large = np.flatnonzero(np.maximum(jump, 1.0 / jump) > least)
     stays = bars.close[:-1] / bars.close[1:]
     usual = float(np.median(np.abs(stays - 1.0)))
     names = {
@@ -96,7 +99,7 @@ def _split(jump: float, stays: float, least: float) -> str | None:
 
 
 def _without_volume(bars: Bars) -> Iterator[str]:
-    count = int((bars.volume == 0).sum())
+    count = len(bars) - int(np.count_nonzero(bars.volume))
     if count == len(bars):
         yield f"{bars.symbol}: no bar has a volume other than 0"
     elif count:
