@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import orjson
 
 from glowback_trio.errors import InvalidRequestError, Problem
@@ -31,9 +32,23 @@ def parse_json(text: bytes) -> Any:
 def dumps(document: object) -> bytes:
     """Encode compact JSON; NaN and infinity, for which JSON has no word, become `null`.
 
-    Bar times are written as RFC 3339 with `+00:00`, and microseconds only where there are any.
+    Bar times are written as RFC 3339 with `+00:00`, and with six or nine decimals only where they
+    are needed.
     """
+    if isinstance(document, np.ndarray) and document.dtype.kind == "M":
+        document = _with_nanoseconds(document)
     return orjson.dumps(document, option=_OPTIONS)
+
+
+def _with_nanoseconds(times: Times) -> Times | list[str]:
+    """Return times as texts if the encoder, which writes microseconds, would shorten any."""
+    long = times.astype("M8[ns]").view(np.int64) % 1000 != 0
+    if not long.any():
+        return times
+    written = iso_times(times.astype("M8[us]"))
+    for place in np.flatnonzero(long).tolist():
+        written[place] = f"{times[place]}+00:00"
+    return written
 
 
 def iso_times(times: Times) -> list[str]:

@@ -73,6 +73,14 @@ def test_bars_near_no_convention_are_counted() -> None:
     assert per_year(six_days) == pytest.approx(313.1, abs=0.3)
 
 
+def test_a_part_of_a_year_without_a_holiday_is_one_of_trading_days() -> None:
+    assert per_year(weekdays("2023-03-20", "2023-05-13")) == 252.0
+    minutes = np.arange(570, 960) * np.timedelta64(1, "m")
+    assert intraday(weekdays("2023-03-20", "2023-05-13"), minutes) == 252.0 * 390
+    currency = intraday(weekdays("2023-03-20", "2023-05-13"), hours(0, 24))
+    assert currency == pytest.approx(260.9 * 24, rel=1e-3)
+
+
 def test_a_part_of_a_week_at_the_end_changes_nothing() -> None:
     days = exchange(2020, 2020)
     assert {per_year(days[: len(days) - cut]) for cut in range(7)} == {252.0}

@@ -28,3 +28,11 @@ def test_whole_seconds_have_no_fraction_next_to_others_that_do() -> None:
     written = ["1969-12-31T23:59:59+00:00", "2024-01-02T03:04:05.500000+00:00"]
     assert iso_times(times) == written
     assert iso_times(times[:1]) == written[:1]
+
+
+def test_times_a_nanosecond_apart_are_written_apart() -> None:
+    times = np.array(["2024-01-02T03:04:05.000000001", "2024-01-02T03:04:05"], "datetime64[ns]")
+    written = ["2024-01-02T03:04:05.000000001+00:00", "2024-01-02T03:04:05+00:00"]
+    assert iso_times(times) == written
+    # A row of its own, as in an event, has the text that it has among others.
+    assert [iso_times(times[row : row + 1])[0] for row in (0, 1)] == written

@@ -36,6 +36,7 @@ _PLAIN = {
     "benchmark": "benchmark_symbol",
     "adjustment": "adjustment",
     "calendar": "calendar",
+    "timezone": "timezone",
 }
 _REQUIRED = {"symbols": "--symbols", "start_date": "--start", "end_date": "--end"}
 
@@ -63,6 +64,8 @@ class BacktestOptions:
         adjustment: Adjust prices by their factors files, for splits or for dividends too (total).
             [default: none]
         calendar: Exchange whose trading days should have bars, e.g. XNYS; needs extra 'calendars'.
+        timezone: Zone of the markets, e.g. America/New_York, for times without an offset and for
+            session dates. [default: that of the calendar, else UTC]
         pace: Bars per second, to watch the run; without it, as fast as possible.
     """
 
@@ -81,6 +84,7 @@ class BacktestOptions:
     benchmark: str | None = None
     adjustment: Adjustment | None = None
     calendar: str | None = None
+    timezone: str | None = None
     pace: float | None = None
 
     def document(self, file: str | None) -> dict[str, Any]:

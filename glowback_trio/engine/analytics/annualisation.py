@@ -25,10 +25,13 @@ _CONVENTIONS = {
     4.0: "quarters",
 }
 _NEAR = 0.03  # of a convention: exchanges differ by some holidays
+_NEAR_IN_A_PART = 0.04  # of 252, in less than a year: weekdays without a holiday are 261 a year
 _LEAST_BARS, _LEAST_SESSIONS = 30, 20  # below these a count says little
 _ALIKE = 1.5  # the most by which the distance of few bars may differ from that of a convention
 _WEEK = np.timedelta64(7, "D")
 _DAYS_PER_YEAR = 365.25
+_DAY_NS = 86_400 * 10**9
+_NIGHT = 0.9  # of a day: a session that is longer has no night
 
 
 @frozen
@@ -50,7 +53,9 @@ def annualisation(time: Times, date: Times) -> Annualisation:
     They are counted over the whole weeks between the first and the last bar, because a part of a
     week holds too many bars or too few. Within 3 % of 252, 365, 52.18, 12 or 4 times the median
     number of bars per session, it is that number; otherwise as counted. Fewer than 30 bars or 20
-    sessions take the convention that their distance and their weekdays fit best.
+    sessions take the convention that their distance and their weekdays fit best. In less than a
+    year the holidays of an exchange cannot be counted, so weekdays without one, 261 a year, are
+    252 trading days; unless the bars go around the clock, as those of currencies do.
 
     Args:
         time: (T,) at least one, datetime64[ns] UTC.
@@ -63,9 +68,16 @@ def annualisation(time: Times, date: Times) -> Annualisation:
     counted = _counted(time)
     span = f"{counted:,.4g} bars a year from {date[0]} to {date[-1]}"
     best = min(_CONVENTIONS, key=lambda convention: abs(counted / (convention * each) - 1.0))
-    if abs(counted / (best * each) - 1.0) > _NEAR:
+    near = _NEAR_IN_A_PART if best == 252.0 and _may_lack_holidays(time, each) else _NEAR
+    if abs(counted / (best * each) - 1.0) > near:
         return Annualisation(counted, f"counted: {span}, near no convention")
     return Annualisation(best * each, f"{_convention(best, each)}, near to the {span}")
+
+
+def _may_lack_holidays(time: Times, each: float) -> bool:
+    is_part = (time[-1] - time[0]) / np.timedelta64(1, "D") < _DAYS_PER_YEAR
+    step = np.median(np.diff(time.view(np.int64))) / _DAY_NS
+    return bool(is_part) and (each == 1.0 or bool(each * step < _NIGHT))
 
 
 def _counted(time: Times) -> float:
