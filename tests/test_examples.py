@@ -8,22 +8,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import pytest
+import trio
+from support.cutting_proxy import open_cutting_proxy
+
 import glowback_trio
+from glowback_trio import BacktestRequest, open_gateway
+from glowback_trio.server import Settings, serve
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
+
+
 def printed_by(example: str, directory: Path) -> list[str]:
     """Run an example and return what it printed, which must be all that it did."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
     program = subprocess.run(
         [sys.executable, str(EXAMPLES / example)],
         capture_output=True,
         text=True,
         cwd=directory,
-        env=environment,
+        env=ENVIRONMENT,
         timeout=60,
         check=True,
     )
@@ -50,3 +59,46 @@ def test_the_example_of_threads_runs_backtests_from_asyncio(tmp_path: Path) -> N
     lines = printed_by("threads.py", tmp_path)
     assert [line.split(":")[0] for line in lines] == ["MaCrossover", "Rsi"]
     assert all(line.endswith(" %") for line in lines)
+
+
+async def watch(*words: str) -> tuple[int, str, str]:
+    """Run the example that watches, and return its exit code and what it printed."""
+    command = [sys.executable, str(EXAMPLES / "watch.py"), *words]
+    run = partial(trio.run_process, capture_stdout=True, capture_stderr=True, check=False)
+    with trio.fail_after(60):
+        done = await run(command, env=ENVIRONMENT)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+async def test_the_example_that_watches_says_when_it_reconnects(nursery: trio.Nursery) -> None:
+    async with open_gateway(data="demo") as gateway:
+        request = BacktestRequest(symbols="SPY", start_date="2018-01-01", end_date="2018-12-31")
+        run = gateway.submit(request)
+        quiet = Settings(log_level="ERROR")
+        starting = partial(serve, gateway, bind="127.0.0.1:0", settings=quiet)
+        (url,) = await nursery.start(starting)
+        async with open_cutting_proxy(url, [20_000, 30_000]) as (proxy, cuts):
+            code, printed, noted = await watch(proxy, run.run_id)
+        assert (code, cuts.made) == (0, 2)
+        lines = printed.splitlines()
+        assert [line.split()[0] for line in lines] == [
+            str(number) for number in range(1, run.status.event_count + 1)
+        ]
+        assert noted.count("; resuming after event ") == len(noted.splitlines()) == 2
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Watch a run across lost connections: python watch.py http://HOST:PORT RUN_ID."),
+        (("localhost", "x"), "error: url: Input should be a server's URL"),
+    ],
+)
+async def test_the_example_that_watches_ends_in_a_sentence_and_no_traceback(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    code, printed, noted = await watch(*words)
+    assert (code, printed) == (1, "")
+    assert noted.startswith(sentence)
+    assert len(noted.splitlines()) == 1

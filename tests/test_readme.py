@@ -23,8 +23,8 @@ import glowback_trio
 from glowback_trio.server.routes.table import ROUTES
 
 README = page("README.md")
-SETTING_UP, TESTING, SERVING, SUBMITTING, WATCHING, RUNNING, CUSTOM_RUN, EXTRAS = blocks(
-    README, "bash"
+CLONING, SETTING_UP, TESTING, SERVING, LIVE, CHECKING, LOOKING, RUNNING, CUSTOM_RUN, EXTRAS = (
+    blocks(README, "bash")
 )
 WATCH, EMBED, CANCEL, CUSTOM = blocks(README, "python")
 SYNC_CLIENT, NDJSON_CLIENT = blocks(page("docs/streams.md"), "python")
@@ -90,25 +90,30 @@ def test_the_quick_start_works_as_it_stands(
     (client,) = re.findall(r"`(python examples/watch\.py .*?)`", README)
     (directory / "whole.py").write_text(NDJSON_CLIENT)
     whole = 'python whole.py http://127.0.0.1:8000 "$RUN"'
-    lines = [SUBMITTING, *WATCHING.splitlines(), client, whole, TABLES, SSE_CLIENT]
+    # A reader's shell does not mind that `head` hangs up.
+    lines = ["set +o pipefail", LIVE, "set -o pipefail", CHECKING, LOOKING]
+    lines += [client, whole, TABLES, SSE_CLIENT]
     output = shell(
         "\necho\n".join(lines).replace("127.0.0.1:8000", server),
         {**environment, "GLOWBACK_URL": f"http://{server}"},
         directory,
     )
-    documents = [orjson.loads(line) for line in output.splitlines() if line.startswith("{")]
-    submitted = orjson.loads((directory / "run.json").read_text())
-    assert {document["run_id"] for document in documents} == {submitted["run_id"]}
-    status, result = documents[-2:]
-    assert status["state"] == "completed"
-    assert result["trades"]
-    events = [document for document in documents if "event_id" in document]
+    events = [orjson.loads(line) for line in output.splitlines() if line.startswith('{"event_id"')]
+    count = len(events)
+    assert [event["event_id"] for event in events] == list(range(1, count + 1))
+    assert len({event["run_id"] for event in events}) == 1
+    # The run had not ended when the first stream was cut.
+    assert events[29]["timestamp"] < events[-2]["timestamp"]
+    assert f"{count} of {count} events received\nthe digest agrees: True\n" in output
+    assert '"sharpe_ratio": ' in output
+    assert "\ntimestamp,symbol,action,shares,price," in output
     watched = [line for line in output.splitlines() if re.match(r"\d+ [a-z]+ \{", line)]
-    assert len(events) == len(watched) == status["event_count"]
-    assert f"completed {status['event_count']} events, all of them" in output
+    assert len(watched) == count
+    assert f"completed {count} events, all of them" in output
     assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 1511
     assert len(orjson.loads((directory / "curve.json").read_text())["equity_curve"]) <= 500
-    assert output.count("\nevent: trade\n") == len(result["trades"])
+    trades = sum(event["type"] == "trade" for event in events)
+    assert output.count("\nevent: trade\n") == trades > 0
 
 
 def test_the_client_that_blocks_works_as_it_stands(
@@ -165,8 +170,9 @@ def test_the_client_shown_is_the_example() -> None:
 
 def test_the_first_screen_shows_the_two_commands() -> None:
     assert SETTING_UP == "pip install . && glowback-trio demo\n"
+    assert CLONING.startswith("git clone https://HOST/OWNER/")
     assert TESTING == 'pip install "nox[uv]" && nox\n'
-    assert README.splitlines().index(TESTING.strip()) < 30
+    assert README.splitlines().index(TESTING.strip()) < 35
 
 
 def test_the_api_table_names_every_route_and_no_other() -> None:

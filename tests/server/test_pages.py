@@ -21,10 +21,11 @@ async def policy_of(client: Client, path: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (rule.split() for rule in rules)}
 
 
-async def test_the_front_page_lists_every_route_of_the_api(client: Client) -> None:
+async def test_the_front_page_lists_every_route_but_itself(client: Client) -> None:
     page = await (await client.get("/")).get_data(as_text=True)
     for route in ROUTES:
-        assert (f"<code>{route.path}</code>" in page) == route.documented
+        listed = f"<code>{route.method}</code><td><code>{route.path}</code>" in page
+        assert listed == (route.path not in {"/", "/docs/{name}"})
     assert 'href="/docs"' in page
     assert 'href="/openapi.json"' in page
     assert 'href="/glowback-stream.js"' in page

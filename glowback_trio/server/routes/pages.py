@@ -59,7 +59,8 @@ def _rows(routes: Sequence[Route]) -> list[str]:
         f"<td><code>{html.escape(route.path)}</code>"
         f"<td>{_inline_code(html.escape(first_line(route.handler)))}"
         for route in routes
-        if route.documented
+        # The page itself, and the files that pages load, are of no use to a reader.
+        if route.path not in ("/", "/docs/{name}")
     ]
 
 
