@@ -75,11 +75,14 @@ async def test_a_table_is_printed_as_the_server_wrote_it(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--include", "tears"), "include.0: Input should be 'metrics_summary', 'equity_curve'"),
-        (("--max-points", "5"), "max_points: Input should be greater than or equal to 12"),
+        (
+            ("--include", "tears"),
+            "--include tears: Input should be 'metrics_summary', ",
+        ),
+        (("--max-points", "5"), "--max-points: Input should be greater than or equal to 12"),
         (
             ("trades.csv", "--max-points", "50"),
-            "max_points: Input should be given for 'results' only",
+            "--max-points: Input should be given for 'results' only",
         ),
         (("equity.xls",), "equity.xls"),
     ],

@@ -104,7 +104,7 @@ async def test_it_prints_only_what_comes_after_the_last_event_known(
     [
         (["no-such-run"], "Run not found"),
         (["../backtests"], "Run not found"),
-        (["{run_id}", "--last-event-id", "9999"], "ahead of the log"),
+        (["{run_id}", "--last-event-id", "9999"], "ahead of the log; --last-event-id should be"),
         (["{run_id}", "--api-key", "wrong"], "401"),
         (["{run_id}"], "Run failed: AAPL has no bars"),
     ],

@@ -120,3 +120,8 @@ def test_no_variable_of_the_server_is_taken_for_a_misspelt_one(glowback: Glowbac
     names = [row.metadata["env"] for row in fields(Settings)]
     shown = glowback("data", "path", **dict.fromkeys(names, "x"))
     assert shown.stderr == ""
+
+
+def test_a_problem_of_a_server_option_is_named_by_it(glowback: Glowback) -> None:
+    refused = glowback("show", "x", "--url", "127.0.0.1:8000")
+    assert refused.stderr.startswith("error: --url: Input should be a server's URL")

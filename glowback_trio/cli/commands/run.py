@@ -56,8 +56,8 @@ async def run(
     take commas and may be repeated.
 
     Args:
-        request: File with a request as JSON, as POST /backtests takes it; '-' is stdin. Options
-            override its fields.
+        request: File with a request as JSON, as POST /backtests takes it; options override its
+            fields.
         options: The backtest.
         strategies: Custom strategies, as MODULE:ATTRIBUTE naming a class or a list of classes.
         data: A directory of price files, 'demo' (shipped prices) or 'sample' (generated prices).

@@ -9,6 +9,7 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
+from glowback_trio.model.stream_protocol import CURSOR_AHEAD
 
 __all__ = ["advice"]
 
@@ -64,6 +65,8 @@ def _refused(status: int, retry_after: float | None, *, has_key: bool) -> str | 
             return f"is this the URL of a glowback-trio server? {_OTHER_SERVER}"
         case 413:
             return "shorten the request, or raise the server's --max-body-bytes"
+        case CURSOR_AHEAD.code:
+            return "--last-event-id should be the id of an event of this run; without it, all come"
         case 429 | 503 if retry_after is not None:
             return f"try again in {retry_after:.0f} s"
         case _:

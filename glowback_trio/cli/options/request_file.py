@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,13 +17,13 @@ RequestFile = Annotated[str | None, Parameter(show_default=False)]
 
 
 def read_request(name: str) -> dict[str, Any]:
-    """Read a request file; `-` is stdin.
+    """Read a request file.
 
     Raises:
         InvalidRequestError: It cannot be read, or does not hold one JSON object.
     """
     try:
-        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = Path(name).read_bytes()
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         message = (

@@ -10,8 +10,9 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from glowback_trio.cli.options.advice import advice
+from glowback_trio.cli.options.spelling import spelt_in_commands
 from glowback_trio.client import Client, open_client
-from glowback_trio.errors import GlowbackError
+from glowback_trio.errors import GlowbackError, InvalidRequestError
 
 __all__ = ["LOCAL_SERVER", "ServerOption"]
 
@@ -33,17 +34,20 @@ class ServerOption:
     async def open_client(self) -> AsyncIterator[Client]:
         """Open a client of the server for the length of an `async with` block.
 
-        An error of the server gets a note that says what to do.
+        An error of the server gets a note that says what to do, and a problem the name of its
+        option.
         """
         # The server's own variable may list several keys, and the same one is read here.
         key = (self.api_key or "").partition(",")[0].strip()
-        async with open_client(self.url, key or None) as client:
-            try:
+        try:
+            async with open_client(self.url, key or None) as client:
                 yield client
-            except GlowbackError as error:
-                if note := advice(error, self.url, has_key=bool(key)):
-                    error.add_note(note)
-                raise
+        except InvalidRequestError as error:
+            raise InvalidRequestError(spelt_in_commands(error.problems)) from None
+        except GlowbackError as error:
+            if note := advice(error, self.url, has_key=bool(key)):
+                error.add_note(note)
+            raise
 
 
 LOCAL_SERVER = ServerOption()

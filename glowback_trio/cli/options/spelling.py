@@ -8,7 +8,7 @@ from attrs import evolve
 
 from glowback_trio.errors import Problem
 
-__all__ = ["spelt"]
+__all__ = ["spelt", "spelt_in_commands"]
 
 #: Fields of a request, as beginnings of a problem's path, and the option that sets each.
 _OPTIONS: Mapping[tuple[str, ...], str] = {
@@ -29,8 +29,17 @@ _OPTIONS: Mapping[tuple[str, ...], str] = {
     ("calendar",): "--calendar",
     ("stream", "pace_bars_per_s"): "--pace",
 }
+#: The same for what the client or the server says of a command that looks at runs.
+_OF_COMMANDS: Mapping[tuple[str, ...], str] = {
+    ("url",): "--url",
+    ("before",): "--before",
+    ("limit",): "--limit",
+    ("include",): "--include",
+    ("max_points",): "--max-points",
+    ("header", "Idempotency-Key"): "--idempotency-key",
+}
 # Steps of a path that an option's values do not have.
-_UNNAMED = frozenset({"name", "target_weights"})
+_UNNAMED = frozenset({"name", "params", "target_weights"})
 
 
 def spelt(problems: Iterable[Problem], given: Collection[str]) -> Iterator[Problem]:
@@ -40,17 +49,25 @@ def spelt(problems: Iterable[Problem], given: Collection[str]) -> Iterator[Probl
         problems: Their paths are fields of a request.
         given: The options that were given; a field without one came from a file.
     """
+    return _renamed(problems, {path: name for path, name in _OPTIONS.items() if name in given})
+
+
+def spelt_in_commands(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield problems that a client or a server found in what a command asked for."""
+    return _renamed(problems, _OF_COMMANDS)
+
+
+def _renamed(
+    problems: Iterable[Problem], options: Mapping[tuple[str, ...], str]
+) -> Iterator[Problem]:
     for problem in problems:
         path = tuple(str(step) for step in problem.path)
-        lengths = range(len(path), 0, -1)
-        found = (path[:length] for length in lengths if path[:length] in _OPTIONS)
-        field = next(found, ())
-        option = _OPTIONS.get(field, "")
-        yield (
-            evolve(problem, path=(_place(option, problem, len(field)),))
-            if (option in given)
-            else problem
-        )
+        beginnings = (path[:length] for length in range(len(path), 0, -1))
+        field = next((each for each in beginnings if each in options), None)
+        if field is None:
+            yield problem
+        else:
+            yield evolve(problem, path=(_place(options[field], problem, len(field)),))
 
 
 def _place(option: str, problem: Problem, length: int) -> str:

@@ -22,6 +22,7 @@ from glowback_trio.cli.summary import change
 from glowback_trio.client import Client
 from glowback_trio.errors import ResultUnavailableError, UnknownRunError
 from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.short_repr import clip
 from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.wire.statuses import status_document
 
@@ -29,6 +30,7 @@ __all__ = ["app"]
 
 # Requests to the server at once: each run has a request and a result of its own.
 _AT_ONCE = 8
+_ERROR = 60  # characters of an error, which `show` prints whole
 # A table in a pipe: nothing may be folded, because programs read it line by line.
 _PIPE = 1000
 
@@ -59,7 +61,7 @@ class _Listed:
         """The total return, or why there is none."""
         if self.metrics is not None:
             return change(self.metrics["total_return"])
-        return self.status.error or ""
+        return clip(self.status.error or "", _ERROR)
 
 
 @app.default

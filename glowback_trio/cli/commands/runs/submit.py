@@ -43,8 +43,8 @@ async def submit(
     its custom strategies.
 
     Args:
-        request: File with a request as JSON, as POST /backtests takes it; '-' is stdin. Options
-            override its fields.
+        request: File with a request as JSON, as POST /backtests takes it; options override its
+            fields.
         options: The backtest.
         idempotency_key: The same request sent again with the same key starts no second run.
         json: Print the status of the run as JSON.
