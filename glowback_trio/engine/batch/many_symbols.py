@@ -31,6 +31,7 @@ from glowback_trio.model.orders import OrderEventKind
 
 __all__ = ["BatchFiller", "RowTargets"]
 
+_SMALL = 1e4 * EQUAL  # of the account: positions that are compared with nothing one by one
 _MANY = 8  # orders on a row from which arrays are faster than the broker
 
 
@@ -195,15 +196,16 @@ class BatchFiller:
         symbol, fraction, close, bar, open_price = targets
         value, units = self._broker.value(row), self._account.units
         quantity = shortfall(fraction * (value[0] / len(units)), close, units[symbol])
-        # A bound that no order comes under without reason spares most rows the exact comparison.
-        near = np.abs(quantity) * close <= EQUAL * value[1] + WORTH * abs(value[0])
-        if _any(near):
+        # Every order that is nothing is below this, and few others are.
+        near = EQUAL * value[1] + WORTH * abs(value[0])
+        reached = np.minimum.reduce(np.abs(quantity) * close) <= near
+        if reached:
             there = is_held_already(quantity, units[symbol], close, value[0])
             quantity = np.where(there, 0.0, quantity)
         quantity = self._costs.rounded_each(quantity)
         orders = _Orders(symbol, quantity, bar, open_price, close)
         # Nothing is submitted for a target that has been reached.
-        if not quantity.all():
+        if (reached or self._costs.whole_shares) and not quantity.all():
             orders = orders.some(quantity != 0.0)
         rest = self._fill(row, orders, value) if len(orders.symbol) else None
         if rest is not None:
@@ -245,8 +247,8 @@ class BatchFiller:
         uncovered = exceeds(exposed, worth, commission, costs.leverage)
         # From the first order on that does not fit, each size depends on the one before.
         done = int(uncovered.argmax()) if _any(uncovered) else len(uncovered)
-        # Likewise: positions that may have ended.
-        if _any(exposure <= EQUAL * (size * price + np.abs(worth))):
+        # What is left of a position is far below this, unless a price has risen ten thousandfold.
+        if np.minimum.reduce(exposure) <= _SMALL * (value[1] + abs(value[0])):
             units = held_after_each(held, fills.quantity, price, worth)
         paid = fills.quantity * price + commission
         # Only what has been filled so far; the broker fills the rest from here.

@@ -6,6 +6,9 @@ from each other and are computed one by one; everything else is done on whole co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
@@ -14,7 +17,7 @@ from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EVENT, EventJournal
 from glowback_trio.engine.execution.sizing import sizes_in_sequence
 from glowback_trio.engine.strategies.signals import Signals
-from glowback_trio.model.bars import Indices
+from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.orders import OrderEventKind
 
 __all__ = ["fill_single_symbol"]
@@ -33,9 +36,9 @@ def fill_single_symbol(
     """
     account = broker.account
     columns = (signals.target, signals.close, signals.mark, signals.open_price)
-    wanted, fits, held = sizes_in_sequence(costs, columns, account.cash, account.units.item(0))
+    wanted, fits, ended = sizes_in_sequence(costs, columns, account.cash, account.units.item(0))
     traded = np.flatnonzero(wanted)
-    wanted, fits, held = wanted[traded], fits[traded], held[traded]
+    wanted, fits = wanted[traded], fits[traded]
     row, due = signals.row[traded], signals.due[traded]
     filled, cut = np.flatnonzero(fits), np.flatnonzero(fits != wanted)
     number = np.arange(len(traded)) + broker.blotter.reserve(len(traded))
@@ -54,14 +57,27 @@ def fill_single_symbol(
     quantity, open_price = fits[filled], signals.open_price[traded[filled]]
     price = costs.slipped_each(open_price, quantity)
     commission = costs.commission_each(quantity, price)
-    units = held[filled]
+    places = np.searchsorted(traded[filled], ended).tolist()
+    units = _held(account.units.item(0), quantity, places)
     cash = cumulative(account.cash, -(quantity * price + commission))
-    # The sums of the loop once more, as a column: the same additions in the same order.
-    account.cash = cash.item(-1)
-    if len(units):
-        account.units[0] = units.item(-1)
+    # The sums of the loop once more, as columns: the same additions in the same order.
+    account.units[0], account.cash = units.item(-1), cash.item(-1)
     slippage = np.abs(quantity * (price - open_price))
-    journal.extend(events, fill_records(price, commission, slippage, units, cash[1:]))
+    journal.extend(events, fill_records(price, commission, slippage, units[1:], cash[1:]))
+
+
+def _held(before: float, quantity: Floats, ended: Sequence[int]) -> Floats:
+    """Return the units held before the first of (n,) fills and after each, (n + 1,).
+
+    Args:
+        before: Units.
+        quantity: Signed units filled.
+        ended: Places of the fills after which nothing is held, whatever the sum leaves.
+    """
+    units = cumulative(before, quantity)
+    for last, after in pairwise([*ended, len(quantity)]):
+        units[last + 1 : after + 1] = cumulative(0.0, quantity[last + 1 : after])
+    return units
 
 
 def _before(some: Indices, of: Indices) -> Indices:

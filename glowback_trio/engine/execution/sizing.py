@@ -121,7 +121,7 @@ class TargetAtFill:
 
 def sizes_in_sequence(
     costs: CostModel, targets: tuple[Floats, Floats, Floats, Floats], cash: float, units: float
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, list[int]]:
     """Compute what each target of an only symbol orders, and as much as buying power covers.
 
     A quantity depends on what all fills before it have made of the account, so this loop over
@@ -137,43 +137,52 @@ def sizes_in_sequence(
         units: Units held before the first.
 
     Returns:
-        (S,) signed units, each: what is ordered, what fills, and what is held after it.
+        (S,) signed units that are ordered, and that fill; and the places of the fills that leave
+        only rounding of a position, which then is flat.
     """
     buying, selling, leverage = costs.buying, costs.selling, costs.leverage
     rate, per_share, minimum = costs.rate, costs.per_share, costs.minimum
     rounded = costs.rounded if costs.whole_shares else None
     sizes: list[float] = []
-    holdings: list[float] = []
+    ended: list[int] = []
     # Nearly every order fits in full, so only the exceptions are kept apart.
     reduced: dict[int, float] = {}
     columns = (column.tolist() for column in targets)
     for fraction, close, mark, open_price in zip(*columns, strict=True):
         equity = cash + units * close
         quantity = fraction * equity / close - units
-        size = abs(quantity)
-        if size <= EQUAL * abs(units) or size * close <= WORTH * equity:
+        size, held = abs(quantity), abs(units)
+        if size <= EQUAL * held or size * close <= WORTH * equity:
             quantity = 0.0
         elif rounded:
             quantity = rounded(quantity)
+            size = abs(quantity)
         if quantity:
             price = open_price * (buying if quantity > 0.0 else selling)
-            commission = abs(quantity) * (price * rate + per_share)
+            commission = size * (price * rate + per_share)
             if minimum:
                 commission = max(commission, minimum)
             # Equity at the fill price, added up as the broker does: from the last close on.
             worth = cash + units * mark + units * (price - mark)
-            fits = quantity
-            if abs(units + quantity) * price > leverage * (worth - commission):
+            fits, after = quantity, units + quantity
+            reach = abs(after)
+            exposure = reach * price
+            if exposure > leverage * (worth - commission):
                 fits = costs.affordable(quantity, price, units, worth, 0.0)
                 commission = costs.commission(fits, price)
                 reduced[len(sizes)] = fits
+                after = units + fits
+                reach = abs(after)
+                exposure = reach * price
+            if after and (reach <= EQUAL * held or exposure <= WORTH * worth):
+                after = held_after(units, fits, price, worth)
+                if not after:
+                    ended.append(len(sizes))
             if fits:
                 cash -= fits * price + commission
-                reduced_by = units * fits < 0.0
-                units = held_after(units, fits, price, worth) if reduced_by else units + fits
+                units = after
         sizes.append(quantity)
-        holdings.append(units)
     wanted = np.array(sizes)
     fits_each = wanted.copy()
     fits_each[list(reduced)] = list(reduced.values())
-    return wanted, fits_each, np.array(holdings)
+    return wanted, fits_each, ended

@@ -138,7 +138,7 @@ class RebalancingTrader:
 
     def _decide(self, row: int, reason: int) -> None:
         """Order what is missing to the targets, or to nothing; a lost account orders no more."""
-        value, plan = self.broker.value(row)[0], self._plan
+        (value, gross), plan = self.broker.value(row), self._plan
         # The simulation sees ruin on the curve, after this, and calls `liquidate`.
         if value <= 0.0:
             return
@@ -151,7 +151,10 @@ class RebalancingTrader:
         goal = np.zeros_like(target) if reason == RebalanceReason.GUARD else target
         # What no order is made for is no turnover. Fractions of equity: price and equity are 1.
         gap = goal - held
-        wanted = float(np.abs(np.where(is_held_already(gap, held, 1.0, 1.0), 0.0, gap)).sum())
+        size = np.abs(gap)
+        if np.minimum.reduce(size) <= EQUAL * (1.0 + gross / value):
+            size = np.where(is_held_already(gap, held, 1.0, 1.0), 0.0, size)
+        wanted = float(size.sum())
         most = wanted if self._turnover is None else self._turnover
         allowed = wanted if wanted <= most * (1.0 + EQUAL) else most
         fall = self._watch.fall(value)
