@@ -73,7 +73,7 @@ def _jumps(bars: Bars) -> Iterator[str]:
         what = "jumps look like splits" if len(names) > 1 else "jump looks like a split"
         yield (
             f"{bars.symbol}: {len(names)} {what} that the prices are not adjusted for: "
-            f"{', '.join(first)}{more}"
+            f"{', '.join(first)}{more}; a file of factors and 'adjustment' remove such jumps"
         )
 
 

@@ -23,6 +23,7 @@ from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import Execution
 from glowback_trio.model.result import Result
 
+ADVICE = "; a file of factors and 'adjustment' remove such jumps"
 FACTORS = "date,price factor,split factor\n2020-02-14,0.5,0.25\n"
 
 
@@ -72,9 +73,9 @@ def run(dataset: Dataset, request: BacktestRequest) -> Result:
 )
 def test_a_jump_that_looks_like_a_split_is_named(jump: float, name: str) -> None:
     day = "2020-02-15"  # bar 45
-    assert found(bars_of(walk(), jump)) == (
-        f"A: 1 jump looks like a split that the prices are not adjusted for: {day} ({name})",
-    )
+    [sentence] = found(bars_of(walk(), jump))
+    what = f"A: 1 jump looks like a split that the prices are not adjusted for: {day} ({name})"
+    assert sentence == what + ADVICE
 
 
 @pytest.mark.parametrize("jump", [1.0, 1.2, 1.35, 1.7, 2.2, 1 / 1.5])
@@ -101,7 +102,9 @@ def test_many_jumps_make_one_sentence() -> None:
     bars = Bars("A", bars_of(walk(200)).time, close, close, close, close, close)
     [sentence] = found(bars)
     assert sentence.startswith("A: 9 jumps look like splits")
-    assert sentence.endswith("2020-01-21 (2:1), 2020-02-10 (2:1), 2020-03-01 (2:1) and 6 more")
+    assert sentence.endswith(
+        "2020-01-21 (2:1), 2020-02-10 (2:1), 2020-03-01 (2:1) and 6 more" + ADVICE
+    )
 
 
 def test_bars_without_volume_are_counted() -> None:
@@ -124,6 +127,7 @@ def test_a_run_on_a_jump_says_so_in_its_log_its_metrics_and_its_manifest(
         result = run(catalogue.load(asking()), asking())
         sentence = (
             "1 jump looks like a split that the prices are not adjusted for: 2020-02-15 (4:1)"
+            + ADVICE
         )
         assert f"Data quality warning [A]: {sentence}" in result.logs
         assert result.metrics["data_quality_warning_count"] == 1

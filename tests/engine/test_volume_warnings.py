@@ -28,7 +28,7 @@ def test_fills_on_bars_without_volume_are_counted_and_the_first_is_named() -> No
     request = make_request("A", CROSSOVER)
     sentence = (
         "A: 2 of 6 fills are on bars with a volume of 0, the first at 2024-01-04; "
-        "nobody may have traded there"
+        "nobody may have traded there, and max_volume_participation keeps orders off such bars"
     )
     assert said(list(backtest(request, [silent]).logs)) == [sentence]
     whole, _ = run_slices(request, [silent], [1_000])

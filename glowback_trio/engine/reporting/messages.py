@@ -92,7 +92,8 @@ def _fills_without_volume(timeline: Timeline, filled: Sequence[RecordArray]) -> 
             first = in_words(timeline.time[silent[0]])
             yield (
                 f"{bars.symbol}: {len(silent)} of {len(rows)} fills are on bars with a volume of "
-                f"0, the first at {first}; nobody may have traded there"
+                f"0, the first at {first}; nobody may have traded there, and "
+                "max_volume_participation keeps orders off such bars"
             )
 
 

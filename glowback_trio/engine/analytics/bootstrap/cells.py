@@ -22,6 +22,7 @@ from glowback_trio.model.bars import Floats, Indices
 __all__ = ["Cells", "Replicates", "Sample", "cell_sums", "cell_width", "combine"]
 
 _MOST_CELLS = 512
+_SMALLEST = 5e-324
 _CANCELLED = 1e-12  # part of a sum of squares that its subtraction leaves as rounding
 
 
@@ -82,7 +83,8 @@ class Cells:
         # Bars that the last cell lacks leave its growth as it is.
         growth = np.ones((len(starts), width + 1))
         growth[:, 1:].flat[: len(returns)] = 1.0 + returns
-        np.cumprod(growth, axis=1, out=growth)
+        with np.errstate(over="ignore"):
+            np.cumprod(growth, axis=1, out=growth)
         lowest = (growth / np.maximum.accumulate(growth, axis=1)).min(axis=1)
         return cls(
             count=len(returns),
@@ -130,7 +132,8 @@ class Cells:
 
 
 def _logarithms(growth: Floats) -> Floats:
-    return np.asarray(each(math.log, growth))
+    # Never of zero, to which a product of many losses may be rounded.
+    return np.asarray(each(math.log, np.maximum(growth, _SMALLEST)))
 
 
 @frozen(eq=False)
