@@ -101,6 +101,8 @@ class Portfolio:
         symbols: Names of the M symbols.
         target: (M,) target weight of each under the limits that are known before the run.
         first: (M,) row of its first bar; before that its weight is cash.
+        end: (M,) row from which on its weight is cash again, as its data have ended and its
+            position is closed; T where that does not happen.
         worth: (T, M) market value at the bar's close, currency.
         reason: (T,) number of the `RebalanceReason` for which orders were made at the close; -1
             where none were made.
@@ -115,6 +117,7 @@ class Portfolio:
     symbols: Sequence[str]
     target: Floats
     first: Indices
+    end: Indices
     worth: Floats
     reason: NDArray[np.int64]
     turnover: Floats
@@ -128,7 +131,7 @@ class Portfolio:
     def targets(self, bars: slice | Indices) -> Floats:
         """Return the target weights after the closes of some bars, (n, M) fractions of equity."""
         index = np.arange(len(self.out))[bars, np.newaxis]
-        wanted = (index >= self.first) & ~self.out[bars, np.newaxis]
+        wanted = (index >= self.first) & (index < self.end) & ~self.out[bars, np.newaxis]
         return np.where(wanted, self.target, 0.0)
 
     def weights(self, bars: slice | Indices, value: Floats) -> Floats:

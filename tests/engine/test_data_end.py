@@ -16,8 +16,10 @@ from support.engine_bars import audit, fills, make_bars, make_request, order_sto
 from support.scripted_orders import acting, ordering
 
 from glowback_trio.engine import backtest
+from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
+from glowback_trio.model.request import Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.api import BarStrategy
 from glowback_trio.model.strategies.parameters import Strategy, TargetWeights
@@ -153,3 +155,36 @@ def test_what_is_lost_altogether_is_warned_of_before_the_ruin() -> None:
         (ending,) = warned(result)
         ruin = next(text for text in result.logs if "Equity fell" in text)
         assert list(result.logs).index(ending) < list(result.logs).index(ruin)
+
+
+def test_the_weight_of_a_symbol_that_was_closed_is_cash_from_then_on() -> None:
+    weights = PortfolioConstruction(
+        target_weights={"A": 0.5, "B": 0.5}, drift_threshold_pct=5.0, max_turnover_pct=100.0
+    )
+    request = evolve(
+        make_request(BOTH, execution=CLOSE),
+        strategy=TargetWeights(),
+        portfolio_construction=weights,
+    )
+    result = backtest(request, [make_bars("A", [10.0] * 3), make_bars("B", [10.0] * 9)])
+    document = result_document(result, "run")
+    rows = document["portfolio_diagnostics"]
+    assert [row["target_weights"]["A"] for row in rows] == [0.5] * 3 + [0.0] * 6
+    assert [row["rebalance_reason"] for row in rows if row["rebalance_reason"]] == [
+        "initial_allocation",
+        "weekly_schedule",
+    ]
+    assert [row["turnover_pct"] for row in rows[3:]] == [0.0] * 6
+    assert result.metrics["max_weight_drift_pct"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_stop_ends_once_the_symbol_that_cannot_be_sold_is_closed() -> None:
+    weights = PortfolioConstruction(
+        target_weights={"A": 0.5, "B": 0.5}, rebalance_frequency="daily", max_drawdown_pct=10.0
+    )
+    bars = [make_bars("A", [10.0] * 3), make_bars("B", [10.0, 10.0, 5.0, 5.0, 5.0, 5.0])]
+    held = evolve(make_request(BOTH), strategy=TargetWeights(), portfolio_construction=weights)
+    closed = evolve(held, execution=Execution(on_data_end="close"))
+    for request, last in ((held, "drawdown_guard"), (closed, "daily_schedule")):
+        rows = result_document(backtest(request, bars), "run")["portfolio_diagnostics"]
+        assert [row["rebalance_reason"] for row in rows if row["rebalance_reason"]][-1] == last

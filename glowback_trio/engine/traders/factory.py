@@ -44,7 +44,7 @@ def trader_factory(
         return lambda: BarTrader(strategy, timeline, broker(), costs)
     if isinstance(strategy, TargetWeights):
         assert request.portfolio_construction is not None  # a request is not made without it
-        plan = make_plan(request.portfolio_construction, timeline)
+        plan = make_plan(request.portfolio_construction, timeline, closes_ended=costs.closes_ended)
         return lambda: RebalancingTrader(plan, timeline, broker(), costs, journal)
     signals = work_out(strategy, costs, timeline, checkpoint)
     return lambda: TargetTrader(signals, broker(), costs, journal)

@@ -6,6 +6,7 @@ It depends on the request and the bars' times only, and so is known before the f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from attrs import field, frozen
@@ -33,6 +34,8 @@ class Plan:
         scaled: (M,) the same under the cash floor.
         target: (M,) the same under the cap on a weight.
         first: (M,) the row of each symbol's first bar.
+        end: (M,) the row from which on its weight is cash again, because its data have ended and
+            its position is closed; past the last row where that does not happen.
         arrivals: These rows, ascending.
         period: (T,) the session date of each row, or its week or month, as a number that grows.
     """
@@ -44,8 +47,13 @@ class Plan:
     scaled: Floats = field(repr=False)
     target: Floats = field(repr=False)
     first: Indices = field(repr=False)
+    end: Indices = field(repr=False)
     arrivals: Indices = field(repr=False)
     period: NDArray[np.int64] = field(repr=False)
+
+    def present(self, row: int) -> NDArray[np.bool_]:
+        """Return True for each symbol that has its weight at a row, (M,)."""
+        return (self.first <= row) & (row < self.end)
 
     def scheduled(self, row: int) -> int:
         """Return the first row of a later period than this row's; `NEVER` if there is none."""
@@ -58,8 +66,16 @@ class Plan:
         return self.arrivals.item(at) if at < len(self.arrivals) else NEVER
 
 
-def make_plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
-    """Return the plan of a portfolio construction on a timeline."""
+def make_plan(
+    construction: PortfolioConstruction, timeline: Timeline, *, closes_ended: bool = False
+) -> Plan:
+    """Return the plan of a portfolio construction on a timeline.
+
+    Args:
+        construction: The request's limits and target weights.
+        timeline: The bars.
+        closes_ended: True if positions are closed once their data have ended.
+    """
     weights = construction.target_weights
     held = [i for i, name in enumerate(timeline.symbols) if weights.get(name, 0.0) > 0.0]
     names = tuple(timeline.symbols[i] for i in held)
@@ -75,9 +91,15 @@ def make_plan(construction: PortfolioConstruction, timeline: Timeline) -> Plan:
         scaled=scaled,
         target=scaled if most is None else np.minimum(scaled, as_fraction(most)),
         first=first,
+        end=_ends(timeline, held) if closes_ended else np.full(len(held), len(timeline)),
         arrivals=np.unique(first),
         period=_periods(timeline.date, construction.rebalance_frequency),
     )
+
+
+def _ends(timeline: Timeline, some: Sequence[int]) -> Indices:
+    """Return the row after the last bar of some of the run's symbols."""
+    return np.array([timeline.rows[i][-1] + 1 for i in some], dtype=np.intp)
 
 
 def _scale(weights: Floats, room: float) -> float:

@@ -85,6 +85,7 @@ def _portfolio(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve)
         symbols=plan.names,
         target=plan.target,
         first=plan.first,
+        end=plan.end,
         worth=worth,
         reason=reason,
         turnover=turnover,

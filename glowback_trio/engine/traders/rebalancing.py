@@ -142,9 +142,9 @@ class RebalancingTrader:
         # The simulation sees ruin on the curve, after this, and calls `liquidate`.
         if value <= 0.0:
             return
-        # The symbols that have had a bar, which sooner or later are all of them.
-        late = row < plan.arrivals[-1]
-        some: Selection = np.flatnonzero(plan.first <= row) if late else slice(None)
+        # The symbols that have had a bar and are not gone, which most of the time are all of them.
+        present = plan.present(row)
+        some: Selection = slice(None) if present.all() else np.flatnonzero(present)
         symbol, target = plan.symbol[some], plan.target[some]
         close = self.broker.marks(row, row + 1)[0][symbol]
         held = self.broker.account.units[symbol] * close / value

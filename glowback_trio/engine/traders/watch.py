@@ -88,7 +88,8 @@ class Watch:
 
     def _drifted(self, row: int, worth: Floats, value: Floats, ready: int) -> NDArray[np.bool_]:
         plan = self._plan
-        there = plan.first <= row
+        # Rows on which a symbol comes or goes are looked at one by one.
+        there = plan.present(row)
         if self._drift is None or not there.any():
             return np.zeros(len(value), dtype=bool)
         with np.errstate(divide="ignore", invalid="ignore"):  # of a lost account, soon found out
