@@ -404,6 +404,16 @@ def test_sized_at_the_fill_an_order_is_sized_on_the_first_bar_that_fills_any_of_
     ]
 
 
+def test_sized_at_the_fill_a_sale_that_waits_for_volume_is_not_taken_for_a_short_one() -> None:
+    targets = {0: aiming(0.5), 1: aiming(0.0), 2: ordering("A", -2.0)}
+    bars = evolve(make_ohlc([FIRST] * 5), volume=np.array([0.0, 1e9, 0.0, 20.0, 1e9]))
+    execution = {"size_at": "fill", "max_volume_participation": 0.1, "allow_short": False}
+    strategy = acting(targets)
+    result = backtest(make_request(strategy=strategy, execution=execution), [bars])
+    assert fills(result) == [(1, "A", 5.0, 100.0), (3, "A", -2.0, 100.0), (4, "A", -3.0, 100.0)]
+    assert list(result.orders.reason).count("short positions are not allowed") == 1
+
+
 def test_orders_on_a_symbol_that_ends_early_are_cancelled_at_the_end_of_the_run() -> None:
     bars = [make_bars("A", [10.0] * 2), make_bars("B", [10.0] * 5)]
     strategy = acting({1: ordering("A", 1.0, limit=5.0, time_in_force="DAY"), 3: ordering("A")})

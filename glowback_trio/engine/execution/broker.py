@@ -256,6 +256,9 @@ class Broker:
         """Settle the quantity an order stands for, before volume and buying power limit it."""
         if order.fraction is not None:
             self._size(order, row, price, held, equity)
+            # Until a bar fills any of it, the quantity of the signal stands for a side only.
+            if order.fraction is not None:
+                return
         if order.reduce_only:
             most = abs(held) if held * order.remaining < 0.0 else 0.0
             self.blotter.trim(row, order, most, OrderEventKind.NO_POSITION)
