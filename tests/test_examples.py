@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import trio
 from support.cutting_proxy import open_cutting_proxy
+from support.served import TWO_YEARS, completed, serving_on
 
 import glowback_trio
-from glowback_trio import BacktestRequest, open_gateway
-from glowback_trio.server import Settings, serve
+from glowback_trio import open_gateway
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -72,11 +72,8 @@ async def watch(*words: str) -> tuple[int, str, str]:
 
 async def test_the_example_that_watches_says_when_it_reconnects(nursery: trio.Nursery) -> None:
     async with open_gateway(data="demo") as gateway:
-        request = BacktestRequest(symbols="SPY", start_date="2018-01-01", end_date="2018-12-31")
-        run = gateway.submit(request)
-        quiet = Settings(log_level="ERROR")
-        starting = partial(serve, gateway, bind="127.0.0.1:0", settings=quiet)
-        (url,) = await nursery.start(starting)
+        run = await completed(gateway, TWO_YEARS)
+        url = await serving_on(gateway, nursery, log_level="ERROR")()
         async with open_cutting_proxy(url, [20_000, 30_000]) as (proxy, cuts):
             code, printed, noted = await watch(proxy, run.run_id)
         assert (code, cuts.made) == (0, 2)

@@ -15,8 +15,9 @@ import pytest
 import trio
 from attrs import evolve, frozen
 from support.cutting_proxy import open_cutting_proxy
+from support.served import TWO_YEARS, completed
 
-from glowback_trio import BacktestRequest, Run, Stream, demo_path, open_gateway, serving
+from glowback_trio import Run, Stream, open_gateway, serving
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app
 from glowback_trio.server.http.responses import Response
@@ -105,20 +106,13 @@ async def browse(
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
-    async with open_gateway(data=demo_path()) as opened:
+    async with open_gateway(data="demo") as opened:
         yield opened
 
 
 @pytest.fixture
-def backtest() -> BacktestRequest:
-    return BacktestRequest(symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31")
-
-
-@pytest.fixture
-async def finished(gateway: Gateway, backtest: BacktestRequest) -> Run:
-    run = gateway.submit(backtest)
-    await run.wait_finished()
-    return run
+async def finished(gateway: Gateway) -> Run:
+    return await completed(gateway, TWO_YEARS)
 
 
 @pytest.fixture
@@ -163,10 +157,10 @@ async def test_a_finished_run_is_read_to_its_end(
 
 @TRANSPORTS
 async def test_a_run_is_streamed_while_it_goes_on(
-    transport: str, serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=250)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=250)))
     seen = await browse(url, run.run_id, transport=transport)
     assert seen.events == await log_of(run)
     assert (seen.error, seen.errors) == (None, [])
@@ -271,11 +265,10 @@ async def test_without_subtle_crypto_a_run_is_streamed_unchecked(
 async def test_a_restarted_server_is_reconnected(
     serve_page: Callable[..., Any],
     gateway: Gateway,
-    backtest: BacktestRequest,
 ) -> None:
     stop = trio.Event()
     first = await serve_page(stop=stop)
-    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=100)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=100)))
     run.pause()
     pages: list[Seen] = []
 
@@ -299,19 +292,19 @@ async def test_a_restarted_server_is_reconnected(
 
 @TRANSPORTS
 async def test_an_abort_ends_the_wait(
-    transport: str, serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=1e-6)))
     seen = await browse(url, run.run_id, most={"abortAfter": 2}, transport=transport)
     assert (seen.error, seen.final, seen.errors) == ("enough", False, [])
 
 
 async def test_a_page_may_stop_in_the_middle(
-    serve_page: Callable[..., Any], gateway: Gateway, backtest: BacktestRequest
+    serve_page: Callable[..., Any], gateway: Gateway
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=1e-6)))
     seen = await browse(url, run.run_id, most={"breakAfter": 2})
     assert [event["event_id"] for event in seen.events] == [1, 2]
     assert (seen.error, seen.errors) == (None, [])

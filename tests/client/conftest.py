@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterator
 
 import pytest
 import trio
+from support.served import TWO_YEARS, Serve, completed, serving_on
 
-from glowback_trio import BacktestRequest, Run, demo_path, open_gateway
+from glowback_trio import BacktestRequest, Run, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, open_client
-from glowback_trio.server import Settings, serve
-
-Serve: TypeAlias = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
-    async with open_gateway(data=demo_path()) as opened:
+    async with open_gateway(data="demo") as opened:
         yield opened
 
 
 @pytest.fixture
 def serve_with(gateway: Gateway, nursery: trio.Nursery) -> Serve:
     """Serve with these settings and return the URL."""
-
-    async def start(stop: trio.Event | None = None, **settings: Any) -> str:
-        served = Settings(log_level="ERROR", **settings)
-        start_serving = partial(serve, gateway, bind="127.0.0.1:0", settings=served, stop=stop)
-        urls: list[str] = await nursery.start(start_serving)
-        return urls[0]
-
-    return start
+    return serving_on(gateway, nursery, log_level="ERROR")
 
 
 @pytest.fixture
@@ -49,12 +38,9 @@ async def client(url: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def backtest() -> BacktestRequest:
-    """Two years of one symbol: some 300 events."""
-    return BacktestRequest(symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31")
+    return TWO_YEARS
 
 
 @pytest.fixture
 async def finished(gateway: Gateway, backtest: BacktestRequest) -> Run:
-    run = gateway.submit(backtest)
-    await run.wait_finished()
-    return run
+    return await completed(gateway, backtest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx2
@@ -10,6 +9,7 @@ import orjson
 import pytest
 import trio
 from attrs import evolve
+from support.served import Serve
 
 from glowback_trio import BacktestRequest, Run, State
 from glowback_trio import Stream as StreamOptions
@@ -27,8 +27,6 @@ from glowback_trio.errors import (
     UnreachableError,
 )
 from glowback_trio.wire.json_text import dumps
-
-Serve = Callable[..., Awaitable[str]]
 
 # At this pace a run never gets beyond its first bar during a test.
 FOREVER = StreamOptions(pace_bars_per_s=1e-6)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -13,6 +12,7 @@ import pytest
 import trio
 from anyio.from_thread import start_blocking_portal
 from attrs import evolve
+from support.served import Serve, completed, serving_on
 
 from glowback_trio import BacktestRequest, Run, Stream, demo_path, open_gateway
 from glowback_trio.actors import Gateway
@@ -28,12 +28,9 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.server import Settings, serve
 from glowback_trio.server.routes.results import FORMS
 from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.wire.json_text import dumps
-
-Serve = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
@@ -148,10 +145,8 @@ async def test_an_error_of_the_writer_ends_the_download(client: Client, run: Run
 
 async def _serve(request: BacktestRequest, task_status: trio.TaskStatus[tuple[str, str]]) -> None:
     async with open_gateway(data=demo_path()) as gateway, trio.open_nursery() as nursery:
-        run = gateway.submit(request)
-        await run.wait_finished()
-        quiet = Settings(log_level="ERROR")
-        (url,) = await nursery.start(partial(serve, gateway, bind="127.0.0.1:0", settings=quiet))
+        run = await completed(gateway, request)
+        url = await serving_on(gateway, nursery, log_level="ERROR")()
         task_status.started((url, run.run_id))
         await trio.sleep_forever()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import trio
 from attrs import evolve
 from support.cutting_proxy import open_cutting_proxy
+from support.served import Serve
 
 from glowback_trio import BacktestRequest, Event, Run, assert_sound
 from glowback_trio import Stream as StreamOptions
@@ -16,8 +16,6 @@ from glowback_trio.actors import Gateway
 from glowback_trio.client import Client, EventStream, open_client
 from glowback_trio.errors import ServerRefusedError, UnknownRunError
 from glowback_trio.model.events import EventType
-
-Serve = Callable[..., Awaitable[str]]
 
 
 async def events_of(run: Run) -> list[Event]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 import trio
 import trio.testing
 from anyio.from_thread import start_blocking_portal
+from attrs import evolve
+from support.served import TWO_YEARS, serving_on
 
 from glowback_trio import BacktestRequest, State, assert_sound, demo_path, open_gateway
 from glowback_trio import Stream as StreamOptions
-from glowback_trio.actors import Gateway
 from glowback_trio.client import Retry
 from glowback_trio.client.sync import SyncClient, connect
 from glowback_trio.errors import (
@@ -23,30 +23,18 @@ from glowback_trio.errors import (
     UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.server import Settings, serve
 
 FOREVER = StreamOptions(pace_bars_per_s=1e-6)
 
 
 def request_with(stream: StreamOptions | None = None) -> BacktestRequest:
-    return BacktestRequest(
-        symbols=["AAPL"],
-        start_date="2018-01-01",
-        end_date="2019-12-31",
-        stream=stream or StreamOptions(),
-    )
+    return evolve(TWO_YEARS, stream=stream or StreamOptions())
 
 
 async def _serve(task_status: trio.TaskStatus[str]) -> None:
     async with open_gateway(data=demo_path()) as gateway, trio.open_nursery() as nursery:
-        (url,) = await nursery.start(partial(_on_any_port, gateway))
-        task_status.started(url)
+        task_status.started(await serving_on(gateway, nursery, log_level="ERROR")())
         await trio.sleep_forever()
-
-
-async def _on_any_port(gateway: Gateway, task_status: trio.TaskStatus[list[str]]) -> None:
-    quiet = Settings(log_level="ERROR")
-    await serve(gateway, bind="127.0.0.1:0", settings=quiet, task_status=task_status)
 
 
 @pytest.fixture

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 import httpx2
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
+from support.served import Serve, serving_on
 from support.watcher import Watcher, connected
 
 from glowback_trio import InlineCompute, MemoryStore, Run, open_gateway
 from glowback_trio.actors import Gateway
-from glowback_trio.server import Settings, create_app, serve
+from glowback_trio.server import Settings, create_app
 from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
 Document: TypeAlias = dict[str, Any]
 Submit: TypeAlias = Callable[..., Run]
-Serve: TypeAlias = Callable[..., Awaitable[str]]
 
 # A run at this pace never gets beyond its first bar during a test.
 FOREVER = {"pace_bars_per_s": 1e-6}
@@ -88,15 +87,7 @@ def client(client_of: Callable[..., Client]) -> Client:
 @pytest.fixture
 def serve_with(gateway: Gateway, nursery: trio.Nursery) -> Serve:
     """Serve on a real socket with these settings, and return the URL."""
-
-    async def start(stop: trio.Event | None = None, **settings: Any) -> str:
-        start_serving = partial(
-            serve, gateway, bind="127.0.0.1:0", settings=Settings(**settings), stop=stop
-        )
-        urls: list[str] = await nursery.start(start_serving)
-        return urls[0]
-
-    return start
+    return serving_on(gateway, nursery)
 
 
 @pytest.fixture

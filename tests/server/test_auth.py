@@ -5,7 +5,7 @@ Rule: every limit is tried at its edge, and what an error reveals is part of its
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -15,6 +15,7 @@ import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
 from support.raw_http import RawResponse, send_raw
+from support.served import Serve
 from support.watcher import connected
 
 from glowback_trio import Run
@@ -22,7 +23,6 @@ from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app
 from glowback_trio.server.security.hosts import check_host
 
-Serve = Callable[..., Awaitable[str]]
 ClientOf = Callable[..., Client]
 
 RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")

@@ -6,7 +6,7 @@ Rule: a request that fails two checks shows which of them comes first.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import orjson
@@ -14,12 +14,12 @@ import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
 from support.raw_http import connect, open_request, read_response, send_raw
+from support.served import Serve
 
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
 from glowback_trio.server.routes import table as registry
 
-Serve = Callable[..., Awaitable[str]]
 ClientOf = Callable[..., Client]
 
 ALL_HEADERS = {

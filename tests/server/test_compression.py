@@ -15,6 +15,7 @@ import trio
 from attrs import define, field
 from support.raw_http import connect
 from support.rough_client import BINARY, frame
+from support.served import Serve
 from support.watcher import Watcher, event_of
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
@@ -23,7 +24,6 @@ from wsproto.extensions import Extension, PerMessageDeflate
 from glowback_trio import Run, assert_sound
 from glowback_trio.server import Settings
 
-Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
 RSV1 = 4

@@ -5,17 +5,16 @@ Rule: every client receives the log, and cuts lose nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import orjson
 import trio
 from support.raw_http import connect
 from support.rough_client import CLOSE, TEXT, RoughClient, close_frame
+from support.served import Serve
 
 from glowback_trio import Run
-
-Serve = Callable[..., Awaitable[str]]
 
 # Both ends of each are open files of this process, which may have 1024.
 CLIENTS = 400

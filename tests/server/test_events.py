@@ -18,6 +18,7 @@ import trio.testing
 from quart.typing import TestClientProtocol as Client
 from support.backends import SERVED_STORES
 from support.raw_http import open_request, read_until
+from support.served import Serve
 from support.watcher import Watcher
 
 from glowback_trio import InlineCompute, Run, assert_sound, open_gateway
@@ -26,7 +27,6 @@ from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
 Watch = Callable[..., Awaitable[Watcher]]
-Serve = Callable[..., Awaitable[str]]
 
 NDJSON = {"Accept": "application/x-ndjson"}
 SSE = {"Accept": "text/event-stream"}

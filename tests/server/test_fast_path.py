@@ -5,13 +5,13 @@ Rule: the same request goes both ways, and the responses are compared byte by by
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeAlias
 
 import httpx2
 import pytest
 import trio
+from support.served import Serve
 from trio.testing import MockClock
 
 from glowback_trio import Run
@@ -21,8 +21,6 @@ from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.serving import ImmediateResponse
 from glowback_trio.serving import serve as serve_app
-
-Serve = Callable[..., Awaitable[str]]
 
 RUN = "{run}"
 KEYED = {"api_keys": ("k1", "k2")}

@@ -17,6 +17,7 @@ import orjson
 import pytest
 import trio
 from attrs import evolve
+from support.served import Serve
 from support.virtual_net import End, Network
 from support.watcher import Watcher
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -27,7 +28,6 @@ from glowback_trio.server.http.request import NOTES, RequestNotes
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord
 
-Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
 LOGGERS = ("glowback_trio", "trio.serve_listeners")

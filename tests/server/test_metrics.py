@@ -5,7 +5,7 @@ Rule: a scrape is parsed with the client library's own parser.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import httpx2
 import trio
@@ -15,8 +15,6 @@ from support.raw_http import open_request, read_until
 from support.watcher import connected
 
 from glowback_trio import Run
-
-Serve = Callable[..., Awaitable[str]]
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 

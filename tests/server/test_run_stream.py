@@ -14,6 +14,7 @@ import trio
 import trio.testing
 from support.backends import SERVED_STORES
 from support.raw_http import RawResponse, send_raw
+from support.served import Serve
 from support.watcher import Watcher, connected
 
 from glowback_trio import Event, InlineCompute, Run, assert_sound, open_gateway
@@ -22,7 +23,6 @@ from glowback_trio.server import create_app
 from glowback_trio.store import Store
 from glowback_trio.wire.requests import parse_request
 
-Serve = Callable[..., Awaitable[str]]
 Watch = Callable[..., Awaitable[Watcher]]
 
 

@@ -5,7 +5,7 @@ Rule: steps are ordered by events and connections, never by sleeping.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 from support.raw_http import connect, open_request, read_until
+from support.served import Serve
 from support.watcher import Watcher, connected
 
 from glowback_trio import Run, assert_sound
@@ -21,7 +22,6 @@ from glowback_trio.errors import ServingError
 from glowback_trio.server import Settings, serve
 
 Document = dict[str, Any]
-Serve = Callable[..., Awaitable[str]]
 
 
 async def test_streams_send_the_end_of_their_run_and_close_1000(
