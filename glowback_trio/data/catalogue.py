@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -17,6 +18,7 @@ from glowback_trio.data.directory_load import DirectoryLoad, expected_bars
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.loading import collect, raise_problems
+from glowback_trio.data.near_misses import NearMiss, near_misses
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
@@ -105,6 +107,8 @@ class Catalogue:
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.
 
+        Files that seem to hold prices but are not read are listed with what to do about them.
+
         The first call reads every file, later calls only the changed ones. Findings about readable
         rows are not listed.
 
@@ -119,7 +123,9 @@ class Catalogue:
         if (directory := PriceDirectory.of(self.root)) is None:
             raise DataError(_UNREADABLE)
         with open_reader(self._cache_of(directory), directory.names) as read:
-            return [*samples, *(self._listing_of(read, file) for file in directory.files())]
+            found = [self._listing_of(read, file) for file in directory.files()]
+        missed = [_missed(miss) for miss in near_misses(directory)]
+        return [*samples, *sorted([*found, *missed], key=lambda one: one.symbol)]
 
     @property
     def _limits(self) -> LoadLimits:
@@ -189,6 +195,11 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
         )
     warning = f"{symbol}: {_SAMPLE_WARNING}"
     return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
+
+
+def _missed(miss: NearMiss) -> Listing:
+    form: Literal["csv", "parquet"] = "parquet" if miss.is_parquet else "csv"
+    return Listing(miss.symbol, form, None, problem=miss.advice)
 
 
 def _read_listing(read: Reader, file: PriceFile) -> Listing:

@@ -21,6 +21,7 @@ from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.loading import collect, market_zone, raise_problems
+from glowback_trio.data.near_misses import near_misses
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
@@ -162,7 +163,16 @@ class DirectoryLoad:
             else:
                 unknown.append((request.place(index), symbol))
         known = self.directory.symbols(self.formats) if unknown else frozenset[str]()
-        yield from unknown_symbol_problems(unknown, known)
+        yield from unknown_symbol_problems(unknown, known, self._advice(unknown))
+
+    def _advice(self, unknown: Sequence[tuple[tuple[str | int, ...], str]]) -> Mapping[str, str]:
+        """Return what to do with files that may hold the prices of unknown symbols."""
+        misses = list(near_misses(self.directory)) if unknown else []
+        advice = {
+            symbol: "; ".join(miss.advice for miss in misses if miss.concerns(symbol))
+            for _, symbol in unknown
+        }
+        return {symbol: found for symbol, found in advice.items() if found}
 
     def _missing_extras(self) -> Iterator[Problem]:
         needs_parquet = any(found and found[0].format == "parquet" for found in self.files)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -67,16 +68,22 @@ def adjustment_problems(request: BacktestRequest, what: str) -> Iterator[Problem
 
 
 def unknown_symbol_problems(
-    unknown: Iterable[tuple[tuple[str | int, ...], str]], known: Collection[str]
+    unknown: Iterable[tuple[tuple[str | int, ...], str]],
+    known: Collection[str],
+    advice: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Problem]:
     """Yield a problem per unknown symbol, the first few with similar known symbols.
 
     Args:
         unknown: The symbols, each with its path in the request.
         known: All symbols of the source.
+        advice: What to do about a symbol, where that is known.
     """
     for order, (path, symbol) in enumerate(unknown):
-        hint = f"; {_hint(symbol, known)}" if order < _SUGGESTIONS else ""
+        if symbol in advice:
+            hint = f"; {advice[symbol]}"
+        else:
+            hint = f"; {_hint(symbol, known)}" if order < _SUGGESTIONS else ""
         yield Problem("unknown_symbol", path, f"No prices for symbol {symbol!r}{hint}", symbol)
 
 

@@ -410,7 +410,9 @@ def test_a_symbol_in_another_case_is_suggested(tmp_path: Path) -> None:
     assert "did you mean 'lower'?" in problem.message
 
 
-def test_a_file_with_an_invalid_symbol_is_not_listed(tmp_path: Path) -> None:
+def test_a_file_with_an_invalid_symbol_is_listed_as_one_that_is_not_read(tmp_path: Path) -> None:
     row = "2024-01-02,1,1,1,1,1"
     (tmp_path / "foo bar.csv").write_text(f"date,open,high,low,close,volume\n{row}\n")
-    assert list(Catalogue(tmp_path, allow_sample=False).datasets()) == []
+    [listed] = Catalogue(tmp_path, allow_sample=False).datasets()
+    assert listed.rows is None
+    assert (listed.problem or "").startswith("foo bar.csv is not read: import it")

@@ -57,7 +57,7 @@ def test_a_column_that_means_something_else_is_refused_with_what_it_looks_like(
         with pytest.raises(DataError) as caught:
             read(tmp_path)
         assert looks_like in str(caught.value)
-        assert str(caught.value).replace("'", "").endswith(f"got {times[0]}")
+        assert f"got {times[0]}" in str(caught.value).replace("'", "")
 
 
 @pytest.mark.parametrize("count", COUNTS)

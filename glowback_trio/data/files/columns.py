@@ -9,10 +9,13 @@ from attrs import frozen
 from glowback_trio.data.rows import COLUMNS
 from glowback_trio.errors import DataError
 
-__all__ = ["RENAMEABLE", "ColumnLayout", "find_columns", "shorten"]
+__all__ = ["OTHER_FORMATS", "RENAMEABLE", "ColumnLayout", "find_columns", "shorten"]
 
 #: Columns that `find_columns` looks for, and whose names in the table can be given to it.
 RENAMEABLE = ("time", *COLUMNS, "symbol")
+
+#: What to do with a file in another form than those of price files.
+OTHER_FORMATS = "files in the formats of vendors are read by glowback-trio data import"
 
 # The last is what pandas calls an index without a name in Parquet; in CSV it has none.
 _TIME_NAMES = ("timestamp", "date", "datetime", "time", "__index_level_0__")
@@ -64,7 +67,8 @@ def find_columns(names: Sequence[str], where: str, column_names: Mapping[str, st
         if not found:
             either = " or ".join(map(repr, candidates[:2]))
             raise DataError(
-                f"{where}: no column {either}; the header is {shorten(header, length=240)}"
+                f"{where}: no column {either}; the header is {shorten(header, length=240)}; "
+                f"{OTHER_FORMATS}"
             )
         if known.count(found[0]) > 1:
             raise DataError(f"{where}: column {found[0]!r} appears more than once")

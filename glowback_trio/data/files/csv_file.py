@@ -18,7 +18,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.columns import ColumnLayout, find_columns
+from glowback_trio.data.files.columns import OTHER_FORMATS, ColumnLayout, find_columns
 from glowback_trio.data.files.counted_times import likeness_of_texts
 from glowback_trio.data.files.csv_records import (
     MISSING,
@@ -172,7 +172,8 @@ def _stamp(where: str, columns: ColumnLayout, text: str) -> Stamp:
     except ValueError:
         likeness = likeness_of_texts([text])
         expected = f"{FORMS}; it looks like {likeness}" if likeness else FORMS
-        raise bad_cell(where, columns.names[columns.time], expected, text) from None
+        bad = bad_cell(where, columns.names[columns.time], expected, text)
+        raise DataError(f"{bad}; {OTHER_FORMATS}") from None
 
 
 def _number(where: str, columns: ColumnLayout, index: int, record: list[str]) -> float:

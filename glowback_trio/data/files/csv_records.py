@@ -13,7 +13,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from glowback_trio.data.files.columns import shorten
+from glowback_trio.data.files.columns import OTHER_FORMATS, shorten
 from glowback_trio.errors import DataError
 
 CsvRecords = Generator[tuple[int, list[str]]]
@@ -91,5 +91,5 @@ def _not_text(path: Path) -> str:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
                 where = f"{path.name}, line {number}, byte {error.start + 1}"
-                return f"{where}: not UTF-8 text ({error.reason})"
+                return f"{where}: not UTF-8 text ({error.reason}); {OTHER_FORMATS}"
     return f"{path.name} was not UTF-8 text, and has changed since"

@@ -144,6 +144,14 @@ class PriceDirectory:
         """Yield every price file, ordered by name."""
         return filter(None, map(self._price_file, sorted(self.names)))
 
+    def others(self) -> Iterator[Path]:
+        """Yield every file that is none of this package, ordered by name; no hidden ones."""
+        for name in sorted(self.names):
+            ours = name.endswith(FACTORS_ENDING) or name == PROVENANCE or _Name.of(name)
+            path = self.path / name
+            if not ours and not name.startswith(".") and self._stat(path):
+                yield path
+
     def factors_files(self) -> Iterator[Path]:
         """Yield every factors file, ordered by name."""
         named = (self.path / name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))

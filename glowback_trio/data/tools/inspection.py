@@ -16,6 +16,7 @@ from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_fact
 from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import symbol_of_stem
+from glowback_trio.data.near_misses import near_misses
 from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
@@ -68,6 +69,8 @@ class Inspection:
         for done, file in enumerate(files, start=1):
             self._found.append(self._factors(file) if isinstance(file, Path) else self._bars(file))
             yield done, len(files)
+        for miss in near_misses(self.directory):
+            self._found.append(FileReport(miss.name, miss.symbol, warnings=(miss.advice,)))
         if path := self.directory.provenance():
             self._found.extend(self._provenance(path))
 
@@ -81,7 +84,7 @@ class Inspection:
         for resolution in dict.fromkeys(one.resolution for one in self._found):
             warnings |= self._warnings(resolution)
         return sorted(
-            (evolve(one, warnings=warnings.get(one.name, ())) for one in self._found),
+            (evolve(one, warnings=warnings.get(one.name, one.warnings)) for one in self._found),
             key=lambda one: one.name,
         )
 
