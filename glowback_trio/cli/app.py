@@ -7,6 +7,7 @@ in code of the user's own, such as a custom strategy.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Sequence
@@ -127,11 +128,32 @@ def _exit_code(error: BaseException) -> int:
 def _usage(error: CycloptsError) -> str:
     """Return the sentence for wrong usage."""
     match error:
-        case MissingArgumentError(keyword=None, argument=Argument() as argument, tokens_so_far=[]):
-            # An argument that is given by its place has a name in capital letters.
-            by_place = argument.index is not None
-            name = argument.name.removeprefix("--").upper() if by_place else argument.name
+        case MissingArgumentError(keyword=None, argument=Argument(), tokens_so_far=[]):
+            names = _missing(error)
             command = " ".join(("glowback-trio", *(error.command_chain or ())))
-            return f"{name} is missing; see `{command} --help`"
+            verb = "is" if len(names) == 1 else "are"
+            return f"{' and '.join(names)} {verb} missing; see `{command} --help`"
         case _:
             return str(error)
+
+
+def _missing(error: MissingArgumentError) -> list[str]:
+    """Return the names of all missing arguments, as the help writes them; the parser names one."""
+    given = error.root_input_tokens or []
+    rest = given[len(error.command_chain or ()) :]
+    known = error.app.assemble_argument_collection() if error.app else [error.argument]
+    return [_shown(each) for each in known if each and _is_missing(each, rest)]
+
+
+def _is_missing(argument: Argument, given: Sequence[str]) -> bool:
+    if argument.index is None:
+        return argument.required and not set(argument.names) & set(given)
+    # One that is given by its place may be any of the words, and is missing where there are none.
+    listed = argument.field_info.kind is inspect.Parameter.VAR_POSITIONAL
+    return (argument.required or listed) and not (given and listed)
+
+
+def _shown(argument: Argument) -> str:
+    """Write an argument's name as the help does: in capital letters if it is given by its place."""
+    name = argument.name
+    return name if argument.index is None else name.removeprefix("--").upper()

@@ -46,6 +46,7 @@ class RunView:
         equity: Value of the account at the last metric event; None before the first.
         fills: Number of fills.
         error: Why the run failed or was cancelled.
+        paused: True while the run is paused, which no event says.
     """
 
     state: str = "queued"
@@ -54,6 +55,7 @@ class RunView:
     equity: float | None = None
     fills: int = 0
     error: str | None = None
+    paused: bool = False
     _values: list[float] = field(factory=list, init=False)
 
     def take(self, event: Event) -> None:
@@ -82,6 +84,7 @@ class RunView:
         return {
             "run_id": run_id,
             "state": self.state,
+            "paused": self.paused,
             "progress": self.progress,
             "bar_time": self.bar_time or None,
             "equity": self.equity,
@@ -97,8 +100,9 @@ class RunView:
 
     @property
     def day(self) -> str:
-        """Time of the last bar, short; the state before there was one."""
-        return short_time(self.bar_time) if self.bar_time else self.state
+        """Time of the last bar, short; the state before there was one; and whether it is paused."""
+        reached = short_time(self.bar_time) if self.bar_time else self.state
+        return f"{reached} paused" if self.paused else reached
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         bar = ProgressBar(total=1.0, completed=self.progress)
@@ -133,16 +137,19 @@ def _line(label: str, middle: RenderableType, right: str) -> Table:
 
 
 async def draw(
-    events: AsyncIterable[Event], console: Console, levels: Collection[str] = ("warning", "error")
-) -> RunView:
-    """Show a run until its events end, and return the last view.
+    events: AsyncIterable[Event],
+    console: Console,
+    view: RunView,
+    levels: Collection[str] = ("warning", "error"),
+) -> None:
+    """Show a run until its events end.
 
     Args:
         events: The events of the run, in order.
         console: Where the run is drawn if it is a terminal, and where it logs to in any case.
+        view: Takes the events in.
         levels: The levels of log messages to print.
     """
-    view = RunView()
     # The view is drawn anew some times per second, not at every event; and a slow terminal does not
     # slow the run down, because events are read from its log.
     live = Live(view, console=console, transient=True, refresh_per_second=_PER_SECOND)
@@ -151,7 +158,6 @@ async def draw(
             view.take(event)
             if event.type == "log" and event.payload["level"] in levels:
                 _print_log(event.payload, console)
-    return view
 
 
 def _print_log(log: Mapping[str, Any], console: Console) -> None:

@@ -90,6 +90,12 @@ def test_a_misspelt_flag_gets_a_suggestion(glowback: Glowback) -> None:
 def test_what_is_missing_is_named_as_the_help_names_it(glowback: Glowback) -> None:
     said = glowback("watch").stderr
     assert said == "error: RUN-ID is missing; see `glowback-trio watch --help`\n"
+    said = glowback("results").stderr
+    assert said == "error: RUN-ID is missing; see `glowback-trio results --help`\n"
+    said = glowback("data", "import").stderr
+    assert said == "error: SOURCE and --data are missing; see `glowback-trio data import --help`\n"
+    said = glowback("data", "import", "bought.csv").stderr
+    assert said == "error: --data is missing; see `glowback-trio data import --help`\n"
 
 
 @pytest.mark.parametrize(

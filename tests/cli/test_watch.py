@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import orjson
 import pytest
 import trio
@@ -25,6 +26,7 @@ from support.forked_command import ForkedCommand
 Watch = Callable[..., Awaitable["subprocess.CompletedProcess[bytes]"]]
 
 COLUMNS = 80
+KEY = {"X-API-Key": "first"}
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -62,7 +64,17 @@ async def test_as_json_every_line_has_the_same_fields_and_the_last_one_the_end(
     run_id = await server.submit()
     ended = await watch(run_id, "--json")
     views = [orjson.loads(line) for line in ended.stdout.splitlines()]
-    fields = ("run_id", "state", "progress", "bar_time", "equity", "fills", "log", "error")
+    fields = (
+        "run_id",
+        "state",
+        "paused",
+        "progress",
+        "bar_time",
+        "equity",
+        "fills",
+        "log",
+        "error",
+    )
     assert {tuple(view) for view in views} == {fields}
     assert [view["state"] for view in views][:2] == ["queued", "running"]
     assert (views[-1]["state"], views[-1]["progress"], views[-1]["run_id"]) == (
@@ -81,6 +93,36 @@ async def test_a_lost_connection_is_resumed_and_noted_on_stderr(server: Any, wat
         cut = await watch(run_id, "--json", url=proxy)
     assert cut.stdout == whole.stdout
     assert b"resuming after event" in cut.stderr
+
+
+async def test_a_pause_is_seen_although_no_event_says_it(
+    server: Any, environment: dict[str, str]
+) -> None:
+    run_id = await server.submit(stream={"pace_bars_per_s": 0.001})
+    command = ["watch", run_id, "--json", "--url", server.url, "--api-key", "first"]
+    async with httpx2.AsyncClient(base_url=f"{server.url}/backtests/{run_id}", headers=KEY) as http:
+        await http.post("/pause")
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "glowback_trio", *command],
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        assert process.stdout is not None
+        written = b""
+        with trio.fail_after(30):
+            async with process.stdout as stdout:
+                async for chunk in stdout:
+                    if not written:
+                        await http.post("/resume")
+                    written += chunk
+                    views = [orjson.loads(line) for line in written.splitlines()]
+                    if not views[-1]["paused"] and any(view["paused"] for view in views):
+                        await http.post("/cancel")
+            assert await process.wait() == 1
+    paused = [view["paused"] for view in views]
+    assert paused[0]
+    assert not paused[-1]
+    assert views[-1]["state"] == "cancelled"
 
 
 async def test_a_run_that_failed_says_so_and_the_exit_code_is_1(server: Any, watch: Watch) -> None:

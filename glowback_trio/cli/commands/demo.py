@@ -6,7 +6,7 @@ from cyclopts import App
 from rich.console import Console
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.progress import draw
+from glowback_trio.cli.progress import RunView, draw
 from glowback_trio.cli.summary import brief, print_summary
 from glowback_trio.data import demo_path
 from glowback_trio.model.request import BacktestRequest, Execution, Stream
@@ -45,7 +45,7 @@ async def demo() -> None:
     async with open_gateway(data=demo_path()) as gateway:
         run = gateway.submit(request)
         with run.subscribe() as events:
-            await draw(events, stderr)
+            await draw(events, stderr, RunView())
         result = run.result()
     stdout = Console()
     print_summary(brief(result), stdout)

@@ -15,7 +15,7 @@ from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_
 from glowback_trio.cli.options.output_option import JsonOption
 from glowback_trio.cli.options.request_file import RequestFile
 from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
-from glowback_trio.cli.progress import draw
+from glowback_trio.cli.progress import RunView, draw
 from glowback_trio.cli.summary import brief, print_summary
 from glowback_trio.data import CACHE_NAME
 from glowback_trio.engine.reporting.result_document import result_chunks
@@ -76,7 +76,7 @@ async def run(
                 submitted = gateway.submit(asked)
             # On stderr, so that stdout holds the result and nothing else.
             with submitted.subscribe() as events:
-                await draw(events, Console(stderr=True))
+                await draw(events, Console(stderr=True), RunView())
             result = submitted.result()
     if json:
         # Written chunk by chunk: the JSON of a large result is never in memory as a whole.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import Annotated
 
+import trio
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
@@ -15,6 +18,8 @@ from glowback_trio.cli.options.output_option import JsonOption, print_json
 from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
 from glowback_trio.cli.progress import RunView, draw
 from glowback_trio.cli.summary import SUMMARY_BLOCKS, SUMMARY_POINTS, print_summary
+from glowback_trio.client import Client, EventStream
+from glowback_trio.errors import GlowbackError
 from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import State
 
@@ -23,6 +28,8 @@ __all__ = ["app"]
 _ALL_LEVELS = ("info", "warning", "error")
 # Without a terminal, a line at every tenth of the run.
 _LINES = 10
+# Without an event for as long, the run may have been paused.
+_SILENT_S = 2.0
 
 app = make_command(
     "watch", RUN_ID, f"{RUN_ID} --json | jq -r .equity", '"$(glowback-trio submit request.json)"'
@@ -49,20 +56,22 @@ async def watch(
         retry_for: Seconds to try to reconnect before giving up.
         server: The server.
     """
-    console, result = Console(), None
+    console, view, result = Console(), RunView(), None
     # The command's own messages would tear the drawing apart if they were not printed through it.
     on_terminal = console.is_terminal and not json
-    note = console.print if on_terminal else print_note
+    note = partial(console.print, markup=False) if on_terminal else print_note
     async with server.open_client() as client:
-        if (await client.status(run_id)).paused:
-            note(f"the run is paused; `glowback-trio resume {run_id}` lets it go on")
-        async with client.stream(run_id, retry_for=retry_for, on_retry=note) as events:
+        view.paused = (await client.status(run_id)).paused
+        async with (
+            client.stream(run_id, retry_for=retry_for, on_retry=note) as stream,
+            aclosing(_asking(stream, client, run_id, view)) as events,
+        ):
             if json:
-                view = await _print_documents(events, run_id)
+                await _print_documents(events, view, run_id)
             elif on_terminal:
-                view = await draw(events, console, _ALL_LEVELS)
+                await draw(_without_pauses(events), console, view, _ALL_LEVELS)
             else:
-                view = await _print_lines(events)
+                await _print_lines(events, view)
         if view.state == State.COMPLETED and not json:
             result = await client.results(run_id, include=SUMMARY_BLOCKS, max_points=SUMMARY_POINTS)
     if result is not None:
@@ -72,27 +81,65 @@ async def watch(
     return 0 if view.state == State.COMPLETED else 1
 
 
-async def _print_documents(events: AsyncIterable[Event], run_id: str) -> RunView:
-    view = RunView()
+async def _asking(
+    stream: EventStream, client: Client, run_id: str, view: RunView
+) -> AsyncGenerator[Event | None, None]:
+    """Yield the events of a stream, and None whenever the run was paused or resumed.
+
+    No event says that a run is paused, so its status is asked for while no event comes.
+    """
+    if view.paused:
+        yield None
+    while True:
+        event = None
+        # Waiting for an event may be cancelled without losing one.
+        with trio.move_on_after(_SILENT_S):
+            try:
+                event = await anext(stream)
+            except StopAsyncIteration:
+                return
+        # The stream itself reports that the server cannot be reached.
+        paused = False
+        if event is None:
+            with suppress(GlowbackError):
+                paused = (await client.status(run_id)).paused
+        if paused != view.paused:
+            view.paused = paused
+            yield None
+        if event is not None:
+            yield event
+
+
+async def _without_pauses(
+    events: AsyncIterable[Event | None],
+) -> AsyncGenerator[Event, None]:
     async for event in events:
-        view.take(event)
-        if event.type in ("state", "progress"):
+        if event is not None:
+            yield event
+
+
+async def _print_documents(events: AsyncIterable[Event | None], view: RunView, run_id: str) -> None:
+    async for event in events:
+        if event is not None:
+            view.take(event)
+        if event is None or event.type in ("state", "progress"):
             print_json(view.document(run_id))
         elif event.type == "log":
             print_json(view.document(run_id, event.payload))
-    return view
 
 
-async def _print_lines(events: AsyncIterable[Event]) -> RunView:
-    view, printed = RunView(), 0
+async def _print_lines(events: AsyncIterable[Event | None], view: RunView) -> None:
+    printed = 0
     async for event in events:
+        if event is None:
+            _print_line(view.line())
+            continue
         view.take(event)
         if event.type == "log":
             _print_line(f"{event.payload['level']}: {event.payload['message']}")
         elif event.type == "progress" and (reached := int(view.progress * _LINES)) > printed:
             printed = reached
             _print_line(view.line())
-    return view
 
 
 def _print_line(line: str) -> None:
