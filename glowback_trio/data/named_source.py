@@ -31,7 +31,9 @@ def open_source(data: Source | Path | str | None) -> Source:
         case "demo":
             return Catalogue(demo_path())
         case str() | Path():
-            return Catalogue(_directory(Path(data)))
+            return Catalogue(_directory(data))
+        case _ if not callable(getattr(data, "load", None)):
+            raise _refused(f"{data!r:.100} is none of them, nor a source of bars", data)
         case _:
             return data
 
@@ -53,13 +55,16 @@ def load_dataset(request: BacktestRequest, data: Source | Path | str | None) -> 
     return open_source(data).load(request)
 
 
-def _directory(path: Path) -> Path:
-    if path.is_dir():
+def _directory(name: Path | str) -> Path:
+    path = Path(name)
+    # An empty name, such as that of an unset variable, would be the current directory.
+    if name != "" and path.is_dir():
         return path
+    wrong = "is not a directory" if name == "" or path.exists() else "does not exist"
     # The whole path as well: a relative one is often right, and the program elsewhere.
-    wrong = "is not a directory" if path.exists() else "does not exist"
-    message = (
-        f"Input should be a directory of price files, 'demo' or 'sample', and {str(path)!r} "
-        f"{wrong} (looked for {path.absolute()})"
-    )
-    raise InvalidRequestError([Problem("value_error", ("data",), message, str(path))])
+    raise _refused(f"{str(name)!r} {wrong} (looked for {path.absolute()})", name)
+
+
+def _refused(why: str, given: object) -> InvalidRequestError:
+    message = f"Input should be a directory of price files, 'demo' or 'sample', and {why}"
+    return InvalidRequestError([Problem("value_error", ("data",), message, given)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from glowback_trio.engine.simulation import Simulation
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
@@ -30,6 +30,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
     """
     if isinstance(bars, Dataset):
         return _simulated(request, bars)
+    _check_bars(bars)
     if request.adjustment != "none":
         message = "Bars in memory are used as they are; adjust their prices beforehand"
         raise InvalidRequestError(
@@ -38,6 +39,16 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
     within = _within(request, bars)
     quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
     return _simulated(request, Dataset(within, "memory", "user_provided", quality))
+
+
+def _check_bars(bars: object) -> None:
+    """Check what programs without type checks may pass, such as the name of a directory."""
+    each = bars if isinstance(bars, Sequence) and not isinstance(bars, str) else None
+    if each is None or not all(isinstance(one, Bars) for one in each):
+        raise DataError(
+            f"bars should be a list of Bars, not {bars!r:.100}; load_dataset(request, data) loads "
+            "those of a directory"
+        )
 
 
 def _simulated(request: BacktestRequest, dataset: Dataset) -> Result:

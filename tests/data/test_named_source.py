@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import pytest
 import trio
@@ -65,6 +66,12 @@ async def test_a_directory_that_is_not_there_is_refused_at_the_door(
         assert str(tmp_path / name) in str(caught.value)
         with pytest.raises(InvalidRequestError):
             load_dataset(REQUEST, data)
+
+
+@pytest.mark.parametrize("data", ["", 3, [Path()]])
+def test_what_names_no_source_is_refused(data: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^data: Input should be a directory of price"):
+        load_dataset(REQUEST, data)
 
 
 async def test_a_directory_gives_backtest_what_it_gives_a_run() -> None:

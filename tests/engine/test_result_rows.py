@@ -7,7 +7,8 @@ by hand for one run, and for random runs their number and their profits are thos
 from __future__ import annotations
 
 import math
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import orjson
@@ -24,6 +25,7 @@ from glowback_trio.engine.reporting.result_document import (
     result_document,
 )
 from glowback_trio.engine.reporting.result_rows import ResultTable
+from glowback_trio.errors import DataError, InvalidRequestError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.strategies.parameters import MaCrossover
 
@@ -68,6 +70,20 @@ def test_the_json_is_what_a_server_sends(result: Result) -> None:
     part = orjson.loads(result_json(result, include=["equity_curve"], max_points=12))
     assert len(part["equity_curve"]) <= 12
     assert part["trades"] == []
+
+
+def test_words_that_mean_no_table_and_no_block_are_refused(result: Result) -> None:
+    table: Any = "trade"
+    with pytest.raises(InvalidRequestError, match="table: Unknown 'trade'; did you mean 'trades'"):
+        result_rows(result, table)
+    with pytest.raises(InvalidRequestError, match="include: Unknown 'trade'; did you mean"):
+        result_json(result, include=["logs", table])
+
+
+@pytest.mark.parametrize("given", ["prices", Path("prices"), make_ohlc([(1, 1, 1, 1)]), [1]])
+def test_what_are_no_bars_is_refused_with_what_to_call(given: Any) -> None:
+    with pytest.raises(DataError, match="load_dataset"):
+        backtest(make_request(), given)
 
 
 def test_fills_have_their_symbols_by_name(result: Result) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from glowback_trio.engine.analytics.trip_table import round_trip_columns
 from glowback_trio.engine.reporting.result_document import (
+    BLOCKS,
     BlockName,
     result_chunks,
     result_document,
 )
+from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.result import Result
 from glowback_trio.wire.rows import rows
 
@@ -39,7 +42,11 @@ def result_rows(result: Result, table: ResultTable) -> list[dict[str, Any]]:
     Args:
         result: The result of a run or of `backtest`.
         table: Which table; one that the run has nothing for is empty.
+
+    Raises:
+        InvalidRequestError: There is no such table.
     """
+    _check("table", [table], get_args(ResultTable))
     if table == "round_trips":
         return list(rows(round_trip_columns(result.trades)))
     found: list[dict[str, Any]] = result_document(result, "", include=[table])[table]
@@ -63,6 +70,19 @@ def result_json(
         max_points: The most bars to keep of each curve, at least 12; None: all.
 
     Raises:
+        InvalidRequestError: There is no such block.
         ValueError: `max_points` is too small.
     """
+    _check("include", include or (), BLOCKS)
     return b"".join(result_chunks(result, run_id, include=include, max_points=max_points))
+
+
+def _check(name: str, given: Collection[str], known: Collection[str]) -> None:
+    """Check words; a misspelt one would be missing from the result in silence."""
+    problems = [
+        Problem("literal_error", (name,), f"Unknown {word!r}; {did_you_mean(word, known)}", word)
+        for word in given
+        if word not in known
+    ]
+    if problems:
+        raise InvalidRequestError(problems)
