@@ -22,6 +22,9 @@ from glowback_trio.model.sessions.stamps import SkippedTimeError, Stamps
 
 __all__ = ["COLUMNS", "VOLUME", "Rows", "clean"]
 
+_DUPLICATE = "with the timestamp of a later row, which was kept instead"
+_PUT_BACK = "; if a clock was put back there, the request's timezone tells the hours apart"
+
 COLUMNS = ("open", "high", "low", "close", "volume")
 #: The index of the volume, which alone may be unknown: NaN.
 VOLUME = COLUMNS.index("volume")
@@ -162,7 +165,7 @@ def _quality(rows: Rows, duplicates: int) -> Quality:
         unsorted_rows=unsorted,
         critical=_findings(
             rows.symbol,
-            (duplicates, "with the timestamp of a later row, which was kept instead"),
+            (duplicates, _DUPLICATE + _PUT_BACK * rows.stamps.is_local),
             (invalid, "whose open, high, low and close contradict each other"),
             (negative, "with a negative volume"),
         ),

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from glowback_trio.data import CACHE_NAME, Catalogue
 from glowback_trio.data.cache.cache import Cache, open_reader
 from glowback_trio.data.cache.shard import CacheEntry, open_shard, write_shard
-from glowback_trio.data.files.directory import PriceDirectory
+from glowback_trio.data.files.directory import RESOLUTION_SUFFIX, PriceDirectory
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Dataset
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.sessions.stamps import Stamps
 
 HEADER = "date,open,high,low,close,volume\n"
@@ -111,6 +111,30 @@ def test_a_range_without_bars_is_the_same_error(root: Path) -> None:
             load(root, cache=cache, **period)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
+
+
+WRITTEN = {
+    "offsets": ("2020-03-27 09:30:00+01:00", "2020-03-30 09:30:00+02:00"),
+    "local": ("2020-03-27 09:30:00", "2020-03-30 09:30:00"),
+    "Z": ("2020-03-27T23:30:00Z", "2020-03-29T23:30:00Z"),
+}
+
+
+@pytest.mark.parametrize("resolution", ["day", "hour"])
+@pytest.mark.parametrize("timezone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_offsets_and_zones_mean_the_same_from_the_cache(
+    root: Path, written: str, timezone: str | None, resolution: Resolution
+) -> None:
+    rows = [f"{time},10,12,9,11,100\n" for time in WRITTEN[written]]
+    daily = write(root, "ZONE", rows)
+    daily.rename(root / f"ZONE_{RESOLUTION_SUFFIX[resolution]}.csv")
+    asked = {"symbols": "ZONE", "resolution": resolution, "timezone": timezone}
+    plain = load(root, cache=None, **asked)
+    for _ in range(2):
+        cached = load(root, **asked)
+        assert same(cached, plain)
+        assert cached.bars[0].date.tolist() == plain.bars[0].date.tolist()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,11 @@ class BrokerContext:
         return self._timeline.time[self.row]  # type: ignore[no-any-return]  # numpy types an element as Any
 
     @property
+    def date(self) -> np.datetime64:
+        """Session date of this row."""
+        return self._timeline.date[self.row]  # type: ignore[no-any-return]  # numpy types an element as Any
+
+    @property
     def active(self) -> Sequence[str]:
         """The symbols with a bar at this time."""
         if self._aligned:

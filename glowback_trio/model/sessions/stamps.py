@@ -44,10 +44,11 @@ class Stamps:
         time: (T,) datetime64[ns]: UTC, or what a clock of the market showed if `is_local`.
         offset: (T,) timedelta64[s], of the market's clock east of UTC; None if that is UTC, or not
             known.
-        is_local: True if the times are written without an offset.
+        is_local: True if the times are written without an offset; of intraday bars it stays true
+            where no zone is known, and then UTC is taken for it.
     """
 
-    time: Times
+    time: Times = field(repr=False)
     offset: Offsets | None = field(default=None, repr=False)
     is_local: bool = False
 
@@ -104,7 +105,7 @@ class Stamps:
         if self.offset is not None:
             return self
         if zone is None or not len(self):
-            return Stamps(self.time)
+            return self
         if not self.is_local:
             return Stamps(self.time, _unless_utc(offsets_at(zone, self.time)))
         found = offsets_of_local(zone, self.time)

@@ -60,6 +60,10 @@ class Context(Protocol):
         """Opening time of the current bars, UTC."""
 
     @property
+    def date(self) -> np.datetime64:
+        """Session date of the current bars: the day of their market."""
+
+    @property
     def symbols(self) -> Sequence[str]:
         """All symbols of the run, alphabetically."""
 
@@ -204,11 +208,17 @@ class Panel:
 
     Args:
         bars: One per symbol.
+
+    Attributes:
+        symbols: The N symbols.
+        time: Opening times, (T,) datetime64[ns] UTC.
+        date: Session dates, (T,) datetime64[D]: the days of the first symbol's market.
     """
 
     def __init__(self, bars: Sequence[Bars]) -> None:
         self.symbols = tuple(one.symbol for one in bars)
         self.time = bars[0].time
+        self.date = bars[0].date
         self._bars = bars
 
     def __repr__(self) -> str:
