@@ -31,6 +31,7 @@ from glowback_trio.data.tools import (
     write_factors_file,
     write_prices,
 )
+from glowback_trio.data.tools.formats.numbers import BadCellError, decimal_mark, read_numbers
 from glowback_trio.errors import DataError
 
 DAYS = np.array(
@@ -625,3 +626,50 @@ def test_parquet_of_pandas_is_recognised_by_the_same_names(tmp_path: Path) -> No
     assert np.isnan(prices.bars.volume).all()
     [adjusted] = imported(tmp_path / "ACME.parquet", adjusted=True)
     assert adjusted.bars.close.tolist() == [close / 2 for close in CLOSES]
+
+
+NUMBERS = [
+    (",", ["1,234.50", "1,234"], [1234.5, 1234]),
+    (",", ["1,234,567", "1.085"], [1234567, 1.085]),
+    (",", ["12,34,567", "1.5"], [1234567, 1.5]),
+    (",", ["110,5", "1.234,5"], [110.5, 1234.5]),
+    (",", ["1,234", "5,678"], [1234, 5678]),
+    (";", ["1,234", "5,678"], [1.234, 5.678]),
+    (";", ["110.00", "1,234,567"], [110, 1234567]),
+    (";", ["110,00", "1.234.567"], [110, 1234567]),
+    (";", ["1.085", "1.086"], [1.085, 1.086]),
+    (",", ["$1.50", "2.3M", "1'234.5", "-", "4K", "1e3"], [1.5, 2.3e6, 1234.5, np.nan, 4e3, 1e3]),
+]
+
+
+@pytest.mark.parametrize(("delimiter", "cells", "meant"), NUMBERS)
+def test_numbers_are_read_with_the_decimal_mark_that_they_show(
+    delimiter: str, cells: list[str], meant: list[float]
+) -> None:
+    found = read_numbers(cells, decimal_mark(cells, delimiter))
+    assert np.array_equal(found, meant, equal_nan=True)
+
+
+@pytest.mark.parametrize("cell", ["1.234,50.1", "12,3456", "1,2,3", "110.00.00", "x", "1_000", "٣"])
+def test_a_number_in_no_known_form_is_refused(cell: str) -> None:
+    for mark in (".", ","):
+        if mark == "," and cell == "12,3456":
+            continue  # a number with decimals
+        with pytest.raises(BadCellError):
+            read_numbers([cell], mark)
+
+
+def test_a_text_beside_the_prices_of_an_archive_is_left_out_and_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ACME.zip", "w") as archive:
+        archive.writestr("README.txt", "All about these prices.")
+        archive.writestr("ACME.csv", SAMPLES["plain"][1])
+    [prices] = imported(tmp_path / "ACME.zip")
+    assert prices.notes == ("other files of the archive are left out: README.txt",)
+
+
+def test_a_header_of_the_same_names_in_another_order_is_of_no_vendor(tmp_path: Path) -> None:
+    head = "time,open,high,low,close,Volume"
+    text = lines(head, lambda d, o, h, low, c, v: f"{count(d, 0)},{o},{h},{low},{c},{v}")
+    (tmp_path / "BATS_ACME, 1D.csv").write_text(text)
+    [prices] = imported(tmp_path / "BATS_ACME, 1D.csv")
+    assert (prices.format, prices.bars.symbol) == ("plain", "ACME")

@@ -118,12 +118,10 @@ def columns_by_role(
 
 def vendor_of_header(source: str, header: Sequence[str]) -> Vendor:
     """Return the vendor whose columns a header has."""
-    names = {plain(name) for name in header}
+    names = [plain(name) for name in header]
     stem = stem_of(source)
     for vendor in VENDORS:
-        if vendor.header and vendor.header <= names and not vendor.absent & names:
-            if vendor.by_name and not vendor.symbol_of(stem):
-                continue
+        if vendor.wrote(names) and not (vendor.by_name and not vendor.symbol_of(stem)):
             return vendor
     return PLAIN
 

@@ -18,6 +18,12 @@ DecimalMark = Literal[".", ","]
 
 _SIGNS = re.compile(r"[$€£¥\s\u00a0\u202f'\u2019]")
 _SCALES = {"k": "e3", "m": "e6", "b": "e9", "t": "e12"}
+_GROUP = 3  # digits
+# With a comma also as in India: 12,34,567.
+_GROUPED = {
+    ".": re.compile(r"[+-]?\d{1,3}(\.\d{3})+", re.ASCII),
+    ",": re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d{1,2}(,\d{2})*,\d{3})", re.ASCII),
+}
 _PLAIN = np.zeros(256, dtype=bool)
 _PLAIN[[0, *b"0123456789.+-eE"]] = True
 
@@ -39,19 +45,23 @@ class BadCellError(ValueError):
 def decimal_mark(cells: Iterable[str], delimiter: str) -> DecimalMark:
     """Find which mark separates decimals, from numbers of one file.
 
-    Whole numbers with groups of three digits say nothing by themselves; between semicolons and tabs
-    a comma separates decimals, between commas it separates thousands.
+    A mark that comes twice separates groups, one that is not followed by three digits separates
+    decimals. `1,234` alone says nothing: between semicolons and tabs it is taken as 1.234, between
+    commas as 1234.
     """
     is_unclear = False
     for cell in cells:
         text = _SIGNS.sub("", cell).rstrip("kKmMbBtT%")
-        if "," not in text:
-            continue
-        if "." in text:
+        marks = [mark for mark in ".," if mark in text]
+        if len(marks) > 1:
             return "." if text.rindex(".") > text.rindex(",") else ","
-        if text.count(",") == 1 and len(text) - text.index(",") != 4:
-            return ","
-        is_unclear = True
+        if marks:
+            mark: DecimalMark = "." if marks == ["."] else ","
+            if text.count(mark) > 1:
+                return "," if mark == "." else "."
+            if len(text) - text.index(mark) != _GROUP + 1:
+                return mark
+            is_unclear |= mark == ","
     return "," if is_unclear and delimiter != "," else "."
 
 
@@ -85,7 +95,7 @@ def _number(index: int, cell: str, mark: DecimalMark) -> float:
     digits = text[:-1] if scale else text
     group = "." if mark == "," else ","
     whole, _, decimals = digits.partition(mark)
-    if group in whole and not re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{2,3}})+", whole):
+    if group in whole and not _GROUPED[group].fullmatch(whole):
         raise BadCellError(index, "a number")
     digits = whole.replace(group, "") + (f".{decimals}" if decimals else "")
     try:

@@ -80,7 +80,13 @@ def _read(file: TextFile, given: Vendor | None, options: ImportOptions) -> Itera
     for chunk in _chunks(chain(rows, records)):
         cells.add(chunk)
     for index, part in enumerate(layout.parts):
-        yield from _Assembly(cells, part, cells.columns[index], options).prices()
+        for prices in _Assembly(cells, part, cells.columns[index], options).prices():
+            yield evolve(prices, notes=(*prices.notes, *_left_out(file)))
+
+
+def _left_out(file: TextFile) -> Iterator[str]:
+    if file.beside:
+        yield f"other files of the archive are left out: {', '.join(file.beside)}"
 
 
 def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:

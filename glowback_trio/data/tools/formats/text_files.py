@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from glowback_trio.errors import DataError
 
@@ -34,6 +34,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# RuntimeError: an archive is encrypted; NotImplementedError: it is compressed in another way.
+_DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _WORKBOOK = "is an Excel workbook; save it as CSV and import that"
 
 
@@ -44,11 +46,13 @@ class TextFile:
     Attributes:
         name: Its name, for messages and for the symbol in it, without the ending of compression.
         encoding: Its encoding.
+        beside: Names of other files in its archive, which are not read.
     """
 
     name: str
     encoding: str
     _open: Opener = field(repr=False)
+    beside: tuple[str, ...] = ()
 
     def open(self) -> io.TextIOWrapper:
         """Open it for reading."""
@@ -95,10 +99,14 @@ def _archived(path: Path) -> Iterator[TextFile]:
     if "[Content_Types].xml" in names:
         raise DataError(f"{path.name} {_WORKBOOK}")
     names = [name for name in names if not name.startswith("__MACOSX/")]
-    if not names:
+    # Beside their prices some vendors put a text about them.
+    tables = [name for name in names if name.lower().endswith(".csv")] or names
+    if not tables:
         raise DataError(f"{path.name} is an archive without files")
-    for name in names:
-        yield _text_file(Path(name).name, partial(_open_archived, path, name))
+    left_out = tuple(Path(name).name for name in names if name not in tables)
+    for name in tables:
+        file = _text_file(Path(name).name, partial(_open_archived, path, name))
+        yield evolve(file, beside=left_out)
 
 
 def _open_archived(path: Path, name: str) -> IO[bytes]:
@@ -161,11 +169,12 @@ def _opened(name: str, opener: Opener) -> IO[bytes]:
         return opener()
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}") from None
+    except _DAMAGED as error:
+        raise DataError(f"{name} cannot be read: {error}") from None
 
 
 def _read(name: str, file: IO[bytes], size: int) -> bytes:
     try:
         return file.read(size)
-    # What a damaged archive raises; RuntimeError: it is encrypted.
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
+    except (OSError, *_DAMAGED) as error:
         raise DataError(f"{name} cannot be read: {error}") from None

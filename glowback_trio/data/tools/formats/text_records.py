@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -68,7 +69,7 @@ def records_of(file: TextFile, delimiter: str) -> Iterator[Record]:
                     yield Record(reader.line_num, cells)
         except csv.Error as error:
             raise DataError(f"{file.name}, line {reader.line_num}: {error}") from None
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
             raise DataError(f"{file.name}, line {reader.line_num}: {error}") from None
 
 

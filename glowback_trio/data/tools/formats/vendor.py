@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -18,6 +19,7 @@ class Vendor:
         title: Whose format it is, for lists.
         header: Names of columns that identify it, as `roles.plain` writes them; empty if its files
             are recognised by other means.
+        in_order: Whether the header has to begin with these columns, in this order.
         absent: Names of columns that files of this format do not have.
         order: What the columns of a file without a header hold, `-` for anything; empty if files
             always have a header.
@@ -33,7 +35,8 @@ class Vendor:
 
     name: str
     title: str
-    header: frozenset[str] = frozenset()
+    header: tuple[str, ...] = ()
+    in_order: bool = False
     absent: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     counted: bool = False
@@ -43,6 +46,14 @@ class Vendor:
     symbol_in_name: str = ""
     adjusted: bool = False
     note: str = ""
+
+    def wrote(self, names: Sequence[str]) -> bool:
+        """Return whether a header, of names as `roles.plain` writes them, is one of this format."""
+        if not self.header or self.absent & set(names):
+            return False
+        if self.in_order:
+            return tuple(names[: len(self.header)]) == self.header
+        return set(self.header) <= set(names)
 
     def symbol_of(self, name: str) -> str | None:
         """Return the symbol in the name of a file, without its ending; None if there is none."""

@@ -16,8 +16,8 @@ _NEW_YORK = "America/New_York"
 _OHLCV = ("open", "high", "low", "close", "volume")
 
 
-def _columns(names: str) -> frozenset[str]:
-    return frozenset(names.split(","))
+def _columns(names: str) -> tuple[str, ...]:
+    return tuple(names.split(","))
 
 
 #: The format of a file that no declaration fits.
@@ -33,7 +33,7 @@ VENDORS: tuple[Vendor, ...] = (
         name="yfinance",
         title="yfinance, `history` with actions",
         header=_columns("dividends,stock splits"),
-        absent=_columns("adj close"),
+        absent=frozenset({"adj close"}),
         adjusted=True,
         note="yfinance adjusts prices for splits and dividends unless auto_adjust is False",
     ),
@@ -102,6 +102,7 @@ VENDORS: tuple[Vendor, ...] = (
         name="coinbase",
         title="Coinbase, candles",
         header=_columns("time,low,high,open,close,volume"),
+        in_order=True,
         order=("time", "low", "high", "open", "close", "volume"),
         counted=True,
     ),
