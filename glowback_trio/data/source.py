@@ -76,6 +76,9 @@ class Source(Protocol):
     ) -> Dataset:
         """Load the bars of a request.
 
+        Daily bars have their session date at 00:00 UTC as their time, and intraday bars the offset
+        of their market's clock, unless that is UTC: `Stamps.placed` gives both.
+
         Args:
             request: Names the symbols, the range, the resolution and the data quality mode.
             checkpoint: Called before each symbol; an exception that it raises ends the load.

@@ -152,6 +152,15 @@ def test_the_manifest_says_how_the_bars_per_year_were_found() -> None:
     )
 
 
+def test_large_counts_are_written_in_full() -> None:
+    days = every_day("2019-01-01", "2020-01-01")
+    time = (days[:, None].astype("M8[ns]") + hours(0, 24)).ravel()
+    assert annualisation(time, time.astype("M8[D]")).how == (
+        "365 days a year with 24 bars each, near to the 8,766 bars a year "
+        "from 2019-01-01 to 2019-12-31"
+    )
+
+
 def test_the_requests_number_goes_first() -> None:
     request = make_request(periods_per_year=260.0, start_date="2000-01-01", end_date="2023-12-31")
     result = backtest(request, [bars_on(exchange(2000, 2022))])

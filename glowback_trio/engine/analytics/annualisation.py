@@ -66,7 +66,8 @@ def annualisation(time: Times, date: Times) -> Annualisation:
     if len(time) < _LEAST_BARS or len(days) < _LEAST_SESSIONS:
         return _judged(len(time), days, each)
     counted = _counted(time)
-    span = f"{counted:,.4g} bars a year from {date[0]} to {date[-1]}"
+    amount = f"{counted:,.0f}" if counted >= 1000 else f"{counted:.4g}"
+    span = f"{amount} bars a year from {date[0]} to {date[-1]}"
     best = min(_CONVENTIONS, key=lambda convention: abs(counted / (convention * each) - 1.0))
     near = _NEAR_IN_A_PART if best == 252.0 and _may_lack_holidays(time, each) else _NEAR
     if abs(counted / (best * each) - 1.0) > near:
