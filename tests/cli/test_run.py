@@ -14,7 +14,10 @@ from typing import Any
 
 import orjson
 import pytest
+from attrs import fields
 
+from glowback_trio.cli.options.backtest_options import BacktestOptions
+from glowback_trio.cli.options.spelling import OPTIONS
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
@@ -143,6 +146,7 @@ def test_every_problem_has_its_option_and_its_line(glowback: Glowback) -> None:
         (("--slippage-bps", "-1"), "--slippage-bps: Input should be greater than or equal to 0"),
         (("--strategy", "ma_cross"), "--strategy: Unknown strategy 'ma_cross'; did you mean"),
         (("--benchmark", "QQQ"), "--benchmark: No prices for symbol 'QQQ'; there are prices for"),
+        (("--timezone", "Nowhere"), "--timezone: Input should be a time zone's name"),
         (("--pace", "0"), "--pace: Input should be greater than 0"),
     ],
 )
@@ -152,6 +156,11 @@ def test_a_problem_is_named_by_the_option_that_caused_it(
     refused = glowback(*DEMO, "--symbols", "SPY", *options)
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"error: {line}")
+
+
+def test_every_option_of_a_backtest_has_a_field_that_it_stands_for() -> None:
+    options = {f"--{row.name.replace('_', '-')}" for row in fields(BacktestOptions)}
+    assert set(OPTIONS.values()) == options
 
 
 def test_a_date_is_named_by_its_option(glowback: Glowback) -> None:

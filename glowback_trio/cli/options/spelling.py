@@ -8,10 +8,10 @@ from attrs import evolve
 
 from glowback_trio.errors import Problem
 
-__all__ = ["spelt", "spelt_in_commands"]
+__all__ = ["OPTIONS", "spelt", "spelt_in_commands"]
 
 #: Fields of a request, as beginnings of a problem's path, and the option that sets each.
-_OPTIONS: Mapping[tuple[str, ...], str] = {
+OPTIONS: Mapping[tuple[str, ...], str] = {
     ("symbols",): "--symbols",
     ("start_date",): "--start",
     ("end_date",): "--end",
@@ -27,6 +27,7 @@ _OPTIONS: Mapping[tuple[str, ...], str] = {
     ("benchmark_symbol",): "--benchmark",
     ("adjustment",): "--adjustment",
     ("calendar",): "--calendar",
+    ("timezone",): "--timezone",
     ("stream", "pace_bars_per_s"): "--pace",
 }
 #: The same for what the client or the server says of a command that looks at runs.
@@ -49,7 +50,7 @@ def spelt(problems: Iterable[Problem], given: Collection[str]) -> Iterator[Probl
         problems: Their paths are fields of a request.
         given: The options that were given; a field without one came from a file.
     """
-    return _renamed(problems, {path: name for path, name in _OPTIONS.items() if name in given})
+    return _renamed(problems, {path: name for path, name in OPTIONS.items() if name in given})
 
 
 def spelt_in_commands(problems: Iterable[Problem]) -> Iterator[Problem]:
