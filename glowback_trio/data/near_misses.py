@@ -49,7 +49,8 @@ def near_misses(directory: PriceDirectory) -> Iterator[NearMiss]:
     """Yield the files of a directory that seem to hold prices but are not read, ordered by name."""
     for path in directory.others():
         if advice := _advice(path):
-            yield NearMiss(path.name, _symbol_of(path.name), f"{path.name} is not read: {advice}")
+            name = _printable(path.name)
+            yield NearMiss(name, _symbol_of(name), f"{name} is not read: {advice}")
 
 
 def _advice(path: Path) -> str | None:
@@ -74,7 +75,13 @@ def _renamed(name: str) -> str | None:
 
 
 def _quoted(name: str) -> str:
+    name = _printable(name)
     return f"'{name}'" if re.search(r"[^\w.^=-]", name) else name
+
+
+def _printable(name: str) -> str:
+    """Return a name without characters that move a cursor or cannot be encoded."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
 
 
 def _symbol_of(name: str) -> str:

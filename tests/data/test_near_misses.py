@@ -6,6 +6,7 @@ a file that does not is not mentioned.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ def test_a_request_for_its_symbol_says_what_to_do(miss: tuple[Path, str, str]) -
     [problem] = Catalogue(folder).problems(request)
     assert problem.kind == "unknown_symbol"
     assert problem.message.startswith(f"No prices for symbol {symbol!r}; {advice}")
+
+
+def test_a_name_of_any_bytes_can_be_printed_and_sent(tmp_path: Path) -> None:
+    for name in (b"\x1b[31mRED.csv.gz", b"BAD\xff.csv.gz", b"NEW\nLINE.xlsx"):
+        (tmp_path / os.fsdecode(name)).write_text(ROWS)
+    listed = Catalogue(tmp_path, allow_sample=False).datasets()
+    assert len(listed) == 3
+    for one in listed:
+        assert one.symbol.isprintable()
+        assert (one.problem or "\n").isprintable()
 
 
 def test_a_request_for_another_symbol_is_told_of_no_file(tmp_path: Path) -> None:

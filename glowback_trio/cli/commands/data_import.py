@@ -35,13 +35,13 @@ IMPORT_EXAMPLES = """\
 Examples:
 
   glowback-trio data import AAPL.csv MSFT.csv --data ./prices
-  glowback-trio data import EURUSD60.csv --data ./prices --timezone Europe/Athens
+  glowback-trio data import EURUSD60.csv --data prices --timezone Europe/Athens
   glowback-trio data import BTCUSDT-1m-2024-*.zip --data ./prices --to parquet
-  glowback-trio data import bought.csv --data ./prices --column close=Last --symbol XYZ
+  glowback-trio data import bought.csv --data ./prices --column close=Last
 
 Formats:
 
-""" + "".join(f"  {vendor.name:<23} {vendor.title}\n" for vendor in VENDORS)
+""" + "".join(f"  {vendor.name:<23} {vendor.title.replace('`', '')}\n" for vendor in VENDORS)
 
 _LISTED = 3  # symbols by name; more are counted
 _Targets = dict[Path, ImportedPrices]
