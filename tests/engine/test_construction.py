@@ -353,6 +353,15 @@ def test_open_orders_are_not_cancelled_by_the_next_return() -> None:
     assert fills(result) == [(2, "A", 50.0, 10.0), (6, "A", -12.5, 20.0)]
 
 
+def test_the_first_reason_counts_when_latency_has_held_up_two() -> None:
+    late = {"latency_ms": 36 * 3_600_000}
+    bars = [flat("A", 4), flat("B", 4, keep=[2, 3])]
+    request = hold({"A": 0.5, "B": 0.3}, rebalance_frequency="daily", execution=late)
+    _, rows = run(request, bars)
+    # The schedule came due on the second date, and B has its first bar on the third.
+    assert returns(rows) == [(0, "initial_allocation"), (2, "initial_allocation")]
+
+
 def test_a_stop_cancels_open_orders() -> None:
     late = {"latency_ms": 36 * 3_600_000}
     close = [10.0, 10.0, 10.0, 11.0, 7.0, 7.0, 7.0]

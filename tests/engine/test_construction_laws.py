@@ -35,6 +35,7 @@ from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 
 CAPITAL = 1000.0
+VOLUME = 12.0  # units of a bar: a cap on a part of it makes many orders fill over several bars
 
 # All that is not the request said again, and not the tear sheet, which is slow and has its tests.
 COMPARED: list[BlockName] = [
@@ -57,7 +58,8 @@ def portfolios(draw: st.DrawFn, most: int = 14) -> tuple[BacktestRequest, list[B
         kept[random.integers(rows)] = True
         keep = np.flatnonzero(kept).tolist()
         step: Literal["h", "D"] = "D" if rows % 2 else "h"
-        bars.append(make_bars(name, close.tolist(), opening=opening.tolist(), keep=keep, step=step))
+        columns = {"opening": opening.tolist(), "keep": keep}
+        bars.append(make_bars(name, close.tolist(), **columns, volume=VOLUME, step=step))
     weights = random.random(count) * (random.random(count) < random.choice((0.5, 1.0)))
     weights[0] = 0.1
     weights *= draw(st.sampled_from((0.4, 0.95, 1.0))) / weights.sum()
@@ -75,12 +77,19 @@ def portfolios(draw: st.DrawFn, most: int = 14) -> tuple[BacktestRequest, list[B
     )
     costs = draw(st.sampled_from(((0.0, 0.0), (10.0, 5.0), (200.0, 100.0))))
     latency = draw(st.sampled_from((0, 0, 3_600_000, 130_000_000)))
+    cap = draw(st.sampled_from((None, None, 0.5)))
     request = BacktestRequest(
         symbols=names,
         start_date="2024-01-01",
         end_date="2030-01-01",
+        resolution="day" if rows % 2 else "hour",
         initial_capital=CAPITAL,
-        execution=Execution(slippage_bps=costs[0], commission_bps=costs[1], latency_ms=latency),
+        execution=Execution(
+            slippage_bps=costs[0],
+            commission_bps=costs[1],
+            latency_ms=latency,
+            max_volume_participation=cap,
+        ),
         portfolio_construction=PortfolioConstruction(
             target_weights=dict(zip(names, weights.tolist(), strict=True)), **limits
         ),
@@ -134,15 +143,20 @@ class Loop:
         sales = [symbol for symbol in due if self.orders[symbol] < 0]
         buys = [symbol for symbol in due if self.orders[symbol] > 0]
         for symbol in (*sales, *buys):
-            self.fill(now, symbol, prices[symbol][0], self.orders.pop(symbol))
+            left = self.fill(now, symbol, prices[symbol][0], self.orders.pop(symbol))
+            if abs(left) > 1e-9:
+                self.orders[symbol] = left
         self.new |= {s for s in prices if s not in self.mark and self.target(s) > 0}
         self.mark.update({symbol: close for symbol, (_, close) in prices.items()})
         if self.out and not self.held:
             self.since = self.since or now
         self.decide(now)
 
-    def fill(self, now: datetime, symbol: str, opening: float, ordered: float) -> None:
+    def fill(self, now: datetime, symbol: str, opening: float, wanted: float) -> float:
+        """Fill an order as far as volume and cash allow; return what waits for the next bar."""
         costs = self.request.execution
+        most = VOLUME * (costs.max_volume_participation or math.inf)
+        capped = ordered = max(-most, min(most, wanted))
         slippage, rate = (costs.slippage_bps or 0) / 1e4, (costs.commission_bps or 0) / 1e4
         price = opening * (1 + slippage if ordered > 0 else 1 - slippage)
         if ordered > 0:  # cash is what may be spent, as nothing is short and leverage is 1
@@ -154,6 +168,8 @@ class Loop:
             self.cash -= ordered * price + abs(ordered) * price * rate
             self.units[symbol] = self.units.get(symbol, 0.0) + ordered
             self.fills.append((now, symbol, ordered, price))
+        # What cash cuts off ends, and what volume leaves with it.
+        return wanted - capped if abs(ordered - capped) < 1e-9 else 0.0
 
     def target(self, symbol: str) -> float:
         limits = self.request.portfolio_construction

@@ -113,7 +113,7 @@ def ending_warning(bars: Bars, units: float, *, closed: bool) -> str:
     )
     return (
         f"The data of {bars.symbol} end at {in_words(bars.time[-1])}, before the run does, while "
-        f"{units:g} units are held, at a last close of {bars.close[-1]:g}: {what}"
+        f"{units:.10g} units are held, at a last close of {bars.close[-1]:.10g}: {what}"
     )
 
 

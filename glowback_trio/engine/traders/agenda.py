@@ -41,9 +41,10 @@ class Agenda:
         if self._selling:
             return row, RebalanceReason.GUARD
         # A symbol that arrives during a stop waits for the scheduled return that ends it.
-        if not self.out and self._arrival <= self._scheduled:
+        scheduled = max(row, self._scheduled)
+        if not self.out and self._arrival <= scheduled:
             return max(row, self._arrival), RebalanceReason.ALLOCATION
-        return max(row, self._scheduled), RebalanceReason.SCHEDULE
+        return scheduled, RebalanceReason.SCHEDULE
 
     def decided(self, row: int, reason: int, *, capped: bool) -> None:
         """Note a decision at a row, and whether the turnover cap let only a part be ordered."""
