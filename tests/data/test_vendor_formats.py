@@ -400,7 +400,7 @@ def test_an_archive_and_files_of_one_symbol_are_joined(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>", "is a web page, not prices"),
         (b'{"Information": "rate limit"}', "is JSON, which is not imported"),
         (b"", "is empty"),
-        (gzip.compress(b"Date,Open\n" * 99)[:-9], "cannot be read"),
+        (gzip.compress(b"Date,Open\n" * 99, mtime=0)[:-9], "cannot be read"),
         (b"Date,Open,High,Low,Close\n", "has a header but no rows"),
         (b"Day,A,B,C,D,E\n2023-03-27,1,1,1,1,1\n", "line 1: no column 'open'; the header is"),
         (b"Date,A,B,C,Close\n2023-03-27,1,1,1,1\n", "if another one holds it, say --column open="),
@@ -415,6 +415,7 @@ def test_an_archive_and_files_of_one_symbol_are_joined(tmp_path: Path) -> None:
             "column 'Date': expected a date or time",
         ),
         (b"Date,Open,High,Low,Close\n45005,1,1,1,1\n", "looks like serial numbers of days"),
+        (b"Date,Open,High,Low,Close,Close\n", "line 1: column 'close' appears more than once"),
         (b"nothing, at all\n", "expected lines with a time and four prices"),
     ],
 )

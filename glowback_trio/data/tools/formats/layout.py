@@ -98,7 +98,7 @@ def columns_by_role(
     """Return the indices of the columns for each role.
 
     Raises:
-        DataError: A column that is needed or that the user names is missing.
+        DataError: A column that is needed or that the user names is missing, or is there twice.
     """
     found = dict(roles_of(header))
     names = [name.strip().lower() for name in header]
@@ -113,6 +113,8 @@ def columns_by_role(
         if role not in found:
             advice = f"; if another one holds it, say --column {role}=NAME"
             raise DataError(_missing(where, role, header) + advice)
+        if names.count(names[found[role][0]]) > 1:
+            raise DataError(f"{where}: column {names[found[role][0]]!r} appears more than once")
     return found
 
 
