@@ -25,6 +25,7 @@ from glowback_trio import (
     OnBar,
     Panel,
     TargetStrategy,
+    backtest,
 )
 from glowback_trio.compute import Compute, InlineCompute, ThreadCompute
 from glowback_trio.data import no_checkpoint
@@ -117,6 +118,102 @@ class BrokenSource(Catalogue):
 def request(strategy: Failing = None) -> BacktestRequest:
     plain = BacktestRequest(symbols=["AAPL"], start_date="2020-01-01", end_date="2020-02-01")
     return plain if strategy is None else evolve(plain, strategy=strategy)
+
+
+@frozen
+class RaisingAtABar(BarStrategy):
+    """Raises an error of a kind at its first bar."""
+
+    name: ClassVar[str] = "raising_at_a_bar"
+    title: ClassVar[str] = "Raising at a bar"
+
+    kind: str = "SystemExit"
+
+    def start(self) -> OnBar:
+        def on_bar(context: Context) -> None:
+            raise KINDS[self.kind]
+
+        return on_bar
+
+
+@frozen
+class RaisingAtStart(BarStrategy):
+    """Raises an error of a kind at the start."""
+
+    name: ClassVar[str] = "raising_at_start"
+    title: ClassVar[str] = "Raising at start"
+
+    kind: str = "SystemExit"
+
+    def start(self) -> OnBar:
+        raise KINDS[self.kind]
+
+
+@frozen
+class RaisingInTargets(TargetStrategy):
+    """Raises an error of a kind instead of targets."""
+
+    name: ClassVar[str] = "raising_in_targets"
+    title: ClassVar[str] = "Raising in targets"
+
+    kind: str = "SystemExit"
+
+    def targets(self, panel: Panel) -> Floats:
+        raise KINDS[self.kind]
+
+
+class Odd(BaseException):
+    """An error that is no `Exception`, as some libraries raise."""
+
+
+#: Errors that `except Exception` lets pass, and errors without a text.
+KINDS = {
+    "SystemExit": SystemExit(3),
+    "KeyboardInterrupt": KeyboardInterrupt(),
+    "GeneratorExit": GeneratorExit(),
+    "Odd": Odd("odd"),
+    "MemoryError": MemoryError(),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("SystemExit", "SystemExit: 3"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+        ("GeneratorExit", "GeneratorExit"),
+        ("Odd", "Odd: odd"),
+        ("MemoryError", "MemoryError"),
+    ],
+)
+@pytest.mark.parametrize("failing", [RaisingAtABar, RaisingAtStart, RaisingInTargets])
+async def test_whatever_a_strategy_raises_fails_its_own_run_and_no_other(
+    failing: type[RaisingAtABar | RaisingAtStart | RaisingInTargets],
+    kind: str,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual_gateway(data=Catalogue(), compute=ThreadCompute()) as gateway:
+        run = gateway.submit(request(failing(kind)))
+        other = gateway.submit(request())
+        await gateway.wait_idle()
+    assert run.status.state == "failed"
+    assert run.status.error is not None
+    assert run.status.error.startswith(failing.name)
+    assert run.status.error.endswith(f": {said}")
+    assert f"Run {run.run_id} failed: " in caplog.text
+    assert "raise KINDS[self.kind]" in caplog.text
+    assert other.status.state == "completed"
+
+
+@pytest.mark.parametrize("failing", [RaisingAtABar, RaisingAtStart, RaisingInTargets])
+def test_an_interrupt_in_the_main_thread_is_the_users(
+    failing: type[RaisingAtABar | RaisingAtStart | RaisingInTargets],
+) -> None:
+    asked = request(failing("KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        backtest(asked, Catalogue().load(asked))
 
 
 @pytest.mark.parametrize("compute", [InlineCompute(), ThreadCompute(), PicklingCompute()])

@@ -160,6 +160,41 @@ def test_a_failing_strategy_prints_its_traceback_once(glowback: Any, tmp_path: P
     assert "before it fails\n" in done.stderr
 
 
+LEAVING = '''
+import sys
+from typing import ClassVar
+
+from attrs import frozen
+from glowback_trio import BarStrategy, Context, OnBar
+
+
+@frozen
+class Leaves(BarStrategy):
+    """Ends the program instead of the backtest."""
+
+    name: ClassVar[str] = "leaves"
+    title: ClassVar[str] = "Leaves"
+
+    def start(self) -> OnBar:
+        return lambda context: sys.exit()
+'''
+
+
+def test_a_strategy_that_exits_fails_with_a_sentence(glowback: Any, tmp_path: Path) -> None:
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    done = glowback(*RUN[:-4], "leaves", "--strategies", "leaving:Leaves")
+    *_, last = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert last == "error: Run failed: leaves failed at the bar of 2020-01-02: SystemExit"
+
+
+def test_a_module_that_exits_is_not_imported(glowback: Any, tmp_path: Path) -> None:
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)")
+    done = glowback(*RUN[:-4], "leaves", "--strategies", "leaving:Leaves")
+    sentence = "error: --strategies: leaving cannot be imported: SystemExit: 0\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
+
+
 SERVED = ("--strategies", "mine:Once", "--strategies", "mine:Other")
 
 

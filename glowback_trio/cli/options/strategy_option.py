@@ -19,6 +19,7 @@ from glowback_trio.cli.messages import printing_to_stderr
 from glowback_trio.errors import InvalidRequestError, Problem, StrategyError
 from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.strategies.api import CustomStrategy
+from glowback_trio.model.strategies.foreign import said
 from glowback_trio.model.strategies.registry import make_registry
 
 __all__ = ["StrategiesOption", "load_strategies"]
@@ -87,12 +88,12 @@ def _imported(name: str) -> ModuleType:
         with printing_to_stderr():
             return importlib.import_module(name)
     # The module may raise anything while it is imported.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             places = "the current directory or among the installed packages"
             message = f"No module {error.name!r} in {places}"
         else:
-            message = f"{name} cannot be imported: {type(error).__name__}: {error}"
+            message = f"{name} cannot be imported: {said(error)}"
         raise _problem(message, name) from error
 
 

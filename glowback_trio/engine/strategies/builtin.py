@@ -19,6 +19,7 @@ from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
+from glowback_trio.model.strategies.foreign import is_interrupt, said
 from glowback_trio.model.strategies.parameters import (
     BuiltIn,
     BuyAndHold,
@@ -89,8 +90,10 @@ def custom_targets(
     # The code is not ours: whatever it raises belongs to the run, not to the process.
     try:
         wanted = np.asarray(strategy.targets(panel), dtype=np.float64)
-    except Exception as error:
-        raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise StrategyError(f"{strategy.name} failed: {said(error)}") from error
     if wanted.shape != close.shape:
         raise StrategyError(
             f"{strategy.name} gave targets of shape {wanted.shape} for bars of shape {close.shape}"

@@ -13,6 +13,7 @@ from glowback_trio.model.bars import Floats
 from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
+from glowback_trio.model.strategies.foreign import is_interrupt, said
 
 __all__ = ["BarTrader"]
 
@@ -91,7 +92,9 @@ class BarTrader:
                     return Stopped(row + 1, ruined=True)
             try:
                 on_bar(context)
-            except Exception as error:  # noqa: BLE001 - whatever a strategy raises ends its own run only
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
                 what = f"{self._name} failed at the bar of {in_words(context.time)}: {_said(error)}"
                 failure = StrategyError(what)
                 failure.__cause__ = error
@@ -135,7 +138,9 @@ class BarTrader:
 def _started(strategy: BarStrategy) -> OnBar:
     try:
         on_bar = strategy.start()
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise StrategyError(f"{strategy.name} failed to start: {_said(error)}") from error
     if not callable(on_bar):
         raise StrategyError(
@@ -145,5 +150,5 @@ def _started(strategy: BarStrategy) -> OnBar:
     return on_bar
 
 
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, StrategyError) else f"{type(error).__name__}: {error}"
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, StrategyError) else said(error)
