@@ -98,6 +98,33 @@ def test_intraday_bars_count_by_session(days: Times, clock: Any, expected: float
     assert intraday(days, clock) == expected
 
 
+@pytest.mark.parametrize("first", ["2023-02-20", "2023-10-09", "2023-03-02"])
+def test_a_clock_that_is_changed_moves_no_session_out_of_the_count(first: str) -> None:
+    days = weekdays(first, str(np.datetime64(first) + np.timedelta64(60, "D")))
+    summer = (days >= np.datetime64("2023-03-12")) & (days < np.datetime64("2023-11-05"))
+    shift = np.where(summer, 4, 5).astype("m8[h]")
+    local = days[:, None].astype("M8[ns]") + hours(9, 16) + np.timedelta64(30, "m")
+    time = (local + shift[:, None]).ravel()
+    assert annualisation(time, local.ravel().astype("M8[D]")).periods == 252.0 * 7
+
+
+def test_a_first_session_of_which_the_range_has_only_a_part_is_not_counted() -> None:
+    days = every_day("2023-01-01", "2023-02-01")
+    time = (days[:, None].astype("M8[ns]") + hours(0, 24)).ravel()[23:]
+    assert annualisation(time, time.astype("M8[D]")).periods == 365.0 * 24
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [("2024-01-02", "2024-01-03", 365.0), ("2024-01-01", "2024-01-06", 365.0)],
+)
+def test_few_sessions_around_the_clock_without_a_weekend_are_taken_for_coins(
+    first: str, last: str, expected: float
+) -> None:
+    assert intraday(every_day(first, last), hours(0, 24)) == expected * 24
+    assert intraday(weekdays("2024-01-04", "2024-01-10"), hours(0, 24)) == 252.0 * 24
+
+
 def test_hours_of_a_market_that_never_closes_in_the_week_are_counted() -> None:
     days = every_day("2020-01-01", "2023-01-01")
     time = (days[:, None].astype("M8[ns]") + hours(0, 24)).ravel()

@@ -13,7 +13,12 @@ import numpy as np
 from attrs import frozen
 
 from glowback_trio.model.bars import Times
-from glowback_trio.model.sessions.weekdays import Days, days_of, trades_at_weekends
+from glowback_trio.model.sessions.weekdays import (
+    Days,
+    days_of,
+    has_weekend_days,
+    trades_at_weekends,
+)
 
 __all__ = ["Annualisation", "annualisation"]
 
@@ -51,7 +56,8 @@ def annualisation(time: Times, date: Times) -> Annualisation:
     """Return the bars per year of a timeline.
 
     They are counted over the whole weeks between the first and the last bar, because a part of a
-    week holds too many bars or too few. Within 3 % of 252, 365, 52.18, 12 or 4 times the median
+    week holds too many bars or too few; where a session has several bars, over whole weeks of
+    session dates, because the instants of a session move by an hour when clocks are changed. Within 3 % of 252, 365, 52.18, 12 or 4 times the median
     number of bars per session, it is that number; otherwise as counted. Fewer than 30 bars or 20
     sessions take the convention that their distance and their weekdays fit best. In less than a
     year the holidays of an exchange cannot be counted, so weekdays without one, 261 a year, are
@@ -64,8 +70,8 @@ def annualisation(time: Times, date: Times) -> Annualisation:
     days = days_of(date)
     each = _bars_per_session(date)
     if len(time) < _LEAST_BARS or len(days) < _LEAST_SESSIONS:
-        return _judged(len(time), days, each)
-    counted = _counted(time)
+        return _judged(len(time), days, each, is_round=_is_round(time, each))
+    counted = _counted(time) if each == 1.0 else _counted_by_date(date)
     amount = f"{counted:,.0f}" if counted >= 1000 else f"{counted:.4g}"
     span = f"{amount} bars a year from {date[0]} to {date[-1]}"
     best = min(_CONVENTIONS, key=lambda convention: abs(counted / (convention * each) - 1.0))
@@ -77,8 +83,12 @@ def annualisation(time: Times, date: Times) -> Annualisation:
 
 def _may_lack_holidays(time: Times, each: float) -> bool:
     is_part = (time[-1] - time[0]) / np.timedelta64(1, "D") < _DAYS_PER_YEAR
-    step = np.median(np.diff(time.view(np.int64))) / _DAY_NS
-    return bool(is_part) and (each == 1.0 or bool(each * step < _NIGHT))
+    return bool(is_part) and not _is_round(time, each)
+
+
+def _is_round(time: Times, each: float) -> bool:
+    """Return True if intraday bars go around the clock."""
+    return each > 1.0 and bool(each * np.median(np.diff(time.view(np.int64))) >= _NIGHT * _DAY_NS)
 
 
 def _counted(time: Times) -> float:
@@ -89,10 +99,26 @@ def _counted(time: Times) -> float:
     return bars * _DAYS_PER_YEAR / (7 * weeks)
 
 
-def _judged(bars: int, days: Days, each: float) -> Annualisation:
-    """Judge a short range by the median distance of its days, and by its weekdays."""
+def _counted_by_date(date: Times) -> float:
+    """Count without the first and the last session, of which the range may hold only a part."""
+    weeks = int((date[-1] - date[0]).astype(np.int64) - 1) // 7
+    first, after = np.searchsorted(date, [date[0], date[0] + weeks * _WEEK], side="right")
+    return int(after - first) * _DAYS_PER_YEAR / (7 * weeks)
+
+
+def _judged(bars: int, days: Days, each: float, *, is_round: bool) -> Annualisation:
+    """Judge a short range by the median distance of its days, and by its weekdays.
+
+    Args:
+        bars: Their number.
+        days: The session dates.
+        each: Bars per session date.
+        is_round: Whether they go around the clock. Then a range without a weekend is taken to be
+            one of what trades at weekends too, as no exchange is open through the night.
+    """
     distance = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
-    daily = 365.0 if trades_at_weekends(days) else 252.0
+    no_weekend = is_round and not has_weekend_days(days)
+    daily = 365.0 if no_weekend or trades_at_weekends(days) else 252.0
     possible = [convention for convention in _CONVENTIONS if convention < 252.0]
     spaced = _DAYS_PER_YEAR / distance
     # Days in a row are 365 a year by their distance, whichever of them are trading days.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Times
 
-__all__ = ["SATURDAY", "Days", "days_of", "open_weekdays", "trades_at_weekends"]
+__all__ = ["SATURDAY", "Days", "days_of", "has_weekend_days", "open_weekdays", "trades_at_weekends"]
 
 Days = NDArray[np.int64]  # counted from 1970-01-01, ascending, each once
 
@@ -34,6 +34,13 @@ def open_weekdays(days: Days) -> NDArray[np.bool_]:
     possible = np.bincount((np.arange(days[0], days[-1] + 1) + _THURSDAY) % 7, minlength=7)
     is_open: NDArray[np.bool_] = (traded > 0) & (2 * traded >= possible)
     return is_open
+
+
+def has_weekend_days(days: Days) -> bool:
+    """Return True if a Saturday or Sunday lies between the first and the last day, or is one."""
+    return bool(len(days)) and bool(
+        ((np.arange(days[0], days[-1] + 1) + _THURSDAY) % 7 >= SATURDAY).any()
+    )
 
 
 def trades_at_weekends(days: Days) -> bool:
