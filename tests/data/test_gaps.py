@@ -95,6 +95,29 @@ def test_a_name_makes_no_market_open_at_night() -> None:
     assert missing({"BAZAAR": bazaar}, "hour") == {"BAZAAR": 0}
 
 
+@pytest.mark.parametrize(
+    ("step", "resolution", "unit"),
+    [
+        ("4h", "hour", "bars of 4 hours"),
+        ("12h", "hour", "bars of 12 hours"),
+        ("5m", "minute", "bars of 5 minutes"),
+        ("90m", "hour", "bars of 1.5 hours"),
+        ("30s", "second", "bars of 30 seconds"),
+        ("1h", "hour", "hours"),
+    ],
+)
+def test_a_step_is_the_distance_that_most_bars_have(
+    step: str, resolution: Resolution, unit: str
+) -> None:
+    length = np.timedelta64(int(step[:-1]), step[-1])  # type: ignore[call-overload]  # a unit
+    time = np.arange("2023-01-01", "2023-01-22", length, dtype="M8[s]").astype("M8[ns]")
+    [report] = with_gaps(
+        [Stamps(np.delete(time, [10, 11, 19]))], [Quality("COIN", 1, 1)], resolution
+    )
+    assert report.missing_intervals == 3
+    assert report.warnings == (f"COIN: 3 {unit} between its first and its last bar have no bar",)
+
+
 def test_a_special_session_on_a_saturday_does_not_make_another_market() -> None:
     days = [f"2020-02-{day:02}" for day in (3, 4, 5, 6, 7, 10, 11, 12, 13, 14)]
     budget = [*days[:5], "2020-02-08", *days[5:]]

@@ -1,10 +1,11 @@
 """Find missing bars.
 
-A symbol that trades around the clock should have a bar at every step. Any other symbol should have
-bars on the days on which its market is open: the trading days of an exchange if one is named, else
-the days on which any symbol of the same load has a bar. So a holiday, on which no symbol has a bar,
-is not a gap. Missing bars within a day are not gaps either, because such a symbol may simply not
-have traded.
+A symbol that trades around the clock should have a bar at every step: a second, minute, hour or
+day, or the longer distance that most of its bars have, such as four hours. Any other symbol should
+have bars on the days on which its market is open: the trading days of an exchange if one is named,
+else the days on which any symbol of the same load has a bar. So a holiday, on which no symbol has a
+bar, is not a gap. Missing bars within a day are not gaps either, because such a symbol may simply
+not have traded.
 
 What trades around the clock shows in the bars, or in the named calendar; names of symbols say
 nothing. Days are session dates. Symbols are compared only with symbols that trade on the same
@@ -35,6 +36,8 @@ from glowback_trio.model.sessions.weekdays import (
 __all__ = ["with_gaps"]
 
 _HOUR_NS = 3_600 * 10**9
+_DAY_NS = 24 * _HOUR_NS
+_FEW = 10  # bars whose distances show nothing
 _WEEK = 7  # days
 
 
@@ -58,10 +61,12 @@ def with_gaps(
     reports = list(quality)
     markets: dict[object, list[tuple[Days, list[int]]]] = {}
     for first, days, members in _alike(stamps):
-        if _is_always_open(stamps[first].time, days, resolution, exchange):
-            missing = _missing_steps(stamps[first].time, resolution)
+        step = _step(stamps[first].time, resolution)
+        if _is_always_open(stamps[first].time, days, step, exchange):
+            missing = _missing_steps(stamps[first].time, step)
+            unit = _unit(step, resolution)
             for index in members:
-                reports[index] = _with_missing(reports[index], missing, resolution, "")
+                reports[index] = _with_missing(reports[index], missing, unit, "")
         else:
             market = exchange or tuple(open_weekdays(days)[SATURDAY:].tolist())
             markets.setdefault(market, []).append((days, members))
@@ -93,7 +98,25 @@ def _equal(one: Stamps, other: Stamps) -> bool:
     return same and one.offset is None and other.offset is None
 
 
-def _is_always_open(time: Times, days: Days, resolution: Resolution, exchange: str | None) -> bool:
+def _step(time: Times, resolution: Resolution) -> np.timedelta64:
+    """Return the distance that most bars have, if it is several bars of the resolution long."""
+    nominal: np.timedelta64 = STEPS[resolution].astype("m8[ns]")
+    if len(time) <= _FEW:
+        return nominal
+    distances = np.diff(time.view(np.int64))
+    median = int(np.median(distances))
+    is_usual = 2 * int(np.count_nonzero(distances == median)) > len(distances)
+    usual = np.timedelta64(median, "ns")
+    return usual if is_usual and usual > nominal else nominal
+
+
+def _unit(step: np.timedelta64, resolution: Resolution) -> str:
+    """Return the name of a step: `hour`, or `bar of 4 hours`."""
+    length = step / STEPS[resolution]
+    return resolution if length == 1.0 else f"bar of {length:g} {resolution}s"
+
+
+def _is_always_open(time: Times, days: Days, step: np.timedelta64, exchange: str | None) -> bool:
     """Return True for what trades on all days, and if bars are shorter in half of all hours."""
     if exchange is not None:
         week = trading_days(exchange, int(days[0]), int(days[0]) + _WEEK - 1)
@@ -101,24 +124,26 @@ def _is_always_open(time: Times, days: Days, resolution: Resolution, exchange: s
             return True
     if not trades_at_weekends(days):
         return False
-    hour = time.view(np.int64) // _HOUR_NS
-    hours = 1 + int(np.count_nonzero(hour[1:] != hour[:-1]))
-    return resolution == "day" or 2 * hours >= 24 * len(days)
+    length = max(_HOUR_NS, int(step.astype(np.int64)))
+    part = time.view(np.int64) // length
+    parts = 1 + int(np.count_nonzero(part[1:] != part[:-1]))
+    return length >= _DAY_NS or 2 * parts * length >= _DAY_NS * len(days)
 
 
 def _with_missing(report: Quality, missing: int, unit: str, why: str) -> Quality:
     if not missing:
         return report
-    units = f"{unit}s" if missing > 1 else unit
+    noun, *length = unit.split(" ", 1)
+    units = " ".join([f"{noun}s" if missing > 1 else noun, *length])
     verb = "have" if missing > 1 else "has"
     between = "between its first and its last bar"
     sentence = f"{report.symbol}: {missing} {units} {between} {verb} no bar{why}"
     return evolve(report, missing_intervals=missing, warnings=(*report.warnings, sentence))
 
 
-def _missing_steps(time: Times, resolution: Resolution) -> int:
+def _missing_steps(time: Times, step: np.timedelta64) -> int:
     """Count the steps between the first and the last time, (R,) ascending, that have no bar."""
-    steps = (time - time[0]) // STEPS[resolution]
+    steps = (time - time[0]) // step
     return int(steps[-1]) - int(np.count_nonzero(steps[1:] != steps[:-1]))
 
 

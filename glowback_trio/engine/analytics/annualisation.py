@@ -57,11 +57,12 @@ def annualisation(time: Times, date: Times) -> Annualisation:
 
     They are counted over the whole weeks between the first and the last bar, because a part of a
     week holds too many bars or too few; where a session has several bars, over whole weeks of
-    session dates, because the instants of a session move by an hour when clocks are changed. Within 3 % of 252, 365, 52.18, 12 or 4 times the median
-    number of bars per session, it is that number; otherwise as counted. Fewer than 30 bars or 20
-    sessions take the convention that their distance and their weekdays fit best. In less than a
-    year the holidays of an exchange cannot be counted, so weekdays without one, 261 a year, are
-    252 trading days; unless the bars go around the clock, as those of currencies do.
+    session dates, because the instants of a session move by an hour when clocks are changed. Within
+    3 % of 252, 365, 52.18, 12 or 4 times the median number of bars per session, it is that number;
+    otherwise as counted. Fewer than 30 bars or 20 sessions take the convention that their distance
+    and their weekdays fit best. In less than a year the holidays of an exchange cannot be counted,
+    so weekdays without one, 261 a year, are 252 trading days; unless the bars go around the clock,
+    as those of currencies do.
 
     Args:
         time: (T,) at least one, datetime64[ns] UTC.
