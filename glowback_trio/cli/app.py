@@ -10,9 +10,17 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from cyclopts import App, Argument, CycloptsError, MissingArgumentError
+from cyclopts import (
+    App,
+    Argument,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    Token,
+    UnusedCliTokensError,
+)
 
 from glowback_trio.cli.messages import print_error, print_traceback, print_warning
 from glowback_trio.cli.options.environment import misspelt_variables
@@ -27,6 +35,8 @@ Examples:
   glowback-trio demo
   glowback-trio run --help
 """
+
+_NUMBERS: Mapping[type | None, str] = {int: "a whole number", float: "a number"}
 
 _app = App(
     name="glowback-trio",
@@ -133,6 +143,13 @@ def _usage(error: CycloptsError) -> str:
             command = " ".join(("glowback-trio", *(error.command_chain or ())))
             verb = "is" if len(names) == 1 else "are"
             return f"{' and '.join(names)} {verb} missing; see `{command} --help`"
+        case UnusedCliTokensError(unused_tokens=[*extra]):
+            command = " ".join(("glowback-trio", *(error.command_chain or ())))
+            return f"{', '.join(map(repr, extra))} is more than it takes; see `{command} --help`"
+        case CoercionError(token=Token(keyword=str(option), value=given)) if wanted := _NUMBERS.get(
+            error.target_type
+        ):
+            return f"{option}: Input should be {wanted}, not {given!r}"
         case _:
             return str(error)
 

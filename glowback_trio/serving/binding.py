@@ -51,11 +51,25 @@ class Tls:
             # Without the function OpenSSL would prompt for a password on the terminal.
             context.load_cert_chain(self.certificate, self.key, lambda: self.password or "")
         except (OSError, ValueError) as error:
-            raise ServingError(
-                f"cannot use certificate {str(self.certificate)!r} "
-                f"with key {str(self.key or self.certificate)!r}: {error}"
-            ) from error
+            raise ServingError(f"cannot use certificate {self._what_is_wrong(error)}") from error
         return context
+
+    def _what_is_wrong(self, error: Exception) -> str:
+        """Say what is wrong with which file; OpenSSL names neither."""
+        key = self.key or self.certificate
+        named = repr(str(self.certificate))
+        if self.key is not None:
+            named += f" with key {str(self.key)!r}"
+        for path, wanted in ((self.certificate, b"CERTIFICATE"), (key, b"PRIVATE KEY")):
+            try:
+                text = Path(path).read_bytes()
+            except OSError as unreadable:
+                return f"{named}: {str(path)!r} cannot be read: {unreadable.strerror}"
+            if b"-----BEGIN" not in text or wanted + b"-----" not in text:
+                return f"{named}: {str(path)!r} holds no {wanted.decode().lower()} in PEM form"
+        if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+            return f"{named}: the key belongs to another certificate"
+        return f"{named}: {error}; is the key encrypted, or a file damaged?"
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,14 @@ from glowback_trio.model.bars import Times
 
 __all__ = ["dumps", "iso_times", "parse_json"]
 
+#: How texts begin that programs write by mistake.
+_BEGINNINGS = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    codecs.BOM_UTF8: "UTF-8 with a byte order mark",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 # datetime64 knows no zone; here all of them are UTC.
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC
 
@@ -25,8 +34,20 @@ def parse_json(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        problem = Problem("json_invalid", (error.pos,), f"JSON decode error: {error.msg}")
-        raise InvalidRequestError([problem]) from None
+        message = f"JSON decode error: {_encoding(text) or error.msg}"
+        raise InvalidRequestError([Problem("json_invalid", (error.pos,), message)]) from None
+
+
+def _encoding(text: bytes) -> str | None:
+    """Return what is wrong with how a text is encoded, which the decoder's words do not tell."""
+    for beginning, name in _BEGINNINGS.items():
+        if text.startswith(beginning):
+            return f"this is {name}, and should be plain UTF-8"
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return "this is not UTF-8"
+    return None
 
 
 def dumps(document: object) -> bytes:

@@ -232,7 +232,9 @@ def test_options_override_the_fields_of_a_file(glowback: Glowback, tmp_path: Pat
     ("text", "message"),
     [
         (None, "request.json: cannot be read as a file with a request: No such file"),
-        ("{", "request.json.1: JSON decode error"),
+        ('{\n  "symbols": [}', "request.json: JSON decode error: "),
+        ("{", "request.json: JSON decode error: "),
+        ("\ufeff{}", "request.json: JSON decode error: this is UTF-8 with a byte order mark, and"),
         ("[]", "request.json: should hold one JSON object"),
         ('{"symbols": ["SPY"], "start_date": "2015-01-01"}', "end_date: Field required"),
         ('{"symbols": ["SPY"], "symbols": ["IBM"]}', "request.json.symbols: "),
@@ -286,6 +288,22 @@ def test_a_weight_or_an_execution_setting_is_a_name_and_a_value(
     refused = glowback(*DEMO, "--symbols", "AAPL", flag, "AAPL")
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"error: {flag}: ")
+
+
+def test_a_broken_request_file_is_named_with_line_and_column(
+    glowback: Glowback, tmp_path: Path
+) -> None:
+    (tmp_path / "request.json").write_text('{\n  "symbols": ["SPY",\n')
+    said = glowback("run", "request.json").stderr
+    assert said.endswith(", at line 3, column 1\n")
+
+
+def test_other_fields_that_a_message_names_are_spelt_as_options_too(glowback: Glowback) -> None:
+    spy = ("run", "--symbols", "SPY", "--start", "2020-02-01")
+    said = glowback(*spy, "--end", "2020-01-01").stderr
+    assert said == "error: --end: Input should be after --start, which is 2020-02-01\n"
+    said = glowback(*spy, "--end", "2020-03-01", "--strategy", "rsi", "--weight", "SPY=1").stderr
+    assert said.startswith("error: --strategy: strategy cannot be combined with --weight: ")
 
 
 def test_an_unknown_symbol_gets_a_suggestion(glowback: Glowback) -> None:

@@ -99,6 +99,22 @@ def test_what_is_missing_is_named_as_the_help_names_it(glowback: Glowback) -> No
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("data", "path", "demo"), "'demo' is more than it takes; see `glowback-trio data path"),
+        (("show", "x", "y", "z"), "'y', 'z' is more than it takes; see `glowback-trio show"),
+        (("run", "--capital", "abc"), "--capital: Input should be a number, not 'abc'"),
+        (("list", "--limit", "few"), "--limit: Input should be a whole number, not 'few'"),
+        (("watch", "x", "--retry-for", "1m"), "--retry-for: Input should be a number, not '1m'"),
+    ],
+)
+def test_usage_errors_are_said_in_plain_words(
+    arguments: tuple[str, ...], said: str, glowback: Glowback
+) -> None:
+    assert glowback(*arguments).stderr.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
     ("command", "variable", "meant"),
     [
         (("serve", "--data", "nowhere"), "GLOWBACK_MAX_RUNING", "GLOWBACK_MAX_RUNNING"),

@@ -19,6 +19,7 @@ from support.raw_http import RawResponse, read_response
 from glowback_trio.actors import Gateway
 from glowback_trio.errors import ServingError
 from glowback_trio.server import Settings, serve
+from glowback_trio.serving import Tls
 
 #: A self-signed certificate for `localhost`, with its key.
 PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
@@ -57,6 +58,42 @@ async def test_a_certificate_that_cannot_be_read_is_one_plain_error(
     settings = Settings(tls_cert=str(tmp_path / "none.pem"))
     with pytest.raises(ServingError, match="cannot use certificate"):
         await serve(gateway, bind="127.0.0.1:0", settings=settings)
+
+
+CERTIFICATE, KEY = (
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "said"),
+    [
+        (
+            None,
+            None,
+            r"^cannot use certificate '\S+cert.pem': '\S+cert.pem' cannot be read: No such",
+        ),
+        ("prices", None, r"cert.pem': '\S+cert.pem' holds no certificate in PEM form$"),
+        (CERTIFICATE, None, r"cert.pem': '\S+cert.pem' holds no private key in PEM form$"),
+        (
+            CERTIFICATE,
+            "x",
+            r"with key '\S+key.pem': '\S+key.pem' holds no private key in PEM form$",
+        ),
+        (KEY, KEY, r"cert.pem' holds no certificate in PEM form$"),
+        (CERTIFICATE, KEY, r"; is the key encrypted, or a file damaged\?$"),
+    ],
+)
+def test_what_is_wrong_with_which_file_is_said(
+    tmp_path: Path, certificate: str | None, key: str | None, said: str
+) -> None:
+    for name, text in (("cert.pem", certificate), ("key.pem", key)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    tls = Tls(tmp_path / "cert.pem", None if key is None else tmp_path / "key.pem")
+    with pytest.raises(ServingError, match=said):
+        tls.context()
 
 
 async def over_unix(path: str, *lines: str) -> RawResponse:

@@ -5,6 +5,8 @@ Doctrine: texts that lenient readers accept are listed and refused.
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,21 @@ def test_text_that_is_not_json_is_one_problem_with_its_offset(text: bytes) -> No
     (problem,) = caught.value.problems
     assert problem.kind == "json_invalid"
     assert isinstance(problem.path[0], int)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (gzip.compress(b"{}", mtime=0), "compressed by gzip"),
+        ("\ufeff{}".encode(), "UTF-8 with a byte order mark"),
+        ("{}".encode("utf-16"), "UTF-16"),
+        ('{"currency": "\u20ac"}'.encode("cp1252"), "not UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),
+    ],
+)
+def test_a_text_in_another_encoding_is_named_by_it(text: bytes, said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"this is {said}"):
+        parse_json(text)
 
 
 def test_whole_seconds_have_no_fraction_next_to_others_that_do() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glowback_trio.errors import (
     GlowbackError,
+    NotReadyError,
     ServerRefusedError,
     UnexpectedAnswerError,
     UnknownRunError,
@@ -30,6 +31,8 @@ def advice(error: GlowbackError, url: str, *, has_key: bool) -> str | None:
                 f"{url} keeps only its most recent runs, in memory, and loses them when it stops: "
                 "`glowback-trio list` shows what it has"
             )
+        case NotReadyError():
+            return "`glowback-trio watch` shows the run until it has ended"
         case UnreachableError():
             return _unreachable(str(error))
         case UnexpectedAnswerError():

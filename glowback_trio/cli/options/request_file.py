@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+from attrs import evolve
 from cyclopts import Parameter
 
 from glowback_trio.errors import InvalidRequestError, Problem
@@ -33,6 +34,9 @@ def read_request(name: str) -> dict[str, Any]:
         raise InvalidRequestError([Problem("value_error", (name,), message, name)]) from None
     try:
         document = parse_json(text)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(_placed(each, name, text) for each in error.problems) from None
+    try:
         check_keys(text, document)
     except InvalidRequestError as error:
         raise InvalidRequestError(problem.under(name) for problem in error.problems) from None
@@ -40,3 +44,11 @@ def read_request(name: str) -> dict[str, Any]:
         message = "should hold one JSON object, as POST /backtests takes it"
         raise InvalidRequestError([Problem("dict_type", (name,), message)])
     return document
+
+
+def _placed(problem: Problem, name: str, text: bytes) -> Problem:
+    """Name the file, and write the offset in its text as a line and a column, as editors do."""
+    (offset,) = problem.path
+    lines = text.decode(errors="replace")[: int(offset)].split("\n")
+    place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
+    return evolve(problem, path=(name,), message=f"{problem.message}, at {place}")

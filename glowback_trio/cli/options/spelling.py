@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from attrs import evolve
@@ -68,7 +69,19 @@ def _renamed(
         if field is None:
             yield problem
         else:
-            yield evolve(problem, path=(_place(options[field], problem, len(field)),))
+            path = (_place(options[field], problem, len(field)),)
+            yield evolve(problem, path=path, message=_in_options(problem.message, options))
+
+
+def _in_options(message: str, options: Mapping[tuple[str, ...], str]) -> str:
+    """Write the other fields that a message names as their options.
+
+    Only names with an underscore: a word such as `calendar` may mean the thing, not the field.
+    """
+    for field, option in options.items():
+        if len(field) == 1 and "_" in field[0]:
+            message = re.sub(rf"\b{field[0]}\b", option, message)
+    return message
 
 
 def _place(option: str, problem: Problem, length: int) -> str:
