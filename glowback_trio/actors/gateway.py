@@ -28,6 +28,7 @@ from glowback_trio.errors import (
     QueueFullError,
     UnknownRunError,
 )
+from glowback_trio.model.bounds import check_type
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
@@ -91,7 +92,7 @@ class Gateway:
         """Queue a run; it begins when a slot is free.
 
         Raises:
-            InvalidRequestError: The data source cannot serve it.
+            InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
             QueueFullError: As many runs wait as may.
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
@@ -100,6 +101,7 @@ class Gateway:
             raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
         # Before the run exists: one without a task would be waited for for ever.
         self._loop.check("gateway.submit")
+        check_type("request", request, BacktestRequest)
         if problems := list(self.source.problems(request)):
             raise InvalidRequestError(problems)
         if self._slots.waiting >= self._max_queued:

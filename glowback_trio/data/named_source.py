@@ -9,6 +9,7 @@ from glowback_trio.data.demo_prices import demo_path
 from glowback_trio.data.source import Source
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Dataset
+from glowback_trio.model.bounds import check_type
 from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["load_dataset", "open_source"]
@@ -52,6 +53,7 @@ def load_dataset(request: BacktestRequest, data: Source | Path | str | None) -> 
         InvalidRequestError: There is no such directory, or it cannot serve the request.
         DataError: A bad row, no bars in the range, or critical findings in quality mode `fail`.
     """
+    check_type("request", request, BacktestRequest)
     return open_source(data).load(request)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from glowback_trio.engine.simulation import Simulation
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
+from glowback_trio.model.bounds import check_type
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.sessions.date_range import DateRange
@@ -28,6 +29,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
         InvalidRequestError: The request requires adjusted prices, which need a file of factors.
         DataError: As `Simulation`, or no bar of a symbol lies within the range.
     """
+    check_type("request", request, BacktestRequest)
     if isinstance(bars, Dataset):
         return _simulated(request, bars)
     _check_bars(bars)

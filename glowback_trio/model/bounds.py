@@ -32,6 +32,7 @@ __all__ = [
     "MinLen",
     "Pattern",
     "Trimmed",
+    "check_type",
     "collected",
     "conflicts",
     "describe_changes",
@@ -192,6 +193,17 @@ class Checked:
             if type(values[name]) is int and _holds_float(hint):
                 # Equal values should be written alike, and JSON distinguishes 5 from 5.0.
                 object.__setattr__(self, name, float(values[name]))
+
+
+def check_type(name: str, value: object, wanted: type[Checked]) -> None:
+    """Refuse an argument of another type at the door, for programs without type checks.
+
+    Raises:
+        InvalidRequestError: It is of another type.
+    """
+    if not isinstance(value, wanted):
+        message = f"Input should be of type {wanted.__name__}, not {value!r:.100}"
+        raise InvalidRequestError([Problem("type_error", (name,), message, value)])
 
 
 def describe_changes(checked: Checked) -> str:

@@ -74,6 +74,12 @@ async def test_a_backtest_goes_from_its_submission_to_its_result(call: Call) -> 
     assert printed["equity_curve"] == expected["equity_curve"]
 
 
+async def test_an_empty_id_is_said_to_be_empty(call: Call) -> None:
+    for command in ("show", "watch", "stream", "cancel", "delete"):
+        said = (await call(command, "")).stderr
+        assert said.startswith("error: Run not found; the id is empty")
+
+
 async def test_a_request_repeated_with_its_key_starts_one_run(call: Call) -> None:
     command = ("submit", "--symbols", "SPY", *PERIOD, "--idempotency-key", "once")
     assert (await call(*command)).stdout == (await call(*command)).stdout

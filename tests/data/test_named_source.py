@@ -51,6 +51,22 @@ def test_a_source_is_taken_as_it_is(source: Source) -> None:
     assert open_source(source) is source
 
 
+@pytest.mark.parametrize("given", [3, None, {"symbols": ["AAPL"]}, BacktestRequest])
+async def test_what_is_no_request_is_refused_at_every_door(given: Any) -> None:
+    async with open_gateway(data="demo") as gateway:
+        doors = (
+            gateway.submit,
+            lambda request: load_dataset(request, "demo"),
+            lambda request: backtest(request, load_dataset(REQUEST, "demo")),
+            lambda request: backtest(request, []),
+        )
+        for door in doors:
+            with pytest.raises(InvalidRequestError) as caught:
+                door(given)
+            assert str(caught.value).startswith("request: Input should be of type BacktestRequest")
+        assert gateway.runs() == []
+
+
 @pytest.mark.parametrize(("name", "wrong"), [("nowhere", "does not exist"), ("a_file", "is not")])
 async def test_a_directory_that_is_not_there_is_refused_at_the_door(
     name: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -89,6 +89,7 @@ def test_operations_have_names_of_their_own_and_say_what_they_do() -> None:
     operations = [each for each in walk(DOCUMENT["paths"]) if "tags" in each]
     assert len({each["operationId"] for each in operations}) == len(operations)
     assert all(each["summary"] and each["description"] for each in operations)
+    assert not any("`" in each["summary"] for each in operations)
 
 
 def test_what_a_new_run_leads_to_is_there() -> None:

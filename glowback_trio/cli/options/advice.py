@@ -26,6 +26,8 @@ def advice(error: GlowbackError, url: str, *, has_key: bool) -> str | None:
         has_key: True if an API key was sent.
     """
     match error:
+        case UnknownRunError(run_id=""):
+            return "the id is empty: has `submit` or `curl` printed an error instead of one?"
         case UnknownRunError():
             return (
                 f"{url} keeps only its most recent runs, in memory, and loses them when it stops: "

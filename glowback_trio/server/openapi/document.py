@@ -85,7 +85,8 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
     operation: dict[str, Any] = {
         "operationId": _operation_id(route.name, prefix),
         "tags": [route.tag],
-        "summary": first_line(route.handler).rstrip("."),
+        # Viewers show it as it is: Markdown belongs into the description.
+        "summary": first_line(route.handler).rstrip(".").replace("`", ""),
         "description": description(route.handler),
         "responses": {
             str(status): answer for status, answer in _responses(route, prefix, components)
