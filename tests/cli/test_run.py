@@ -180,7 +180,12 @@ def test_all_options_that_are_missing_are_named(glowback: Glowback) -> None:
 )
 @pytest.mark.parametrize(
     "weights",
-    [["AAPL=0.5,SPY=0.25"], ["AAPL=0.5", "--weight", "SPY=0.25"], ["AAPL=0.5", "SPY=0.25"]],
+    [
+        ["AAPL=0.5,SPY=0.25"],
+        ["AAPL=0.5", "--weight", "SPY=0.25"],
+        ["AAPL=0.5", "SPY=0.25"],
+        ["AAPL=.5", "SPY=+.25"],
+    ],
 )
 def test_lists_and_pairs_take_commas_repeats_and_spaces_alike(
     symbols: list[str], weights: list[str], glowback: Glowback

@@ -26,7 +26,10 @@ OTHERS = [
     ([202303200930, 202303200931], "(202303200930 for 2023-03-20 09:30:00)"),
     ([20230320093000, 20230320093100], "(20230320093000 for 2023-03-20 09:30:00)"),
     ([45005, 45006], "serial numbers of days, as spreadsheets store them (45005 for 2023-03-20)"),
-    ([0, 1, 2], "numbers of rows"),
+    ([0, 1, 2], "numbers of rows, got"),
+    ([19436, 19437], "numbers of rows or of days or hours since 1970"),
+    ([466464, 466465], "numbers of rows or of days or hours since 1970"),
+    ([27987840, 27987845], "minutes since 1970 (27987840 for 2023-03-20T00:00Z)"),
     ([2021, 2022, 2023], "years"),
 ]
 #: 2023-03-20T09:30:00Z in each unit.

@@ -131,7 +131,10 @@ def test_header_names_may_have_any_case_and_other_columns_are_ignored(tmp_path: 
         ({"date": [*map(str, DAYS[:4]), "x"]}, "row 5, column 'date': expected a date or time"),
         ({"date": [dt.date(1850, 1, 1), *DAYS[1:]]}, "row 1, column 'date': expected a date or"),
         ({"date": [1, 2, 3, None, 5]}, "row 4, column 'date': expected a date or time"),
-        ({"date": [1.5] * 5}, "column 'date': expected texts, got 'double'"),
+        (
+            {"date": [1.5] * 5},
+            "column 'date': expected whole numbers, dates, times or texts, got 'double'",
+        ),
         ({"symbol": [1] * 5}, "column 'symbol': expected texts, got 'int64'"),
         ({"symbol": ["AAPL", None] + ["AAPL"] * 3}, "row 2, column 'symbol': expected a text"),
     ],

@@ -509,6 +509,58 @@ def test_a_time_zone_places_times_without_an_offset(tmp_path: Path, written: str
     assert (bars.offset is None) == (prices.bars.offset is None)
 
 
+def written_file(tmp_path: Path, header: str, times: Sequence[str], end: str = "1000") -> Path:
+    path = tmp_path / "X.csv"
+    path.write_text(f"{header}\n" + "".join(f"{time},10,11,9,10,{end}\n" for time in times))
+    return path
+
+
+@pytest.mark.parametrize("form", ["{} US/Eastern", "{} America/New_York"])
+def test_the_name_of_a_zone_beside_the_times_is_their_zone(tmp_path: Path, form: str) -> None:
+    """The summer of New York begins between the two: the 10th is at -05:00, the 13th at -04:00."""
+    times = ["20230310 09:30:00", "20230310 10:30:00", "20230313 09:30:00", "20230313 10:30:00"]
+    path = written_file(
+        tmp_path, "date,open,high,low,close,volume", [form.format(t) for t in times]
+    )
+    [prices] = read_prices(path, ImportOptions())
+    assert prices.bars.time.astype("M8[m]").astype(str).tolist() == [
+        "2023-03-10T14:30",
+        "2023-03-10T15:30",
+        "2023-03-13T13:30",
+        "2023-03-13T14:30",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2023-03-10 09:30:00 EST", "without 'EST'; take it away and name the zone by --timezone"),
+        ("09:30", "a date, beside the time of day or in a column of its own, got '09:30'"),
+    ],
+)
+def test_a_time_that_lacks_something_is_refused_with_what_to_do(
+    tmp_path: Path, time: str, expected: str
+) -> None:
+    path = written_file(tmp_path, "date,open,high,low,close,volume", [time, time])
+    with pytest.raises(DataError) as caught:
+        list(read_prices(path, ImportOptions()))
+    assert expected in str(caught.value)
+
+
+def test_units_are_the_volume_where_money_stands_beside_them(tmp_path: Path) -> None:
+    header = "Datum,Erster,Hoch,Tief,Schlusskurs,Stuecke,Volumen"
+    path = written_file(tmp_path, header, ["2023-03-10", "2023-03-13"], end="1000,10000")
+    [prices] = read_prices(path, ImportOptions())
+    assert prices.bars.volume.tolist() == [1000.0, 1000.0]
+
+
+def test_two_volumes_of_one_name_are_refused(tmp_path: Path) -> None:
+    header = "date,open,high,low,close,volume,Volume"
+    path = written_file(tmp_path, header, ["2023-03-10", "2023-03-13"], end="1000,7000")
+    with pytest.raises(DataError, match="column 'volume' appears more than once"):
+        list(read_prices(path, ImportOptions()))
+
+
 def test_a_zone_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--timezone should be a time zone's name"):
         imported(dated(tmp_path, "2023-03-27", "2023-03-28"), timezone="Mars/Olympus")

@@ -17,6 +17,8 @@ from glowback_trio.wire.json_text import parse_json
 
 __all__ = ["LISTED", "SPACED", "read_pairs"]
 
+# Numbers as people write them in a shell, and JSON does not: `.5`, `5.`, `+5`.
+_NUMBER = re.compile(r"[+-]?(\d+\.|\.\d+)([eE][+-]?\d+)?|\+\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 # A comma separates two pairs only where another NAME= follows, so that a value may hold commas.
 _BETWEEN_PAIRS = re.compile(r",(?=[^,=]+=)")
 
@@ -37,7 +39,7 @@ SPACED = Parameter(negative_iterable=(), consume_multiple=True)
 def read_pairs(
     flag: str, given: Iterable[str], *, names_have_equals: bool = False
 ) -> dict[str, Any]:
-    """Read NAME=VALUE pairs. A value that is a JSON scalar is read as one, any other as text.
+    """Read NAME=VALUE pairs. A number or JSON scalar is read as one, any other value as text.
 
     Args:
         flag: The option, for errors.
@@ -59,6 +61,8 @@ def read_pairs(
 
 
 def _scalar(text: str) -> Any:
+    if _NUMBER.fullmatch(text):
+        return float(text)
     try:
         value = parse_json(text.encode())
     except InvalidRequestError:

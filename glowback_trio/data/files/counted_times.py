@@ -22,6 +22,9 @@ _FIRST, _AFTER_LAST = np.datetime64(str(FIRST_YEAR), "s"), np.datetime64(str(LAS
 _SOON_AFTER_1970 = 10_000_000
 _SERIAL_DAY_0 = np.datetime64("1899-12-30")  # of spreadsheets
 _SERIALS = (20_000, 80_000)  # 1954 to 2119
+# 1990 to 2103 in minutes. A column of seconds that lies there would be one of 1970 and 1971 alone.
+_MINUTES = (10_520_000, 70_000_000)
+_DAYS_OF_1990 = 7_305
 _YEARS = (FIRST_YEAR, LAST_YEAR)
 _DATE_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _FIRST_DIGITS = (str(FIRST_YEAR), str(LAST_YEAR))
@@ -58,6 +61,8 @@ def likeness_of(counts: NDArray[np.int64]) -> str | None:
     dates = [_date_in(number) for number in (least, most)]
     if all(dates):
         return f"dates written as one number ({least} for {dates[0]})"
+    if _MINUTES[0] <= least and most <= _MINUTES[1]:
+        return f"minutes since 1970 ({least} for {np.datetime64(least, 'm')}Z)"
     if least < 0 or most >= _SOON_AFTER_1970:
         return None
     if _SERIALS[0] <= least and most <= _SERIALS[1]:
@@ -65,7 +70,7 @@ def likeness_of(counts: NDArray[np.int64]) -> str | None:
         return f"serial numbers of days, as spreadsheets store them ({least} for {day})"
     if _YEARS[0] <= least and most <= _YEARS[1]:
         return "years"
-    return "numbers of rows"
+    return "numbers of rows" + " or of days or hours since 1970" * (least >= _DAYS_OF_1990)
 
 
 def likeness_of_texts(texts: Sequence[str]) -> str | None:

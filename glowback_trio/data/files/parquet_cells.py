@@ -108,6 +108,11 @@ class ParquetColumn:
             if likeness := likeness_of(counts):
                 raise self._bad(0, f"{FORMS}; the column looks like {likeness}")
             return Stamps(self._in_years(counted_times(counts)))
+        if types.is_floating(kind):
+            raise DataError(
+                f"{self.source}, column {self.name!r}: expected whole numbers, dates, times or "
+                f"texts, got {str(kind)!r}"
+            )
         return join_stamps([self._stamp(row, text) for row, text in enumerate(self.texts())])
 
     def _in_years(self, times: Times) -> Times:

@@ -179,7 +179,10 @@ def _cleaned(prices: ForeignPrices, options: ImportOptions) -> ImportedPrices:
     rows = prices.rows
     if not re.fullmatch(SYMBOL_RULE.regex, rows.symbol):
         advice = SYMBOL_RULE.advice(rows.symbol) or "; give --symbol"
-        raise DataError(f"{rows.source}: {shorten(rows.symbol)} is not a valid symbol{advice}")
+        raise DataError(
+            f"{rows.source}: {shorten(rows.symbol)} is not a valid symbol{advice}; expected "
+            f"{SYMBOL_RULE.meaning}"
+        )
     zone = _zone(options.timezone or prices.vendor.zone)
     spacing = resolution_of(rows.time)
     length = options.resolution or spacing

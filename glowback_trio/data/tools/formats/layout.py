@@ -113,7 +113,8 @@ def columns_by_role(
         if role not in found:
             advice = f"; if another one holds it, say --column {role}=NAME"
             raise DataError(_missing(where, role, header) + advice)
-        if names.count(names[found[role][0]]) > 1:
+    for role in (*_NEEDED, "volume"):
+        if role in found and names.count(names[found[role][0]]) > 1:
             raise DataError(f"{where}: column {names[found[role][0]]!r} appears more than once")
     return found
 

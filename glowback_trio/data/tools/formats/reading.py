@@ -29,7 +29,7 @@ from glowback_trio.data.tools.formats.numbers import (
 from glowback_trio.data.tools.formats.text_cells import NUMERIC, PartColumns, TextCells
 from glowback_trio.data.tools.formats.text_files import TextFile, text_files
 from glowback_trio.data.tools.formats.text_records import Record, delimiter_of, records_of
-from glowback_trio.data.tools.formats.times import read_times
+from glowback_trio.data.tools.formats.times import read_times, zone_beside
 from glowback_trio.data.tools.formats.vendor import Vendor
 from glowback_trio.data.tools.formats.vendors import VENDORS, vendor_by_name
 from glowback_trio.errors import DataError
@@ -123,6 +123,9 @@ class _Assembly:
         times = [self.columns.times[row] for row in kept.tolist()]
         day_first = self.options.day_first
         vendor = self.cells.layout.vendor
+        if (zone := zone_beside(times)) is not None:
+            vendor = evolve(vendor, zone=zone)
+            times = [text.strip().removesuffix(f" {zone}") for text in times]
         day_first = vendor.day_first if day_first is None else day_first
         try:
             stamps = read_times(times, day_first=day_first)

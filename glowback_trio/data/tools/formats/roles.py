@@ -87,6 +87,11 @@ _NAMES: Mapping[str, Sequence[str]] = {
         "dernier",
     ],
     "volume": [
+        # Beside them German files call the money that changed hands `Volumen`.
+        "stück",
+        "stücke",
+        "stuecke",
+        "volumen (stück)",
         "volume",
         "vol",
         "vol.",
@@ -96,8 +101,6 @@ _NAMES: Mapping[str, Sequence[str]] = {
         "tick volume",
         "tick_volume",
         "total traded quantity",
-        "stück",
-        "volumen (stück)",
     ],
     "symbol": ["ticker", "symbol", "sym", "tic"],
     "adjusted close": [

@@ -24,9 +24,10 @@ from glowback_trio.data.tools.formats.numbers import BadCellError
 from glowback_trio.errors import DataError
 from glowback_trio.model.sessions.stamps import Stamps
 
-__all__ = ["read_times"]
+__all__ = ["read_times", "zone_beside"]
 
 _EXPECTED = "a date or time"
+_ZONE_BESIDE = re.compile(r"(?P<time>.*\d) (?P<zone>[A-Za-z][A-Za-z_/+-]*\d*)", re.ASCII)
 _TIME = (
     r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?|\d{6}|\d{4}|\d{1,2}-[ap]m"  # CryptoDataDownload: 05-PM
 )
@@ -42,6 +43,18 @@ _CLOCK = re.compile(
 )
 _LAST_HOUR, _LAST_SIXTIETH, _HALF_DAY = 23, 59, 12
 _NS = 10**9
+
+
+def zone_beside(texts: Sequence[str]) -> str | None:
+    """Return the zone whose name stands beside every time, such as `US/Eastern`.
+
+    Abbreviations such as `EST` are no such names: they say nothing of summer time.
+    """
+    parts = _ZONE_BESIDE.fullmatch(texts[0].strip())
+    if parts is None or "/" not in parts["zone"]:
+        return None
+    end = f" {parts['zone']}"
+    return parts["zone"] if all(text.strip().endswith(end) for text in texts) else None
 
 
 def read_times(texts: Sequence[str], *, day_first: bool | None) -> Stamps:
@@ -104,7 +117,7 @@ def _written(texts: Sequence[str], *, day_first: bool | None) -> Stamps:
     matches = [_WHOLE.fullmatch(text) for text in texts]
     for index, parts in enumerate(matches):
         if parts is None:
-            raise BadCellError(index, _EXPECTED)
+            raise BadCellError(index, _expected(texts[index]))
     found = [parts for parts in matches if parts]
     dates = [parts["date"] for parts in found]
     try:
@@ -124,6 +137,16 @@ def _written(texts: Sequence[str], *, day_first: bool | None) -> Stamps:
     offset = ahead.astype("m8[s]")
     is_local = not any(parts["zone"] for parts in found)
     return Stamps(local - offset, offset if offset.any() else None, is_local=is_local)
+
+
+def _expected(text: str) -> str:
+    """Return what was expected instead of a text, and what to do about it."""
+    if _CLOCK.fullmatch(text.strip()):
+        return "a date, beside the time of day or in a column of its own"
+    parts = _ZONE_BESIDE.fullmatch(text.strip())
+    if parts is None or not _WHOLE.fullmatch(_spaced(parts["time"])):
+        return _EXPECTED
+    return f"{_EXPECTED} without {parts['zone']!r}; take it away and name the zone by --timezone"
 
 
 def _each(texts: Sequence[str], read: Callable[[str], int]) -> NDArray[np.int64]:
