@@ -31,6 +31,7 @@ from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
+from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
 
@@ -244,7 +245,11 @@ class Client:
                 events from the first one is checked against the digest in the terminal event.
             retry_for: Seconds to try to reconnect before giving up.
             on_retry: Called before each attempt to reconnect.
+
+        Raises:
+            InvalidRequestError: `after` is negative, `types` is empty or names an unknown type.
         """
+        types = checked_types(after, types)
         events = EventStream(
             http=self._api.http,
             url=self._api.run_url(run_id, "/stream"),

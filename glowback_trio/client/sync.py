@@ -46,6 +46,7 @@ class SyncClient:
     _client: Client
     #: Streams that are open, as an ordered set.
     _open: dict[AbstractAsyncContextManager[EventStream], None] = field(factory=dict, init=False)
+    _ended: bool = field(default=False, init=False)
 
     def __repr__(self) -> str:
         return describe(self, repr(self._client), streams=len(self._open))
@@ -155,6 +156,8 @@ class SyncClient:
             self._call(stream.__aexit__, None, None, None)
 
     def _call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
+        if self._ended:
+            raise RuntimeError("Cannot send a request, as the `with` block of the client has ended")
         # The scope exists before the task: an interrupt may arrive while the task is being started,
         # and must still be able to cancel it.
         scope = trio.CancelScope()
@@ -205,3 +208,4 @@ def connect(
             yield sync_client
         finally:
             sync_client.close()
+            sync_client._ended = True  # noqa: SLF001 - opening owns what it made

@@ -64,6 +64,14 @@ def test_a_run_from_its_submission_to_its_result(client: SyncClient) -> None:
     assert client.list() == []
 
 
+def test_a_client_says_that_its_block_has_ended(url: str) -> None:
+    with connect(url) as client:
+        run_id = client.submit(request_with()).run_id
+    for call in (client.list, lambda: client.status(run_id), lambda: next(client.stream(run_id))):
+        with pytest.raises(RuntimeError, match="the `with` block of the client has ended"):
+            call()
+
+
 def test_strategies_and_datasets_can_be_listed(client: SyncClient) -> None:
     assert "rsi" in [strategy["name"] for strategy in client.strategies()]
     assert "AAPL" in [dataset["symbol"] for dataset in client.datasets()]
