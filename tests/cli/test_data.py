@@ -46,6 +46,17 @@ def test_every_command_uses_the_same_prices_by_default(glowback: Glowback, price
         assert " sample " not in listed.stdout, "what `run` would not find is not listed"
 
 
+def test_no_name_is_cut_in_a_narrow_table(glowback: Glowback, prices: Path) -> None:
+    symbol = "A_SYMBOL_AS_LONG_AS_SYMBOLS_BE32"
+    (prices.parent / "source.csv").write_text(HEADER + ROWS)
+    wanted = ("data", "import", "source.csv", "--symbol", symbol, "--data", "prices")
+    for command in (wanted, ("data", "list", "--data", "prices"), ("data", "check")):
+        shown = glowback(*command, COLUMNS="50", GLOWBACK_DATA="prices").stdout
+        assert "…" not in shown
+        parts = [line.split("   ")[0].strip() for line in shown.splitlines()]
+        assert symbol in "".join(parts), shown
+
+
 def test_listing_shows_what_cannot_be_read_and_fails(glowback: Glowback, prices: Path) -> None:
     (prices / "BAD_1d.csv").write_text(HEADER + "2020-03-02,x,1,1,1,1\n")
     listed = glowback("data", "list", "--data", "prices")

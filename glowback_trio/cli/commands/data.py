@@ -63,6 +63,8 @@ def list_(*, data: DataOption = "sample", cache: CacheOption = CACHE_NAME) -> in
         cache: Directory for parsed prices, relative to --data; 'off' disables the cache.
     """
     table = Table("Symbol", "Source", "Resolution", "First bar", "Last bar", "Rows", box=SIMPLE)
+    for column in table.columns:
+        column.overflow = "fold"  # a name that is cut could not be used
     table.columns[-1].justify = "right"
     # With --data a run never uses generated prices, so they are not listed either.
     listed = open_catalogue(data, cache, allow_sample=data == "sample").datasets()

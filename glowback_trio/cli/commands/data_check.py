@@ -61,6 +61,8 @@ def _print_reports(reports: Sequence[FileReport], console: Console) -> int:
     critical = sum(len(one.critical) for one in reports)
     warnings = sum(len(one.warnings) for one in reports)
     table = Table("File", "Resolution", "Rows", "Critical", "Warnings", box=SIMPLE)
+    for column in table.columns:
+        column.overflow = "fold"  # a name that is cut could not be used
     for column in table.columns[2:]:
         column.justify = "right"
     for one in reports:

@@ -189,6 +189,8 @@ def _targets(
 def _print_written(targets: _Targets) -> None:
     table = Table("Symbol", "Format", "Resolution", "Bars", "File", box=SIMPLE)
     table.columns[3].justify = "right"
+    for column in table.columns:
+        column.overflow = "fold"  # a name that is cut could not be used
     for path, prices in targets.items():
         bars, names = prices.bars, [path.name]
         if prices.factors is not None:
