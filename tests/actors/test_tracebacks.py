@@ -115,6 +115,16 @@ class BrokenSource(Catalogue):
         raise AssertionError
 
 
+@frozen
+class LeavingSource(Catalogue):
+    """Ends the program when it loads."""
+
+    def load(
+        self, request: BacktestRequest, checkpoint: Callable[[], object] = no_checkpoint
+    ) -> Dataset:
+        raise SystemExit(3)
+
+
 def request(strategy: Failing = None) -> BacktestRequest:
     plain = BacktestRequest(symbols=["AAPL"], start_date="2020-01-01", end_date="2020-02-01")
     return plain if strategy is None else evolve(plain, strategy=strategy)
@@ -243,6 +253,16 @@ async def test_the_traceback_is_the_cause_and_in_the_log_and_not_in_the_events(
     assert f", in {marked}\n" in caplog.text
     assert marked.encode() not in events
     assert b"Traceback" not in events
+
+
+async def test_a_source_that_exits_fails_its_own_run(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    async with open_virtual_gateway(data=LeavingSource(), compute=ThreadCompute()) as gateway:
+        run = gateway.submit(request())
+        await run.wait_finished()
+    assert run.status.error == "The simulation failed unexpectedly (SystemExit)"
+    assert "raise SystemExit(3)" in caplog.text
 
 
 async def test_a_failure_without_foreign_code_has_no_traceback(
