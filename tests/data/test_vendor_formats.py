@@ -217,6 +217,22 @@ SAMPLES: dict[str, tuple[str, str, str]] = {
         ),
         "EURUSD",
     ),
+    "histdata": (
+        "DAT_ASCII_EURUSD_M1_2023.csv",
+        lines(
+            "",
+            lambda d, o, h, low, c, v: f"{d.replace('-', '')} 000000;{o};{h};{low};{c};{v}",
+        ),
+        "EURUSD",
+    ),
+    "histdata-metatrader": (
+        "DAT_MT_EURUSD_M1_2023.csv",
+        lines(
+            "",
+            lambda d, o, h, low, c, v: f"{d.replace('-', '.')},00:00,{o},{h},{low},{c},{v}",
+        ),
+        "EURUSD",
+    ),
     "metatrader4": (
         "EURUSD1440.csv",
         lines(
@@ -507,6 +523,13 @@ def test_a_time_zone_places_times_without_an_offset(tmp_path: Path, written: str
     [bars] = Catalogue(data).load(request).bars
     assert bars.time.tolist() == prices.bars.time.tolist()
     assert (bars.offset is None) == (prices.bars.offset is None)
+
+
+def test_histdata_s_clock_has_no_summer_time(tmp_path: Path) -> None:
+    path = tmp_path / "DAT_ASCII_EURUSD_M1_202307.csv"
+    path.write_text("20230703 000000;10;11;9;10;0\n20230703 000100;10;11;9;10;0\n")
+    [prices] = read_prices(path, ImportOptions())
+    assert prices.bars.time[0] == np.datetime64("2023-07-03T05:00")
 
 
 def written_file(tmp_path: Path, header: str, times: Sequence[str], end: str = "1000") -> Path:

@@ -13,6 +13,7 @@ from glowback_trio.data.tools.formats.vendor import Vendor
 __all__ = ["PLAIN", "VENDORS", "vendor_by_name"]
 
 _NEW_YORK = "America/New_York"
+_NEW_YORK_WITHOUT_SUMMER = "Etc/GMT+5"  # the sign of POSIX: five hours behind UTC
 _OHLCV = ("open", "high", "low", "close", "volume")
 
 
@@ -118,11 +119,28 @@ VENDORS: tuple[Vendor, ...] = (
         symbol_in_name=r"(?P<symbol>.+?)_(M\d+|H\d+|Daily|Weekly|Monthly)_\d+_\d+",
         note="MetaTrader's times are those of the broker's server; --timezone names their zone",
     ),
+    # Source of the zone: http://histdata.com/?p=21
+    Vendor(
+        name="histdata",
+        title="HistData, generic ASCII",
+        order=("time", *_OHLCV),
+        by_name=True,
+        zone=_NEW_YORK_WITHOUT_SUMMER,
+        symbol_in_name=r"DAT_ASCII_(?P<symbol>[A-Z]{6})_\w+",
+    ),
+    Vendor(
+        name="histdata-metatrader",
+        title="HistData, MetaTrader",
+        order=("date", "time of day", *_OHLCV),
+        by_name=True,
+        zone=_NEW_YORK_WITHOUT_SUMMER,
+        symbol_in_name=r"DAT_MT_(?P<symbol>[A-Z]{6})_\w+",
+    ),
     Vendor(
         name="metatrader4",
-        title="MetaTrader 4, history centre; HistData",
+        title="MetaTrader 4, history centre",
         order=("date", "time of day", *_OHLCV),
-        symbol_in_name=r"(DAT_MT_)?(?P<symbol>[A-Za-z]{6}[^_\d]*?)(_?M?\d+)?(_\d+)?",
+        symbol_in_name=r"(?P<symbol>[A-Za-z]{6}[^_\d]*?)(_?M?\d+)?(_\d+)?",
         note="MetaTrader's times are those of the broker's server; --timezone names their zone",
     ),
     Vendor(
