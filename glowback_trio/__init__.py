@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Rsi,
     )
     from glowback_trio.store import MemoryStore
+    from glowback_trio.store.sqlite import SqliteStore
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -80,6 +81,7 @@ else:
                 "Rsi",
             ),
             "glowback_trio.store": ("MemoryStore",),
+            "glowback_trio.store.sqlite": ("SqliteStore",),
         },
     )
 
@@ -106,6 +108,7 @@ __all__ = [
     "Result",
     "Rsi",
     "Run",
+    "SqliteStore",
     "State",
     "Status",
     "Stream",

@@ -14,7 +14,6 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.event_loop import EventLoop
-from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
@@ -35,6 +34,7 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import MemoryStore, Store
+from glowback_trio.store.nursery import open_bare_nursery
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from support.backends import in_virtual_time
 from support.bytes_store import BytesStore
 from support.results import plain, small_result
+from support.sqlite_files import inline_store
 from trio.testing import wait_all_tasks_blocked
 
 from glowback_trio import BacktestRequest, Event, MaCrossover, MemoryStore
@@ -35,6 +36,7 @@ STORES: dict[str, Callable[[], Store]] = {
     "bytes that leave memory": partial(BytesStore, at_hand=2),
     "bytes written late": partial(BytesStore, lag=True),
     "bytes written late that leave memory": partial(BytesStore, at_hand=2, lag=True),
+    "SqliteStore": inline_store,
 }
 
 REQUEST = BacktestRequest(

@@ -16,12 +16,12 @@ import trio
 from attrs import define, field
 
 from glowback_trio import Event, Result
-from glowback_trio.actors.nursery import open_bare_nursery
 from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import StoredRun
+from glowback_trio.store.nursery import open_bare_nursery
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request, request_document
 

@@ -1,0 +1,126 @@
+"""What a store has while it is open: its connections, and what it remembers of its runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from weakref import WeakValueDictionary, finalize
+
+from attrs import define, field
+
+from glowback_trio.errors import UnknownRunError
+from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.sqlite import queries, statements
+from glowback_trio.store.sqlite.database import connect, failures_of
+from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.reader import Reader
+from glowback_trio.store.sqlite.schema import upgrade
+from glowback_trio.store.sqlite.writer import CallInThread, Writer
+from glowback_trio.wire.converter import Converter, make_converter
+
+__all__ = ["Session"]
+
+# Results are fetched right after their runs, if at all.
+_RESULTS_AT_HAND = 8
+
+
+@define(eq=False)
+class Session:
+    """An open store.
+
+    Args:
+        writer: Changes the database.
+        reader: Asks it.
+        converter: Reads requests.
+        last_seq: Number of the newest run's row.
+    """
+
+    writer: Writer
+    reader: Reader
+    converter: Converter
+    last_seq: int
+    #: The newest results.
+    results: OrderedDict[str, Result] = field(factory=OrderedDict, init=False)
+    #: The logs that somebody holds.
+    logs: WeakValueDictionary[str, SqliteLog] = field(factory=WeakValueDictionary, init=False)
+    #: Runs that were forgotten, with the count of changes that must be written until no query finds
+    #: them.
+    _forgotten: dict[str, int] = field(factory=dict, init=False)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        synchronous: str,
+        interval_s: float,
+        strategies: StrategyRegistry,
+        call: CallInThread,
+    ) -> Session:
+        """Open a store's file. Blocks.
+
+        Raises:
+            StoreError: It cannot be opened, or is no store that this package knows.
+        """
+        with failures_of(path):
+            connection = connect(path, synchronous=synchronous)
+            try:
+                upgrade(connection)
+                writer = Writer(path, connection, call, interval_s)
+                writer.removable.extend(queries.forgotten(connection))
+                last_seq = queries.last_seq(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(writer, Reader(path, call), make_converter(strategies), last_seq)
+
+    def close(self) -> None:
+        """Close all connections. Blocks."""
+        self.reader.close()
+        self.writer.connection.close()
+
+    def begin(
+        self, run_id: str, seq: int, watermark: int, on_durable: Callable[[], None]
+    ) -> SqliteLog:
+        """Make the log of a run."""
+        log = SqliteLog(seq, watermark, self.writer, self.reader, on_durable)
+        self.logs[run_id] = log
+        self._forgotten.pop(run_id, None)
+        return log
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run; its rows stay for as long as somebody holds its log."""
+        self.results.pop(run_id, None)
+        if (log := self.logs.pop(run_id, None)) is None:
+            self.writer.add(*statements.remove_run(run_id))
+        else:
+            self.writer.add(statements.forget_run(run_id))
+            finalize(log, self.writer.removable.append, log.seq)
+        written = self.writer.written
+        self._forgotten = {each: n for each, n in self._forgotten.items() if n > written}
+        self._forgotten[run_id] = self.writer.handed_over
+
+    def knows(self, run_id: str) -> bool:
+        """Return False for a run that was forgotten, though queries may still find it."""
+        return self._forgotten.get(run_id, 0) <= self.writer.written
+
+    def known(self, run_ids: Iterable[str]) -> list[str]:
+        """Return these ids without those that were forgotten."""
+        return [run_id for run_id in run_ids if self.knows(run_id)]
+
+    def check(self, run_id: str) -> None:
+        """Check that a run was not forgotten.
+
+        Raises:
+            UnknownRunError: It was.
+        """
+        if not self.knows(run_id):
+            raise UnknownRunError(run_id)
+
+    def keep_at_hand(self, run_id: str, result: Result) -> None:
+        """Keep the result of a run that goes on, as one of the newest few in memory."""
+        if run_id in self.logs:
+            self.results[run_id] = result
+        while len(self.results) > _RESULTS_AT_HAND:
+            self.results.popitem(last=False)

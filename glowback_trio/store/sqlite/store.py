@@ -1,0 +1,234 @@
+"""The store that keeps everything in one SQLite file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import orjson
+import trio
+from attrs import define, field
+
+from glowback_trio.errors import StoreError
+from glowback_trio.model.instant import utc_now
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
+from glowback_trio.model.short_repr import describe
+from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.nursery import open_bare_nursery
+from glowback_trio.store.protocol import StoredRun
+from glowback_trio.store.sqlite import queries, statements
+from glowback_trio.store.sqlite.lock import held
+from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.session import Session
+from glowback_trio.store.sqlite.writer import CallInThread
+from glowback_trio.wire.requests import parse_request
+
+__all__ = ["SqliteStore"]
+
+_log = logging.getLogger(__name__)
+
+# A bound of its own: queries must not queue behind other users of trio's default one.
+_THREADS = 8
+
+
+def _threads() -> CallInThread:
+    return partial(trio.to_thread.run_sync, limiter=trio.CapacityLimiter(_THREADS))
+
+
+@define(eq=False, repr=False)
+class SqliteStore:
+    """Logs, results and requests in a SQLite file, which survives the process.
+
+    Beside the file stand `PATH-wal` and `PATH-shm`, which belong to it, and `PATH-lock`, which
+    keeps a second gateway away.
+
+    Args:
+        path: The file; created where it does not exist, in a directory that does.
+        synchronous: `NORMAL`: what can be read survives the end of the process, however it ends.
+            `FULL`: it survives a power cut, too, and every commit waits for the disk.
+        commit_interval_s: After a pause an event is written at once; under load, this often.
+        call_in_thread: Carries out what blocks; left out, threads of trio's.
+    """
+
+    path: Path = field(converter=Path)
+    synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+    commit_interval_s: float = 0.004
+    _call: CallInThread = field(alias="call_in_thread", factory=_threads)
+    _session: Session | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._session is None else "open"
+        return describe(self, str(self.path), state, synchronous=self.synchronous)
+
+    @property
+    def durability(self) -> Literal["process", "power"]:
+        """What an event that can be read survives: the end of the process, or a power cut, too."""
+        return "power" if self.synchronous == "FULL" else "process"
+
+    @property
+    def writable(self) -> bool:
+        """False from a commit that failed to the next one that did not."""
+        return self._session is None or self._session.writer.problem is None
+
+    @asynccontextmanager
+    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
+        """Keep the file open, and a task that writes to it.
+
+        Raises:
+            StoreError: Another gateway has it open; it cannot be opened, read or written; it is of
+                a newer version, or no store at all.
+        """
+        with held(self.path, utc_now()):
+            session: Session = await self._call(
+                Session.open,
+                self.path,
+                self.synchronous,
+                self.commit_interval_s,
+                strategies,
+                self._call,
+            )
+            self._session = session
+            try:
+                async with open_bare_nursery() as nursery:
+                    nursery.start_soon(session.writer.write_for_ever)
+                    try:
+                        yield
+                    finally:
+                        nursery.cancel_scope.cancel()
+            except BaseException:
+                # What is raised already says more; this is logged.
+                with suppress(StoreError):
+                    await self._close(session)
+                raise
+            await self._close(session)
+
+    async def _close(self, session: Session) -> None:
+        """Write what is left and close the file."""
+        try:
+            await session.writer.close()
+        except StoreError as error:
+            _log.error("Not everything was written: %s", error)
+            raise
+        finally:
+            self._session = None
+            with trio.CancelScope(shield=True):
+                await self._call(session.close)
+
+    @property
+    def _kept(self) -> Session:
+        if self._session is None:
+            raise StoreError(f"The store {self.path} is closed")
+        return self._session
+
+    async def flush(self) -> None:
+        """Wait until all that was handed over so far is as durable as the store promises.
+
+        Raises:
+            StoreError: It cannot be written at the moment.
+        """
+        await self._kept.writer.flush()
+
+    async def wait_room(self) -> None:
+        """Wait while too much is waiting to be written."""
+        await self._kept.writer.wait_room()
+
+    async def run_ids(self) -> Sequence[str]:
+        """Return the ids of all runs, oldest first."""
+        await self._catch_up()
+        return self._kept.known(await self._kept.reader.ask(queries.run_ids))
+
+    async def resident_ids(self) -> Sequence[str]:
+        """Return the ids of the runs that have not ended, oldest first."""
+        await self._catch_up()
+        return self._kept.known(await self._kept.reader.ask(queries.unfinished_ids))
+
+    async def statuses(
+        self, before: str | None, state: State | None, limit: int
+    ) -> Sequence[Status]:
+        """Return statuses as they are written, newest first.
+
+        Raises:
+            UnknownRunError: There is no run `before`.
+        """
+        return await self._kept.reader.ask(queries.list_statuses, before, state, limit)
+
+    async def find_key(self, key: str) -> str | None:
+        """Return the id of the run that was opened with an idempotency key."""
+        return await self._kept.reader.ask(queries.find_by_key, key)
+
+    async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
+        """Give back a run.
+
+        Raises:
+            UnknownRunError: It was never opened, or is gone.
+            InvalidRequestError: Its request cannot be read, such as one whose strategy is gone.
+            StoreError: It cannot be read.
+        """
+        kept = self._kept
+        if run_id in kept.logs:
+            await self._catch_up()
+        kept.check(run_id)
+        row = await kept.reader.ask(queries.find_run, run_id)
+        request = parse_request(orjson.loads(row.request), kept.converter)
+        log = kept.begin(run_id, row.seq, row.status.event_count, on_durable)
+        return StoredRun(request, row.status, log)
+
+    def open_log(
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
+    ) -> SqliteLog:
+        """Begin a run's log. A run that had this id is forgotten."""
+        kept = self._kept
+        kept.forget(run_id)
+        kept.last_seq += 1
+        kept.writer.add(*statements.insert_run(kept.last_seq, run_id, key, request))
+        return kept.begin(run_id, kept.last_seq, 0, on_durable)
+
+    async def keep_result(self, run_id: str, result: Result) -> None:
+        """Keep a result, unless its run has been forgotten meanwhile."""
+        kept = self._kept
+        kept.writer.add(await self._call(statements.insert_result, run_id, result))
+        await kept.writer.flush()
+        kept.keep_at_hand(run_id, result)
+
+    def result_nowait(self, run_id: str) -> Result | None:
+        """Return a result that is in memory."""
+        return self._kept.results.get(run_id)
+
+    async def result(self, run_id: str) -> Result:
+        """Return a result.
+
+        Raises:
+            UnknownRunError: It was never kept, or is gone.
+            StoreError: It cannot be read.
+        """
+        if (result := self.result_nowait(run_id)) is not None:
+            await trio.lowlevel.checkpoint()
+            return result
+        self._kept.check(run_id)
+        return await self._kept.reader.ask(queries.read_result, run_id)
+
+    def retire(self, run_id: str) -> Sequence[str]:
+        """Let a finished run's events leave memory. No run leaves the file."""
+        if (log := self._kept.logs.get(run_id)) is not None:
+            log.shrink()
+        return ()
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run. Those who read its log can go on; its rows are removed afterwards."""
+        self._kept.forget(run_id)
+
+    async def _catch_up(self) -> None:
+        """Wait until what was handed over can be queried, if it can be written at all."""
+        if self.writable:
+            with suppress(StoreError):
+                await self._kept.writer.flush()
