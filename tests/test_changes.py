@@ -22,6 +22,7 @@ from glowback_trio.model.orders import Kind
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.server.openapi.documents import EquityRow, ExposureRow, OrderEvent, Trade
 from glowback_trio.server.openapi.event_documents import EventDocument
+from glowback_trio.store import sqlite
 
 ENGINE, STREAMS, STRATEGIES = (
     page(f"docs/{name}.md") for name in ("engine", "streams", "strategies")
@@ -95,8 +96,8 @@ def test_a_parameter_of_an_order_is_in_the_page_on_strategies() -> None:
 
 def test_a_store_is_held_to_the_suite_of_stores() -> None:
     suite = page("tests/store/test_conformance.py")
-    stores = implementations(store, "open_log")
-    assert stores >= {"MemoryStore"}
+    stores = implementations(store, "open_log") | implementations(sqlite, "open_log")
+    assert stores >= {"MemoryStore", "SqliteStore"}
     assert {name for name in stores if name not in suite} == set()
     assert stores <= set(glowback_trio.__all__)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.restoring import restored_runs
@@ -25,18 +27,22 @@ from glowback_trio.errors import (
     GatewayClosedError,
     InvalidRequestError,
     QueueFullError,
+    StoreError,
     UnknownRunError,
 )
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.instant import utc_now
+from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
-from glowback_trio.store import MemoryStore, Store
+from glowback_trio.store import Durability, MemoryStore, Store
 from glowback_trio.store.nursery import open_bare_nursery
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,12 +94,22 @@ class Gateway:
         """True if the store can keep what runs emit, as far as it knows."""
         return self._store.writable
 
-    def submit(self, request: BacktestRequest) -> Run:
+    @property
+    def durability(self) -> Durability:
+        """What an event that can be read survives: `memory` (nothing), `process` or `power`."""
+        return self._store.durability
+
+    def submit(self, request: BacktestRequest, key: str | None = None) -> Run:
         """Queue a run; it begins when a slot is free.
+
+        Args:
+            request: The backtest.
+            key: Kept with the run, for `find_key`.
 
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
             QueueFullError: As many runs wait as may.
+            StoreError: The store cannot be written at the moment.
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
@@ -106,11 +122,16 @@ class Gateway:
             raise InvalidRequestError(problems)
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
-        run = Run.queued(self._new_id(), request, self._store, self._clock)
+        if not self._store.writable:
+            raise StoreError("No new runs are accepted: the store cannot be written at the moment")
+        run = Run.queued(self._new_id(), request, self._store, self._clock, key)
         self._runs[run.run_id] = run
+        self._start(run)
+        return run
+
+    def _start(self, run: Run) -> None:
         # The slot is requested here: started tasks begin in no particular order.
         self._nursery.start_soon(self._carry_out, run, self._slots.request(), name=run.run_id)
-        return run
 
     @overload
     def from_thread(
@@ -141,19 +162,83 @@ class Gateway:
         return self._thread_calls.call(partial(function, *args, **more))
 
     def run(self, run_id: str) -> Run:
-        """Return a run.
+        """Return a run that is in memory: with a store in memory, any run there is.
 
         Raises:
-            UnknownRunError: It never was, was deleted, or had to leave the store.
+            UnknownRunError: It never was, was deleted, or had to leave memory; a store on disk
+                gives it back by `load_run`.
         """
         try:
             return self._runs[run_id]
         except KeyError:
             raise UnknownRunError(run_id) from None
 
+    async def load_run(self, run_id: str) -> Run:
+        """Return a run, wherever the store has it.
+
+        Raises:
+            UnknownRunError: It never was, was deleted, or had to leave the store.
+            StoreError: The store cannot be read.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.load_run")
+        await trio.lowlevel.checkpoint()
+        if (run := self._runs.get(run_id)) is None:
+            try:
+                restored = await Run.restored(run_id, self._store, self._clock)
+            except InvalidRequestError as error:
+                _log.error("Run %s cannot be restored: %s", run_id, error)
+                raise UnknownRunError(run_id) from error
+            # Another task may have loaded it meanwhile.
+            run = self._runs.setdefault(run_id, restored)
+        if not run.needs_task:
+            self._retire(run)
+        return run
+
     def runs(self) -> Sequence[Run]:
-        """Return all runs, newest first, those of earlier gateways that the store kept included."""
+        """Return the runs that are in memory, newest first: see `run`."""
         return list(reversed(self._runs.values()))
+
+    async def statuses(
+        self, *, before: str | None = None, state: State | None = None, limit: int = 50
+    ) -> Sequence[Status]:
+        """Return statuses of all runs, newest first.
+
+        Args:
+            before: Only runs that were submitted before this one; None: all.
+            state: Only runs in this state; None: all.
+            limit: How many at most.
+
+        Raises:
+            UnknownRunError: There is no run `before`.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.statuses")
+        await trio.lowlevel.checkpoint()
+        kept = await self._store.statuses(before, state, limit)
+        if kept is not None:
+            return [self._current(status) for status in kept]
+        runs = self.runs()
+        if before is not None:
+            runs = runs[runs.index(self.run(before)) + 1 :]
+        matching = (run.status for run in runs)
+        return list(islice((s for s in matching if state in (None, s.state)), limit))
+
+    def _current(self, status: Status) -> Status:
+        """Return a stored status with what no log says."""
+        run = self._runs.get(status.run_id)
+        return evolve(status, paused=run is not None and run.status.paused)
+
+    async def find_key(self, key: str) -> Run | None:
+        """Return the run that was submitted with this key; None if there is none.
+
+        Raises:
+            StoreError: The store cannot be read.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.find_key")
+        run_id = await self._store.find_key(key)
+        return None if run_id is None else await self.load_run(run_id)
 
     def delete(self, run_id: str) -> None:
         """Forget a run, its events and its result; cancel it first if it has not ended.
@@ -196,8 +281,11 @@ class Gateway:
             await run.carry_out(slot, self._compute, job)
         finally:
             self._slots.release(slot)
-            for evicted in self._store.retire(run.run_id):
-                self._runs.pop(evicted, None)
+            self._retire(run)
+
+    def _retire(self, run: Run) -> None:
+        for evicted in self._store.retire(run.run_id):
+            self._runs.pop(evicted, None)
 
 
 @asynccontextmanager
@@ -222,7 +310,8 @@ async def open_gateway(
         data: A directory of price files; `demo`: the prices that come with the package; `sample` or
             None: generated prices; or a source of bars.
         store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB. The
-            runs that it kept for an earlier gateway are listed; interrupted ones have failed.
+            runs that it kept for an earlier gateway are there; queued ones start, and interrupted
+            ones have failed or are computed again, as their requests say.
         compute: Where simulations are carried out; None: one worker thread.
         clock: Gives the time, with its zone, for events; None: UTC now.
         new_id: Names new runs; None: random UUIDs.
@@ -263,6 +352,9 @@ async def open_gateway(
             loop=loop,
             thread_calls=ThreadCalls(loop),
         )
+        for run in gateway.runs()[::-1]:
+            if run.needs_task:
+                gateway._start(run)  # noqa: SLF001 - opening owns what it made
         try:
             yield gateway
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
@@ -42,9 +43,13 @@ class LogWriter:
     _progress: float = field(default=0.0, init=False)
     _digest: Digest = field(factory=Digest, init=False)
     _latest: datetime = field(init=False)
+    #: The status as of the last change that is durable, and changes that are not, with their ids.
+    _durable: Status = field(init=False)
+    _ahead: deque[tuple[int, Status]] = field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._latest = self._announced.created_at
+        self._durable = self._announced
 
     @classmethod
     def begin(
@@ -94,9 +99,22 @@ class LogWriter:
         return self._announced.finished
 
     def status(self, *, paused: bool = False) -> Status:
-        """Return the run's status: a fold over its log, computed at each call."""
-        progress = self._announced.progress if self.finished else self._progress
-        return evolve(self._announced, event_count=self._count, progress=progress, paused=paused)
+        """Return the run's status: a fold over the events that are durable, and always the first.
+
+        Computed at each call. What a store may still lose is not told.
+        """
+        newest = max(self._log.watermark, 1)
+        self._catch_up(newest)
+        return evolve(self._durable, event_count=newest, paused=paused)
+
+    def _note_change(self, status: Status) -> None:
+        """Let this be the status once the newest event is durable."""
+        self._ahead.append((self._count, status))
+        self._catch_up(self._log.watermark)
+
+    def _catch_up(self, newest: int) -> None:
+        while self._ahead and self._ahead[0][0] <= newest:
+            self._durable = self._ahead.popleft()[1]
 
     def emit(self, draft: EventDraft) -> None:
         """Append an event of the simulation.
@@ -109,6 +127,7 @@ class LogWriter:
         self._append(draft.type, draft.payload, self._now())
         if draft.progress is not None:
             self._progress = draft.progress
+            self._note_change(evolve(self._announced, progress=draft.progress))
 
     def announce(self, state: State, error: str | None = None, **more: object) -> None:
         """Append a change of state.
@@ -122,9 +141,11 @@ class LogWriter:
             InvalidTransitionError: The lifecycle table does not lead there.
         """
         moment = self._now()
-        status = self.status().announcing(state, moment, error)
+        before = evolve(self._announced, event_count=self._count, progress=self._progress)
+        status = before.announcing(state, moment, error)
         self._append("state", dumps({"state": state, "error": error, **more}), moment)
         self._announced = status
+        self._note_change(status)
 
     def end(self, state: State, error: str | None = None) -> int:
         """Append the terminal event, with the count and digest of the log; return its id."""

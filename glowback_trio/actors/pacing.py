@@ -28,9 +28,10 @@ class Pacer:
         """True if the run is paused."""
         return self._resumed is not None
 
-    def begin(self) -> None:
-        """Count the run's elapsed time from now on."""
-        self._began = trio.current_time()
+    def begin(self, at_bar: int = 0) -> None:
+        """Count the run's elapsed time from now on, as if it had just reached a bar."""
+        elapsed = 0.0 if self.bars_per_s is None else at_bar / self.bars_per_s
+        self._began = trio.current_time() - elapsed
 
     def pause(self) -> None:
         """Let the run emit nothing until `resume`. Idempotent."""

@@ -14,8 +14,9 @@ from attrs import define, field
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
+from glowback_trio.actors.retelling import Retelling
 from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
-from glowback_trio.errors import FailureTraceback, NotReadyError
+from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -33,6 +34,8 @@ _EMITS_PER_TURN = 64
 # Slices computed ahead of what has been emitted. A paced run is computed whole, so that it does not
 # hold a compute slot while it waits.
 _SLICES_AHEAD = 4
+# Events of every run that come from no draft: `queued` and `running`.
+_BEFORE_DRAFTS = 2
 
 
 @define(eq=False, repr=False)
@@ -40,7 +43,7 @@ class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
 
     Its state belongs to its own task. Other tasks read the log, or send the messages that there
-    are: `cancel`, `pause` and `resume`. A run that a store gave back has ended, and has no task.
+    are: `cancel`, `pause` and `resume`. A finished run that a store gave back has no task.
     What changes or awaits something raises `EventLoopError` outside the gateway's event loop; other
     threads use `Gateway.from_thread`.
     """
@@ -51,6 +54,8 @@ class Run:
     _broadcaster: Broadcaster
     _writer: LogWriter
     _pacer: Pacer = field(init=False)
+    #: What the log told before the run was restored, until all of it has been computed again.
+    _retelling: Retelling | None = field(default=None, init=False)
     #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
     #: Traceback of the code that failed, as text: for its author, so never in the log.
@@ -69,42 +74,59 @@ class Run:
 
     @classmethod
     def queued(
-        cls, run_id: str, request: BacktestRequest, store: Store, clock: Callable[[], datetime]
+        cls,
+        run_id: str,
+        request: BacktestRequest,
+        store: Store,
+        clock: Callable[[], datetime],
+        key: str | None = None,
     ) -> Run:
         """Open the log of a new run."""
         broadcaster = Broadcaster()
-        log = store.open_log(run_id, request, broadcaster.ring)
+        log = store.open_log(run_id, request, broadcaster.ring, key)
         broadcaster.attach(log)
         writer = LogWriter.begin(log, run_id, request, clock)
         return cls(run_id, request, store, broadcaster, writer)
 
     @classmethod
     async def restored(cls, run_id: str, store: Store, clock: Callable[[], datetime]) -> Run:
-        """Reopen a run that a store kept, and end it where its gateway could not.
+        """Reopen a run that a store kept, and end it if it was interrupted and shall not go on.
+
+        A run that has not ended afterwards needs its task: `carry_out`.
 
         Raises:
             UnknownRunError: The store does not have it.
+            InvalidRequestError: Its request cannot be read.
+            StoreError: It cannot be read.
         """
         broadcaster = Broadcaster()
         stored = await store.reopen(run_id, broadcaster.ring)
         broadcaster.attach(stored.log)
-        writer = await LogWriter.resume(stored.log, stored.status, clock)
+        status = stored.status
+        writer = await LogWriter.resume(stored.log, status, clock)
         run = cls(run_id, stored.request, store, broadcaster, writer)
         if writer.finished:
-            run._close(stored.status.event_count)
-        else:
+            run._close(status.event_count)
+        elif status.state is State.RUNNING and stored.request.on_restart == "fail":
             run._end(State.FAILED, "interrupted by restart")
+        elif status.state is State.RUNNING:
+            run._retelling = Retelling(stored.log, _BEFORE_DRAFTS, status.event_count)
         return run
 
     @property
     def status(self) -> Status:
-        """The status now: a fold over the log, computed at each access, and the pause."""
-        return self._writer.status(paused=self._pacer.paused and not self.finished)
+        """The status: a fold over what is durable of the log, and the pause. Computed each time."""
+        return self._writer.status(paused=self._pacer.paused and not self._writer.finished)
 
     @property
     def finished(self) -> bool:
-        """True if the run has completed, failed or been cancelled."""
-        return self._writer.finished
+        """True if the run has completed, failed or been cancelled, and its end is durable."""
+        return self._writer.finished and self._broadcaster.log.watermark >= self._writer.count
+
+    @property
+    def needs_task(self) -> bool:
+        """True if the run has not ended: `carry_out` has to be called, or is under way."""
+        return not self._writer.finished
 
     @property
     def broadcaster(self) -> Broadcaster:
@@ -153,6 +175,17 @@ class Run:
         self._broadcaster.loop.check("run.load_events")
         return await self.subscribe(after).read_stored(limit)
 
+    async def wait_stored(self) -> None:
+        """Wait until the run, with its request, is as durable as the store promises.
+
+        Raises:
+            StoreError: The store cannot be written at the moment. It may keep the run later.
+        """
+        self._broadcaster.loop.check("run.wait_stored")
+        await trio.lowlevel.checkpoint()
+        while self._broadcaster.log.watermark == 0:
+            await self._store.flush()
+
     async def wait_finished(self) -> Status:
         """Wait for the end, as durable as the store promises, and return the status.
 
@@ -161,7 +194,7 @@ class Run:
         self._broadcaster.loop.check("run.wait_finished")
         await self._finished.wait()
         # A store may still be writing the terminal event.
-        while self._broadcaster.log.watermark < self._writer.count:
+        while not self.finished:
             await self._broadcaster.wait_ring()
         return self.status
 
@@ -202,14 +235,14 @@ class Run:
         """Cancel the run. The first reason counts; after the end this does nothing."""
         self._broadcaster.loop.check("run.cancel")
         # What has ended stays as it ended: the terminal event is in the log.
-        if self._reason is None and not self.finished:
+        if self._reason is None and not self._writer.finished:
             self._reason = reason
             self._scope.cancel(reason)
 
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. Leaves no trace in the log."""
         self._broadcaster.loop.check("run.pause")
-        if not self.finished:
+        if not self._writer.finished:
             self._pacer.pause()
 
     def resume(self) -> None:
@@ -237,12 +270,16 @@ class Run:
                 try:
                     with self._scope:
                         await admitted.wait()
-                        self._writer.announce(State.RUNNING)
+                        if self._retelling is None:
+                            self._writer.announce(State.RUNNING)
                         workers.start_soon(compute.run_job, job, send)
-                        await self._follow(steps)
+                        try:
+                            await self._follow(steps)
+                        except LogError as error:  # of the retelling
+                            self._end(State.FAILED, str(error))
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
-                    if not self.finished:
+                    if not self._writer.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
                     workers.cancel_scope.cancel()
 
@@ -253,6 +290,8 @@ class Run:
                 case Progressed(drafts):
                     await self._emit(drafts)
                 case Done(result):
+                    if self._retelling is not None:
+                        self._retelling.check_over()
                     await self._pacer.wait_resumed()
                     # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
@@ -267,14 +306,27 @@ class Run:
                     assert_never(never)
 
     async def _emit(self, drafts: Sequence[EventDraft]) -> None:
+        if self._retelling is not None:
+            drafts = await self._untold(self._retelling, drafts)
         paced = self._pacer.bars_per_s is not None
         for index, draft in enumerate(drafts, start=1):
             await self._pacer.wait_resumed()
             if paced:
                 await self._pacer.wait_due(draft.bar)
             elif index % _EMITS_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
+                await self._store.wait_room()
             self._writer.emit(draft)
+
+    async def _untold(
+        self, retelling: Retelling, drafts: Sequence[EventDraft]
+    ) -> Sequence[EventDraft]:
+        """Return the drafts that the log does not have, after comparing those that it has."""
+        untold = await retelling.untold(drafts)
+        if untold:
+            # So that the first new bar comes as long after the last told one as in any run.
+            self._pacer.begin(at_bar=retelling.bar)
+            self._retelling = None
+        return untold
 
     def _note_traceback(self, error: str, traceback: str) -> None:
         """Keep a traceback for the error that `result` raises, and log it with the run's id."""

@@ -252,6 +252,9 @@ class BacktestRequest(Checked):
         risk_free_rate: Fraction per year, for the Sharpe and Sortino ratios.
         periods_per_year: Bars per year for annualising; None: derived from the bars.
         stream: Which events the run emits, and how fast.
+        on_restart: What becomes of the run if the gateway ends in the middle of it and its store
+            keeps runs: it has failed (`fail`), or is computed again and goes on where its log
+            ended (`rerun`). A queued run starts in any case.
 
     Raises:
         InvalidRequestError: With the problems of all fields, or, where there are none, of the rules
@@ -288,6 +291,7 @@ class BacktestRequest(Checked):
     risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
     stream: Stream = Stream()
+    on_restart: Literal["fail", "rerun"] = "fail"
 
     __repr__ = describe_changes
 

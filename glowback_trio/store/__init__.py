@@ -6,6 +6,14 @@ May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
 from glowback_trio.store.memory import MemoryLog, MemoryStore
-from glowback_trio.store.protocol import EVENT_OVERHEAD, EventLog, Store, StoredRun
+from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, EventLog, Store, StoredRun
 
-__all__ = ["EVENT_OVERHEAD", "EventLog", "MemoryLog", "MemoryStore", "Store", "StoredRun"]
+__all__ = [
+    "EVENT_OVERHEAD",
+    "Durability",
+    "EventLog",
+    "MemoryLog",
+    "MemoryStore",
+    "Store",
+    "StoredRun",
+]

@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
+import trio
 from attrs import astuple, define, field
 
 from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.events import Event
-from glowback_trio.model.lifecycle import fold
+from glowback_trio.model.lifecycle import State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.store.protocol import EVENT_OVERHEAD, StoredRun
+from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, StoredRun
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
@@ -62,6 +63,7 @@ class _Kept:
 
     request: BacktestRequest
     log: MemoryLog
+    key: str | None = None
     result: Result | None = None
 
     @property
@@ -83,6 +85,7 @@ class MemoryStore:
     keep_runs: int = 1000
     keep_bytes: int = 1 << 30
     _kept: dict[str, _Kept] = field(factory=dict, init=False)
+    _keys: dict[str, str] = field(factory=dict, init=False)
     #: The sizes of finished runs, oldest first.
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
@@ -92,6 +95,11 @@ class MemoryStore:
         runs = counted(len(self._kept), "run")
         bounds = {"keep_runs": self.keep_runs, "keep_bytes": self.keep_bytes}
         return describe(self, runs, finished_bytes=self._finished_bytes, **bounds)
+
+    @property
+    def durability(self) -> Durability:
+        """`memory`: runs end with the process."""
+        return "memory"
 
     @property
     def writable(self) -> bool:
@@ -117,9 +125,31 @@ class MemoryStore:
         finally:
             self._in_use = False
 
+    async def flush(self) -> None:
+        """Let others have a turn: an event is durable at once."""
+        await trio.lowlevel.checkpoint()
+
+    async def wait_room(self) -> None:
+        """Let others have a turn: nothing waits to be written."""
+        await trio.lowlevel.checkpoint()
+
     async def run_ids(self) -> Sequence[str]:
         """Return the ids of all runs, oldest first."""
         return list(self._kept)
+
+    async def resident_ids(self) -> Sequence[str]:
+        """Return the same: all runs are in memory."""
+        return list(self._kept)
+
+    async def statuses(
+        self, before: str | None, state: State | None, limit: int
+    ) -> Sequence[Status] | None:
+        """Return None: all runs are resident."""
+        return None
+
+    async def find_key(self, key: str) -> str | None:
+        """Return the id of the run that was opened with this key."""
+        return self._keys.get(key)
 
     async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
         """Give back a run of an earlier gateway.
@@ -133,11 +163,17 @@ class MemoryStore:
         return StoredRun(kept.request, fold(events, kept.request), kept.log)
 
     def open_log(
-        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
     ) -> MemoryLog:
         """Begin a run's log."""
         log = MemoryLog(on_durable)
-        self._kept[run_id] = _Kept(request, log)
+        self._kept[run_id] = _Kept(request, log, key)
+        if key is not None:
+            self._keys[key] = run_id
         return log
 
     async def keep_result(self, run_id: str, result: Result) -> None:
@@ -185,7 +221,10 @@ class MemoryStore:
     def forget(self, run_id: str) -> None:
         """Drop a run's events and result."""
         self._finished_bytes -= self._finished.pop(run_id, 0)
-        self._kept.pop(run_id, None)
+        kept = self._kept.pop(run_id, None)
+        # A newer run may have the key by now.
+        if kept is not None and kept.key is not None and self._keys.get(kept.key) == run_id:
+            del self._keys[kept.key]
 
     def _find(self, run_id: str) -> _Kept:
         try:

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 from attrs import frozen
 
 from glowback_trio.model.events import Event
-from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 
-__all__ = ["EVENT_OVERHEAD", "EventLog", "Store", "StoredRun"]
+__all__ = ["EVENT_OVERHEAD", "Durability", "EventLog", "Store", "StoredRun"]
 
 #: Bytes that Python needs to hold an event besides those of `Event.data`: the value, its id, the
 #: head of the bytes, the list's slot. 137 by tracemalloc over 100,000 events on CPython 3.11, and
 #: 145 for a draft; rounded up.
 EVENT_OVERHEAD = 150
+
+#: What an event that can be read survives: nothing; the end of the process, however it ends; that
+#: and a power cut.
+Durability = Literal["memory", "process", "power"]
 
 
 class EventLog(Protocol):
@@ -75,11 +79,15 @@ class Store(Protocol):
     """Event logs and results by run."""
 
     @property
+    def durability(self) -> Durability:
+        """What it promises of every event that can be read."""
+
+    @property
     def writable(self) -> bool:
         """True if events and results can be kept at the moment, as far as the store knows.
 
-        A hint for load balancers. What cannot be kept after all is an exception of `append` or
-        `keep_result`.
+        While it is False, new runs are refused. What cannot be kept after all is an exception of
+        `append`, `keep_result` or `flush`.
         """
 
     def opened(self, strategies: StrategyRegistry) -> AbstractAsyncContextManager[object]:
@@ -96,8 +104,42 @@ class Store(Protocol):
             StoreError: Another gateway has it open.
         """
 
+    async def flush(self) -> None:
+        """Wait until all that was handed over so far is as durable as the store promises.
+
+        Raises:
+            StoreError: It cannot be written at the moment.
+        """
+
+    async def wait_room(self) -> None:
+        """Wait, at least a turn, while more is waiting to be written than memory should hold."""
+
     async def run_ids(self) -> Sequence[str]:
         """Return the ids of all runs that are kept, in the order in which they were opened."""
+
+    async def resident_ids(self) -> Sequence[str]:
+        """Return the ids of the runs that a gateway opens at its start, in the same order.
+
+        Those that have not ended, and those that `statuses` does not give: the gateway reopens all
+        others when they are asked for.
+        """
+
+    async def statuses(
+        self, before: str | None, state: State | None, limit: int
+    ) -> Sequence[Status] | None:
+        """Return statuses of runs, newest first; None where all runs are resident.
+
+        Args:
+            before: Only runs that were opened before this one; None: all.
+            state: Only runs in this state; None: all.
+            limit: How many at most.
+
+        Raises:
+            UnknownRunError: There is no run `before`.
+        """
+
+    async def find_key(self, key: str) -> str | None:
+        """Return the id of the run that was opened with this key; None if there is none."""
 
     async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
         """Give back a run that is kept.
@@ -112,7 +154,11 @@ class Store(Protocol):
         """
 
     def open_log(
-        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
     ) -> EventLog:
         """Begin a run's log.
 
@@ -120,6 +166,7 @@ class Store(Protocol):
             run_id: The run's id.
             request: Its request, kept with the log.
             on_durable: Called after the watermark has moved.
+            key: Finds the run by `find_key`, as durably as the log; an older run loses it.
         """
 
     async def keep_result(self, run_id: str, result: Result) -> None:
@@ -143,9 +190,10 @@ class Store(Protocol):
         """
 
     def retire(self, run_id: str) -> Sequence[str]:
-        """Count a run as finished; return the runs that had to leave to keep the store's bounds.
+        """Count a run as finished; return the runs that had to leave memory, to keep its bounds.
 
-        Idempotent: a gateway retires the runs that it restores once more.
+        A store in memory has lost them; any other gives them back by `reopen`. Idempotent: a
+        gateway retires the runs that it restores once more.
         """
 
     def forget(self, run_id: str) -> None:

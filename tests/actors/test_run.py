@@ -177,8 +177,11 @@ async def test_a_cursor_ahead_of_the_log_is_refused_and_at_its_end_is_not(
 ) -> None:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(request_with())
-        with pytest.raises(CursorAheadError, match="it is 2, and the newest event is 1"):
-            run.subscribe(after=2)
+        await run.wait_stored()
+        newest = run.status.event_count
+        words = f"it is {newest + 1}, and the newest event is {newest}"
+        with pytest.raises(CursorAheadError, match=words):
+            run.subscribe(after=newest + 1)
         await run.wait_finished()
         newest = run.status.event_count
         assert await read_all(run, after=newest) == []
@@ -282,6 +285,7 @@ async def test_run_slots_are_given_in_the_order_of_submission(autojump_clock: Mo
     order: list[str] = []
 
     async def note_start(run: Run) -> None:
+        await run.wait_stored()
         with run.subscribe(after=1, types=["state"]) as events:
             await anext(events)
             order.append(run.run_id)
@@ -519,7 +523,11 @@ class FullLog(MemoryLog):
 
 class FullDisk(MemoryStore):
     def open_log(
-        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
     ) -> MemoryLog:
         return FullLog(on_durable)
 

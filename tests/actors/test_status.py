@@ -72,6 +72,7 @@ async def test_the_status_is_the_fold_of_the_log_at_every_event(
     request, interfere = ENDS[end]
     async with open_virtual_gateway() as gateway, trio.open_nursery() as nursery:
         run = gateway.submit(request)
+        await run.wait_stored()
         assert_folds(run)
         nursery.start_soon(follow, run)
         await trio.sleep(3)

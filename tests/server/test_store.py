@@ -42,7 +42,11 @@ class Disk(MemoryStore):
         return not self.full
 
     def open_log(
-        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
     ) -> MemoryLog:
         return DiskLog(on_durable, disk=self)
 

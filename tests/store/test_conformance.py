@@ -1,27 +1,24 @@
 """What every store must do, whatever it keeps its runs in.
 
-Doctrine: each test is run on every store that the package has, and on doubles that keep bytes only,
-write late, or let events leave memory. A store is held to what can be seen through its protocol:
-how it keeps things is not tested. Where a store may write late, a test waits until all
-tasks are blocked.
+Doctrine: each test is run on every store that the package has (`MemoryStore`, `SqliteStore`), and
+on doubles that keep bytes only, write late, or let events leave memory. A store is held to what can
+be seen through its protocol: how it keeps things is not tested. Where a store may write late, a
+test waits until all tasks are blocked.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.backends import in_virtual_time
-from support.bytes_store import BytesStore
+from support.backends import STORES, in_virtual_time
 from support.results import plain, small_result
-from support.sqlite_files import inline_store
 from trio.testing import wait_all_tasks_blocked
 
-from glowback_trio import BacktestRequest, Event, MaCrossover, MemoryStore
+from glowback_trio import BacktestRequest, Event, MaCrossover
 from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.events import EventType, encode
 from glowback_trio.model.instant import stamp
@@ -29,15 +26,6 @@ from glowback_trio.model.lifecycle import State, fold
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog, Store
 from glowback_trio.wire.json_text import dumps
-
-STORES: dict[str, Callable[[], Store]] = {
-    "memory": MemoryStore,
-    "bytes": BytesStore,
-    "bytes that leave memory": partial(BytesStore, at_hand=2),
-    "bytes written late": partial(BytesStore, lag=True),
-    "bytes written late that leave memory": partial(BytesStore, at_hand=2, lag=True),
-    "SqliteStore": inline_store,
-}
 
 REQUEST = BacktestRequest(
     symbols=["A", "B"],

@@ -15,6 +15,7 @@ import trio
 from attrs import frozen
 from support.bytes_store import BytesStore
 from support.pickling_compute import PicklingCompute
+from support.sqlite_files import inline_store
 from trio.testing import MockClock
 
 from glowback_trio import Gateway, InlineCompute, MemoryStore, testing
@@ -24,6 +25,7 @@ from glowback_trio.store import Store
 __all__ = [
     "BACKENDS",
     "SERVED_STORES",
+    "STORES",
     "Backends",
     "chosen",
     "in_virtual_time",
@@ -42,6 +44,17 @@ class Backends:
 BACKENDS = {
     "memory": Backends(MemoryStore, InlineCompute),
     "bytes": Backends(BytesStore, PicklingCompute),
+    "sqlite": Backends(inline_store, InlineCompute),
+}
+
+#: Every store that the package has, and doubles with the habits that a store may have.
+STORES: dict[str, Callable[[], Store]] = {
+    "MemoryStore": MemoryStore,
+    "SqliteStore": inline_store,
+    "bytes": BytesStore,
+    "bytes that leave memory": partial(BytesStore, at_hand=2),
+    "bytes written late": partial(BytesStore, lag=True),
+    "bytes written late that leave memory": partial(BytesStore, at_hand=2, lag=True),
 }
 
 #: Stores that a server must answer the same from. No test waits for the real clock, and a store
@@ -49,6 +62,7 @@ BACKENDS = {
 SERVED_STORES: dict[str, Callable[[], Store]] = {
     "memory": MemoryStore,
     "bytes that leave memory": partial(BytesStore, at_hand=4),
+    "sqlite": inline_store,
 }
 
 _chosen = [BACKENDS["memory"]]

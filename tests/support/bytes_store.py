@@ -17,10 +17,10 @@ from attrs import define, field
 
 from glowback_trio import Event, Result
 from glowback_trio.errors import StoreError, UnknownRunError
-from glowback_trio.model.lifecycle import fold
+from glowback_trio.model.lifecycle import State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
-from glowback_trio.store import StoredRun
+from glowback_trio.store import Durability, StoredRun
 from glowback_trio.store.nursery import open_bare_nursery
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request, request_document
@@ -33,6 +33,7 @@ class Record:
     """All that is kept of one run."""
 
     request: bytes
+    key: str | None = None
     events: list[bytes] = field(factory=list)
     result: bytes | None = None
 
@@ -103,6 +104,10 @@ class BytesStore:
     _open: bool = field(default=False, init=False)
 
     @property
+    def durability(self) -> Durability:
+        return "process"
+
+    @property
     def writable(self) -> bool:
         return True
 
@@ -139,9 +144,29 @@ class BytesStore:
         self._handed_over[log] = None
         self._bell.set()
 
+    async def flush(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while self._handed_over:
+            await trio.lowlevel.checkpoint()
+
+    async def wait_room(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def run_ids(self) -> Sequence[str]:
         await trio.lowlevel.checkpoint()
         return list(self.records)
+
+    async def resident_ids(self) -> Sequence[str]:
+        return await self.run_ids()
+
+    async def statuses(
+        self, before: str | None, state: State | None, limit: int
+    ) -> Sequence[Status] | None:
+        return None
+
+    async def find_key(self, key: str) -> str | None:
+        await trio.lowlevel.checkpoint()
+        return next((each for each, kept in self.records.items() if kept.key == key), None)
 
     async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
         await trio.lowlevel.checkpoint()
@@ -152,9 +177,15 @@ class BytesStore:
         return StoredRun(request, fold(map(_event, record.events), request), log)
 
     def open_log(
-        self, run_id: str, request: BacktestRequest, on_durable: Callable[[], None]
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        on_durable: Callable[[], None],
+        key: str | None = None,
     ) -> BytesLog:
-        record = self.records[run_id] = Record(orjson.dumps(request_document(request)))
+        for kept in self.records.values():
+            kept.key = None if kept.key == key else kept.key
+        record = self.records[run_id] = Record(orjson.dumps(request_document(request)), key)
         return BytesLog(self, record, on_durable, 0)
 
     async def keep_result(self, run_id: str, result: Result) -> None:

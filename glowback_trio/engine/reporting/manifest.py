@@ -119,6 +119,7 @@ def _replay_request(request: BacktestRequest, dataset: Dataset) -> dict[str, Any
     """
     replay = request_document(request)
     del replay["stream"]  # changes which events are emitted, but nothing in the result
+    del replay["on_restart"]  # changes neither
     if dataset.source != "memory":
         replay["data_source"] = dataset.source
     return replay

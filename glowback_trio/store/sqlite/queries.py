@@ -139,10 +139,10 @@ def _status(columns: Sequence[Any]) -> Status:
 
 
 def read_events(connection: apsw.Connection, seq: int, after: int, limit: int) -> list[Event]:
-    """Return up to `limit` events of a run with ids above `after`.
+    """Return the first `limit` events of a run with ids above `after`.
 
     Raises:
-        StoreError: They are damaged.
+        StoreError: They are damaged, or missing.
     """
     rows = connection.execute(
         "SELECT first_id, count, checksum, events FROM event_batches WHERE run = ?1 AND first_id "
@@ -152,11 +152,12 @@ def read_events(connection: apsw.Connection, seq: int, after: int, limit: int) -
     )
     events: list[Event] = []
     for row in rows:
-        events += unpack(row)
-        if events[-1].event_id - events[0].event_id + 1 != len(events):
-            raise StoreError(f"Stored events are missing before {row[0]}")
-    skipped = 0 if not events else after + 1 - events[0].event_id
-    return events[skipped : skipped + limit]
+        if row[0] > after + 1 + len(events):
+            break
+        events += unpack(row)[max(0, after + 1 - row[0]) :]
+    if len(events) < limit:
+        raise StoreError(f"Stored events are missing from {after + len(events) + 1} on")
+    return events[:limit]
 
 
 def read_result(connection: apsw.Connection, run_id: str) -> Result:

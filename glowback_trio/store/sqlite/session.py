@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary, finalize
 
@@ -24,6 +24,8 @@ __all__ = ["Session"]
 
 # Results are fetched right after their runs, if at all.
 _RESULTS_AT_HAND = 8
+# Finished runs that a gateway may hold, each with the end of its log.
+_RUNS_AT_HAND = 256
 
 
 @define(eq=False)
@@ -45,6 +47,8 @@ class Session:
     results: OrderedDict[str, Result] = field(factory=OrderedDict, init=False)
     #: The logs that somebody holds.
     logs: WeakValueDictionary[str, SqliteLog] = field(factory=WeakValueDictionary, init=False)
+    #: The finished runs that were used last, the one that was used longest ago first.
+    _finished: OrderedDict[str, None] = field(factory=OrderedDict, init=False)
     #: Runs that were forgotten, with the count of changes that must be written until no query finds
     #: them.
     _forgotten: dict[str, int] = field(factory=dict, init=False)
@@ -92,6 +96,7 @@ class Session:
     def forget(self, run_id: str) -> None:
         """Drop a run; its rows stay for as long as somebody holds its log."""
         self.results.pop(run_id, None)
+        self._finished.pop(run_id, None)
         if (log := self.logs.pop(run_id, None)) is None:
             self.writer.add(*statements.remove_run(run_id))
         else:
@@ -100,6 +105,16 @@ class Session:
         written = self.writer.written
         self._forgotten = {each: n for each, n in self._forgotten.items() if n > written}
         self._forgotten[run_id] = self.writer.handed_over
+
+    def retire(self, run_id: str) -> Sequence[str]:
+        """Count a run as finished and just used; return those that should leave memory."""
+        if (log := self.logs.get(run_id)) is None:
+            return ()
+        log.shrink()
+        self._finished[run_id] = None
+        self._finished.move_to_end(run_id)
+        excess = max(0, len(self._finished) - _RUNS_AT_HAND)
+        return [self._finished.popitem(last=False)[0] for _ in range(excess)]
 
     def knows(self, run_id: str) -> bool:
         """Return False for a run that was forgotten, though queries may still find it."""

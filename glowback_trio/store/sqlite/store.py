@@ -21,7 +21,7 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.nursery import open_bare_nursery
-from glowback_trio.store.protocol import StoredRun
+from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.sqlite import queries, statements
 from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.log import SqliteLog
@@ -67,7 +67,7 @@ class SqliteStore:
         return describe(self, str(self.path), state, synchronous=self.synchronous)
 
     @property
-    def durability(self) -> Literal["process", "power"]:
+    def durability(self) -> Durability:
         """What an event that can be read survives: the end of the process, or a power cut, too."""
         return "power" if self.synchronous == "FULL" else "process"
 
@@ -218,10 +218,8 @@ class SqliteStore:
         return await self._kept.reader.ask(queries.read_result, run_id)
 
     def retire(self, run_id: str) -> Sequence[str]:
-        """Let a finished run's events leave memory. No run leaves the file."""
-        if (log := self._kept.logs.get(run_id)) is not None:
-            log.shrink()
-        return ()
+        """Let a finished run's events leave memory, and name the runs that should. None is lost."""
+        return self._kept.retire(run_id)
 
     def forget(self, run_id: str) -> None:
         """Drop a run. Those who read its log can go on; its rows are removed afterwards."""

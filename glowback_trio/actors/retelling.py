@@ -1,0 +1,79 @@
+"""Retelling: a run that is computed again is held to what its log has told already."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from attrs import define, field
+
+from glowback_trio.errors import LogError
+from glowback_trio.model.events import Event, EventDraft
+from glowback_trio.store import EventLog
+
+__all__ = ["Retelling"]
+
+_READ_AT_ONCE = 256
+
+
+@define(eq=False)
+class Retelling:
+    """The events of a log that are computed once more, and that nobody is to be told twice.
+
+    Args:
+        log: The log.
+        cursor: Id of the last event that came from no draft.
+        until: Id of the last event that was told.
+    """
+
+    _log: EventLog
+    _cursor: int
+    _until: int
+    #: The bar that was reached.
+    bar: int = field(default=0, init=False)
+    _ahead: deque[Event] = field(factory=deque, init=False)
+
+    @property
+    def over(self) -> bool:
+        """True once everything that was told has been computed again."""
+        return self._cursor >= self._until
+
+    async def untold(self, drafts: Sequence[EventDraft]) -> Sequence[EventDraft]:
+        """Return the drafts that the log does not have, after comparing those that it has.
+
+        Raises:
+            LogError: The log has an event of another type or payload; the message names it.
+        """
+        for index, draft in enumerate(drafts):
+            if self.over:
+                return drafts[index:]
+            self._compare(await self._next(), draft)
+            self._cursor, self.bar = self._cursor + 1, draft.bar
+        return ()
+
+    def check_over(self) -> None:
+        """Check that nothing was told that was not computed again.
+
+        Raises:
+            LogError: Something was.
+        """
+        if not self.over:
+            raise _difference(self._cursor + 1, "it was not computed again")
+
+    async def _next(self) -> Event:
+        if not self._ahead:
+            self._ahead.extend(await self._log.read(self._cursor, _READ_AT_ONCE))
+        return self._ahead.popleft()
+
+    def _compare(self, event: Event, draft: EventDraft) -> None:
+        # The payload ends the event; before it stand id, run, type and time.
+        if event.type != draft.type or not event.data.endswith(b'"payload":%b}' % draft.payload):
+            now = "other values" if event.type == draft.type else f"{draft.type} now"
+            raise _difference(event.event_id, f"{event.type} then, {now}")
+
+
+def _difference(event_id: int, how: str) -> LogError:
+    return LogError(
+        f"Computed again after a restart, the run differs from its log at event {event_id} "
+        f"({how}): its data, its strategy or the package has changed"
+    )
