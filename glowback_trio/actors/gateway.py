@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -173,6 +174,10 @@ class Gateway:
         except KeyError:
             raise UnknownRunError(run_id) from None
 
+    def holds(self, run_id: str) -> bool:
+        """Return whether `run` finds a run."""
+        return run_id in self._runs
+
     async def load_run(self, run_id: str) -> Run:
         """Return a run, wherever the store has it.
 
@@ -229,8 +234,12 @@ class Gateway:
         run = self._runs.get(status.run_id)
         return evolve(status, paused=run is not None and run.status.paused)
 
-    async def find_key(self, key: str) -> Run | None:
+    async def find_key(self, key: str, max_age_s: float = math.inf) -> Run | None:
         """Return the run that was submitted with this key; None if there is none.
+
+        Args:
+            key: The key.
+            max_age_s: Only a run that was submitted in the last so many seconds.
 
         Raises:
             StoreError: The store cannot be read.
@@ -238,7 +247,11 @@ class Gateway:
         """
         self._loop.check("gateway.find_key")
         run_id = await self._store.find_key(key)
-        return None if run_id is None else await self.load_run(run_id)
+        if run_id is None:
+            return None
+        run = await self.load_run(run_id)
+        age = self._clock() - run.status.created_at
+        return run if age.total_seconds() <= max_age_s else None
 
     def delete(self, run_id: str) -> None:
         """Forget a run, its events and its result; cancel it first if it has not ended.

@@ -168,7 +168,7 @@ async def test_every_response_carries_every_header(
             415: await http.post("/backtests", json={}, headers={"Content-Encoding": "gzip"}),
             422: await http.post("/backtests", json={}),
         }
-        monkeypatch.setattr(type(gateway), "run", _fail)
+        monkeypatch.setattr(type(gateway), "load_run", _fail)
         responses[500] = await http.get("/backtests/x")
     for status, response in responses.items():
         assert response.status_code == status
@@ -229,7 +229,7 @@ async def test_a_fault_is_500_with_its_request_id_and_nothing_of_the_inside(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(type(gateway), "run", _fail)
+    monkeypatch.setattr(type(gateway), "load_run", _fail)
     plain = await client.get("/backtests/x")
     versioned = await client.get("/v1/backtests/x")
     assert (plain.status_code, versioned.status_code) == (500, 500)
@@ -252,7 +252,7 @@ async def test_every_error_of_a_group_is_logged(
             "several", [ValueError("first"), ExceptionGroup("", [OSError("second")])]
         )
 
-    monkeypatch.setattr(type(gateway), "run", fail)
+    monkeypatch.setattr(type(gateway), "load_run", fail)
     assert (await client.get("/backtests/x")).status_code == 500
     assert "first" in caplog.text
     assert "second" in caplog.text

@@ -17,6 +17,7 @@ from glowback_trio.errors import (
     Problem,
     QueueFullError,
     ResultUnavailableError,
+    StoreError,
     UnknownRunError,
 )
 from glowback_trio.server.http.route import is_versioned
@@ -40,6 +41,7 @@ STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     CursorAheadError: HTTPStatus.CONFLICT,
     GatewayClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 _CODES: Mapping[int, str] = {
@@ -61,6 +63,7 @@ _UNKNOWN_PATH = "Not Found: there is no such path; GET / lists those there are"
 _ADVICE: Mapping[type[GlowbackError], str] = {
     UnknownRunError: ": no run has this id, or no longer; GET /backtests lists those there are"
 }
+_STORE_FAILED = "The store cannot be used at the moment; try again later"
 # A guess: how soon a place in the queue is free depends on the runs in it.
 _RETRY_AFTER_S = "5"
 # Problems listed in one response; of further ones only the number is stated.
@@ -131,7 +134,9 @@ def _from_package(error: GlowbackError) -> HttpError:
     if status is None:
         return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
     retry = {"Retry-After": _RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    message = f"{error}{_ADVICE.get(type(error), '')}"
+    # What a store says names files, which is for the log.
+    said = _STORE_FAILED if isinstance(error, StoreError) else str(error)
+    message = f"{said}{_ADVICE.get(type(error), '')}"
     return HttpError(status, message, code=error.code, headers=retry)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Instant",
     "OrderEvent",
     "PlainError",
+    "Readiness",
     "ResultDocument",
     "RunId",
     "StatusDocument",
@@ -250,6 +251,17 @@ class Health(TypedDict):
 
     status: Literal["healthy", "ready"]
     version: str
+
+
+class Readiness(Health):
+    """The state of a server that accepts runs.
+
+    Attributes:
+        durability: What an event that a client has received survives: nothing, the end of the
+            server's process, or a power cut, too.
+    """
+
+    durability: Literal["memory", "process", "power"]
 
 
 class Complaint(TypedDict):

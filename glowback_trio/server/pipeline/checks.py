@@ -100,6 +100,9 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
                 check_names(request.args, ())
             if route.body is not None:
                 arguments["document"] = await _read_document(app_state.settings.max_body_bytes)
+            if "run_id" in path:
+                # Afterwards it is in memory, so that handlers find it without waiting.
+                await app_state.gateway.load_run(path["run_id"])
             response = route.handler(app_state, **arguments)
             return response if isinstance(response, Response) else await response
 

@@ -49,7 +49,10 @@ class FastPath:
             # Queries are parsed by Quart.
             by_quart = route.checks_query and scope.get("query_string")
             if not by_quart and (match := pattern.fullmatch(scope["path"])):
-                return self._respond(RequestContext.of(scope), template, route, match.groupdict())
+                path = match.groupdict()
+                if "run_id" in path and not self.app_state.gateway.holds(path["run_id"]):
+                    return None  # it has to be loaded
+                return self._respond(RequestContext.of(scope), template, route, path)
         return None
 
     def _respond(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
 from attrs import frozen
 from quart import request
 
-from glowback_trio.actors import Gateway, Run
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.errors import InvalidRequestError, Problem, StoreError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.state.idempotency import FirstResponse, idempotency_key
-from glowback_trio.wire.json_text import dumps
+from glowback_trio.server.state.idempotency import (
+    FirstResponse,
+    idempotency_key,
+    stored_key,
+    stored_response,
+)
 from glowback_trio.wire.requests import parse_request, request_document
 from glowback_trio.wire.statuses import status_document
 
@@ -59,22 +63,57 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     data last.
 
     With an `Idempotency-Key`, a request repeated within 24 hours gets the first response again
-    and starts no second run.
+    and starts no second run. The response is sent once the run is as durable as `/readyz` says.
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
         requested = parse_request(document, app_state.converter)
     # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
-    first = app_state.idempotency.find(client, key, requested) if key else None
+    first = await _first_response(app_state, client, key, requested)
     if first is None:
         with located("body"):
-            run = app_state.submit(requested)
-        first = FirstResponse(run.run_id, dumps(status_document(run.status)))
+            run = app_state.submit(requested, stored_key(client, key) if key else None)
+        first = FirstResponse.to(run)
         if key:
             # Only a success is kept, so that a corrected request may use the same key.
             app_state.idempotency.keep(client, key, requested, first)
+    await _wait_stored(app_state, first.run_id, client, key)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
     return json_response(first.body, 201, {"Location": location})
+
+
+async def _first_response(
+    app_state: AppState, client: str, key: str | None, requested: BacktestRequest
+) -> FirstResponse | None:
+    """Return the first response to a request that is repeated; None if it is new.
+
+    There is no wait between the last look and the return, so a second request finds the first.
+    """
+    if key is None:
+        return None
+    if (first := app_state.idempotency.find(client, key, requested)) is not None:
+        return first
+    if (kept := await stored_response(app_state.gateway, client, key, requested)) is not None:
+        return kept
+    return app_state.idempotency.find(client, key, requested)
+
+
+async def _wait_stored(app_state: AppState, run_id: str, client: str, key: str | None) -> None:
+    """Wait until a run is stored; where it cannot be, let it never have been.
+
+    Raises:
+        StoreError: It cannot be stored at the moment.
+    """
+    if not app_state.gateway.holds(run_id):
+        return  # it was deleted, or has left memory for the store
+    try:
+        await app_state.gateway.run(run_id).wait_stored()
+    except StoreError:
+        if app_state.gateway.holds(run_id):
+            app_state.gateway.delete(run_id)
+        if key:
+            app_state.idempotency.forget(client, key)
+        raise
 
 
 async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
@@ -82,30 +121,23 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
 
     A `Link` header with `rel="next"` points to the next page, if there is one.
     """
-    # All of them are filtered: queue and store bound how many there are.
-    matching = [
-        run
-        for run in _older(app_state.gateway, query.before)
-        if query.state is None or run.status.state == query.state
-    ]
-    page = matching[: query.limit]
-    headers = {"Link": _next_page(query, page[-1])} if len(matching) > len(page) else {}
-    return json_response([status_document(run.status) for run in page], headers=headers)
+    try:
+        # One more, to see whether there is a next page.
+        found = await app_state.gateway.statuses(
+            before=query.before,
+            state=None if query.state is None else State(query.state),
+            limit=query.limit + 1,
+        )
+    except UnknownRunError:
+        message = "Input should be a known run_id"
+        problem = Problem("not_found", ("query", "before"), message, query.before)
+        raise InvalidRequestError([problem]) from None
+    page = found[: query.limit]
+    headers = {"Link": _next_page(query, page[-1])} if len(found) > len(page) else {}
+    return json_response([status_document(status) for status in page], headers=headers)
 
 
-def _older(gateway: Gateway, before: str | None) -> Sequence[Run]:
-    """Return the runs older than `before`, newest first; all runs if it is None."""
-    runs = gateway.runs()
-    if before is None:
-        return runs
-    for index, run in enumerate(runs, start=1):
-        if run.run_id == before:
-            return runs[index:]
-    problem = Problem("not_found", ("query", "before"), "Input should be a known run_id", before)
-    raise InvalidRequestError([problem])
-
-
-def _next_page(query: ListQuery, last: Run) -> str:
+def _next_page(query: ListQuery, last: Status) -> str:
     state = {} if query.state is None else {"state": query.state}
     parameters = urlencode({**state, "limit": query.limit, "before": last.run_id})
     return f'<{prefix(request.path)}/backtests?{parameters}>; rel="next"'

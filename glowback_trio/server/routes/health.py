@@ -16,13 +16,18 @@ def liveness(_app_state: AppState) -> Response:
 
 
 def readiness(app_state: AppState) -> Response:
-    """Report whether new runs are accepted: not at shutdown, nor while the store cannot write."""
+    """Report whether new runs are accepted: not at shutdown, nor while the store cannot write.
+
+    `durability` says what an event that a client has received survives: nothing (`memory`), the end
+    of the server's process, however it ends (`process`), or a power cut, too (`power`).
+    """
     # A server that drains still serves streams and results, but balancers should choose another.
     if app_state.stopping or app_state.gateway.closed:
         raise HttpError(503, "The server is shutting down")
     if not app_state.gateway.writable:
         raise HttpError(503, "The store cannot write")
-    return json_response({"status": "ready", "version": VERSION})
+    document = {"status": "ready", "version": VERSION, "durability": app_state.gateway.durability}
+    return json_response(document)
 
 
 async def show_metrics(app_state: AppState) -> Response:

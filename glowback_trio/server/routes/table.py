@@ -10,6 +10,7 @@ from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
     DatasetDocument,
     Health,
+    Readiness,
     ResultDocument,
     StatusDocument,
     StrategyDescription,
@@ -206,7 +207,7 @@ ROUTES: Sequence[Route] = (
         handler=health.readiness,
         rate_limited=False,
         needs_key=False,
-        responses={200: ResponseSpec("The server accepts runs.", Health)},
+        responses={200: ResponseSpec("The server accepts runs.", Readiness)},
         errors={503: "The server is shutting down, or its store cannot write."},
     ),
     Route(

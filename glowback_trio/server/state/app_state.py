@@ -87,7 +87,7 @@ class AppState:
             messages=lambda: self.load.messages,
         )
 
-    def submit(self, request: BacktestRequest) -> Run:
+    def submit(self, request: BacktestRequest, key: str | None = None) -> Run:
         """Queue a run, unless the server is draining.
 
         Raises:
@@ -97,7 +97,7 @@ class AppState:
         # The gateway stays open while it drains, for the runs that it has.
         if self.draining:
             raise GatewayClosedError("No new runs are accepted: the server is shutting down")
-        return self.gateway.submit(request)
+        return self.gateway.submit(request, key)
 
     def announce_stop(self) -> None:
         """Answer 503 on `/readyz` from now on; everything else goes on."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 
 import trio
 from attrs import define, field, frozen
 from werkzeug.datastructures import Headers
 
+from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.statuses import status_document
 
-__all__ = ["FirstResponse", "IdempotencyCache", "idempotency_key"]
+__all__ = ["FirstResponse", "IdempotencyCache", "idempotency_key", "stored_key", "stored_response"]
 
 HEADER = "Idempotency-Key"
 _LONGEST = 255
@@ -30,6 +35,31 @@ def idempotency_key(headers: Headers) -> str | None:
     raise _problem(f"Input should be 1 to {_LONGEST} printable ASCII characters", key)
 
 
+def stored_key(client: str, key: str) -> str:
+    """Return the key as it is kept with a run: no store shows the API key of a client."""
+    return hashlib.sha256(f"{client}\0{key}".encode()).hexdigest()
+
+
+async def stored_response(
+    gateway: Gateway, client: str, key: str, request: BacktestRequest
+) -> FirstResponse | None:
+    """Return the first response to a request that the store remembers; None if it is new.
+
+    Raises:
+        InvalidRequestError: The key was used with a different request.
+        StoreError: The store cannot be read.
+    """
+    if (run := await gateway.find_key(stored_key(client, key), _KEPT_S)) is None:
+        return None
+    _check_same(run.request, request, key)
+    return FirstResponse.to(run)
+
+
+def _check_same(first: BacktestRequest, request: BacktestRequest, key: str) -> None:
+    if first != request:
+        raise _problem("This key was used with a different request before", key)
+
+
 def _problem(message: str, key: str) -> InvalidRequestError:
     return InvalidRequestError([Problem("value_error", ("header", HEADER), message, key)])
 
@@ -45,6 +75,12 @@ class FirstResponse:
 
     run_id: str
     body: bytes
+
+    @classmethod
+    def to(cls, run: Run) -> FirstResponse:
+        """Return the response to the request that queued a run."""
+        queued = Status.queued(run.run_id, run.request, run.status.created_at)
+        return cls(run.run_id, dumps(status_document(queued)))
 
 
 @frozen
@@ -77,8 +113,7 @@ class IdempotencyCache:
         entry = self._entries.get((client, key))
         if entry is None:
             return None
-        if entry.request != request:
-            raise _problem("This key was used with a different request before", key)
+        _check_same(entry.request, request, key)
         return entry.response
 
     def keep(
@@ -87,6 +122,10 @@ class IdempotencyCache:
         """Remember a first response."""
         self._entries[client, key] = _Entry(request, response, trio.current_time() + _KEPT_S)
         self._forget_old()
+
+    def forget(self, client: str, key: str) -> None:
+        """Forget a first response, so that the request may be repeated."""
+        self._entries.pop((client, key), None)
 
     def _forget_old(self) -> None:
         now = trio.current_time()

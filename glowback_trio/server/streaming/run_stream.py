@@ -90,7 +90,7 @@ async def stream_events(
     # but they do show close codes.
     await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
     try:
-        run = app_state.gateway.run(run_id)
+        run = await app_state.gateway.load_run(run_id)
         subscription = run.subscribe(query.last_event_id, query.types)
     except UnknownRunError:
         await websocket.close(RUN_NOT_FOUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -10,10 +11,13 @@ import apsw
 import trio
 from attrs import define, field
 
+from glowback_trio.errors import StoreError
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.writer import CallInThread
 
 __all__ = ["Reader"]
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +52,12 @@ class Reader:
             StoreError: The database cannot be read.
         """
         async with self._places:
-            answer: T = await self.call(self._ask, query, args, more)
+            try:
+                answer: T = await self.call(self._ask, query, args, more)
+            except StoreError as error:
+                # Clients are not told what is wrong with a file.
+                _log.error("%s", error)
+                raise
         return answer
 
     def _ask(self, query: Callable[..., T], args: Any, more: Any) -> T:
