@@ -16,7 +16,7 @@ from typing import Any
 from attrs import frozen
 
 HERE = Path(__file__).parent
-OURS = (sys.executable, "-m", "glowback_trio", "serve", "--port", "0")
+OURS = (sys.executable, "-m", "glowback_trio", "serve", "--port", "0", "--store", "memory")
 PEER = (sys.executable, str(HERE / "peer.py"))
 PLAIN_PEER = (*PEER, "--plain")
 PEERS_RUN = "00000000-0000-4000-8000-000000000000"

@@ -53,6 +53,7 @@ for _name, _place, _help in (
     ("run", "run:app", "Run one backtest here, and print its summary or its result as JSON."),
     ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
+    ("store", "store:app", "Look at, check and compact the file that a server keeps its runs in."),
     ("submit", "runs.submit:app", "Submit a backtest to a server, and print the id of its run."),
     ("stream", "runs.stream:app", "Print a run's events as JSON lines; resume lost connections."),
     ("watch", "runs.watch:app", "Watch a run live, and print its summary when it has completed."),

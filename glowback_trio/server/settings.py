@@ -114,6 +114,22 @@ class Settings(Checked):
         "Custom strategies: module:attribute of a class or a list of classes, comma-separated",
         flag="--strategies",
     )
+    store: (
+        Annotated[str, Pattern("memory|sqlite:.+", "`memory`, or `sqlite:` and the path of a file")]
+        | None
+    ) = _setting(
+        None,
+        "GLOWBACK_STORE",
+        "Where runs are kept: memory or sqlite:PATH; none: a file in the user's data directory",
+        flag="--store",
+    )
+    durability: Literal["process", "power"] = _setting(
+        "process",
+        "GLOWBACK_DURABILITY",
+        "What stored events survive: the end of the `process`, or a `power` cut (slower), too",
+        flag="--durability",
+        converter=_lower,
+    )
     api_keys: tuple[Annotated[str, MinLen(1)], ...] = _setting(
         (), "GLOWBACK_API_KEY", "API keys, comma-separated; none: clients need no key", repr=False
     )
@@ -198,13 +214,13 @@ class Settings(Checked):
     keep_runs: Count = _setting(
         1000,
         "GLOWBACK_KEEP_RUNS",
-        "Finished runs to keep; the oldest are removed first",
+        "Finished runs to keep in memory, with --store memory; the oldest are removed first",
         flag="--keep-runs",
     )
     keep_bytes: Count = _setting(
         1 << 30,
         "GLOWBACK_KEEP_BYTES",
-        "Maximum bytes that finished runs may take",
+        "Maximum bytes that finished runs may take, with --store memory",
         flag="--keep-bytes",
     )
     max_log_bytes: Count = _setting(

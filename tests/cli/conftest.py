@@ -55,7 +55,7 @@ def glowback(
     """Run one command to its end and return what it printed."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        env = {**environment, **variables}
+        env = {"XDG_DATA_HOME": str(tmp_path / "home"), **environment, **variables}
         if not any(name.startswith("PYTHON") for name in variables):
             return as_text(forked_command.run(arguments, cwd=tmp_path, env=env))
         return subprocess.run(  # Python reads such variables only when it starts
@@ -99,7 +99,9 @@ class Server:
 @contextmanager
 def open_server(directory: Path, environment: dict[str, str], *flags: str) -> Iterator[Server]:
     command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0", "--data", "demo"]
-    keys = {**environment, "GLOWBACK_API_KEY": "first,second"}
+    # The default store is in a directory of the user's, which is another one for each server.
+    data_home = {"XDG_DATA_HOME": str(directory)}
+    keys = {**environment, **data_home, "GLOWBACK_API_KEY": "first,second"}
     with (
         (directory / "serve.log").open("wb") as log,
         subprocess.Popen(

@@ -64,7 +64,7 @@ def server() -> Iterator[Server]:
     if hard < IDLE + 1000:
         pytest.skip(f"only {hard} files may be open here")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0", "--store", "memory"]
     command += ["--log-level", "ERROR", "--rate-limit", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -32,7 +32,7 @@ BOUNDS = {"GLOWBACK_MAX_BARS": "20000", "GLOWBACK_RATE_LIMIT": "0", "GLOWBACK_LO
 @contextmanager
 def serving(**environment: str) -> Iterator[str]:
     """Serve generated prices in a process of its own and yield the URL."""
-    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0", "--store", "memory"]
     surroundings = os.environ | BOUNDS | environment
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=surroundings) as process:
         assert process.stdout is not None

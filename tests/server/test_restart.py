@@ -30,7 +30,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def served(port: str, environment: dict[str, str]) -> Iterator[str]:
     """Serve on a port, 0 for any, and kill the server at the end."""
-    command = [*GLOWBACK, "serve", "--port", port, "--log-level", "ERROR"]
+    command = [*GLOWBACK, "serve", "--port", port, "--log-level", "ERROR", "--store", "memory"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield line_of(process.stdout).removeprefix("listening on ").strip()
@@ -61,6 +61,6 @@ def test_a_client_following_a_run_of_a_killed_server_learns_why_it_is_gone(
             )
             assert (ended.returncode, ended.stdout) == (1, "")
             assert ended.stderr == (
-                f"error: Run not found; {url} keeps only its most recent runs, in memory, "
-                "and loses them when it stops: `glowback-trio list` shows what it has\n"
+                f"error: Run not found; it was deleted, or {url} keeps its runs in memory, where "
+                "old ones make room and none outlives it: `glowback-trio list` shows what it has\n"
             )

@@ -19,14 +19,16 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
-from glowback_trio.cli.messages import print_warning, printing_to_stderr
+from glowback_trio.cli.messages import print_note, print_warning, printing_to_stderr
 from glowback_trio.cli.options.data_option import open_catalogue
 from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
+from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server import Settings, serve
-from glowback_trio.store import MemoryStore
+from glowback_trio.store import Store
+from glowback_trio.store.sqlite import SqliteStore
 
 __all__ = ["app"]
 
@@ -36,6 +38,7 @@ Examples:
   glowback-trio serve --data demo
   GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
   glowback-trio serve --data demo --strategies my_strategies:Breakout
+  glowback-trio serve --data demo --store sqlite:./runs.sqlite
   glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
 Prints `listening on http://HOST:PORT` once it accepts connections (https with
@@ -59,7 +62,8 @@ async def serve_backtests(
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
-    On SIGINT or SIGTERM runs are cancelled and streams receive their last events.
+    On SIGINT or SIGTERM runs are cancelled and streams receive their last events. Runs are kept
+    in a file, so that they survive the process, unless `--store memory` says otherwise.
 
     Args:
         host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.
@@ -77,6 +81,7 @@ async def serve_backtests(
         max_bars=settings.max_bars,
         max_rows=settings.max_rows,
     )
+    store = open_store(settings)
     _raise_open_file_limit()
     if not (settings.api_keys or _is_local(host)):
         print_warning(
@@ -85,7 +90,7 @@ async def serve_backtests(
         )
     async with open_gateway(
         data=prices,
-        store=MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes),
+        store=store,
         max_running=settings.max_running,
         max_queued=settings.max_queued,
         max_log_bytes=settings.max_log_bytes,
@@ -95,7 +100,9 @@ async def serve_backtests(
         stdout = sys.stdout
         with printing_to_stderr():
             await _serve_until_signal(
-                partial(serve, gateway, bind=_bind(host, port), settings=settings), stdout
+                partial(serve, gateway, bind=_bind(host, port), settings=settings),
+                stdout,
+                store,
             )
 
 
@@ -128,7 +135,7 @@ def _bind(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _serve_until_signal(serving: partial[Any], stdout: TextIO) -> None:
+async def _serve_until_signal(serving: partial[Any], stdout: TextIO, store: Store) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
         # The signals are handled before the server starts, so that none is missed; when the server
@@ -137,6 +144,8 @@ async def _serve_until_signal(serving: partial[Any], stdout: TextIO) -> None:
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
                 print(f"listening on {url}", file=stdout, flush=True)
+            if isinstance(store, SqliteStore):
+                print_note(f"runs are kept in {store.path.absolute()}")
         listening.cancel_scope.cancel()
 
 
