@@ -106,6 +106,13 @@ def cuts(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill a server under load two hundred times, and compare its file with what clients know."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/kills.py", *session.posargs)
+
+
+@nox.session
 def control(session: nox.Session) -> None:
     """See the stock server fail where this one must not: a proof that the tests can fail."""
     _install(session, "tests")
