@@ -18,6 +18,7 @@ BENCHMARKS = (
     "bar_by_bar",
     "loading",
     "events",
+    "durable",
     "fanout",
     "isolation",
     "rest",

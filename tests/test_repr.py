@@ -16,6 +16,7 @@ from typing import Any, get_origin
 import numpy as np
 import pytest
 from attrs import evolve
+from support.sqlite_files import inline_store
 from trio.testing import MockClock
 
 import glowback_trio
@@ -133,6 +134,7 @@ async def actors_and_clients() -> list[object]:
         assert "30 runs" in lines[0]
         assert f"{run.status.event_count}" in lines[1]
         assert "completed" in lines[1]
+    found += await stores_on_disk()
     async with (
         open_client("https://user:secret@localhost:1/" + "x" * 1000) as plain,
         plain.stream("r") as events,
@@ -140,6 +142,18 @@ async def actors_and_clients() -> list[object]:
         found += [plain, events]
         assert not [each for each in (plain, events) if "secret" in described(each)]
     return found
+
+
+async def stores_on_disk() -> list[object]:
+    """A store in a file, closed and open."""
+    store = inline_store()
+    assert "closed" in described(store)
+    async with open_virtual_gateway(store=store) as gateway:
+        run = gateway.submit(SMALL)
+        await run.wait_stored()
+        log = run.broadcaster.log
+        assert "open" in described(store)
+        return [store, log, gateway]
 
 
 def described(value: object) -> str:

@@ -16,9 +16,9 @@ __all__ = ["connect", "failures_of", "transaction"]
 _BUSY_MS = 1000
 # Batches of events are tens of kilobytes: with larger pages a row is spread over fewer of them.
 _PAGE_BYTES = 8192
-# Pages of the write-ahead log, 32 MB, that make a commit copy them into the file. Each copy waits
-# for the disk, so it should be rare.
-_CHECKPOINT_PAGES = 4096
+# Pages of the write-ahead log, 256 MB, at which a commit copies them into the file after all, so
+# that it grows no further where the checkpointer cannot keep up.
+_CHECKPOINT_PAGES = 32_768
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (apsw.FullError, "the disk is full"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from weakref import WeakValueDictionary, finalize
 
@@ -13,6 +14,7 @@ from glowback_trio.errors import UnknownRunError
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.sqlite import queries, statements
+from glowback_trio.store.sqlite.checkpointer import Checkpointer
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.log import SqliteLog
 from glowback_trio.store.sqlite.reader import Reader
@@ -34,12 +36,14 @@ class Session:
 
     Args:
         writer: Changes the database.
+        checkpointer: Copies what the writer has committed into the file.
         reader: Asks it.
         converter: Reads requests.
         last_seq: Number of the newest run's row.
     """
 
     writer: Writer
+    checkpointer: Checkpointer
     reader: Reader
     converter: Converter
     last_seq: int
@@ -67,21 +71,22 @@ class Session:
         Raises:
             StoreError: It cannot be opened, or is no store that this package knows.
         """
-        with failures_of(path):
-            connection = connect(path, synchronous=synchronous)
-            try:
-                upgrade(connection)
-                writer = Writer(path, connection, call, interval_s)
-                writer.removable.extend(queries.forgotten(connection))
-                last_seq = queries.last_seq(connection)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(writer, Reader(path, call), make_converter(strategies), last_seq)
+        with failures_of(path), ExitStack() as opened:
+            connection = opened.enter_context(closing(connect(path, synchronous=synchronous)))
+            upgrade(connection)
+            copying = opened.enter_context(closing(connect(path, synchronous=synchronous)))
+            checkpointer = Checkpointer(path, copying, call)
+            writer = Writer(path, connection, call, interval_s, checkpointer.note)
+            writer.removable.extend(queries.forgotten(connection))
+            last_seq = queries.last_seq(connection)
+            opened.pop_all()
+        reader = Reader(path, call)
+        return cls(writer, checkpointer, reader, make_converter(strategies), last_seq)
 
     def close(self) -> None:
         """Close all connections. Blocks."""
         self.reader.close()
+        self.checkpointer.connection.close()
         self.writer.connection.close()
 
     def begin(

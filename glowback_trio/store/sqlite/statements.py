@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import apsw
 from attrs import frozen
 
 from glowback_trio.model.events import Event
@@ -98,37 +97,74 @@ def remove_forgotten(seq: int) -> Sequence[Statement]:
     ]
 
 
-def append_events(connection: apsw.Connection, seq: int, events: Sequence[Event]) -> None:
-    """Write the next events of a run, and what they change of its status."""
-    if not events:
-        return
-    connection.executemany(
-        "INSERT INTO event_batches VALUES (?, ?, ?, ?, ?)", ((seq, *row) for row in pack(events))
-    )
-    columns = _changes(events)
-    changes = ", ".join(f"{column} = ?" for column in columns)
-    connection.execute(f"UPDATE runs SET {changes} WHERE seq = ?", (*columns.values(), seq))
+def append_events(logs: Sequence[tuple[int, Sequence[Event]]]) -> Iterator[Statement]:
+    """Return the statements that write the next events of runs, and what these change of statuses.
+
+    Few statements, each for many rows: a thread gives the interpreter up at each of them, and on a
+    busy event loop it waits for milliseconds until it has it back.
+
+    Args:
+        logs: For each run, the number of its row and its events.
+    """
+    rows = [(seq, *row) for seq, events in logs for row in pack(events)]
+    for some in _chunks(rows):
+        yield Statement(f"INSERT INTO event_batches VALUES {_places(some)}", _flat(some))
+    changes = [(seq, *_changes(events)) for seq, events in logs if events]
+    for some in _chunks(changes):
+        yield Statement(_UPDATE_RUNS.format(_places(some)), _flat(some))
 
 
-def _changes(events: Sequence[Event]) -> dict[str, Any]:
-    """Return the columns that events change, with their new values."""
-    columns: dict[str, Any] = {"event_count": events[-1].event_id}
-    progress: Event | None = None
+# Columns that a run's new events do not change are NULL in `new`.
+_UPDATE_RUNS = """
+WITH new (seq, event_count, progress, state, created_at, started_at, finished_at, error)
+AS (VALUES {})
+UPDATE runs SET
+    event_count = new.event_count,
+    progress = ifnull(new.progress, runs.progress),
+    state = ifnull(new.state, runs.state),
+    created_at = ifnull(new.created_at, runs.created_at),
+    started_at = ifnull(new.started_at, runs.started_at),
+    finished_at = new.finished_at,
+    error = new.error
+FROM new WHERE runs.seq = new.seq
+"""
+# SQLite takes 32,766 values in one statement.
+_ROWS = 1000
+
+Row = tuple[Any, ...]
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
+
+
+def _places(rows: Sequence[Row]) -> str:
+    return ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+
+
+def _flat(rows: Sequence[Row]) -> list[Any]:
+    return [value for row in rows for value in row]
+
+
+def _changes(events: Sequence[Event]) -> Row:
+    """Return the columns of `new` that events of one run stand for, from `event_count` on."""
+    progress: float | None = None
+    state = created = started = finished = error = None
+    # Of many, only the last one counts, so the others are not decoded.
+    last = next((event for event in reversed(events) if event.type == "progress"), None)
+    if last is not None:
+        progress = float(last.payload["progress"])
     for event in events:
-        if event.type == "state":
-            columns |= _state_columns(event)
-        elif event.type == "progress":
-            progress = event  # only the last one counts, so the others are not decoded
-    if progress is not None and "progress" not in columns:
-        columns["progress"] = float(progress.payload["progress"])
-    return columns
-
-
-def _state_columns(event: Event) -> dict[str, Any]:
-    fields = event.decode()
-    state, time = State(fields["payload"]["state"]), fields["timestamp"]
-    columns: dict[str, Any] = {"state": state.value}
-    if state in TERMINAL:
-        columns |= {"finished_at": time, "error": fields["payload"].get("error")}
-        return columns | ({"progress": 1.0} if state is State.COMPLETED else {})
-    return columns | {"created_at" if state is State.QUEUED else "started_at": time}
+        if event.type != "state":
+            continue
+        fields = event.decode()
+        state, time = fields["payload"]["state"], fields["timestamp"]
+        if state in TERMINAL:
+            finished, error = time, fields["payload"].get("error")
+        elif state == State.QUEUED:
+            created = time
+        else:
+            started = time
+    if state == State.COMPLETED:
+        progress = 1.0
+    return events[-1].event_id, progress, state, created, started, finished, error

@@ -97,6 +97,7 @@ class SqliteStore:
             try:
                 async with open_bare_nursery() as nursery:
                     nursery.start_soon(session.writer.write_for_ever)
+                    nursery.start_soon(session.checkpointer.copy_for_ever)
                     try:
                         yield
                     finally:

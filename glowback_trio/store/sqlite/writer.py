@@ -71,12 +71,14 @@ class Writer:
         connection: A connection to it that nothing else uses.
         call: Carries out commits.
         interval_s: After a pause a commit is made at once, then at most this often.
+        on_commit: Called after a commit, with the bytes that it wrote, roughly.
     """
 
     path: Path
     connection: apsw.Connection
     call: CallInThread
     interval_s: float
+    on_commit: Callable[[int], None]
     #: Why the last commit failed; None once one has succeeded.
     problem: StoreError | None = field(default=None, init=False)
     #: Numbers of forgotten runs whose logs nobody holds any more. Any thread may add one.
@@ -182,6 +184,7 @@ class Writer:
             self._note_problem(error)
         else:
             self._bytes -= size
+            self.on_commit(size)
             self._note_written(group, goal)
         self._attempted.unpark_all()
 
@@ -191,10 +194,9 @@ class Writer:
             if self._find_identity() != self._identity:
                 raise StoreError(f"The store {self.path} cannot be used: its file was replaced")
             with transaction(self.connection):
-                for statement in group.statements:
+                events = append_events([(log.seq, events) for log, events in group.events])
+                for statement in (*group.statements, *events):
                     self.connection.execute(statement.sql, statement.values)
-                for log, events in group.events:
-                    append_events(self.connection, log.seq, events)
 
     def _find_identity(self) -> tuple[int, int]:
         """Return what tells the file from another one under the same name."""

@@ -1,0 +1,62 @@
+"""The checkpointer: copies what was committed from the write-ahead log into the file.
+
+SQLite by itself does so within a commit, which then takes as long as the disk needs for megabytes.
+Here a task with a connection of its own does it, next to the commits.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import apsw
+import trio
+from attrs import define, field
+
+from glowback_trio.errors import StoreError
+from glowback_trio.store.sqlite.database import failures_of
+from glowback_trio.store.sqlite.writer import CallInThread
+
+__all__ = ["Checkpointer"]
+
+_log = logging.getLogger(__name__)
+
+_EVERY_BYTES = 8 << 20
+
+
+@define(eq=False)
+class Checkpointer:
+    """Copies, whenever so much has been committed.
+
+    Args:
+        path: The database's file.
+        connection: A connection to it that nothing else uses.
+        call: Carries out what blocks.
+    """
+
+    path: Path
+    connection: apsw.Connection
+    call: CallInThread
+    _bytes: int = field(default=0, init=False)
+    _bell: trio.Event = field(factory=trio.Event, init=False)
+
+    def note(self, size: int) -> None:
+        """Note that so many bytes were committed."""
+        self._bytes += size
+        if self._bytes >= _EVERY_BYTES:
+            self._bell.set()
+
+    async def copy_for_ever(self) -> None:
+        """Be the checkpointer's task."""
+        while True:
+            await self._bell.wait()
+            self._bell, self._bytes = trio.Event(), 0
+            try:
+                await self.call(self._copy)
+            except StoreError as error:
+                # Nothing is lost: the log beside the file has it, and the next time may succeed.
+                _log.warning("The log beside the file grows: %s", error)
+
+    def _copy(self) -> None:
+        with failures_of(self.path):
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
