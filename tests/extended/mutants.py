@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
 WRITER = "glowback_trio/actors/log_writer.py"
+RETELLING = "glowback_trio/actors/retelling.py"
+SQLITE = "glowback_trio/store/sqlite"
+BACKTESTS = "glowback_trio/server/routes/backtests.py"
 HUB = "glowback_trio/serving/hub.py"
 HANDOFF = "glowback_trio/serving/websocket/handoff.py"
 HANDSHAKE = "glowback_trio/serving/websocket/handshake.py"
@@ -38,6 +41,8 @@ THREAD_CALLS = "glowback_trio/actors/thread_calls.py"
 DEADLOCK = "glowback_trio/testing/sim/deadlock.py"
 
 ACTORS = ("tests/actors",)
+STORES = ("tests/store",)
+DURABLE = ("tests/server/test_durable.py",)
 HUBS = ("tests/serving/test_hub.py",)
 HANDSHAKES = ("tests/serving/test_handshake.py",)
 SHUTDOWNS = ("tests/serving/test_shutdown.py", "tests/serving/test_handoff.py")
@@ -117,8 +122,8 @@ MUTANTS = (
     Mutant(
         "no end when the program around is cancelled",
         RUN,
-        "                    if not self.finished:\n                        self._end(",
-        "                    if self._reason and not self.finished:\n"
+        "                    if not self._writer.finished:\n                        self._end(",
+        "                    if self._reason and not self._writer.finished:\n"
         "                        self._end(",
     ),
     Mutant(
@@ -142,8 +147,8 @@ MUTANTS = (
     Mutant(
         "store: a run has finished before its end is durable",
         RUN,
-        "while self._broadcaster.log.watermark < self._writer.count:",
-        "while False:",
+        " and self._broadcaster.log.watermark >= self._writer.count\n",
+        "\n",
     ),
     Mutant(
         "store: a run that is paused while its result is written completes",
@@ -156,6 +161,93 @@ MUTANTS = (
         BROADCASTER,
         "            elif wanted := await self._load(limit):",
         "            elif wanted := ():",
+    ),
+    Mutant(
+        "store: a status is told before it is durable",
+        WRITER,
+        "        newest = max(self._log.watermark, 1)\n",
+        "        newest = self._count\n",
+    ),
+    Mutant(
+        "sqlite: an event is shown before it is committed",
+        f"{SQLITE}/log.py",
+        "[start : min(start + limit, self.watermark - self._before)]",
+        "[start : start + limit]",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: events that are not written leave memory",
+        f"{SQLITE}/log.py",
+        "min(len(self._events) - most, self.watermark - self._before)",
+        "len(self._events) - most",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: a commit that failed is not tried again",
+        f"{SQLITE}/writer.py",
+        "            self._put_back(group)\n",
+        "",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: what is left is not written at the end",
+        f"{SQLITE}/store.py",
+        "            await session.writer.close()\n",
+        "            pass\n",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: a file that was deleted is written on",
+        f"{SQLITE}/writer.py",
+        "            if self._find_identity() != self._identity:\n",
+        "            if False:\n",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: damaged events are given back",
+        f"{SQLITE}/event_batch.py",
+        "zlib.crc32(lines) != checksum or ",
+        "",
+        STORES,
+    ),
+    Mutant(
+        "sqlite: the rows of a forgotten run go while its log is read",
+        f"{SQLITE}/session.py",
+        "finalize(log, self.writer.removable.append, log.seq)",
+        "self.writer.removable.append(log.seq)",
+        STORES,
+    ),
+    Mutant(
+        "restart: what was told is not compared",
+        RETELLING,
+        "            self._compare(await self._next(), draft)\n",
+        "            await self._next()\n",
+    ),
+    Mutant(
+        "restart: what was told is told again",
+        RUN,
+        "            drafts = await self._untold(self._retelling, drafts)\n",
+        "            await self._untold(self._retelling, drafts)\n",
+    ),
+    Mutant(
+        "restart: a queued run stays queued",
+        GATEWAY,
+        "            if run.needs_task:\n",
+        "            if False:\n",
+    ),
+    Mutant(
+        "restart: an idempotency key is not kept with its run",
+        BACKTESTS,
+        "app_state.submit(requested, stored_key(client, key) if key else None)",
+        "app_state.submit(requested)",
+        DURABLE,
+    ),
+    Mutant(
+        "server: a run is answered before it is stored",
+        BACKTESTS,
+        "    await _wait_stored(app_state, first.run_id, client, key)\n",
+        "",
+        DURABLE,
     ),
     Mutant(
         "hub: cursor off by one",
@@ -362,9 +454,9 @@ MUTANTS = (
         "outside the loop: the check comes after the pause",
         RUN,
         '        self._broadcaster.loop.check("run.pause")\n'
-        "        if not self.finished:\n"
+        "        if not self._writer.finished:\n"
         "            self._pacer.pause()\n",
-        "        if not self.finished:\n"
+        "        if not self._writer.finished:\n"
         "            self._pacer.pause()\n"
         '        self._broadcaster.loop.check("run.pause")\n',
         THREADS,

@@ -47,8 +47,8 @@ async def test_the_oldest_finished_runs_leave_first_when_there_are_too_many() ->
 
 
 async def test_the_oldest_finished_runs_leave_first_when_they_take_too_much() -> None:
-    # Each run takes 400 bytes of arrays and 200 of its event.
-    assert await finish(MemoryStore(keep_bytes=1300), "a", "b", "c") == [[], [], ["a"]]
+    # Each run takes 480 bytes of arrays and 200 of its event.
+    assert await finish(MemoryStore(keep_bytes=1400), "a", "b", "c") == [[], [], ["a"]]
 
 
 async def test_the_newest_run_stays_however_large() -> None:
