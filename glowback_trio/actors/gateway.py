@@ -289,12 +289,18 @@ class Gateway:
 
     async def _carry_out(self, run: Run, slot: trio.Event) -> None:
         """Be the run's task, and hand its slot on when it has ended."""
-        job = BacktestJob(run.request, self.source, self._max_log_bytes)
+        job = BacktestJob(run.request, self.source, self._log_budget(run.request))
         try:
             await run.carry_out(slot, self._compute, job)
         finally:
             self._slots.release(slot)
             self._retire(run)
+
+    def _log_budget(self, request: BacktestRequest) -> int | None:
+        """Return how many bytes the run's events may take in memory; None if they are on disk."""
+        # All events of a paced run wait in memory for their time, whatever the store.
+        on_disk = self._store.durability != "memory" and request.stream.pace_bars_per_s is None
+        return None if on_disk else self._max_log_bytes
 
     def _retire(self, run: Run) -> None:
         for evicted in self._store.retire(run.run_id):
@@ -332,7 +338,8 @@ async def open_gateway(
         max_queued: How many more may wait.
         max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
             emits more fails. Together with `max_running` this bounds what live runs take, as
-            the store bounds what finished ones do.
+            the store bounds what finished ones do. A store on disk takes a log of any length, so
+            there only paced runs are bounded, whose events wait in memory.
         strategies: Classes of strategies that requests may name in addition to the built-in ones.
             They are code of the program that opens the gateway, never of its clients.
 

@@ -51,12 +51,12 @@ class BacktestJob:
     Attributes:
         request: The backtest.
         source: Where its bars come from.
-        max_log_bytes: How many bytes of memory its events may take, roughly.
+        max_log_bytes: How many bytes of memory its events may take, roughly; None: any number.
     """
 
     request: BacktestRequest
     source: Source
-    max_log_bytes: int = 1 << 28
+    max_log_bytes: int | None = 1 << 28
 
     def __repr__(self) -> str:
         return describe(self, self.request.strategy.name, listed(self.request.symbols))
@@ -67,7 +67,8 @@ class BacktestJob:
         Args:
             checkpoint: Called before each symbol is loaded, and within slices.
         """
-        return within_budget(self._attempt(checkpoint), self.max_log_bytes)
+        steps = self._attempt(checkpoint)
+        return steps if self.max_log_bytes is None else within_budget(steps, self.max_log_bytes)
 
     def _attempt(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         """Simulate, and turn whatever goes wrong into a step."""

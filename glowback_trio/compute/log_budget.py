@@ -1,4 +1,4 @@
-"""The bound on what one run may emit: until it has ended, its log is held in memory as a whole."""
+"""The bound on what one run may emit where its log is held in memory as a whole."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ class Settings(Checked):
     max_log_bytes: Count = _setting(
         256 << 20,
         "GLOWBACK_MAX_LOG_BYTES",
-        "Maximum bytes of events of one run; a run that exceeds it fails",
+        "Maximum bytes of events of one run in memory; a run that exceeds it fails",
         flag="--max-log-bytes",
     )
     allow_compression: bool = _setting(

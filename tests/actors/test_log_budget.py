@@ -7,6 +7,7 @@ it keeps a sound log, whose events are those of a run without the budget.
 from __future__ import annotations
 
 import pytest
+from support.sqlite_files import inline_store
 from trio.testing import MockClock
 
 from glowback_trio import (
@@ -19,6 +20,7 @@ from glowback_trio import (
     open_gateway,
 )
 from glowback_trio.model.invariants import essence
+from glowback_trio.store import Store
 from glowback_trio.store.memory import MemoryLog
 from glowback_trio.testing import virtual_now
 
@@ -26,7 +28,7 @@ from glowback_trio.testing import virtual_now
 SYMBOLS = [f"S{number}" for number in range(100)]
 
 
-async def run_within(max_log_bytes: int, **stream: object) -> Run:
+async def run_within(max_log_bytes: int, store: Store | None = None, **stream: object) -> Run:
     """Return a run that has ended, under this budget."""
     request = BacktestRequest(
         symbols=SYMBOLS,
@@ -35,7 +37,7 @@ async def run_within(max_log_bytes: int, **stream: object) -> Run:
         stream=Stream(**stream),  # type: ignore[arg-type]  # checked by Stream
     )
     async with open_gateway(
-        compute=InlineCompute(), clock=virtual_now, max_log_bytes=max_log_bytes
+        store=store, compute=InlineCompute(), clock=virtual_now, max_log_bytes=max_log_bytes
     ) as gateway:
         run = gateway.submit(request)
         await run.wait_finished()
@@ -55,6 +57,14 @@ async def test_a_run_that_emits_too_much_fails_with_a_sentence(
     assert "400,000 bytes of events that one run may have; request fewer" in run.status.error
     assert isinstance(run.broadcaster.log, MemoryLog)
     assert budget / 2 < run.broadcaster.log.size < budget, "what fits is emitted"
+
+
+@pytest.mark.parametrize(("pace", "end"), [(None, State.COMPLETED), (1e6, State.FAILED)])
+async def test_a_log_on_disk_has_no_bound_unless_its_events_wait_in_memory(
+    pace: float | None, end: State, autojump_clock: MockClock
+) -> None:
+    run = await run_within(400_000, inline_store(), metrics_every=1, pace_bars_per_s=pace)
+    assert run.status.state is end
 
 
 async def test_what_a_run_emitted_before_it_failed_is_what_it_emits_without_the_budget(

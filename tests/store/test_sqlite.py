@@ -217,6 +217,20 @@ async def test_a_full_disk_loses_nothing_shows_nothing_and_recovers(
     assert "can be written again" in messages[1]
 
 
+async def test_a_run_that_ends_while_the_disk_is_full_keeps_its_events(
+    path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(path) as store:
+        log = await written(store, 1)
+        fill(store, 20)
+        for number in range(2, 500):
+            log.append(note(number, length=1 << 12))
+        store.retire("r")
+        fill(store, 1 << 20)
+        await trio.sleep(4)
+        assert [e.event_id for e in await log.read(0, 500)] == list(range(1, 500))
+
+
 async def test_a_disk_that_stays_full_ends_the_block_with_its_error(
     path: Path, autojump_clock: MockClock
 ) -> None:
