@@ -39,7 +39,7 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.store import Durability, MemoryStore, Store
-from glowback_trio.store.nursery import open_bare_nursery
+from glowback_trio.nursery import open_bare_nursery
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
 
@@ -356,13 +356,14 @@ async def open_gateway(
     kept = store or MemoryStore()
     # The store is closed last: runs that have not ended still write their terminal event.
     loop = EventLoop()
-    async with kept.opened(registry), open_bare_nursery() as nursery:
+    computing = compute or ThreadCompute()
+    async with kept.opened(registry), computing.opened(), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
             strategies=registry,
             nursery=nursery,
             store=kept,
-            compute=compute or ThreadCompute(),
+            compute=computing,
             clock=clock or utc_now,
             new_id=new_id or random_id,
             slots=RunSlots(max_running),

@@ -7,6 +7,7 @@ May be imported by: `actors`, `server`, `cli` and `testing`.
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
 from glowback_trio.compute.job import BacktestJob, Job
+from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Done, Failed, Progressed, Step
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Failed",
     "InlineCompute",
     "Job",
+    "ProcessCompute",
     "Progressed",
     "Step",
     "ThreadCompute",

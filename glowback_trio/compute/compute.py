@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import trio
@@ -19,6 +20,9 @@ __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 class Compute(Protocol):
     """Carries out jobs. Whatever it is, the steps of a job are the same."""
 
+    def opened(self) -> AbstractAsyncContextManager[object]:
+        """Keep what jobs need, such as processes, for the length of an `async with` block."""
+
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Send the job's steps one after the other, then close the channel.
 
@@ -29,6 +33,10 @@ class Compute(Protocol):
 
 class InlineCompute:
     """Works on the event loop, with a checkpoint after every step: for tests and small programs."""
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Keep nothing."""
+        return nullcontext()
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Work on the event loop."""
@@ -58,6 +66,10 @@ class ThreadCompute:
 
     def __repr__(self) -> str:
         return describe(self, slots=self.slots, busy=self._slots.borrowed_tokens)
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Keep nothing: trio keeps its threads itself."""
+        return nullcontext()
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Work in worker threads, one hop per step, holding a compute slot."""

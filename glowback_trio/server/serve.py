@@ -17,7 +17,7 @@ from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.store.nursery import open_bare_nursery
+from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.wire.json_text import dumps
 
 __all__ = ["serve"]

@@ -24,6 +24,7 @@ from glowback_trio.compute import (
     Failed,
     InlineCompute,
     Job,
+    ProcessCompute,
     Progressed,
     Step,
     ThreadCompute,
@@ -43,12 +44,13 @@ COMPUTES: list[Callable[[], Compute]] = [
     ThreadCompute,
     partial(ThreadCompute, 3),
     PicklingCompute,
+    partial(ProcessCompute, 2),
 ]
 
 
 async def steps_of(compute: Compute, request: BacktestRequest) -> list[Step]:
     send, receive = trio.open_memory_channel[Step](0)
-    async with trio.open_nursery() as nursery:
+    async with compute.opened(), trio.open_nursery() as nursery:
         nursery.start_soon(compute.run_job, BacktestJob(request, Catalogue()), send)
         return [step async for step in receive]
 

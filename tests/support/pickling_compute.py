@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import trio
@@ -30,6 +31,10 @@ class PicklingCompute:
     """
 
     compute: Compute = field(factory=InlineCompute)
+
+    def opened(self) -> AbstractAsyncContextManager[object]:
+        """Keep what the other one keeps."""
+        return self.compute.opened()
 
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Carry out a copy of the job."""

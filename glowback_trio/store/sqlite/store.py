@@ -20,7 +20,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.store.nursery import open_bare_nursery
+from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.sqlite import queries, statements
 from glowback_trio.store.sqlite.lock import held

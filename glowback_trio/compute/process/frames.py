@@ -1,0 +1,112 @@
+"""Frames on the socket between a gateway and its worker: length, kind and body.
+
+Both ends are processes of one program on one machine, connected by a socket pair that nothing else
+holds. A job and its last step may therefore travel as pickles; nothing that comes from a file, a
+store or a network is read here.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+from glowback_trio.model.events import EVENT_TYPES, EventDraft
+
+__all__ = ["HEADER", "Kind", "Parts", "frame", "pack_drafts", "pack_value", "unpack_drafts"]
+__all__ += ["unpack_value"]
+
+#: A body in pieces, so that arrays need not be copied to be sent.
+Parts = Sequence[bytes | memoryview]
+
+#: Length of the body, and the kind of frame.
+HEADER = struct.Struct("<QB")
+
+_COUNT = struct.Struct("<I")
+_SIZE = struct.Struct("<Q")
+#: Type, bar, progress (NaN: none) and length of one draft's payload.
+_DRAFT = struct.Struct("<BIdI")
+_TYPE_INDEX = {kind: index for index, kind in enumerate(EVENT_TYPES)}
+_NO_PROGRESS = float("nan")
+
+
+class Kind(IntEnum):
+    """What a frame says."""
+
+    #: Worker to gateway, once: it has imported what it needs.
+    READY = 0
+    #: Gateway to worker: a job.
+    JOB = 1
+    #: Worker to gateway: the job has arrived; whatever ends the worker from now on is its doing.
+    TAKEN = 2
+    #: Worker to gateway: some of the job's drafts.
+    DRAFTS = 3
+    #: Gateway to worker: one frame of drafts has been passed on.
+    CREDIT = 4
+    #: Worker to gateway: the last step of the job.
+    LAST = 5
+
+
+def frame(kind: Kind, parts: Parts = ()) -> Parts:
+    """Return a whole frame, in parts."""
+    return [HEADER.pack(sum(memoryview(part).nbytes for part in parts), kind), *parts]
+
+
+def pack_drafts(drafts: Sequence[EventDraft]) -> bytes:
+    """Return the body of a DRAFTS frame: how many, then all heads, then all payloads."""
+    heads = (
+        _DRAFT.pack(
+            _TYPE_INDEX[draft.type],
+            draft.bar,
+            _NO_PROGRESS if draft.progress is None else draft.progress,
+            len(draft.payload),
+        )
+        for draft in drafts
+    )
+    return b"".join([_COUNT.pack(len(drafts)), *heads, *(draft.payload for draft in drafts)])
+
+
+def unpack_drafts(body: memoryview) -> list[EventDraft]:
+    """Return the drafts of a DRAFTS frame."""
+    (count,) = _COUNT.unpack_from(body)
+    position = _COUNT.size + count * _DRAFT.size
+    drafts = []
+    for kind, bar, progress, length in _DRAFT.iter_unpack(body[_COUNT.size : position]):
+        payload = bytes(body[position : position + length])
+        position += length
+        # NaN is the one number that differs from itself.
+        known = progress if progress == progress else None  # noqa: PLR0124
+        drafts.append(EventDraft(EVENT_TYPES[kind], payload, bar, known))
+    return drafts
+
+
+def pack_value(value: object) -> Parts:
+    """Return the body of a frame that carries a value: the parts' sizes, a pickle, the arrays.
+
+    Raises:
+        Exception: Whatever the value's classes raise when they cannot be pickled.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    parts = [memoryview(head), *(buffer.raw() for buffer in buffers)]
+    sizes = (_SIZE.pack(part.nbytes) for part in parts)
+    return [b"".join([_COUNT.pack(len(parts)), *sizes]), *parts]
+
+
+def unpack_value(body: memoryview) -> Any:
+    """Return the value of a frame. Its arrays are views of the body.
+
+    Raises:
+        Exception: Whatever importing the value's classes raises.
+    """
+    (count,) = _COUNT.unpack_from(body)
+    position = _COUNT.size + count * _SIZE.size
+    parts = []
+    for (size,) in _SIZE.iter_unpack(body[_COUNT.size : position]):
+        parts.append(body[position : position + size])
+        position += size
+    head, *buffers = parts
+    # The other end of the socket pair is this program's own process.
+    return pickle.loads(head, buffers=buffers)  # noqa: S301

@@ -1,0 +1,38 @@
+"""What one worker may use, and how it is held to that by the system."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+from attrs import frozen
+
+__all__ = ["WorkerLimits"]
+
+
+@frozen
+class WorkerLimits:
+    """Bounds on a worker process; None: no bound.
+
+    Attributes:
+        memory_bytes: Bytes of memory, counted as the system counts `RLIMIT_DATA`. An allocation
+            beyond it raises MemoryError in the job.
+        cpu_s: Seconds of processor time for one job. The system kills the worker beyond it.
+    """
+
+    memory_bytes: int | None = None
+    cpu_s: float | None = None
+
+    def apply(self) -> None:
+        """Hold this process to them from now on; the processor time counts from here."""
+        if self.memory_bytes is not None:
+            # Not the address space: numpy's libraries reserve gigabytes of it that they never use.
+            _lower(resource.RLIMIT_DATA, self.memory_bytes)
+        if self.cpu_s is not None:
+            # The system counts whole seconds from the start of the process.
+            _lower(resource.RLIMIT_CPU, int(time.process_time() + self.cpu_s) + 1)
+
+
+def _lower(which: int, soft: int) -> None:
+    _soft, hard = resource.getrlimit(which)
+    resource.setrlimit(which, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))

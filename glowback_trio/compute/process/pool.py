@@ -1,0 +1,110 @@
+"""The pool of worker processes: started ahead of need, replaced when they end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from attrs import define, field
+
+from glowback_trio.compute.job import Job
+from glowback_trio.compute.process.endings import WorkerError
+from glowback_trio.compute.process.limits import WorkerLimits
+from glowback_trio.compute.process.worker_process import WorkerProcess, open_worker
+from glowback_trio.compute.steps import Failed, Step
+from glowback_trio.model.short_repr import describe
+from glowback_trio.nursery import open_bare_nursery
+
+__all__ = ["ProcessCompute"]
+
+_log = logging.getLogger(__name__)
+
+# How long a failure to start a worker fails the jobs that come, before it is tried again.
+_RETRY_S = 1.0
+# A worker may die while it waits, killed by the system. So many in a row are more than bad luck.
+_WORKERS_TRIED = 5
+
+
+@define(eq=False, repr=False)
+class ProcessCompute:
+    """Computes in worker processes, which never hold the event loop's interpreter lock.
+
+    A job and its strategy are sent to the worker, so a custom strategy must be importable there:
+    defined at the top level of a module. Cancelling a run kills its worker, wherever its code is.
+
+    Args:
+        workers: How many processes compute at once; None: one for each core this process may use.
+        memory_bytes: Bytes of memory that one worker may use; None: no bound.
+        cpu_s: Seconds of processor time that one run may use; None: no bound.
+    """
+
+    workers: int | None = None
+    memory_bytes: int | None = None
+    cpu_s: float | None = None
+    #: Workers that wait for a job, or why there are none.
+    _idle: trio.MemoryReceiveChannel[WorkerProcess | WorkerError] | None = field(
+        default=None, init=False
+    )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._idle is None else "open"
+        return describe(self, state, f"{self._count} workers")
+
+    @property
+    def _count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Keep the workers for the length of an `async with` block."""
+        # Without a buffer: who lends a worker knows when it has been taken.
+        lend, self._idle = trio.open_memory_channel[WorkerProcess | WorkerError](0)
+        with self._idle:
+            async with open_bare_nursery() as keepers:
+                for _ in range(self._count):
+                    keepers.start_soon(self._keep_worker, lend)
+                try:
+                    yield
+                finally:
+                    keepers.cancel_scope.cancel()
+        self._idle = None
+
+    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+        """Work in a worker process; cancelled, the process is killed."""
+        async with send:
+            for _ in range(_WORKERS_TRIED):
+                if await self._lent_out(job, send):
+                    return
+            await send.send(Failed("Worker processes end before they take a job; see the log"))
+
+    async def _lent_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> bool:
+        """Carry out a job by the next worker; False if that had ended before, by no fault of it."""
+        assert self._idle is not None, "opened() is what starts the workers"
+        worker = await self._idle.receive()
+        if isinstance(worker, WorkerError):
+            await send.send(Failed(str(worker)))
+            return True
+        try:
+            await worker.carry_out(job, send)
+        except WorkerError:
+            return False
+        finally:
+            worker.give_back()
+        return True
+
+    async def _keep_worker(self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError]) -> None:
+        """Keep one worker ready for the next job, and start another one when it has ended."""
+        limits = WorkerLimits(self.memory_bytes, self.cpu_s)
+        while True:
+            try:
+                async with open_worker(limits) as worker:
+                    while worker.usable:
+                        await lend.send(worker)
+                        await worker.wait_returned()
+            except WorkerError as error:
+                _log.error("%s", error)
+                with trio.move_on_after(_RETRY_S):
+                    await lend.send(error)

@@ -1,0 +1,185 @@
+"""A worker as its gateway sees it: a process that takes a job and answers with steps."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+from attrs import define, field
+
+from glowback_trio.compute.job import Job
+from glowback_trio.compute.process.endings import WorkerError, why_ended
+from glowback_trio.compute.process.frames import (
+    HEADER,
+    Kind,
+    Parts,
+    frame,
+    pack_value,
+    unpack_drafts,
+    unpack_value,
+)
+from glowback_trio.compute.process.limits import WorkerLimits
+from glowback_trio.compute.steps import Failed, Progressed, Step
+from glowback_trio.model.short_repr import describe
+
+__all__ = ["WorkerProcess", "open_worker"]
+
+_MODULE = "glowback_trio.compute.process.worker"
+# Imports take a few tenths of a second, on a machine that is out of breath many times that.
+_READY_S = 60
+# A process that was killed is gone within milliseconds, unless the system itself is stuck.
+_REAP_S = 5
+
+
+@define(eq=False, repr=False)
+class WorkerProcess:
+    """A worker process that takes one job at a time. Made by `open_worker`."""
+
+    _process: trio.Process
+    _socket: trio.socket.SocketType
+    _limits: WorkerLimits
+    _busy: bool = field(default=False, init=False)
+    _returned: trio.Event = field(factory=trio.Event, init=False)
+
+    def __repr__(self) -> str:
+        return describe(self, f"process {self._process.pid}", "busy" if self._busy else "idle")
+
+    @property
+    def usable(self) -> bool:
+        """True if the process lives and has no job."""
+        return not self._busy and self._process.poll() is None
+
+    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+        """Send a job's steps. Where the process cannot finish it, the last one says why.
+
+        Raises:
+            WorkerError: The process had ended before the job arrived.
+        """
+        try:
+            packed = pack_value((self._limits, job))
+        except Exception as error:  # noqa: BLE001 - whatever the job's classes raise
+            await send.send(
+                Failed(
+                    f"The strategy or its data cannot be sent to a worker process ({error}); "
+                    "define the strategy at the top level of a module, or compute in threads"
+                )
+            )
+            return
+        self._busy = True
+        await self._send(Kind.JOB, packed)
+        await self._receive()
+        try:
+            await self._follow(send)
+        except WorkerError:
+            await send.send(Failed(why_ended(await self._process.wait(), self._limits)))
+
+    async def _follow(self, send: trio.MemorySendChannel[Step]) -> None:
+        while True:
+            kind, body = await self._receive()
+            if kind is Kind.LAST:
+                break
+            await send.send(Progressed(unpack_drafts(body)))
+            await self._send(Kind.CREDIT)
+        # The worker is free before its last step is taken: a reader that leaves costs no process.
+        self._busy = False
+        await send.send(unpack_value(body))
+
+    def give_back(self) -> None:
+        """End the borrowing. A worker in the middle of a job is killed: nothing else stops it."""
+        if self._busy:
+            self._process.kill()
+        self._returned.set()
+
+    async def wait_returned(self) -> None:
+        """Wait for the end of the borrowing."""
+        await self._returned.wait()
+        self._returned = trio.Event()
+
+    async def wait_ready(self) -> None:
+        """Wait until the process has imported what it needs.
+
+        Raises:
+            WorkerError: It ended, or takes too long.
+        """
+        with trio.move_on_after(_READY_S):
+            await self._receive()
+            return
+        raise WorkerError(f"A worker process was not ready within {_READY_S} s")
+
+    async def _send(self, kind: Kind, parts: Parts = ()) -> None:
+        for part in frame(kind, parts):
+            rest = memoryview(part).cast("B")
+            while rest:
+                try:
+                    rest = rest[await self._socket.send(rest) :]
+                except OSError as error:
+                    raise WorkerError("The worker process has ended") from error
+
+    async def _receive(self) -> tuple[Kind, memoryview]:
+        length, kind = HEADER.unpack(await self._read(HEADER.size))
+        return Kind(kind), await self._read(length)
+
+    async def _read(self, length: int) -> memoryview:
+        body = memoryview(bytearray(length))
+        filled = 0
+        while filled < length:
+            try:
+                count = await self._socket.recv_into(body[filled:])
+            except OSError as error:
+                raise WorkerError("The worker process has ended") from error
+            if not count:
+                raise WorkerError("The worker process has ended")
+            filled += count
+        return body
+
+
+@asynccontextmanager
+async def open_worker(limits: WorkerLimits) -> AsyncIterator[WorkerProcess]:
+    """Start a worker process for the length of an `async with` block, and reap it afterwards.
+
+    Args:
+        limits: What it may use.
+
+    Raises:
+        WorkerError: It could not be started.
+    """
+    near, theirs = socket.socketpair()  # trio's would make the worker's end unblocking, too
+    with trio.socket.from_stdlib_socket(near) as ours:
+        with theirs:
+            process = await _start(theirs.fileno())
+        try:
+            worker = WorkerProcess(process, ours, limits)
+            await worker.wait_ready()
+            yield worker
+        finally:
+            process.kill()
+            with trio.move_on_after(_REAP_S, shield=True):
+                await process.wait()
+
+
+async def _start(descriptor: int) -> trio.Process:
+    try:
+        return await trio.lowlevel.open_process(
+            [sys.executable, "-m", _MODULE, str(descriptor)],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            # Whatever a strategy prints: the standard output is its host's.
+            stdout=sys.__stderr__,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise WorkerError(f"No worker process can be started: {error.strerror}") from error
+
+
+def _environment() -> dict[str, str]:
+    # What this program imports, its worker must find, such as a strategy in the working directory.
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    # Workers are as many as there are cores: the threads of a linear algebra library would only
+    # get into their way.
+    return os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

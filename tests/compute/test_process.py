@@ -1,0 +1,288 @@
+"""Worker processes: whatever a run does to its worker ends that run alone, and leaves nothing.
+
+Doctrine: the processes are real, and end as a test says: killed, crashed, or in the middle of a
+loop. The pool goes on with a new worker after each. Waiting is for events, never for time; a
+worker that loops is noticed by the file that it writes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trio
+from attrs import evolve, frozen
+from support.misbehaving import Misbehaving
+
+from glowback_trio import (
+    BacktestRequest,
+    Bars,
+    InlineCompute,
+    MaCrossover,
+    MemoryCatalogue,
+    ProcessCompute,
+    Run,
+    State,
+    open_gateway,
+)
+from glowback_trio.compute import Done, Failed, Progressed, Step
+from glowback_trio.compute.process.frames import (
+    pack_drafts,
+    pack_value,
+    unpack_drafts,
+    unpack_value,
+)
+from glowback_trio.compute.process.grouping import held_back
+from glowback_trio.model.events import EventDraft
+from glowback_trio.model.invariants import assert_sound, essence
+
+REQUEST = BacktestRequest(
+    symbols=["AAPL", "SPY"],
+    start_date="2018-01-01",
+    end_date="2019-12-31",
+    strategy=MaCrossover(short_period=5, long_period=20),
+)
+
+
+def misbehaving(deed: str, trace: Path | None = None) -> BacktestRequest:
+    return evolve(REQUEST, strategy=Misbehaving(deed, str(trace or "")))
+
+
+async def appeared(trace: Path) -> int:
+    """Wait until a strategy has written its process id; return it."""
+    while not (text := _read(trace)):
+        await trio.lowlevel.checkpoint()
+    return int(text)
+
+
+async def gone(pid: int) -> None:
+    while _lives(pid):
+        await trio.lowlevel.checkpoint()
+
+
+async def finished_log(run: Run) -> list[tuple[str, Any]]:
+    await run.wait_finished()
+    log = run.events(limit=100_000)
+    assert_sound(log)
+    return essence(log)
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("exits", "The strategy ended its worker process with the exit status 3"),
+        ("raises SystemExit", "The strategy ended its worker process with the exit status 4"),
+        ("is killed", "The worker process was killed, as systems do that run out of memory"),
+        ("crashes", "The worker process crashed (SIGSEGV)"),
+    ],
+)
+async def test_a_worker_that_ends_fails_its_run_alone_and_is_replaced(
+    deed: str, reason: str
+) -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        run, next_one = gateway.submit(misbehaving(deed)), gateway.submit(REQUEST)
+        status = await run.wait_finished()
+        assert (status.state, status.error) == (State.FAILED, reason)
+        assert_sound(run.events(limit=100_000))
+        assert (await next_one.wait_finished()).state is State.COMPLETED
+
+
+async def test_cancelling_a_run_kills_the_worker_that_never_returns(tmp_path: Path) -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        run = gateway.submit(misbehaving("loops", tmp_path / "pid"))
+        pid = await appeared(tmp_path / "pid")
+        run.cancel("enough")
+        assert (await run.wait_finished()).state is State.CANCELLED
+        await gone(pid)
+        after = gateway.submit(REQUEST)
+        assert (await after.wait_finished()).state is State.COMPLETED
+
+
+async def test_closing_the_gateway_ends_workers_at_work(tmp_path: Path) -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        run = gateway.submit(misbehaving("loops", tmp_path / "pid"))
+        pid = await appeared(tmp_path / "pid")
+    assert run.status.state is State.CANCELLED
+    assert not _lives(pid)
+
+
+async def test_a_worker_killed_while_it_waits_costs_no_run() -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        await gateway.submit(REQUEST).wait_finished()
+        (worker,) = _children()
+        os.kill(worker, signal.SIGKILL)
+        assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+async def test_a_worker_beyond_its_processor_time_fails_its_run() -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1, cpu_s=0.5)) as gateway:
+        status = await gateway.submit(misbehaving("loops")).wait_finished()
+    assert status.error == "The run used more than the 0.5 s of processor time that it may have"
+
+
+async def test_an_allocation_beyond_a_workers_memory_fails_its_run_and_keeps_the_worker() -> None:
+    compute = ProcessCompute(workers=1, memory_bytes=1 << 30)
+    async with open_gateway(compute=compute) as gateway:
+        run = gateway.submit(misbehaving("allocates"))
+        assert (await run.wait_finished()).state is State.FAILED
+        assert "MemoryError" in str(run.status.error)
+        assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+async def test_a_strategy_that_cannot_be_sent_fails_with_what_to_do() -> None:
+    @frozen
+    class Local(Misbehaving):
+        pass
+
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        status = await gateway.submit(evolve(REQUEST, strategy=Local())).wait_finished()
+        assert str(status.error).startswith("The strategy or its data cannot be sent to a worker")
+        assert str(status.error).endswith("or compute in threads")
+        assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+async def test_logs_are_those_of_inline_whatever_the_size_of_a_log() -> None:
+    requests = [REQUEST, evolve(REQUEST, resolution="hour"), misbehaving("ignores")]
+    logs = []
+    for compute in InlineCompute(), ProcessCompute(workers=2):
+        async with open_gateway(compute=compute) as gateway:
+            runs = [gateway.submit(request) for request in requests]
+            logs.append([await finished_log(run) for run in runs])
+    assert logs[0] == logs[1]
+    assert len(logs[0][1]) > 512
+
+
+async def test_bars_in_memory_travel_to_the_worker_and_the_result_back() -> None:
+    time = np.arange("2018-01-01", "2020-01-01", dtype="datetime64[D]")
+    price = 100 + np.sin(np.arange(len(time)) / 9) * 10
+    bars = Bars("SINE", time, price, price + 1, price - 1, price, price * 100)
+    request = evolve(REQUEST, symbols=["SINE"])
+    results = []
+    for compute in InlineCompute(), ProcessCompute(workers=1):
+        async with open_gateway(data=MemoryCatalogue([bars]), compute=compute) as gateway:
+            run = gateway.submit(request)
+            await run.wait_finished()
+            results.append(run.result())
+    assert np.array_equal(results[0].curve.value, results[1].curve.value)
+    assert len(results[0].trades.time) == len(results[1].trades.time) > 0
+
+
+async def test_a_job_that_finds_no_worker_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        status = await gateway.submit(REQUEST).wait_finished()
+    assert status.error == "No worker process can be started: No such file or directory"
+
+
+HOST = """
+import sys, trio
+from support.misbehaving import Misbehaving
+from glowback_trio import BacktestRequest, ProcessCompute, open_gateway
+
+async def main():
+    async with open_gateway(compute=ProcessCompute(workers=2)) as gateway:
+        request = BacktestRequest(
+            symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31",
+            strategy=Misbehaving("loops", sys.argv[1]),
+        )
+        await gateway.submit(request).wait_finished()
+
+trio.run(main)
+"""
+
+
+async def test_workers_end_with_a_host_that_is_killed(tmp_path: Path) -> None:
+    trace = tmp_path / "pid"
+    support = str(Path(__file__).parents[1])
+    host = await trio.lowlevel.open_process(
+        [sys.executable, "-c", HOST, str(trace)],
+        env=os.environ | {"PYTHONPATH": support},
+        stdin=subprocess.DEVNULL,
+    )
+    pid = await appeared(trace)
+    host.kill()
+    await host.wait()
+    await gone(pid)
+
+
+def test_drafts_survive_a_frame() -> None:
+    drafts = [
+        EventDraft("metric", b'{"value":1.5}', 3),
+        EventDraft("progress", b"{}", 4, 0.25),
+        EventDraft("log", b"", 0),
+        EventDraft("progress", b"x" * 70_000, 2**31, 0.0),
+    ]
+    assert unpack_drafts(memoryview(pack_drafts(drafts))) == drafts
+    assert unpack_drafts(memoryview(pack_drafts([]))) == []
+
+
+def test_arrays_survive_a_frame_without_a_copy() -> None:
+    numbers = np.arange(5.0)
+    body = memoryview(bytearray(b"".join(pack_value((numbers, np.zeros(0), "text")))))
+    copy, empty, text = unpack_value(body)
+    assert np.array_equal(copy, numbers)
+    assert not copy.flags.owndata
+    assert (empty.shape, text) == ((0,), "text")
+
+
+def test_what_cannot_be_pickled_raises_before_anything_is_sent() -> None:
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pack_value(lambda: None)
+
+
+class Ticks:
+    """A clock that moves by a step at each look."""
+
+    def __init__(self, step: float) -> None:
+        self.step, self.now = step, 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def drafts(count: int, first: int = 0) -> list[EventDraft]:
+    return [EventDraft("log", b"{}", bar) for bar in range(first, first + count)]
+
+
+def grouped(steps: list[Step], step: float) -> list[int]:
+    return [
+        len(each.drafts) for each in held_back(steps, Ticks(step)) if isinstance(each, Progressed)
+    ]
+
+
+def test_drafts_wait_for_each_other_until_they_are_many_or_late() -> None:
+    few = [Progressed(drafts(2)) for _ in range(6)]
+    assert grouped([*few, Failed("end")], step=0.0) == [12]
+    assert grouped([*few, Failed("end")], step=0.03) == [2] * 6
+    assert grouped([Progressed(drafts(1100)), Failed("end")], step=0.0) == [512, 512, 76]
+    assert grouped([Progressed(), Progressed(), Failed("end")], step=1.0) == []
+
+
+def test_the_last_step_follows_all_drafts() -> None:
+    *groups, last = held_back([Progressed(drafts(3)), Failed("end")], Ticks(0.0))
+    assert groups == [Progressed(drafts(3))]
+    assert last == Failed("end")
+    assert not isinstance(last, Done)
+
+
+def _read(trace: Path) -> str:
+    return trace.read_text() if trace.exists() else ""
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def _children() -> list[int]:
+    found: set[str] = set()
+    for listing in Path("/proc/self/task").glob("*/children"):
+        found.update(listing.read_text().split())
+    return [int(pid) for pid in found]
