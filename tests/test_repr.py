@@ -29,6 +29,7 @@ from glowback_trio import (
     MemoryCatalogue,
     MemoryStore,
     PortfolioConstruction,
+    ProcessCompute,
     State,
     Stream,
     ThreadCompute,
@@ -106,7 +107,12 @@ def values() -> Iterator[object]:
     yield Listing(LONG, "csv", "day", problem=LONG)
     status = Status.queued("r", REQUEST, REQUEST.start_date)
     yield evolve(status, state=State.FAILED, error=LONG)
-    yield from (ThreadCompute(), InlineCompute(), BacktestJob(REQUEST, Catalogue()))
+    yield from (
+        ThreadCompute(),
+        ProcessCompute(),
+        InlineCompute(),
+        BacktestJob(REQUEST, Catalogue()),
+    )
     yield Progressed([EventDraft("log", b"{}", 1)] * 10_000)
     yield from (Done(result), Failed(LONG, LONG), Retry(LONG, 1, 1.0), Panel([bars("A")] * 500))
     yield from (

@@ -72,6 +72,17 @@ def _check_proxies(trusted_proxies: tuple[str, ...]) -> Iterator[Problem]:
         yield from error.problems
 
 
+def _check_compute(
+    compute: str, worker_memory_bytes: int, max_run_seconds: float
+) -> Iterator[Problem]:
+    if compute == "thread":
+        limits = {"worker_memory_bytes": worker_memory_bytes, "max_run_seconds": max_run_seconds}
+        for name, value in limits.items():
+            if value:
+                message = "Only worker processes can be limited: set GLOWBACK_COMPUTE to process"
+                yield Problem("value_error", (name,), message, value)
+
+
 def _check_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Problem]:
     if tls_key is not None and tls_cert is None:
         message = "A private key needs a certificate: set --tls-cert or GLOWBACK_TLS_CERT, too"
@@ -88,7 +99,7 @@ class Settings(Checked):
         InvalidRequestError: With every problem found.
     """
 
-    __checks__ = (_check_proxies, _check_certificate)
+    __checks__ = (_check_proxies, _check_certificate, _check_compute)
 
     data: Annotated[str, MinLen(1)] | None = _setting(
         None,
@@ -195,6 +206,31 @@ class Settings(Checked):
         "GLOWBACK_MAX_CONNECTIONS",
         "Maximum number of open connections",
         flag="--max-connections",
+    )
+    compute: Literal["process", "thread"] = _setting(
+        "process",
+        "GLOWBACK_COMPUTE",
+        "Where runs are computed: `process`: in worker processes; `thread`: in one thread",
+        flag="--compute",
+        converter=_lower,
+    )
+    workers: Annotated[int, Ge(0)] = _setting(
+        0,
+        "GLOWBACK_WORKERS",
+        "Number of worker processes; 0: one for each core, and at most one for each running run",
+        flag="--workers",
+    )
+    worker_memory_bytes: Annotated[int, Ge(0)] = _setting(
+        0,
+        "GLOWBACK_WORKER_MEMORY_BYTES",
+        "Maximum bytes of memory of one worker process; 0: no limit",
+        flag="--worker-memory-bytes",
+    )
+    max_run_seconds: Annotated[float, Ge(0)] = _setting(
+        0.0,
+        "GLOWBACK_MAX_RUN_SECONDS",
+        "Maximum seconds of processor time of one run in a worker process; 0: no limit",
+        flag="--max-run-seconds",
     )
     max_running: Count = _setting(
         4,

@@ -26,7 +26,9 @@ def clean_environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GLOWBACK_", "FORCE_"))}
     # Commands run in another directory, and must still import the package under test.
     found = {"PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
-    return {**kept, **found, "COLUMNS": "100", "PYTHONUTF8": "1", "PYTHONWARNINGS": "error"}
+    # Commands that serve start one worker only, since many of them run at the same time.
+    one = {"GLOWBACK_WORKERS": "1"}
+    return {**kept, **found, **one, "COLUMNS": "100", "PYTHONUTF8": "1", "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
+from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server import Settings, serve
 from glowback_trio.store import Store
@@ -91,6 +92,7 @@ async def serve_backtests(
     async with open_gateway(
         data=prices,
         store=store,
+        compute=_compute(settings),
         max_running=settings.max_running,
         max_queued=settings.max_queued,
         max_log_bytes=settings.max_log_bytes,
@@ -126,6 +128,18 @@ def _check_key(settings: Settings) -> None:
         if b"PRIVATE KEY" not in Path(settings.tls_cert).read_bytes():
             message = f"{settings.tls_cert} holds no private key: name the file that does"
             raise InvalidRequestError([Problem("missing", ("--tls-key",), message)])
+
+
+def _compute(settings: Settings) -> Compute:
+    if settings.compute == "thread":
+        return ThreadCompute()
+    # More workers than runs that may run would only take memory.
+    cores = min(len(os.sched_getaffinity(0)), settings.max_running)
+    return ProcessCompute(
+        workers=settings.workers or cores,
+        memory_bytes=settings.worker_memory_bytes or None,
+        cpu_s=settings.max_run_seconds or None,
+    )
 
 
 def _bind(host: str, port: int) -> str:
