@@ -100,12 +100,13 @@ class Gateway:
         """What an event that can be read survives: `memory` (nothing), `process` or `power`."""
         return self._store.durability
 
-    def submit(self, request: BacktestRequest, key: str | None = None) -> Run:
+    def submit(self, request: BacktestRequest, *, key: str | None = None, owner: str = "") -> Run:
         """Queue a run; it begins when a slot is free.
 
         Args:
-            request: The backtest.
+            request: What to simulate. A higher `priority` begins earlier.
             key: Kept with the run, for `find_key`.
+            owner: On whose account: owners take turns at the slots.
 
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
@@ -127,12 +128,13 @@ class Gateway:
             raise StoreError("No new runs are accepted: the store cannot be written at the moment")
         run = Run.queued(self._new_id(), request, self._store, self._clock, key)
         self._runs[run.run_id] = run
-        self._start(run)
+        self._start(run, owner)
         return run
 
-    def _start(self, run: Run) -> None:
+    def _start(self, run: Run, owner: str = "") -> None:
+        slot = self._slots.request(owner, run.request.priority)
         # The slot is requested here: started tasks begin in no particular order.
-        self._nursery.start_soon(self._carry_out, run, self._slots.request(), name=run.run_id)
+        self._nursery.start_soon(self._carry_out, run, slot, name=run.run_id)
 
     @overload
     def from_thread(

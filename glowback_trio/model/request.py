@@ -255,6 +255,8 @@ class BacktestRequest(Checked):
         on_restart: What becomes of the run if the gateway ends in the middle of it and its store
             keeps runs: it has failed (`fail`), or is computed again and goes on where its log
             ended (`rerun`). A queued run starts in any case.
+        priority: Of the runs that wait for a slot, those with a higher priority begin first. A
+            server bounds it.
 
     Raises:
         InvalidRequestError: With the problems of all fields, or, where there are none, of the rules
@@ -292,6 +294,7 @@ class BacktestRequest(Checked):
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
     stream: Stream = Stream()
     on_restart: Literal["fail", "rerun"] = "fail"
+    priority: Annotated[int, Ge(-100), Le(100)] = 0
 
     __repr__ = describe_changes
 

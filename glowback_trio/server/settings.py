@@ -241,6 +241,12 @@ class Settings(Checked):
     max_queued: Annotated[int, Ge(0)] = _setting(
         1000, "GLOWBACK_MAX_QUEUED", "Maximum number of queued runs", flag="--max-queued"
     )
+    max_priority: Annotated[int, Ge(-100), Le(100)] = _setting(
+        0,
+        "GLOWBACK_MAX_PRIORITY",
+        "Highest `priority` that a request may have",
+        flag="--max-priority",
+    )
     max_bars: Count = _setting(
         20_000_000, "GLOWBACK_MAX_BARS", "Maximum symbol-bars in one run", flag="--max-bars"
     )

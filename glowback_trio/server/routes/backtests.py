@@ -72,7 +72,7 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     first = await _first_response(app_state, client, key, requested)
     if first is None:
         with located("body"):
-            run = app_state.submit(requested, stored_key(client, key) if key else None)
+            run = app_state.submit(requested, client, stored_key(client, key) if key else None)
         first = FirstResponse.to(run)
         if key:
             # Only a success is kept, so that a corrected request may use the same key.

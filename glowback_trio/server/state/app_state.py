@@ -9,7 +9,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors import Gateway, Run
-from glowback_trio.errors import GatewayClosedError
+from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.http.route import PREFIXES, Route
@@ -87,17 +87,28 @@ class AppState:
             messages=lambda: self.load.messages,
         )
 
-    def submit(self, request: BacktestRequest, key: str | None = None) -> Run:
+    def submit(self, request: BacktestRequest, owner: str, key: str | None = None) -> Run:
         """Queue a run, unless the server is draining.
 
+        Args:
+            request: What to simulate.
+            owner: On whose account.
+            key: Kept with the run, to find it by.
+
         Raises:
+            InvalidRequestError: Its priority is higher than clients may set.
             GatewayClosedError: The server is draining, or the gateway is closed; see
                 `Gateway.submit` for everything else.
         """
         # The gateway stays open while it drains, for the runs that it has.
         if self.draining:
             raise GatewayClosedError("No new runs are accepted: the server is shutting down")
-        return self.gateway.submit(request, key)
+        if request.priority > (most := self.settings.max_priority):
+            message = f"Input should be at most {most}, the server's limit"
+            raise InvalidRequestError(
+                [Problem("less_than_equal", ("priority",), message, request.priority)]
+            )
+        return self.gateway.submit(request, key=key, owner=owner)
 
     def announce_stop(self) -> None:
         """Answer 503 on `/readyz` from now on; everything else goes on."""
