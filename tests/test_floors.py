@@ -68,7 +68,17 @@ CONFINED = {
     "quart_trio": {"server", "cli", "testing"},
     "rich": {"cli"},
     "structlog": {"server"},
-    "trio": {"nursery", "store", "compute", "actors", "serving", "server", "client", "cli", "testing"},
+    "trio": {
+        "nursery",
+        "store",
+        "compute",
+        "actors",
+        "serving",
+        "server",
+        "client",
+        "cli",
+        "testing",
+    },
     "werkzeug": {"server"},
     "wsproto": {"serving", "client"},
 }

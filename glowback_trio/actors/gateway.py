@@ -38,8 +38,8 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
-from glowback_trio.store import Durability, MemoryStore, Store
 from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store import Durability, MemoryStore, Store
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
 

@@ -9,6 +9,7 @@ import trio
 
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
+from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, encode_headers
@@ -17,7 +18,6 @@ from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.wire.json_text import dumps
 
 __all__ = ["serve"]

@@ -20,8 +20,8 @@ from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.lifecycle import State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
-from glowback_trio.store import Durability, StoredRun
 from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store import Durability, StoredRun
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request, request_document
 
