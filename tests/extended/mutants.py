@@ -238,8 +238,8 @@ MUTANTS = (
     Mutant(
         "restart: an idempotency key is not kept with its run",
         BACKTESTS,
-        "app_state.submit(requested, stored_key(client, key) if key else None)",
-        "app_state.submit(requested)",
+        "app_state.submit(requested, client, stored_key(client, key) if key else None)",
+        "app_state.submit(requested, client)",
         DURABLE,
     ),
     Mutant(
