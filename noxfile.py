@@ -114,6 +114,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def power_cuts(session: nox.Session) -> None:
+    """Cut the power after every operation on a store's files, several times; ten minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/power_cuts.py", *session.posargs)
+
+
+@nox.session
 def control(session: nox.Session) -> None:
     """See the stock server fail where this one must not: a proof that the tests can fail."""
     _install(session, "tests")

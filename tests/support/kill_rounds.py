@@ -1,8 +1,9 @@
 """Clients of a real server that is killed in the middle of their work, and what they then know.
 
-A round is the life of one server: clients submit runs, follow them, cancel and delete some, until
-they have received as many events as the seed says; then the server is killed with SIGKILL. What
-the clients know is compared with the file that is left.
+A round is the life of one server: clients submit runs, repeat requests of this and of earlier
+rounds, follow runs, cancel, pause and delete some, until they have received as many events as the
+seed says; then the server is killed with SIGKILL. What the clients know is compared with the file
+that is left.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import glowback_trio
 from glowback_trio import SqliteStore
 from glowback_trio.client import Client, open_client
 from glowback_trio.errors import GlowbackError, UnknownRunError
+from glowback_trio.model.invariants import assert_sound
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store.sqlite.maintenance import check_store
 
@@ -77,15 +79,13 @@ class KillRounds:
         """Serve once more: every run ends, and no request is carried out twice."""
         with self._served() as (_, url):
             async with open_client(url) as client:
-                for key, request in self.asked.items():
-                    run_id = (await client.submit(request, idempotency_key=key)).run_id
-                    if (known := self.started.get(key)) not in self.deleted:
-                        assert known in (None, run_id), "a request was carried out twice"
+                for key in self.asked:
+                    run_id = await self._submit(client, key)
                     async with client.stream(run_id) as events:
-                        log = [event.data async for event in events]
-                    if run_id in self.received:
-                        assert log[: len(self.received[run_id])] == self.received[run_id]
-                    self.started[key] = run_id
+                        log = [event async for event in events]
+                    assert_sound(log)
+                    received = self.received.get(run_id, [])
+                    assert [event.data for event in log[: len(received)]] == received
         assert list(check_store(self.path)) == []
         ids = await self._stored_ids()
         assert set(ids) - self.deleted == set(self.started.values()) - self.deleted
@@ -114,13 +114,28 @@ class KillRounds:
         # Whatever goes wrong comes from the kill.
         with suppress(GlowbackError):
             while True:
+                await self._repeat(client)
                 key = f"{self.seed}-{len(self.asked)}"
                 self.asked[key] = self._request()
-                status = await client.submit(self.asked[key], idempotency_key=key)
-                self.started[key] = status.run_id
-                await self._follow(
-                    client, status.run_id, self._random.choice(["follow", "cancel", "delete"])
-                )
+                run_id = await self._submit(client, key)
+                what = self._random.choice(["follow", "cancel", "pause", "delete"])
+                await self._follow(client, run_id, what)
+
+    async def _repeat(self, client: Client) -> None:
+        """Send a request again that was sent before, perhaps to an earlier server."""
+        if self.asked:
+            key = self._random.choice(list(self.asked))
+            if self.started.get(key) not in self.deleted:
+                await self._submit(client, key)
+
+    async def _submit(self, client: Client, key: str) -> str:
+        known = self.started.get(key)
+        run_id = (await client.submit(self.asked[key], idempotency_key=key)).run_id
+        # It may have been deleted meanwhile, and is a new request then.
+        if known not in self.deleted:
+            assert known in (None, run_id), "a request was carried out twice"
+        self.started[key] = run_id
+        return run_id
 
     async def _follow(self, client: Client, run_id: str, what: str) -> None:
         until = self._random.randrange(1, 40)
@@ -129,6 +144,9 @@ class KillRounds:
                 self._note(run_id, event.data)
                 if event.event_id == until and what == "cancel":
                     await client.cancel(run_id)
+                if event.event_id == until and what == "pause":
+                    await client.pause(run_id)
+                    await client.resume(run_id)
                 if event.event_id == until and what == "delete":
                     self.deleted.add(run_id)
                     await client.delete(run_id)
