@@ -114,6 +114,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def workers(session: nox.Session) -> None:
+    """Kill a worker at every moment of a run, cancel a run at every step; some minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/workers.py", *session.posargs)
+
+
+@nox.session
 def power_cuts(session: nox.Session) -> None:
     """Cut the power after every operation on a store's files, several times; ten minutes."""
     _install(session, "tests")

@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 # How long a failure to start a worker fails the jobs that come, before it is tried again.
 _RETRY_S = 1.0
-# A worker may die while it waits, killed by the system. So many in a row are more than bad luck.
+# A worker may die while it starts or waits, killed by the system. So many in a row are more than
+# bad luck.
 _WORKERS_TRIED = 5
 
 
@@ -98,13 +99,17 @@ class ProcessCompute:
     async def _keep_worker(self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError]) -> None:
         """Keep one worker ready for the next job, and start another one when it has ended."""
         limits = WorkerLimits(self.memory_bytes, self.cpu_s)
+        failed = 0
         while True:
             try:
                 async with open_worker(limits) as worker:
+                    failed = 0
                     while worker.usable:
                         await lend.send(worker)
                         await worker.wait_returned()
             except WorkerError as error:
                 _log.error("%s", error)
-                with trio.move_on_after(_RETRY_S):
-                    await lend.send(error)
+                failed += 1
+                if failed >= _WORKERS_TRIED:
+                    with trio.move_on_after(_RETRY_S):
+                        await lend.send(error)

@@ -108,7 +108,10 @@ class WorkerProcess:
             WorkerError: It ended, or takes too long.
         """
         with trio.move_on_after(_READY_S):
-            await self._receive()
+            try:
+                await self._receive()
+            except WorkerError as error:
+                raise WorkerError("A worker process ended before it was ready") from error
             return
         raise WorkerError(f"A worker process was not ready within {_READY_S} s")
 
