@@ -23,7 +23,7 @@ from glowback_trio.version import VERSION as __version__
 # of its names is first used. A test holds both, and `__all__`, to the same names.
 if TYPE_CHECKING:
     from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
-    from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute
+    from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify
     from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path, load_dataset
     from glowback_trio.engine import backtest, result_json, result_rows
     from glowback_trio.model.bars import Bars
@@ -55,7 +55,7 @@ else:
         __name__,
         {
             "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
-            "glowback_trio.compute": ("InlineCompute", "ProcessCompute", "ThreadCompute"),
+            "glowback_trio.compute": ("InlineCompute", "ProcessCompute", "ThreadCompute", "verify"),
             "glowback_trio.data": ("Catalogue", "MemoryCatalogue", "demo_path", "load_dataset"),
             "glowback_trio.engine": ("backtest", "result_json", "result_rows"),
             "glowback_trio.model.bars": ("Bars",),
@@ -124,4 +124,5 @@ __all__ = [
     "open_gateway",
     "result_json",
     "result_rows",
+    "verify",
 ]

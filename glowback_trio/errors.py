@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 
 __all__ = [
     "CursorAheadError",
+    "DamagedError",
     "DataError",
     "EventLoopError",
     "FailureTraceback",
@@ -38,6 +39,7 @@ __all__ = [
     "UnexpectedAnswerError",
     "UnknownRunError",
     "UnreachableError",
+    "VerificationError",
 ]
 
 
@@ -160,6 +162,15 @@ class DataError(GlowbackError, ValueError):
     """
 
     code = "data_error"
+
+
+class DamagedError(GlowbackError, ValueError):
+    """Raised when bytes from outside are not what they should be: an export, or a stored result.
+
+    Fetch the file again from where it was written; nothing of it has been used.
+    """
+
+    code = "damaged"
 
 
 class StrategyError(GlowbackError, RuntimeError):
@@ -303,6 +314,15 @@ class StoreError(GlowbackError, RuntimeError):
     """Raised when a store cannot be used: another gateway has it open."""
 
     code = "unavailable"
+
+
+class VerificationError(GlowbackError, RuntimeError):
+    """Raised when a run cannot be computed again here, so that nothing can be said of it.
+
+    The message says why, such as a strategy that cannot be imported in a worker process.
+    """
+
+    code = "conflict"
 
 
 class ServingError(GlowbackError, OSError):

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from glowback_trio.model.events import EventDraft, EventType, encode
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
-from glowback_trio.model.lifecycle import State, Status, step
+from glowback_trio.model.lifecycle import QUEUED_PAYLOAD, State, Status, step
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import EventLog
 from glowback_trio.wire.json_text import dumps
@@ -58,7 +58,7 @@ class LogWriter:
         """Write the first event of a new run, so that no run is ever seen without one."""
         queued = Status.queued(run_id, request, clock())
         writer = cls(log, clock, queued)
-        payload = dumps({"state": State.QUEUED, "message": "Run queued"})
+        payload = dumps(QUEUED_PAYLOAD)
         writer._append("state", payload, queued.created_at)
         return writer
 

@@ -15,10 +15,10 @@ from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.retelling import Retelling
-from glowback_trio.compute import Compute, Done, Failed, Job, Progressed, Step
+from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe, listed
@@ -108,7 +108,7 @@ class Run:
         if writer.finished:
             run._close(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "fail":
-            run._end(State.FAILED, "interrupted by restart")
+            run._end(State.FAILED, INTERRUPTED)
         elif status.state is State.RUNNING:
             run._retelling = Retelling(stored.log, _BEFORE_DRAFTS, status.event_count)
         return run
@@ -302,6 +302,8 @@ class Run:
                     await self._pacer.wait_resumed()
                     self._note_traceback(error, traceback)
                     self._end(State.FAILED, error)
+                case Answered():
+                    raise AssertionError("a run's job is a backtest")
                 case never:
                     assert_never(never)
 

@@ -8,9 +8,11 @@ May be imported by: `actors`, `server`, `cli` and `testing`.
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
 from glowback_trio.compute.job import BacktestJob, Job
 from glowback_trio.compute.process.pool import ProcessCompute
-from glowback_trio.compute.steps import Done, Failed, Progressed, Step
+from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
+from glowback_trio.compute.verification import VerifyJob, verify
 
 __all__ = [
+    "Answered",
     "BacktestJob",
     "Compute",
     "Done",
@@ -21,4 +23,6 @@ __all__ = [
     "Progressed",
     "Step",
     "ThreadCompute",
+    "VerifyJob",
+    "verify",
 ]

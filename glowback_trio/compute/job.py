@@ -17,10 +17,11 @@ from glowback_trio.compute.steps import Done, Failed, Progressed, Step
 from glowback_trio.data import Source
 from glowback_trio.engine import Simulation
 from glowback_trio.errors import GlowbackError
+from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
 
-__all__ = ["BacktestJob", "Job"]
+__all__ = ["BacktestJob", "Job", "attempted", "simulated"]
 
 # A slice of this many symbol-bars keeps a worker thread for some ten milliseconds: long
 # compared with a switch between threads, short for a person who waits for a cancelled run to end.
@@ -34,7 +35,7 @@ class Job(Protocol):
     """Work that yields steps. A plain value, so that it can be sent where it is carried out."""
 
     def steps(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
-        """Do the work step by step; the last step is `Done` or `Failed`.
+        """Do the work step by step; the last step is `Done`, `Answered` or `Failed`.
 
         Args:
             checkpoint: Called now and then within long steps; what it raises ends the work.
@@ -67,28 +68,41 @@ class BacktestJob:
         Args:
             checkpoint: Called before each symbol is loaded, and within slices.
         """
-        steps = self._attempt(checkpoint)
+        steps = attempted(self._simulate(checkpoint))
         return steps if self.max_log_bytes is None else within_budget(steps, self.max_log_bytes)
-
-    def _attempt(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
-        """Simulate, and turn whatever goes wrong into a step."""
-        try:
-            yield from self._simulate(checkpoint)
-        except GlowbackError as error:
-            yield Failed(str(error), _traceback_of(error.__cause__))
-        # A source may be code of others, too. A cancellation is no error, and passes.
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends only its own run
-            sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
-            yield Failed(sentence, _traceback_of(error))
 
     def _simulate(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
         dataset = self.source.load(self.request, checkpoint)
         yield Progressed()  # loading may have taken seconds: a chance to be cancelled
-        simulation = Simulation(self.request, dataset, checkpoint)
-        size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(self.request.priced))
-        while not simulation.finished:
-            yield Progressed(simulation.advance(size))
-        yield Done(simulation.result())
+        yield from simulated(self.request, dataset, checkpoint)
+
+
+def attempted(steps: Iterator[Step]) -> Iterator[Step]:
+    """Pass on steps, and turn whatever goes wrong into the last one."""
+    try:
+        yield from steps
+    except GlowbackError as error:
+        yield Failed(str(error), _traceback_of(error.__cause__))
+    except Exception as error:  # noqa: BLE001 - an error of a strategy ends only its own run
+        sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
+        yield Failed(sentence, _traceback_of(error))
+
+
+def simulated(
+    request: BacktestRequest, dataset: Dataset, checkpoint: Callable[[], object]
+) -> Iterator[Step]:
+    """Simulate slice by slice; the last step is `Done`.
+
+    Args:
+        request: The backtest.
+        dataset: Its bars.
+        checkpoint: Called now and then within slices.
+    """
+    simulation = Simulation(request, dataset, checkpoint)
+    size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.priced))
+    while not simulation.finished:
+        yield Progressed(simulation.advance(size))
+    yield Done(simulation.result())
 
 
 def _traceback_of(error: BaseException | None) -> str:

@@ -10,7 +10,7 @@ from glowback_trio.model.events import EventDraft
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
 
-__all__ = ["Done", "Failed", "Progressed", "Step"]
+__all__ = ["Answered", "Done", "Failed", "Progressed", "Step"]
 
 
 @frozen(repr=False)
@@ -48,4 +48,14 @@ class Failed:
         return describe(self, error=self.error, traceback=bool(self.traceback))
 
 
-Step = Progressed | Done | Failed
+@frozen(repr=False)
+class Answered:
+    """Work that is no backtest is done, such as a verification; this is what it has found."""
+
+    answer: object
+
+    def __repr__(self) -> str:
+        return describe(self, repr(self.answer))
+
+
+Step = Progressed | Done | Failed | Answered

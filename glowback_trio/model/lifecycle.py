@@ -26,7 +26,8 @@ from glowback_trio.model.instant import start_instant
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
 
-__all__ = ["TERMINAL", "TRANSITIONS", "State", "Status", "fold", "step"]
+__all__ = ["INTERRUPTED", "QUEUED_PAYLOAD", "TERMINAL", "TRANSITIONS"]
+__all__ += ["State", "Status", "fold", "step"]
 
 
 class State(StrEnum):
@@ -43,6 +44,12 @@ class State(StrEnum):
     #: Ended by a request to cancel it, with the reason.
     CANCELLED = "cancelled"
 
+
+#: Payload of every run's first event.
+QUEUED_PAYLOAD: Mapping[str, str] = {"state": State.QUEUED, "message": "Run queued"}
+
+#: Error of a run that was running when its server ended, and was not to be computed again.
+INTERRUPTED = "interrupted by restart"
 
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 

@@ -37,6 +37,7 @@ def test_the_manifest_describes_strategy_data_costs_and_annualisation() -> None:
     assert (dataset["first_date"], dataset["last_date"]) == ("2024-01-01", "2024-01-15")
     assert dataset["bars"] == 6
     assert dataset["digest"] == "sha256:" + in_memory(BARS).digest()
+    assert dataset["bar_digests"] == {one.symbol: "sha256:" + one.digest() for one in BARS}
     assert manifest["execution"]["slippage_bps"] == 2.5
     assert manifest["execution"]["latency_ms"] == 0
     assert manifest["annualisation"] == {

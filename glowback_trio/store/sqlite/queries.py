@@ -9,13 +9,13 @@ import apsw
 import orjson
 from attrs import frozen
 
-from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.errors import DamagedError, StoreError, UnknownRunError
 from glowback_trio.model.events import Event
 from glowback_trio.model.instant import start_instant
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.result import Result
 from glowback_trio.store.sqlite.event_batch import unpack
-from glowback_trio.store.sqlite.packed_result import unpack_result
+from glowback_trio.wire.exports.packed_result import unpack_result
 
 __all__ = [
     "RunRow",
@@ -169,5 +169,8 @@ def read_result(connection: apsw.Connection, run_id: str) -> Result:
     """
     sql = "SELECT packed FROM results JOIN runs ON run = seq WHERE run_id = ?"
     for (packed,) in connection.execute(sql, (run_id,)):
-        return unpack_result(packed)
+        try:
+            return unpack_result(packed)
+        except DamagedError as error:
+            raise StoreError(f"The stored result is damaged: {error}") from error
     raise UnknownRunError(run_id)

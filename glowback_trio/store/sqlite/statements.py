@@ -12,7 +12,7 @@ from glowback_trio.model.lifecycle import TERMINAL, State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.store.sqlite.event_batch import pack
-from glowback_trio.store.sqlite.packed_result import pack_result
+from glowback_trio.wire.exports.packed_result import pack_result
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
 

@@ -30,7 +30,7 @@ CREATE TABLE event_batches (
     PRIMARY KEY (run, first_id)
 ) STRICT;
 
--- Results as store/sqlite/packed_result.py writes them; the metrics once more, for lists.
+-- Results as wire/exports/packed_result.py writes them; the metrics once more, for lists.
 CREATE TABLE results (
     run INTEGER PRIMARY KEY REFERENCES runs (seq),
     metrics TEXT NOT NULL,

@@ -17,11 +17,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.errors import StoreError
+from glowback_trio.errors import DamagedError
 from glowback_trio.model.orders import OrderSpec
 from glowback_trio.model.portfolio import Hits, Portfolio
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog, Result
+from glowback_trio.wire.exports.result_checks import check_result
 
 __all__ = ["pack_result", "unpack_result"]
 
@@ -66,22 +67,37 @@ def pack_result(result: Result) -> bytes:
     return b"".join([*written, packer.flush()])
 
 
-def unpack_result(packed: bytes) -> Result:
+def unpack_result(packed: bytes, most_bytes: int = _MOST_BYTES) -> Result:
     """Read a result; its arrays are read-only.
 
+    Args:
+        packed: What `pack_result` wrote, or what somebody says it wrote.
+        most_bytes: How many bytes it may have unpacked.
+
     Raises:
-        StoreError: These are not the bytes of a result.
+        DamagedError: These are not the bytes of a result, or it has more bytes.
     """
     try:
-        raw = zlib.decompressobj().decompress(packed, _MOST_BYTES)
+        raw = _inflated(packed, most_bytes)
         length = int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8 : 8 + length])
         arrays = _read_arrays(raw, 8 + _rounded(length), header["arrays"])
         places = {path: arrays[number] for path, number in header["places"].items()}
         result: Result = _put_together(Result, header["document"], "", places)
-    except (zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
-        raise StoreError(f"The stored result is damaged: {error}") from error
+        check_result(result)
+    except (zlib.error, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise DamagedError(f"The packed result is damaged: {error}") from error
     return result
+
+
+def _inflated(packed: bytes, most_bytes: int) -> bytes:
+    unpacker = zlib.decompressobj()
+    raw = unpacker.decompress(packed, most_bytes)
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"it has more than {most_bytes:,} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("its compressed bytes do not end where they should")
+    return raw
 
 
 def _taken_apart(value: Any, path: str, arrays: Arrays) -> Any:

@@ -17,9 +17,9 @@ from support.random_runs import market, runs
 from support.results import plain, small_result
 
 from glowback_trio import BacktestRequest, Bars, PortfolioConstruction, backtest
-from glowback_trio.errors import StoreError
+from glowback_trio.errors import DamagedError
 from glowback_trio.model.result import Result
-from glowback_trio.store.sqlite.packed_result import pack_result, unpack_result
+from glowback_trio.wire.exports.packed_result import pack_result, unpack_result
 from glowback_trio.wire.json_text import dumps
 
 
@@ -86,7 +86,7 @@ def forged(header: object, body: bytes = b"") -> bytes:
     ],
 )
 def test_bytes_that_hold_no_result_are_an_error(packed: bytes) -> None:
-    with pytest.raises(StoreError, match="The stored result is damaged"):
+    with pytest.raises(DamagedError, match="The packed result is damaged"):
         unpack_result(packed)
 
 
@@ -95,3 +95,31 @@ def test_an_array_of_objects_is_never_written() -> None:
     result = evolve(small_result(), metrics=metrics)
     with pytest.raises(TypeError):
         pack_result(result)
+
+
+def test_a_result_whose_parts_do_not_fit_together_is_an_error() -> None:
+    result = sample_result()
+    trades: Any = result.trades
+    curve: Any = result.curve
+    wrong: Any = {"S0": "many"}
+    numbers: Any = [1, 2]
+    broken = [
+        evolve(result, curve=evolve(curve, cash=curve.cash[:-1])),
+        evolve(result, curve=evolve(curve, cash=curve.cash.reshape(1, -1))),
+        evolve(result, curve=evolve(curve, time=curve.cash)),
+        evolve(result, trades=evolve(trades, symbol=trades.symbol + 9)),
+        evolve(result, orders=evolve(result.orders, what=result.orders.what + 99)),
+        evolve(result, trades=evolve(trades, symbols=numbers)),
+        evolve(result, final_positions=wrong),
+        evolve(result, logs=numbers),
+    ]
+    for each in broken:
+        with pytest.raises(DamagedError, match="it should have"):
+            unpack_result(pack_result(each))
+
+
+def test_a_result_that_unpacks_to_more_than_allowed_is_an_error() -> None:
+    with pytest.raises(DamagedError, match="more than 1,000 bytes"):
+        unpack_result(pack_result(sample_result()), 1000)
+    with pytest.raises(DamagedError, match="do not end where they should"):
+        unpack_result(pack_result(sample_result()) + b"more")
