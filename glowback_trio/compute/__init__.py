@@ -7,6 +7,7 @@ May be imported by: `actors`, `server`, `cli` and `testing`.
 
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
 from glowback_trio.compute.job import BacktestJob, Job
+from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
 from glowback_trio.compute.verification import VerifyJob, verify
@@ -24,5 +25,6 @@ __all__ = [
     "Step",
     "ThreadCompute",
     "VerifyJob",
+    "usable_cores",
     "verify",
 ]

@@ -217,7 +217,8 @@ class Settings(Checked):
     workers: Annotated[int, Ge(0)] = _setting(
         0,
         "GLOWBACK_WORKERS",
-        "Number of worker processes; 0: one for each core, and at most one for each running run",
+        "Number of worker processes; 0: one for each core that the process may use (its quota "
+        "counts), and at most one for each running run",
         flag="--workers",
     )
     worker_memory_bytes: Annotated[int, Ge(0)] = _setting(

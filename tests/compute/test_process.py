@@ -7,11 +7,15 @@ worker that loops is noticed by the file that it writes.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +152,73 @@ async def test_a_strategy_that_cannot_be_sent_fails_with_what_to_do() -> None:
         assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
 
 
+STRATEGY = """
+from attrs import frozen
+from support.misbehaving import Misbehaving
+
+{before}
+
+@frozen
+class Own(Misbehaving):
+    name, title = "own", "Own"
+"""
+
+
+def own_strategy(folder: Path, name: str, before: str = "") -> Misbehaving:
+    """A strategy from a module of its own in a folder that Python searches."""
+    (folder / f"{name}.py").write_text(STRATEGY.format(before=before))
+    strategy: Misbehaving = importlib.import_module(name).Own()
+    return strategy
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+async def test_a_strategy_whose_file_is_gone_fails_its_run_with_what_to_do(modules: Path) -> None:
+    strategy = own_strategy(modules, "gone_strategy")
+    (modules / "gone_strategy.py").unlink()
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        status = await gateway.submit(evolve(REQUEST, strategy=strategy)).wait_finished()
+        assert status.error == (
+            "The strategy cannot be imported in a worker process (ModuleNotFoundError: No module "
+            "named 'gone_strategy'); keep it in a module that a new process finds, not in the "
+            "program that is run, or compute in threads"
+        )
+        assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("os._exit(5)", "The strategy ended its worker process with the exit status 5"),
+        ("while True: pass", "The run used more than the 0.5 s of processor time that it may have"),
+    ],
+)
+async def test_what_a_module_does_at_import_is_its_runs_doing(
+    deed: str, reason: str, modules: Path
+) -> None:
+    name = f"import_{deed[:2]}"
+    only_in_a_worker = f"import os\nif os.getpid() != {os.getpid()}:\n    {deed}"
+    strategy = own_strategy(modules, name, only_in_a_worker)
+    async with open_gateway(compute=ProcessCompute(workers=1, cpu_s=0.5)) as gateway:
+        status = await gateway.submit(evolve(REQUEST, strategy=strategy)).wait_finished()
+        assert status.error == reason
+        assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+async def test_a_module_is_imported_once_in_each_worker(modules: Path) -> None:
+    trace = modules / "imports"
+    note = f"with open({str(trace)!r}, 'a') as file: file.write('x')"
+    strategy = own_strategy(modules, "slow_import", note)
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        for _ in range(3):
+            await gateway.submit(evolve(REQUEST, strategy=strategy)).wait_finished()
+    assert trace.read_text() == "xx"  # here, and in the worker
+
+
 async def test_logs_are_those_of_inline_whatever_the_size_of_a_log() -> None:
     requests = [REQUEST, evolve(REQUEST, resolution="hour"), misbehaving("ignores")]
     logs = []
@@ -174,6 +245,51 @@ async def test_bars_in_memory_travel_to_the_worker_and_the_result_back() -> None
     assert len(results[0].trades.time) == len(results[1].trades.time) > 0
 
 
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """Let this process open no further file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as lowest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + 1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_descriptors_no_worker_starts_and_jobs_say_so() -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        await gateway.submit(REQUEST).wait_finished()
+        run = gateway.submit(misbehaving("exits"))
+        with no_more_descriptors():
+            await run.wait_finished()
+            status = await gateway.submit(REQUEST).wait_finished()
+        assert status.error == "No worker process can be started: Too many open files"
+        # Each job tries again, once the last failure is old.
+        while status.state is not State.COMPLETED:
+            status = await gateway.submit(REQUEST).wait_finished()
+
+
+async def test_a_worker_that_is_left_takes_the_jobs_of_one_that_cannot_be_replaced() -> None:
+    async with open_gateway(compute=ProcessCompute(workers=2)) as gateway:
+        await gateway.submit(REQUEST).wait_finished()
+        while len(_children()) < 2:
+            await trio.lowlevel.checkpoint()
+        run = gateway.submit(misbehaving("exits"))
+        await run.wait_finished()
+        with no_more_descriptors():
+            for _ in range(3):
+                status = await gateway.submit(REQUEST).wait_finished()
+                assert status.state is State.COMPLETED, status.error
+
+
+async def test_a_terminal_interrupts_the_program_and_not_its_workers() -> None:
+    async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
+        await gateway.submit(REQUEST).wait_finished()
+        (worker,) = _children()
+        assert os.getpgid(worker) != os.getpgid(0)
+
+
 async def test_a_job_that_finds_no_worker_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
@@ -190,7 +306,7 @@ async def main():
     async with open_gateway(compute=ProcessCompute(workers=2)) as gateway:
         request = BacktestRequest(
             symbols=["AAPL"], start_date="2018-01-01", end_date="2019-12-31",
-            strategy=Misbehaving("loops", sys.argv[1]),
+            strategy=Misbehaving(sys.argv[1], sys.argv[2]),
         )
         await gateway.submit(request).wait_finished()
 
@@ -198,11 +314,12 @@ trio.run(main)
 """
 
 
-async def test_workers_end_with_a_host_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deed", ["loops", "holds the lock"])
+async def test_workers_end_with_a_host_that_is_killed(deed: str, tmp_path: Path) -> None:
     trace = tmp_path / "pid"
     support = str(Path(__file__).parents[1])
     host = await trio.lowlevel.open_process(
-        [sys.executable, "-c", HOST, str(trace)],
+        [sys.executable, "-c", HOST, deed, str(trace)],
         env=os.environ | {"PYTHONPATH": support},
         stdin=subprocess.DEVNULL,
     )

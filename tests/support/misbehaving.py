@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -22,6 +23,11 @@ def _loop() -> None:
         pass
 
 
+def _hold_the_lock() -> None:
+    """Never return to the interpreter: the search backtracks for ages, in C."""
+    re.match("(a+)+$", "a" * 60 + "b")
+
+
 DEEDS: dict[str, Callable[[], object]] = {
     "exits": lambda: os._exit(3),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -29,6 +35,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "raises SystemExit": lambda: sys.exit(4),
     "allocates": lambda: np.ones(1 << 30),
     "loops": _loop,
+    "holds the lock": _hold_the_lock,
     "ignores": lambda: None,
 }
 

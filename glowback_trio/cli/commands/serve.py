@@ -25,7 +25,7 @@ from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
-from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute
+from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute, usable_cores
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server import Settings, serve
 from glowback_trio.store import Store
@@ -134,7 +134,7 @@ def _compute(settings: Settings) -> Compute:
     if settings.compute == "thread":
         return ThreadCompute()
     # More workers than runs that may run would only take memory.
-    cores = min(len(os.sched_getaffinity(0)), settings.max_running)
+    cores = min(usable_cores(), settings.max_running)
     return ProcessCompute(
         workers=settings.workers or cores,
         memory_bytes=settings.worker_memory_bytes or None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 
-from attrs import frozen
+from attrs import astuple, frozen
 
 __all__ = ["WorkerLimits"]
 
@@ -22,6 +23,15 @@ class WorkerLimits:
 
     memory_bytes: int | None = None
     cpu_s: float | None = None
+
+    def argument(self) -> str:
+        """Return them as one argument of a program."""
+        return json.dumps(astuple(self))
+
+    @classmethod
+    def of(cls, argument: str) -> WorkerLimits:
+        """Read them from an argument."""
+        return cls(*json.loads(argument))
 
     def apply(self) -> None:
         """Hold this process to them from now on; the processor time counts from here."""

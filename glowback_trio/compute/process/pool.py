@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,8 +10,10 @@ import trio
 from attrs import define, field
 
 from glowback_trio.compute.job import Job
+from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.endings import WorkerError
 from glowback_trio.compute.process.limits import WorkerLimits
+from glowback_trio.compute.process.shared_bars import SharedBars, SharedValue
 from glowback_trio.compute.process.worker_process import WorkerProcess, open_worker
 from glowback_trio.compute.steps import Failed, Step
 from glowback_trio.model.short_repr import describe
@@ -37,7 +38,8 @@ class ProcessCompute:
     defined at the top level of a module. Cancelling a run kills its worker, wherever its code is.
 
     Args:
-        workers: How many processes compute at once; None: one for each core this process may use.
+        workers: How many processes compute at once; None: one for each core that this
+            process may use, of which a container may have a quota.
         memory_bytes: Bytes of memory that one worker may use; None: no bound.
         cpu_s: Seconds of processor time that one run may use; None: no bound.
     """
@@ -45,6 +47,12 @@ class ProcessCompute:
     workers: int | None = None
     memory_bytes: int | None = None
     cpu_s: float | None = None
+    _bars: SharedBars = field(factory=SharedBars, init=False)
+    # One job is packed at a time, because they share their bars.
+    _packing: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), init=False)
+    _unpacking: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), init=False)
+    #: How many workers live, or are being started.
+    _alive: int = field(default=0, init=False)
     #: Workers that wait for a job, or why there are none.
     _idle: trio.MemoryReceiveChannel[WorkerProcess | WorkerError] | None = field(
         default=None, init=False
@@ -56,7 +64,7 @@ class ProcessCompute:
 
     @property
     def _count(self) -> int:
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -76,12 +84,27 @@ class ProcessCompute:
     async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
         """Work in a worker process; cancelled, the process is killed."""
         async with send:
+            packed = await trio.to_thread.run_sync(self._packed, job, limiter=self._packing)
+            if isinstance(packed, Failed):
+                await send.send(packed)
+                return
             for _ in range(_WORKERS_TRIED):
-                if await self._lent_out(job, send):
+                if await self._lent_out(packed, send):
                     return
             await send.send(Failed("Worker processes end before they take a job; see the log"))
 
-    async def _lent_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> bool:
+    def _packed(self, job: Job) -> SharedValue | Failed:
+        try:
+            return self._bars.pack(job)
+        except OSError as error:
+            return Failed(f"The bars cannot be handed to a worker process: {error.strerror}")
+        except Exception as error:  # noqa: BLE001 - whatever the job's classes raise
+            return Failed(
+                f"The strategy or its data cannot be sent to a worker process ({error}); "
+                "define the strategy at the top level of a module, or compute in threads"
+            )
+
+    async def _lent_out(self, job: SharedValue, send: trio.MemorySendChannel[Step]) -> bool:
         """Carry out a job by the next worker; False if that had ended before, by no fault of it."""
         assert self._idle is not None, "opened() is what starts the workers"
         worker = await self._idle.receive()
@@ -98,18 +121,33 @@ class ProcessCompute:
 
     async def _keep_worker(self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError]) -> None:
         """Keep one worker ready for the next job, and start another one when it has ended."""
-        limits = WorkerLimits(self.memory_bytes, self.cpu_s)
         failed = 0
         while True:
             try:
-                async with open_worker(limits) as worker:
-                    failed = 0
-                    while worker.usable:
-                        await lend.send(worker)
-                        await worker.wait_returned()
+                await self._keep_one(lend)
+                failed = 0
             except WorkerError as error:
                 _log.error("%s", error)
                 failed += 1
                 if failed >= _WORKERS_TRIED:
                     with trio.move_on_after(_RETRY_S):
-                        await lend.send(error)
+                        await self._report(lend, error)
+
+    async def _keep_one(self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError]) -> None:
+        limits = WorkerLimits(self.memory_bytes, self.cpu_s)
+        self._alive += 1
+        try:
+            async with open_worker(limits, self._unpacking) as worker:
+                while worker.usable:
+                    await lend.send(worker)
+                    await worker.wait_returned()
+        finally:
+            self._alive -= 1
+
+    async def _report(
+        self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError], error: WorkerError
+    ) -> None:
+        """Answer one job after another with an error, while no other worker can take them."""
+        while not self._alive:
+            await lend.send(error)
+        await trio.sleep_forever()

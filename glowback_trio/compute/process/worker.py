@@ -1,19 +1,21 @@
 """A worker: the process that carries out one job after another, until its gateway is gone.
 
-Started as `python -m glowback_trio.compute.process.worker FD`, FD being its end of a socket pair.
-The gateway ends it by a kill, so it ignores the signals that end a server in order.
+Started as `python -m glowback_trio.compute.process.worker SOCKET LIFE LIMITS`: its end of a socket
+pair, its end of a pipe whose other end the gateway has for as long as it lives, and what it may
+use. The gateway ends it by a kill, so it ignores the signals that end a server in order.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 
+import numpy as np
 from attrs import define, field
 
 from glowback_trio.compute.process.frames import (
@@ -23,10 +25,11 @@ from glowback_trio.compute.process.frames import (
     frame,
     pack_drafts,
     pack_value,
-    unpack_value,
+    unpack_numbers,
 )
 from glowback_trio.compute.process.grouping import held_back
 from glowback_trio.compute.process.limits import WorkerLimits
+from glowback_trio.compute.process.shared_bars import MappedBars
 from glowback_trio.compute.steps import Failed, Progressed, Step
 from glowback_trio.data import no_checkpoint
 
@@ -57,11 +60,17 @@ class _Link:
         self.send(Kind.DRAFTS, [pack_drafts(step.drafts)])
         self._ahead += 1
 
-    def next_job(self) -> memoryview:
+    def next_job(self, bars: MappedBars) -> memoryview:
         while True:
             kind, body = self.receive()
             if kind is Kind.JOB:
                 return body
+            if kind is Kind.BARS:
+                bars.hold(unpack_numbers(body), self._receive_descriptor)
+
+    def _receive_descriptor(self) -> int:
+        _byte, (descriptor,), _flags, _sender = socket.recv_fds(self._socket, 1, 1)
+        return descriptor
 
     def receive(self) -> tuple[Kind, memoryview]:
         length, number = HEADER.unpack(self._read(HEADER.size))
@@ -70,7 +79,7 @@ class _Link:
         return kind, self._read(length)
 
     def _read(self, length: int) -> memoryview:
-        body = memoryview(bytearray(length))
+        body = np.empty(length, np.uint8).data  # which, unlike a bytearray, is not cleared
         filled = 0
         while filled < length:
             if not (count := self._socket.recv_into(body[filled:])):
@@ -79,50 +88,57 @@ class _Link:
         return body
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, life: int, limits: WorkerLimits) -> None:
     """Carry out jobs until the gateway is gone.
 
     Args:
         descriptor: File descriptor of the worker's end of the socket pair.
+        life: File descriptor of the worker's end of the pipe.
+        limits: What it may use.
     """
-    for ignored in signal.SIGINT, signal.SIGTERM:
+    for ignored in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(ignored, signal.SIG_IGN)
+    _die_with_gateway(life)
+    bars = MappedBars()
     with socket.socket(fileno=descriptor) as connection:
-        threading.Thread(target=_die_with_gateway, args=[descriptor], daemon=True).start()
         link = _Link(connection)
         link.send(Kind.READY)
         while True:
-            body = link.next_job()
+            body = link.next_job(bars)
             link.send(Kind.TAKEN)
-            for step in _steps(body):
+            limits.apply()
+            for step in _steps(bars, body):
                 link.send_step(step)
 
 
-def _steps(body: memoryview) -> Iterator[Step]:
+def _steps(bars: MappedBars, body: memoryview) -> Iterator[Step]:
     """Yield the steps of a packed job, or that it cannot be unpacked here."""
     try:
-        limits, job = unpack_value(body)
+        job = bars.unpack(body)
     except Exception as error:  # noqa: BLE001 - importing a strategy runs its module
         yield Failed(
             f"The strategy cannot be imported in a worker process ({type(error).__name__}: "
-            f"{error}); keep it in a module of its own, or compute in threads"
+            f"{error}); keep it in a module that a new process finds, not in the program that "
+            "is run, or compute in threads"
         )
         return
-    assert isinstance(limits, WorkerLimits)
-    limits.apply()
     yield from held_back(job.steps(no_checkpoint))
 
 
-def _die_with_gateway(descriptor: int) -> None:
-    """Kill this process as soon as the other end of the socket is closed.
+def _die_with_gateway(life: int) -> None:
+    """Let the system kill this process as soon as the other end of the pipe is closed.
 
-    The job may be in a loop that never looks at the socket.
+    The system, and no thread of this process: the code of a job may keep the interpreter lock for
+    as long as it likes, and need never look at the socket.
     """
-    hung_up = select.poll()
-    hung_up.register(descriptor, 0)  # a hang-up is always reported
-    hung_up.poll()
-    os.kill(os.getpid(), signal.SIGKILL)
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    if hasattr(fcntl, "F_SETSIG"):  # elsewhere it is SIGIO, which kills where nobody handles it
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    # It may have been closed before.
+    if select.select([life], [], [], 0)[0]:
+        sys.exit()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]), WorkerLimits.of(sys.argv[3]))

@@ -6,25 +6,27 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from array import array
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import trio
 from attrs import define, field
 
-from glowback_trio.compute.job import Job
 from glowback_trio.compute.process.endings import WorkerError, why_ended
 from glowback_trio.compute.process.frames import (
     HEADER,
     Kind,
     Parts,
     frame,
-    pack_value,
+    pack_numbers,
     unpack_drafts,
     unpack_value,
 )
 from glowback_trio.compute.process.limits import WorkerLimits
+from glowback_trio.compute.process.shared_bars import Segment, SharedValue
 from glowback_trio.compute.steps import Failed, Progressed, Step
 from glowback_trio.model.short_repr import describe
 
@@ -44,6 +46,9 @@ class WorkerProcess:
     _process: trio.Process
     _socket: trio.socket.SocketType
     _limits: WorkerLimits
+    _threads: trio.CapacityLimiter
+    #: Numbers of the segments that the worker holds.
+    _held: Collection[int] = field(default=(), init=False)
     _busy: bool = field(default=False, init=False)
     _returned: trio.Event = field(factory=trio.Event, init=False)
 
@@ -55,29 +60,31 @@ class WorkerProcess:
         """True if the process lives and has no job."""
         return not self._busy and self._process.poll() is None
 
-    async def carry_out(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def carry_out(self, job: SharedValue, send: trio.MemorySendChannel[Step]) -> None:
         """Send a job's steps. Where the process cannot finish it, the last one says why.
 
         Raises:
             WorkerError: The process had ended before the job arrived.
         """
-        try:
-            packed = pack_value((self._limits, job))
-        except Exception as error:  # noqa: BLE001 - whatever the job's classes raise
-            await send.send(
-                Failed(
-                    f"The strategy or its data cannot be sent to a worker process ({error}); "
-                    "define the strategy at the top level of a module, or compute in threads"
-                )
-            )
-            return
         self._busy = True
-        await self._send(Kind.JOB, packed)
+        await self._share(job.segments)
+        await self._send(Kind.JOB, job.parts)
         await self._receive()
         try:
             await self._follow(send)
         except WorkerError:
             await send.send(Failed(why_ended(await self._process.wait(), self._limits)))
+
+    async def _share(self, segments: Sequence[Segment]) -> None:
+        """Let the worker hold these segments, and no other one."""
+        needed = {segment.number: segment.descriptor for segment in segments}
+        if set(needed) == set(self._held):
+            return
+        await self._send(Kind.BARS, [pack_numbers(needed)])
+        for number, descriptor in needed.items():
+            if number not in self._held:
+                await self._send_descriptor(descriptor)
+        self._held = set(needed)
 
     async def _follow(self, send: trio.MemorySendChannel[Step]) -> None:
         while True:
@@ -88,7 +95,8 @@ class WorkerProcess:
             await self._send(Kind.CREDIT)
         # The worker is free before its last step is taken: a reader that leaves costs no process.
         self._busy = False
-        await send.send(unpack_value(body))
+        # The result of a run with many fills takes long to make.
+        await send.send(await trio.to_thread.run_sync(unpack_value, body, limiter=self._threads))
 
     def give_back(self) -> None:
         """End the borrowing. A worker in the middle of a job is killed: nothing else stops it."""
@@ -124,12 +132,19 @@ class WorkerProcess:
                 except OSError as error:
                     raise WorkerError("The worker process has ended") from error
 
+    async def _send_descriptor(self, descriptor: int) -> None:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", [descriptor]))]
+        try:
+            await self._socket.sendmsg([b"\0"], rights)
+        except OSError as error:
+            raise WorkerError("The worker process has ended") from error
+
     async def _receive(self) -> tuple[Kind, memoryview]:
         length, kind = HEADER.unpack(await self._read(HEADER.size))
         return Kind(kind), await self._read(length)
 
     async def _read(self, length: int) -> memoryview:
-        body = memoryview(bytearray(length))
+        body = np.empty(length, np.uint8).data  # which, unlike a bytearray, is not cleared
         filled = 0
         while filled < length:
             try:
@@ -143,21 +158,22 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def open_worker(limits: WorkerLimits) -> AsyncIterator[WorkerProcess]:
+async def open_worker(
+    limits: WorkerLimits, threads: trio.CapacityLimiter
+) -> AsyncIterator[WorkerProcess]:
     """Start a worker process for the length of an `async with` block, and reap it afterwards.
 
     Args:
         limits: What it may use.
+        threads: Limits the threads in which results are unpacked.
 
     Raises:
         WorkerError: It could not be started.
     """
-    near, theirs = socket.socketpair()  # trio's would make the worker's end unblocking, too
-    with trio.socket.from_stdlib_socket(near) as ours:
-        with theirs:
-            process = await _start(theirs.fileno())
+    with ExitStack() as ours:
+        process, near = await _start(limits, ours)
         try:
-            worker = WorkerProcess(process, ours, limits)
+            worker = WorkerProcess(process, near, limits, threads)
             await worker.wait_ready()
             yield worker
         finally:
@@ -166,18 +182,32 @@ async def open_worker(limits: WorkerLimits) -> AsyncIterator[WorkerProcess]:
                 await process.wait()
 
 
-async def _start(descriptor: int) -> trio.Process:
+async def _start(
+    limits: WorkerLimits, ours: ExitStack
+) -> tuple[trio.Process, trio.socket.SocketType]:
+    """Start a process; what this end keeps open for it goes onto a stack."""
     try:
-        return await trio.lowlevel.open_process(
-            [sys.executable, "-m", _MODULE, str(descriptor)],
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            # Whatever a strategy prints: the standard output is its host's.
-            stdout=sys.__stderr__,
-            env=_environment(),
-        )
+        with ExitStack() as theirs:
+            near, far = socket.socketpair()  # trio's would make the worker's end unblocking, too
+            theirs.enter_context(far)
+            near_socket = ours.enter_context(trio.socket.from_stdlib_socket(near))
+            life, held = os.pipe()
+            theirs.callback(os.close, life)
+            ours.callback(os.close, held)
+            descriptors = [far.fileno(), life]
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-m", _MODULE, *map(str, descriptors), limits.argument()],
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                # Whatever a strategy prints: the standard output is its host's.
+                stdout=sys.__stderr__,
+                env=_environment(),
+                # What a terminal sends to this program's group is for this program to handle.
+                process_group=0,
+            )
     except OSError as error:
         raise WorkerError(f"No worker process can be started: {error.strerror}") from error
+    return process, near_socket
 
 
 def _environment() -> dict[str, str]:
