@@ -138,6 +138,19 @@ async def test_a_log_of_any_length_takes_little_memory_and_is_read_from_anywhere
         assert sum(len(log.read_nowait(after, 1)) for after in range(20_001)) == 64
 
 
+async def test_the_log_beside_the_file_stays_short_however_many_commits_there_are(
+    path: Path,
+) -> None:
+    async with opened(path) as store:
+        log = await written(store, 1)
+        longest = 0
+        for number in range(2, 4000):
+            log.append(note(number))
+            await store.flush()
+            longest = max(longest, path.with_name(f"{path.name}-wal").stat().st_size)
+    assert 1 << 20 < longest < 1 << 24
+
+
 async def test_with_threads_all_is_as_without_them(path: Path) -> None:
     store = SqliteStore(path)
     async with store.opened(make_registry()):

@@ -21,12 +21,13 @@ __all__ = ["Checkpointer"]
 
 _log = logging.getLogger(__name__)
 
-_EVERY_BYTES = 8 << 20
+# Pages of 4 KB in the log: 8 MB.
+_PAGES = 2048
 
 
 @define(eq=False)
 class Checkpointer:
-    """Copies, whenever so much has been committed.
+    """Copies, whenever the log beside the file has become long.
 
     Args:
         path: The database's file.
@@ -37,25 +38,24 @@ class Checkpointer:
     path: Path
     connection: apsw.Connection
     call: CallInThread
-    _bytes: int = field(default=0, init=False)
     _bell: trio.Event = field(factory=trio.Event, init=False)
 
-    def note(self, size: int) -> None:
-        """Note that so many bytes were committed."""
-        self._bytes += size
-        if self._bytes >= _EVERY_BYTES:
+    def note(self, pages: int) -> None:
+        """Note how many pages the log has after a commit."""
+        if pages >= _PAGES:
             self._bell.set()
 
     async def copy_for_ever(self) -> None:
         """Be the checkpointer's task."""
         while True:
             await self._bell.wait()
-            self._bell, self._bytes = trio.Event(), 0
             try:
                 await self.call(self._copy)
             except StoreError as error:
                 # Nothing is lost: the log beside the file has it, and the next time may succeed.
                 _log.warning("The log beside the file grows: %s", error)
+            # A commit may have rung meanwhile, of which all or a part is copied already.
+            self._bell = trio.Event()
 
     def _copy(self) -> None:
         with failures_of(self.path):

@@ -14,11 +14,8 @@ __all__ = ["connect", "failures_of", "transaction"]
 
 # How long a statement waits for another program, such as the sqlite3 shell, to release the file.
 _BUSY_MS = 1000
-# Batches of events are tens of kilobytes: with larger pages a row is spread over fewer of them.
-_PAGE_BYTES = 8192
-# Pages of the write-ahead log, 256 MB, at which a commit copies them into the file after all, so
-# that it grows no further where the checkpointer cannot keep up.
-_CHECKPOINT_PAGES = 32_768
+# What is left of the write-ahead log when it begins anew.
+_LOG_BYTES = 1 << 24
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (apsw.FullError, "the disk is full"),
@@ -46,9 +43,8 @@ def connect(path: Path, *, synchronous: str = "NORMAL", read_only: bool = False)
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(_BUSY_MS)
     if not read_only:
-        connection.pragma("page_size", _PAGE_BYTES)
         connection.pragma("synchronous", synchronous)
-        connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
+        connection.pragma("journal_size_limit", _LOG_BYTES)
     return connection
 
 

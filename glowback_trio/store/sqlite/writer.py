@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +34,8 @@ CallInThread = Callable[..., Awaitable[Any]]
 _GROUP_BYTES = 1 << 18
 # Runs wait when this much is waiting: a disk that is slow or full must not fill the memory.
 _MOST_BYTES = 1 << 25
+# How long the write-ahead log may become: 256 MB.
+_MOST_LOG_PAGES = 1 << 16
 # A commit that failed is tried again after this time, then after twice as long, and so on.
 _RETRY_S = 0.25
 _RETRY_MOST_S = 4.0
@@ -71,7 +74,7 @@ class Writer:
         connection: A connection to it that nothing else uses.
         call: Carries out commits.
         interval_s: After a pause a commit is made at once, then at most this often.
-        on_commit: Called after a commit, with the bytes that it wrote, roughly.
+        on_commit: Called after a commit, with the pages that the write-ahead log has now.
     """
 
     path: Path
@@ -95,9 +98,12 @@ class Writer:
     _enough: trio.Event = field(factory=trio.Event, init=False)
     _attempted: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _identity: tuple[int, int] = field(init=False)
+    _log_pages: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._identity = self._find_identity()
+        # Instead of SQLite's own checkpoints, which come within a commit.
+        self.connection.set_wal_hook(self._note_log)
 
     def add(self, *statements: Statement) -> None:
         """Take over changes of rows; they are made before any event of the same commit."""
@@ -184,7 +190,7 @@ class Writer:
             self._note_problem(error)
         else:
             self._bytes -= size
-            self.on_commit(size)
+            self.on_commit(self._log_pages)
             self._note_written(group, goal)
         self._attempted.unpark_all()
 
@@ -197,6 +203,15 @@ class Writer:
                 events = append_events([(log.seq, events) for log, events in group.events])
                 for statement in (*group.statements, *events):
                     self.connection.execute(statement.sql, statement.values)
+
+            if self._log_pages >= _MOST_LOG_PAGES:
+                # The checkpointer does not keep up; commits wait for the disk now.
+                with suppress(apsw.BusyError):
+                    self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+
+    def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
 
     def _find_identity(self) -> tuple[int, int]:
         """Return what tells the file from another one under the same name."""
