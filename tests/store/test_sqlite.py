@@ -26,6 +26,7 @@ from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.events import encode
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog
+from glowback_trio.store.sqlite import checkpointer
 from glowback_trio.store.sqlite.database import connect
 from glowback_trio.store.sqlite.schema import SCRIPTS, upgrade
 
@@ -139,8 +140,9 @@ async def test_a_log_of_any_length_takes_little_memory_and_is_read_from_anywhere
 
 
 async def test_the_log_beside_the_file_stays_short_however_many_commits_there_are(
-    path: Path,
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checkpointer, "_PAGES", 2048)
     async with opened(path) as store:
         log = await written(store, 1)
         longest = 0

@@ -21,8 +21,9 @@ __all__ = ["Checkpointer"]
 
 _log = logging.getLogger(__name__)
 
-# Pages of 4 KB in the log: 8 MB.
-_PAGES = 2048
+# Pages of 4 KB in the log: 32 MB. The first commit of a log that begins anew waits for the disk, so
+# that should be rare.
+_PAGES = 8192
 
 
 @define(eq=False)

@@ -15,7 +15,7 @@ __all__ = ["connect", "failures_of", "transaction"]
 # How long a statement waits for another program, such as the sqlite3 shell, to release the file.
 _BUSY_MS = 1000
 # What is left of the write-ahead log when it begins anew.
-_LOG_BYTES = 1 << 24
+_LOG_BYTES = 1 << 25
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (apsw.FullError, "the disk is full"),

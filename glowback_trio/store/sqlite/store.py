@@ -198,7 +198,8 @@ class SqliteStore:
         """Keep a result, unless its run has been forgotten meanwhile."""
         kept = self._kept
         kept.writer.add(await self._call(statements.insert_result, run_id, result))
-        await kept.writer.flush()
+        # A disk that fails for a while must not fail the run: its events wait, too.
+        await kept.writer.flush(patient=True)
         kept.keep_at_hand(run_id, result)
 
     def result_nowait(self, run_id: str) -> Result | None:

@@ -123,17 +123,21 @@ class Writer:
         if self._group_bytes >= _GROUP_BYTES:
             self._enough.set()
 
-    async def flush(self) -> None:
+    async def flush(self, *, patient: bool = False) -> None:
         """Wait until everything that was handed over so far is written.
 
+        Args:
+            patient: Wait for as long as it takes.
+
         Raises:
-            StoreError: A commit failed. It is tried again, so the changes may be written later.
+            StoreError: A commit failed, and the caller is not patient. It is tried again, so the
+                changes may be written later.
         """
         await trio.lowlevel.checkpoint()
         goal = self.handed_over
         while self.written < goal:
             await self._attempted.park()
-            if self.problem is not None and self.written < goal:
+            if self.problem is not None and self.written < goal and not patient:
                 raise self.problem
 
     async def wait_room(self) -> None:
