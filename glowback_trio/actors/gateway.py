@@ -251,7 +251,10 @@ class Gateway:
         run_id = await self._store.find_key(key)
         if run_id is None:
             return None
-        run = await self.load_run(run_id)
+        try:
+            run = await self.load_run(run_id)
+        except UnknownRunError:  # deleted meanwhile, or its strategy is gone
+            return None
         age = self._clock() - run.status.created_at
         return run if age.total_seconds() <= max_age_s else None
 
@@ -270,6 +273,16 @@ class Gateway:
         run.cancel("deleted")
         del self._runs[run_id]
         self._store.forget(run_id)
+
+    async def flush(self) -> None:
+        """Wait until all that was submitted and deleted so far is as durable as `durability` says.
+
+        Raises:
+            StoreError: The store cannot be written at the moment. It may be later.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.flush")
+        await self._store.flush()
 
     def close(self, reason: str) -> None:
         """Accept no new runs, and cancel those that have not ended. Idempotent.

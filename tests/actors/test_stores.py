@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from attrs import evolve
 from support.backends import STORES
 from support.results import plain
@@ -139,6 +140,31 @@ async def test_a_deleted_run_is_gone_for_good(store: Store, autojump_clock: Mock
         with pytest.raises(UnknownRunError):
             await gateway.load_run(runs[0].run_id)
         assert await gateway.find_key("key-0") is None
+
+
+async def test_a_run_that_is_deleted_while_it_is_loaded_does_not_come_back(
+    store: Store, autojump_clock: MockClock
+) -> None:
+    async with gateway_on(store) as gateway:
+        run_id = gateway.submit(request_with()).run_id
+        await gateway.wait_idle()
+    found: list[Run] = []
+
+    async def load() -> None:
+        with suppress(UnknownRunError):
+            found.append(await gateway.load_run(run_id))
+
+    async with gateway_on(store) as gateway, trio.open_nursery() as nursery:
+        nursery.start_soon(load)
+        await gateway.load_run(run_id)
+        nursery.start_soon(load)
+        gateway.delete(run_id)
+        nursery.start_soon(load)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not gateway.holds(run_id)
+        assert await gateway.statuses() == []
+        await gateway.flush()
+        assert await gateway.statuses() == []
 
 
 def killed(store: SqliteStore) -> SqliteStore:

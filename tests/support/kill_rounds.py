@@ -53,8 +53,10 @@ class KillRounds:
     started: dict[str, str] = field(factory=dict)
     #: The events that clients received, by run.
     received: dict[str, list[bytes]] = field(factory=lambda: defaultdict(list))
-    #: Runs that a client has asked to delete: they may be there or not.
+    #: Runs that a client has asked to delete: they may be there or not, until the server has said
+    #: that they are gone.
     deleted: set[str] = field(factory=set)
+    gone: set[str] = field(factory=set)
     _random: random.Random = field(init=False)
     #: How many events are still received before the kill.
     _left: int = field(default=0, init=False)
@@ -150,6 +152,7 @@ class KillRounds:
                 if event.event_id == until and what == "delete":
                     self.deleted.add(run_id)
                     await client.delete(run_id)
+                    self.gone.add(run_id)
 
     def _note(self, run_id: str, data: bytes) -> None:
         if self._enough.is_set():
@@ -178,6 +181,7 @@ class KillRounds:
             ids = set(await store.run_ids())
             known = set(self.started.values()) | self.received.keys()
             assert known - ids <= self.deleted, "a run that a client knows is gone"
+            assert not self.gone & ids, "a run that was deleted is back"
             for run_id, events in self.received.items():
                 with suppress(UnknownRunError):
                     log = (await store.reopen(run_id, lambda: None)).log

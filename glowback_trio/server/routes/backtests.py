@@ -180,4 +180,5 @@ async def resume_backtest(app_state: AppState, run_id: str) -> Response:
 async def delete_backtest(app_state: AppState, run_id: str) -> Response:
     """Delete a backtest with its events and its result; a running one is cancelled first."""
     app_state.gateway.delete(run_id)
+    await app_state.gateway.flush()
     return Response(b"", 204)

@@ -56,6 +56,8 @@ class Session:
     #: Runs that were forgotten, with the count of changes that must be written until no query finds
     #: them.
     _forgotten: dict[str, int] = field(factory=dict, init=False)
+    #: How often a run was forgotten.
+    _forgets: int = field(default=0, init=False)
 
     @classmethod
     def open(
@@ -95,8 +97,28 @@ class Session:
         """Make the log of a run."""
         log = SqliteLog(seq, watermark, self.writer, self.reader, on_durable)
         self.logs[run_id] = log
-        self._forgotten.pop(run_id, None)
         return log
+
+    def replace(self, run_id: str) -> int:
+        """Make room for a new run of this id; return the number of its row."""
+        self.forget(run_id)
+        del self._forgotten[run_id]
+        self.last_seq += 1
+        return self.last_seq
+
+    async def find(self, run_id: str) -> queries.RunRow:
+        """Return a run's row.
+
+        Raises:
+            UnknownRunError: It was never opened, or is gone.
+            StoreError: It cannot be read.
+        """
+        while True:
+            self.check(run_id)
+            forgets = self._forgets
+            row = await self.reader.ask(queries.find_run, run_id)
+            if self._forgets == forgets:  # otherwise it may have been forgotten meanwhile
+                return row
 
     def forget(self, run_id: str) -> None:
         """Drop a run; its rows stay for as long as somebody holds its log."""
@@ -110,6 +132,7 @@ class Session:
         written = self.writer.written
         self._forgotten = {each: n for each, n in self._forgotten.items() if n > written}
         self._forgotten[run_id] = self.writer.handed_over
+        self._forgets += 1
 
     def retire(self, run_id: str) -> Sequence[str]:
         """Count a run as finished and just used; return those that should leave memory."""

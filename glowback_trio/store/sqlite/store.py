@@ -157,7 +157,8 @@ class SqliteStore:
         Raises:
             UnknownRunError: There is no run `before`.
         """
-        return await self._kept.reader.ask(queries.list_statuses, before, state, limit)
+        found = await self._kept.reader.ask(queries.list_statuses, before, state, limit)
+        return [status for status in found if self._kept.knows(status.run_id)]
 
     async def find_key(self, key: str) -> str | None:
         """Return the id of the run that was opened with an idempotency key."""
@@ -174,8 +175,7 @@ class SqliteStore:
         kept = self._kept
         if run_id in kept.logs:
             await self._catch_up()
-        kept.check(run_id)
-        row = await kept.reader.ask(queries.find_run, run_id)
+        row = await kept.find(run_id)
         request = parse_request(orjson.loads(row.request), kept.converter)
         log = kept.begin(run_id, row.seq, row.status.event_count, on_durable)
         return StoredRun(request, row.status, log)
@@ -189,10 +189,9 @@ class SqliteStore:
     ) -> SqliteLog:
         """Begin a run's log. A run that had this id is forgotten."""
         kept = self._kept
-        kept.forget(run_id)
-        kept.last_seq += 1
-        kept.writer.add(*statements.insert_run(kept.last_seq, run_id, key, request))
-        return kept.begin(run_id, kept.last_seq, 0, on_durable)
+        seq = kept.replace(run_id)
+        kept.writer.add(*statements.insert_run(seq, run_id, key, request))
+        return kept.begin(run_id, seq, 0, on_durable)
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
