@@ -311,7 +311,11 @@ class QueueFullError(GlowbackError, RuntimeError):
 
 
 class StoreError(GlowbackError, RuntimeError):
-    """Raised when a store cannot be used: another gateway has it open."""
+    """Raised when a store cannot be used.
+
+    Another gateway has it open; its file cannot be opened, read or written; what it holds is
+    damaged or of a newer version. The message names the file.
+    """
 
     code = "unavailable"
 

@@ -138,6 +138,11 @@ def test_the_trio_parts_of_the_testing_kit_import_trio_and_the_standard_library_
     assert "glowback_trio.testing.gateway" not in loaded
 
 
+def test_a_gateway_with_a_store_in_memory_needs_no_sqlite() -> None:
+    loaded = loaded_by("from glowback_trio import MemoryStore, open_gateway")
+    assert loaded & {"apsw", "sqlite3", "glowback_trio.store.sqlite"} == set()
+
+
 def test_the_embedding_api_leaves_the_web_and_the_terminal_out() -> None:
     heavy = {"quart", "quart_trio", "hypercorn", "cyclopts", "rich", "structlog", "httpx2"}
     assert loaded_by("from glowback_trio import *") & heavy == set()
