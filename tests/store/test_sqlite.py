@@ -280,6 +280,33 @@ async def test_runs_wait_while_too_much_is_waiting_for_the_disk(
         await waiter.wait()
 
 
+async def test_a_file_that_cannot_be_written_is_tried_until_it_can(
+    path: Path, autojump_clock: MockClock
+) -> None:
+    async with opened(path) as store:
+        log = await written(store, 1)
+        assert store._session is not None
+        store._session.writer.connection.pragma("query_only", 1)
+        log.append(note(2))
+        with pytest.raises(StoreError, match="is read-only"):
+            await store.flush()
+        assert len(await log.read(0, 10)) == 1
+        store._session.writer.connection.pragma("query_only", 0)
+        await trio.sleep(1)
+        assert (store.writable, log.watermark) == (True, 2)
+
+
+async def test_pages_that_are_damaged_are_an_error(path: Path) -> None:
+    async with opened(path) as store:
+        await written(store, 2000)
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 20] = b"\xff" * 4096 * 19
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="it is damaged"):
+        async with opened(path) as store:
+            await store.reopen("r", quiet)
+
+
 async def test_a_lock_of_another_program_is_waited_for(
     path: Path, autojump_clock: MockClock
 ) -> None:
