@@ -135,7 +135,7 @@ MUTANTS = (
     Mutant(
         "store: an interrupted run is restored as if it had ended",
         RUN,
-        'run._end(State.FAILED, "interrupted by restart")',
+        "run._end(State.FAILED, INTERRUPTED)",
         "run._close(stored.status.event_count)",
     ),
     Mutant(
