@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     )
     from glowback_trio.store import MemoryStore
     from glowback_trio.store.sqlite import SqliteStore
+    from glowback_trio.wire.exports.run_export import RunExport, read_export, write_export
+    from glowback_trio.wire.exports.verdict import Difference, Verdict
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -82,6 +84,8 @@ else:
             ),
             "glowback_trio.store": ("MemoryStore",),
             "glowback_trio.store.sqlite": ("SqliteStore",),
+            "glowback_trio.wire.exports.run_export": ("RunExport", "read_export", "write_export"),
+            "glowback_trio.wire.exports.verdict": ("Difference", "Verdict"),
         },
     )
 
@@ -93,6 +97,7 @@ __all__ = [
     "BuyAndHold",
     "Catalogue",
     "Context",
+    "Difference",
     "Event",
     "Execution",
     "Gateway",
@@ -109,6 +114,7 @@ __all__ = [
     "Result",
     "Rsi",
     "Run",
+    "RunExport",
     "SqliteStore",
     "State",
     "Status",
@@ -116,13 +122,16 @@ __all__ = [
     "Subscription",
     "TargetStrategy",
     "ThreadCompute",
+    "Verdict",
     "__version__",
     "assert_sound",
     "backtest",
     "demo_path",
     "load_dataset",
     "open_gateway",
+    "read_export",
     "result_json",
     "result_rows",
     "verify",
+    "write_export",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "QueueFullError",
     "ResultUnavailableError",
     "RunCancelledError",
+    "RunExistsError",
     "RunFailedError",
     "ServerRefusedError",
     "ServingError",
@@ -233,6 +234,22 @@ class UnknownRunError(GlowbackError, LookupError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__("Run not found")
+
+
+class RunExistsError(GlowbackError, ValueError):
+    """Raised when a run is imported whose id another run has already. That one is left as it is.
+
+    Delete it first if the imported one is wanted instead.
+    """
+
+    code = "conflict"
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"There is another run {run_id} already, which differs from the imported one; delete "
+            "it first to import this one"
+        )
 
 
 class ResultUnavailableError(GlowbackError, RuntimeError):

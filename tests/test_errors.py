@@ -19,6 +19,7 @@ MADE_OTHERWISE: dict[type[GlowbackError], GlowbackError] = {
         errors.InvalidRequestError([Problem("missing", ("a", 1), "Field required", 3)]),
         errors.CursorAheadError(5, 3),
         errors.UnknownRunError("r"),
+        errors.RunExistsError("r"),
         errors.QueueFullError(3),
         errors.ServerRefusedError(503, "busy", reason="unavailable", retry_after=2.0),
     )

@@ -21,13 +21,21 @@ from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
+from glowback_trio.actors.transfers import (
+    check_same,
+    export_run,
+    import_export,
+    verify_run,
+)
 from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
 from glowback_trio.data import Source, open_source
 from glowback_trio.errors import (
     EventLoopError,
     GatewayClosedError,
     InvalidRequestError,
+    NotReadyError,
     QueueFullError,
+    RunExistsError,
     StoreError,
     UnknownRunError,
 )
@@ -40,10 +48,15 @@ from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, MemoryStore, Store
+from glowback_trio.wire.exports.run_export import RunExport
+from glowback_trio.wire.exports.verdict import Verdict
 
 __all__ = ["Gateway", "open_gateway", "random_id"]
 
 _log = logging.getLogger(__name__)
+
+# Each may take as much memory as the log of its run.
+_TRANSFERS = 2
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +91,10 @@ class Gateway:
     _runs: dict[str, Run]
     _loop: EventLoop
     _thread_calls: ThreadCalls
+    #: Exports that are held in memory at once, to be verified or kept.
+    _transfers: trio.CapacityLimiter = field(
+        factory=lambda: trio.CapacityLimiter(_TRANSFERS), init=False
+    )
     _closed: str | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
@@ -257,6 +274,56 @@ class Gateway:
             return None
         age = self._clock() - run.status.created_at
         return run if age.total_seconds() <= max_age_s else None
+
+    async def export(self, run_id: str) -> RunExport:
+        """Return a finished run apart from the store, as `import_run` and `verify` take it.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            NotReadyError: It has not ended.
+            ResultUnavailableError: It has more events than an export may have.
+            StoreError: The store cannot be read.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        return await export_run(await self.load_run(run_id))
+
+    async def verify(self, run_id: str) -> Verdict:
+        """Compute a finished run again, and compare it with what is stored of it: see `verify`.
+
+        Raises:
+            VerificationError: It cannot be computed here; and as `export` does.
+        """
+        async with self._transfers:
+            run = await self.load_run(run_id)
+            return await verify_run(run, self.source, self._compute)
+
+    async def import_run(self, export: RunExport) -> Run:
+        """Keep a run of another gateway, as the newest one. The same run, kept already, stays.
+
+        Raises:
+            DamagedError: Its log breaks a law, or does not belong to the rest.
+            InvalidRequestError: Its request cannot be read here.
+            RunExistsError: Another run has its id.
+            GatewayClosedError: The gateway is closing or closed.
+            StoreError: The store cannot be read, or written at the moment.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.import_run")
+        if self._closed is not None:
+            raise GatewayClosedError(f"No runs are accepted: {self._closed}")
+        async with self._transfers:
+            try:
+                await import_export(export, self._store, self.strategies)
+            except RunExistsError:
+                await check_same(export, await self._kept(export.run_id))
+            return await self.load_run(export.run_id)
+
+    async def _kept(self, run_id: str) -> RunExport | None:
+        """Export a run of an id that is taken; None if it has not ended, or cannot be read here."""
+        try:
+            return await self.export(run_id)
+        except (UnknownRunError, NotReadyError):
+            return None
 
     def delete(self, run_id: str) -> None:
         """Forget a run, its events and its result; cancel it first if it has not ended.

@@ -10,7 +10,7 @@ from glowback_trio.compute.job import BacktestJob, Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
-from glowback_trio.compute.verification import VerifyJob, verify
+from glowback_trio.compute.verification import VerifyJob, verdict_of, verify
 
 __all__ = [
     "Answered",
@@ -26,5 +26,6 @@ __all__ = [
     "ThreadCompute",
     "VerifyJob",
     "usable_cores",
+    "verdict_of",
     "verify",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import trio
 from attrs import astuple, define, field
 
-from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.events import Event
 from glowback_trio.model.lifecycle import State, Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -176,6 +176,26 @@ class MemoryStore:
             self._keys[key] = run_id
         return log
 
+    async def import_run(
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        events: Sequence[Event],
+        result: Result | None,
+    ) -> None:
+        """Keep a finished run of another store as the newest one.
+
+        Raises:
+            RunExistsError: A run has this id.
+        """
+        await trio.lowlevel.checkpoint()
+        if run_id in self._kept:
+            raise RunExistsError(run_id)
+        log = MemoryLog(_nobody)
+        for event in events:
+            log.append(event)
+        self._kept[run_id] = _Kept(request, log, None, result)
+
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
         # A deleted run that was about to complete must not come back by its result.
@@ -231,6 +251,10 @@ class MemoryStore:
             return self._kept[run_id]
         except KeyError:
             raise UnknownRunError(run_id) from None
+
+
+def _nobody() -> None:
+    """Tell nobody: no reader of an imported run waits for events."""
 
 
 def _result_size(result: Result | None) -> int:

@@ -169,6 +169,26 @@ class Store(Protocol):
             key: Finds the run by `find_key`, as durably as the log; an older run loses it.
         """
 
+    async def import_run(
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        events: Sequence[Event],
+        result: Result | None,
+    ) -> None:
+        """Keep a finished run of another store as the newest one: all of it, or nothing.
+
+        Args:
+            run_id: The run's id, which no run has that is kept.
+            request: Its request.
+            events: Its whole log.
+            result: Its result; None if it has none.
+
+        Raises:
+            RunExistsError: A run has this id.
+            StoreError: It cannot be written at the moment.
+        """
+
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result as durably as the store promises.
 

@@ -19,7 +19,7 @@ from support.results import plain, small_result
 from trio.testing import wait_all_tasks_blocked
 
 from glowback_trio import BacktestRequest, Event, MaCrossover
-from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.events import EventType, encode
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.lifecycle import State, fold
@@ -229,3 +229,22 @@ def test_logs_beside_each_other_are_lists(name: str, steps: list[tuple[str, int,
                 assert list(await log.read(after, limit)) == listed[after : after + limit]
 
     in_virtual_time(scenario)
+
+
+async def test_a_run_of_another_store_is_kept_whole_and_as_the_newest(store: Store) -> None:
+    await written(store, "own")
+    await store.import_run("foreign", REQUEST, life("foreign"), small_result())
+    assert list(await store.run_ids()) == ["own", "foreign"]
+    stored = await store.reopen("foreign", quiet)
+    assert list(await stored.log.read(0, 10)) == life("foreign")
+    assert stored.status == fold(life("foreign"), REQUEST)
+    assert plain(await store.result("foreign")) == plain(small_result())
+
+
+async def test_a_run_whose_id_is_taken_is_not_imported(store: Store) -> None:
+    await written(store, "own")
+    with pytest.raises(RunExistsError, match="own"):
+        await store.import_run("own", REQUEST, life("own"), None)
+    store.forget("own")
+    await store.import_run("own", REQUEST, life("own")[:], None)
+    assert (await store.reopen("own", quiet)).status.finished

@@ -16,7 +16,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio import Event, Result
-from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.lifecycle import State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
@@ -187,6 +187,22 @@ class BytesStore:
             kept.key = None if kept.key == key else kept.key
         record = self.records[run_id] = Record(orjson.dumps(request_document(request)), key)
         return BytesLog(self, record, on_durable, 0)
+
+    async def import_run(
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        events: Sequence[Event],
+        result: Result | None,
+    ) -> None:
+        await trio.lowlevel.checkpoint()
+        if run_id in self.records:
+            raise RunExistsError(run_id)
+        written = orjson.dumps(request_document(request))
+        kept = [event.data for event in events]
+        self.records[run_id] = Record(
+            written, None, kept, None if result is None else pickle.dumps(result)
+        )
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         await trio.lowlevel.checkpoint()

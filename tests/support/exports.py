@@ -21,8 +21,7 @@ from glowback_trio import (
 from glowback_trio.data import Source
 from glowback_trio.model.events import Event, encode
 from glowback_trio.model.invariants import Digest
-from glowback_trio.wire.exports.packed_result import pack_result
-from glowback_trio.wire.exports.run_export import ExportWriter, RunExport, read_export
+from glowback_trio.wire.exports.run_export import RunExport, read_export, write_export
 from glowback_trio.wire.requests import request_document
 
 __all__ = ["REQUEST", "export_of", "file_of", "finished_export", "with_events"]
@@ -64,9 +63,7 @@ def export_of(run: Run) -> RunExport:
 
 def file_of(export: RunExport) -> bytes:
     """The file of an export, with its sums right, whatever the export says."""
-    writer = ExportWriter(export.run_id, export.request)
-    writer.add(export.events)
-    return b"".join(writer.finish(b"" if export.result is None else pack_result(export.result)))
+    return b"".join(write_export(export))
 
 
 def with_events(export: RunExport, changes: Mapping[int, Mapping[str, Any]]) -> RunExport:

@@ -6,6 +6,6 @@ May be imported by: `compute`, `glowback_trio` and `cli`.
 """
 
 from glowback_trio.compute.verification.job import VerifyJob
-from glowback_trio.compute.verification.verify import verify
+from glowback_trio.compute.verification.verify import verdict_of, verify
 
-__all__ = ["VerifyJob", "verify"]
+__all__ = ["VerifyJob", "verdict_of", "verify"]

@@ -22,6 +22,7 @@ __all__ = [
     "find_by_key",
     "find_run",
     "forgotten",
+    "has_run",
     "last_seq",
     "list_statuses",
     "read_events",
@@ -74,6 +75,12 @@ def forgotten(connection: apsw.Connection) -> list[int]:
 def last_seq(connection: apsw.Connection) -> int:
     """Return the number of the newest run; 0 if there is none."""
     return int(connection.execute("SELECT ifnull(max(seq), 0) FROM runs").get)
+
+
+def has_run(connection: apsw.Connection, run_id: str) -> bool:
+    """Return whether a run has this id, even one that cannot be read."""
+    sql = "SELECT count(*) FROM runs WHERE run_id = ?"
+    return bool(connection.execute(sql, (run_id,)).get)
 
 
 def find_run(connection: apsw.Connection, run_id: str) -> RunRow:

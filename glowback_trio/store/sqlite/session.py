@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from weakref import WeakValueDictionary, finalize
 
+import trio
 from attrs import define, field
 
 from glowback_trio.errors import UnknownRunError
@@ -47,6 +48,8 @@ class Session:
     reader: Reader
     converter: Converter
     last_seq: int
+    #: One import at a time, so that no two have the same id.
+    importing: trio.Lock = field(factory=trio.Lock, init=False)
     #: The newest results.
     results: OrderedDict[str, Result] = field(factory=OrderedDict, init=False)
     #: The logs that somebody holds.

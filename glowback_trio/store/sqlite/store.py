@@ -13,7 +13,8 @@ import orjson
 import trio
 from attrs import define, field
 
-from glowback_trio.errors import StoreError
+from glowback_trio.errors import RunExistsError, StoreError
+from glowback_trio.model.events import Event
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -192,6 +193,33 @@ class SqliteStore:
         seq = kept.replace(run_id)
         kept.writer.add(*statements.insert_run(seq, run_id, key, request))
         return kept.begin(run_id, seq, 0, on_durable)
+
+    async def import_run(
+        self,
+        run_id: str,
+        request: BacktestRequest,
+        events: Sequence[Event],
+        result: Result | None,
+    ) -> None:
+        """Keep a finished run of another store as the newest one, in one commit.
+
+        Raises:
+            RunExistsError: A run has this id.
+            StoreError: It cannot be written at the moment.
+        """
+        kept = self._kept
+        async with kept.importing:
+            await kept.writer.flush()
+            if await kept.reader.ask(queries.has_run, run_id):
+                raise RunExistsError(run_id)
+            rows = (kept.replace(run_id), run_id, request, events, result)
+            kept.writer.add(*await self._call(statements.insert_finished, *rows))
+            try:
+                await kept.writer.flush()
+            except BaseException:
+                # It would be written later, when nobody expects it any more.
+                kept.forget(run_id)
+                raise
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""

@@ -1,0 +1,119 @@
+"""Runs on their way between servers: exported, verified, imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import trio
+
+from glowback_trio.actors.run import Run
+from glowback_trio.compute import Compute, Failed, Step, VerifyJob, verdict_of
+from glowback_trio.data import Source
+from glowback_trio.errors import (
+    DamagedError,
+    InvalidTransitionError,
+    LogError,
+    NotReadyError,
+    ResultUnavailableError,
+    RunExistsError,
+)
+from glowback_trio.model.events import Event
+from glowback_trio.model.lifecycle import State, fold
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store import Store
+from glowback_trio.wire.converter import make_converter
+from glowback_trio.wire.exports.log_checks import check_log
+from glowback_trio.wire.exports.packed_result import pack_result
+from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport
+from glowback_trio.wire.exports.verdict import Verdict
+from glowback_trio.wire.requests import parse_request, request_document
+
+__all__ = ["check_same", "export_run", "import_export", "verify_run"]
+
+_READ_AT_ONCE = 2048
+
+
+async def export_run(run: Run) -> RunExport:
+    """Return a finished run as an export.
+
+    Raises:
+        NotReadyError: It has not ended.
+        ResultUnavailableError: It has more events than an export may have.
+    """
+    if not run.finished:
+        raise NotReadyError("The run has not ended: it can be exported or verified once it has")
+    lines, cursor = bytearray(), 0
+    while events := await run.load_events(cursor, _READ_AT_ONCE):
+        cursor = events[-1].event_id
+        lines += b"".join([b"%b\n" % event.data for event in events])
+        if len(lines) > MOST_BYTES:
+            raise ResultUnavailableError(
+                f"The run's events have more than the {MOST_BYTES:,} bytes that an export may have"
+            )
+    completed = run.status.state is State.COMPLETED
+    result = await run.load_result() if completed else None
+    return RunExport(run.run_id, request_document(run.request), bytes(lines), result)
+
+
+async def verify_run(run: Run, source: Source, compute: Compute) -> Verdict:
+    """Verify a finished run where simulations are carried out.
+
+    Raises:
+        VerificationError: It cannot be computed here; and as `export_run` does.
+    """
+    job = VerifyJob(await export_run(run), run.request, source)
+    last: Step = Failed("nothing came of it")
+    send, steps = trio.open_memory_channel[Step](0)
+    async with steps, open_bare_nursery() as nursery:
+        nursery.start_soon(compute.run_job, job, send)
+        async for step in steps:
+            last = step
+    return verdict_of(last)
+
+
+async def import_export(export: RunExport, store: Store, strategies: StrategyRegistry) -> None:
+    """Check an export, and have a store keep it.
+
+    Raises:
+        DamagedError: Its log breaks a law, or does not belong to the rest.
+        InvalidRequestError: Its request cannot be read, such as one whose strategy is unknown here.
+        RunExistsError: A run has its id.
+        StoreError: The store cannot be written at the moment.
+    """
+    request, events = await trio.to_thread.run_sync(_checked, export, strategies)
+    await store.import_run(export.run_id, request, events, export.result)
+
+
+def _checked(
+    export: RunExport, strategies: StrategyRegistry
+) -> tuple[BacktestRequest, Sequence[Event]]:
+    """Return request and events. Takes tenths of a second for a long run."""
+    try:
+        events = check_log(export)
+        request = parse_request(export.request, make_converter(strategies))
+        fold(events, request)
+    except (LogError, InvalidTransitionError) as error:
+        raise DamagedError(f"The log of the export is not sound: {error}") from error
+    return request, events
+
+
+async def check_same(export: RunExport, kept: RunExport | None) -> None:
+    """Check that two exports are the same run: request, events and result.
+
+    Raises:
+        RunExistsError: They are not.
+    """
+    if kept is None or not await trio.to_thread.run_sync(_are_same, export, kept):
+        raise RunExistsError(export.run_id)
+
+
+def _are_same(one: RunExport, other: RunExport) -> bool:
+    return one.lines == other.lines and _packed(one) == _packed(other)
+
+
+def _packed(export: RunExport) -> tuple[bytes, bytes]:
+    request = orjson.dumps(export.request, option=orjson.OPT_SORT_KEYS)
+    return request, b"" if export.result is None else pack_result(export.result)
