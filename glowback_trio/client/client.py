@@ -26,12 +26,15 @@ from glowback_trio.errors import (
     NotReadyError,
     Problem,
     ServerRefusedError,
+    UnexpectedAnswerError,
 )
 from glowback_trio.model.events import EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.stream_protocol import checked_types
+from glowback_trio.wire.exports.run_export import MEDIA_TYPE
+from glowback_trio.wire.exports.verdict import Verdict, parse_verdict
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
 
@@ -39,6 +42,8 @@ __all__ = ["Client", "open_client"]
 
 # A run without a result is refused with this status; its own status says why.
 _CONFLICT = 409
+# Seconds without a byte until a verification is given up: other runs may be computed before it.
+_VERIFY_S = 600.0
 
 _INSTEAD = (
     "this client needs trio, so open it within trio.run, or use glowback_trio.client.sync.connect, "
@@ -182,6 +187,45 @@ class Client:
             await self._api.download(run_id, f"/{file}", parameters, write)
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
+
+    async def export(self, run_id: str, write: Callable[[bytes], object]) -> None:
+        """Download a finished run as one file, which `import_run` of another server takes.
+
+        Args:
+            run_id: The run.
+            write: As for `download`.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            ServerRefusedError: It has not ended.
+        """
+        await self._api.download(run_id, "/export", {}, write)
+
+    async def import_run(self, data: bytes) -> Status:
+        """Have the server keep a finished run of another one. The same run may be sent again.
+
+        Args:
+            data: What `export` wrote.
+
+        Raises:
+            ServerRefusedError: The file is damaged or too large, or another run has its id.
+            InvalidRequestError: The server cannot read its request, such as an unknown strategy.
+        """
+        headers = {"Content-Type": MEDIA_TYPE}
+        return status_of(await self._api.request("POST", "/imports", content=data, headers=headers))
+
+    async def verify(self, run_id: str) -> Verdict:
+        """Have a finished run computed again, and compared with what is stored of it.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            ServerRefusedError: It has not ended, or cannot be computed again there.
+        """
+        document = await self._api.request_run("POST", run_id, "/verify", timeout=_VERIFY_S)
+        try:
+            return parse_verdict(document)
+        except InvalidRequestError as error:
+            raise UnexpectedAnswerError(f"the response should be a verdict: {error}") from None
 
     async def cancel(self, run_id: str) -> Status:
         """Cancel a run; nothing changes if it has ended already.

@@ -27,6 +27,7 @@ from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
+from glowback_trio.wire.exports.verdict import Verdict
 
 __all__ = ["SyncClient", "connect"]
 
@@ -96,6 +97,18 @@ class SyncClient:
         self._call(
             self._client.download, run_id, write, file, include=include, max_points=max_points
         )
+
+    def export(self, run_id: str, write: Callable[[bytes], object]) -> None:
+        """Download a finished run as one file; see `Client.export`."""
+        self._call(self._client.export, run_id, write)
+
+    def import_run(self, data: bytes) -> Status:
+        """Have the server keep a finished run of another one; see `Client.import_run`."""
+        return self._call(self._client.import_run, data)
+
+    def verify(self, run_id: str) -> Verdict:
+        """Have a finished run computed again and compared; see `Client.verify`."""
+        return self._call(self._client.verify, run_id)
 
     def cancel(self, run_id: str) -> Status:
         """Cancel a run; see `Client.cancel`."""

@@ -9,6 +9,7 @@ from typing import Any
 from quart import request
 from quart.typing import ResponseTypes
 from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioRequest
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
@@ -18,7 +19,7 @@ from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.route import PREFIXES
-from glowback_trio.server.pipeline.checks import error_response, identify, make_view
+from glowback_trio.server.pipeline.checks import body_limit, error_response, identify, make_view
 from glowback_trio.server.pipeline.headers import add_common_headers
 from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.server.security.cors import is_listed, preflight_headers
@@ -63,6 +64,7 @@ def make_app_state(
 def build_app(app_state: AppState) -> QuartTrio:
     """Build the Quart app of these routes."""
     app = _App(app_state)
+    app.request_class = _request_class(app_state)
     # The server limits time, by whether bytes move. Quart's timeouts count the whole request, which
     # would cut long streams.
     app.config.update(
@@ -97,6 +99,26 @@ class _App(QuartTrio):
             )
         else:
             await super().asgi_app(scope, receive, send)
+
+
+def _request_class(app_state: AppState) -> type[TrioRequest]:
+    """Return a class of requests whose bodies are counted up to the limit of their route."""
+    paths = {
+        prefix + route.path: body_limit(app_state.settings, route)
+        for prefix in PREFIXES
+        for route in app_state.routes
+        if route.file is not None
+    }
+
+    class Request(TrioRequest):
+        """A request, with the limit of its path."""
+
+        def __init__(self, method: str, scheme: str, path: str, *args: Any, **more: Any) -> None:
+            if path in paths:
+                more["max_content_length"] = paths[path]
+            super().__init__(method, scheme, path, *args, **more)
+
+    return Request
 
 
 def _register(app: QuartTrio, app_state: AppState) -> None:

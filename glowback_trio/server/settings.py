@@ -189,6 +189,12 @@ class Settings(Checked):
         "Largest request body, in bytes",
         flag="--max-body-bytes",
     )
+    max_import_bytes: Count = _setting(
+        64 << 20,
+        "GLOWBACK_MAX_IMPORT_BYTES",
+        "Largest run that POST /imports takes, in bytes, as sent and unpacked",
+        flag="--max-import-bytes",
+    )
     max_streams: Count = _setting(
         10_000,
         "GLOWBACK_MAX_STREAMS",

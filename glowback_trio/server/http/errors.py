@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from glowback_trio.errors import (
     CursorAheadError,
+    DamagedError,
     GatewayClosedError,
     GlowbackError,
     InvalidRequestError,
@@ -17,8 +18,10 @@ from glowback_trio.errors import (
     Problem,
     QueueFullError,
     ResultUnavailableError,
+    RunExistsError,
     StoreError,
     UnknownRunError,
+    VerificationError,
 )
 from glowback_trio.server.http.route import is_versioned
 
@@ -35,6 +38,9 @@ __all__ = [
 #: An error that is not listed is a fault of the server: 500.
 STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     InvalidRequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DamagedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RunExistsError: HTTPStatus.CONFLICT,
+    VerificationError: HTTPStatus.CONFLICT,
     UnknownRunError: HTTPStatus.NOT_FOUND,
     ResultUnavailableError: HTTPStatus.CONFLICT,
     InvalidTransitionError: HTTPStatus.CONFLICT,

@@ -64,6 +64,7 @@ class Route:
         errors: Descriptions of its errors, by status, beyond those that every route may answer.
         query: The class of its query parameters.
         body: The class of its JSON body.
+        file: The media type of its body, if that is a file and not JSON.
         example: A valid body.
         headers: Descriptions of the request headers that it reads.
         rate_limited: Whether its requests count against the rate of their caller.
@@ -80,6 +81,7 @@ class Route:
     errors: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
     body: type[Checked] | None = None
+    file: str | None = None
     example: Any = None
     headers: Mapping[str, str] = field(factory=dict)
     rate_limited: bool = True
@@ -95,7 +97,7 @@ class Route:
     def immediate(self) -> bool:
         """True if the handler needs nothing but the path, and does not wait: the fast path's."""
         # A query or a body would have to be read from Quart's request.
-        reads = self.query is not None or self.body is not None
+        reads = self.query is not None or self.body is not None or self.file is not None
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 
     @property

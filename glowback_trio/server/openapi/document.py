@@ -97,6 +97,9 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
     if route.body is not None:
         content = {"schema": components.describe(route.body), **_example(route)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if route.file is not None:
+        content = {route.file: {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": content}
     if route.needs_key:
         # The empty requirement stands for a server without keys.
         operation["security"] = [{"bearer": []}, {"header": []}, {}]
@@ -218,7 +221,7 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
         )
     if "{" in route.path:
         errors[404] = ("There is no run with this id.", ())
-    if route.body is not None:
+    if route.body is not None or route.file is not None:
         errors[415] = ("The request body is compressed.", ("Accept-Encoding",))
     if route.checks_query or route.body is not None:
         errors[422] = ("The request is invalid; each problem is listed with its path.", ())

@@ -29,10 +29,12 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
 from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
+from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import leaves
 
 __all__ = [
+    "body_limit",
     "check",
     "check_cross_origin",
     "error_response",
@@ -91,7 +93,8 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
     async def checked(**path: str) -> Response:
         with logging_faults():
             # First of all: a body that is too large is refused unread.
-            _check_size(app_state)
+            limit = body_limit(app_state.settings, route)
+            _check_size(limit)
             check(app_state, current_request(), route)
             arguments: dict[str, Any] = dict(path)
             if route.query is not None:
@@ -99,7 +102,9 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
             elif route.checks_query:
                 check_names(request.args, ())
             if route.body is not None:
-                arguments["document"] = await _read_document(app_state.settings.max_body_bytes)
+                arguments["document"] = await _read_document(limit)
+            if route.file is not None:
+                arguments["file"] = await _read_body(limit)
             if "run_id" in path:
                 # Afterwards it is in memory, so that handlers find it without waiting.
                 await app_state.gateway.load_run(path["run_id"])
@@ -109,9 +114,14 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
     return checked
 
 
-def _check_size(app_state: AppState) -> None:
-    if (request.content_length or 0) > app_state.settings.max_body_bytes:
-        raise too_large(app_state.settings.max_body_bytes)
+def body_limit(settings: Settings, route: Route) -> int:
+    """Return how many bytes the body of a request for this route may have."""
+    return settings.max_body_bytes if route.file is None else settings.max_import_bytes
+
+
+def _check_size(limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise too_large(limit)
 
 
 def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
@@ -126,15 +136,20 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
         check_origin(context.headers, app_state.settings.cors_origins)
 
 
-async def _read_document(limit: int) -> Any:
+async def _read_body(limit: int) -> bytes:
     check_encoding(request.headers)
-    # Quart counts what arrives, up to MAX_CONTENT_LENGTH, which is this limit.
+    # Quart counts what arrives, up to this limit.
     try:
         data = bytes(await request.body)
     except RequestEntityTooLarge:
         raise too_large(limit) from None
     if not data:
         raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
+    return data
+
+
+async def _read_document(limit: int) -> Any:
+    data = await _read_body(limit)
     if not request.is_json:
         message = "Send the body with Content-Type: application/json"
         given = request.headers.get("Content-Type")

@@ -17,6 +17,7 @@ from glowback_trio.server.openapi.documents import (
     StreamTicket,
 )
 from glowback_trio.server.openapi.event_documents import EventDocument
+from glowback_trio.server.openapi.verdict_documents import VerdictDocument
 from glowback_trio.server.routes import (
     backtests,
     discovery,
@@ -25,8 +26,10 @@ from glowback_trio.server.routes import (
     pages,
     results,
     tickets,
+    transfers,
 )
 from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, explain_stream
+from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 
 __all__ = ["ROUTES"]
 
@@ -46,6 +49,8 @@ _ONE_RUN = (
     "export_equity",
     "export_trades",
     "export_orders",
+    "export_backtest",
+    "verify_backtest",
     "run_events",
     "explain_stream",
     "cancel_backtest",
@@ -123,6 +128,33 @@ ROUTES: Sequence[Route] = (
     _export(path="/backtests/{run_id}/equity.{form}", handler=results.export_equity),
     _export(path="/backtests/{run_id}/trades.{form}", handler=results.export_trades),
     _export(path="/backtests/{run_id}/orders.{form}", handler=results.export_orders),
+    _run(
+        method="GET",
+        path="/backtests/{run_id}/export",
+        handler=transfers.export_backtest,
+        responses={
+            200: ResponseSpec("The file.", media=(MEDIA_TYPE,), headers=("Content-Disposition",))
+        },
+        errors={409: "The run has not ended."},
+    ),
+    _run(
+        method="POST",
+        path="/backtests/{run_id}/verify",
+        handler=transfers.verify_backtest,
+        responses={200: ResponseSpec("The verdict.", VerdictDocument)},
+        errors={409: "The run has not ended, or cannot be computed again here."},
+    ),
+    _run(
+        method="POST",
+        path="/imports",
+        handler=transfers.import_backtest,
+        file=MEDIA_TYPE,
+        responses={201: _status("The run's status.", headers=("Location",))},
+        errors={
+            409: "Another run has this id.",
+            503: "The store cannot be written, or the server is shutting down.",
+        },
+    ),
     _run(
         method="POST",
         path="/backtests/{run_id}/cancel",
