@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         Momentum,
         Rsi,
     )
-    from glowback_trio.store import MemoryStore
+    from glowback_trio.store import MemoryStore, RunFilter
     from glowback_trio.store.sqlite import SqliteStore
     from glowback_trio.wire.exports.run_export import RunExport, read_export, write_export
     from glowback_trio.wire.exports.verdict import Difference, Verdict
@@ -82,7 +82,7 @@ else:
                 "Momentum",
                 "Rsi",
             ),
-            "glowback_trio.store": ("MemoryStore",),
+            "glowback_trio.store": ("MemoryStore", "RunFilter"),
             "glowback_trio.store.sqlite": ("SqliteStore",),
             "glowback_trio.wire.exports.run_export": ("RunExport", "read_export", "write_export"),
             "glowback_trio.wire.exports.verdict": ("Difference", "Verdict"),
@@ -115,6 +115,7 @@ __all__ = [
     "Rsi",
     "Run",
     "RunExport",
+    "RunFilter",
     "SqliteStore",
     "State",
     "Status",

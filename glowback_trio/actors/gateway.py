@@ -18,6 +18,7 @@ from attrs import define, evolve, field
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.restoring import restored_runs
+from glowback_trio.actors.retention import remove_expired
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
@@ -41,13 +42,13 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.instant import utc_now
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
-from glowback_trio.store import Durability, MemoryStore, Store
+from glowback_trio.store import Durability, MemoryStore, RunFilter, Store
 from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Verdict
 
@@ -61,6 +62,7 @@ _TRANSFERS = 2
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_ANY = RunFilter()
 _INSTEAD = (
     "a gateway needs trio, so open it within trio.run; a program of asyncio or of threads opens it "
     "within trio.run in a thread of its own, and calls it by gateway.from_thread"
@@ -224,13 +226,13 @@ class Gateway:
         return list(reversed(self._runs.values()))
 
     async def statuses(
-        self, *, before: str | None = None, state: State | None = None, limit: int = 50
+        self, only: RunFilter = _ANY, *, before: str | None = None, limit: int = 50
     ) -> Sequence[Status]:
         """Return statuses of all runs, newest first.
 
         Args:
+            only: Only runs that meet these conditions.
             before: Only runs that were submitted before this one; None: all.
-            state: Only runs in this state; None: all.
             limit: How many at most.
 
         Raises:
@@ -239,14 +241,14 @@ class Gateway:
         """
         self._loop.check("gateway.statuses")
         await trio.lowlevel.checkpoint()
-        kept = await self._store.statuses(before, state, limit)
+        kept = await self._store.statuses(only, before, limit)
         if kept is not None:
             return [self._current(status) for status in kept]
         runs = self.runs()
         if before is not None:
             runs = runs[runs.index(self.run(before)) + 1 :]
-        matching = (run.status for run in runs)
-        return list(islice((s for s in matching if state in (None, s.state)), limit))
+        matching = filter(only.matches, (run.status for run in runs))
+        return list(islice(matching, limit))
 
     def _current(self, status: Status) -> Status:
         """Return a stored status with what no log says."""
@@ -351,6 +353,11 @@ class Gateway:
         self._loop.check("gateway.flush")
         await self._store.flush()
 
+    def _drop(self, run_id: str) -> None:
+        """Forget a finished run."""
+        self._runs.pop(run_id, None)
+        self._store.forget(run_id)
+
     def close(self, reason: str) -> None:
         """Accept no new runs, and cancel those that have not ended. Idempotent.
 
@@ -439,6 +446,7 @@ async def open_gateway(
     # The store is closed last: runs that have not ended still write their terminal event.
     loop = EventLoop()
     computing = compute or ThreadCompute()
+    retention = trio.CancelScope()
     async with kept.opened(registry), computing.opened(), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
@@ -455,12 +463,16 @@ async def open_gateway(
             loop=loop,
             thread_calls=ThreadCalls(loop),
         )
+        if kept.expires:
+            drop = gateway._drop  # noqa: SLF001 - opening owns what it made
+            nursery.start_soon(remove_expired, kept, clock or utc_now, drop, retention)
         for run in gateway.runs()[::-1]:
             if run.needs_task:
                 gateway._start(run)  # noqa: SLF001 - opening owns what it made
         try:
             yield gateway
         finally:
+            retention.cancel()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
 

@@ -11,6 +11,7 @@ from attrs import define, evolve, field
 from glowback_trio.model.events import EventDraft, EventType, encode
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
+from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import QUEUED_PAYLOAD, State, Status, step
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import EventLog
@@ -98,14 +99,21 @@ class LogWriter:
         """True if the terminal event has been appended."""
         return self._announced.finished
 
-    def status(self, *, paused: bool = False) -> Status:
+    def status(self, labels: Labels, *, paused: bool = False) -> Status:
         """Return the run's status: a fold over the events that are durable, and always the first.
 
         Computed at each call. What a store may still lose is not told.
         """
         newest = max(self._log.watermark, 1)
         self._catch_up(newest)
-        return evolve(self._durable, event_count=newest, paused=paused)
+        return evolve(
+            self._durable,
+            event_count=newest,
+            paused=paused,
+            name=labels.name,
+            tags=labels.tags,
+            note=labels.note,
+        )
 
     def _note_change(self, status: Status) -> None:
         """Let this be the status once the newest event is durable."""

@@ -18,6 +18,7 @@ from glowback_trio.actors.retelling import Retelling
 from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
+from glowback_trio.model.labelling.labels import LabelChanges, Labels
 from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
@@ -53,6 +54,7 @@ class Run:
     _store: Store
     _broadcaster: Broadcaster
     _writer: LogWriter
+    _labels: Labels
     _pacer: Pacer = field(init=False)
     #: What the log told before the run was restored, until all of it has been computed again.
     _retelling: Retelling | None = field(default=None, init=False)
@@ -62,6 +64,8 @@ class Run:
     _traceback: str = field(default="", init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
+    #: One change at a time: each begins with what the last one has left.
+    _labelling: trio.Lock = field(factory=trio.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pacer = Pacer(self.request.stream.pace_bars_per_s)
@@ -86,7 +90,7 @@ class Run:
         log = store.open_log(run_id, request, broadcaster.ring, key)
         broadcaster.attach(log)
         writer = LogWriter.begin(log, run_id, request, clock)
-        return cls(run_id, request, store, broadcaster, writer)
+        return cls(run_id, request, store, broadcaster, writer, request.labels)
 
     @classmethod
     async def restored(cls, run_id: str, store: Store, clock: Callable[[], datetime]) -> Run:
@@ -104,7 +108,7 @@ class Run:
         broadcaster.attach(stored.log)
         status = stored.status
         writer = await LogWriter.resume(stored.log, status, clock)
-        run = cls(run_id, stored.request, store, broadcaster, writer)
+        run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
         if writer.finished:
             run._close(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "fail":
@@ -115,8 +119,9 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """The status: a fold over what is durable of the log, and the pause. Computed each time."""
-        return self._writer.status(paused=self._pacer.paused and not self._writer.finished)
+        """The status: a fold over what is durable of the log, pause, labels. Computed each time."""
+        paused = self._pacer.paused and not self._writer.finished
+        return self._writer.status(self._labels, paused=paused)
 
     @property
     def finished(self) -> bool:
@@ -230,6 +235,35 @@ class Run:
     def _check_completed(self) -> None:
         if (error := self.status.result_error) is not None:
             raise error from (FailureTraceback(self._traceback) if self._traceback else None)
+
+    async def label(
+        self,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        note: str | None = None,
+    ) -> Status:
+        """Change name, tags or note, and wait until the change is as durable as the store promises.
+
+        They are no part of the log or the result, and may change before and after the end.
+
+        Args:
+            name: The new name; empty: none; None: as it is.
+            tags: All tags from now on; None: as they are.
+            note: The new note; empty: none; None: as it is.
+
+        Raises:
+            InvalidRequestError: One is too long, or not of the form that `Labels` describes.
+            StoreError: The store cannot be written at the moment. It may keep the change later.
+        """
+        self._broadcaster.loop.check("run.label")
+        changes = LabelChanges(name=name, tags=tags, note=note)
+        async with self._labelling:
+            labels = changes.applied_to(self._labels)
+            self._store.label(self.run_id, labels)
+            await self._store.flush()
+            self._labels = labels
+        return self.status
 
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""

@@ -23,6 +23,7 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.events import EVENT_TYPES, Event
 from glowback_trio.model.instant import start_instant
+from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
 
@@ -108,6 +109,9 @@ class Status:
         error: Why it failed or was cancelled; None otherwise.
         event_count: Number of events in its log so far.
         paused: True while it is paused. A pause leaves no event, so no log says it.
+        name: Its name; empty: none. Like `tags` and `note`, no log says it.
+        tags: Its tags.
+        note: Its note; empty: none.
     """
 
     run_id: str
@@ -121,6 +125,9 @@ class Status:
     error: str | None = None
     event_count: int = 1
     paused: bool = False
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
     def __repr__(self) -> str:
         what = f"{self.strategy} on {listed(self.symbols)}"
@@ -135,7 +142,7 @@ class Status:
 
         Args:
             run_id: The run's id.
-            request: Names the strategy and the symbols, which no event does.
+            request: Names the strategy, the symbols and the first labels, which no event does.
             moment: Time of the event.
         """
         return cls(
@@ -144,7 +151,19 @@ class Status:
             created_at=moment,
             strategy=request.strategy.name,
             symbols=request.symbols,
+            name=request.name,
+            tags=request.tags,
+            note=request.note,
         )
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that people have given to the run."""
+        return Labels(name=self.name, tags=self.tags, note=self.note)
+
+    def labelled(self, labels: Labels) -> Status:
+        """Return the status with these labels."""
+        return evolve(self, name=labels.name, tags=labels.tags, note=labels.note)
 
     @property
     def finished(self) -> bool:
@@ -193,7 +212,7 @@ def fold(events: Iterable[Event], request: BacktestRequest) -> Status:
         request: The run's request: no event names the strategy and the symbols.
 
     Returns:
-        The status, never paused, since a pause leaves no event.
+        The status, never paused, since a pause leaves no event, and with the request's labels.
 
     Raises:
         InvalidTransitionError: The lifecycle table does not allow the events.

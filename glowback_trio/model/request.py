@@ -25,6 +25,7 @@ from glowback_trio.model.bounds import (
     describe_changes,
 )
 from glowback_trio.model.instant import Edge, end_instant, start_instant
+from glowback_trio.model.labelling.labels import Labels, Name, Note, Tags, as_tags, no_tag_twice
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy, TargetWeights
 
@@ -257,6 +258,10 @@ class BacktestRequest(Checked):
             ended (`rerun`). A queued run starts in any case.
         priority: Of the runs that wait for a slot, those with a higher priority begin first. A
             server bounds it.
+        name: A name for the run. Like `tags` and `note` it changes nothing in the log or the
+            result, and may be changed later.
+        tags: Words to find the run by.
+        note: A note on the run.
 
     Raises:
         InvalidRequestError: With the problems of all fields, or, where there are none, of the rules
@@ -270,6 +275,7 @@ class BacktestRequest(Checked):
         _path_has_its_source,
         _one_decides,
         _weights_have_symbols,
+        no_tag_twice,
     )
 
     symbols: Annotated[tuple[Symbol, ...], MinLen(1), MaxLen(1000)] = field(converter=_trimmed)
@@ -295,8 +301,16 @@ class BacktestRequest(Checked):
     stream: Stream = Stream()
     on_restart: Literal["fail", "rerun"] = "fail"
     priority: Annotated[int, Ge(-100), Le(100)] = 0
+    name: Name = ""
+    tags: Tags = field(default=(), converter=as_tags)
+    note: Note = ""
 
     __repr__ = describe_changes
+
+    @property
+    def labels(self) -> Labels:
+        """What the run is labelled with at first."""
+        return Labels(name=self.name, tags=self.tags, note=self.note)
 
     @property
     def priced(self) -> tuple[str, ...]:

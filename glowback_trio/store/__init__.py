@@ -7,6 +7,7 @@ May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 
 from glowback_trio.store.memory import MemoryLog, MemoryStore
 from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, EventLog, Store, StoredRun
+from glowback_trio.store.run_filter import RunFilter
 
 __all__ = [
     "EVENT_OVERHEAD",
@@ -14,6 +15,7 @@ __all__ = [
     "EventLog",
     "MemoryLog",
     "MemoryStore",
+    "RunFilter",
     "Store",
     "StoredRun",
 ]

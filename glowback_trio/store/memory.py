@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import numpy as np
 import trio
@@ -11,12 +12,14 @@ from attrs import astuple, define, field
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.events import Event
-from glowback_trio.model.lifecycle import State, Status, fold
+from glowback_trio.model.labelling.labels import Labels
+from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, StoredRun
+from glowback_trio.store.run_filter import RunFilter
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
@@ -62,6 +65,7 @@ class _Kept:
     """What is kept of one run."""
 
     request: BacktestRequest
+    labels: Labels
     log: MemoryLog
     key: str | None = None
     result: Result | None = None
@@ -142,7 +146,7 @@ class MemoryStore:
         return list(self._kept)
 
     async def statuses(
-        self, before: str | None, state: State | None, limit: int
+        self, only: RunFilter, before: str | None, limit: int
     ) -> Sequence[Status] | None:
         """Return None: all runs are resident."""
         return None
@@ -160,7 +164,8 @@ class MemoryStore:
         kept = self._find(run_id)
         kept.log.ring(on_durable)
         events = kept.log.read_nowait(0, kept.log.watermark)
-        return StoredRun(kept.request, fold(events, kept.request), kept.log)
+        status = fold(events, kept.request).labelled(kept.labels)
+        return StoredRun(kept.request, status, kept.log)
 
     def open_log(
         self,
@@ -171,10 +176,15 @@ class MemoryStore:
     ) -> MemoryLog:
         """Begin a run's log."""
         log = MemoryLog(on_durable)
-        self._kept[run_id] = _Kept(request, log, key)
+        self._kept[run_id] = _Kept(request, request.labels, log, key)
         if key is not None:
             self._keys[key] = run_id
         return log
+
+    def label(self, run_id: str, labels: Labels) -> None:
+        """Keep a run's labels."""
+        if run_id in self._kept:
+            self._kept[run_id].labels = labels
 
     async def import_run(
         self,
@@ -194,7 +204,7 @@ class MemoryStore:
         log = MemoryLog(_nobody)
         for event in events:
             log.append(event)
-        self._kept[run_id] = _Kept(request, log, None, result)
+        self._kept[run_id] = _Kept(request, request.labels, log, None, result)
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
@@ -228,6 +238,15 @@ class MemoryStore:
         self._finished_bytes += size - self._finished.get(run_id, 0)
         self._finished[run_id] = size
         return self._evict()
+
+    @property
+    def expires(self) -> bool:
+        """Always false: what has to leave, leaves when a run is retired."""
+        return False
+
+    async def expired(self, now: datetime) -> Sequence[str]:
+        """Return nothing; see `expires`."""
+        return ()
 
     def _evict(self) -> Sequence[str]:
         evicted = []

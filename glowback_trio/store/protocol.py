@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Literal, Protocol
 
 from attrs import frozen
 
 from glowback_trio.model.events import Event
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.labelling.labels import Labels
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.run_filter import RunFilter
 
 __all__ = ["EVENT_OVERHEAD", "Durability", "EventLog", "Store", "StoredRun"]
 
@@ -63,7 +66,7 @@ class StoredRun:
 
     Attributes:
         request: Its request, equal to the one that its log was opened with.
-        status: What folding its log gives.
+        status: What folding its log gives, with the labels that were kept last.
         log: Its log, which takes further events.
     """
 
@@ -125,13 +128,13 @@ class Store(Protocol):
         """
 
     async def statuses(
-        self, before: str | None, state: State | None, limit: int
+        self, only: RunFilter, before: str | None, limit: int
     ) -> Sequence[Status] | None:
         """Return statuses of runs, newest first; None where all runs are resident.
 
         Args:
+            only: Only runs that meet these conditions.
             before: Only runs that were opened before this one; None: all.
-            state: Only runs in this state; None: all.
             limit: How many at most.
 
         Raises:
@@ -167,6 +170,12 @@ class Store(Protocol):
             request: Its request, kept with the log.
             on_durable: Called after the watermark has moved.
             key: Finds the run by `find_key`, as durably as the log; an older run loses it.
+        """
+
+    def label(self, run_id: str, labels: Labels) -> None:
+        """Keep a run's labels, as durably as the store promises after `flush`.
+
+        A run begins with those of its request; an unknown run is no error.
         """
 
     async def import_run(
@@ -214,6 +223,19 @@ class Store(Protocol):
 
         A store in memory has lost them; any other gives them back by `reopen`. Idempotent: a
         gateway retires the runs that it restores once more.
+        """
+
+    @property
+    def expires(self) -> bool:
+        """True if runs leave the store by its own rules, and `expired` is asked for them."""
+
+    async def expired(self, now: datetime) -> Sequence[str]:
+        """Return the ids of some finished runs that the store's rules keep no longer, oldest first.
+
+        Empty once there are none. The gateway forgets them.
+
+        Args:
+            now: The time, with its zone.
         """
 
     def forget(self, run_id: str) -> None:

@@ -28,6 +28,9 @@ def status_document(status: Status) -> Document:
         "symbols": list(status.symbols),
         "event_count": status.event_count,
         "paused": status.paused,
+        "name": status.name,
+        "tags": list(status.tags),
+        "note": status.note,
     }
 
 

@@ -31,6 +31,7 @@ from glowback_trio import (
     MaCrossover,
     Momentum,
     Run,
+    RunFilter,
     SqliteStore,
     State,
     Stream,
@@ -121,7 +122,7 @@ async def test_statuses_come_in_pages_newest_first(store: Store, autojump_clock:
             pages += [status.run_id for status in page]
             before = page[-1].run_id
         assert pages == newest_first
-        cancelled = await gateway.statuses(state=State.CANCELLED)
+        cancelled = await gateway.statuses(RunFilter(state=State.CANCELLED))
         assert [status.run_id for status in cancelled] == [runs[3].run_id]
         with pytest.raises(UnknownRunError):
             await gateway.statuses(before="no such run")
@@ -277,7 +278,7 @@ def change_request(store: SqliteStore, request: BacktestRequest) -> None:
     """Let the run have been asked for otherwise, as if its data or its strategy had changed."""
     connection = connect(store.path)
     text = dumps(request_document(request)).decode()
-    connection.execute("UPDATE runs SET request = ?", (text,))
+    connection.execute("UPDATE requests SET document = ?", (text,))
     connection.close()
 
 

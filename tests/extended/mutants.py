@@ -213,8 +213,8 @@ MUTANTS = (
     Mutant(
         "sqlite: the rows of a forgotten run go while its log is read",
         f"{SQLITE}/session.py",
-        "finalize(log, self.writer.removable.append, log.seq)",
-        "self.writer.removable.append(log.seq)",
+        "self.cleaner.wake_after(log)",
+        "self.cleaner.wake()",
         STORES,
     ),
     Mutant(

@@ -232,7 +232,7 @@ async def test_a_bad_list_query_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("path", "name", "hint"),
     [
-        ("/backtests?stat=running", "stat", "did you mean 'state'?"),
+        ("/backtests?stat=running", "stat", "did you mean 'state' or 'strategy'?"),
         ("/backtests/{run}?verbose=1", "verbose", "this route takes none"),
         ("/backtests/{run}/events?last_event_id=3", "last_event_id", "known: after, limit, types"),
         ("/backtests/{run}/events?after=3&type=trade", "type", "did you mean 'types'?"),

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from support.backends import STORES, in_virtual_time
@@ -22,6 +23,7 @@ from glowback_trio import BacktestRequest, Event, MaCrossover
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.events import EventType, encode
 from glowback_trio.model.instant import stamp
+from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import State, fold
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog, Store
@@ -136,6 +138,35 @@ async def test_a_reopened_log_goes_on_and_rings(store: Store) -> None:
     assert rung == [5]
     assert list(await stored.log.read(3, 10)) == life()[3:]
     assert (await store.reopen("r", quiet)).status.state is State.FAILED
+
+
+async def test_a_run_begins_with_the_labels_of_its_request(store: Store) -> None:
+    request = evolve(REQUEST, name="First", tags=["a", "b"], note="two\nlines")
+    store.open_log("r", request, quiet).append(life()[0])
+    await store.flush()
+    assert (await store.reopen("r", quiet)).status.labels == request.labels
+
+
+async def test_labels_are_kept_in_place_of_earlier_ones(store: Store) -> None:
+    await written(store, "other")
+    await written(store)
+    for labels in (Labels(name="x", tags=["b", "a"], note="n"), Labels(tags=["a"]), Labels()):
+        store.label("r", labels)
+        await store.flush()
+        stored = await store.reopen("r", quiet)
+        assert stored.status.labels == labels
+        assert stored.request == REQUEST
+    assert (await store.reopen("other", quiet)).status.labels == Labels()
+
+
+async def test_the_labels_of_an_unknown_run_are_no_error(store: Store) -> None:
+    await written(store)
+    store.forget("r")
+    for run_id in ("r", "never"):
+        store.label(run_id, Labels(tags=["a"]))
+        await store.flush()
+        with pytest.raises(UnknownRunError):
+            await store.reopen(run_id, quiet)
 
 
 async def test_a_result_is_kept_until_its_run_is_forgotten(store: Store) -> None:

@@ -21,14 +21,14 @@ from support.results import plain, small_result
 from support.sqlite_files import inline_store
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from glowback_trio import BacktestRequest, Event, SqliteStore
+from glowback_trio import BacktestRequest, Event, RunFilter, SqliteStore
 from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.events import encode
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog
-from glowback_trio.store.sqlite import checkpointer
 from glowback_trio.store.sqlite.database import connect
 from glowback_trio.store.sqlite.schema import SCRIPTS, upgrade
+from glowback_trio.store.sqlite.upkeep import checkpointer
 
 REQUEST = BacktestRequest(symbols=["A"], start_date="2024-01-01", end_date="2024-02-01")
 MOMENT = "2024-01-01T00:00:00.000000+00:00"
@@ -175,6 +175,7 @@ async def test_the_rows_of_a_forgotten_run_stay_while_its_log_is_read(path: Path
         assert query(path, "SELECT run_id FROM runs") == [(None,)]
         del log
         await written(store, 1)
+        await wait_all_tasks_blocked()
         assert query(path, "SELECT seq, run_id FROM runs") == [(2, "r")]
         assert query(path, "SELECT count(*) FROM event_batches") == [(1,)]
         assert query(path, "SELECT count(*) FROM results") == [(0,)]
@@ -188,6 +189,7 @@ async def test_what_a_crash_left_of_forgotten_runs_is_removed_at_the_next_start(
     query(path, "UPDATE runs SET run_id = NULL")
     async with opened(path) as store:
         await written(store, 1)
+        await wait_all_tasks_blocked()
     assert query(path, "SELECT seq, run_id FROM runs") == [(2, "r")]
 
 
@@ -212,7 +214,7 @@ async def test_a_full_disk_loses_nothing_shows_nothing_and_recovers(
 ) -> None:
     async with opened(path) as store:
         log = await written(store, 1)
-        fill(store, 20)
+        fill(store, 30)
         log.append(note(2, length=1 << 20))
         with pytest.raises(StoreError, match="the disk is full"):
             await store.flush()
@@ -237,7 +239,7 @@ async def test_a_run_that_ends_while_the_disk_is_full_keeps_its_events(
 ) -> None:
     async with opened(path) as store:
         log = await written(store, 1)
-        fill(store, 20)
+        fill(store, 30)
         for number in range(2, 500):
             log.append(note(number, length=1 << 12))
         store.retire("r")
@@ -252,7 +254,7 @@ async def test_a_disk_that_stays_full_ends_the_block_with_its_error(
     with pytest.raises(StoreError, match="the disk is full"):
         async with opened(path) as store:
             log = await written(store, 1)
-            fill(store, 20)
+            fill(store, 30)
             log.append(note(2, length=1 << 20))
     async with opened(path) as store:
         assert (await store.reopen("r", quiet)).status.event_count == 1
@@ -263,7 +265,7 @@ async def test_runs_wait_while_too_much_is_waiting_for_the_disk(
 ) -> None:
     async with opened(path) as store, trio.open_nursery() as nursery:
         log = await written(store, 1)
-        fill(store, 20)
+        fill(store, 30)
         await store.wait_room()
         for number in range(2, 40):
             log.append(note(number, length=1 << 20))
@@ -374,21 +376,34 @@ async def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
             pytest.fail("it was opened")
 
 
+OLD_REQUEST = '{"symbols":["A"],"start_date":"2024-01-01","end_date":"2024-02-01"}'
+#: How a run was written by each version.
+OLD_RUN = {
+    1: f"""
+        INSERT INTO runs (run_id, request, strategy, symbols, created_at, event_count)
+        VALUES ('old', '{OLD_REQUEST}', 'buy_and_hold', '["A"]', '{MOMENT}', 1)
+    """,
+    2: f"""
+        INSERT INTO runs (run_id, strategy, symbols, created_at, event_count)
+        VALUES ('old', 'buy_and_hold', '["A"]', '{MOMENT}', 1);
+        INSERT INTO requests VALUES (1, '{OLD_REQUEST}');
+        INSERT INTO found_by VALUES ('symbol', 'A', 1)
+    """,
+}
+
+
 @pytest.mark.parametrize("version", range(len(SCRIPTS) + 1))
 async def test_a_file_of_every_older_version_is_upgraded(path: Path, version: int) -> None:
     with closing(connect(path)) as connection:
         if version:
             upgrade(connection, SCRIPTS[:version])
-            connection.execute(
-                "INSERT INTO runs (run_id, request, strategy, symbols, created_at, event_count)"
-                """VALUES ('old', '{"symbols":["A"],"start_date":"2024-01-01","end_date":"""
-                """"2024-02-01"}', 'buy_and_hold', '["A"]', ?, 1)""",
-                (MOMENT,),
-            )
+            connection.execute(OLD_RUN[version])
     async with opened(path) as store:
         assert list(await store.run_ids()) == ["old"][:version]
         for run_id in await store.run_ids():
             assert (await store.reopen(run_id, quiet)).request == REQUEST
+            found = await store.statuses(RunFilter(symbol="A"), None, 10)
+            assert [status.run_id for status in found] == [run_id]
 
 
 def test_an_upgrade_that_fails_leaves_the_file_as_it_was(path: Path) -> None:

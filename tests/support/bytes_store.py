@@ -10,18 +10,21 @@ import pickle
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import orjson
 import trio
-from attrs import define, field
+from attrs import asdict, define, field
 
 from glowback_trio import Event, Result
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
-from glowback_trio.model.lifecycle import State, Status, fold
+from glowback_trio.model.labelling.labels import Labels
+from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, StoredRun
+from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request, request_document
 
@@ -33,6 +36,7 @@ class Record:
     """All that is kept of one run."""
 
     request: bytes
+    labels: bytes
     key: str | None = None
     events: list[bytes] = field(factory=list)
     result: bytes | None = None
@@ -79,6 +83,10 @@ class BytesLog:
 def _event(data: bytes) -> Event:
     fields = orjson.loads(data)
     return Event(fields["event_id"], fields["type"], data)
+
+
+def _labels(labels: Labels) -> bytes:
+    return orjson.dumps(asdict(labels))
 
 
 @define(eq=False)
@@ -160,7 +168,7 @@ class BytesStore:
         return await self.run_ids()
 
     async def statuses(
-        self, before: str | None, state: State | None, limit: int
+        self, only: RunFilter, before: str | None, limit: int
     ) -> Sequence[Status] | None:
         return None
 
@@ -174,7 +182,9 @@ class BytesStore:
         document = orjson.loads(record.request)
         request = parse_request(document, make_converter(self._strategies))
         log = BytesLog(self, record, on_durable, len(record.events))
-        return StoredRun(request, fold(map(_event, record.events), request), log)
+        status = fold(map(_event, record.events), request)
+        labels = make_converter().structure(orjson.loads(record.labels), Labels)
+        return StoredRun(request, status.labelled(labels), log)
 
     def open_log(
         self,
@@ -185,8 +195,13 @@ class BytesStore:
     ) -> BytesLog:
         for kept in self.records.values():
             kept.key = None if kept.key == key else kept.key
-        record = self.records[run_id] = Record(orjson.dumps(request_document(request)), key)
+        document = orjson.dumps(request_document(request))
+        record = self.records[run_id] = Record(document, _labels(request.labels), key)
         return BytesLog(self, record, on_durable, 0)
+
+    def label(self, run_id: str, labels: Labels) -> None:
+        if run_id in self.records:
+            self.records[run_id].labels = _labels(labels)
 
     async def import_run(
         self,
@@ -201,7 +216,11 @@ class BytesStore:
         written = orjson.dumps(request_document(request))
         kept = [event.data for event in events]
         self.records[run_id] = Record(
-            written, None, kept, None if result is None else pickle.dumps(result)
+            written,
+            _labels(request.labels),
+            None,
+            kept,
+            None if result is None else pickle.dumps(result),
         )
 
     async def keep_result(self, run_id: str, result: Result) -> None:
@@ -231,6 +250,13 @@ class BytesStore:
         for each in evicted:
             self.forget(each)
         return evicted
+
+    @property
+    def expires(self) -> bool:
+        return False
+
+    async def expired(self, now: datetime) -> Sequence[str]:
+        return ()
 
     def forget(self, run_id: str) -> None:
         self.records.pop(run_id, None)

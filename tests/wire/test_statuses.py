@@ -35,6 +35,9 @@ CHANGES = st.fixed_dictionaries(
         "finished_at": TIMES,
         "error": st.none() | st.text(),
         "paused": st.booleans(),
+        "name": st.text(),
+        "tags": st.lists(st.text()).map(tuple),
+        "note": st.text(),
     }
 )
 
@@ -94,4 +97,7 @@ def test_a_status_is_written_as_the_contract_has_it() -> None:
         "symbols": ["A"],
         "event_count": 1,
         "paused": False,
+        "name": "",
+        "tags": [],
+        "note": "",
     }

@@ -121,6 +121,8 @@ def _replay_request(request: BacktestRequest, dataset: Dataset) -> dict[str, Any
     replay = request_document(request)
     del replay["stream"]  # changes which events are emitted, but nothing in the result
     del replay["on_restart"]  # changes neither
+    for label in ("name", "tags", "note"):  # these change while the result stays
+        del replay[label]
     if dataset.source != "memory":
         replay["data_source"] = dataset.source
     return replay

@@ -72,7 +72,7 @@ class Route:
         documented: Whether it belongs to the API, unlike the pages about it.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     handler: Handler
     tag: str

@@ -49,6 +49,9 @@ class StatusDocument(TypedDict):
         strategy: Name of the strategy.
         event_count: Events in its log so far, which is also the id of the newest.
         paused: Whether it is paused.
+        name: Its name; empty: none.
+        tags: Its tags.
+        note: Its note; empty: none.
     """
 
     run_id: RunId
@@ -62,6 +65,9 @@ class StatusDocument(TypedDict):
     symbols: list[str]
     event_count: Annotated[int, Ge(1)]
     paused: bool
+    name: str
+    tags: list[str]
+    note: str
 
 
 class EquityRow(TypedDict):

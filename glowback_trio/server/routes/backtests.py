@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from attrs import frozen
+from attrs import asdict, field, frozen
 from quart import request
 
 from glowback_trio.errors import InvalidRequestError, Problem, StoreError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.labelling.labels import LabelChanges
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.stream_protocol import StateName
@@ -24,6 +27,7 @@ from glowback_trio.server.state.idempotency import (
     stored_key,
     stored_response,
 )
+from glowback_trio.store.run_filter import RunFilter, Since, Word, as_instant
 from glowback_trio.wire.requests import parse_request, request_document
 from glowback_trio.wire.statuses import status_document
 
@@ -34,6 +38,7 @@ __all__ = [
     "cancel_backtest",
     "create_backtest",
     "delete_backtest",
+    "edit_backtest",
     "list_backtests",
     "pause_backtest",
     "resume_backtest",
@@ -48,11 +53,34 @@ class ListQuery(Checked):
         state: Only runs in this state.
         limit: The greatest number of runs to return.
         before: Only runs older than the run with this id.
+        tag: Only runs with this tag.
+        q: Only runs whose name, note or tags hold this text, in upper or lower case.
+        strategy: Only runs of the strategy with this name.
+        symbol: Only runs with this symbol.
+        since: Only runs that were queued at this time or later; a date means its first instant in
+            UTC.
     """
 
     state: StateName | None = None
     limit: Annotated[int, Ge(1), Le(200)] = 50
     before: str | None = None
+    tag: Word | None = None
+    q: Word | None = None
+    strategy: Word | None = None
+    symbol: Word | None = None
+    since: Since | None = field(default=None, converter=as_instant)
+
+    @property
+    def only(self) -> RunFilter:
+        """The conditions as the gateway takes them."""
+        return RunFilter(
+            state=None if self.state is None else State(self.state),
+            tag=self.tag,
+            q=self.q,
+            strategy=self.strategy,
+            symbol=self.symbol,
+            since=self.since,
+        )
 
 
 async def create_backtest(app_state: AppState, document: object) -> Response:
@@ -124,9 +152,7 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
     try:
         # One more, to see whether there is a next page.
         found = await app_state.gateway.statuses(
-            before=query.before,
-            state=None if query.state is None else State(query.state),
-            limit=query.limit + 1,
+            query.only, before=query.before, limit=query.limit + 1
         )
     except UnknownRunError:
         message = "Input should be a known run_id"
@@ -138,8 +164,12 @@ async def list_backtests(app_state: AppState, query: ListQuery) -> Response:
 
 
 def _next_page(query: ListQuery, last: Status) -> str:
-    state = {} if query.state is None else {"state": query.state}
-    parameters = urlencode({**state, "limit": query.limit, "before": last.run_id})
+    same = {
+        name: stamp(value) if isinstance(value, datetime) else value
+        for name, value in asdict(query).items()
+        if value is not None
+    }
+    parameters = urlencode({**same, "before": last.run_id})
     return f'<{prefix(request.path)}/backtests?{parameters}>; rel="next"'
 
 
@@ -175,6 +205,18 @@ async def resume_backtest(app_state: AppState, run_id: str) -> Response:
     run = app_state.gateway.run(run_id)
     run.resume()
     return json_response(status_document(run.status))
+
+
+async def edit_backtest(app_state: AppState, run_id: str, document: object) -> Response:
+    """Change a backtest's name, tags or note; a field that is missing or null stays as it is.
+
+    They are no part of its events or its result, and may be changed before and after its end. The
+    response is sent once the change is as durable as `/readyz` says.
+    """
+    with located("body"):
+        changes = app_state.converter.structure(document, LabelChanges)
+    run = app_state.gateway.run(run_id)
+    return json_response(status_document(await run.label(**asdict(changes))))
 
 
 async def delete_backtest(app_state: AppState, run_id: str) -> Response:

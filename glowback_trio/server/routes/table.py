@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from glowback_trio.model.labelling.labels import LabelChanges
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
@@ -56,6 +57,7 @@ _ONE_RUN = (
     "cancel_backtest",
     "pause_backtest",
     "resume_backtest",
+    "edit_backtest",
     "delete_backtest",
 )
 
@@ -110,6 +112,14 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}/request",
         handler=backtests.backtest_request,
         responses={200: ResponseSpec("The request, defaults included.", BacktestRequest)},
+    ),
+    _run(
+        method="PATCH",
+        path="/backtests/{run_id}",
+        handler=backtests.edit_backtest,
+        body=LabelChanges,
+        example={"name": "Slow crossover", "tags": ["trend", "candidate"], "note": "As in 2019."},
+        responses={200: _status("The run's status, with the change.")},
     ),
     _run(
         method="DELETE",

@@ -109,6 +109,8 @@ def compact_store(path: Path) -> None:
     with _opened(path):
         pass  # no other program's database is touched
     with held(path, utc_now()), failures_of(path), closing(connect(path)) as connection:
+        # From then on a server gives space back by itself, which it cannot in files of version 1.
+        connection.pragma("auto_vacuum", 2)
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

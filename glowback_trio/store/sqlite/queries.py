@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import apsw
-import orjson
 from attrs import frozen
 
 from glowback_trio.errors import DamagedError, StoreError, UnknownRunError
 from glowback_trio.model.events import Event
-from glowback_trio.model.instant import start_instant
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.result import Result
 from glowback_trio.store.sqlite.event_batch import unpack
+from glowback_trio.store.sqlite.listing import STATUS, WITH_LABELS, status_of
 from glowback_trio.wire.exports.packed_result import unpack_result
 
 __all__ = [
+    "Keeping",
     "RunRow",
+    "any_forgotten",
+    "expired",
     "find_by_key",
     "find_run",
     "forgotten",
+    "free_pages",
     "has_run",
     "last_seq",
-    "list_statuses",
     "read_events",
     "read_result",
     "run_ids",
     "unfinished_ids",
 ]
-
-_STATUS = (
-    "run_id, state, created_at, strategy, symbols, progress, started_at, finished_at, error, "
-    "event_count"
-)
 
 
 @frozen
@@ -44,7 +38,7 @@ class RunRow:
     Attributes:
         seq: Its number.
         request: The request as JSON.
-        status: The status, which the writer keeps equal to a fold over the log.
+        status: The status, which the writer keeps equal to a fold over the log, with the labels.
     """
 
     seq: int
@@ -67,9 +61,66 @@ def unfinished_ids(connection: apsw.Connection) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
-def forgotten(connection: apsw.Connection) -> list[int]:
-    """Return the numbers of the runs whose rows may be removed."""
-    return [seq for (seq,) in connection.execute("SELECT seq FROM runs WHERE run_id IS NULL")]
+def forgotten(connection: apsw.Connection) -> list[tuple[int, int]]:
+    """Return number and count of event batches of each run whose rows may be removed."""
+    return list(
+        connection.execute(
+            "SELECT seq, (SELECT count(*) FROM event_batches WHERE run = seq) "
+            "FROM runs WHERE run_id IS NULL"
+        )
+    )
+
+
+def any_forgotten(connection: apsw.Connection) -> bool:
+    """Return whether there is a run whose rows may be removed."""
+    return bool(connection.execute("SELECT 1 FROM runs WHERE run_id IS NULL LIMIT 1").get)
+
+
+def free_pages(connection: apsw.Connection) -> int:
+    """Return how many pages can be given back to the disk without rewriting the file."""
+    if connection.pragma("auto_vacuum") != _INCREMENTAL:
+        return 0
+    return int(connection.pragma("freelist_count"))
+
+
+_INCREMENTAL = 2
+
+
+@frozen
+class Keeping:
+    """Which finished runs are kept; None: any.
+
+    Attributes:
+        runs: How many.
+        size: How many bytes of events and results. The newest run is kept whatever its size.
+        ended_since: Those that have ended at this time or later, as in the file.
+    """
+
+    runs: int | None
+    size: int | None
+    ended_since: str | None
+
+
+def expired(connection: apsw.Connection, keeping: Keeping, limit: int) -> list[str]:
+    """Return the ids of finished runs that are not to be kept, oldest first, `limit` at most."""
+    finished = "FROM runs WHERE finished_at IS NOT NULL AND run_id IS NOT NULL"
+    if keeping.ended_since is not None:
+        old = f"SELECT run_id {finished} AND finished_at < ? ORDER BY seq LIMIT ?"
+        if found := [run_id for (run_id,) in connection.execute(old, (keeping.ended_since, limit))]:
+            return found
+    [(count, size)] = connection.execute(f"SELECT count(*), ifnull(sum(bytes), 0) {finished}")
+    runs_over = 0 if keeping.runs is None else count - keeping.runs
+    size_over = 0 if keeping.size is None else size - keeping.size
+    found = []
+    rows = connection.execute(
+        f"SELECT run_id, bytes {finished} ORDER BY seq LIMIT ?", (min(limit, max(count - 1, 0)),)
+    )
+    for run_id, freed in rows:
+        if runs_over <= 0 and size_over <= 0:
+            break
+        found.append(run_id)
+        runs_over, size_over = runs_over - 1, size_over - freed
+    return found
 
 
 def last_seq(connection: apsw.Connection) -> int:
@@ -89,9 +140,12 @@ def find_run(connection: apsw.Connection, run_id: str) -> RunRow:
     Raises:
         UnknownRunError: There is none.
     """
-    sql = f"SELECT seq, request, {_STATUS} FROM runs WHERE run_id = ? AND event_count > 0"
+    sql = (
+        f"SELECT seq, document, {STATUS} FROM {WITH_LABELS} JOIN requests ON requests.run = seq "
+        "WHERE run_id = ? AND event_count > 0"
+    )
     for seq, request, *columns in connection.execute(sql, (run_id,)):
-        return RunRow(seq, request.encode(), _status(columns))
+        return RunRow(seq, request.encode(), status_of(columns))
     raise UnknownRunError(run_id)
 
 
@@ -101,48 +155,6 @@ def find_by_key(connection: apsw.Connection, key: str) -> str | None:
     for (run_id,) in connection.execute(sql, (key,)):
         return str(run_id)
     return None
-
-
-def list_statuses(
-    connection: apsw.Connection, before: str | None, state: State | None, limit: int
-) -> list[Status]:
-    """Return the statuses of runs, newest first.
-
-    Args:
-        connection: A connection.
-        before: Only runs that were opened before this one; None: all.
-        state: Only runs in this state; None: all.
-        limit: How many at most.
-
-    Raises:
-        UnknownRunError: There is no run `before`.
-    """
-    conditions = ["run_id IS NOT NULL", "event_count > 0"]
-    values: list[int | str] = []
-    if before is not None:
-        conditions.append("seq < ?")
-        values.append(find_run(connection, before).seq)
-    if state is not None:
-        conditions.append("state = ?")
-        values.append(state.value)
-    sql = f"SELECT {_STATUS} FROM runs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
-    return [_status(row) for row in connection.execute(sql, (*values, limit))]
-
-
-def _status(columns: Sequence[Any]) -> Status:
-    run_id, state, created, strategy, symbols, progress, started, finished, error, count = columns
-    return Status(
-        run_id=run_id,
-        state=State(state),
-        created_at=start_instant(created),
-        strategy=strategy,
-        symbols=tuple(orjson.loads(symbols)),
-        progress=progress,
-        started_at=None if started is None else start_instant(started),
-        finished_at=None if finished is None else start_instant(finished),
-        error=error,
-        event_count=count,
-    )
 
 
 def read_events(connection: apsw.Connection, seq: int, after: int, limit: int) -> list[Event]:

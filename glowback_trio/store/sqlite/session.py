@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from weakref import WeakValueDictionary, finalize
+from weakref import WeakValueDictionary
 
 import trio
 from attrs import define, field
@@ -15,11 +15,12 @@ from glowback_trio.errors import UnknownRunError
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.sqlite import queries, statements
-from glowback_trio.store.sqlite.checkpointer import Checkpointer
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.log import SqliteLog
 from glowback_trio.store.sqlite.reader import Reader
 from glowback_trio.store.sqlite.schema import upgrade
+from glowback_trio.store.sqlite.upkeep.checkpointer import Checkpointer
+from glowback_trio.store.sqlite.upkeep.cleaner import Cleaner
 from glowback_trio.store.sqlite.writer import CallInThread, Writer
 from glowback_trio.wire.converter import Converter, make_converter
 
@@ -38,6 +39,7 @@ class Session:
     Args:
         writer: Changes the database.
         checkpointer: Copies what the writer has committed into the file.
+        cleaner: Removes the rows of runs that were forgotten.
         reader: Asks it.
         converter: Reads requests.
         last_seq: Number of the newest run's row.
@@ -45,6 +47,7 @@ class Session:
 
     writer: Writer
     checkpointer: Checkpointer
+    cleaner: Cleaner
     reader: Reader
     converter: Converter
     last_seq: int
@@ -82,11 +85,13 @@ class Session:
             copying = opened.enter_context(closing(connect(path, synchronous=synchronous)))
             checkpointer = Checkpointer(path, copying, call)
             writer = Writer(path, connection, call, interval_s, checkpointer.note)
-            writer.removable.extend(queries.forgotten(connection))
+            reader = Reader(path, call)
+            cleaner = Cleaner(writer, reader, checkpointer)
+            if queries.any_forgotten(connection):
+                cleaner.wake()
             last_seq = queries.last_seq(connection)
             opened.pop_all()
-        reader = Reader(path, call)
-        return cls(writer, checkpointer, reader, make_converter(strategies), last_seq)
+        return cls(writer, checkpointer, cleaner, reader, make_converter(strategies), last_seq)
 
     def close(self) -> None:
         """Close all connections. Blocks."""
@@ -127,11 +132,11 @@ class Session:
         """Drop a run; its rows stay for as long as somebody holds its log."""
         self.results.pop(run_id, None)
         self._finished.pop(run_id, None)
+        self.writer.add(statements.forget_run(run_id))
         if (log := self.logs.pop(run_id, None)) is None:
-            self.writer.add(*statements.remove_run(run_id))
+            self.cleaner.wake()
         else:
-            self.writer.add(statements.forget_run(run_id))
-            finalize(log, self.writer.removable.append, log.seq)
+            self.cleaner.wake_after(log)
         written = self.writer.written
         self._forgotten = {each: n for each, n in self._forgotten.items() if n > written}
         self._forgotten[run_id] = self.writer.handed_over

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from glowback_trio.model.events import Event
+from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import TERMINAL, State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
@@ -20,11 +21,13 @@ __all__ = [
     "Statement",
     "append_events",
     "forget_run",
+    "give_back",
     "insert_finished",
     "insert_result",
     "insert_run",
-    "remove_forgotten",
-    "remove_run",
+    "label_run",
+    "remove_batches",
+    "remove_rest",
 ]
 
 
@@ -49,27 +52,72 @@ def insert_run(
     """Return the statements that note a new run. An older run with the same key loses the key."""
     text = dumps(request_document(request))
     symbols = dumps(request.symbols).decode()
-    values = (seq, run_id, key, text.decode(), request.strategy.name, symbols)
+    values = (seq, run_id, key, request.strategy.name, symbols)
     return [
         Statement("UPDATE runs SET idempotency_key = NULL WHERE idempotency_key = ?", (key,)),
         Statement(
-            "INSERT INTO runs (seq, run_id, idempotency_key, request, strategy, symbols) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (seq, run_id, idempotency_key, strategy, symbols) "
+            "VALUES (?, ?, ?, ?, ?)",
             values,
-            len(text),
+            len(symbols),
+        ),
+        Statement("INSERT INTO requests VALUES (?, ?)", (seq, text.decode()), len(text)),
+        Statement(
+            "INSERT INTO found_by SELECT 'symbol', value, ? FROM json_each(?)", (seq, symbols)
+        ),
+        *(() if request.labels == _NO_LABELS else label_run(run_id, request.labels)),
+    ]
+
+
+_NO_LABELS = Labels()
+
+
+def label_run(run_id: str, labels: Labels) -> Sequence[Statement]:
+    """Return the statements that replace the labels of a run."""
+    tags = dumps(labels.tags).decode()
+    values = (labels.name, tags, labels.note, labels.search_text, run_id)
+    return [
+        Statement(_REMOVE_TAGS.format("(SELECT seq FROM runs WHERE run_id = ?1)"), (run_id,)),
+        Statement(
+            "INSERT OR REPLACE INTO labels SELECT seq, ?, ?, ?, ? FROM runs WHERE run_id = ?",
+            values,
+            2 * len(labels.search_text),
+        ),
+        Statement(
+            "INSERT INTO found_by SELECT 'tag', value, seq FROM runs, json_each(?) "
+            "WHERE run_id = ?",
+            (tags, run_id),
         ),
     ]
 
 
-def insert_result(run_id: str, result: Result) -> Statement:
-    """Return the statement that keeps a result. Takes milliseconds for a long result."""
+# `found_by` is ordered by words, so that a run's words have to be named.
+_REMOVE_TAGS = (
+    "DELETE FROM found_by WHERE kind = 'tag' AND run = {0} AND word IN "
+    "(SELECT value FROM labels, json_each(labels.tags) WHERE labels.run = {0})"
+)
+_REMOVE_SYMBOLS = (
+    "DELETE FROM found_by WHERE kind = 'symbol' AND run = {0} AND word IN "
+    "(SELECT value FROM runs, json_each(runs.symbols) WHERE seq = {0})"
+)
+
+
+def insert_result(run_id: str, result: Result) -> Sequence[Statement]:
+    """Return the statements that keep a result. Takes milliseconds for a long result."""
     packed = pack_result(result)
     metrics = dumps(dict(result.metrics)).decode()
-    return Statement(
-        "INSERT OR REPLACE INTO results SELECT seq, ?, ? FROM runs WHERE run_id = ?",
-        (metrics, packed, run_id),
-        len(packed),
-    )
+    return [
+        Statement(
+            "UPDATE runs SET bytes = bytes + ? - (SELECT ifnull(sum(length(packed)), 0) "
+            "FROM results WHERE run = seq) WHERE run_id = ?",
+            (len(packed), run_id),
+        ),
+        Statement(
+            "INSERT OR REPLACE INTO results SELECT seq, ?, ? FROM runs WHERE run_id = ?",
+            (metrics, packed, run_id),
+            len(packed),
+        ),
+    ]
 
 
 def insert_finished(
@@ -80,7 +128,7 @@ def insert_finished(
     result: Result | None,
 ) -> Sequence[Statement]:
     """Return the statements that keep a whole run. Takes tenths of a second for a long one."""
-    kept = [] if result is None else [insert_result(run_id, result)]
+    kept = [] if result is None else insert_result(run_id, result)
     return [
         *insert_run(seq, run_id, None, request),
         *append_events([(seq, events)]),
@@ -95,23 +143,37 @@ def forget_run(run_id: str) -> Statement:
     )
 
 
-def remove_run(run_id: str) -> Sequence[Statement]:
-    """Return the statements that remove all rows of a run."""
-    seq = "(SELECT seq FROM runs WHERE run_id = ?)"
+def remove_batches(seq: int, count: int) -> Statement:
+    """Return the statement that removes some of a forgotten run's events, the oldest first."""
+    return Statement(
+        "DELETE FROM event_batches WHERE run = ?1 AND first_id IN "
+        "(SELECT first_id FROM event_batches WHERE run = ?1 ORDER BY first_id LIMIT ?2)",
+        (seq, count),
+    )
+
+
+def remove_rest(seq: int) -> Sequence[Statement]:
+    """Return the statements that remove all other rows of a forgotten run."""
     return [
-        Statement(f"DELETE FROM event_batches WHERE run = {seq}", (run_id,)),
-        Statement(f"DELETE FROM results WHERE run = {seq}", (run_id,)),
-        Statement("DELETE FROM runs WHERE run_id = ?", (run_id,)),
+        Statement(sql.format("?1"), (seq,))
+        for sql in (
+            _REMOVE_TAGS,
+            _REMOVE_SYMBOLS,
+            "DELETE FROM labels WHERE run = {0}",
+            "DELETE FROM requests WHERE run = {0}",
+            "DELETE FROM results WHERE run = {0}",
+            "DELETE FROM runs WHERE seq = {0}",
+        )
     ]
 
 
-def remove_forgotten(seq: int) -> Sequence[Statement]:
-    """Return the statements that remove the rows of a forgotten run."""
-    return [
-        Statement("DELETE FROM event_batches WHERE run = ?", (seq,)),
-        Statement("DELETE FROM results WHERE run = ?", (seq,)),
-        Statement("DELETE FROM runs WHERE seq = ?", (seq,)),
-    ]
+_PAGE_BYTES = 8192
+
+
+def give_back(pages: int) -> Statement:
+    """Return the statement that gives free pages at the end of the file back to the disk."""
+    # Each of them may be a page that moves, and those that point to it.
+    return Statement(f"PRAGMA incremental_vacuum({pages})", size=pages * _PAGE_BYTES)
 
 
 def append_events(logs: Sequence[tuple[int, Sequence[Event]]]) -> Iterator[Statement]:
@@ -133,9 +195,10 @@ def append_events(logs: Sequence[tuple[int, Sequence[Event]]]) -> Iterator[State
 
 # Columns that a run's new events do not change are NULL in `new`.
 _UPDATE_RUNS = """
-WITH new (seq, event_count, progress, state, created_at, started_at, finished_at, error)
+WITH new (seq, bytes, event_count, progress, state, created_at, started_at, finished_at, error)
 AS (VALUES {})
 UPDATE runs SET
+    bytes = runs.bytes + new.bytes,
     event_count = new.event_count,
     progress = ifnull(new.progress, runs.progress),
     state = ifnull(new.state, runs.state),
@@ -164,7 +227,7 @@ def _flat(rows: Sequence[Row]) -> list[Any]:
 
 
 def _changes(events: Sequence[Event]) -> Row:
-    """Return the columns of `new` that events of one run stand for, from `event_count` on."""
+    """Return the columns of `new` that events of one run stand for, from `bytes` on."""
     progress: float | None = None
     state = created = started = finished = error = None
     # Of many, only the last one counts, so the others are not decoded.
@@ -184,4 +247,5 @@ def _changes(events: Sequence[Event]) -> Row:
             started = time
     if state == State.COMPLETED:
         progress = 1.0
-    return events[-1].event_id, progress, state, created, started, finished, error
+    size = sum([len(event.data) + 1 for event in events])
+    return size, events[-1].event_id, progress, state, created, started, finished, error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,15 +16,18 @@ from attrs import define, field
 
 from glowback_trio.errors import RunExistsError, StoreError
 from glowback_trio.model.events import Event
-from glowback_trio.model.instant import utc_now
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.instant import stamp, utc_now
+from glowback_trio.model.labelling.labels import Labels
+from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store.protocol import Durability, StoredRun
+from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.store.sqlite import queries, statements
+from glowback_trio.store.sqlite.listing import list_statuses
 from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.log import SqliteLog
 from glowback_trio.store.sqlite.session import Session
@@ -36,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 # A bound of its own: queries must not queue behind other users of trio's default one.
 _THREADS = 8
+# Runs that are forgotten in one step.
+_EXPIRED_AT_ONCE = 64
 
 
 def _threads() -> CallInThread:
@@ -54,12 +60,19 @@ class SqliteStore:
         synchronous: `NORMAL`: what can be read survives the end of the process, however it ends.
             `FULL`: it survives a power cut, too, and every commit waits for the disk.
         commit_interval_s: After a pause an event is written at once; under load, this often.
+        keep_runs: How many finished runs are kept; None: any number.
+        keep_days: How long a run is kept after its end; None: for ever.
+        keep_bytes: How many bytes the events and results of finished runs may take together, of
+            which the newest is always kept; None: any number.
         call_in_thread: Carries out what blocks; left out, threads of trio's.
     """
 
     path: Path = field(converter=Path)
     synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     commit_interval_s: float = 0.004
+    keep_runs: int | None = None
+    keep_days: float | None = None
+    keep_bytes: int | None = None
     _call: CallInThread = field(alias="call_in_thread", factory=_threads)
     _session: Session | None = field(default=None, init=False)
 
@@ -99,6 +112,7 @@ class SqliteStore:
                 async with open_bare_nursery() as nursery:
                     nursery.start_soon(session.writer.write_for_ever)
                     nursery.start_soon(session.checkpointer.copy_for_ever)
+                    nursery.start_soon(session.cleaner.clean_for_ever)
                     try:
                         yield
                     finally:
@@ -150,15 +164,13 @@ class SqliteStore:
         await self._catch_up()
         return self._kept.known(await self._kept.reader.ask(queries.unfinished_ids))
 
-    async def statuses(
-        self, before: str | None, state: State | None, limit: int
-    ) -> Sequence[Status]:
+    async def statuses(self, only: RunFilter, before: str | None, limit: int) -> Sequence[Status]:
         """Return statuses as they are written, newest first.
 
         Raises:
             UnknownRunError: There is no run `before`.
         """
-        found = await self._kept.reader.ask(queries.list_statuses, before, state, limit)
+        found = await self._kept.reader.ask(list_statuses, only, before, limit)
         return [status for status in found if self._kept.knows(status.run_id)]
 
     async def find_key(self, key: str) -> str | None:
@@ -221,10 +233,14 @@ class SqliteStore:
                 kept.forget(run_id)
                 raise
 
+    def label(self, run_id: str, labels: Labels) -> None:
+        """Replace a run's labels."""
+        self._kept.writer.add(*statements.label_run(run_id, labels))
+
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
         kept = self._kept
-        kept.writer.add(await self._call(statements.insert_result, run_id, result))
+        kept.writer.add(*await self._call(statements.insert_result, run_id, result))
         # A disk that fails for a while must not fail the run: its events wait, too.
         await kept.writer.flush(patient=True)
         kept.keep_at_hand(run_id, result)
@@ -249,6 +265,18 @@ class SqliteStore:
     def retire(self, run_id: str) -> Sequence[str]:
         """Let a finished run's events leave memory, and name the runs that should. None is lost."""
         return self._kept.retire(run_id)
+
+    @property
+    def expires(self) -> bool:
+        """True if one of the `keep` arguments is given."""
+        return (self.keep_runs, self.keep_days, self.keep_bytes) != (None, None, None)
+
+    async def expired(self, now: datetime) -> Sequence[str]:
+        """Return the ids of finished runs that are not to be kept any more, oldest first."""
+        since = None if self.keep_days is None else stamp(now - timedelta(days=self.keep_days))
+        keeping = queries.Keeping(self.keep_runs, self.keep_bytes, since)
+        kept = self._kept
+        return kept.known(await kept.reader.ask(queries.expired, keeping, _EXPIRED_AT_ONCE))
 
     def forget(self, run_id: str) -> None:
         """Drop a run. Those who read its log can go on; its rows are removed afterwards."""

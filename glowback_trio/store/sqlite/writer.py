@@ -8,7 +8,6 @@ that is not written can be read.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from attrs import define, field, frozen
 from glowback_trio.errors import StoreError
 from glowback_trio.model.events import Event
 from glowback_trio.store.sqlite.database import failures_of, transaction
-from glowback_trio.store.sqlite.statements import Statement, append_events, remove_forgotten
+from glowback_trio.store.sqlite.statements import Statement, append_events
 
 __all__ = ["CallInThread", "Pending", "Writer"]
 
@@ -84,8 +83,6 @@ class Writer:
     on_commit: Callable[[int], None]
     #: Why the last commit failed; None once one has succeeded.
     problem: StoreError | None = field(default=None, init=False)
-    #: Numbers of forgotten runs whose logs nobody holds any more. Any thread may add one.
-    removable: deque[int] = field(factory=deque, init=False)
     _statements: list[Statement] = field(factory=list, init=False)
     _logs: dict[Pending, None] = field(factory=dict, init=False)
     #: How much is not written, and how much of it is not in the commit under way.
@@ -179,8 +176,6 @@ class Writer:
 
     async def commit(self) -> None:
         """Try to write all that is waiting, and note what came of it."""
-        while self.removable:
-            self._statements += remove_forgotten(self.removable.popleft())
         group = _Group(tuple(self._statements), [(log, log.unwritten()) for log in self._logs])
         goal, size = self.handed_over, self._bytes
         self._statements, self._logs, self._group_bytes = [], {}, 0
@@ -206,7 +201,8 @@ class Writer:
             with transaction(self.connection):
                 events = append_events([(log.seq, events) for log, events in group.events])
                 for statement in (*group.statements, *events):
-                    self.connection.execute(statement.sql, statement.values)
+                    # To its end: some pragmas do a part of their work at each row.
+                    self.connection.execute(statement.sql, statement.values).fetchall()
 
             if self._log_pages >= _MOST_LOG_PAGES:
                 # The checkpointer does not keep up; commits wait for the disk now.

@@ -55,6 +55,9 @@ def upgrade(connection: apsw.Connection, scripts: Sequence[str] = SCRIPTS) -> No
     """
     if check_version(connection, scripts) == len(scripts):
         return
+    # Before the first table: in a file that has one it would count only after `VACUUM`.
+    if check_version(connection, scripts) == 0:
+        connection.pragma("auto_vacuum", 2)  # incremental: space can be given back in steps
     # Outside the transaction: SQLite allows it nowhere else.
     connection.pragma("journal_mode", "wal")
     with transaction(connection):

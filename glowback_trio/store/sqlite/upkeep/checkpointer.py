@@ -46,6 +46,10 @@ class Checkpointer:
         if pages >= _PAGES:
             self._bell.set()
 
+    def copy_soon(self) -> None:
+        """Copy however little was committed."""
+        self._bell.set()
+
     async def copy_for_ever(self) -> None:
         """Be the checkpointer's task."""
         while True:

@@ -1,0 +1,49 @@
+"""Retention: the task that lets runs go which the store's rules keep no longer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import trio
+
+from glowback_trio.errors import StoreError
+from glowback_trio.store import Store
+
+__all__ = ["remove_expired"]
+
+_log = logging.getLogger(__name__)
+
+_EVERY_S = 10.0
+
+
+async def remove_expired(
+    store: Store,
+    clock: Callable[[], datetime],
+    drop: Callable[[str], None],
+    scope: trio.CancelScope,
+) -> None:
+    """Be the task: look for runs to let go now and every ten seconds.
+
+    Args:
+        store: The open store.
+        clock: Gives the time, with its zone.
+        drop: Forgets a finished run.
+        scope: Ends the task when it is cancelled.
+    """
+    with scope:
+        while True:
+            try:
+                await _remove(store, clock, drop)
+            except StoreError as error:
+                _log.warning("Old runs are kept for now: %s", error)
+            await trio.sleep(_EVERY_S)
+
+
+async def _remove(store: Store, clock: Callable[[], datetime], drop: Callable[[str], None]) -> None:
+    while expired := await store.expired(clock()):
+        for run_id in expired:
+            drop(run_id)
+        # So that the events of others are written in between.
+        await store.flush()

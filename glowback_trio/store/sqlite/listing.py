@@ -1,0 +1,127 @@
+"""Lists of runs: which rows meet the conditions, and what a row says of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import orjson
+
+from glowback_trio.errors import UnknownRunError
+from glowback_trio.model.instant import stamp, start_instant
+from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.store.run_filter import RunFilter
+
+__all__ = ["STATUS", "WITH_LABELS", "list_statuses", "status_of"]
+
+#: The columns that `status_of` reads.
+STATUS = (
+    "run_id, state, created_at, strategy, symbols, progress, started_at, finished_at, error, "
+    "event_count, name, tags, note"
+)
+#: The tables that these columns are in.
+WITH_LABELS = "runs LEFT JOIN labels ON labels.run = runs.seq"
+
+
+def list_statuses(
+    connection: apsw.Connection, only: RunFilter, before: str | None, limit: int
+) -> list[Status]:
+    """Return the statuses of runs, newest first.
+
+    Args:
+        connection: A connection.
+        only: Only runs that meet these conditions.
+        before: Only runs that were opened before this one; None: all.
+        limit: How many at most.
+
+    Raises:
+        UnknownRunError: There is no run `before`.
+    """
+    tables, seq = _tables(only)
+    conditions = ["run_id IS NOT NULL", "event_count > 0", *_conditions(only)]
+    values = _values(only)
+    if before is not None:
+        conditions.append(f"{seq} < :before")
+        values["before"] = _seq(connection, before)
+    sql = (
+        f"SELECT {STATUS} FROM {tables} WHERE {' AND '.join(conditions)} "
+        f"ORDER BY {seq} DESC LIMIT :limit"
+    )
+    return [status_of(row) for row in connection.execute(sql, {**values, "limit": limit})]
+
+
+def _tables(only: RunFilter) -> tuple[str, str]:
+    """Return the tables to search, and the column that numbers runs in the first of them.
+
+    A cross join keeps its order: SQLite walks through what an index finds, from the newest run on,
+    and stops when it has enough.
+    """
+    for kind, word in (("tag", only.tag), ("symbol", only.symbol)):
+        if word is not None:
+            found = f"found_by AS {kind}_words CROSS JOIN runs ON runs.seq = {kind}_words.run"
+            return f"{found} LEFT JOIN labels ON labels.run = runs.seq", f"{kind}_words.run"
+    if only.q is not None:
+        return "labels CROSS JOIN runs ON runs.seq = labels.run", "labels.run"
+    return WITH_LABELS, "runs.seq"
+
+
+def _conditions(only: RunFilter) -> list[str]:
+    found = [text for name, text in _CONDITIONS.items() if getattr(only, name) is not None]
+    if only.tag is not None and only.symbol is not None:
+        # The symbols are not walked through, but looked up.
+        found.remove(_CONDITIONS["symbol"])
+        found.append(
+            "EXISTS (SELECT 1 FROM found_by WHERE kind = 'symbol' AND word = :symbol "
+            "AND run = runs.seq)"
+        )
+    return found
+
+
+_CONDITIONS = {
+    "state": "state = :state",
+    "tag": "tag_words.kind = 'tag' AND tag_words.word = :tag",
+    "q": "instr(search_text, :q) > 0",
+    "strategy": "strategy = :strategy",
+    "symbol": "symbol_words.kind = 'symbol' AND symbol_words.word = :symbol",
+    "since": "created_at >= :since",
+}
+
+
+def _values(only: RunFilter) -> dict[str, int | str | None]:
+    return {
+        "state": only.state and only.state.value,
+        "tag": only.tag,
+        "q": only.q and only.q.casefold(),
+        "strategy": only.strategy,
+        "symbol": only.symbol,
+        "since": None if only.since is None else stamp(only.since),
+    }
+
+
+def _seq(connection: apsw.Connection, run_id: str) -> int:
+    sql = "SELECT seq FROM runs WHERE run_id = ? AND event_count > 0"
+    for (seq,) in connection.execute(sql, (run_id,)):
+        return int(seq)
+    raise UnknownRunError(run_id)
+
+
+def status_of(columns: Sequence[Any]) -> Status:
+    """Return the status that a row's columns `STATUS` hold."""
+    run_id, state, created, strategy, symbols, progress, *more = columns
+    started, finished, error, count, name, tags, note = more
+    return Status(
+        run_id=run_id,
+        state=State(state),
+        created_at=start_instant(created),
+        strategy=strategy,
+        symbols=tuple(orjson.loads(symbols)),
+        progress=progress,
+        started_at=None if started is None else start_instant(started),
+        finished_at=None if finished is None else start_instant(finished),
+        error=error,
+        event_count=count,
+        name=name or "",
+        tags=tuple(orjson.loads(tags or "[]")),
+        note=note or "",
+    )
