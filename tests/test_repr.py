@@ -30,6 +30,7 @@ from glowback_trio import (
     MemoryStore,
     PortfolioConstruction,
     ProcessCompute,
+    RunFilter,
     State,
     Stream,
     ThreadCompute,
@@ -124,6 +125,7 @@ def values() -> Iterator[object]:
     yield Bar(1.0, 1.0, 1.0, 1.0, 1.0)
     yield from (each() for each in parameters.STRATEGIES.values())
     yield State.RUNNING
+    yield RunFilter(tag="t", q="x" * 100)
 
 
 async def actors_and_clients() -> list[object]:
