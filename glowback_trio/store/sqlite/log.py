@@ -19,6 +19,8 @@ __all__ = ["SqliteLog"]
 _AT_HAND = 1024
 # The same once the run has ended: its readers are at the end, or come much later.
 _AT_HAND_ENDED = 64
+# Events that a query brings at least: each has its way into a thread and back.
+_AT_ONCE = 1024
 
 
 @define(eq=False, repr=False, slots=True, weakref_slot=True)
@@ -38,6 +40,8 @@ class SqliteLog:
     _most: int = field(default=_AT_HAND, init=False)
     _before: int = field(init=False)
     _events: list[Event] = field(factory=list, init=False)
+    #: What the last query brought: a reader that goes through a log needs few of them.
+    _ahead: Sequence[Event] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._before = self.watermark
@@ -64,7 +68,19 @@ class SqliteLog:
             return self.read_nowait(after, limit)
         # Never more than a reader may see: the writer commits before it says so.
         limit = min(limit, self.watermark - after)
-        return await self._reader.ask(read_events, self.seq, after, limit)
+        if not (events := self._read_ahead(after, limit)):
+            more = min(max(limit, _AT_ONCE), self.watermark - after)
+            self._ahead = await self._reader.ask(read_events, self.seq, after, more)
+            events = self._ahead[:limit]
+        if after + limit == self.watermark:
+            self._ahead = ()  # the reader is through
+        return events
+
+    def _read_ahead(self, after: int, limit: int) -> Sequence[Event]:
+        """Return events that the last query brought, if it brought all of these."""
+        start = after + 1 - self._ahead[0].event_id if self._ahead else -1
+        enough = 0 <= start <= len(self._ahead) - limit
+        return self._ahead[start : start + limit] if enough else ()
 
     def unwritten(self) -> Sequence[Event]:
         """Return the events that are not durable yet."""
@@ -80,7 +96,7 @@ class SqliteLog:
 
     def shrink(self) -> None:
         """Keep fewer events in memory from now on: the run has ended."""
-        self._most = _AT_HAND_ENDED
+        self._most, self._ahead = _AT_HAND_ENDED, ()
         self._leave(self._most)
 
     def _leave(self, most: int) -> None:
