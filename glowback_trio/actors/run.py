@@ -23,6 +23,7 @@ from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
 
@@ -111,6 +112,8 @@ class Run:
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
         if writer.finished:
             run._close(status.event_count)
+        elif isinstance(strategy := stored.request.strategy, LostStrategy):
+            run._end(State.FAILED, strategy.advice)
         elif status.state is State.RUNNING and stored.request.on_restart == "fail":
             run._end(State.FAILED, INTERRUPTED)
         elif status.state is State.RUNNING:

@@ -65,7 +65,8 @@ class StoredRun:
     """A run as a store gives it back.
 
     Attributes:
-        request: Its request, equal to the one that its log was opened with.
+        request: Its request, equal to the one that its log was opened with; its strategy is a
+            `LostStrategy` where that is not known now.
         status: What folding its log gives, with the labels that were kept last.
         log: Its log, which takes further events.
     """
@@ -153,7 +154,7 @@ class Store(Protocol):
 
         Raises:
             UnknownRunError: It was never opened, or is gone.
-            InvalidRequestError: Its request cannot be read, such as one whose strategy is gone.
+            InvalidRequestError: Its request cannot be read.
         """
 
     def open_log(

@@ -7,13 +7,15 @@ from typing import Any
 
 import attrs
 
+from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.strategies.parameters import STRATEGIES, Strategy
+from glowback_trio.model.strategies.lost import LostStrategy, lost_strategy
+from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.wire.converter import Converter, Document, make_converter
 
-__all__ = ["parse_request", "request_document"]
+__all__ = ["parse_kept_request", "parse_request", "request_document"]
 
 # For readers that know no custom strategies, such as programs that only write requests.
 _BUILT_IN = make_converter(STRATEGIES)
@@ -33,6 +35,25 @@ def parse_request(document: object, converter: Converter = _BUILT_IN) -> Backtes
     return converter.structure(document, BacktestRequest)
 
 
+def parse_kept_request(document: object, converter: Converter) -> BacktestRequest:
+    """Read a request that a store kept; a strategy that is not known now is a `LostStrategy`.
+
+    A run must not be lost because the program that reads it no longer has its strategy.
+
+    Raises:
+        InvalidRequestError: Something else in it cannot be read.
+    """
+    try:
+        return parse_request(document, converter)
+    except InvalidRequestError as error:
+        if any(problem.path != ("strategy", "name") for problem in error.problems):
+            raise
+    assert isinstance(document, dict)
+    strategy = document["strategy"]
+    request = parse_request({**document, "strategy": {"name": BuyAndHold.name}}, converter)
+    return attrs.evolve(request, strategy=lost_strategy(strategy["name"], strategy["params"]))
+
+
 def request_document(request: BacktestRequest) -> Document:
     """Write a request as a document that `parse_request` reads as an equal one."""
     return attrs.asdict(request, value_serializer=_serialize)
@@ -44,6 +65,8 @@ def _serialize(_owner: type, _field: attrs.Attribute[Any], value: Any) -> Any:
             return stamp(value)
         case tuple():
             return list(value)
+        case LostStrategy(params=params):
+            return {"name": value.name, "params": params}
         case Checked() if isinstance(value, Strategy):
             return {"name": value.name, "params": attrs.asdict(value)}
         case _:

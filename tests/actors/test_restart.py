@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from support.bytes_store import BytesStore, Record
 from support.results import plain
 from trio.testing import MockClock
@@ -38,6 +38,7 @@ from glowback_trio.model.invariants import assert_sound
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.store import Store
 from glowback_trio.testing import virtual_now
+from glowback_trio.wire.requests import request_document
 
 STORES: dict[str, Callable[[], Store]] = {
     "memory": MemoryStore,
@@ -248,15 +249,48 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_away(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = BytesStore()
-    async with gateway_on(store, strategies=[Idle]) as gateway:
-        first = gateway.submit(request_with(strategy=Idle()))
-        second = gateway.submit(request_with())
+    async with gateway_on(store) as gateway:
+        first, second = gateway.submit(request_with()), gateway.submit(request_with())
         await gateway.wait_idle()
+    record = store.records[first.run_id]
+    readable, record.request = record.request, b'{"symbols":[]}'
     async with gateway_on(store) as gateway:
         assert [run.run_id for run in gateway.runs()] == [second.run_id]
-    assert f"Run {first.run_id} cannot be restored: strategy.name" in caplog.text
-    async with gateway_on(store, strategies=[Idle]) as gateway:
+    assert f"Run {first.run_id} cannot be restored: symbols" in caplog.text
+    record.request = readable
+    async with gateway_on(store) as gateway:
         assert [run.run_id for run in gateway.runs()] == [second.run_id, first.run_id]
+
+
+async def test_a_run_whose_strategy_is_gone_is_read_as_before(autojump_clock: MockClock) -> None:
+    store = BytesStore()
+    idle = request_with(strategy=Idle())
+    async with gateway_on(store, strategies=[Idle]) as gateway:
+        run = gateway.submit(idle)
+        await gateway.wait_idle()
+        log = await read_all(run)
+    async with gateway_on(store) as gateway:
+        kept = gateway.run(run.run_id)
+        assert (kept.status, await read_all(kept)) == (run.status, log)
+        assert await kept.load_result() is not None
+        assert request_document(kept.request) == request_document(idle)
+
+
+async def test_an_interrupted_run_whose_strategy_is_gone_fails_and_says_so(
+    autojump_clock: MockClock,
+) -> None:
+    store = BytesStore()
+    async with gateway_on(store, strategies=[Idle], max_running=1) as gateway:
+        slow = evolve(SLOW, strategy=Idle(), on_restart="rerun")
+        runs = [gateway.submit(slow), gateway.submit(slow)]
+        await trio.sleep(3)
+        store = BytesStore(records=deepcopy(store.records))
+    async with gateway_on(store) as gateway:
+        for run in runs:  # the one was running, the other queued
+            log = await read_all(gateway.run(run.run_id))
+            assert_sound(log)
+            error = log[-1].payload["error"]
+            assert error.startswith("The strategy 'idle' is not known any more")
 
 
 async def test_a_store_serves_one_gateway_at_a_time(autojump_clock: MockClock) -> None:

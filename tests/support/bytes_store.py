@@ -26,7 +26,7 @@ from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.wire.converter import make_converter
-from glowback_trio.wire.requests import parse_request, request_document
+from glowback_trio.wire.requests import parse_kept_request, request_document
 
 __all__ = ["BytesLog", "BytesStore", "Record"]
 
@@ -180,7 +180,7 @@ class BytesStore:
         await trio.lowlevel.checkpoint()
         record = self._find(run_id)
         document = orjson.loads(record.request)
-        request = parse_request(document, make_converter(self._strategies))
+        request = parse_kept_request(document, make_converter(self._strategies))
         log = BytesLog(self, record, on_durable, len(record.events))
         status = fold(map(_event, record.events), request)
         labels = make_converter().structure(orjson.loads(record.labels), Labels)

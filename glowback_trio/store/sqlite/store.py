@@ -32,7 +32,7 @@ from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.log import SqliteLog
 from glowback_trio.store.sqlite.session import Session
 from glowback_trio.store.sqlite.writer import CallInThread
-from glowback_trio.wire.requests import parse_request
+from glowback_trio.wire.requests import parse_kept_request
 
 __all__ = ["SqliteStore"]
 
@@ -182,14 +182,14 @@ class SqliteStore:
 
         Raises:
             UnknownRunError: It was never opened, or is gone.
-            InvalidRequestError: Its request cannot be read, such as one whose strategy is gone.
+            InvalidRequestError: Its request cannot be read.
             StoreError: It cannot be read.
         """
         kept = self._kept
         if run_id in kept.logs:
             await self._catch_up()
         row = await kept.find(run_id)
-        request = parse_request(orjson.loads(row.request), kept.converter)
+        request = parse_kept_request(orjson.loads(row.request), kept.converter)
         log = kept.begin(run_id, row.seq, row.status.event_count, on_durable)
         return StoredRun(request, row.status, log)
 
