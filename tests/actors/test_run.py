@@ -255,7 +255,7 @@ async def test_a_running_run_is_cancelled_and_a_finished_one_is_not(
 ) -> None:
     async with open_virtual_gateway() as gateway:
         run = gateway.submit(request_with(stream=PACED))
-        await trio.sleep(3)
+        await trio.sleep(3.25)  # between two bars, so that nothing is on its way to the store
         progress = run.status.event_count
         run.cancel("enough")
         status = await run.wait_finished()
