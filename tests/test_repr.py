@@ -44,6 +44,8 @@ from glowback_trio import (
 )
 from glowback_trio.client import Retry, open_client
 from glowback_trio.compute import BacktestJob, Done, Failed, InlineCompute, Progressed
+from glowback_trio.compute.steps import Answered
+from glowback_trio.compute.verification.job import VerifyJob
 from glowback_trio.data import Listing
 from glowback_trio.errors import FailureTraceback, GlowbackError, Problem, RunFailedError
 from glowback_trio.model.bars import Dataset, Quality
@@ -53,6 +55,8 @@ from glowback_trio.model.strategies import parameters
 from glowback_trio.model.strategies.api import Bar, CustomStrategy, Panel
 from glowback_trio.server import Settings
 from glowback_trio.testing import open_virtual_gateway
+from glowback_trio.wire.exports.run_export import RunExport
+from glowback_trio.wire.exports.verdict import Difference, Verdict
 
 MOST = 200
 NAMES = [f"SYMBOL{number}" for number in range(1000)]
@@ -114,6 +118,17 @@ def values() -> Iterator[object]:
         InlineCompute(),
         BacktestJob(REQUEST, Catalogue()),
     )
+    export = RunExport("r", {}, b"{}\n" * 100_000, result)
+    difference = Difference(part="events", message=LONG, field=LONG, then=LONG, now=LONG)
+    yield Verdict(
+        run_id="r",
+        difference=difference,
+        symbols=1,
+        events=1,
+        computed_then_by=None,
+        computed_now_by="1",
+    )
+    yield from (export, difference, VerifyJob(export, REQUEST, Catalogue()), Answered(LONG))
     yield Progressed([EventDraft("log", b"{}", 1)] * 10_000)
     yield from (Done(result), Failed(LONG, LONG), Retry(LONG, 1, 1.0), Panel([bars("A")] * 500))
     yield from (

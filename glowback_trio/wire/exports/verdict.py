@@ -19,7 +19,7 @@ Part = Literal["log", "request", "bars", "events", "result"]
 _LONGEST_TEXT = 200
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Difference:
     """The first place where a run, computed again, differs from what is stored of it.
 
@@ -41,6 +41,9 @@ class Difference:
     field: str | None = None
     then: Any = None
     now: Any = None
+
+    def __repr__(self) -> str:
+        return describe(self, self.part, self.message, then=self.then, now=self.now)
 
 
 @frozen(kw_only=True, repr=False)
