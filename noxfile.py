@@ -121,6 +121,13 @@ def workers(session: nox.Session) -> None:
 
 
 @nox.session
+def disk_faults(session: nox.Session) -> None:
+    """Let the disk fail or be late at every operation of a gateway's life; ten minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/disk_faults.py", *session.posargs)
+
+
+@nox.session
 def power_cuts(session: nox.Session) -> None:
     """Cut the power after every operation on a store's files, several times; ten minutes."""
     _install(session, "tests")

@@ -217,9 +217,20 @@ class Gateway:
                 raise UnknownRunError(run_id) from error
             # Another task may have loaded it meanwhile.
             run = self._runs.setdefault(run_id, restored)
+            if run is restored:
+                self._take_up(run)
         if not run.needs_task:
             self._retire(run)
         return run
+
+    def _take_up(self, run: Run) -> None:
+        """Settle a run that the store gave back; start it if it has not ended.
+
+        That is one that could not be read when the gateway was opened: the disk has recovered.
+        """
+        run.settle()
+        if run.needs_task and self._closed is None:
+            self._start(run)
 
     def runs(self) -> Sequence[Run]:
         """Return the runs that are in memory, newest first: see `run`."""

@@ -28,7 +28,9 @@ async def restored_runs(store: Store, clock: Callable[[], datetime]) -> dict[str
     runs = {}
     for run_id in await store.resident_ids():
         try:
-            runs[run_id] = await Run.restored(run_id, store, clock)
+            run = await Run.restored(run_id, store, clock)
+            run.settle()
+            runs[run_id] = run
         except GlowbackError as error:  # the others must not be lost with it
             _log.error("Run %s cannot be restored: %s", run_id, error)
     for run_id, run in tuple(runs.items()):

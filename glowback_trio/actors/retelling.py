@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import trio
 from attrs import define, field
 
-from glowback_trio.errors import LogError
+from glowback_trio.errors import LogError, StoreError
 from glowback_trio.model.events import Event, EventDraft
 from glowback_trio.store import EventLog
 
 __all__ = ["Retelling"]
 
 _READ_AT_ONCE = 256
+# A disk that fails is asked again after each of these times.
+_RETRIES_S = (0.25, 1.0, 4.0, 4.0)
 
 
 @define(eq=False)
@@ -42,7 +45,8 @@ class Retelling:
         """Return the drafts that the log does not have, after comparing those that it has.
 
         Raises:
-            LogError: The log has an event of another type or payload; the message names it.
+            LogError: The log has an event of another type or payload, which the message names, or
+                cannot be read.
         """
         for index, draft in enumerate(drafts):
             if self.over:
@@ -62,8 +66,17 @@ class Retelling:
 
     async def _next(self) -> Event:
         if not self._ahead:
-            self._ahead.extend(await self._log.read(self._cursor, _READ_AT_ONCE))
+            self._ahead.extend(await self._read())
         return self._ahead.popleft()
+
+    async def _read(self) -> Sequence[Event]:
+        """Read on, if need be several times: a disk may fail for a moment."""
+        for wait_s in _RETRIES_S:
+            try:
+                return await self._log.read(self._cursor, _READ_AT_ONCE)
+            except StoreError:  # the store has said which
+                await trio.sleep(wait_s)
+        raise LogError("The run cannot be computed again: what it had told cannot be read")
 
     def _compare(self, event: Event, draft: EventDraft) -> None:
         # The payload ends the event; before it stand id, run, type and time.

@@ -95,9 +95,7 @@ class Run:
 
     @classmethod
     async def restored(cls, run_id: str, store: Store, clock: Callable[[], datetime]) -> Run:
-        """Reopen a run that a store kept, and end it if it was interrupted and shall not go on.
-
-        A run that has not ended afterwards needs its task: `carry_out`.
+        """Reopen a run that a store kept. Its log is left as it is: see `settle`.
 
         Raises:
             UnknownRunError: The store does not have it.
@@ -112,13 +110,21 @@ class Run:
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
         if writer.finished:
             run._close(status.event_count)
-        elif isinstance(strategy := stored.request.strategy, LostStrategy):
-            run._end(State.FAILED, strategy.advice)
-        elif status.state is State.RUNNING and stored.request.on_restart == "fail":
-            run._end(State.FAILED, INTERRUPTED)
-        elif status.state is State.RUNNING:
+        elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
             run._retelling = Retelling(stored.log, _BEFORE_DRAFTS, status.event_count)
         return run
+
+    def settle(self) -> None:
+        """End the run if it was interrupted and shall or can not go on.
+
+        Called once for a restored run. One that has not ended then needs its task: `carry_out`.
+        """
+        if self._writer.finished:
+            return
+        if isinstance(strategy := self.request.strategy, LostStrategy):
+            self._end(State.FAILED, strategy.advice)
+        elif self.status.state is State.RUNNING and self._retelling is None:
+            self._end(State.FAILED, INTERRUPTED)
 
     @property
     def status(self) -> Status:

@@ -8,7 +8,7 @@ the event loop, which is what a process leaves that ends without a word.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -20,7 +20,7 @@ import trio.testing
 from attrs import evolve
 from support.backends import STORES
 from support.results import plain
-from support.sqlite_files import inline_store, new_path
+from support.sqlite_files import call_inline, inline_store, new_path
 from trio.testing import MockClock
 
 from glowback_trio import (
@@ -37,7 +37,7 @@ from glowback_trio import (
     Stream,
     open_gateway,
 )
-from glowback_trio.errors import UnknownRunError
+from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.store import Store
@@ -299,3 +299,65 @@ async def test_a_gateway_holds_few_of_the_runs_that_a_file_has(
         assert len(gateway.runs()) == 3
         with pytest.raises(UnknownRunError):
             gateway.run(runs[0].run_id)
+
+
+class BadSector:
+    """Carries calls out on the event loop; while it is `there`, a query reads nothing."""
+
+    def __init__(self, query: str) -> None:
+        self.query = query
+        self.there = False
+
+    async def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self.there and function.__name__ == "_ask" and args[0].__name__ == self.query:
+            await trio.sleep(0.1)
+            raise StoreError("The store cannot be used: the disk reports an error")
+        return await call_inline(function, *args)
+
+
+@pytest.mark.parametrize("lasts_s", [3.0, 3600.0])
+async def test_a_run_that_is_computed_again_waits_out_a_disk_that_cannot_be_read_for_a_while(
+    lasts_s: float, autojump_clock: MockClock
+) -> None:
+    request = request_with(stream=PACED, on_restart="rerun")
+    _, left = (await stages(request, every=2.3))[-1]
+    disk = BadSector("read_events")
+    store = SqliteStore(left.path, commit_interval_s=0.0, call_in_thread=disk)
+    async with gateway_on(store) as gateway:
+        [run] = gateway.runs()
+        disk.there = True
+        await trio.sleep(lasts_s)
+        disk.there = False
+        status = await run.wait_finished()
+        assert_sound(await run.load_events(limit=10_000))
+    if lasts_s < 10:
+        assert status.state is State.COMPLETED
+    else:
+        assert status.error == ("The run cannot be computed again: what it had told cannot be read")
+
+
+@pytest.mark.parametrize("on_restart", ["fail", "rerun"])
+async def test_a_run_that_could_not_be_read_at_the_start_is_taken_up_when_it_is_asked_for(
+    on_restart: str, autojump_clock: MockClock
+) -> None:
+    request = request_with(stream=PACED, on_restart=on_restart)
+    _, left = (await stages(request, every=2.3))[-1]
+    disk = BadSector("find_run")
+    store = SqliteStore(left.path, commit_interval_s=0.0, call_in_thread=disk)
+    disk.there = True
+    async with gateway_on(store) as gateway:
+        assert gateway.runs() == []
+        disk.there = False
+        [status] = await gateway.statuses()
+        loaded: list[Run] = []
+
+        async def load() -> None:
+            loaded.append(await gateway.load_run(status.run_id))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(load)
+        assert len(set(map(id, loaded))) == 1
+        end = await loaded[0].wait_finished()
+        assert end.state is (State.FAILED if on_restart == "fail" else State.COMPLETED)
+        assert_sound(await loaded[0].load_events(limit=10_000))

@@ -12,6 +12,7 @@ import pytest
 from support.kill_rounds import KillRounds
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("durability", ["process", "power"])
 @pytest.mark.parametrize("seed", range(5))
 async def test_no_kill_loses_what_was_received(tmp_path: Path, seed: int, durability: str) -> None:

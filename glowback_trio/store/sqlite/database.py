@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import apsw
@@ -40,11 +40,14 @@ def connect(path: Path, *, synchronous: str = "NORMAL", read_only: bool = False)
     """
     create = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     flags = apsw.SQLITE_OPEN_READONLY if read_only else create
-    connection = apsw.Connection(str(path), flags=flags)
-    connection.set_busy_timeout(_BUSY_MS)
-    if not read_only:
-        connection.pragma("synchronous", synchronous)
-        connection.pragma("journal_size_limit", _LOG_BYTES)
+    with ExitStack() as opened:
+        connection = opened.enter_context(closing(apsw.Connection(str(path), flags=flags)))
+        connection.set_busy_timeout(_BUSY_MS)
+        if not read_only:
+            connection.pragma("synchronous", synchronous)
+            connection.pragma("journal_size_limit", _LOG_BYTES)
+        # A connection that could not be set up is closed here: its file must not stay open.
+        opened.pop_all()
     return connection
 
 

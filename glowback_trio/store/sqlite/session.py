@@ -94,10 +94,16 @@ class Session:
         return cls(writer, checkpointer, cleaner, reader, make_converter(strategies), last_seq)
 
     def close(self) -> None:
-        """Close all connections. Blocks."""
-        self.reader.close()
-        self.checkpointer.connection.close()
-        self.writer.connection.close()
+        """Close all connections. Blocks.
+
+        Raises:
+            StoreError: The disk reports an error. Whatever is durable stays so.
+        """
+        # In reverse order: each is closed, whatever becomes of the others.
+        with failures_of(self.writer.path), ExitStack() as closed:
+            closed.callback(self.writer.connection.close)
+            closed.callback(self.checkpointer.connection.close)
+            closed.callback(self.reader.close)
 
     def begin(
         self, run_id: str, seq: int, watermark: int, on_durable: Callable[[], None]
