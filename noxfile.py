@@ -114,6 +114,20 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def same_logs(session: nox.Session) -> None:
+    """Compare logs of random requests on every backend and store; some minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/same_logs.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Load a server for ten minutes, and restart it under its clients."""
+    _install(session, "tests")
+    session.run("python", "tests/extended/soak.py", *session.posargs)
+
+
+@nox.session
 def workers(session: nox.Session) -> None:
     """Kill a worker at every moment of a run, cancel a run at every step; some minutes."""
     _install(session, "tests")

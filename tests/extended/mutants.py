@@ -135,8 +135,8 @@ MUTANTS = (
     Mutant(
         "store: an interrupted run is restored as if it had ended",
         RUN,
-        "run._end(State.FAILED, INTERRUPTED)",
-        "run._close(stored.status.event_count)",
+        "self._end(State.FAILED, INTERRUPTED)",
+        "self._close(self._writer.count)",
     ),
     Mutant(
         "store: the digest of an interrupted run begins anew",
