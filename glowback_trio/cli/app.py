@@ -1,6 +1,7 @@
 """The table of commands, and the exit code of each way a command can end.
 
-Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 130 interrupted. A mistake of
+Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 3 a verified run differs, 130
+interrupted. A mistake of
 the user is reported as one line per problem on stderr, never as a traceback, unless the mistake is
 in code of the user's own, such as a custom strategy.
 """
@@ -53,7 +54,8 @@ for _name, _place, _help in (
     ("run", "run:app", "Run one backtest here, and print its summary or its result as JSON."),
     ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
-    ("store", "store:app", "Look at, check and compact the file that a server keeps its runs in."),
+    ("store", "store:app", "Look after the file that a server keeps its runs in; move its runs."),
+    ("verify", "verify:app", "Compute a finished run again, and say where it differs."),
     ("submit", "runs.submit:app", "Submit a backtest to a server, and print the id of its run."),
     ("stream", "runs.stream:app", "Print a run's events as JSON lines; resume lost connections."),
     ("watch", "runs.watch:app", "Watch a run live, and print its summary when it has completed."),

@@ -17,6 +17,7 @@ import pytest
 
 from glowback_trio import BacktestRequest, InlineCompute, SqliteStore, open_gateway
 from glowback_trio.store.sqlite.database import connect
+from glowback_trio.store.sqlite.schema import SCRIPTS
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,7 +48,7 @@ async def test_info_says_what_is_in_the_file(path: Path, glowback: Glowback) -> 
     assert lines["file"] == str(path)
     assert lines["runs"] == "3 (1 cancelled, 2 completed)"
     assert lines["results"] == "2"
-    assert lines["version"] == "1"
+    assert lines["version"] == str(len(SCRIPTS))
 
 
 async def test_a_sound_store_is_called_sound(path: Path, glowback: Glowback) -> None:

@@ -1,15 +1,39 @@
-"""`glowback-trio store`: look at, check and compact the file that a server keeps its runs in."""
+"""`glowback-trio store`: look after the file that a server keeps its runs in; move its runs."""
 
 from __future__ import annotations
 
-from cyclopts import App
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import trio
+from cyclopts import App, Parameter
 from rich.console import Console
 
+from glowback_trio.actors.transfers import check_same, import_export
 from glowback_trio.cli.messages import print_error
+from glowback_trio.cli.options.server_option import ServerOption
 from glowback_trio.cli.options.store_option import StoreOption, store_path
-from glowback_trio.store.sqlite.maintenance import check_store, compact_store, store_info
+from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
+from glowback_trio.errors import InvalidRequestError, Problem, RunExistsError, StoreError
+from glowback_trio.model.strategies.registry import make_registry
+from glowback_trio.store.sqlite import SqliteStore
+from glowback_trio.store.sqlite.maintenance import (
+    backup_store,
+    check_store,
+    compact_store,
+    export_from_store,
+    store_info,
+)
+from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport, read_export, write_export
 
 __all__ = ["app"]
+
+UrlOption = Annotated[str | None, Parameter(name="--url", show_default=False)]
+KeyOption = Annotated[
+    str | None, Parameter(name="--api-key", env_var="GLOWBACK_API_KEY", show_default=False)
+]
 
 _EXAMPLES = """\
 Examples:
@@ -17,11 +41,14 @@ Examples:
   glowback-trio store info
   glowback-trio store check --store sqlite:./runs.sqlite
   glowback-trio store compact --store sqlite:./runs.sqlite
+  glowback-trio store backup copy.sqlite
+  glowback-trio store export 6f1c2a4e-0d6b-4f2e-9a35-0d9f3f1f2b11 run.gbt
+  glowback-trio store import run.gbt --url http://127.0.0.1:8000
 """
 
 app = App(
     name="store",
-    help="Look at, check and compact the file that a server keeps its runs in.",
+    help="Look after the file that a server keeps its runs in; move its runs.",
     help_format="plaintext",
     help_epilogue=_EXAMPLES,
 )
@@ -82,3 +109,119 @@ def compact(*, store: StoreOption = None) -> None:
     compact_store(path)
     after = store_info(path).size
     Console(highlight=False).print(f"{before:,} bytes before, {after:,} bytes now")
+
+
+@app.command
+def backup(file: Path, *, store: StoreOption = None) -> None:
+    """Copy a store into a new file, as of one moment. A server may be using it.
+
+    Args:
+        file: The copy.
+        store: The store; left out, that of `serve`.
+    """
+    path = store_path(store)
+    backup_store(path, file)
+    Console(highlight=False).print(f"{file} is a copy of {path}", markup=False, soft_wrap=True)
+
+
+@app.command(name="export")
+async def export_run(
+    run: str,
+    file: Path,
+    *,
+    store: StoreOption = None,
+    url: UrlOption = None,
+    api_key: KeyOption = None,
+) -> None:
+    """Write a finished run into a new file: request, events and result, under one SHA-256.
+
+    Args:
+        run: Id of the run.
+        file: The file.
+        store: The store, which a server may be using; left out, that of `serve`.
+        url: Take the run from this server instead.
+        api_key: API key of the server; the first one of a comma list.
+    """
+    if url is None:
+        pieces = write_export(export_from_store(store_path(store), run))
+        with _new_file(file) as opened:
+            opened.writelines(pieces)
+    else:
+        async with ServerOption(url=url, api_key=api_key).open_client() as client:
+            with _new_file(file) as opened:
+                await client.export(run, opened.write)
+    Console(highlight=False).print(f"{file} is {run}", markup=False, soft_wrap=True)
+
+
+@app.command(name="import")
+async def import_run(
+    file: Path,
+    *,
+    store: StoreOption = None,
+    strategies: StrategiesOption = None,
+    url: UrlOption = None,
+    api_key: KeyOption = None,
+) -> None:
+    """Keep the run that a file holds, under its id, as the newest one.
+
+    Args:
+        file: What `store export` has written.
+        store: The store, which no server may be using; left out, that of `serve`.
+        strategies: Custom strategies, as MODULE:ATTRIBUTE naming a class or a list of classes.
+        url: Send the run to this server instead.
+        api_key: API key of the server; the first one of a comma list.
+    """
+    data = _read(file)
+    export = read_export(data)
+    if url is None:
+        await _import_into(store_path(store), export, strategies)
+    else:
+        async with ServerOption(url=url, api_key=api_key).open_client() as client:
+            await client.import_run(data)
+    Console(highlight=False).print(f"{export.run_id} is there", markup=False, soft_wrap=True)
+
+
+async def _import_into(path: Path, export: RunExport, strategies: list[str] | None) -> None:
+    registry = make_registry(load_strategies(strategies or ()))
+    kept = SqliteStore(path)
+    try:
+        async with kept.opened(registry):
+            await import_export(export, kept, registry)
+    except RunExistsError:
+        there = await trio.to_thread.run_sync(export_from_store, path, export.run_id)
+        await check_same(export, there)
+    except StoreError as error:
+        error.add_note("a server that uses the store takes the run with --url")
+        raise
+
+
+@contextmanager
+def _new_file(file: Path) -> Iterator[BinaryIO]:
+    """Open a file that does not exist; where the block fails, there is none.
+
+    Raises:
+        InvalidRequestError: It exists already, or cannot be made.
+    """
+    with _reading(file):
+        opened = file.open("xb")
+    try:
+        with opened:
+            yield opened
+    except BaseException:
+        file.unlink()
+        raise
+
+
+def _read(file: Path) -> bytes:
+    with _reading(file), file.open("rb") as opened:
+        return opened.read(MOST_BYTES + 1)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Raise what the system reports of a file as a problem of the argument."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{file} cannot be used: {error.strerror}"
+        raise InvalidRequestError([Problem("value_error", ("FILE",), message)]) from None

@@ -7,17 +7,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
+import orjson
 from attrs import frozen
 
-from glowback_trio.errors import GlowbackError, LogError, StoreError
+from glowback_trio.errors import GlowbackError, LogError, NotReadyError, StoreError
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.invariants import assert_sound
+from glowback_trio.model.lifecycle import State
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.lock import held
-from glowback_trio.store.sqlite.queries import read_events, read_result
+from glowback_trio.store.sqlite.queries import find_run, read_events, read_result
 from glowback_trio.store.sqlite.schema import check_version
+from glowback_trio.wire.exports.run_export import RunExport
 
-__all__ = ["StoreInfo", "check_store", "compact_store", "store_info"]
+__all__ = ["StoreInfo", "backup_store", "check_store", "compact_store", "export_from_store"]
+__all__ += ["store_info"]
 
 # Not those that were forgotten, whose rows are removed later.
 _KNOWN = "(SELECT * FROM runs WHERE run_id IS NOT NULL)"
@@ -128,3 +132,46 @@ def _opened(path: Path) -> Iterator[apsw.Connection]:
         if check_version(connection) == 0:
             raise StoreError(f"{path} is empty: no gateway has opened it yet")
         yield connection
+
+
+def export_from_store(path: Path, run_id: str) -> RunExport:
+    """Return a finished run of a store, which may be in use, as an export.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        NotReadyError: It has not ended.
+        StoreError: There is no file, it is no store that this package knows, or it is damaged.
+    """
+    with _opened(path) as connection:
+        connection.execute("BEGIN")  # all of it as of one moment
+        row = find_run(connection, run_id)
+        if not row.status.finished:
+            raise NotReadyError("The run has not ended: it can be exported once it has")
+        events = read_events(connection, row.seq, 0, row.status.event_count)
+        lines = b"".join([b"%b\n" % event.data for event in events])
+        completed = row.status.state is State.COMPLETED
+        result = read_result(connection, run_id) if completed else None
+        return RunExport(run_id, orjson.loads(row.request), lines, result)
+
+
+def backup_store(path: Path, copy: Path) -> None:
+    """Copy a store, which may be in use, as of one moment into a new file.
+
+    Raises:
+        StoreError: There is no store, the copy exists already, or it cannot be written.
+    """
+    if copy.exists():
+        raise StoreError(f"{copy} exists already: name a file that does not")
+    partial = copy.with_name(f"{copy.name}.partial")
+    partial.unlink(missing_ok=True)
+    with (
+        _opened(path) as connection,
+        failures_of(copy),
+        closing(connect(partial, synchronous="FULL")) as written,
+    ):
+        # In one step: a reader of the log holds no writer up, and sees one moment.
+        with written.backup("main", connection, "main") as backup:
+            backup.step()
+        # One file instead of three, until somebody opens it.
+        written.pragma("journal_mode", "delete")
+    partial.rename(copy)
