@@ -23,7 +23,8 @@ _DEFAULTS = request_document(
 )
 _DEFAULTS["portfolio_construction"] = asdict(PortfolioConstruction(target_weights={"A": 1.0}))
 _FACTS = {"execution": "Execution", "portfolio_construction": "Portfolio", "stream": "Stream"}
-_SHOWN = {"symbols", "start_date", "end_date", "resolution", "strategy", *_FACTS}
+_LABELS = ("name", "tags", "note")  # those of the status are newer
+_SHOWN = {"symbols", "start_date", "end_date", "resolution", "strategy", *_LABELS, *_FACTS}
 
 
 def short_time(text: str) -> str:
@@ -44,6 +45,9 @@ def status_facts(status: Status) -> Mapping[str, str | None]:
     """Return what there is to say about a status by name; None: nothing to say."""
     return {
         "Run": status.run_id,
+        "Name": status.name or None,
+        "Tags": ", ".join(status.tags) or None,
+        "Note": status.note or None,
         "State": state_words(status),
         "Error": status.error,
         "Events": f"{status.event_count:,}",

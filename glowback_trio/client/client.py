@@ -6,6 +6,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from glowback_trio.errors import (
     UnexpectedAnswerError,
 )
 from glowback_trio.model.events import EventType
+from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
@@ -113,7 +115,16 @@ class Client:
         return object_of(await self._api.request_run("GET", run_id, "/request"))
 
     async def list(
-        self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
+        self,
+        *,
+        state: State | str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+        tag: str | None = None,
+        q: str | None = None,
+        strategy: str | None = None,
+        symbol: str | None = None,
+        since: datetime | date | str | None = None,
     ) -> Sequence[Status]:
         """List runs, newest first.
 
@@ -121,12 +132,27 @@ class Client:
             state: Only runs in this state.
             limit: The most runs to return, from 1 to 200.
             before: Id of a run; only runs older than it.
+            tag: Only runs with this tag.
+            q: Only runs whose name, note or tags hold this text, in upper or lower case.
+            strategy: Only runs of the strategy with this name.
+            symbol: Only runs with this symbol.
+            since: Only runs that were queued at this time or later; without an offset, UTC.
 
         Raises:
             InvalidRequestError: The server knows no such state or run, or the limit is out of
                 bounds.
         """
-        filters = {"state": state and str(state), "limit": limit, "before": before}
+        filters = {
+            "state": state and str(state),
+            "limit": limit,
+            "before": before,
+            "tag": tag,
+            "q": q,
+            "strategy": strategy,
+            "symbol": symbol,
+            # Text is left for the server to read: it says what is wrong with it.
+            "since": since if since is None or isinstance(since, str) else _written(since),
+        }
         parameters = {name: value for name, value in filters.items() if value is not None}
         statuses = await self._api.request("GET", "/backtests", params=parameters)
         return [status_of(each) for each in list_of(statuses)]
@@ -254,6 +280,33 @@ class Client:
         """
         return status_of(await self._api.request_run("POST", run_id, "/resume"))
 
+    async def edit(
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        note: str | None = None,
+    ) -> Status:
+        """Change a run's name, tags or note; None: leave it as it is.
+
+        Args:
+            run_id: The run.
+            name: The new name; empty: none.
+            tags: All tags that the run has from now on; empty: none.
+            note: The new note; empty: none.
+
+        Raises:
+            InvalidRequestError: One of them is out of its bounds.
+            UnknownRunError: There is no such run.
+        """
+        given = {"name": name, "tags": None if tags is None else [*tags], "note": note}
+        body = dumps({field: value for field, value in given.items() if value is not None})
+        headers = {"Content-Type": "application/json"}
+        return status_of(
+            await self._api.request_run("PATCH", run_id, content=body, headers=headers)
+        )
+
     async def delete(self, run_id: str) -> None:
         """Delete a run, its events and its result; an active run is cancelled first.
 
@@ -356,6 +409,10 @@ async def open_client(
         transport=transport,
     ) as http:
         yield Client(HttpApi(http, root), jitter, sleep)
+
+
+def _written(moment: datetime | date) -> str:
+    return stamp(start_instant(moment))
 
 
 def _server_url(url: str) -> str:

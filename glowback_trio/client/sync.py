@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
 import trio
@@ -70,10 +71,29 @@ class SyncClient:
         return self._call(self._client.request, run_id)
 
     def list(
-        self, *, state: State | str | None = None, limit: int = 50, before: str | None = None
+        self,
+        *,
+        state: State | str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+        tag: str | None = None,
+        q: str | None = None,
+        strategy: str | None = None,
+        symbol: str | None = None,
+        since: datetime | date | str | None = None,
     ) -> Sequence[Status]:
         """List runs, newest first; see `Client.list`."""
-        return self._call(self._client.list, state=state, limit=limit, before=before)
+        return self._call(
+            self._client.list,
+            state=state,
+            limit=limit,
+            before=before,
+            tag=tag,
+            q=q,
+            strategy=strategy,
+            symbol=symbol,
+            since=since,
+        )
 
     def results(
         self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
@@ -121,6 +141,17 @@ class SyncClient:
     def resume(self, run_id: str) -> Status:
         """Resume a paused run; see `Client.resume`."""
         return self._call(self._client.resume, run_id)
+
+    def edit(
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        note: str | None = None,
+    ) -> Status:
+        """Change a run's name, tags or note; see `Client.edit`."""
+        return self._call(self._client.edit, run_id, name=name, tags=tags, note=note)
 
     def delete(self, run_id: str) -> None:
         """Delete a run; see `Client.delete`."""

@@ -89,6 +89,12 @@ def _check_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Pr
         yield Problem("missing", ("tls_key",), message, tls_key)
 
 
+def _check_keeping(store: str | None, keep_days: float | None) -> Iterator[Problem]:
+    if store == "memory" and keep_days is not None:
+        message = "A store in memory has no such rule: set GLOWBACK_KEEP_RUNS or _KEEP_BYTES"
+        yield Problem("value_error", ("keep_days",), message, keep_days)
+
+
 @frozen(kw_only=True, repr=False)
 class Settings(Checked):
     """The settings of a gateway and its server.
@@ -99,7 +105,7 @@ class Settings(Checked):
         InvalidRequestError: With every problem found.
     """
 
-    __checks__ = (_check_proxies, _check_certificate, _check_compute)
+    __checks__ = (_check_proxies, _check_certificate, _check_compute, _check_keeping)
 
     data: Annotated[str, MinLen(1)] | None = _setting(
         None,
@@ -260,16 +266,22 @@ class Settings(Checked):
     max_rows: Count = _setting(
         2_000_000, "GLOWBACK_MAX_ROWS", "Maximum result rows of one run", flag="--max-rows"
     )
-    keep_runs: Count = _setting(
-        1000,
+    keep_runs: Count | None = _setting(
+        None,
         "GLOWBACK_KEEP_RUNS",
-        "Finished runs to keep in memory, with --store memory; the oldest are removed first",
+        "Finished runs to keep, the oldest go first; none: all, 1000 with --store memory",
         flag="--keep-runs",
     )
-    keep_bytes: Count = _setting(
-        1 << 30,
+    keep_days: Annotated[float, Gt(0), Le(36500)] | None = _setting(
+        None,
+        "GLOWBACK_KEEP_DAYS",
+        "Days to keep a run after its end; none: for ever; not with --store memory",
+        flag="--keep-days",
+    )
+    keep_bytes: Count | None = _setting(
+        None,
         "GLOWBACK_KEEP_BYTES",
-        "Maximum bytes that finished runs may take, with --store memory",
+        "Maximum bytes of finished runs; none: no limit, 1073741824 with --store memory",
         flag="--keep-bytes",
     )
     max_log_bytes: Count = _setting(

@@ -187,8 +187,31 @@ async def test_a_list_tells_runs_apart(call: Call) -> None:
     assert document["request"]["strategy"]["params"]["long_period"] == 33
 
 
+async def test_a_run_is_labelled_edited_and_found(call: Call) -> None:
+    labels = ("--name", "Slow one", "--tag", "trend,try", "--note", "As in 2019")
+    run_id = (await call("submit", "--symbols", "AAPL", *PERIOD, *labels)).stdout.strip()
+    shown = (await call("show", run_id)).stdout
+    assert all(text in shown for text in ("Slow one", "trend, try", "As in 2019"))
+    listed = (await call("list", "--tag", "try")).stdout.splitlines()
+    (line,) = (line for line in listed if "#" in line)
+    assert run_id in line
+    assert "Slow one; #trend #try; " in line
+    edited = await call("edit", run_id, "--name", "Fast one", "--no-tags")
+    assert edited.stdout == f"{run_id} has name: Fast one; tags: none; note: As in 2019\n"
+    as_json = orjson.loads(
+        (await call("edit", run_id, "--tag", "a", "--note", "", "--json")).stdout
+    )
+    assert (as_json["name"], as_json["tags"], as_json["note"]) == ("Fast one", ["a"], "")
+    assert run_id in (await call("list", "--q", "fast", "--symbol", "AAPL")).stdout
+    none = await call("list", "--tag", "try")
+    assert none.stdout == "The server has no such runs.\n"
+    assert fails_with(await call("edit", run_id, "--tag", "x", "--no-tags"), 2, "--no-tags: Give")
+    assert fails_with(await call("edit", run_id, "--name", "x" * 129), 2, "--name: Input should")
+    assert fails_with(await call("list", "--since", "yesterday"), 2, "--since: Input")
+
+
 @pytest.mark.parametrize(
-    "command", ["show", "results", "pause", "resume", "cancel", "delete", "watch"]
+    "command", ["show", "results", "edit", "pause", "resume", "cancel", "delete", "watch"]
 )
 async def test_an_unknown_run_is_one_line_and_1(command: str, call: Call) -> None:
     refused = await call(command, "no-such-run")

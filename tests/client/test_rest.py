@@ -80,6 +80,27 @@ async def test_runs_are_listed_by_state_and_page(client: Client, backtest: Backt
         await client.list(limit=0)
 
 
+async def test_runs_are_labelled_and_found_by_their_labels(
+    client: Client, backtest: BacktestRequest
+) -> None:
+    await client.submit(evolve(backtest, stream=FOREVER))
+    run = await client.submit(evolve(backtest, stream=FOREVER, name="First", tags=["a", "b"]))
+    assert (run.name, run.tags, run.note) == ("First", ("a", "b"), "")
+    edited = await client.edit(run.run_id, name="", tags=["c"], note="a note")
+    assert (edited.name, edited.tags, edited.note) == ("", ("c",), "a note")
+    assert (await client.edit(run.run_id, tags=())).tags == ()
+    assert (await client.status(run.run_id)).note == "a note"
+    found = await client.list(since=run.created_at, q="NOTE")
+    assert [status.run_id for status in found] == [run.run_id]
+    assert await client.list(tag="c") == []
+    assert await client.list(symbol="QQQQ") == []
+    assert await client.list(strategy="rsi") == []
+    with pytest.raises(InvalidRequestError, match="name: Input should have at most 128"):
+        await client.edit(run.run_id, name="x" * 129)
+    with pytest.raises(UnknownRunError):
+        await client.edit("no-such-run", name="x")
+
+
 async def test_a_run_is_cancelled_and_deleted(
     client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:

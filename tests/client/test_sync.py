@@ -60,6 +60,9 @@ def test_a_run_from_its_submission_to_its_result(client: SyncClient) -> None:
     assert [status.run_id for status in client.list(state="completed")] == [run_id]
     assert [e.type for e in client.stream(run_id, types=["trade"])][-1] == "state"
     assert list(client.stream(run_id, after=3)) == events[3:]
+    assert client.edit(run_id, name="First", tags=["a"], note="n").tags == ("a",)
+    assert [status.name for status in client.list(tag="a", q="first", symbol="AAPL")] == ["First"]
+    assert client.list(strategy="rsi", since="2199-01-01") == []
     client.delete(run_id)
     assert client.list() == []
 

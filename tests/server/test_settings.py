@@ -86,6 +86,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         ("GLOWBACK_TRUSTED_PROXIES", "10.0.0.1/8", "Input should be an address, a network or"),
         ("GLOWBACK_RATE_LIMIT", "-1", "Input should be greater than or equal to 0"),
         ("GLOWBACK_RATE_WINDOW", "0", "Input should be greater than 0"),
+        ("GLOWBACK_KEEP_RUNS", "0", "Input should be greater than or equal to 1"),
+        ("GLOWBACK_KEEP_DAYS", "0", "Input should be greater than 0"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(
@@ -93,6 +95,11 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=f"^{name}.*: {sentence}"):
         Settings.from_environ({name: text})
+
+
+def test_a_store_in_memory_keeps_no_days() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^GLOWBACK_KEEP_DAYS: A store in memory"):
+        Settings.from_environ({"GLOWBACK_STORE": "memory", "GLOWBACK_KEEP_DAYS": "7"})
 
 
 def test_all_complaints_come_at_once() -> None:

@@ -37,6 +37,9 @@ _PLAIN = {
     "adjustment": "adjustment",
     "calendar": "calendar",
     "timezone": "timezone",
+    "name": "name",
+    "tag": "tags",
+    "note": "note",
 }
 _REQUIRED = {"symbols": "--symbols", "start_date": "--start", "end_date": "--end"}
 
@@ -67,6 +70,9 @@ class BacktestOptions:
         timezone: Zone of the markets, e.g. America/New_York, for times without an offset and for
             session dates. [default: that of the calendar, else UTC]
         pace: Bars per second, to watch the run; without it, as fast as possible.
+        name: A name for the run; it changes nothing in the result.
+        tag: Words to find the run by, as a comma list; may be repeated.
+        note: A note on the run.
     """
 
     symbols: Annotated[list[str] | None, LISTED, SPACED] = None
@@ -86,6 +92,9 @@ class BacktestOptions:
     calendar: str | None = None
     timezone: str | None = None
     pace: float | None = None
+    name: str | None = None
+    tag: Annotated[list[str] | None, LISTED] = None
+    note: str | None = None
 
     def document(self, file: str | None) -> dict[str, Any]:
         """Return the request as the JSON object that `POST /backtests` takes, not yet checked.

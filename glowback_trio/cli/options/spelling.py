@@ -30,12 +30,23 @@ OPTIONS: Mapping[tuple[str, ...], str] = {
     ("calendar",): "--calendar",
     ("timezone",): "--timezone",
     ("stream", "pace_bars_per_s"): "--pace",
+    ("name",): "--name",
+    ("tags",): "--tag",
+    ("note",): "--note",
 }
 #: The same for what the client or the server says of a command that looks at runs.
 _OF_COMMANDS: Mapping[tuple[str, ...], str] = {
     ("url",): "--url",
     ("before",): "--before",
     ("limit",): "--limit",
+    ("q",): "--q",
+    ("symbol",): "--symbol",
+    ("strategy",): "--strategy",
+    ("since",): "--since",
+    ("tag",): "--tag",
+    ("name",): "--name",
+    ("tags",): "--tag",
+    ("note",): "--note",
     ("include",): "--include",
     ("max_points",): "--max-points",
     ("header", "Idempotency-Key"): "--idempotency-key",

@@ -31,9 +31,15 @@ def open_store(settings: Settings) -> Store:
         StoreError: None is named, and the default directory cannot be written.
     """
     if settings.store == "memory":
-        return MemoryStore(keep_runs=settings.keep_runs, keep_bytes=settings.keep_bytes)
-    path = store_path(settings.store)
-    return SqliteStore(path, "FULL" if settings.durability == "power" else "NORMAL")
+        given = {"keep_runs": settings.keep_runs, "keep_bytes": settings.keep_bytes}
+        return MemoryStore(**{name: most for name, most in given.items() if most is not None})
+    return SqliteStore(
+        store_path(settings.store),
+        "FULL" if settings.durability == "power" else "NORMAL",
+        keep_runs=settings.keep_runs,
+        keep_days=settings.keep_days,
+        keep_bytes=settings.keep_bytes,
+    )
 
 
 def store_path(store: str | None) -> Path:

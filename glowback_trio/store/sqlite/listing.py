@@ -38,8 +38,9 @@ def list_statuses(
     Raises:
         UnknownRunError: There is no run `before`.
     """
-    tables, seq = _tables(only)
-    conditions = ["run_id IS NOT NULL", "event_count > 0", *_conditions(only)]
+    first = _first(connection, only)
+    tables, seq = _tables(first)
+    conditions = ["run_id IS NOT NULL", "event_count > 0", *_conditions(only, first)]
     values = _values(only)
     if before is not None:
         conditions.append(f"{seq} < :before")
@@ -51,39 +52,59 @@ def list_statuses(
     return [status_of(row) for row in connection.execute(sql, {**values, "limit": limit})]
 
 
-def _tables(only: RunFilter) -> tuple[str, str]:
+def _first(connection: apsw.Connection, only: RunFilter) -> str | None:
+    """Return the condition whose matches are walked through: the rarest of those with an index.
+
+    None: all runs are walked through, or what an index on them finds. Text that is searched for is
+    looked for in every label, which costs more than walking through some thousand runs.
+    """
+    counts = {
+        kind: int(connection.execute(_COUNT, (kind, getattr(only, kind), _MANY)).get)
+        for kind in _WORDS
+        if getattr(only, kind) is not None
+    }
+    rarest = min(counts, key=counts.__getitem__, default=None)
+    if only.q is not None and (rarest is None or counts[rarest] >= _MANY):
+        return "q"
+    return rarest
+
+
+_WORDS = ("tag", "symbol")
+_MANY = 10_000
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM found_by WHERE kind = ? AND word = ? LIMIT ?)"
+
+
+def _tables(first: str | None) -> tuple[str, str]:
     """Return the tables to search, and the column that numbers runs in the first of them.
 
     A cross join keeps its order: SQLite walks through what an index finds, from the newest run on,
     and stops when it has enough.
     """
-    for kind, word in (("tag", only.tag), ("symbol", only.symbol)):
-        if word is not None:
-            found = f"found_by AS {kind}_words CROSS JOIN runs ON runs.seq = {kind}_words.run"
-            return f"{found} LEFT JOIN labels ON labels.run = runs.seq", f"{kind}_words.run"
-    if only.q is not None:
+    if first is None:
+        return WITH_LABELS, "runs.seq"
+    if first == "q":
         return "labels CROSS JOIN runs ON runs.seq = labels.run", "labels.run"
-    return WITH_LABELS, "runs.seq"
+    found = "found_by CROSS JOIN runs ON runs.seq = found_by.run"
+    return f"{found} LEFT JOIN labels ON labels.run = runs.seq", "found_by.run"
 
 
-def _conditions(only: RunFilter) -> list[str]:
-    found = [text for name, text in _CONDITIONS.items() if getattr(only, name) is not None]
-    if only.tag is not None and only.symbol is not None:
-        # The symbols are not walked through, but looked up.
-        found.remove(_CONDITIONS["symbol"])
-        found.append(
-            "EXISTS (SELECT 1 FROM found_by WHERE kind = 'symbol' AND word = :symbol "
-            "AND run = runs.seq)"
-        )
+def _conditions(only: RunFilter, first: str | None) -> list[str]:
+    found = [text for name, text in _PLAIN.items() if getattr(only, name) is not None]
+    for kind in _WORDS:
+        if kind == first:
+            found.append(f"found_by.kind = '{kind}' AND found_by.word = :{kind}")
+        elif getattr(only, kind) is not None:
+            found.append(
+                f"EXISTS (SELECT 1 FROM found_by AS other WHERE other.kind = '{kind}' "
+                f"AND other.word = :{kind} AND other.run = runs.seq)"
+            )
     return found
 
 
-_CONDITIONS = {
+_PLAIN = {
     "state": "state = :state",
-    "tag": "tag_words.kind = 'tag' AND tag_words.word = :tag",
     "q": "instr(search_text, :q) > 0",
     "strategy": "strategy = :strategy",
-    "symbol": "symbol_words.kind = 'symbol' AND symbol_words.word = :symbol",
     "since": "created_at >= :since",
 }
 

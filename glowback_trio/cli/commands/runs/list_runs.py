@@ -34,7 +34,13 @@ _ERROR = 60  # characters of an error, which `show` prints whole
 # A table in a pipe: nothing may be folded, because programs read it line by line.
 _PIPE = 1000
 
-app = make_command("list", "", "--state running", "--limit 200 --json | jq -r .run_id")
+app = make_command(
+    "list",
+    "",
+    "--state running",
+    "--tag trend --since 2026-01-01",
+    "--limit 200 --json | jq -r .run_id",
+)
 
 
 @frozen
@@ -53,8 +59,10 @@ class _Listed:
 
     @property
     def backtest(self) -> str:
-        """Strategy, symbols and the like."""
-        return "" if self.request is None else backtest_line(self.request)
+        """Labels, strategy, symbols and the like."""
+        tags = " ".join(f"#{tag}" for tag in self.status.tags)
+        line = "" if self.request is None else backtest_line(self.request)
+        return "; ".join(filter(None, (self.status.name, tags, line)))
 
     @property
     def result(self) -> str:
@@ -70,6 +78,11 @@ async def list_runs(
     state: StateName | None = None,
     limit: Annotated[int, Parameter(validator=Number(gte=1, lte=200))] = 50,
     before: str | None = None,
+    tag: str | None = None,
+    q: str | None = None,
+    strategy: str | None = None,
+    symbol: str | None = None,
+    since: str | None = None,
     json: JsonOption = False,
     server: ServerOption = LOCAL_SERVER,
 ) -> None:
@@ -79,17 +92,32 @@ async def list_runs(
         state: List only runs in this state.
         limit: The most runs to list, from 1 to 200.
         before: Id of a run; list only runs older than it.
+        tag: List only runs with this tag.
+        q: List only runs whose name, note or tags hold this text.
+        strategy: List only runs of this strategy.
+        symbol: List only runs with this symbol.
+        since: List only runs that were queued at this time or later; UTC if it has no offset.
         json: Print status, request and metrics_summary of each run as JSON, one object per line.
         server: The server.
     """
     async with server.open_client() as client:
-        runs = await _details(client, await client.list(state=state, limit=limit, before=before))
+        found = await client.list(
+            state=state,
+            limit=limit,
+            before=before,
+            tag=tag,
+            q=q,
+            strategy=strategy,
+            symbol=symbol,
+            since=since,
+        )
+        runs = await _details(client, found)
     if json:
         for run in runs:
             more = {"request": run.request, "metrics_summary": run.metrics}
             print_json({**status_document(run.status), **more})
     elif not runs:
-        _print_nothing(state)
+        _print_nothing(state, any((before, tag, q, strategy, symbol, since)))
     else:
         _print_runs(runs, Console(markup=False, highlight=False))
 
@@ -116,9 +144,10 @@ async def _details(client: Client, statuses: Sequence[Status]) -> Sequence[_List
     return [found[status.run_id] for status in statuses]
 
 
-def _print_nothing(state: str | None) -> None:
+def _print_nothing(state: str | None, filtered: bool) -> None:  # noqa: FBT001 - private
     which = "" if state is None else f"{state} "
-    Console().print(f"The server has no {which}runs.", highlight=False)
+    such = "such runs" if filtered else "runs"
+    Console().print(f"The server has no {which}{such}.", highlight=False)
 
 
 def _print_runs(runs: Sequence[_Listed], console: Console) -> None:
