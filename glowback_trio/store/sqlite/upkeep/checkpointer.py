@@ -7,6 +7,7 @@ Here a task with a connection of its own does it, next to the commits.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 # Pages of 4 KB in the log: 32 MB. The first commit of a log that begins anew waits for the disk, so
 # that should be rare.
 _PAGES = 8192
+# Shortening the log waits no longer for readers: commits wait for it.
+_BUSY_MS = 50
 
 
 @define(eq=False)
@@ -40,14 +43,19 @@ class Checkpointer:
     connection: apsw.Connection
     call: CallInThread
     _bell: trio.Event = field(factory=trio.Event, init=False)
+    _shorten: bool = field(default=False, init=False)
 
     def note(self, pages: int) -> None:
         """Note how many pages the log has after a commit."""
         if pages >= _PAGES:
             self._bell.set()
 
-    def copy_soon(self) -> None:
-        """Copy however little was committed."""
+    def shorten_soon(self) -> None:
+        """Copy however little was committed, and make the file and the log as short as they can be.
+
+        While somebody reads or writes, the log stays as it is; it begins anew at some later copy.
+        """
+        self._shorten = True
         self._bell.set()
 
     async def copy_for_ever(self) -> None:
@@ -65,3 +73,9 @@ class Checkpointer:
     def _copy(self) -> None:
         with failures_of(self.path):
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._shorten:
+                self._shorten = False
+                self.connection.set_busy_timeout(_BUSY_MS)
+                # Commits wait meanwhile, but little is left to copy.
+                with suppress(apsw.BusyError):
+                    self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

@@ -101,4 +101,4 @@ class Cleaner:
             await self.writer.flush()
             # What runs have written meanwhile may have used some.
             free = min(free - _PAGES, await self.reader.ask(queries.free_pages))
-        self.checkpointer.copy_soon()
+        self.checkpointer.shorten_soon()
