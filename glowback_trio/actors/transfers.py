@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 import orjson
 import trio
 
@@ -19,6 +20,7 @@ from glowback_trio.errors import (
     RunExistsError,
 )
 from glowback_trio.model.events import Event
+from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import State, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry
@@ -55,7 +57,9 @@ async def export_run(run: Run) -> RunExport:
             )
     completed = run.status.state is State.COMPLETED
     result = await run.load_result() if completed else None
-    return RunExport(run.run_id, request_document(run.request), bytes(lines), result)
+    labels = attrs.asdict(run.status.labels)
+    document = request_document(run.request)
+    return RunExport(run.run_id, document, bytes(lines), result, labels=labels)
 
 
 async def verify_run(run: Run, source: Source, compute: Compute) -> Verdict:
@@ -84,7 +88,12 @@ async def import_export(export: RunExport, store: Store, strategies: StrategyReg
         StoreError: The store cannot be written at the moment.
     """
     request, events = await trio.to_thread.run_sync(_checked, export, strategies)
+    own = attrs.asdict(request.labels)
+    labels = Labels(**{name: export.labels.get(name, value) for name, value in own.items()})
     await store.import_run(export.run_id, request, events, export.result)
+    if labels != request.labels:
+        store.label(export.run_id, labels)
+        await store.flush()
 
 
 def _checked(

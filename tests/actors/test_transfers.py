@@ -91,6 +91,24 @@ async def test_the_same_run_may_be_imported_again_and_another_of_its_id_not(
     assert list(await first.load_events(0, 10**6)) == EXPORT.events
 
 
+async def test_labels_move_with_their_run(gateway: Gateway) -> None:
+    run = await gateway.import_run(
+        evolve(EXPORT, labels={"name": "slow", "tags": ["a", "b"], "note": "later"})
+    )
+    assert (run.status.name, run.status.tags, run.status.note) == ("slow", ("a", "b"), "later")
+    assert (await gateway.export(run.run_id)).labels["name"] == "slow"
+
+
+@pytest.mark.parametrize("labels", [{"name": 3}, {"tags": [1]}, {"tags": 7}, {"note": None}])
+async def test_labels_that_no_run_may_have_are_refused(
+    gateway: Gateway, labels: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        await gateway.import_run(evolve(EXPORT, labels=labels))
+    with pytest.raises(UnknownRunError):
+        await gateway.load_run(EXPORT.run_id)
+
+
 async def test_a_deleted_run_can_be_imported_again(gateway: Gateway) -> None:
     await gateway.import_run(EXPORT)
     gateway.delete(EXPORT.run_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import trio
-from attrs import evolve
+from attrs import asdict, evolve
 
 from glowback_trio import (
     BacktestRequest,
@@ -58,7 +58,8 @@ def export_of(run: Run) -> RunExport:
     """Export a finished run whose log and result are in memory."""
     result = run.result() if run.status.state == "completed" else None
     lines = b"".join(event.data + b"\n" for event in run.events(0, 10**9))
-    return RunExport(run.run_id, request_document(run.request), lines, result)
+    labels = asdict(run.status.labels)
+    return RunExport(run.run_id, request_document(run.request), lines, result, labels=labels)
 
 
 def file_of(export: RunExport) -> bytes:

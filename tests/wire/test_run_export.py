@@ -59,7 +59,7 @@ def signed(content: bytes) -> bytes:
 
 def forged(rest: bytes = b"", **header: Any) -> bytes:
     sizes = {"events": 0, "events_bytes": 0, "packed_events": 0, "packed_result": 0}
-    head = {"run_id": "r", "written_by": "1", "request": {}, **sizes, **header}
+    head = {"run_id": "r", "written_by": "1", "request": {}, "labels": {}, **sizes, **header}
     return signed(b"glowback-trio run 1\n" + orjson.dumps(head) + b"\n" + rest)
 
 
@@ -75,6 +75,7 @@ BOMB = zlib.compress(b"x" * 10_000_000)
         (signed(b"glowback-trio run 1\n[]\n"), "not the header"),
         (forged(run_id=3), "not the header"),
         (forged(request=[]), "not the header"),
+        (forged(labels=None), "not the header"),
         (forged(events=-1), "not the header"),
         (forged(events_bytes=True), "not the header"),
         (forged(packed_events=10**18), "its parts are not as long"),

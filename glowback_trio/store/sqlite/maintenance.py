@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
+import attrs
 import orjson
 from attrs import frozen
 
@@ -151,7 +152,8 @@ def export_from_store(path: Path, run_id: str) -> RunExport:
         lines = b"".join([b"%b\n" % event.data for event in events])
         completed = row.status.state is State.COMPLETED
         result = read_result(connection, run_id) if completed else None
-        return RunExport(run_id, orjson.loads(row.request), lines, result)
+        labels = attrs.asdict(row.status.labels)
+        return RunExport(run_id, orjson.loads(row.request), lines, result, labels=labels)
 
 
 def backup_store(path: Path, copy: Path) -> None:

@@ -3,8 +3,9 @@
 The form, version 1:
 
 1. the line `glowback-trio run 1`;
-2. a line of JSON, the header: `run_id`, `written_by` (version of the package), `request`, `events`
-   (how many), and how many bytes come next: `events_bytes`, `packed_events`, `packed_result`;
+2. a line of JSON, the header: `run_id`, `written_by` (version of the package), `request`,
+   `labels`, `events` (how many), and how many bytes come next: `events_bytes`, `packed_events`,
+   `packed_result`;
 3. the events, one JSON document a line, each line ended, compressed by zlib; they take
    `packed_events` bytes, and `events_bytes` once unpacked;
 4. the result as `packed_result` writes it, in `packed_result` bytes; none where the run has failed
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 from glowback_trio.errors import DamagedError
 from glowback_trio.model.events import EVENT_TYPES, Event, EventType
@@ -56,6 +57,7 @@ class RunExport:
         request: Its request as a document.
         lines: Its events, one JSON document a line, each line ended.
         result: Its result; None if it has failed or was cancelled.
+        labels: What people have written on it, as a document: `name`, `tags`, `note`.
         written_by: Version of the package that exported it.
     """
 
@@ -63,7 +65,8 @@ class RunExport:
     request: Mapping[str, Any]
     lines: bytes
     result: Result | None
-    written_by: str = VERSION
+    labels: Mapping[str, Any] = field(factory=dict, kw_only=True)
+    written_by: str = field(default=VERSION, kw_only=True)
 
     def __repr__(self) -> str:
         events = counted(self.lines.count(b"\n"), "event")
@@ -94,6 +97,7 @@ def write_export(export: RunExport) -> Sequence[bytes]:
         "run_id": export.run_id,
         "written_by": VERSION,
         "request": export.request,
+        "labels": export.labels,
         **dict(zip(_SIZES, sizes, strict=True)),
     }
     pieces = [_FIRST_LINE, orjson.dumps(head), b"\n", events, result]
@@ -148,7 +152,8 @@ def read_export(data: bytes, most_bytes: int = MOST_BYTES) -> RunExport:
         raise DamagedError("The export is damaged: its events are not as many as its header says")
     packed = data[end : end + packed_result]
     result = unpack_result(packed, most_bytes) if packed else None
-    return RunExport(head["run_id"], head["request"], lines, result, head["written_by"])
+    more = {"labels": head["labels"], "written_by": head["written_by"]}
+    return RunExport(head["run_id"], head["request"], lines, result, **more)
 
 
 def _check_ends(data: bytes) -> int:
@@ -182,12 +187,16 @@ def _read_header(data: bytes, start: int) -> tuple[Mapping[str, Any], int]:
 
 
 def _is_header(head: Any) -> bool:
-    if not isinstance(head, dict) or not isinstance(head.get("request"), dict):
+    if not isinstance(head, dict):
         return False
+    objects = [head.get(name) for name in ("request", "labels")]
     sizes = [head.get(name) for name in _SIZES]
     texts = [head.get(name) for name in ("run_id", "written_by")]
-    return all(isinstance(text, str) for text in texts) and all(
-        type(size) is int and size >= 0 for size in sizes
+    are_right = all(isinstance(each, dict) for each in objects)
+    return (
+        are_right
+        and all(isinstance(text, str) for text in texts)
+        and all(type(size) is int and size >= 0 for size in sizes)
     )
 
 
