@@ -119,13 +119,35 @@ class Gateway:
         """What an event that can be read survives: `memory` (nothing), `process` or `power`."""
         return self._store.durability
 
-    def submit(self, request: BacktestRequest, *, key: str | None = None, owner: str = "") -> Run:
+    async def check(self, request: BacktestRequest) -> None:
+        """Check in a thread what `submit` checks of a request: with many symbols it takes a while.
+
+        Raises:
+            InvalidRequestError: The data source cannot serve it.
+            EventLoopError: Called outside the gateway's event loop.
+        """
+        self._loop.check("gateway.check")
+        await trio.to_thread.run_sync(self._check, request)
+
+    def _check(self, request: BacktestRequest) -> None:
+        if problems := list(self.source.problems(request)):
+            raise InvalidRequestError(problems)
+
+    def submit(
+        self,
+        request: BacktestRequest,
+        *,
+        key: str | None = None,
+        owner: str = "",
+        checked: bool = False,
+    ) -> Run:
         """Queue a run; it begins when a slot is free.
 
         Args:
             request: What to simulate. A higher `priority` begins earlier.
             key: Kept with the run, for `find_key`.
             owner: On whose account: owners take turns at the slots.
+            checked: True if `check` has found no problem.
 
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
@@ -139,8 +161,8 @@ class Gateway:
         # Before the run exists: one without a task would be waited for for ever.
         self._loop.check("gateway.submit")
         check_type("request", request, BacktestRequest)
-        if problems := list(self.source.problems(request)):
-            raise InvalidRequestError(problems)
+        if not checked:
+            self._check(request)
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
         if not self._store.writable:

@@ -37,6 +37,9 @@ __all__ = ["main"]
 
 # Frames of drafts that may be on their way: a gateway that emits more slowly makes the worker wait.
 _FRAMES_AHEAD = 4
+# There are as many workers as cores, and the gateway has to get its turn when all are busy. On two
+# of them `GET /healthz` took 6 ms instead of 16 in the worst of a hundred.
+_NICE = 10
 
 
 @define(eq=False)
@@ -96,6 +99,7 @@ def main(descriptor: int, life: int, limits: WorkerLimits) -> None:
         life: File descriptor of the worker's end of the pipe.
         limits: What it may use.
     """
+    os.nice(_NICE)
     for ignored in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(ignored, signal.SIG_IGN)
     _die_with_gateway(life)

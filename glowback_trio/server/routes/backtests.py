@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
+import trio
 from attrs import asdict, field, frozen
 from quart import request
 
@@ -95,9 +96,17 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
-        requested = parse_request(document, app_state.converter)
+        # A request of a thousand symbols takes milliseconds to read and tens of them to check.
+        requested = await trio.to_thread.run_sync(
+            parse_request, document, app_state.converter, limiter=app_state.readers
+        )
     # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
     first = await _first_response(app_state, client, key, requested)
+    if first is None:
+        with located("body"):
+            await app_state.gateway.check(requested)
+        # Meanwhile the same request may have come once more.
+        first = await _first_response(app_state, client, key, requested)
     if first is None:
         with located("body"):
             run = app_state.submit(requested, client, stored_key(client, key) if key else None)

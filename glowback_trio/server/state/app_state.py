@@ -47,6 +47,7 @@ class AppState:
         streams: The open streams.
         idempotency: First responses to requests that may be repeated.
         threads: Limits the worker threads, which encode results and read files.
+        readers: Limits the threads that read requests.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
         stopping: True from the beginning of the shutdown on.
@@ -63,6 +64,7 @@ class AppState:
     streams: Streams = field(init=False)
     idempotency: IdempotencyCache = field(factory=IdempotencyCache, init=False)
     threads: trio.CapacityLimiter = field(init=False)
+    readers: trio.CapacityLimiter = field(init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
     stopping: bool = field(default=False, init=False)
@@ -78,6 +80,8 @@ class AppState:
         )
         self.streams = Streams(settings.max_streams, settings.max_message_bytes)
         self.threads = trio.CapacityLimiter(_THREADS)
+        # Apart from the others: a request must not wait until a tear sheet is done.
+        self.readers = trio.CapacityLimiter(1)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
@@ -88,7 +92,7 @@ class AppState:
         )
 
     def submit(self, request: BacktestRequest, owner: str, key: str | None = None) -> Run:
-        """Queue a run, unless the server is draining.
+        """Queue a run that `Gateway.check` has checked, unless the server is draining.
 
         Args:
             request: What to simulate.
@@ -108,7 +112,7 @@ class AppState:
             raise InvalidRequestError(
                 [Problem("less_than_equal", ("priority",), message, request.priority)]
             )
-        return self.gateway.submit(request, key=key, owner=owner)
+        return self.gateway.submit(request, key=key, owner=owner, checked=True)
 
     def announce_stop(self) -> None:
         """Answer 503 on `/readyz` from now on; everything else goes on."""
