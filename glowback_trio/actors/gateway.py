@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,7 +18,7 @@ from attrs import define, evolve, field
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.retention import remove_expired
-from glowback_trio.actors.run import Run
+from glowback_trio.actors.run import Run, random_id
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import (
@@ -30,6 +29,7 @@ from glowback_trio.actors.transfers import (
 )
 from glowback_trio.compute import BacktestJob, Compute, ThreadCompute
 from glowback_trio.data import Source, open_source
+from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import (
     EventLoopError,
     GatewayClosedError,
@@ -52,7 +52,7 @@ from glowback_trio.store import Durability, MemoryStore, RunFilter, Store
 from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Verdict
 
-__all__ = ["Gateway", "open_gateway", "random_id"]
+__all__ = ["Gateway", "open_gateway"]
 
 _log = logging.getLogger(__name__)
 
@@ -127,11 +127,7 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop.
         """
         self._loop.check("gateway.check")
-        await trio.to_thread.run_sync(self._check, request)
-
-    def _check(self, request: BacktestRequest) -> None:
-        if problems := list(self.source.problems(request)):
-            raise InvalidRequestError(problems)
+        await trio.to_thread.run_sync(lambda: raise_problems(self.source.problems(request)))
 
     def submit(
         self,
@@ -162,7 +158,7 @@ class Gateway:
         self._loop.check("gateway.submit")
         check_type("request", request, BacktestRequest)
         if not checked:
-            self._check(request)
+            raise_problems(self.source.problems(request))
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
         if not self._store.writable:
@@ -508,8 +504,3 @@ async def open_gateway(
             retention.cancel()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
-
-
-def random_id() -> str:
-    """Return a new random id, a UUID."""
-    return str(uuid.uuid4())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import uuid
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import assert_never
@@ -27,7 +28,7 @@ from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
 
-__all__ = ["Run"]
+__all__ = ["Run", "random_id"]
 
 _log = logging.getLogger(__name__)
 
@@ -391,3 +392,8 @@ class Run:
         """Wake what waits for the end."""
         self._broadcaster.announce_end(terminal_id)
         self._finished.set()
+
+
+def random_id() -> str:
+    """Return a new random id for a run, a UUID."""
+    return str(uuid.uuid4())
