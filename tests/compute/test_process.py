@@ -12,6 +12,7 @@ import os
 import pickle
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from glowback_trio import (
     open_gateway,
 )
 from glowback_trio.compute import Done, Failed, Progressed, Step
+from glowback_trio.compute.process import start
 from glowback_trio.compute.process.frames import (
     pack_drafts,
     pack_value,
@@ -44,9 +46,11 @@ from glowback_trio.compute.process.frames import (
     unpack_value,
 )
 from glowback_trio.compute.process.grouping import held_back
+from glowback_trio.compute.process.limits import WorkerLimits
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.invariants import assert_sound, essence
 
+START = Path(start.__file__)
 REQUEST = BacktestRequest(
     symbols=["AAPL", "SPY"],
     start_date="2018-01-01",
@@ -327,6 +331,24 @@ async def test_workers_end_with_a_host_that_is_killed(deed: str, tmp_path: Path)
     host.kill()
     await host.wait()
     await gone(pid)
+
+
+def test_a_worker_whose_gateway_is_gone_ends_before_it_imports_anything() -> None:
+    near, far = socket.socketpair()
+    life, held = os.pipe()
+    os.close(held)
+    with near, far:
+        command = [sys.executable, "-X", "importtime", "-P", str(START), str(far.fileno())]
+        started = subprocess.run(
+            [*command, str(life), WorkerLimits().argument()],
+            pass_fds=[far.fileno(), life],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    os.close(life)
+    assert "select" in started.stderr
+    assert "glowback_trio" not in started.stderr
 
 
 def test_drafts_survive_a_frame() -> None:

@@ -1,15 +1,12 @@
 """A worker: the process that carries out one job after another, until its gateway is gone.
 
-Started as `python -m glowback_trio.compute.process.worker SOCKET LIFE LIMITS`: its end of a socket
-pair, its end of a pipe whose other end the gateway has for as long as it lives, and what it may
-use. The gateway ends it by a kill, so it ignores the signals that end a server in order.
+Started by `start.py`. The gateway ends it by a kill, so it ignores the signals that end a server in
+order.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import select
 import signal
 import socket
 import sys
@@ -91,18 +88,16 @@ class _Link:
         return body
 
 
-def main(descriptor: int, life: int, limits: WorkerLimits) -> None:
+def main(descriptor: int, limits: WorkerLimits) -> None:
     """Carry out jobs until the gateway is gone.
 
     Args:
         descriptor: File descriptor of the worker's end of the socket pair.
-        life: File descriptor of the worker's end of the pipe.
         limits: What it may use.
     """
     os.nice(_NICE)
     for ignored in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(ignored, signal.SIG_IGN)
-    _die_with_gateway(life)
     bars = MappedBars()
     with socket.socket(fileno=descriptor) as connection:
         link = _Link(connection)
@@ -127,22 +122,3 @@ def _steps(bars: MappedBars, body: memoryview) -> Iterator[Step]:
         )
         return
     yield from held_back(job.steps(no_checkpoint))
-
-
-def _die_with_gateway(life: int) -> None:
-    """Let the system kill this process as soon as the other end of the pipe is closed.
-
-    The system, and no thread of this process: the code of a job may keep the interpreter lock for
-    as long as it likes, and need never look at the socket.
-    """
-    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
-    if hasattr(fcntl, "F_SETSIG"):  # elsewhere it is SIGIO, which kills where nobody handles it
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-    # It may have been closed before.
-    if select.select([life], [], [], 0)[0]:
-        sys.exit()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), WorkerLimits.of(sys.argv[3]))

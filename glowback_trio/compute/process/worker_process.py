@@ -32,7 +32,7 @@ from glowback_trio.model.short_repr import describe
 
 __all__ = ["WorkerProcess", "open_worker"]
 
-_MODULE = "glowback_trio.compute.process.worker"
+_START = Path(__file__).with_name("start.py")
 # Imports take a few tenths of a second, on a machine that is out of breath many times that.
 _READY_S = 60
 # A process that was killed is gone within milliseconds, unless the system itself is stuck.
@@ -196,7 +196,7 @@ async def _start(
             ours.callback(os.close, held)
             descriptors = [far.fileno(), life]
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", _MODULE, *map(str, descriptors), limits.argument()],
+                [sys.executable, "-P", str(_START), *map(str, descriptors), limits.argument()],
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 # Whatever a strategy prints: the standard output is its host's.
