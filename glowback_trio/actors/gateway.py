@@ -119,16 +119,6 @@ class Gateway:
         """What an event that can be read survives: `memory` (nothing), `process` or `power`."""
         return self._store.durability
 
-    async def check(self, request: BacktestRequest) -> None:
-        """Check in a thread what `submit` checks of a request: with many symbols it takes a while.
-
-        Raises:
-            InvalidRequestError: The data source cannot serve it.
-            EventLoopError: Called outside the gateway's event loop.
-        """
-        self._loop.check("gateway.check")
-        await trio.to_thread.run_sync(lambda: raise_problems(self.source.problems(request)))
-
     def submit(
         self,
         request: BacktestRequest,
@@ -143,7 +133,7 @@ class Gateway:
             request: What to simulate. A higher `priority` begins earlier.
             key: Kept with the run, for `find_key`.
             owner: On whose account: owners take turns at the slots.
-            checked: True if `check` has found no problem.
+            checked: True if `source.problems` has found none in it.
 
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.

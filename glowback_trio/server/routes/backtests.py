@@ -104,7 +104,7 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     first = await _first_response(app_state, client, key, requested)
     if first is None:
         with located("body"):
-            await app_state.gateway.check(requested)
+            await app_state.check(requested)
         # Meanwhile the same request may have come once more.
         first = await _first_response(app_state, client, key, requested)
     if first is None:

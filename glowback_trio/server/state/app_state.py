@@ -9,6 +9,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors import Gateway, Run
+from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.request import BacktestRequest
@@ -91,8 +92,17 @@ class AppState:
             messages=lambda: self.load.messages,
         )
 
+    async def check(self, request: BacktestRequest) -> None:
+        """Look up in a thread what a request asks for: a thousand symbols take a while.
+
+        Raises:
+            InvalidRequestError: The data source cannot serve it.
+        """
+        problems = self.gateway.source.problems(request)
+        await trio.to_thread.run_sync(raise_problems, problems, limiter=self.readers)
+
     def submit(self, request: BacktestRequest, owner: str, key: str | None = None) -> Run:
-        """Queue a run that `Gateway.check` has checked, unless the server is draining.
+        """Queue a run that `check` has checked, unless the server is draining.
 
         Args:
             request: What to simulate.
