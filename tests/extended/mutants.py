@@ -218,6 +218,33 @@ MUTANTS = (
         STORES,
     ),
     Mutant(
+        "sqlite: commits never wait for the disk",
+        f"{SQLITE}/database.py",
+        'connection.pragma("synchronous", synchronous)',
+        'connection.pragma("synchronous", "NORMAL")',
+        ("tests/store/test_power_cuts.py",),
+    ),
+    Mutant(
+        "sqlite: a commit that failed is dropped",
+        f"{SQLITE}/writer.py",
+        "            self._put_back(group)\n",
+        "",
+        ("tests/actors/test_disk_faults.py",),
+    ),
+    Mutant(
+        "restart: a run that could not be read at first never goes on",
+        GATEWAY,
+        "                self._take_up(run)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "process: a worker that dies before it is ready fails a run",
+        "glowback_trio/compute/process/pool.py",
+        "if failed >= _WORKERS_TRIED:",
+        "if failed:",
+        ("tests/compute/test_any_moment.py",),
+    ),
+    Mutant(
         "restart: what was told is not compared",
         RETELLING,
         "            self._compare(await self._next(), draft)\n",
