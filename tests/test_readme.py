@@ -46,6 +46,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1]),
         "PYTHONUTF8": "1",
+        # Where a server keeps its runs by default: one of its own for each test.
+        "XDG_DATA_HOME": str(tmp_path / "home"),
     }
 
 
