@@ -83,7 +83,8 @@ def attempted(steps: Iterator[Step]) -> Iterator[Step]:
         yield from steps
     except GlowbackError as error:
         yield Failed(str(error), _traceback_of(error.__cause__))
-    except Exception as error:  # noqa: BLE001 - an error of a strategy ends only its own run
+    # A source may be code of others, too. A cancellation is no error, and passes.
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends only its own run
         sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
         yield Failed(sentence, _traceback_of(error))
 

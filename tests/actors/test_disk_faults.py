@@ -16,7 +16,7 @@ def test_no_fault_of_a_disk_loses_or_stops_anything(name: str) -> None:
     fault = DISK_FAULTS[name]
     usual = faulty_life(fault)
     assert (usual.errors, usual.ended_by) == ([], None)
-    every = max(1, usual.moments // 12)
+    every = max(1, usual.moments // 6)
     for number in range(1, usual.moments + 1, every):
         life = faulty_life(fault, number)
         assert find_harm(life, usual) == [], f"operation {number}"
@@ -24,7 +24,7 @@ def test_no_fault_of_a_disk_loses_or_stops_anything(name: str) -> None:
 
 def test_no_delay_of_a_store_loses_or_stops_anything() -> None:
     usual = delayed_life(0.0)
-    for number in range(1, usual.moments + 1, max(1, usual.moments // 12)):
+    for number in range(1, usual.moments + 1, max(1, usual.moments // 6)):
         life = delayed_life(30.0, number)
         assert (life.errors, life.ended_by) == ([], None)
         assert find_harm(life, usual) == [], f"call {number}"

@@ -86,7 +86,6 @@ async def finished_log(run: Run) -> list[tuple[str, Any]]:
     ("deed", "reason"),
     [
         ("exits", "The strategy ended its worker process with the exit status 3"),
-        ("raises SystemExit", "The strategy ended its worker process with the exit status 4"),
         ("is killed", "The worker process was killed, as systems do that run out of memory"),
         ("crashes", "The worker process crashed (SIGSEGV)"),
     ],
