@@ -123,7 +123,7 @@ async def test_closing_the_gateway_ends_workers_at_work(tmp_path: Path) -> None:
 async def test_a_worker_killed_while_it_waits_costs_no_run() -> None:
     async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
         await gateway.submit(REQUEST).wait_finished()
-        (worker,) = _children()
+        (worker,) = _workers()
         os.kill(worker, signal.SIGKILL)
         assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
 
@@ -276,7 +276,7 @@ async def test_without_descriptors_no_worker_starts_and_jobs_say_so() -> None:
 async def test_a_worker_that_is_left_takes_the_jobs_of_one_that_cannot_be_replaced() -> None:
     async with open_gateway(compute=ProcessCompute(workers=2)) as gateway:
         await gateway.submit(REQUEST).wait_finished()
-        while len(_children()) < 2:
+        while len(_workers()) < 2:
             await trio.lowlevel.checkpoint()
         run = gateway.submit(misbehaving("exits"))
         await run.wait_finished()
@@ -289,7 +289,7 @@ async def test_a_worker_that_is_left_takes_the_jobs_of_one_that_cannot_be_replac
 async def test_a_terminal_interrupts_the_program_and_not_its_workers() -> None:
     async with open_gateway(compute=ProcessCompute(workers=1)) as gateway:
         await gateway.submit(REQUEST).wait_finished()
-        (worker,) = _children()
+        (worker,) = _workers()
         assert os.getpgid(worker) != os.getpgid(0)
 
 
@@ -419,8 +419,13 @@ def _lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def _children() -> list[int]:
+def _workers() -> list[int]:
+    """Return the worker processes of this one; other tests may have other children."""
     found: set[str] = set()
     for listing in Path("/proc/self/task").glob("*/children"):
         found.update(listing.read_text().split())
-    return [int(pid) for pid in found]
+    return [int(pid) for pid in found if "compute/process" in _command(pid)]
+
+
+def _command(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()

@@ -85,7 +85,7 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "last_date": str(timeline.date[-1]),
         "bars": len(timeline),
         "digest": f"sha256:{dataset.digest()}",
-        "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in dataset.bars},
+        "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in timeline.bars},
         "validation_summaries": [
             {
                 **asdict(one, recurse=False),
