@@ -67,6 +67,7 @@ def manifest(
 def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> dict[str, Any]:
     first, last = iso_times(timeline.time[[0, -1]])
     counts = {bars.symbol: len(bars) for bars in timeline.bars}
+    bars = sorted(dataset.bars, key=lambda one: one.symbol)
     return {
         "data_source": dataset.source,
         "dataset_kind": dataset.kind,
@@ -85,7 +86,7 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "last_date": str(timeline.date[-1]),
         "bars": len(timeline),
         "digest": f"sha256:{dataset.digest()}",
-        "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in timeline.bars},
+        "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in bars},
         "validation_summaries": [
             {
                 **asdict(one, recurse=False),
