@@ -61,6 +61,6 @@ def test_a_client_following_a_run_of_a_killed_server_learns_why_it_is_gone(
             )
             assert (ended.returncode, ended.stdout) == (1, "")
             assert ended.stderr == (
-                f"error: Run not found; it was deleted, or {url} keeps its runs in memory, where "
-                "old ones make room and none outlives it: `glowback-trio list` shows what it has\n"
+                f"error: Run not found; it was deleted, or {url} no longer keeps it, "
+                "as its --store and --keep options say: `glowback-trio list` shows what it has\n"
             )

@@ -20,7 +20,7 @@ from support.results import plain
 
 from glowback_trio.errors import DamagedError, LogError
 from glowback_trio.wire.exports.log_checks import check_log, payload_of
-from glowback_trio.wire.exports.run_export import read_export
+from glowback_trio.wire.exports.run_export import export_pieces, read_export
 
 EXPORT = finished_export()
 FILE = file_of(EXPORT)
@@ -35,6 +35,10 @@ def test_an_export_is_read_as_it_was_written() -> None:
     )
     assert plain(read.result) == plain(EXPORT.result)
     assert [event.data for event in read.events] == EXPORT.lines.splitlines()
+
+
+def test_the_pieces_of_a_file_are_the_bytes_that_are_written() -> None:
+    assert b"".join(export_pieces(EXPORT)) == FILE
 
 
 def test_a_changed_byte_anywhere_is_found() -> None:

@@ -26,7 +26,7 @@ from glowback_trio.store.sqlite.maintenance import (
     export_from_store,
     store_info,
 )
-from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport, read_export, write_export
+from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport, export_pieces, read_export
 
 __all__ = ["app"]
 
@@ -143,7 +143,7 @@ async def export_run(
         api_key: API key of the server; the first one of a comma list.
     """
     if url is None:
-        pieces = write_export(export_from_store(store_path(store), run))
+        pieces = export_pieces(export_from_store(store_path(store), run))
         with _new_file(file) as opened:
             opened.writelines(pieces)
     else:

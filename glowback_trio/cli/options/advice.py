@@ -30,8 +30,8 @@ def advice(error: GlowbackError, url: str, *, has_key: bool) -> str | None:
             return "the id is empty: has `submit` or `curl` printed an error instead of one?"
         case UnknownRunError():
             return (
-                f"it was deleted, or {url} keeps its runs in memory, where old ones make room and "
-                "none outlives it: `glowback-trio list` shows what it has"
+                f"it was deleted, or {url} no longer keeps it, as its --store and --keep options "
+                "say: `glowback-trio list` shows what it has"
             )
         case NotReadyError():
             return "`glowback-trio watch` shows the run until it has ended"

@@ -14,7 +14,7 @@ from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.pipeline.streamed_body import stream_body
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.exports.run_export import MEDIA_TYPE, read_export, write_export
+from glowback_trio.wire.exports.run_export import MEDIA_TYPE, export_pieces, read_export
 from glowback_trio.wire.exports.verdict import verdict_document
 from glowback_trio.wire.statuses import status_document
 from glowback_trio.wire.tables import Chunks
@@ -31,7 +31,7 @@ async def export_backtest(app_state: AppState, run_id: str) -> Response:
     """
     export = await app_state.gateway.export(run_id)
     named = {"filename": f"{run_id}.gbt"}
-    pieces = await trio.to_thread.run_sync(write_export, export, limiter=app_state.threads)
+    pieces = await trio.to_thread.run_sync(export_pieces, export, limiter=app_state.threads)
     headers = {
         "Content-Disposition": dump_options_header("attachment", named),
         "Content-Length": str(sum(map(len, pieces))),

@@ -31,7 +31,15 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.version import VERSION
 from glowback_trio.wire.exports.packed_result import pack_result, unpack_result
 
-__all__ = ["MEDIA_TYPE", "MOST_BYTES", "RunExport", "load_export", "read_export", "write_export"]
+__all__ = [
+    "MEDIA_TYPE",
+    "MOST_BYTES",
+    "RunExport",
+    "export_pieces",
+    "load_export",
+    "read_export",
+    "write_export",
+]
 
 MEDIA_TYPE = "application/vnd.glowback-trio.run"
 #: How many bytes a file may have, and how many its events, and its result, may have unpacked.
@@ -88,8 +96,13 @@ class RunExport:
         return [Event(*each) for each in zip(range(1, len(texts) + 1), kinds, texts, strict=True)]
 
 
-def write_export(export: RunExport) -> Sequence[bytes]:
-    """Return the bytes of an export's file, in pieces. Takes tenths of a second for a long run."""
+def write_export(export: RunExport) -> bytes:
+    """Return the bytes of an export's file. Takes tenths of a second for a long run."""
+    return b"".join(export_pieces(export))
+
+
+def export_pieces(export: RunExport) -> Sequence[bytes]:
+    """Return the bytes of an export's file in pieces, for those who write or send them at once."""
     events = zlib.compress(export.lines, _LEVEL)
     result = b"" if export.result is None else pack_result(export.result)
     sizes = (export.lines.count(b"\n"), len(export.lines), len(events), len(result))
