@@ -34,6 +34,7 @@ __all__ = [
     "SYMBOL_RULE",
     "BacktestRequest",
     "Execution",
+    "OnRestart",
     "Resolution",
     "Stream",
 ]
@@ -59,6 +60,7 @@ SYMBOL_RULE = Pattern(
 )
 Symbol = Annotated[str, Trimmed(), SYMBOL_RULE]
 Resolution = Literal["second", "minute", "hour", "day"]
+OnRestart = Literal["fail", "rerun"]
 DataSource = Literal["default", "sample", "csv", "parquet"]
 BasisPoints = Annotated[float, Ge(0), Le(1000)]
 
@@ -253,9 +255,10 @@ class BacktestRequest(Checked):
         risk_free_rate: Fraction per year, for the Sharpe and Sortino ratios.
         periods_per_year: Bars per year for annualising; None: derived from the bars.
         stream: Which events the run emits, and how fast.
-        on_restart: What becomes of the run if the gateway ends in the middle of it and its store
-            keeps runs: it has failed (`fail`), or is computed again and goes on where its log
-            ended (`rerun`). A queued run starts in any case.
+        on_restart: What becomes of the run if the gateway is killed in the middle of it and its
+            store keeps runs: it has failed (`fail`), or is computed again and goes on where its
+            log ended (`rerun`). A queued run starts in any case. A gateway that closes cancels
+            both.
         priority: Of the runs that wait for a slot, those with a higher priority begin first. A
             server bounds it.
         name: A name for the run. Like `tags` and `note` it changes nothing in the log or the
@@ -299,7 +302,7 @@ class BacktestRequest(Checked):
     risk_free_rate: Annotated[float, Ge(-1), Le(10)] = 0.0
     periods_per_year: Annotated[float, Gt(0), Le(1e8)] | None = None
     stream: Stream = Stream()
-    on_restart: Literal["fail", "rerun"] = "fail"
+    on_restart: OnRestart = "fail"
     priority: Annotated[int, Ge(-100), Le(100)] = 0
     name: Name = ""
     tags: Tags = field(default=(), converter=as_tags)

@@ -187,6 +187,14 @@ async def test_a_list_tells_runs_apart(call: Call) -> None:
     assert document["request"]["strategy"]["params"]["long_period"] == 33
 
 
+async def test_what_a_restart_and_the_queue_do_with_a_run_is_told_by_options(call: Call) -> None:
+    submit = ("submit", "--symbols", "AAPL", *PERIOD)
+    run_id = (await call(*submit, "--on-restart", "rerun", "--priority", "-1")).stdout.strip()
+    request = orjson.loads((await call("show", run_id, "--json")).stdout)["request"]
+    assert (request["on_restart"], request["priority"]) == ("rerun", -1)
+    assert fails_with(await call(*submit, "--priority", "101"), 2, "--priority: ")
+
+
 async def test_a_run_is_labelled_edited_and_found(call: Call) -> None:
     labels = ("--name", "Slow one", "--tag", "trend,try", "--note", "As in 2019")
     run_id = (await call("submit", "--symbols", "AAPL", *PERIOD, *labels)).stdout.strip()

@@ -15,7 +15,7 @@ from glowback_trio.cli.options.spelling import spelt
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.portfolio_construction import Rebalancing
-from glowback_trio.model.request import Resolution
+from glowback_trio.model.request import OnRestart, Resolution
 from glowback_trio.model.strategies.parameters import STRATEGIES
 
 __all__ = ["NO_OPTIONS", "BacktestOptions"]
@@ -37,6 +37,8 @@ _PLAIN = {
     "adjustment": "adjustment",
     "calendar": "calendar",
     "timezone": "timezone",
+    "on_restart": "on_restart",
+    "priority": "priority",
     "name": "name",
     "tag": "tags",
     "note": "note",
@@ -70,6 +72,9 @@ class BacktestOptions:
         timezone: Zone of the markets, e.g. America/New_York, for times without an offset and for
             session dates. [default: that of the calendar, else UTC]
         pace: Bars per second, to watch the run; without it, as fast as possible.
+        on_restart: What a server that was killed does with the run when it starts again: it has
+            failed, or is computed again and goes on. [default: fail]
+        priority: Of the runs that wait, those with a higher priority begin first. [default: 0]
         name: A name for the run; it changes nothing in the result.
         tag: Words to find the run by, as a comma list; may be repeated.
         note: A note on the run.
@@ -92,6 +97,8 @@ class BacktestOptions:
     calendar: str | None = None
     timezone: str | None = None
     pace: float | None = None
+    on_restart: OnRestart | None = None
+    priority: int | None = None
     name: str | None = None
     tag: Annotated[list[str] | None, LISTED] = None
     note: str | None = None

@@ -30,6 +30,8 @@ OPTIONS: Mapping[tuple[str, ...], str] = {
     ("calendar",): "--calendar",
     ("timezone",): "--timezone",
     ("stream", "pace_bars_per_s"): "--pace",
+    ("on_restart",): "--on-restart",
+    ("priority",): "--priority",
     ("name",): "--name",
     ("tags",): "--tag",
     ("note",): "--note",
