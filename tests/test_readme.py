@@ -177,10 +177,11 @@ def test_the_first_screen_shows_the_two_commands() -> None:
     assert README.splitlines().index(TESTING.strip()) < 35
 
 
-def test_the_api_table_names_every_route_and_no_other() -> None:
+def test_the_api_table_names_every_route_once_and_no_other() -> None:
     named = re.findall(r"`([A-Z]+ /\S*)`", " ".join(row[0] for row in rows_under(README, "API")))
     unlisted = {"GET /", "GET /docs/{name}"}
     assert {f"{route.method} {route.path}" for route in ROUTES} - unlisted == set(named)
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/deployment.md"])

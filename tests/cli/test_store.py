@@ -117,6 +117,7 @@ async def test_a_server_keeps_runs_in_the_user_s_directory_and_says_so(
     assert f"is open in another gateway: process {own_server.process.pid} on " in second.stderr
     compact = glowback("store", "compact", XDG_DATA_HOME=str(tmp_path))
     assert "is open in another gateway" in compact.stderr
+    assert compact.stderr.endswith("; end it, or name another file\n")
 
 
 def test_a_default_directory_that_cannot_be_made_names_the_options(

@@ -65,7 +65,7 @@ async def test_what_cannot_be_moved_is_said_in_a_line(
     assert "damaged" in done.stderr
     done = glowback("store", "export", "run-1", str(file), "--store", store)
     assert done.returncode == 2
-    assert "exists" in done.stderr
+    assert done.stderr == f"error: FILE: {file} exists already: name a file that does not\n"
     async with open_gateway(store=SqliteStore(path), compute=InlineCompute()):
         file.write_bytes(file_of(EXPORT))
         done = glowback("store", "import", str(file), "--store", store)

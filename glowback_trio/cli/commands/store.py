@@ -224,4 +224,6 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         message = f"{file} cannot be used: {error.strerror}"
+        if isinstance(error, FileExistsError):
+            message = f"{file} exists already: name a file that does not"
         raise InvalidRequestError([Problem("value_error", ("FILE",), message)]) from None

@@ -38,7 +38,8 @@ def held(path: Path, now: datetime) -> Iterator[None]:
         except StoreError as error:
             if isinstance(error.__cause__, apsw.BusyError):
                 raise StoreError(
-                    f"The store {path} is open in another gateway: {_holder(connection)}"
+                    f"The store {path} is open in another gateway: {_holder(connection)}; "
+                    "end it, or name another file"
                 ) from None
             raise
         yield
