@@ -130,6 +130,16 @@ def test_a_default_directory_that_cannot_be_made_names_the_options(
     assert "--store memory" in done.stderr
 
 
+def test_looking_for_the_default_store_makes_no_directory(
+    glowback: Glowback, tmp_path: Path
+) -> None:
+    path = tmp_path / "glowback-trio" / "runs.sqlite"
+    for command in (("info",), ("check",), ("compact",), ("backup", str(tmp_path / "copy"))):
+        done = glowback("store", *command, XDG_DATA_HOME=str(tmp_path))
+        assert (done.returncode, done.stderr) == (1, f"error: There is no store {path}\n")
+    assert not path.parent.exists()
+
+
 def test_a_store_of_another_kind_is_refused(glowback: Glowback) -> None:
     done = glowback("serve", "--port", "0", "--store", "redis://localhost")
     assert done.returncode == 2

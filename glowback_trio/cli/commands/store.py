@@ -14,7 +14,7 @@ from rich.console import Console
 from glowback_trio.actors.transfers import check_same, import_export
 from glowback_trio.cli.messages import print_error
 from glowback_trio.cli.options.server_option import ServerOption
-from glowback_trio.cli.options.store_option import StoreOption, store_path
+from glowback_trio.cli.options.store_option import StoreOption, path_to_write, store_path
 from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
 from glowback_trio.errors import InvalidRequestError, Problem, RunExistsError, StoreError
 from glowback_trio.model.strategies.registry import make_registry
@@ -174,7 +174,7 @@ async def import_run(
     data = _read(file)
     export = read_export(data)
     if url is None:
-        await _import_into(store_path(store), export, strategies)
+        await _import_into(path_to_write(store), export, strategies)
     else:
         async with ServerOption(url=url, api_key=api_key).open_client() as client:
             await client.import_run(data)

@@ -14,7 +14,7 @@ from glowback_trio.server import Settings
 from glowback_trio.store import MemoryStore, Store
 from glowback_trio.store.sqlite import SqliteStore
 
-__all__ = ["StoreOption", "open_store", "store_path"]
+__all__ = ["StoreOption", "open_store", "path_to_write", "store_path"]
 
 StoreOption = Annotated[
     str | None,
@@ -34,7 +34,7 @@ def open_store(settings: Settings) -> Store:
         given = {"keep_runs": settings.keep_runs, "keep_bytes": settings.keep_bytes}
         return MemoryStore(**{name: most for name, most in given.items() if most is not None})
     return SqliteStore(
-        store_path(settings.store),
+        path_to_write(settings.store),
         "FULL" if settings.durability == "power" else "NORMAL",
         keep_runs=settings.keep_runs,
         keep_days=settings.keep_days,
@@ -47,26 +47,38 @@ def store_path(store: str | None) -> Path:
 
     Raises:
         InvalidRequestError: It names the memory.
-        StoreError: The default directory cannot be made.
     """
     if store is None:
-        return _default_path()
+        return _default_directory() / "runs.sqlite"
     if not store.startswith(_SQLITE):
         message = "Input should be sqlite:PATH: a store in memory ends with its server"
         raise InvalidRequestError([Problem("value_error", ("--store",), message, store)])
     return Path(store.removeprefix(_SQLITE))
 
 
-def _default_path() -> Path:
-    """Return the file in the user's data directory; make the directory if need be."""
-    directory = user_data_path("glowback-trio", appauthor=False)
+def path_to_write(store: str | None) -> Path:
+    """Return the same file as `store_path`; make the default directory if need be.
+
+    Raises:
+        InvalidRequestError: It names the memory.
+        StoreError: The default directory is to be used, and cannot be made or written.
+    """
+    if store is None:
+        _make(_default_directory())
+    return store_path(store)
+
+
+def _default_directory() -> Path:
+    return user_data_path("glowback-trio", appauthor=False)
+
+
+def _make(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(directory, f"cannot be made ({error.strerror})") from error
     if not os.access(directory, os.W_OK):
         raise _unusable(directory, "cannot be written")
-    return directory / "runs.sqlite"
 
 
 def _unusable(directory: Path, why: str) -> StoreError:
