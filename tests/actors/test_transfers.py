@@ -13,13 +13,11 @@ import pytest
 from attrs import evolve, frozen
 from support.backends import STORES
 from support.exports import REQUEST, file_of, finished_export, with_events
+from support.misbehaving import Misbehaving
 from support.results import plain
 
 from glowback_trio import (
-    BarStrategy,
-    Context,
     InlineCompute,
-    OnBar,
     ProcessCompute,
     ThreadCompute,
     open_gateway,
@@ -145,24 +143,10 @@ async def test_a_closed_gateway_imports_nothing(store: Store) -> None:
             await gateway.import_run(EXPORT)
 
 
-@frozen
-class Importable(BarStrategy):
-    """Does nothing."""
-
-    name: ClassVar[str] = "importable"
-    title: ClassVar[str] = "Importable"
-
-    def start(self) -> OnBar:
-        def on_bar(_context: Context) -> None:
-            pass
-
-        return on_bar
-
-
 @pytest.mark.parametrize("make", [InlineCompute, ThreadCompute, lambda: ProcessCompute(workers=1)])
 async def test_every_backend_verifies_a_run(make: Any) -> None:
     compute: Compute = make()
-    async with open_gateway(data="sample", compute=compute, strategies=[Importable]) as gateway:
+    async with open_gateway(data="sample", compute=compute, strategies=[Misbehaving]) as gateway:
         run = await gateway.import_run(EXPORT)
         assert (await gateway.verify(run.run_id)).same
         other = evolve(with_events(EXPORT, {9: {"planted": 1}}), run_id=EXPORT.run_id)
@@ -171,14 +155,14 @@ async def test_every_backend_verifies_a_run(make: Any) -> None:
         found = (await gateway.verify(run.run_id)).difference
         assert found is not None
         assert (found.part, found.event_id) == ("events", 9)
-        custom = gateway.submit(evolve(REQUEST, strategy=Importable()))
+        custom = gateway.submit(evolve(REQUEST, strategy=Misbehaving()))
         await custom.wait_finished()
         assert (await gateway.verify(custom.run_id)).same
 
 
 async def test_a_strategy_that_no_worker_can_import_is_named_in_a_sentence() -> None:
     @frozen
-    class Local(Importable):
+    class Local(Misbehaving):
         name: ClassVar[str] = "local"
 
     inline, processes = InlineCompute(), ProcessCompute(workers=1)
