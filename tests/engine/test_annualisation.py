@@ -57,7 +57,7 @@ def hours(first: int, last: int) -> Any:
         (every_day("2019-01-01", "2021-01-01"), 365.0),
         (np.delete(every_day("2019-01-01", "2021-01-01"), [100, 101, 350]), 365.0),
         (np.arange("2019-01-04", "2020-03-06", 7, dtype="M8[D]"), 52.18),
-        ((MONTHS + 1).astype("M8[D]") - 1, 12.0),
+        ((MONTHS + np.timedelta64(1, "M")).astype("M8[D]") - np.timedelta64(1, "D"), 12.0),
         ((MONTHS[::3][np.arange(40) % 20]).astype("M8[D]")[:20], 4.0),
     ],
     ids=["stocks", "one Saturday", "coins", "coins with gaps", "weeks", "months", "quarters"],

@@ -46,7 +46,7 @@ def counted_times(counts: NDArray[np.int64]) -> Times:
         in_unit = (size >= least) & (size < above)
         part = counts[in_unit].astype(f"M8[{unit}]")
         # Checked before the cast to nanoseconds, which would wrap around silently.
-        part[(part < _FIRST) | (part >= _AFTER_LAST)] = np.datetime64("NaT")
+        part[(part < _FIRST) | (part >= _AFTER_LAST)] = np.datetime64("NaT", "s")
         times[in_unit] = part.astype("M8[ns]")
     return times
 

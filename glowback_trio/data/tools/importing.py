@@ -113,7 +113,7 @@ def _joined(parts: list[ImportedPrices]) -> ImportedPrices:
         return first
     time = np.concatenate([one.bars.time for one in parts])
     order = np.argsort(time, kind="stable")
-    if (same := np.diff(time[order]) == np.timedelta64(0)).any():
+    if (same := np.diff(time[order]) == np.timedelta64(0, "ns")).any():
         again = int(order[np.argmax(same) + 1])
         ends = np.cumsum([len(one.bars) for one in parts])
         where = parts[int(np.searchsorted(ends, again, side="right"))].source
