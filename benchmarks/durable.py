@@ -130,12 +130,16 @@ async def start(path: Path, runs: int) -> float:
     async with store.opened(make_registry()):
         await Producer(store, "first").emit(1)
     with closing(connect(path)) as connection, transaction(connection):
-        columns = "request, strategy, symbols, state, created_at, started_at, finished_at, progress"
+        columns = "strategy, symbols, state, created_at, started_at, finished_at, progress"
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "  # noqa: S608 - names of columns
             f"INSERT INTO runs (seq, run_id, event_count, {columns}) "
             f"SELECT i, 'run-' || i, event_count, {columns} FROM runs, n WHERE seq = 1",
             (runs,),
+        )
+        connection.execute(
+            "INSERT INTO requests SELECT seq, document FROM runs, requests "
+            "WHERE requests.run = 1 AND seq > 1"
         )
     began = time.perf_counter()
     async with open_gateway(store=store):
