@@ -116,7 +116,7 @@ class Gateway:
 
     @property
     def durability(self) -> Durability:
-        """What an event that can be read survives: `memory` (nothing), `process` or `power`."""
+        """The promise of the store for events that can be read: `memory`, `process` or `power`."""
         return self._store.durability
 
     def submit(

@@ -102,7 +102,7 @@ class LogWriter:
     def status(self, labels: Labels, *, paused: bool = False) -> Status:
         """Return the run's status: a fold over the events that are durable, and always the first.
 
-        Computed at each call. What a store may still lose is not told.
+        Computed at each call. It leaves out what a store may still lose.
         """
         newest = max(self._log.watermark, 1)
         self._catch_up(newest)

@@ -15,7 +15,7 @@ from attrs import define, field
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
-from glowback_trio.actors.retelling import Retelling
+from glowback_trio.actors.recomputation import Recomputation
 from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
@@ -58,8 +58,8 @@ class Run:
     _writer: LogWriter
     _labels: Labels
     _pacer: Pacer = field(init=False)
-    #: What the log told before the run was restored, until all of it has been computed again.
-    _retelling: Retelling | None = field(default=None, init=False)
+    #: Compares a restored run with its log, until all of that has been computed again.
+    _recomputation: Recomputation | None = field(default=None, init=False)
     #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
     #: Traceback of the code that failed, as text: for its author, so never in the log.
@@ -112,7 +112,7 @@ class Run:
         if writer.finished:
             run._close(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
-            run._retelling = Retelling(stored.log, _BEFORE_DRAFTS, status.event_count)
+            run._recomputation = Recomputation(stored.log, _BEFORE_DRAFTS, status.event_count)
         return run
 
     def settle(self) -> None:
@@ -124,7 +124,7 @@ class Run:
             return
         if isinstance(strategy := self.request.strategy, LostStrategy):
             self._end(State.FAILED, strategy.advice)
-        elif self.status.state is State.RUNNING and self._retelling is None:
+        elif self.status.state is State.RUNNING and self._recomputation is None:
             self._end(State.FAILED, INTERRUPTED)
 
     @property
@@ -314,12 +314,12 @@ class Run:
                 try:
                     with self._scope:
                         await admitted.wait()
-                        if self._retelling is None:
+                        if self._recomputation is None:
                             self._writer.announce(State.RUNNING)
                         workers.start_soon(compute.run_job, job, send)
                         try:
                             await self._follow(steps)
-                        except LogError as error:  # of the retelling
+                        except LogError as error:  # the log and the recomputation differ
                             self._end(State.FAILED, str(error))
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
@@ -334,8 +334,8 @@ class Run:
                 case Progressed(drafts):
                     await self._emit(drafts)
                 case Done(result):
-                    if self._retelling is not None:
-                        self._retelling.check_over()
+                    if self._recomputation is not None:
+                        self._recomputation.check_over()
                     await self._pacer.wait_resumed()
                     # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
@@ -352,8 +352,8 @@ class Run:
                     assert_never(never)
 
     async def _emit(self, drafts: Sequence[EventDraft]) -> None:
-        if self._retelling is not None:
-            drafts = await self._untold(self._retelling, drafts)
+        if self._recomputation is not None:
+            drafts = await self._new_drafts(self._recomputation, drafts)
         paced = self._pacer.bars_per_s is not None
         for index, draft in enumerate(drafts, start=1):
             await self._pacer.wait_resumed()
@@ -363,16 +363,16 @@ class Run:
                 await self._store.wait_room()
             self._writer.emit(draft)
 
-    async def _untold(
-        self, retelling: Retelling, drafts: Sequence[EventDraft]
+    async def _new_drafts(
+        self, recomputation: Recomputation, drafts: Sequence[EventDraft]
     ) -> Sequence[EventDraft]:
         """Return the drafts that the log does not have, after comparing those that it has."""
-        untold = await retelling.untold(drafts)
-        if untold:
-            # So that the first new bar comes as long after the last told one as in any run.
-            self._pacer.begin(at_bar=retelling.bar)
-            self._retelling = None
-        return untold
+        new_drafts = await recomputation.new_drafts(drafts)
+        if new_drafts:
+            # So that the first new bar comes as long after the last one in the log as in any run.
+            self._pacer.begin(at_bar=recomputation.bar)
+            self._recomputation = None
+        return new_drafts
 
     def _note_traceback(self, error: str, traceback: str) -> None:
         """Keep a traceback for the error that `result` raises, and log it with the run's id."""

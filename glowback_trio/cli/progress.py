@@ -37,7 +37,7 @@ def file_progress(label: str) -> Progress:
 
 @define
 class RunView:
-    """What the events of a run have shown so far; rich draws it on two lines.
+    """The progress of a run as its events show it; rich draws it on two lines.
 
     Attributes:
         state: The run's state.

@@ -36,7 +36,7 @@ class NearMiss:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether its name says that it is a Parquet file."""
+        """True if its name says that it is a Parquet file."""
         return bool(_PARQUET.search(self.name))
 
     def concerns(self, symbol: str) -> bool:

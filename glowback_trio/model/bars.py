@@ -238,7 +238,7 @@ class Quality:
 
 @frozen
 class Provenance:
-    """What a directory says of its prices in `provenance.json`.
+    """The origin of a directory's prices, from its `provenance.json`.
 
     Attributes:
         kind: `demo` for the prices that the package brings along.

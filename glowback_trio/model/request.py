@@ -312,7 +312,7 @@ class BacktestRequest(Checked):
 
     @property
     def labels(self) -> Labels:
-        """What the run is labelled with at first."""
+        """The labels that the run has at first."""
         return Labels(name=self.name, tags=self.tags, note=self.note)
 
     @property

@@ -84,7 +84,7 @@ class Store(Protocol):
 
     @property
     def durability(self) -> Durability:
-        """What it promises of every event that can be read."""
+        """The promise for every event that can be read."""
 
     @property
     def writable(self) -> bool:

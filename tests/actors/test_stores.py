@@ -333,7 +333,7 @@ async def test_a_run_that_is_computed_again_waits_out_a_disk_that_cannot_be_read
     if lasts_s < 10:
         assert status.state is State.COMPLETED
     else:
-        assert status.error == ("The run cannot be computed again: what it had told cannot be read")
+        assert status.error == ("The run cannot be computed again: its log cannot be read")
 
 
 @pytest.mark.parametrize("on_restart", ["fail", "rerun"])

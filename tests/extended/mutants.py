@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
 WRITER = "glowback_trio/actors/log_writer.py"
-RETELLING = "glowback_trio/actors/retelling.py"
+RECOMPUTATION = "glowback_trio/actors/recomputation.py"
 SQLITE = "glowback_trio/store/sqlite"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
 HUB = "glowback_trio/serving/hub.py"
@@ -246,15 +246,15 @@ MUTANTS = (
     ),
     Mutant(
         "restart: what was told is not compared",
-        RETELLING,
+        RECOMPUTATION,
         "            self._compare(await self._next(), draft)\n",
         "            await self._next()\n",
     ),
     Mutant(
         "restart: what was told is told again",
         RUN,
-        "            drafts = await self._untold(self._retelling, drafts)\n",
-        "            await self._untold(self._retelling, drafts)\n",
+        "            drafts = await self._new_drafts(self._recomputation, drafts)\n",
+        "            await self._new_drafts(self._recomputation, drafts)\n",
     ),
     Mutant(
         "restart: a queued run stays queued",

@@ -1,4 +1,4 @@
-"""What to do about an error of a server, for whoever uses the command line."""
+"""Advice on errors of a server, for users of the command line."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _NO_PROGRESS = float("nan")
 
 
 class Kind(IntEnum):
-    """What a frame says."""
+    """The kinds of frames."""
 
     #: Worker to gateway, once: it has imported what it needs.
     READY = 0

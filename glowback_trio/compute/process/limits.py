@@ -1,4 +1,4 @@
-"""What one worker may use, and how it is held to that by the system."""
+"""The limits of a worker, which the system enforces."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from glowback_trio.compute.verification.differences import (
     differences,
     result_differences,
 )
-from glowback_trio.compute.verification.told import DiffersError, Told
+from glowback_trio.compute.verification.log_comparison import DiffersError, LogComparison
 from glowback_trio.data import Source
 from glowback_trio.errors import DamagedError, GlowbackError, LogError
 from glowback_trio.model.bars import Dataset
@@ -62,7 +62,7 @@ class _Verification:
 
     _job: VerifyJob
     _checkpoint: Callable[[], object]
-    _told: Told | None = field(default=None, init=False)
+    _comparison: LogComparison | None = field(default=None, init=False)
     _symbols: int = field(default=0, init=False)
 
     @property
@@ -82,7 +82,7 @@ class _Verification:
                 run_id=self._job.export.run_id,
                 difference=difference,
                 symbols=self._symbols,
-                events=0 if self._told is None else self._told.same,
+                events=0 if self._comparison is None else self._comparison.same,
                 computed_then_by=engine.get("version") if isinstance(engine, Mapping) else None,
                 computed_now_by=VERSION,
             )
@@ -101,29 +101,29 @@ class _Verification:
         yield Progressed()
         if self._job.export.result is not None:
             self._check_request()
-        self._told = told = Told(events)
+        self._comparison = comparison = LogComparison(events)
         try:
             dataset = self._job.source.load(self._job.request, self._checkpoint)
         except GlowbackError as error:
-            self._check_unloaded(told, error)
+            self._check_unloaded(comparison, error)
             return
         self._check_bars(dataset)
         yield Progressed()
-        yield from self._compute(told, dataset)
+        yield from self._compute(comparison, dataset)
 
-    def _compute(self, told: Told, dataset: Dataset) -> Iterator[Step]:
+    def _compute(self, comparison: LogComparison, dataset: Dataset) -> Iterator[Step]:
         for step in attempted(simulated(self._job.request, dataset, self._checkpoint)):
             match step:
                 case Progressed(drafts):
-                    told.compare(drafts)
-                    if told.stopped and told.over:
+                    comparison.compare(drafts)
+                    if comparison.stopped and comparison.over:
                         return
                     yield Progressed()
                 case Done(result):
-                    told.check_end(None)
+                    comparison.check_end(None)
                     self._check_result(result)
                 case Failed():
-                    told.check_end(step)
+                    comparison.check_end(step)
 
     def _check_request(self) -> None:
         replay = self._manifest.get("replay_request")
@@ -139,10 +139,10 @@ class _Verification:
             )
             raise _difference("request", message, field=found.field, then=found.then, now=found.now)
 
-    def _check_unloaded(self, told: Told, error: GlowbackError) -> None:
+    def _check_unloaded(self, comparison: LogComparison, error: GlowbackError) -> None:
         """Compare a run whose bars cannot be loaded: it must have failed for the same reason."""
         try:
-            told.check_end(Failed(str(error)))
+            comparison.check_end(Failed(str(error)))
         except DiffersError:
             message = f"The bars cannot be loaded: {error}"
             raise _difference("bars", message, now=str(error)) from error

@@ -30,7 +30,7 @@ def verify(
     Compared are, in this order: the log with the laws and its own digest, the request with the
     manifest, the bars of each symbol, every event but for its time, and every field of the result
     but for the version of the package. Of a run that was cancelled, or interrupted by a restart,
-    only what it had told until then is compared.
+    only the events until then are compared.
 
     Args:
         export: An export, its bytes, or the path of its file.

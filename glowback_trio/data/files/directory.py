@@ -52,7 +52,7 @@ _NAME = re.compile(
 
 @frozen
 class _Name:
-    """What the name of a price file says."""
+    """The symbol and resolution in the name of a price file."""
 
     symbol: str
     resolution: Resolution | None

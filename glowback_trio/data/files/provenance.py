@@ -1,4 +1,4 @@
-"""What a directory says of its prices: `provenance.json`.
+"""The file `provenance.json`, by which a directory states the origin of its prices.
 
 It may have `source` (sentences), `adjusted_for` (`none`, `splits` or `total`) and `kind`. All of it
 is copied into the manifests of runs on these prices.

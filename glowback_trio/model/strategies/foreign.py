@@ -1,4 +1,4 @@
-"""What code of others raises: a strategy, a module of strategies, a source of bars."""
+"""Exceptions out of code of others: a strategy, a module of strategies, a source of bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for a custom strategy that a kept request names and that is not known now."""
+"""The stand-in for a custom strategy that a kept request names and that is not known now."""
 
 from __future__ import annotations
 

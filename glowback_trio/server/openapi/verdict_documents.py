@@ -34,7 +34,7 @@ class DifferenceDocument(TypedDict):
 
 
 class VerdictDocument(TypedDict):
-    """What verifying a run has found.
+    """The outcome of a verification.
 
     Attributes:
         same: Whether nothing differs.

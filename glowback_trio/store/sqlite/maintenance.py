@@ -1,4 +1,4 @@
-"""What an operator does with a store's file: look at it, check it, give back free space."""
+"""Looking after a store's file: its contents, its soundness, its free space."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KNOWN = "(SELECT * FROM runs WHERE run_id IS NOT NULL)"
 
 @frozen
 class StoreInfo:
-    """What is in a store's file.
+    """The contents of a store's file, counted.
 
     Attributes:
         version: Version of the schema.

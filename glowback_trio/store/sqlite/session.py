@@ -1,4 +1,4 @@
-"""What a store has while it is open: its connections, and what it remembers of its runs."""
+"""The state of an open store: its connections, and what it remembers of its runs."""
 
 from __future__ import annotations
 

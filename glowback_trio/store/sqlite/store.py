@@ -82,7 +82,7 @@ class SqliteStore:
 
     @property
     def durability(self) -> Durability:
-        """What an event that can be read survives: the end of the process, or a power cut, too."""
+        """`process`: events that can be read survive its end; `power`: a power cut, too."""
         return "power" if self.synchronous == "FULL" else "process"
 
     @property

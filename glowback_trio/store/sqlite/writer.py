@@ -58,7 +58,7 @@ class Pending(Protocol):
 
 @frozen
 class _Group:
-    """What one commit writes."""
+    """The work of one commit."""
 
     statements: Sequence[Statement]
     events: Sequence[tuple[Pending, Sequence[Event]]]

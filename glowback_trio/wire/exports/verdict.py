@@ -48,7 +48,7 @@ class Difference:
 
 @frozen(kw_only=True, repr=False)
 class Verdict:
-    """What verifying a run has found.
+    """The outcome of a verification.
 
     Attributes:
         run_id: The run.

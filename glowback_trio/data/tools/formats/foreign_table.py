@@ -19,7 +19,7 @@ QUOTED = "prices are as quoted; --adjusted takes the adjusted closes"
 
 @frozen
 class ImportOptions:
-    """What the user says about the files.
+    """The user's statements about the files.
 
     Attributes:
         column_names: The file's names of columns by role, such as `close`.

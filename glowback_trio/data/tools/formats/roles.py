@@ -1,4 +1,4 @@
-"""What the columns of a file hold, by the names that vendors give them."""
+"""The roles of columns, by the names that vendors give them."""
 
 from __future__ import annotations
 

@@ -34,8 +34,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# RuntimeError: an archive is encrypted; NotImplementedError: it is compressed in another way.
-_DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+# zipfile raises a bare RuntimeError for an encrypted archive, and its subclass NotImplementedError
+# for a compression that it lacks.
+_DAMAGED = (EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 _WORKBOOK = "is an Excel workbook; save it as CSV and import that"
 
 

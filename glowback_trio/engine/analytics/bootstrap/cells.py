@@ -184,7 +184,7 @@ class Sample:
 
 @frozen(eq=False)
 class Replicates:
-    """What replicates come to: all columns (R,).
+    """The statistics of replicates: all columns (R,).
 
     Attributes:
         sharpe: Sharpe ratio per bar; NaN without spread.

@@ -1,4 +1,4 @@
-"""Retelling: a run that is computed again is held to what its log has told already."""
+"""Comparing a run that is computed again after a restart with the log that it has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glowback_trio.errors import LogError, StoreError
 from glowback_trio.model.events import Event, EventDraft
 from glowback_trio.store import EventLog
 
-__all__ = ["Retelling"]
+__all__ = ["Recomputation"]
 
 _READ_AT_ONCE = 256
 # A disk that fails is asked again after each of these times.
@@ -20,13 +20,13 @@ _RETRIES_S = (0.25, 1.0, 4.0, 4.0)
 
 
 @define(eq=False)
-class Retelling:
-    """The events of a log that are computed once more, and that nobody is to be told twice.
+class Recomputation:
+    """The events of a log that are computed again, and that no reader may receive twice.
 
     Args:
         log: The log.
         cursor: Id of the last event that came from no draft.
-        until: Id of the last event that was told.
+        until: Id of the last event in the log.
     """
 
     _log: EventLog
@@ -38,10 +38,10 @@ class Retelling:
 
     @property
     def over(self) -> bool:
-        """True once everything that was told has been computed again."""
+        """True once every event in the log has been computed again."""
         return self._cursor >= self._until
 
-    async def untold(self, drafts: Sequence[EventDraft]) -> Sequence[EventDraft]:
+    async def new_drafts(self, drafts: Sequence[EventDraft]) -> Sequence[EventDraft]:
         """Return the drafts that the log does not have, after comparing those that it has.
 
         Raises:
@@ -56,10 +56,10 @@ class Retelling:
         return ()
 
     def check_over(self) -> None:
-        """Check that nothing was told that was not computed again.
+        """Check that every event in the log has been computed again.
 
         Raises:
-            LogError: Something was.
+            LogError: One has not.
         """
         if not self.over:
             raise _difference(self._cursor + 1, "it was not computed again")
@@ -76,7 +76,7 @@ class Retelling:
                 return await self._log.read(self._cursor, _READ_AT_ONCE)
             except StoreError:  # the store has said which
                 await trio.sleep(wait_s)
-        raise LogError("The run cannot be computed again: what it had told cannot be read")
+        raise LogError("The run cannot be computed again: its log cannot be read")
 
     def _compare(self, event: Event, draft: EventDraft) -> None:
         # The payload ends the event; before it stand id, run, type and time.

@@ -1,4 +1,4 @@
-"""What a run has told, to which the run is held when it is computed again."""
+"""Comparing a finished log with the events that the run has now, computed again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glowback_trio.model.lifecycle import INTERRUPTED, QUEUED_PAYLOAD, State
 from glowback_trio.wire.exports.log_checks import payload_of
 from glowback_trio.wire.exports.verdict import Difference
 
-__all__ = ["DiffersError", "Told"]
+__all__ = ["DiffersError", "LogComparison"]
 
 
 class DiffersError(Exception):
@@ -31,7 +31,7 @@ class DiffersError(Exception):
 
 
 @define(eq=False)
-class Told:
+class LogComparison:
     """A finished log, compared event by event with what is computed.
 
     Args:
@@ -51,7 +51,7 @@ class Told:
 
     @property
     def stopped(self) -> bool:
-        """True if the run was ended from outside: only what it had told until then is compared."""
+        """True if the run was ended from outside: only the events until then are compared."""
         ended = self._end["state"]
         return ended == State.CANCELLED or self._end.get("error") == INTERRUPTED
 
