@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 
 from glowback_trio.errors import FailureTraceback
 
@@ -52,4 +52,6 @@ def printing_to_stderr() -> Iterator[None]:
 def _print_line(kind: str, message: object) -> None:
     # Scripts read stderr line by line, and messages of other libraries may have several lines.
     line = " ".join(str(message).split())
-    print(f"{kind}: {line}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log
+    # A message that cannot be written, such as to a full disk, must not end what it is about.
+    with suppress(OSError):
+        print(f"{kind}: {line}", file=sys.stderr, flush=True)  # noqa: T201 - for people, not a log

@@ -10,7 +10,6 @@ import io
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx2
 import orjson
@@ -32,23 +31,31 @@ Watch = Callable[..., Awaitable[Watcher]]
 
 LOGGERS = ("glowback_trio", "trio.serve_listeners")
 FACTS = RequestFacts("GET", "/backtests", ("127.0.0.1", 5000), {NOTES: RequestNotes("abc")})
+NextLine = Callable[[], Awaitable[str]]
+
 RECORD = RequestRecord(facts=FACTS, status=200, complete=True, duration=0.01, sent_bytes=300)
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    """Return the log lines so far, parsed."""
-    return lambda: [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+def next_line(capsys: pytest.CaptureFixture[str]) -> NextLine:
+    """Return the next line of the log, which a thread writes a little later than it was logged."""
+
+    async def wait() -> str:
+        text = ""
+        while not text.endswith("\n"):
+            await trio.lowlevel.checkpoint()
+            text += capsys.readouterr().err
+        return text
+
+    return wait
 
 
-async def test_every_request_leaves_one_line(
-    serve_with: Serve, lines: Callable[[], list[dict[str, Any]]]
-) -> None:
+async def test_every_request_leaves_one_line(serve_with: Serve, next_line: NextLine) -> None:
     url = await serve_with()
     async with httpx2.AsyncClient(base_url=url) as http:
         response = await http.get("/v1/backtests?limit=3", headers={"X-Request-ID": "mine"})
     assert response.status_code == 200
-    (line,) = lines()
+    line = orjson.loads(await next_line())
     assert line["event"] == "request"
     assert line["level"] == "info"
     assert line["request_id"] == "mine"
@@ -63,12 +70,12 @@ async def test_every_stream_leaves_one_line_and_no_key(
     serve_with: Serve,
     finished: Run,
     watch: Watch,
-    capsys: pytest.CaptureFixture[str],
+    next_line: NextLine,
 ) -> None:
     url = await serve_with(api_keys=("topsecret",))
     await watch(f"{url}/backtests/{finished.run_id}/stream?api_key=topsecret")
-    text = capsys.readouterr().err
-    line = orjson.loads(text.splitlines()[-1])
+    text = await next_line()
+    line = orjson.loads(text)
     assert (line["event"], line["close_code"]) == ("websocket", 1000)
     assert line["path"] == f"/backtests/{finished.run_id}/stream"
     assert line["request_id"]

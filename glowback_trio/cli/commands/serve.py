@@ -161,10 +161,17 @@ async def _serve_until_signal(serving: partial[Any], stdout: TextIO, store: Stor
         await listening.start(_set_on_signal, stop)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
-                print(f"listening on {url}", file=stdout, flush=True)
+                _announce(url, stdout)
             if isinstance(store, SqliteStore):
                 print_note(f"runs are kept in {store.path.absolute()}")
         listening.cancel_scope.cancel()
+
+
+def _announce(url: str, stdout: TextIO) -> None:
+    try:
+        print(f"listening on {url}", file=stdout, flush=True)
+    except OSError as error:  # nobody can read it, and the server serves all the same
+        print_warning(f"listening on {url}, but stdout cannot be written: {error.strerror}")
 
 
 async def _set_on_signal(

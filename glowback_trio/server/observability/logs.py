@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import structlog
 
 from glowback_trio.server.http.request import RequestNotes
+from glowback_trio.server.observability.line_writer import MOST_LINES, LineWriter, open_line_writer
 from glowback_trio.server.settings import Settings
 from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestRecord, WebSocketRecord
 
@@ -24,7 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[None]:
+def logging_to(
+    settings: Settings, stream: TextIO | None = None, most: int = MOST_LINES
+) -> Iterator[None]:
     """Write the server's log for the length of a block.
 
     The logger gets a handler only if it has none: a program's own handler stays, and so does that
@@ -33,15 +36,31 @@ def logging_to(settings: Settings, stream: TextIO | None = None) -> Iterator[Non
     Args:
         settings: Format and level.
         stream: Where the log is written; None: stderr.
+        most: How many lines may wait for the reader of the stream.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_formatter(settings))
     with ExitStack() as handled:
+        handler = _Handler(handled.enter_context(open_line_writer(stream or sys.stderr, most)))
+        handler.setFormatter(_formatter(settings))
         for name in _LOGGERS:
             logger = logging.getLogger(name)
             if not logger.handlers:
                 handled.enter_context(_handling(logger, handler, settings.log_level))
         yield
+
+
+class _Handler(logging.Handler):
+    """Hands formatted lines to a writer, and says how many found no room before."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if dropped := self._writer.take_dropped():
+            lost = f"{dropped:,} lines of the log were lost: they are read too slowly"
+            told = logging.LogRecord(__name__, logging.WARNING, "", 0, lost, None, None)
+            self._writer.put(self.format(told))
+        self._writer.put(self.format(record))
 
 
 @contextmanager
