@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -13,6 +12,7 @@ from glowback_trio.extras import CALENDARS
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import listed
+from glowback_trio.spelling import near_words
 
 __all__ = [
     "MAX_BARS",
@@ -26,7 +26,7 @@ __all__ = [
 # Six columns of 8 bytes: about a gigabyte of bars.
 MAX_BARS = 20_000_000
 MAX_ROWS = 2_000_000
-_SUGGESTIONS = 5  # unknown symbols that get a suggestion, because comparing names is slow
+_SUGGESTIONS = 3  # unknown symbols that get a suggestion, because comparing names is slow
 _LISTED = 10  # known symbols that are named where none is similar
 
 
@@ -89,17 +89,10 @@ def unknown_symbol_problems(
 
 def _hint(symbol: str, known: Collection[str]) -> str:
     """Return half a sentence with similar known symbols, or with what there is."""
-    if near := _nearest(symbol, known):
+    if near := near_words(symbol, known):
         return f"did you mean {one_of(near)}?"
     return (
         f"there are prices for {listed(sorted(known), _LISTED)}"
         if known
         else "there are none at all"
     )
-
-
-def _nearest(symbol: str, known: Collection[str]) -> list[str]:
-    """Return known symbols similar to this one, ignoring the case of letters."""
-    # A wrong case is the most common mistake, and would count as several.
-    spelled = {name.upper(): name for name in known}
-    return [spelled[match] for match in difflib.get_close_matches(symbol.upper(), spelled)]

@@ -7,7 +7,6 @@ field in the OpenAPI schema.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import re
@@ -20,6 +19,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.short_repr import describe
+from glowback_trio.spelling import near_words
 
 __all__ = [
     "SCALARS",
@@ -43,9 +43,6 @@ __all__ = [
     "one_of",
     "violations",
 ]
-
-# The time to compare two words grows with the product of their lengths, and clients send any word.
-_LONGEST_WORD = 64
 
 SCALARS: Mapping[type, str] = {
     bool: "true or false",
@@ -129,10 +126,8 @@ def one_of(choices: Iterable[object]) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return half a sentence with the nearest known words, or with all of them if none is near."""
-    known, word = sorted(known), word[:_LONGEST_WORD]
-    near = difflib.get_close_matches(word, known, n=3) or difflib.get_close_matches(
-        word.lower(), known, n=3
-    )
+    known = sorted(known)
+    near = near_words(word, known)
     return f"did you mean {one_of(near)}?" if near else f"known: {', '.join(known)}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from glowback_trio.errors import DataError
 from glowback_trio.extras import CALENDARS
 from glowback_trio.model.bounds import one_of
+from glowback_trio.spelling import near_words
 
 __all__ = ["trading_days", "zone_of"]
 
@@ -54,7 +54,7 @@ def _calendar(exchange: str, start: str, end: str) -> Any:
     try:
         return library.get_calendar(exchange, start=start, end=end)
     except library.errors.InvalidCalendarName:
-        near = difflib.get_close_matches(exchange.upper(), library.get_calendar_names())
+        near = near_words(exchange, library.get_calendar_names())
         hint = f"; did you mean {one_of(near)}?" if near else ""
         raise DataError(f"No calendar is called {exchange!r}{hint}") from None
     except ValueError as error:  # its message names the years that the calendar covers
