@@ -48,6 +48,11 @@ REJECTED = {
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
     "two hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
     "a host that is not ASCII": (b"GET / HTTP/1.1\r\nHost: caf\xc3\xa9\r\n\r\n", 400),
+    **{
+        f"the impossible host {host!r}": (b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host, 400)
+        for host in (b"a..b", b"x..", b".", b"a" * 64, b"*", b"x y", b"[::1", b"x:99999", b"x:-1")
+    },
+    "a host with a path": (b"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
     "a target that is not ASCII": (b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: test\r\n\r\n", 400),
     "a target without a path": (b"GET ?a=b HTTP/1.1\r\nHost: test\r\n\r\n", 400),
     "another scheme": (b"GET file:///etc/passwd HTTP/1.1\r\nHost: test\r\n\r\n", 400),

@@ -18,6 +18,9 @@ __all__ = ["check_head", "check_request", "join_lists", "origin_form", "wants_we
 
 FOLD = re.compile(rb"\n[ \t]")
 LENGTH = re.compile(rb"\ncontent-length[ \t]*:([^\r]*)", re.IGNORECASE)
+# A name of labels, an IPv4 address, or an IPv6 address in brackets (RFC 9112, section 3.2).
+# Frameworks decode it for every request, and fail on what cannot be a name, such as `a..b`.
+HOST = re.compile(rb"(?:(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|\[[0-9A-Fa-f:.]{2,45}\])?(?::(\d{0,5}))?")
 KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 
 # These are decoded as ASCII, by h11, by wsproto or in this room. All other values are opaque bytes
@@ -56,7 +59,8 @@ def check_request(request: h11.Request, headers: Headers) -> None:
     Raises:
         RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
             another version of WebSocket; 400 for two framings at once, headers that must be ASCII
-            and are not, a target without a path, or an invalid WebSocket handshake.
+            and are not, a Host that no host can have, a target without a path, or an invalid
+            WebSocket handshake.
     """
     if request.http_version not in {b"1.0", b"1.1"}:
         raise RejectedError(505, "this server supports HTTP/1.1 and HTTP/1.0 only")
@@ -66,9 +70,16 @@ def check_request(request: h11.Request, headers: Headers) -> None:
     for name, value in headers:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():
             raise RejectedError(400, f"the header {name.decode()} is not ASCII")
+    _check_host(dict(headers).get(b"host", b""))
     origin_form(request)
     if wants_websocket(request, headers):
         _check_handshake(dict(headers))
+
+
+def _check_host(host: bytes) -> None:
+    match = HOST.fullmatch(host)
+    if match is None or len(host) > 259 or int(match[1] or 0) > 65535:
+        raise RejectedError(400, "Host is neither a name nor an address, with or without a port")
 
 
 def _check_handshake(headers: dict[bytes, bytes]) -> None:
