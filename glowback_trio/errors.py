@@ -7,9 +7,10 @@ change. All of them can be pickled.
 
 from __future__ import annotations
 
+import errno
 import pickle
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from reprlib import Repr
 from typing import Any, ClassVar, Self
 
@@ -29,6 +30,7 @@ __all__ = [
     "NotReadyError",
     "Problem",
     "QueueFullError",
+    "ResourceError",
     "ResultUnavailableError",
     "RunCancelledError",
     "RunExistsError",
@@ -325,6 +327,51 @@ class QueueFullError(GlowbackError, RuntimeError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"{limit} runs are waiting already, and the limit is {limit}; try later")
+
+
+# What the system says when it is out of something, by the number of the error.
+_RESOURCES: Mapping[int | None, str] = {
+    errno.EMFILE: "open files",
+    errno.ENFILE: "open files",
+    errno.ENOMEM: "memory",
+    errno.ENOBUFS: "memory",
+    errno.ENOSPC: "disk space",
+    errno.EDQUOT: "disk space",
+}
+
+
+class ResourceError(GlowbackError, RuntimeError):
+    """Raised when the process or its machine is out of something that work needs. Try again later.
+
+    Nothing is wrong with the request, and nothing has been changed.
+
+    Attributes:
+        resource: What there is too little of, such as `memory`, `open files` or `disk space`.
+        retry_after_s: Whole seconds after which another attempt may succeed; a guess.
+    """
+
+    code = "unavailable"
+
+    def __init__(self, resource: str, *, retry_after_s: int = 5) -> None:
+        self.resource = resource
+        self.retry_after_s = retry_after_s
+        super().__init__(f"The server is out of {resource} at the moment; try again later")
+
+    @classmethod
+    def of(cls, error: BaseException) -> ResourceError | None:
+        """Return what a builtin error says the process is out of; None for any other error."""
+        match error:
+            case ResourceError():
+                return error
+            case MemoryError():
+                return cls("memory")
+            case OSError(errno=number) if number in _RESOURCES:
+                return cls(_RESOURCES[number])
+            # Python says it by its words alone.
+            case RuntimeError(args=("can't start new thread",)):
+                return cls("threads")
+            case _:
+                return None
 
 
 class StoreError(GlowbackError, RuntimeError):

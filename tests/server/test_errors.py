@@ -5,6 +5,8 @@ Rule: every error of the package is in the table, and a fault reveals nothing of
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from werkzeug.exceptions import BadRequest, RequestTimeout
 
@@ -27,6 +29,7 @@ EXAMPLES: list[tuple[GlowbackError, int, str]] = [
     (errors.CursorAheadError(9, 3), 409, "cursor_ahead"),
     (errors.GatewayClosedError("closed"), 503, "unavailable"),
     (errors.QueueFullError(3), 503, "unavailable"),
+    (errors.ResourceError("memory"), 503, "unavailable"),
     (errors.DataError("/secret/prices.csv"), 500, "internal_error"),
     (errors.StrategyError("secret"), 500, "internal_error"),
     (errors.LogError("secret"), 500, "internal_error"),
@@ -64,6 +67,38 @@ def test_errors_from_elsewhere_have_a_code_of_the_contract(
 ) -> None:
     answered = http_error(error)
     assert (answered.status, answered.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "resource"),
+    [
+        (MemoryError(), "memory"),
+        (OSError(errno.ENOMEM, "x"), "memory"),
+        (OSError(errno.EMFILE, "secret"), "open files"),
+        (OSError(errno.ENFILE, "secret"), "open files"),
+        (OSError(errno.ENOSPC, "x", "/secret"), "disk space"),
+        (OSError(errno.EDQUOT, "x", "/secret"), "disk space"),
+        (RuntimeError("can't start new thread"), "threads"),
+        (errors.ResourceError("places"), "places"),
+    ],
+)
+def test_a_server_that_is_out_of_something_says_of_what_and_when_to_try_again(
+    error: Exception, resource: str
+) -> None:
+    answered = http_error(error)
+    assert (answered.status, answered.code) == (503, "unavailable")
+    assert answered.message == f"The server is out of {resource} at the moment; try again later"
+    assert answered.headers == {"Retry-After": "5"}
+
+
+def test_the_time_to_try_again_is_that_of_the_error() -> None:
+    answered = http_error(errors.ResourceError("memory", retry_after_s=30))
+    assert answered.headers == {"Retry-After": "30"}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EPERM, "x"), RuntimeError("x"), OSError("x")])
+def test_other_errors_of_the_system_are_faults(error: Exception) -> None:
+    assert http_error(error).status == 500
 
 
 @pytest.mark.parametrize(

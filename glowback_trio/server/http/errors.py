@@ -17,6 +17,7 @@ from glowback_trio.errors import (
     InvalidTransitionError,
     Problem,
     QueueFullError,
+    ResourceError,
     ResultUnavailableError,
     RunExistsError,
     StoreError,
@@ -47,6 +48,7 @@ STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     CursorAheadError: HTTPStatus.CONFLICT,
     GatewayClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ResourceError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -71,7 +73,7 @@ _ADVICE: Mapping[type[GlowbackError], str] = {
 }
 _STORE_FAILED = "The store cannot be used at the moment; try again later"
 # A guess: how soon a place in the queue is free depends on the runs in it.
-_RETRY_AFTER_S = "5"
+_RETRY_AFTER_S = 5
 # Problems listed in one response; of further ones only the number is stated.
 _MOST_PROBLEMS = 1000
 _LONGEST_TEXT = 200
@@ -120,16 +122,16 @@ def _code_of(status: int) -> str:
 
 def http_error(error: BaseException) -> HttpError:
     """Translate an error for clients; one that is not meant for them becomes a bare 500."""
-    match error:
-        case HttpError():
-            return error
+    match ResourceError.of(error) or error:
+        case HttpError() as own:
+            return own
         case InvalidRequestError(problems=problems):
             return HttpError(422, "Request validation failed", details=_problem_documents(problems))
-        case GlowbackError():
-            return _from_package(error)
+        case GlowbackError() as ours:
+            return _from_package(ours)
         # Last of the known ones: it is Werkzeug's, for routing.
-        case HTTPException(code=int(status)):
-            return _from_framework(error, status)
+        case HTTPException(code=int(status)) as theirs:
+            return _from_framework(theirs, status)
         case _:
             return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
 
@@ -139,7 +141,8 @@ def _from_package(error: GlowbackError) -> HttpError:
     status = next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), None)
     if status is None:
         return HttpError(500, HTTPStatus.INTERNAL_SERVER_ERROR.phrase)
-    retry = {"Retry-After": _RETRY_AFTER_S} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    after = getattr(error, "retry_after_s", _RETRY_AFTER_S)
+    retry = {"Retry-After": str(after)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     # What a store says names files, which is for the log.
     said = _STORE_FAILED if isinstance(error, StoreError) else str(error)
     message = f"{said}{_ADVICE.get(type(error), '')}"
