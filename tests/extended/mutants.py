@@ -37,6 +37,7 @@ EVENTS = "glowback_trio/server/routes/events.py"
 CHAIN = "glowback_trio/client/log_verifier.py"
 STREAM = "glowback_trio/client/stream.py"
 GATEWAY = "glowback_trio/actors/gateway.py"
+OPENING = "glowback_trio/actors/gateway_opening.py"
 THREAD_CALLS = "glowback_trio/actors/thread_calls.py"
 DEADLOCK = "glowback_trio/testing/sim/deadlock.py"
 
@@ -258,7 +259,7 @@ MUTANTS = (
     ),
     Mutant(
         "restart: a queued run stays queued",
-        GATEWAY,
+        OPENING,
         "            if run.needs_task:\n",
         "            if False:\n",
     ),

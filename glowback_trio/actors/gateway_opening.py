@@ -1,0 +1,114 @@
+"""Opening a gateway: what it is made of, in which order that begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import trio
+
+from glowback_trio.actors.event_loop import EventLoop
+from glowback_trio.actors.gateway import Gateway
+from glowback_trio.actors.restoring import restored_runs
+from glowback_trio.actors.retention import remove_expired
+from glowback_trio.actors.run import random_id
+from glowback_trio.actors.run_slots import RunSlots
+from glowback_trio.actors.thread_calls import ThreadCalls
+from glowback_trio.compute import Compute, ThreadCompute
+from glowback_trio.data import Source, open_source
+from glowback_trio.errors import EventLoopError
+from glowback_trio.model.instant import utc_now
+from glowback_trio.model.strategies.api import CustomStrategy
+from glowback_trio.model.strategies.registry import make_registry
+from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store import MemoryStore, Store
+
+__all__ = ["open_gateway"]
+
+_INSTEAD = (
+    "a gateway needs trio, so open it within trio.run; a program of asyncio or of threads opens it "
+    "within trio.run in a thread of its own, and calls it by gateway.from_thread"
+)
+
+
+@asynccontextmanager
+async def open_gateway(
+    *,
+    data: Source | Path | str | None = None,
+    store: Store | None = None,
+    compute: Compute | None = None,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+    max_running: int = 4,
+    max_queued: int = 1000,
+    max_log_bytes: int = 1 << 28,
+    strategies: Iterable[type[CustomStrategy]] = (),
+) -> AsyncIterator[Gateway]:
+    """Open a gateway for the length of an `async with` block.
+
+    Leaving the block, in whatever way, cancels the runs that have not ended, waits for them and
+    leaves nothing behind: no task, no thread at work, no file.
+
+    Args:
+        data: A directory of price files; `demo`: the prices that come with the package; `sample` or
+            None: generated prices; or a source of bars.
+        store: Where events and results are kept; None: in memory, 1000 finished runs, 1 GiB. The
+            runs that it kept for an earlier gateway are there; queued ones start, and interrupted
+            ones have failed or are computed again, as their requests say.
+        compute: Where simulations are carried out; None: one worker thread.
+        clock: Gives the time, with its zone, for events; None: UTC now.
+        new_id: Names new runs; None: random UUIDs.
+        max_running: How many runs may run at once.
+        max_queued: How many more may wait.
+        max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
+            emits more fails. Together with `max_running` this bounds what live runs take, as
+            the store bounds what finished ones do. A store on disk takes a log of any length, so
+            there only paced runs are bounded, whose events wait in memory.
+        strategies: Classes of strategies that requests may name in addition to the built-in ones.
+            They are code of the program that opens the gateway, never of its clients.
+
+    Raises:
+        EventLoopError: There is no trio event loop here, such as under asyncio.
+        InvalidRequestError: `data` names no directory.
+        StoreError: Another gateway has the store open.
+        StrategyError: One of `strategies` is not whole, or its name is taken.
+    """
+    if not trio.lowlevel.in_trio_task():
+        raise EventLoopError.here("open_gateway", _INSTEAD)
+    registry = make_registry(strategies)
+    source = open_source(data)
+    kept = store or MemoryStore()
+    # The store is closed last: runs that have not ended still write their terminal event.
+    loop = EventLoop()
+    computing = compute or ThreadCompute()
+    retention = trio.CancelScope()
+    async with kept.opened(registry), computing.opened(), open_bare_nursery() as nursery:
+        gateway = Gateway(
+            source=source,
+            strategies=registry,
+            nursery=nursery,
+            store=kept,
+            compute=computing,
+            clock=clock or utc_now,
+            new_id=new_id or random_id,
+            slots=RunSlots(max_running),
+            max_queued=max_queued,
+            max_log_bytes=max_log_bytes,
+            runs=await restored_runs(kept, clock or utc_now),
+            loop=loop,
+            thread_calls=ThreadCalls(loop),
+        )
+        if kept.expires:
+            drop = gateway._drop  # noqa: SLF001 - opening owns what it made
+            nursery.start_soon(remove_expired, kept, clock or utc_now, drop, retention)
+        for run in gateway.runs()[::-1]:
+            if run.needs_task:
+                gateway._start(run)  # noqa: SLF001 - opening owns what it made
+        try:
+            yield gateway
+        finally:
+            retention.cancel()
+            gateway.close("the gateway was closed")
+            await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
