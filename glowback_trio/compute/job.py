@@ -6,20 +6,21 @@ often others get their turn.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from attrs import frozen
 
 from glowback_trio.compute.log_budget import within_budget
-from glowback_trio.compute.steps import Done, Failed, Progressed, Step
+from glowback_trio.compute.steps import LONGEST_SENTENCE, Done, Failed, Progressed, Step
+from glowback_trio.compute.tracebacks import traceback_text
 from glowback_trio.data import Source
 from glowback_trio.engine import Simulation
 from glowback_trio.errors import GlowbackError
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
+from glowback_trio.model.strategies.foreign import text_of
 
 __all__ = ["BacktestJob", "Job", "attempted", "simulated"]
 
@@ -27,8 +28,6 @@ __all__ = ["BacktestJob", "Job", "attempted", "simulated"]
 # compared with a switch between threads, short for a person who waits for a cancelled run to end.
 _SLICE_SYMBOL_BARS = 20_000
 _SLICE_MIN_BARS = 50
-# A traceback is kept as long as its run is. Its end says the most.
-_TRACEBACK_MOST = 20_000
 
 
 class Job(Protocol):
@@ -82,11 +81,11 @@ def attempted(steps: Iterator[Step]) -> Iterator[Step]:
     try:
         yield from steps
     except GlowbackError as error:
-        yield Failed(str(error), _traceback_of(error.__cause__))
+        yield Failed(text_of(error, LONGEST_SENTENCE), traceback_text(error.__cause__))
     # A source may be code of others, too. A cancellation is no error, and passes.
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends only its own run
         sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
-        yield Failed(sentence, _traceback_of(error))
+        yield Failed(sentence, traceback_text(error))
 
 
 def simulated(
@@ -104,11 +103,3 @@ def simulated(
     while not simulation.finished:
         yield Progressed(simulation.advance(size))
     yield Done(simulation.result())
-
-
-def _traceback_of(error: BaseException | None) -> str:
-    """Return an error's traceback as text; empty if there is no error, or it was never raised."""
-    if error is None or error.__traceback__ is None:
-        return ""
-    text = "".join(traceback.format_exception(error))
-    return text if len(text) <= _TRACEBACK_MOST else f"…{text[-_TRACEBACK_MOST:]}"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
+from glowback_trio.model.strategies.foreign import cut
 
-__all__ = ["Answered", "Done", "Failed", "Progressed", "Step"]
+__all__ = ["LONGEST_SENTENCE", "Answered", "Done", "Failed", "Progressed", "Step"]
+
+#: Characters of the sentence that says why a run failed.
+LONGEST_SENTENCE = 2_000
 
 
 @frozen(repr=False)
@@ -30,18 +34,24 @@ class Done:
     result: Result
 
 
+def _cut(sentence: str) -> str:
+    # Texts of foreign errors are cut where they are read. This holds for whatever else a sentence
+    # is made of.
+    return cut(sentence, LONGEST_SENTENCE)
+
+
 @frozen(repr=False)
 class Failed:
     """Strategy, data or arithmetic gave up.
 
     Attributes:
-        error: Why, as a sentence for the run's owner.
+        error: Why, as a sentence for the run's owner; cut after 2,000 characters.
         traceback: The traceback of an error in code that is not this package's, as text; empty
             where there is none. For the author of that code, never for clients. Text, because a
             step has to survive a pickle, and because a real traceback holds on to every frame.
     """
 
-    error: str
+    error: str = field(converter=_cut)
     traceback: str = ""
 
     def __repr__(self) -> str:

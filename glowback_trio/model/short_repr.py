@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Collection
 from datetime import datetime
 
-__all__ = ["clip", "counted", "describe", "listed"]
+__all__ = ["clip", "counted", "describe", "listed", "shown"]
 
 # Most characters of a description: what fits on two lines of a terminal.
 _MOST = 180
@@ -26,6 +26,11 @@ def clip(text: str, most: int = _MOST) -> str:
     # Cut before it is split, because the text may have megabytes.
     line = " ".join(text[: 2 * most].split())
     return line if len(line) <= most and len(text) <= 2 * most else f"{line[: most - 1]}…"
+
+
+def shown(value: object) -> str:
+    """Return the `repr` of any value, abbreviated; one whose own `__repr__` raises gets another."""
+    return clip(_brief.repr(value))
 
 
 def counted(number: int, noun: str) -> str:

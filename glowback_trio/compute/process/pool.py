@@ -17,6 +17,7 @@ from glowback_trio.compute.process.shared_bars import SharedBars, SharedValue
 from glowback_trio.compute.process.worker_process import WorkerProcess, open_worker
 from glowback_trio.compute.steps import Failed, Step
 from glowback_trio.model.short_repr import describe
+from glowback_trio.model.strategies.foreign import text_of
 from glowback_trio.nursery import open_bare_nursery
 
 __all__ = ["ProcessCompute"]
@@ -100,7 +101,7 @@ class ProcessCompute:
             return Failed(f"The bars cannot be handed to a worker process: {error.strerror}")
         except Exception as error:  # noqa: BLE001 - whatever the job's classes raise
             return Failed(
-                f"The strategy or its data cannot be sent to a worker process ({error}); "
+                f"The strategy or its data cannot be sent to a worker process ({text_of(error)}); "
                 "define the strategy at the top level of a module, or compute in threads"
             )
 

@@ -29,6 +29,7 @@ from glowback_trio.compute.process.limits import WorkerLimits
 from glowback_trio.compute.process.shared_bars import MappedBars
 from glowback_trio.compute.steps import Failed, Progressed, Step
 from glowback_trio.data import no_checkpoint
+from glowback_trio.model.strategies.foreign import said
 
 __all__ = ["main"]
 
@@ -116,9 +117,9 @@ def _steps(bars: MappedBars, body: memoryview) -> Iterator[Step]:
         job = bars.unpack(body)
     except Exception as error:  # noqa: BLE001 - importing a strategy runs its module
         yield Failed(
-            f"The strategy cannot be imported in a worker process ({type(error).__name__}: "
-            f"{error}); keep it in a module that a new process finds, not in the program that "
-            "is run, or compute in threads"
+            f"The strategy cannot be imported in a worker process ({said(error)}); keep it "
+            "in a module that a new process finds, not in the program that is run, or compute in "
+            "threads"
         )
         return
     yield from held_back(job.steps(no_checkpoint))

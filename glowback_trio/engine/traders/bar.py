@@ -12,8 +12,9 @@ from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve
+from glowback_trio.model.short_repr import shown
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
-from glowback_trio.model.strategies.foreign import is_interrupt, said
+from glowback_trio.model.strategies.foreign import is_interrupt, said, text_of
 
 __all__ = ["BarTrader"]
 
@@ -145,10 +146,10 @@ def _started(strategy: BarStrategy) -> OnBar:
     if not callable(on_bar):
         raise StrategyError(
             f"{strategy.name}: `start` should return a function to call at every bar, "
-            f"not {on_bar!r}"
+            f"not {shown(on_bar)}"
         )
     return on_bar
 
 
 def _said(error: BaseException) -> str:
-    return str(error) if isinstance(error, StrategyError) else said(error)
+    return text_of(error) if isinstance(error, StrategyError) else said(error)
