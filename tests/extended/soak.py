@@ -1,42 +1,45 @@
-"""Ten minutes of a server's life: runs, cancels, streams, disconnects, deletions, restarts.
+"""Ten minutes of a server's life, with everything that clients do to it, and restarts.
 
     python tests/extended/soak.py [SECONDS]
 
-Clients keep following their runs while the server under them is killed, or stopped, and started
-again on its file. Whatever they received is a whole log whose digest is right. Between loads the
-server is at rest, and what it holds then must not grow: memory, descriptors, threads, processes,
-files, streams. Prints a line for each rest.
+Clients run strategies that fail in every way, on files that are good, bad and replaced; they
+follow, pause, cancel and delete runs, leave downloads half read, and send nonsense. For the first
+half of the time the server lives on; then it is killed, or stopped, and started again on its file,
+while clients go on. Whatever they received is a whole log whose digest is right. Between loads
+every run is deleted and the server is at rest; what it holds then must not grow: memory,
+descriptors, threads, processes, files, streams. `GET /healthz` stays fast throughout. Prints a line
+for each rest.
 """
 
 from __future__ import annotations
 
-import os
 import random
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import trio
 from attrs import asdict, define, field, frozen
+from support.health_probe import percentile, probed
+from support.server_process import ServerProcess, metric, port_of, start_serving
+from support.soak_clients import SoakClients
 
-import glowback_trio
-from glowback_trio.client import Client, open_client
-from glowback_trio.errors import GlowbackError
-from glowback_trio.model.events import Event
-from glowback_trio.model.invariants import assert_sound
+from glowback_trio import demo_path
+from glowback_trio.client import open_client
 from glowback_trio.store.sqlite.maintenance import check_store
 
-CLIENTS = 6
 LOAD_S = 12.0
+# Threads end when they have been idle for ten seconds.
+REST_S = 12.0
 # What a server at rest may hold more than at its first rest: connections to the store are opened
-# when they are needed, threads end when they have been idle for a while.
+# when they are needed, some threads never end.
 MORE_DESCRIPTORS = 16
 MORE_THREADS = 8
-MORE_MEMORY_MB = 40
+MORE_MEMORY_MB = 50
+HEALTH_MS = 20.0
 
 
 @frozen
@@ -51,19 +54,15 @@ class Rest:
     streams: int
 
     @classmethod
-    def of(cls, pid: int, directory: Path, metrics: str) -> Rest:
+    async def of(cls, server: ServerProcess) -> Rest:
         """Look at a process, at the directory of its store, and at its metrics."""
-        place = Path(f"/proc/{pid}")
-        pages = int((place / "statm").read_text().split()[1])
-        children = " ".join(each.read_text() for each in place.glob("task/*/children"))
-        streams = metrics.partition("\nglowback_open_streams ")[2].partition("\n")[0]
         return cls(
-            memory_mb=pages * os.sysconf("SC_PAGE_SIZE") >> 20,
-            descriptors=len(list((place / "fd").iterdir())),
-            threads=len(list((place / "task").iterdir())),
-            processes=len(children.split()),
-            files=len(list(directory.iterdir())),
-            streams=int(float(streams)),
+            memory_mb=round(server.memory_mb),
+            descriptors=server.descriptors,
+            threads=server.threads,
+            processes=len(server.children),
+            files=len(list(server.log_path.parent.iterdir())),
+            streams=round(metric(await server.metrics(), "glowback_open_streams")),
         )
 
     def check(self, first: Rest) -> None:
@@ -80,136 +79,97 @@ class Soak:
     """A server on one address and one file, and its clients.
 
     Args:
-        directory: Where its file is.
-        rng: Decides what clients do.
+        folder: Where it works.
     """
 
-    directory: Path
+    folder: Path
     rng: random.Random
-    port: str = "0"
-    _process: subprocess.Popen[str] | None = None
-    submitted: int = field(default=0, init=False)
-    followed: int = field(default=0, init=False)
+    server: ServerProcess | None = field(default=None, init=False)
     restarts: int = field(default=0, init=False)
+    health: list[float] = field(factory=list, init=False)
 
     @property
     def store(self) -> Path:
         """The server's file."""
-        return self.directory / "runs.sqlite"
+        return self.folder / "runs.sqlite"
 
     @property
-    def url(self) -> str:
-        """The server's address, the same after every restart."""
-        return f"http://127.0.0.1:{self.port}"
+    def data(self) -> Path:
+        """Its price files."""
+        return self.folder / "prices"
 
-    def start(self) -> None:
-        """Start the server."""
-        command = [sys.executable, "-m", "glowback_trio", "serve", "--port", self.port]
-        options = ["--store", f"sqlite:{self.store}", "--log-level", "ERROR"]
-        environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
-        self._process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, text=True, env=environment
-        )
-        assert self._process.stdout is not None
-        self.port = self._process.stdout.readline().strip().rpartition(":")[2]
+    async def start(self) -> None:
+        """Start the server, at the address that it has had before."""
+        options = ["--data", str(self.data), "--log-level", "ERROR"]
+        options += ["--strategies", "support.misbehaving:Misbehaving"]
+        options += ["--port", str(self.server.port if self.server else 0)]
+        process = start_serving(self.folder, *options)
+        log = self.folder / "log"
+        self.server = ServerProcess(process, await port_of(process, log), log)
 
-    def end(self, number: signal.Signals) -> None:
+    async def end(self, number: signal.Signals) -> None:
         """End the server, and wait until it has gone."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        self._process.send_signal(number)
-        self._process.wait(60)
-        self._process.stdout.close()
+        assert self.server is not None
+        await self.server.end(number, 60)
+        assert self.server.process.stdout is not None
+        self.server.process.stdout.close()
 
-    async def load(self, seconds: float, restart: signal.Signals | None = None) -> None:
+    async def load(self, clients: SoakClients, restart: signal.Signals | None = None) -> None:
         """Let clients work; end and start the server in the middle, if asked for."""
-        until = trio.current_time() + seconds
-        async with open_client(self.url) as client, trio.open_nursery() as nursery:
-            for _ in range(CLIENTS):
-                nursery.start_soon(self._be_client, client, until)
-            if restart is not None:
-                await trio.sleep(seconds / 2)
-                await trio.to_thread.run_sync(self.end, restart)
-                await trio.to_thread.run_sync(self.start)
-                self.restarts += 1
+        assert self.server is not None
+        with probed(self.server.port) as times:
+            async with open_client(self.server.url) as client, trio.open_nursery() as nursery:
+                clients.start(nursery, client, self.server.port, trio.current_time() + LOAD_S)
+                if restart is not None:
+                    await trio.sleep(LOAD_S / 2)
+                    await self.end(restart)
+                    await self.start()
+                    self.restarts += 1
+            await self._delete_all()
+        self.health += times
 
     async def rest(self) -> Rest:
-        """Wait until no stream is open, and look at the server."""
-        assert self._process is not None
-        await trio.sleep(2)
-        async with httpx2.AsyncClient() as client:
-            metrics = (await client.get(f"{self.url}/metrics")).text
-        return Rest.of(self._process.pid, self.directory, metrics)
+        """Wait until what is idle has ended, and look at the server."""
+        assert self.server is not None
+        await trio.sleep(REST_S)
+        return await Rest.of(self.server)
 
-    async def _be_client(self, client: Client, until: float) -> None:
-        while trio.current_time() < until:
-            self.submitted += 1
-            run_id = await self._submit(client, f"soak-{self.submitted}")
-            log = await self._follow(client, run_id)
-            assert_sound(log)
-            self.followed += 1
-            if self.rng.random() < 0.9:
-                await self._insist(client.delete, run_id)
-
-    async def _submit(self, client: Client, key: str) -> str:
-        pace = self.rng.choice((None, None, 200.0))
-        request = {
-            "symbols": self.rng.sample(("AAPL", "MSFT", "SPY"), 2),
-            "start_date": "2023-01-02",
-            "end_date": self.rng.choice(("2023-06-30", "2024-12-31")),
-            "strategy": {"name": self.rng.choice(("buy_and_hold", "ma_crossover", "rsi"))},
-            "stream": {"orders": True, "metrics_every": 1, "pace_bars_per_s": pace},
-            "on_restart": "rerun",
-        }
-        status = await self._insist(client.submit, request, idempotency_key=key)
-        return str(status.run_id)
-
-    async def _follow(self, client: Client, run_id: str) -> list[Event]:
-        """Receive a whole log, over as many streams as it takes."""
-        log: list[Event] = []
-        while not (log and log[-1].type == "state" and "digest" in log[-1].payload):
-            leaves_after = self.rng.choice((10, 100, 10_000))
-            async with client.stream(run_id, after=len(log)) as events:
-                async for event in events:
-                    log.append(event)
-                    leaves_after -= 1
-                    if leaves_after == 0:
-                        break
-            if self.rng.random() < 0.1:
-                await self._insist(client.cancel, run_id)
-        return log
-
-    async def _insist(self, call: Any, *args: Any, **more: Any) -> Any:
-        """Do what a client does while its server is away: try again."""
-        with trio.fail_after(120):
-            while True:
-                try:
-                    return await call(*args, **more)
-                except GlowbackError as error:
-                    if "not found" in str(error).lower():
-                        return None
-                await trio.sleep(0.2)
+    async def _delete_all(self) -> None:
+        assert self.server is not None
+        with trio.fail_after(60):
+            while runs := await self.server.get("/backtests?limit=200"):
+                for run in runs:
+                    reply = await self.server.ask("DELETE", f"/backtests/{run['run_id']}")
+                    assert reply.status in (204, 404), reply
 
 
-async def live(directory: Path, seconds: float) -> None:
+async def live(folder: Path, seconds: float) -> None:
     """Live for so long, and look at every rest."""
-    soak = Soak(directory, random.Random(1))
-    soak.start()
+    soak = Soak(folder, random.Random(1))
+    shutil.copytree(demo_path(), soak.data)
+    clients = SoakClients(soak.data, soak.rng)
+    await soak.start()
     try:
-        await soak.load(LOAD_S)
+        await soak.load(clients)
         first = await soak.rest()
-        until, restart = trio.current_time() + seconds, signal.SIGKILL
-        while trio.current_time() < until:
+        began, restart = trio.current_time(), signal.SIGKILL
+        while (lived := trio.current_time() - began) < seconds:
+            if lived > seconds / 2:
+                await soak.load(clients, restart)
+                restart = signal.SIGTERM if restart is signal.SIGKILL else signal.SIGKILL
+            await soak.load(clients)
             rest = await soak.rest()
-            told = {"submitted": soak.submitted, "followed": soak.followed}
-            print(told | {"restarts": soak.restarts} | asdict(rest), flush=True)
+            print(_line(soak, clients, rest), flush=True)
             rest.check(first)
-            await soak.load(LOAD_S, restart)
-            await soak.load(LOAD_S)
-            restart = signal.SIGTERM if restart is signal.SIGKILL else signal.SIGKILL
     finally:
-        soak.end(signal.SIGTERM)
+        await soak.end(signal.SIGTERM)
     assert list(check_store(soak.store)) == []
+    assert percentile(soak.health) <= HEALTH_MS, percentile(soak.health)
+
+
+def _line(soak: Soak, clients: SoakClients, rest: Rest) -> dict[str, Any]:
+    figures = {"restarts": soak.restarts, "health_p99_ms": round(percentile(soak.health), 1)}
+    return {**clients.counted, **figures, **asdict(rest)}
 
 
 if __name__ == "__main__":

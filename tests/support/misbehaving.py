@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import trio
 from attrs import frozen
 
 from glowback_trio import BarStrategy, Context, OnBar
 
-__all__ = ["DEEDS", "Misbehaving"]
+__all__ = ["DEEDS", "RAISED", "Misbehaving"]
 
 
 def _loop() -> None:
@@ -28,7 +29,41 @@ def _hold_the_lock() -> None:
     re.match("(a+)+$", "a" * 60 + "b")
 
 
+def _raising(error: Callable[..., BaseException], *arguments: object) -> Callable[[], object]:
+    def deed() -> None:
+        raise error(*arguments)
+
+    return deed
+
+
+class _WithoutText(Exception):  # noqa: N818 - it is no error of ours
+    def __str__(self) -> str:
+        raise RuntimeError("an error that cannot say what it is")
+
+
+def _recurse() -> None:
+    _recurse()
+
+
+#: What a strategy may raise, by name.
+RAISED: dict[str, Callable[[], object]] = {
+    "SystemExit": _raising(SystemExit, 3),
+    "KeyboardInterrupt": _raising(KeyboardInterrupt),
+    "GeneratorExit": _raising(GeneratorExit),
+    "StopIteration": _raising(StopIteration),
+    "MemoryError": _raising(MemoryError),
+    "BaseException": _raising(BaseException, "none of the usual"),
+    "RecursionError": _recurse,
+    "ClosedResourceError": _raising(trio.ClosedResourceError),
+    "EndOfChannel": _raising(trio.EndOfChannel),
+    "ExceptionGroup": _raising(ExceptionGroup, "several", [ValueError("one")]),
+    "BaseExceptionGroup": _raising(BaseExceptionGroup, "several", [KeyboardInterrupt()]),
+    "an error without a text": _raising(_WithoutText),
+    "a text of 50 MB": _raising(ValueError, "x" * 50_000_000),
+}
+
 DEEDS: dict[str, Callable[[], object]] = {
+    **RAISED,
     "exits": lambda: os._exit(3),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "crashes": lambda: os.kill(os.getpid(), signal.SIGSEGV),
