@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
@@ -93,6 +94,15 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def abuse(session: nox.Session) -> None:
+    """Do to a server what must harm nobody else, and state what each costs; half an hour."""
+    _install(session, "tests")
+    modules = sorted(map(str, Path("tests/extended/abuse").glob("*.py")))
+    modules.remove("tests/extended/abuse/conftest.py")
+    session.run("pytest", *modules, *session.posargs)
+
+
+@nox.session
 def crowds(session: nox.Session) -> None:
     """Connect thousands of clients to a real server, which takes ten thousand open files."""
     _install(session, "tests")
@@ -122,9 +132,10 @@ def same_logs(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Load a server for ten minutes, and restart it under its clients."""
+    """Do to a server all that clients do, for ten minutes or as many seconds as are given."""
     _install(session, "tests")
-    session.run("python", "tests/extended/soak.py", *session.posargs)
+    environment = {"PYTHONPATH": "tests"}
+    session.run("python", "tests/extended/soak.py", *session.posargs, env=environment)
 
 
 @nox.session
