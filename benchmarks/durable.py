@@ -24,13 +24,12 @@ import trio
 from attrs import define, field
 
 from glowback_trio import BacktestRequest, SqliteStore, open_gateway
-from glowback_trio.actors.broadcaster import Broadcaster
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.store import MemoryStore, Store
+from glowback_trio.store import EventLog, MemoryStore, Store
 from glowback_trio.store.sqlite.database import connect, transaction
 
 #: SQLite's settings, and the events per second that sixteen runs should reach with each.
@@ -56,12 +55,11 @@ class Producer:
     run_id: str
     late_s: list[float] = field(factory=list)
     _emitted: list[tuple[int, float]] = field(factory=list)
-    _broadcaster: Broadcaster = field(factory=Broadcaster)
+    _log: EventLog = field(init=False)
 
     async def emit(self, events: int, rate: float = math.inf) -> None:
         """Emit so many events, so many a second."""
-        log = self.store.open_log(self.run_id, REQUEST, self._ring)
-        self._broadcaster.attach(log)
+        log = self._log = self.store.open_log(self.run_id, REQUEST, self._ring)
         writer = LogWriter.begin(log, self.run_id, REQUEST, utc_now)
         writer.announce(State.RUNNING)
         due = trio.current_time()
@@ -78,7 +76,7 @@ class Producer:
 
     def _ring(self) -> None:
         now = time.perf_counter()
-        newest = self._broadcaster.log.watermark
+        newest = self._log.watermark
         while self._emitted and self._emitted[0][0] <= newest:
             self.late_s.append(now - self._emitted.pop(0)[1])
 

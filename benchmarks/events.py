@@ -17,7 +17,7 @@ from collections.abc import Callable
 import trio
 
 from glowback_trio import BacktestRequest
-from glowback_trio.actors.broadcaster import Broadcaster
+from glowback_trio.actors.broadcaster import Bell
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import State
@@ -38,9 +38,7 @@ def emit(events: int) -> float:
     """Measure the seconds in which a run emits so many events."""
     request = BacktestRequest(symbols="AAPL", start_date="2015-01-01", end_date="2016-01-01")
     run_id = "00000000-0000-4000-8000-000000000000"
-    broadcaster = Broadcaster()
-    log = MemoryStore().open_log(run_id, request, broadcaster.ring)
-    broadcaster.attach(log)
+    log = MemoryStore().open_log(run_id, request, Bell().ring)
     writer = LogWriter.begin(log, run_id, request, virtual_now)
     writer.announce(State.RUNNING)
     began = time.perf_counter()

@@ -19,63 +19,27 @@ from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store import EventLog
 
-__all__ = ["Broadcaster", "Subscription"]
+__all__ = ["Bell", "Broadcaster", "Subscription"]
 
 # Enough to amortize a turn of the event loop, and a fraction of a millisecond to hand over.
 _READ_AT_ONCE = 256
 
 
-@define(eq=False, repr=False)
-class Broadcaster:
-    """A log as its readers see it: what there is, whether more will come, and a bell."""
+@define(eq=False)
+class Bell:
+    """What a log rings when there is more to read.
 
-    _log: EventLog = field(init=False)
-    #: Where its readers may wait.
-    loop: EventLoop = field(factory=EventLoop, init=False)
-    #: Id of the terminal event, once there is one.
-    _end: int | None = field(default=None, init=False)
-    _subscribers: int = field(default=0, init=False)
-    _bell: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+    Apart from the broadcaster, so that the log does not hold who reads it: a log of a million
+    events is freed with its last reader, not by the garbage collector.
+    """
+
+    _waiting: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
     _watchers: dict[object, Callable[[], object]] = field(factory=dict, init=False)
-
-    def __repr__(self) -> str:
-        # It has no log yet while the log is being opened.
-        log: EventLog | None = getattr(self, "_log", None)
-        ended = self._end is not None
-        newest = 0 if log is None else log.watermark
-        return describe(self, newest=newest, ended=ended, subscribers=self._subscribers)
-
-    @property
-    def log(self) -> EventLog:
-        """The log."""
-        return self._log
-
-    @property
-    def subscribers(self) -> int:
-        """How many subscriptions are open."""
-        return self._subscribers
-
-    def attach(self, log: EventLog) -> None:
-        """Read this log. Called once: a log is opened with the bell that it rings."""
-        self._log = log
-
-    def announce_end(self, event_id: int) -> None:
-        """Note the id of the terminal event, and wake the readers that have passed it."""
-        self._end = event_id
-        self.ring()
-
-    def join(self) -> None:
-        """Count one more subscription."""
-        self._subscribers += 1
-
-    def leave(self) -> None:
-        """Count one subscription less."""
-        self._subscribers -= 1
 
     def ring(self) -> None:
         """Wake the readers that wait; those that are busy look at the log before they wait."""
-        if self._bell:
-            self._bell.unpark_all()
+        if self._waiting:
+            self._waiting.unpark_all()
         # Functions in addition to parked tasks: one task of the server's hub serves thousands of
         # readers.
         for watcher in self._watchers.values():
@@ -90,6 +54,59 @@ class Broadcaster:
             self._watchers.pop(key, None)
 
         return unwatch
+
+    async def wait(self) -> None:
+        """Wait for the next ring."""
+        await self._waiting.park()
+
+
+@define(eq=False, repr=False)
+class Broadcaster:
+    """A log as its readers see it: what there is, whether more will come, and a bell.
+
+    Args:
+        log: The log.
+        bell: What it rings.
+    """
+
+    _log: EventLog
+    _bell: Bell
+    #: Where its readers may wait.
+    loop: EventLoop = field(factory=EventLoop, init=False)
+    #: Id of the terminal event, once there is one.
+    _end: int | None = field(default=None, init=False)
+    _subscribers: int = field(default=0, init=False)
+
+    def __repr__(self) -> str:
+        ended, newest = self._end is not None, self._log.watermark
+        return describe(self, newest=newest, ended=ended, subscribers=self._subscribers)
+
+    @property
+    def log(self) -> EventLog:
+        """The log."""
+        return self._log
+
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open."""
+        return self._subscribers
+
+    def announce_end(self, event_id: int) -> None:
+        """Note the id of the terminal event, and wake the readers that have passed it."""
+        self._end = event_id
+        self._bell.ring()
+
+    def join(self) -> None:
+        """Count one more subscription."""
+        self._subscribers += 1
+
+    def leave(self) -> None:
+        """Count one subscription less."""
+        self._subscribers -= 1
+
+    def watch(self, watcher: Callable[[], object]) -> Callable[[], None]:
+        """Call a function at every ring, and return what ends that. It must not block."""
+        return self._bell.watch(watcher)
 
     def ended(self, cursor: int) -> bool:
         """Return whether there is nothing after this cursor, now or later."""
@@ -125,7 +142,7 @@ class Broadcaster:
 
     async def wait_ring(self) -> None:
         """Wait for the next ring."""
-        await self._bell.park()
+        await self._bell.wait()
 
 
 @define(eq=False, repr=False)

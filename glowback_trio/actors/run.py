@@ -12,7 +12,7 @@ from typing import assert_never
 import trio
 from attrs import define, field
 
-from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
@@ -88,11 +88,10 @@ class Run:
         key: str | None = None,
     ) -> Run:
         """Open the log of a new run."""
-        broadcaster = Broadcaster()
-        log = store.open_log(run_id, request, broadcaster.ring, key)
-        broadcaster.attach(log)
+        bell = Bell()
+        log = store.open_log(run_id, request, bell.ring, key)
         writer = LogWriter.begin(log, run_id, request, clock)
-        return cls(run_id, request, store, broadcaster, writer, request.labels)
+        return cls(run_id, request, store, Broadcaster(log, bell), writer, request.labels)
 
     @classmethod
     async def restored(cls, run_id: str, store: Store, clock: Callable[[], datetime]) -> Run:
@@ -103,9 +102,9 @@ class Run:
             InvalidRequestError: Its request cannot be read.
             StoreError: It cannot be read.
         """
-        broadcaster = Broadcaster()
-        stored = await store.reopen(run_id, broadcaster.ring)
-        broadcaster.attach(stored.log)
+        bell = Bell()
+        stored = await store.reopen(run_id, bell.ring)
+        broadcaster = Broadcaster(stored.log, bell)
         status = stored.status
         writer = await LogWriter.resume(stored.log, status, clock)
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
@@ -243,8 +242,13 @@ class Run:
         return await self._store.result(self.run_id)
 
     def _check_completed(self) -> None:
-        if (error := self.status.result_error) is not None:
-            raise error from (FailureTraceback(self._traceback) if self._traceback else None)
+        if (refusal := self.status.result_error) is not None:
+            cause = FailureTraceback(self._traceback) if self._traceback else None
+            try:
+                raise refusal from cause
+            finally:
+                # The traceback holds this frame: together they would be a cycle that holds the run.
+                del refusal
 
     async def label(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
@@ -81,4 +83,15 @@ class ThreadCompute:
                 await send.send(step)
 
     async def _next(self, steps: Iterator[Step]) -> Step | None:
-        return await trio.to_thread.run_sync(next, steps, None, limiter=self._threads)
+        return await trio.to_thread.run_sync(_next_step, steps, limiter=self._threads)
+
+
+def _next_step(steps: Iterator[Step]) -> Step | None:
+    """Return the next step; None after the last one."""
+    try:
+        return next(steps, None)
+    finally:
+        # A cancellation. By its traceback it holds the frames of the job and all that is in them,
+        # and trio holds it in a cycle, until the garbage collector comes by.
+        if (raised := sys.exc_info()[2]) is not None:
+            traceback.clear_frames(raised)

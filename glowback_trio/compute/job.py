@@ -81,11 +81,15 @@ def attempted(steps: Iterator[Step]) -> Iterator[Step]:
     try:
         yield from steps
     except GlowbackError as error:
-        yield Failed(text_of(error, LONGEST_SENTENCE), traceback_text(error.__cause__))
+        failed = Failed(text_of(error, LONGEST_SENTENCE), traceback_text(error.__cause__))
     # A source may be code of others, too. A cancellation is no error, and passes.
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends only its own run
         sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
-        yield Failed(sentence, traceback_text(error))
+        failed = Failed(sentence, traceback_text(error))
+    else:
+        return
+    # Here the error is gone, and with it all that its traceback held.
+    yield failed
 
 
 def simulated(

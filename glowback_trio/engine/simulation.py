@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -151,7 +152,13 @@ class Simulation:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            # What is raised holds this simulation by the frames of its traceback. It must not be
+            # held in return, so a copy stays here, without the traceback.
+            failure, self._failure = self._failure, copy(self._failure)
+            try:
+                raise failure
+            finally:
+                del failure
 
     def _statement(self, booked: Sequence[BookedRecords]) -> Statement:
         symbols, name = self._timeline.symbols, self._request.strategy.name
@@ -190,12 +197,13 @@ class Simulation:
         before = account.cash, account.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
         stopped = self._trader.run(start, stop, marks)
-        self._failure, stop = stopped.failure, stopped.row
+        self._failure, stop, ruined = stopped.failure, stopped.row, stopped.ruined
+        del stopped  # this frame is in the traceback that a failure holds
         records = self._journal.take()
         first = min(start, 1)  # of the marks: the row before comes along
         draw(self._curve, before, records, marks[first : first + stop - start], start)
         sound = first_beyond_range(self._curve, records, start, stop)
-        ruined = stopped.ruined and sound == stop
+        ruined = ruined and sound == stop
         if not (ruined or self._ruined) and len(
             lost := np.flatnonzero(self._curve.value[start:sound] <= 0)
         ):

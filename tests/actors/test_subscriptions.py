@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from trio.testing import MockClock
 
-from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.errors import CursorAheadError
 from glowback_trio.model.events import EVENT_TYPES, Event, EventType
 from glowback_trio.model.request import BacktestRequest
@@ -29,9 +29,9 @@ class Writer:
     """A log with its broadcaster, written the way a run writes it."""
 
     def __init__(self) -> None:
-        self.broadcaster = Broadcaster()
-        self.log = MemoryStore().open_log("r", REQUEST, self.broadcaster.ring)
-        self.broadcaster.attach(self.log)
+        bell = Bell()
+        self.log = MemoryStore().open_log("r", REQUEST, bell.ring)
+        self.broadcaster = Broadcaster(self.log, bell)
 
     def append(self, kind: EventType) -> Event:
         event = Event(self.log.watermark + 1, kind, b"{}")

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from glowback_trio.control_groups import groups_of, lines_of
+
 __all__ = ["usable_cores"]
 
 
@@ -25,33 +27,15 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     """Yield the quotas of this process's control groups and of all groups above them, in cores."""
-    for line in _lines(root / "proc/self/cgroup"):
-        _number, controllers, path = line.split(":", 2)
-        if controllers == "":
-            mounted = root / "sys/fs/cgroup"
-        elif "cpu" in controllers.split(","):
-            mounted = root / "sys/fs/cgroup/cpu"
-        else:
-            continue
-        group = mounted / path.lstrip("/")
-        # Within a container the path is often that of the host, and the group is the mount itself.
-        for folder in {group, *group.parents, mounted}:
-            if folder.is_relative_to(mounted):
-                yield from _quota(folder)
+    for group in groups_of(root, "cpu"):
+        yield from _quota(group)
 
 
 def _quota(group: Path) -> Iterator[float]:
     """Yield the quota of one group, if it has one."""
-    written = " ".join(_lines(group / "cpu.max")) or " ".join(  # version 2: "QUOTA PERIOD"
-        line for name in ("quota", "period") for line in _lines(group / f"cpu.cfs_{name}_us")
+    written = " ".join(lines_of(group / "cpu.max")) or " ".join(  # version 2: "QUOTA PERIOD"
+        line for name in ("quota", "period") for line in lines_of(group / f"cpu.cfs_{name}_us")
     )
     match written.split():
         case [quota, period] if quota.isdecimal() and int(period) > 0:
             yield int(quota) / int(period)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").splitlines()
-    except OSError:  # there is none, on this system
-        return []

@@ -96,11 +96,16 @@ class BarTrader:
             except BaseException as error:
                 if is_interrupt(error):
                     raise
-                what = f"{self._name} failed at the bar of {in_words(context.time)}: {_said(error)}"
-                failure = StrategyError(what)
-                failure.__cause__ = error
-                return Stopped(row + 1, failure=failure)
+                # In no variable: the traceback holds this frame, which would hold its own error.
+                return Stopped(row + 1, failure=self._failure(context, error))
         return Stopped(stop)
+
+    def _failure(self, context: BrokerContext, error: BaseException) -> StrategyError:
+        """Return the error of a strategy that has raised one."""
+        what = f"{self._name} failed at the bar of {in_words(context.time)}: {_said(error)}"
+        failure = StrategyError(what)
+        failure.__cause__ = error
+        return failure
 
     @quiet
     def _look(self, row: int, stop: int) -> tuple[int, bool]:

@@ -8,7 +8,6 @@ import trio
 from attrs import define, field
 
 from glowback_trio.model.events import Event
-from glowback_trio.model.lifecycle import TERMINAL
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store.sqlite.queries import read_events
 from glowback_trio.store.sqlite.reader import Reader
@@ -93,25 +92,12 @@ class SqliteLog:
         # Not at each commit: deleting at the front of a list moves all the rest.
         if len(self._events) > 2 * self._most:
             self._leave(self._most)
-        on_durable, newest_event = self._on_durable, self._events[-1]
-        if newest_event.event_id == newest and _ends_run(newest_event):
-            self._let_go()
-        on_durable()
+        self._on_durable()
 
     def shrink(self) -> None:
         """Keep fewer events in memory from now on: the run has ended."""
         self._most, self._ahead = _AT_HAND_ENDED, ()
         self._leave(self._most)
-        if not self.unwritten():
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Let go of whoever was told of new events: none will come.
-
-        The two hold each other, so that Python would free the log of a deleted run, for which its
-        rows wait, much later.
-        """
-        self._on_durable = _nobody
 
     def _leave(self, most: int) -> None:
         """Let all but the newest events leave memory, but none that is not durable."""
@@ -119,11 +105,3 @@ class SqliteLog:
         if leaving > 0:
             del self._events[:leaving]
             self._before += leaving
-
-
-def _ends_run(event: Event) -> bool:
-    return event.type == "state" and event.payload["state"] in TERMINAL
-
-
-def _nobody() -> None:
-    """Be told, and do nothing."""
