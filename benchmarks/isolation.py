@@ -1,15 +1,18 @@
-"""Measure what a stalled and ten slow clients cost 500 healthy ones, and the server.
+"""Measure what clients and runs cost others: 500 healthy streams, and health checks.
 
-    python benchmarks/isolation.py
+    python benchmarks/isolation.py [--health] [--rounds N]
 
-Rounds with and without them alternate on one server. The healthy clients follow a run at a steady
-pace; how late an event comes is measured at every tenth of them. The others replay a finished
-run that is too long for the kernel's buffers, so the server stays busy with them. At the end of its
-round the stalled client leaves, resumes, and must have received what the others receive.
+Rounds with and without a stalled and ten slow clients alternate on one server. The healthy clients
+follow a run at a steady pace; how late an event comes is measured at every tenth of them. The
+others replay a finished run that is too long for the kernel's buffers, so the server stays busy
+with them. At the end of its round the stalled client leaves, resumes, and must have received what
+the others receive. Then `GET /healthz` is timed beside each of several neighbours (see
+`neighbours.py`); `--health` measures only that.
 """
 
 from __future__ import annotations
 
+import argparse
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +21,7 @@ from typing import Self
 
 from attrs import evolve, frozen
 from fanout import OUR_COMMAND, Waiting
+from neighbours import measure_neighbours
 from servers import Server, opened, prepare
 from watchers import Watcher, connect, delays, frames, watch
 
@@ -127,13 +131,13 @@ def long_run(server: Server) -> tuple[str, list[bytes]]:
     return path, texts(watcher)
 
 
-def main() -> None:
+def measure_stalled(count: int) -> None:
     """Measure in one run, after a round that is not counted."""
     prepare()
     with opened("ours", OUR_COMMAND) as ours:
         path, log = long_run(ours)
         tell(ours)
-        rounds = [(tell(ours), tell_beside_trouble(ours, path, log)) for _ in range(ROUNDS)]
+        rounds = [(tell(ours), tell_beside_trouble(ours, path, log)) for _ in range(count)]
     alone, beside = zip(*rounds, strict=True)
     calm_ms, late_ms = (median(each.late_ms for each in told) for told in (alone, beside))
     calm_s, busy_s = (median(each.cpu_s for each in told) for told in (alone, beside))
@@ -144,6 +148,17 @@ def main() -> None:
     )
     print(f"the server's CPU: {calm_s:.2f} s alone, {busy_s:.2f} s   {busy_s / calm_s:.2f} x")
     print(f"these cost {grown} KiB (target: at most {BUDGET_KIB}); the stalled one missed nothing")
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description="Measure what clients and runs cost others.")
+    parser.add_argument("--health", action="store_true", help="only health checks beside others")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each measurement")
+    options = parser.parse_args()
+    if not options.health:
+        measure_stalled(options.rounds)
+    measure_neighbours(options.rounds)
 
 
 if __name__ == "__main__":
