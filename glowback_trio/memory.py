@@ -127,6 +127,11 @@ class Account:
         """Reserve bytes; False if the bound does not allow it."""
         return self._memory.change(self, size, bounded=True)
 
+    def has_room(self, size: int) -> bool:
+        """Return whether the bound allows so many bytes more."""
+        left = self._memory.left
+        return left is None or left >= size
+
     def add(self, size: int) -> None:
         """Count bytes that are there already, whatever the bound says."""
         self._memory.change(self, size, bounded=False)
@@ -164,6 +169,12 @@ class Holding:
         """
         self._account.reserve(size - self.size)
         self.size = size
+
+    def try_grow_to(self, size: int) -> bool:
+        """Hold so many bytes from now on; False if the bound does not allow it."""
+        if allowed := self._account.try_reserve(size - self.size):
+            self.size = size
+        return allowed
 
     def grow_to(self, size: int) -> None:
         """Count so many bytes, which are there already."""

@@ -35,6 +35,7 @@ from glowback_trio.errors import (
     StoreError,
     UnknownRunError,
 )
+from glowback_trio.memory import Memory
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -70,6 +71,8 @@ class Gateway:
     source: Source
     #: The strategies that requests may name.
     strategies: StrategyRegistry
+    #: The bound on what everything takes, and who takes how much.
+    memory: Memory
     _nursery: trio.Nursery
     _store: Store
     _compute: Compute
@@ -126,6 +129,7 @@ class Gateway:
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
             QueueFullError: As many runs wait as may.
+            ResourceError: No memory is left of `max_memory`.
             StoreError: The store cannot be written at the moment.
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
@@ -139,6 +143,7 @@ class Gateway:
             raise_problems(self.source.problems(request))
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
+        self.memory.check()
         if not self._store.writable:
             raise StoreError("No new runs are accepted: the store cannot be written at the moment")
         run = Run.queued(self._new_id(), request, self._store, self._clock, key)

@@ -19,6 +19,7 @@ from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.data import Source, open_source
 from glowback_trio.errors import EventLoopError
+from glowback_trio.memory import Memory
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import make_registry
@@ -44,6 +45,7 @@ async def open_gateway(
     max_running: int = 4,
     max_queued: int = 1000,
     max_log_bytes: int = 1 << 28,
+    max_memory: int | None = None,
     strategies: Iterable[type[CustomStrategy]] = (),
 ) -> AsyncIterator[Gateway]:
     """Open a gateway for the length of an `async with` block.
@@ -66,6 +68,8 @@ async def open_gateway(
             emits more fails. Together with `max_running` this bounds what live runs take, as
             the store bounds what finished ones do. A store on disk takes a log of any length, so
             there only paced runs are bounded, whose events wait in memory.
+        max_memory: How many bytes of memory logs, results and whatever else is served may take
+            together; beyond it `submit` raises `ResourceError`. None: any number.
         strategies: Classes of strategies that requests may name in addition to the built-in ones.
             They are code of the program that opens the gateway, never of its clients.
 
@@ -84,10 +88,12 @@ async def open_gateway(
     loop = EventLoop()
     computing = compute or ThreadCompute()
     retention = trio.CancelScope()
-    async with kept.opened(registry), computing.opened(), open_bare_nursery() as nursery:
+    memory = Memory(max_memory)
+    async with kept.opened(registry, memory), computing.opened(), open_bare_nursery() as nursery:
         gateway = Gateway(
             source=source,
             strategies=registry,
+            memory=memory,
             nursery=nursery,
             store=kept,
             compute=computing,

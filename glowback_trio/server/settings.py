@@ -290,6 +290,13 @@ class Settings(Checked):
         "Maximum bytes of events of one run in memory; a run that exceeds it fails",
         flag="--max-log-bytes",
     )
+    max_memory: Annotated[int, Ge(1 << 28)] | None = _setting(
+        None,
+        "GLOWBACK_MAX_MEMORY",
+        "Maximum bytes of memory of the serving process; none: half of what the machine or its "
+        "control group has",
+        flag="--max-memory",
+    )
     allow_compression: bool = _setting(
         default=False,
         env="GLOWBACK_ALLOW_COMPRESSION",

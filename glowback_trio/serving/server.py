@@ -15,6 +15,7 @@ from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.immediate import ImmediateHandler, never_immediate
 from glowback_trio.serving.http.options import HttpOptions
 from glowback_trio.serving.http.rejection import RejectionHandler, plain_rejection
+from glowback_trio.serving.http.request_limits import BodyAccount, Unbounded
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.lifespan import open_lifespan
 from glowback_trio.serving.limits import Limits
@@ -49,6 +50,7 @@ async def serve(
     log: Log | None = None,
     load: Load | None = None,
     reject: RejectionHandler = plain_rejection,
+    bodies: BodyAccount | None = None,
     date_header: bool = True,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -78,6 +80,7 @@ async def serve(
             block; what it raises is dropped.
         load: Kept up to date with what the server is busy with.
         reject: Makes the responses that are given without the application.
+        bodies: Counts the bytes of request bodies, and bounds them together; None: no bound.
         date_header: True if responses carry the time of day. It is the only thing here that does
             not follow trio's clock, so tests switch it off.
         task_status: Started with the URLs once connections are accepted.
@@ -97,6 +100,7 @@ async def serve(
         hub=Hub(load),
         state=state,
         secure=tls is not None,
+        bodies=bodies or Unbounded(),
         date_header=date_header,
     )
     context = None if tls is None else tls.context()

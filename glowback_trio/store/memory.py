@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-import numpy as np
 import trio
-from attrs import astuple, define, field
+from attrs import define, field
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
+from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
@@ -20,18 +20,26 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
+from glowback_trio.store.sizes import result_bytes
 
 __all__ = ["MemoryLog", "MemoryStore"]
 
+# A log tells the account of what it holds when it has grown by so much.
+_GROWTH = 1 << 16
 
-@define(eq=False, repr=False)
+
+@define(eq=False, repr=False, weakref_slot=True)
 class MemoryLog:
-    """A run's events in a list: event n has index n - 1. An event is durable at once."""
+    """A run's events in a list: event n has index n - 1. An event is durable at once.
+
+    What it takes counts until its last reader has let it go.
+    """
 
     _on_durable: Callable[[], None]
-    _events: list[Event] = field(factory=list)
+    _held: Holding = field(factory=lambda: Holding(Memory().account("logs")))
+    _events: list[Event] = field(factory=list, init=False)
     #: Bytes that the events take, roughly.
-    size: int = 0
+    size: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
         return describe(self, counted(len(self._events), "event"), size=self.size)
@@ -45,6 +53,8 @@ class MemoryLog:
         """Take the next event and say that it is durable."""
         self._events.append(event)
         self.size += len(event.data) + EVENT_OVERHEAD
+        if self.size - self._held.size >= _GROWTH:
+            self._held.grow_to(self.size)
         self._on_durable()
 
     def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
@@ -59,6 +69,11 @@ class MemoryLog:
         """Call this function from now on when an event is durable."""
         self._on_durable = on_durable
 
+    def hold(self, held: Holding | None = None) -> None:
+        """Tell the account, from now on perhaps another one, of all that it holds."""
+        self._held = held or self._held
+        self._held.grow_to(self.size)
+
 
 @define(eq=False)
 class _Kept:
@@ -69,10 +84,17 @@ class _Kept:
     log: MemoryLog
     key: str | None = None
     result: Result | None = None
+    #: What the result takes.
+    held: Holding | None = None
 
     @property
     def size(self) -> int:
-        return self.log.size + _result_size(self.result)
+        return self.log.size + (0 if self.held is None else self.held.size)
+
+    def keep(self, result: Result | None, memory: Memory) -> None:
+        """Keep a result, and tell an account."""
+        self.result, self.held = result, Holding(memory.account("results"))
+        self.held.grow_to(result_bytes(result))
 
 
 @define(eq=False, repr=False)
@@ -94,6 +116,8 @@ class MemoryStore:
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
     _in_use: bool = field(default=False, init=False)
+    #: The memory of the gateway that has the store open.
+    _memory: Memory = field(factory=Memory, init=False)
 
     def __repr__(self) -> str:
         runs = counted(len(self._kept), "run")
@@ -111,11 +135,14 @@ class MemoryStore:
         return True
 
     @asynccontextmanager
-    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
+    async def opened(
+        self, strategies: StrategyRegistry, memory: Memory | None = None
+    ) -> AsyncIterator[None]:
         """Keep the store to one gateway at a time.
 
         Args:
             strategies: Not needed: requests are kept as they are.
+            memory: Its accounts are told of logs and results.
 
         Raises:
             StoreError: Another gateway has it open.
@@ -124,6 +151,10 @@ class MemoryStore:
             # To the second gateway the first one's live runs would look interrupted.
             raise StoreError("This store is open in another gateway")
         self._in_use = True
+        self._memory = memory or Memory()
+        for kept in self._kept.values():
+            kept.log.hold(Holding(self._memory.account("logs")))
+            kept.keep(kept.result, self._memory)
         try:
             yield
         finally:
@@ -175,7 +206,7 @@ class MemoryStore:
         key: str | None = None,
     ) -> MemoryLog:
         """Begin a run's log."""
-        log = MemoryLog(on_durable)
+        log = MemoryLog(on_durable, Holding(self._memory.account("logs")))
         self._kept[run_id] = _Kept(request, request.labels, log, key)
         if key is not None:
             self._keys[key] = run_id
@@ -201,16 +232,17 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         if run_id in self._kept:
             raise RunExistsError(run_id)
-        log = MemoryLog(_nobody)
+        log = MemoryLog(_nobody, Holding(self._memory.account("logs")))
         for event in events:
             log.append(event)
-        self._kept[run_id] = _Kept(request, request.labels, log, None, result)
+        kept = self._kept[run_id] = _Kept(request, request.labels, log)
+        kept.keep(result, self._memory)
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
         # A deleted run that was about to complete must not come back by its result.
         if run_id in self._kept:
-            self._kept[run_id].result = result
+            self._kept[run_id].keep(result, self._memory)
 
     def result_nowait(self, run_id: str) -> Result:
         """Return a result.
@@ -234,6 +266,7 @@ class MemoryStore:
         """Count a run as finished; return the runs that had to leave to keep the bounds."""
         if run_id not in self._kept:
             return ()
+        self._kept[run_id].log.hold()
         size = self._kept[run_id].size
         self._finished_bytes += size - self._finished.get(run_id, 0)
         self._finished[run_id] = size
@@ -274,19 +307,3 @@ class MemoryStore:
 
 def _nobody() -> None:
     """Tell nobody: no reader of an imported run waits for events."""
-
-
-def _result_size(result: Result | None) -> int:
-    """Return the bytes of a result's arrays; the rest is small compared with its events."""
-    if result is None:
-        return 0
-    parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)
-    # Parts share columns, such as the times: each is counted once.
-    columns = {
-        id(column): column.nbytes
-        for part in parts
-        if part is not None
-        for column in astuple(part, recurse=False)
-        if isinstance(column, np.ndarray)
-    }
-    return sum(columns.values())

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
+from glowback_trio.memory import Memory
 from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
@@ -94,7 +95,9 @@ class Store(Protocol):
         `append`, `keep_result` or `flush`.
         """
 
-    def opened(self, strategies: StrategyRegistry) -> AbstractAsyncContextManager[object]:
+    def opened(
+        self, strategies: StrategyRegistry, memory: Memory | None = None
+    ) -> AbstractAsyncContextManager[object]:
         """Keep the store open for one gateway, for the length of an `async with` block.
 
         What the store needs to run is started here, and when the block ends it has written all that
@@ -103,6 +106,7 @@ class Store(Protocol):
 
         Args:
             strategies: Those that the requests of kept runs may name.
+            memory: Its accounts `logs` and `results` are told of what the store holds in memory.
 
         Raises:
             StoreError: Another gateway has it open.

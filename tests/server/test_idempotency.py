@@ -14,7 +14,8 @@ from quart.typing import TestClientProtocol as Client
 
 from glowback_trio import BacktestRequest
 from glowback_trio.actors import Gateway
-from glowback_trio.server.state.idempotency import FirstResponse, IdempotencyCache
+from glowback_trio.memory import Account, Memory
+from glowback_trio.server.state.idempotency import FirstResponse, IdempotencyCache, digest_of
 
 DAY = 24 * 3600.0
 
@@ -86,26 +87,50 @@ async def test_a_key_that_is_none_is_refused(
 
 
 @pytest.fixture
-def request_() -> BacktestRequest:
-    return BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
+def digest() -> bytes:
+    return digest_of(
+        BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
+    )
 
 
 ANSWER = FirstResponse("run", b"{}")
 
 
+def account(limit: int | None = None) -> Account:
+    return Memory(limit).account("idempotency")
+
+
 async def test_answers_are_forgotten_after_a_day(
-    request_: BacktestRequest, mock_clock: trio.testing.MockClock
+    digest: bytes, mock_clock: trio.testing.MockClock
 ) -> None:
-    repeats = IdempotencyCache()
-    repeats.keep("client", "key", request_, ANSWER)
+    repeats = IdempotencyCache(account())
+    repeats.keep("client", "key", digest, ANSWER)
     mock_clock.jump(DAY - 1)
-    assert repeats.find("client", "key", request_) is ANSWER
+    assert repeats.find("client", "key", digest) is ANSWER
     mock_clock.jump(1)
-    assert repeats.find("client", "key", request_) is None
+    assert repeats.find("client", "key", digest) is None
 
 
-async def test_the_oldest_answer_leaves_first(request_: BacktestRequest) -> None:
-    repeats = IdempotencyCache(most=2)
+async def test_the_oldest_answer_leaves_first(digest: bytes) -> None:
+    repeats = IdempotencyCache(account(), most=2)
     for key in "abc":
-        repeats.keep("client", key, request_, ANSWER)
-    assert [repeats.find("client", key, request_) for key in "abc"] == [None, ANSWER, ANSWER]
+        repeats.keep("client", key, digest, ANSWER)
+    assert [repeats.find("client", key, digest) for key in "abc"] == [None, ANSWER, ANSWER]
+
+
+async def test_an_answer_counts_as_memory_for_as_long_as_it_is_kept(digest: bytes) -> None:
+    held = account(5000)
+    repeats = IdempotencyCache(held)
+    for key in "abcdef":
+        repeats.keep("client", key, digest, ANSWER)
+    assert held.held <= 5000
+    assert [repeats.find("client", key, digest) for key in "abf"] == [None, None, ANSWER]
+    for key in "abcdef":
+        repeats.forget("client", key)
+    assert held.held == 0
+
+
+async def test_a_kept_request_takes_as_much_memory_whatever_its_length(digest: bytes) -> None:
+    names = [f"S{i}" for i in range(1000)]
+    long = BacktestRequest(symbols=names, start_date="2024-01-01", end_date="2024-02-01")
+    assert len(digest_of(long)) == len(digest) == 32

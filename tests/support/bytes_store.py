@@ -18,6 +18,7 @@ from attrs import asdict, define, field
 
 from glowback_trio import Event, Result
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
+from glowback_trio.memory import Memory
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -120,7 +121,10 @@ class BytesStore:
         return True
 
     @asynccontextmanager
-    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
+    async def opened(
+        self, strategies: StrategyRegistry, memory: Memory | None = None
+    ) -> AsyncIterator[None]:
+        del memory
         if self._open:
             raise StoreError("This store is open in another gateway")
         self._open, self._strategies = True, strategies

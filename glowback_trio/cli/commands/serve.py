@@ -27,6 +27,7 @@ from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute, usable_cores
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.memory import resident, usable_memory
 from glowback_trio.server import Settings, serve
 from glowback_trio.store import Store
 from glowback_trio.store.sqlite import SqliteStore
@@ -99,9 +100,12 @@ async def serve_backtests(
         max_running=settings.max_running,
         max_queued=settings.max_queued,
         max_log_bytes=settings.max_log_bytes,
+        max_memory=settings.max_memory or usable_memory() // 2,
         strategies=strategies,
     ) as gateway:
         _relax_garbage_collector()
+        # What no account can estimate: the interpreter, its modules, the catalogue of prices.
+        gateway.memory.account("program").add(resident())
         sys.setswitchinterval(_SWITCH_S)
         stdout = sys.stdout
         with printing_to_stderr():

@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from glowback_trio.actors import Gateway
+from glowback_trio.memory import resident
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.stream_protocol import CLOSES
 from glowback_trio.server.http.request import RequestNotes
@@ -167,6 +168,7 @@ class Metrics(Collector):
         yield from self._counted()
         yield self._latency()
         yield from self._gauges()
+        yield from self._memory()
         yield from self._runs()
 
     def _counted(self) -> Iterator[Metric]:
@@ -208,6 +210,17 @@ class Metrics(Collector):
         seconds = _LAGS * _LAG_EVERY_S
         late = f"Greatest delay of the event loop in waking a task, over the last {seconds:g} s."
         yield _gauge("glowback_loop_lag_seconds", late, {(): max(self._lags, default=0.0)})
+
+    def _memory(self) -> Iterator[Metric]:
+        memory = self.gateway.memory
+        held: dict[_Labels, float] = {(name,): size for name, size in memory.held.items()}
+        estimated = "Bytes of memory that are held, by account; estimates."
+        yield _gauge("glowback_memory_held_bytes", estimated, held, ("account",))
+        if memory.limit is not None:
+            limit = "Bytes of memory that all accounts may hold together."
+            yield _gauge("glowback_memory_limit_bytes", limit, {(): memory.limit})
+        has = "Bytes of memory that the process has of the system."
+        yield _gauge("glowback_memory_resident_bytes", has, {(): resident()})
 
     def _runs(self) -> Iterator[Metric]:
         states = Counter(run.status.state for run in self.gateway.runs())

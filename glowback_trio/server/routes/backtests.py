@@ -24,11 +24,13 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.idempotency import (
     FirstResponse,
+    digest_of,
     idempotency_key,
     stored_key,
     stored_response,
 )
 from glowback_trio.store.run_filter import RunFilter, Since, Word, as_instant
+from glowback_trio.wire.converter import Converter
 from glowback_trio.wire.requests import parse_request, request_document
 from glowback_trio.wire.statuses import status_document
 
@@ -97,30 +99,36 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
     with located("body"):
         # A request of a thousand symbols takes milliseconds to read and tens of them to check.
-        requested = await trio.to_thread.run_sync(
-            parse_request, document, app_state.converter, limiter=app_state.readers
+        requested, digest = await trio.to_thread.run_sync(
+            _read, document, app_state.converter, limiter=app_state.readers
         )
     # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
-    first = await _first_response(app_state, client, key, requested)
+    first = await _first_response(app_state, client, key, requested, digest)
     if first is None:
         with located("body"):
             await app_state.check(requested)
         # Meanwhile the same request may have come once more.
-        first = await _first_response(app_state, client, key, requested)
+        first = await _first_response(app_state, client, key, requested, digest)
     if first is None:
         with located("body"):
             run = app_state.submit(requested, client, stored_key(client, key) if key else None)
         first = FirstResponse.to(run)
         if key:
             # Only a success is kept, so that a corrected request may use the same key.
-            app_state.idempotency.keep(client, key, requested, first)
+            app_state.idempotency.keep(client, key, digest, first)
     await _wait_stored(app_state, first.run_id, client, key)
     location = f"{prefix(request.path)}/backtests/{first.run_id}"
     return json_response(first.body, 201, {"Location": location})
 
 
+def _read(document: object, converter: Converter) -> tuple[BacktestRequest, bytes]:
+    """Return a request, and the digest by which it is known again."""
+    requested = parse_request(document, converter)
+    return requested, digest_of(requested)
+
+
 async def _first_response(
-    app_state: AppState, client: str, key: str | None, requested: BacktestRequest
+    app_state: AppState, client: str, key: str | None, requested: BacktestRequest, digest: bytes
 ) -> FirstResponse | None:
     """Return the first response to a request that is repeated; None if it is new.
 
@@ -128,11 +136,11 @@ async def _first_response(
     """
     if key is None:
         return None
-    if (first := app_state.idempotency.find(client, key, requested)) is not None:
+    if (first := app_state.idempotency.find(client, key, digest)) is not None:
         return first
     if (kept := await stored_response(app_state.gateway, client, key, requested)) is not None:
         return kept
-    return app_state.idempotency.find(client, key, requested)
+    return app_state.idempotency.find(client, key, digest)
 
 
 async def _wait_stored(app_state: AppState, run_id: str, client: str, key: str | None) -> None:

@@ -16,7 +16,9 @@ def liveness(_app_state: AppState) -> Response:
 
 
 def readiness(app_state: AppState) -> Response:
-    """Report whether new runs are accepted: not at shutdown, nor while the store cannot write.
+    """Report whether new runs are accepted.
+
+    They are not at shutdown, while the store cannot write, and while no memory is left.
 
     `durability` says what an event that a client has received survives: nothing (`memory`), the end
     of the server's process, however it ends (`process`), or a power cut, too (`power`).
@@ -26,6 +28,7 @@ def readiness(app_state: AppState) -> Response:
         raise HttpError(503, "The server is shutting down")
     if not app_state.gateway.writable:
         raise HttpError(503, "The store cannot write")
+    app_state.gateway.memory.check()
     document = {"status": "ready", "version": VERSION, "durability": app_state.gateway.durability}
     return json_response(document)
 

@@ -63,7 +63,7 @@ class AppState:
     converter: Converter = field(init=False)
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
-    idempotency: IdempotencyCache = field(factory=IdempotencyCache, init=False)
+    idempotency: IdempotencyCache = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
     load: Load = field(factory=Load, init=False)
@@ -79,6 +79,7 @@ class AppState:
             Proxies.read(settings.trusted_proxies),
             Buckets(settings.rate_limit, settings.rate_window),
         )
+        self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
         self.streams = Streams(settings.max_streams, settings.max_message_bytes)
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.

@@ -11,16 +11,27 @@ from werkzeug.datastructures import Headers
 
 from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.memory import Account
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.requests import request_document
 from glowback_trio.wire.statuses import status_document
 
-__all__ = ["FirstResponse", "IdempotencyCache", "idempotency_key", "stored_key", "stored_response"]
+__all__ = [
+    "FirstResponse",
+    "IdempotencyCache",
+    "digest_of",
+    "idempotency_key",
+    "stored_key",
+    "stored_response",
+]
 
 HEADER = "Idempotency-Key"
 _LONGEST = 255
 _KEPT_S = 24 * 3600.0
+# Bytes that an entry takes besides its body: key, digest, objects. Rounded up.
+_ENTRY = 1000
 
 
 def idempotency_key(headers: Headers) -> str | None:
@@ -51,12 +62,12 @@ async def stored_response(
     """
     if (run := await gateway.find_key(stored_key(client, key), _KEPT_S)) is None:
         return None
-    _check_same(run.request, request, key)
+    _check_same(same=run.request == request, key=key)
     return FirstResponse.to(run)
 
 
-def _check_same(first: BacktestRequest, request: BacktestRequest, key: str) -> None:
-    if first != request:
+def _check_same(*, same: bool, key: str) -> None:
+    if not same:
         raise _problem("This key was used with a different request before", key)
 
 
@@ -83,11 +94,20 @@ class FirstResponse:
         return cls(run.run_id, dumps(status_document(queued)))
 
 
+def digest_of(request: BacktestRequest) -> bytes:
+    """Return what stands for a request; equal requests have the same. Blocks for a long one."""
+    return hashlib.sha256(dumps(request_document(request))).digest()
+
+
 @frozen
 class _Entry:
-    request: BacktestRequest
+    digest: bytes
     response: FirstResponse
     expires_at: float
+
+    @property
+    def size(self) -> int:
+        return len(self.response.body) + _ENTRY
 
 
 @define(eq=False)
@@ -95,16 +115,18 @@ class IdempotencyCache:
     """First responses by client and idempotency key, kept for 24 hours of trio's clock.
 
     Args:
+        account: Told of what they take; where it has no room, the oldest are dropped.
         most: Responses to keep; beyond it the oldest is dropped.
     """
 
+    _account: Account
     most: int = 10_000
     #: Oldest first, since all are kept for the same time. In a plain dict, finding the first entry
     #: takes time in proportion to the entries deleted before it.
     _entries: OrderedDict[tuple[str, str], _Entry] = field(factory=OrderedDict, init=False)
 
-    def find(self, client: str, key: str, request: BacktestRequest) -> FirstResponse | None:
-        """Return the first response to this request; None if it is new.
+    def find(self, client: str, key: str, digest: bytes) -> FirstResponse | None:
+        """Return the first response to the request with this digest; None if it is new.
 
         Raises:
             InvalidRequestError: The key was used with a different request.
@@ -113,19 +135,23 @@ class IdempotencyCache:
         entry = self._entries.get((client, key))
         if entry is None:
             return None
-        _check_same(entry.request, request, key)
+        _check_same(same=entry.digest == digest, key=key)
         return entry.response
 
-    def keep(
-        self, client: str, key: str, request: BacktestRequest, response: FirstResponse
-    ) -> None:
+    def keep(self, client: str, key: str, digest: bytes, response: FirstResponse) -> None:
         """Remember a first response."""
-        self._entries[client, key] = _Entry(request, response, trio.current_time() + _KEPT_S)
+        self.forget(client, key)
+        entry = _Entry(digest, response, trio.current_time() + _KEPT_S)
+        while self._entries and not self._account.has_room(entry.size):
+            self._drop_oldest()
+        self._entries[client, key] = entry
+        self._account.add(entry.size)
         self._forget_old()
 
     def forget(self, client: str, key: str) -> None:
         """Forget a first response, so that the request may be repeated."""
-        self._entries.pop((client, key), None)
+        if (entry := self._entries.pop((client, key), None)) is not None:
+            self._account.release(entry.size)
 
     def _forget_old(self) -> None:
         now = trio.current_time()
@@ -133,4 +159,8 @@ class IdempotencyCache:
             oldest = next(iter(self._entries.values()))
             if oldest.expires_at > now and len(self._entries) <= self.most:
                 return
-            self._entries.popitem(last=False)
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _key, entry = self._entries.popitem(last=False)
+        self._account.release(entry.size)

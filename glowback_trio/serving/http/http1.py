@@ -50,7 +50,7 @@ class Http1:
     def __attrs_post_init__(self) -> None:
         limits = self._options.limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
-        self._budget = RequestBudget(limits)
+        self._budget = RequestBudget(limits, self._options.bodies)
         self._writer = ResponseWriter(self._http, self._connection, self._budget, self._options)
 
     async def receive(self, data: bytes) -> None:
@@ -216,7 +216,8 @@ class Http1:
         await self._close_exchange()
 
     def finish(self) -> None:
-        """Leave the record of a request that was cut off. Idempotent."""
+        """Leave the record of a request that was cut off, and let its body go. Idempotent."""
+        self._budget.drop_body()
         if self._exchange is not None:
             self._exchange.finish()
 

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from glowback_trio.serving.http.immediate import ImmediateHandler
 from glowback_trio.serving.http.rejection import RejectionHandler
+from glowback_trio.serving.http.request_limits import BodyAccount
 from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.limits import Limits
 
@@ -26,6 +27,7 @@ class HttpOptions:
         hub: Writes to the WebSockets that are handed over to it.
         state: The lifespan state; each request gets a copy.
         secure: True if connections are encrypted.
+        bodies: Counts the bytes of request bodies.
         date_header: True if responses carry the time of day.
     """
 
@@ -35,4 +37,5 @@ class HttpOptions:
     hub: Hub
     state: Mapping[str, Any]
     secure: bool
+    bodies: BodyAccount
     date_header: bool

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import trio
 from attrs import define, field
 
 from glowback_trio.serving.http.rejection import RejectedError
 from glowback_trio.serving.limits import Limits
 
-__all__ = ["RequestBudget"]
+__all__ = ["BodyAccount", "RequestBudget", "Unbounded"]
 
 # Reading and dropping so much of a body takes less time than a new connection.
 SHORT_BYTES = 64 * 1024
+
+
+class BodyAccount(Protocol):
+    """The memory that the bodies of all requests may take together."""
+
+    def try_reserve(self, size: int) -> bool:
+        """Reserve bytes; False if there is no room."""
+
+    def release(self, size: int) -> None:
+        """Give bytes back."""
+
+
+class Unbounded:
+    """Room for any number of bodies."""
+
+    def try_reserve(self, size: int) -> bool:
+        """Return True."""
+        del size
+        return True
+
+    def release(self, size: int) -> None:
+        """Do nothing."""
 
 
 @define(eq=False)
@@ -20,6 +44,7 @@ class RequestBudget:
 
     Attributes:
         limits: What clients may do.
+        bodies: Told of the bytes that have come, until the response is complete.
         idle: True while nothing of a request has come.
         pieces: Pieces in which the body has come so far.
         deadline: Until when the client must have sent the head, the body, or the next request, on
@@ -27,6 +52,7 @@ class RequestBudget:
     """
 
     limits: Limits
+    bodies: BodyAccount
     idle: bool = True
     pieces: int = field(default=0, init=False)
     deadline: float = field(init=False)
@@ -51,7 +77,7 @@ class RequestBudget:
         Raises:
             RejectedError: 413 for a declared length beyond the limit.
         """
-        self.pieces, self._body_bytes, self._declared = 0, 0, declared
+        self.pieces, self._declared = 0, declared
         self.deadline = trio.current_time() + self.limits.body_timeout
         self._check_body(declared or 0)
 
@@ -59,11 +85,14 @@ class RequestBudget:
         """Count a piece of the body.
 
         Raises:
-            RejectedError: 413 for a body that grows beyond the limit.
+            RejectedError: 413 for a body that grows beyond the limit, 503 where the bodies of all
+                requests together leave it no room.
         """
         self.pieces += 1
+        self._check_body(self._body_bytes + size)
+        if not self.bodies.try_reserve(size):
+            raise RejectedError(503, "the server has no memory left for request bodies; try later")
         self._body_bytes += size
-        self._check_body(self._body_bytes)
 
     def _check_body(self, size: int) -> None:
         limit = self.limits.body_bytes
@@ -82,4 +111,10 @@ class RequestBudget:
     def rest(self) -> None:
         """Start the time until the next request, at the end of a response."""
         self.idle = True
+        self.drop_body()
         self.deadline = trio.current_time() + self.limits.keep_alive
+
+    def drop_body(self) -> None:
+        """Give back what the body has taken: nobody will read it any more. Idempotent."""
+        self.bodies.release(self._body_bytes)
+        self._body_bytes = 0

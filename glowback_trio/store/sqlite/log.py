@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import trio
 from attrs import define, field
 
+from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event
 from glowback_trio.model.short_repr import describe
+from glowback_trio.store.protocol import EVENT_OVERHEAD
 from glowback_trio.store.sqlite.queries import read_events
 from glowback_trio.store.sqlite.reader import Reader
 from glowback_trio.store.sqlite.writer import Writer
@@ -37,9 +39,11 @@ class SqliteLog:
     _writer: Writer
     _reader: Reader
     _on_durable: Callable[[], None]
+    _held: Holding
     _most: int = field(default=_AT_HAND, init=False)
     _before: int = field(init=False)
     _events: list[Event] = field(factory=list, init=False)
+    _size: int = field(default=0, init=False)
     #: What the last query brought: a reader that goes through a log needs few of them.
     _ahead: Sequence[Event] = field(default=(), init=False)
 
@@ -52,6 +56,7 @@ class SqliteLog:
     def append(self, event: Event) -> None:
         """Hand the next event over to the writer."""
         self._events.append(event)
+        self._size += len(event.data) + EVENT_OVERHEAD
         self._writer.add_event(self, len(event.data))
 
     def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
@@ -92,16 +97,19 @@ class SqliteLog:
         # Not at each commit: deleting at the front of a list moves all the rest.
         if len(self._events) > 2 * self._most:
             self._leave(self._most)
+        self._held.grow_to(self._size)
         self._on_durable()
 
     def shrink(self) -> None:
         """Keep fewer events in memory from now on: the run has ended."""
         self._most, self._ahead = _AT_HAND_ENDED, ()
         self._leave(self._most)
+        self._held.grow_to(self._size)
 
     def _leave(self, most: int) -> None:
         """Let all but the newest events leave memory, but none that is not durable."""
         leaving = min(len(self._events) - most, self.watermark - self._before)
         if leaving > 0:
+            self._size -= sum(len(event.data) + EVENT_OVERHEAD for event in self._events[:leaving])
             del self._events[:leaving]
             self._before += leaving

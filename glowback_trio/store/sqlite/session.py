@@ -12,8 +12,10 @@ import trio
 from attrs import define, field
 
 from glowback_trio.errors import UnknownRunError
+from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.sizes import result_bytes
 from glowback_trio.store.sqlite import queries, statements
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.log import SqliteLog
@@ -51,10 +53,12 @@ class Session:
     reader: Reader
     converter: Converter
     last_seq: int
+    #: Its accounts are told of what is at hand.
+    memory: Memory = field(factory=Memory, init=False)
     #: One import at a time, so that no two have the same id.
     importing: trio.Lock = field(factory=trio.Lock, init=False)
-    #: The newest results.
-    results: OrderedDict[str, Result] = field(factory=OrderedDict, init=False)
+    #: The newest results, each with what it holds of the memory.
+    _results: OrderedDict[str, tuple[Result, Holding]] = field(factory=OrderedDict, init=False)
     #: The logs that somebody holds.
     logs: WeakValueDictionary[str, SqliteLog] = field(factory=WeakValueDictionary, init=False)
     #: The finished runs that were used last, the one that was used longest ago first.
@@ -109,7 +113,8 @@ class Session:
         self, run_id: str, seq: int, watermark: int, on_durable: Callable[[], None]
     ) -> SqliteLog:
         """Make the log of a run."""
-        log = SqliteLog(seq, watermark, self.writer, self.reader, on_durable)
+        held = Holding(self.memory.account("logs"))
+        log = SqliteLog(seq, watermark, self.writer, self.reader, on_durable, held)
         self.logs[run_id] = log
         return log
 
@@ -136,7 +141,7 @@ class Session:
 
     def forget(self, run_id: str) -> None:
         """Drop a run; its rows stay for as long as somebody holds its log."""
-        self.results.pop(run_id, None)
+        self._results.pop(run_id, None)
         self._finished.pop(run_id, None)
         self.writer.add(statements.forget_run(run_id))
         if (log := self.logs.pop(run_id, None)) is None:
@@ -176,8 +181,13 @@ class Session:
             raise UnknownRunError(run_id)
 
     def keep_at_hand(self, run_id: str, result: Result) -> None:
-        """Keep the result of a run that goes on, as one of the newest few in memory."""
-        if run_id in self.logs:
-            self.results[run_id] = result
-        while len(self.results) > _RESULTS_AT_HAND:
-            self.results.popitem(last=False)
+        """Keep the result of a run that goes on, as one of the newest few, if memory is left."""
+        held = Holding(self.memory.account("results"))
+        if run_id in self.logs and held.try_grow_to(result_bytes(result)):
+            self._results[run_id] = result, held
+        while len(self._results) > _RESULTS_AT_HAND:
+            self._results.popitem(last=False)
+
+    def result_at_hand(self, run_id: str) -> Result | None:
+        """Return a result that is in memory."""
+        return self._results.get(run_id, (None,))[0]

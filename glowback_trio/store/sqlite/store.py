@@ -15,6 +15,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.errors import RunExistsError, StoreError
+from glowback_trio.memory import Memory
 from glowback_trio.model.events import Event
 from glowback_trio.model.instant import stamp, utc_now
 from glowback_trio.model.labelling.labels import Labels
@@ -91,8 +92,14 @@ class SqliteStore:
         return self._session is None or self._session.writer.problem is None
 
     @asynccontextmanager
-    async def opened(self, strategies: StrategyRegistry) -> AsyncIterator[None]:
+    async def opened(
+        self, strategies: StrategyRegistry, memory: Memory | None = None
+    ) -> AsyncIterator[None]:
         """Keep the file open, and a task that writes to it.
+
+        Args:
+            strategies: Those that the requests of kept runs may name.
+            memory: Its accounts are told of the results and the ends of logs that are at hand.
 
         Raises:
             StoreError: Another gateway has it open; it cannot be opened, read or written; it is of
@@ -107,6 +114,7 @@ class SqliteStore:
                 strategies,
                 self._call,
             )
+            session.memory = memory or Memory()
             self._session = session
             try:
                 async with open_bare_nursery() as nursery:
@@ -247,7 +255,7 @@ class SqliteStore:
 
     def result_nowait(self, run_id: str) -> Result | None:
         """Return a result that is in memory."""
-        return self._kept.results.get(run_id)
+        return self._kept.result_at_hand(run_id)
 
     async def result(self, run_id: str) -> Result:
         """Return a result.

@@ -1,0 +1,26 @@
+"""How much memory results take."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import astuple
+
+from glowback_trio.model.result import Result
+
+__all__ = ["result_bytes"]
+
+
+def result_bytes(result: Result | None) -> int:
+    """Return the bytes of a result's arrays; the rest is small compared with its events."""
+    if result is None:
+        return 0
+    parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)
+    # Parts share columns, such as the times: each is counted once.
+    columns = {
+        id(column): column.nbytes
+        for part in parts
+        if part is not None
+        for column in astuple(part, recurse=False)
+        if isinstance(column, np.ndarray)
+    }
+    return sum(columns.values())
