@@ -23,6 +23,7 @@ from glowback_trio.server.pipeline.checks import body_limit, error_response, ide
 from glowback_trio.server.pipeline.headers import add_common_headers
 from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.server.security.cors import is_listed, preflight_headers
+from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.handshake import serve_stream
@@ -56,9 +57,11 @@ def make_app_state(
     settings: Settings,
     new_id: Callable[[], str] | None = None,
     clock: Callable[[], datetime] | None = None,
+    hosts: ServedHosts | None = None,
 ) -> AppState:
-    """Make the state that the handlers of one app share."""
-    return AppState(gateway, settings, ROUTES, new_id or random_id, clock or utc_now)
+    """Make the state that the handlers of one app share; None: the hosts of the settings."""
+    hosts = hosts or ServedHosts.of(settings.allowed_hosts, settings.api_keys)
+    return AppState(gateway, settings, ROUTES, new_id or random_id, clock or utc_now, hosts)
 
 
 def build_app(app_state: AppState) -> QuartTrio:

@@ -16,6 +16,7 @@ from glowback_trio.server.http.responses import JSON, encode_headers
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
+from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.wire.json_text import dumps
@@ -36,6 +37,9 @@ async def serve(
 ) -> None:
     """Serve a gateway over HTTP and WebSocket until `stop` is set or the scope is cancelled.
 
+    Without keys and without a list of hosts, a server that listens on loopback addresses only
+    serves the names of its own machine: `localhost`, `127.0.0.0/8` and `[::1]`, with any port.
+
     The shutdown after `stop`, in this order: `/readyz` answers 503 for `settings.shutdown_delay`
     seconds. Then no further connection or run is accepted. Queued runs are cancelled; running ones
     get `settings.drain` seconds to finish and are cancelled then. Streams send the end of their
@@ -53,7 +57,8 @@ async def serve(
     Raises:
         ServingError: An address cannot be bound.
     """
-    app_state = make_app_state(gateway, settings)
+    hosts = ServedHosts.of(settings.allowed_hosts, settings.api_keys, bind, listeners)
+    app_state = make_app_state(gateway, settings, hosts=hosts)
     closing = trio.Event()
     # Outermost, so that the last lines of the shutdown are still written.
     with logging_to(settings):

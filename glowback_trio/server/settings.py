@@ -159,7 +159,8 @@ class Settings(Checked):
     allowed_hosts: tuple[Host, ...] = _setting(
         (),
         "GLOWBACK_ALLOWED_HOSTS",
-        "Hosts that the server serves, without ports, comma-separated; none: any",
+        "Hosts that the server serves, without ports, comma-separated; none: any, but on a "
+        "loopback address without keys only those of the machine",
         flag="--allowed-hosts",
     )
     trusted_proxies: tuple[str, ...] = _setting(

@@ -80,7 +80,7 @@ async def start_run(server: Server) -> bytes:
     body = json.dumps(REQUEST).encode()
     async with server.client() as client:
         await client.send(
-            b"POST /backtests HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+            b"POST /backtests HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         )
         run_id: str = json.loads((await client.read_reply(b"POST")).body)["run_id"]

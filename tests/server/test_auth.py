@@ -21,7 +21,8 @@ from support.watcher import connected
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app
-from glowback_trio.server.security.hosts import check_host
+from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.security.hosts import ServedHosts
 
 ClientOf = Callable[..., Client]
 
@@ -30,11 +31,11 @@ KEY = {"X-API-Key": "right"}
 WRONG = {"X-API-Key": "wrong"}
 
 
-async def shake(url: str, path: str, *headers: str) -> RawResponse:
+async def shake(url: str, path: str, *headers: str, host: str = "localhost") -> RawResponse:
     """Send a handshake by hand and read the response."""
     lines = "".join(f"{line}\r\n" for line in headers)
     head = (
-        f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
     )
@@ -287,16 +288,114 @@ async def test_only_allowed_hosts_are_answered(client_of: ClientOf, host: str, s
     if status == 400:
         error = (await response.get_json())["error"]
         assert error["code"] == "bad_request"
-        assert error["message"] == "This server does not serve that Host"
+        assert error["message"] == (
+            "This server does not serve that Host; its operator can list it in "
+            "GLOWBACK_ALLOWED_HOSTS"
+        )
         assert response.headers["X-Request-ID"]
 
 
 async def test_a_stream_is_for_an_allowed_host_too(serve_with: Serve, finished: Run) -> None:
     path = f"/backtests/{finished.run_id}/stream"
     assert (await shake(await serve_with(allowed_hosts=("a.example",)), path)).status == 400
-    assert (await shake(await serve_with(allowed_hosts=("server.example",)), path)).status == 101
+    assert (await shake(await serve_with(allowed_hosts=("localhost",)), path)).status == 101
 
 
 def test_no_list_allows_every_host() -> None:
     for host in ("", "x", "[[["):
-        check_host(host, ())
+        ServedHosts().check(host)
+
+
+LOCAL_NAMES = [
+    "",  # of HTTP/1.0, which no browser speaks
+    "localhost",
+    "LOCALHOST:1",
+    "localhost.:8000",
+    "app.localhost",
+    "127.0.0.1",
+    "127.8.9.10:80",
+    "[::1]",
+    "[::1]:8000",
+    "[::ffff:127.0.0.1]",
+]
+OTHER_NAMES = [
+    "evil.example",
+    "evil.example:8000",
+    "localhost.evil.example",
+    "evillocalhost",
+    "127.0.0.1.evil.example",
+    "0.0.0.0",
+    "128.0.0.1",
+    "192.168.1.4",
+    "[::]",
+    "[::2]",
+    "user@localhost",
+]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "[::1]:0", "localhost:0"])
+@pytest.mark.parametrize("host", [*LOCAL_NAMES, *OTHER_NAMES])
+def test_a_server_of_this_machine_only_serves_the_names_of_this_machine(
+    host: str, bind: str
+) -> None:
+    hosts = ServedHosts.of((), (), bind)
+    if host in LOCAL_NAMES:
+        hosts.check(host)
+    else:
+        with pytest.raises(HttpError, match="GLOWBACK_ALLOWED_HOSTS") as refused:
+            hosts.check(host)
+        assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("listed", "keys", "bind"),
+    [
+        (("evil.example",), (), "127.0.0.1:0"),
+        ((), ("k",), "127.0.0.1:0"),
+        ((), (), "0.0.0.0:0"),
+        ((), (), ":0"),
+        ((), (), "192.168.1.4:8000"),
+        ((), (), "server.example:8000"),
+        ((), (), "unix:/run/glowback.sock"),
+        ((), (), ["127.0.0.1:0", "0.0.0.0:0"]),
+        ((), (), []),
+    ],
+)
+def test_a_list_keys_or_a_public_address_say_themselves_who_may_come(
+    listed: tuple[str, ...], keys: tuple[str, ...], bind: str | list[str]
+) -> None:
+    ServedHosts.of(listed, keys, bind).check("evil.example")
+
+
+def test_a_unix_socket_beside_a_loopback_address_serves_every_host() -> None:
+    hosts = ServedHosts.of((), (), ["unix:/run/glowback.sock", "127.0.0.1:0"])
+    hosts.check("evil.example", internet=False)
+    with pytest.raises(HttpError):
+        hosts.check("evil.example")
+
+
+async def test_the_address_of_an_open_listener_counts_like_a_bind() -> None:
+    for host, loopback in (("127.0.0.1", True), ("0.0.0.0", False)):
+        (listener,) = await trio.open_tcp_listeners(0, host=host)
+        async with listener:
+            assert ServedHosts.of((), (), listeners=[listener]).loopback is loopback
+
+
+async def test_a_page_of_a_name_that_was_rebound_reads_nothing(
+    serve_with: Serve, finished: Run
+) -> None:
+    url = await serve_with()
+    rebound = {"Host": "evil.example"}
+    async with httpx2.AsyncClient(base_url=url, headers=rebound) as http:
+        for path in ("/healthz", "/backtests", "/nowhere", f"/backtests/{finished.run_id}"):
+            assert (await http.get(path)).status_code == 400
+        assert (await http.post("/backtests", json={})).status_code == 400
+        assert (await http.delete(f"/backtests/{finished.run_id}")).status_code == 400
+    answer = await shake(url, f"/backtests/{finished.run_id}/stream", host="evil.example")
+    assert answer.status == 400
+
+
+async def test_with_keys_a_server_of_this_machine_serves_every_host(serve_with: Serve) -> None:
+    url = await serve_with(api_keys=("k",))
+    async with httpx2.AsyncClient(base_url=url, headers={"Host": "api.example"}) as http:
+        assert (await http.get("/healthz")).status_code == 200

@@ -41,7 +41,7 @@ class Client:
     received: int = 0
 
     async def upgrade(self, path: str, *extensions: Extension) -> None:
-        request = Request(host="x", target=path, extensions=list(extensions))
+        request = Request(host="localhost", target=path, extensions=list(extensions))
         await self.stream.send_all(self.protocol.send(request))
         while not isinstance(event := await self.next_event(), AcceptConnection):
             pass

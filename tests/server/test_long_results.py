@@ -104,7 +104,7 @@ async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
 async def request(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
     client = RoughClient(network.connect(capacity))
     path = f"/backtests/{run.run_id}/{tail}".encode()
-    await client.send(b"GET %b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n" % path)
+    await client.send(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
     return client
 
 
@@ -188,7 +188,7 @@ async def test_a_run_that_is_deleted_is_still_read_to_its_end(autojump_clock: Mo
         first = await client.stream.receive_some(1)
         other = RoughClient(network.connect())
         await other.send(
-            b"DELETE /backtests/%b HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+            b"DELETE /backtests/%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             % run.run_id.encode()
         )
         assert (await other.read_reply(b"DELETE")).status == 204

@@ -345,7 +345,7 @@ async def test_the_stream_path_answers_plain_requests_with_426(url: str, finishe
         path = f"/backtests/{finished.run_id}/stream"
         async with open_request(url, path) as stream:
             answer = await read_response(stream)
-            await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert (await read_response(stream)).status == 200  # the connection is still good
     assert answer.status == 426
     assert answer.headers["upgrade"] == "websocket"

@@ -5,6 +5,7 @@ Rule: the expected messages are the run's own log, byte for byte.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def stream(url: str, run: Run | str, query: str = "", prefix: str = "") -> str:
 async def shake(url: str, path: str, headers: str = "") -> RawResponse:
     """Send a handshake by hand and read the response."""
     head = (
-        f"GET {path} HTTP/1.1\r\nHost: server.example\r\nConnection: Upgrade\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
@@ -364,15 +365,18 @@ async def test_a_fault_in_a_stream_closes_1011(
     finished: Run,
     watch: Watch,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(_run: Run, *_args: Any) -> None:
         raise OSError(5, "Input/output error on /secret/place")
 
     monkeypatch.setattr(Run, "subscribe", fail)
+    checks = logging.getLogger("glowback_trio.server.pipeline.checks")
+    checks.addHandler(caplog.handler)  # the server's own handler writes in a thread
     watcher = await watch(stream(url, finished))
+    checks.removeHandler(caplog.handler)
     assert (watcher.code, watcher.reason) == (1011, "internal error")
-    assert "/secret/place" in capsys.readouterr().err
+    assert "/secret/place" in caplog.text
 
 
 # Heartbeats, on a server that cannot take a WebSocket over; the hub has tests of its own

@@ -97,7 +97,9 @@ def test_what_is_wrong_with_which_file_is_said(
 
 
 async def over_unix(path: str, *lines: str) -> RawResponse:
-    head = "".join(f"{line}\r\n" for line in ("GET /healthz HTTP/1.1", "Host: x", *lines, ""))
+    head = "".join(
+        f"{line}\r\n" for line in ("GET /healthz HTTP/1.1", "Host: localhost", *lines, "")
+    )
     with trio.fail_after(10):
         async with await trio.open_unix_socket(path) as stream:
             await stream.send_all(head.encode())

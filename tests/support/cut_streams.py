@@ -27,7 +27,7 @@ REQUEST = BacktestRequest(
 # A server's close frame with 1000.
 _CLOSE_FRAME = b"\x88\x02\x03\xe8"
 _EVENTS = (
-    b"GET %s HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n"
+    b"GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
     b"Last-Event-ID: %d\r\nConnection: close\r\n\r\n"
 )
 

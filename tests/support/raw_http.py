@@ -54,7 +54,7 @@ async def open_request(url: str, path: str, **headers: str) -> AsyncIterator[tri
     """Open a connection and send a GET request; the response is left to be read."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     async with await connect(url) as stream:
-        await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
         yield stream
 
 

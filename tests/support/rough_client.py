@@ -14,7 +14,7 @@ import trio
 from attrs import define, field, frozen
 
 HANDSHAKE = (
-    b"GET %s HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n"
 )
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -58,7 +58,7 @@ class RoughClient:
     async def read_reply(self, method: bytes = b"GET") -> Reply:
         """Read one response; bytes after it stay for the next call."""
         parser = h11.Connection(h11.CLIENT)
-        parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"test")]))
+        parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"localhost")]))
         parser.send(h11.EndOfMessage())
         if self.buffer:
             parser.receive_data(bytes(self.buffer))
@@ -78,7 +78,7 @@ class RoughClient:
                     return Reply(status, headers, body)
 
     async def get(self, path: bytes = b"/", *lines: bytes) -> Reply:
-        head = b"".join(line + b"\r\n" for line in (b"GET %s HTTP/1.1" % path, b"Host: test"))
+        head = b"".join(line + b"\r\n" for line in (b"GET %s HTTP/1.1" % path, b"Host: localhost"))
         await self.send(head + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
         return await self.read_reply()
 

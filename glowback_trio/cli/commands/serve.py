@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute, usable
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import resident, usable_memory
 from glowback_trio.server import Settings, serve
+from glowback_trio.server.security.hosts import is_loopback
 from glowback_trio.store import Store
 from glowback_trio.store.sqlite import SqliteStore
 
@@ -50,6 +51,15 @@ environment variable, which overrides the default.
 """
 
 _UNIX = "unix:"
+_OPEN_TO_ALL = (
+    "{host} is reachable from other machines and no API key is required: everybody who can reach "
+    "it, and every web page in their browsers, can submit runs, and read, cancel and delete all of "
+    "them; set GLOWBACK_API_KEY"
+)
+_OPEN_HERE = (
+    "no API key is required: every program and user of this machine can submit runs, and read, "
+    "cancel and delete all of them"
+)
 # Threads encode results and check requests. One that wants the interpreter lock asks for it after
 # this time; next to a busy thread the event loop lags by 1 ms with it, and by 7 ms by default.
 _SWITCH_S = 0.0005
@@ -89,10 +99,7 @@ async def serve_backtests(
     store = open_store(settings)
     _raise_open_file_limit()
     if not (settings.api_keys or _is_local(host)):
-        print_warning(
-            f"{host} is reachable from other machines and no API key is required: "
-            "set GLOWBACK_API_KEY"
-        )
+        print_warning(_OPEN_TO_ALL.format(host=host))
     async with open_gateway(
         data=prices,
         store=store,
@@ -112,7 +119,7 @@ async def serve_backtests(
             await _serve_until_signal(
                 partial(serve, gateway, bind=_bind(host, port), settings=settings),
                 stdout,
-                store,
+                _notes(settings, host, store),
             )
 
 
@@ -157,7 +164,15 @@ def _bind(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _serve_until_signal(serving: partial[Any], stdout: TextIO, store: Store) -> None:
+def _notes(settings: Settings, host: str, store: Store) -> list[str]:
+    """Return what the operator should know once the server listens."""
+    notes = [] if settings.api_keys or not _is_local(host) else [_OPEN_HERE]
+    if isinstance(store, SqliteStore):
+        notes.append(f"runs are kept in {store.path.absolute()}")
+    return notes
+
+
+async def _serve_until_signal(serving: partial[Any], stdout: TextIO, notes: Sequence[str]) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
         # The signals are handled before the server starts, so that none is missed; when the server
@@ -166,8 +181,8 @@ async def _serve_until_signal(serving: partial[Any], stdout: TextIO, store: Stor
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
                 _announce(url, stdout)
-            if isinstance(store, SqliteStore):
-                print_note(f"runs are kept in {store.path.absolute()}")
+            for note in notes:
+                print_note(note)
         listening.cancel_scope.cancel()
 
 
@@ -212,10 +227,4 @@ def _relax_garbage_collector() -> None:
 
 def _is_local(host: str) -> bool:
     """Return True if only this machine can reach the host."""
-    if host.startswith(_UNIX):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        # Any other name may belong to a public address.
-        return host == "localhost"
+    return host.startswith(_UNIX) or is_loopback(host)

@@ -16,7 +16,7 @@ import trio
 from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.errors import InvalidRequestError, Problem, ResourceError
 from glowback_trio.server.http.body import check_encoding, read_document
 from glowback_trio.server.http.errors import http_error, too_large
 from glowback_trio.server.http.parameters import check_names, located, read_query
@@ -24,10 +24,9 @@ from glowback_trio.server.http.request import RequestContext, current_request
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.pipeline.auth import admit, count_request
-from glowback_trio.server.pipeline.headers import choose_request_id
+from glowback_trio.server.pipeline.headers import choose_request_id, client_scheme
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
-from glowback_trio.server.security.hosts import check_host
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
@@ -58,7 +57,8 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     notes.client = app_state.access.proxies.client_address(context.peer, hops)
     notes.route = route
     # Last, because the error response needs the id and the log needs the client.
-    check_host(context.headers.get("Host", ""), app_state.settings.allowed_hosts)
+    hosts = app_state.access.hosts
+    hosts.check(context.headers.get("Host", ""), internet=context.peer is not None)
 
 
 def check(app_state: AppState, context: RequestContext, route: Route) -> None:
@@ -133,7 +133,9 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
         HttpError: 403.
     """
     if not app_state.access.api_keys:
-        check_origin(context.headers, app_state.settings.cors_origins)
+        origin, host = context.headers.get("Origin"), context.headers.get("Host", "")
+        scheme = client_scheme(app_state, context)
+        check_origin(origin, f"{scheme}://{host}", app_state.settings.cors_origins)
 
 
 async def _read_body(limit: int) -> bytes:
@@ -160,7 +162,7 @@ async def _read_document(limit: int) -> Any:
 
 @contextmanager
 def logging_faults() -> Iterator[None]:
-    """Log unexpected errors as soon as they are raised.
+    """Log unexpected errors as soon as they are raised, and in a line what the process is out of.
 
     Not later, because quart-trio drops errors: of a group it handles the first that has a handler,
     and a group that holds a cancellation it drops entirely.
@@ -169,7 +171,11 @@ def logging_faults() -> Iterator[None]:
         yield
     except BaseException as error:
         for leaf in leaves(error):
+            if isinstance(leaf, trio.Cancelled):
+                continue
             # Every other status is the client's doing and stands in the access log.
-            if not isinstance(leaf, trio.Cancelled) and http_error(leaf).status == 500:
+            if (short_of := ResourceError.of(leaf)) is not None:
+                _log.warning("A request was refused: out of %s", short_of.resource)
+            elif http_error(leaf).status == 500:
                 _log.error("A handler failed", exc_info=leaf)
         raise

@@ -17,6 +17,7 @@ __all__ = [
     "SECURITY_HEADERS",
     "add_common_headers",
     "choose_request_id",
+    "client_scheme",
 ]
 
 #: For all responses but pages, which have their own policy.
@@ -56,13 +57,13 @@ def _common(app_state: AppState, context: RequestContext) -> Mapping[str, str]:
         **SECURITY_HEADERS,
         "X-Request-ID": context.request_id,
         **context.notes.rate_headers,
-        **(HSTS if _is_encrypted(app_state, context) else {}),
+        **(HSTS if client_scheme(app_state, context) == "https" else {}),
         **cors_headers(origin, app_state.settings.cors_origins),
     }
 
 
-def _is_encrypted(app_state: AppState, context: RequestContext) -> bool:
-    """Return whether the client used TLS, as this server or a trusted proxy saw it."""
+def client_scheme(app_state: AppState, context: RequestContext) -> str:
+    """Return the scheme that the client used, as this server or a trusted proxy saw it."""
     direct = "https" if context.encrypted else "http"
     forwarded = context.headers.getlist("X-Forwarded-Proto")
-    return app_state.access.proxies.scheme(context.peer, forwarded, direct) == "https"
+    return app_state.access.proxies.scheme(context.peer, forwarded, direct)

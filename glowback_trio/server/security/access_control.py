@@ -1,9 +1,10 @@
-"""Access control: the keys, tickets, trusted proxies and rates of one app."""
+"""Access control: the keys, tickets, trusted proxies, hosts and rates of one app."""
 
 from __future__ import annotations
 
 from attrs import field, frozen
 
+from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.security.tickets import Tickets
@@ -21,6 +22,7 @@ class AccessControl:
     Attributes:
         api_keys: Keys that let a client in; empty where none is needed.
         proxies: Proxies whose forwarded headers count.
+        hosts: The hosts that are served.
         request_rates: Requests that each caller has left.
         wrong_keys: Wrong keys and tickets that each address has left.
         tickets: Stream tickets that can still be used.
@@ -28,6 +30,7 @@ class AccessControl:
 
     api_keys: tuple[str, ...] = field(repr=False)
     proxies: Proxies
+    hosts: ServedHosts
     request_rates: Buckets
     wrong_keys: Buckets = field(factory=lambda: Buckets(_WRONG_KEYS, _WRONG_KEY_WINDOW_S))
     tickets: Tickets = field(factory=Tickets)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from werkzeug.datastructures import Headers
-
 from glowback_trio.server.http.errors import HttpError
 
 __all__ = ["check_origin", "cors_headers", "is_listed", "preflight_headers"]
@@ -18,29 +16,37 @@ _EXPOSED_HEADERS = (
     "X-Request-ID"
 )
 _PREFLIGHT_S = "600"
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
-def check_origin(headers: Headers, allowed: Sequence[str]) -> None:
+def check_origin(origin: str | None, own: str, allowed: Sequence[str]) -> None:
     """Refuse a page of another origin that is not allowed.
 
     Without keys, any client that reaches the port may do anything. A browser reaches it on behalf
     of every page it has open, and names the page in `Origin`.
 
+    Args:
+        origin: The `Origin` header, with scheme, host and port; None where there is none.
+        own: The origin of this server's own pages, as the client reached it.
+        allowed: The origins whose pages may use the API, or `*`.
+
     Raises:
         HttpError: 403.
     """
-    origin = headers.get("Origin")
-    if origin and not is_listed(origin, allowed) and not _is_own(origin, headers.get("Host", "")):
+    if origin and not is_listed(origin, allowed) and _normal(origin) != _normal(own):
         raise HttpError(403, "This origin may not use this server")
 
 
 def is_listed(origin: str, allowed: Sequence[str]) -> bool:
     """Return whether an origin may use the API."""
-    return "*" in allowed or origin.lower() in (each.lower() for each in allowed)
+    return "*" in allowed or _normal(origin) in map(_normal, allowed)
 
 
-def _is_own(origin: str, host: str) -> bool:
-    return bool(host) and origin.lower().partition("://")[2] == host.lower()
+def _normal(origin: str) -> str:
+    """Return an origin as all its spellings are alike: in lower case, without a default port."""
+    origin = origin.lower()
+    scheme = origin.partition(":")[0]
+    return origin.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
 
 
 def cors_headers(origin: str | None, allowed: Sequence[str]) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.observability.metrics import Metrics
 from glowback_trio.server.security.access_control import AccessControl
+from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
@@ -43,6 +44,7 @@ class AppState:
         routes: The table of routes.
         new_id: Makes request ids.
         clock: Returns the time of day.
+        hosts: The hosts that are served.
         converter: Reads requests, for the strategies that the gateway has.
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
@@ -60,6 +62,7 @@ class AppState:
     routes: Sequence[Route]
     new_id: Callable[[], str]
     clock: Callable[[], datetime]
+    hosts: ServedHosts
     converter: Converter = field(init=False)
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
@@ -77,6 +80,7 @@ class AppState:
         self.access = AccessControl(
             settings.api_keys,
             Proxies.read(settings.trusted_proxies),
+            self.hosts,
             Buckets(settings.rate_limit, settings.rate_window),
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
