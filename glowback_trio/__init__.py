@@ -24,7 +24,7 @@ from glowback_trio.version import VERSION as __version__
 if TYPE_CHECKING:
     from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
     from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify
-    from glowback_trio.data import Catalogue, MemoryCatalogue, demo_path, load_dataset
+    from glowback_trio.data import Catalogue, FileLimits, MemoryCatalogue, demo_path, load_dataset
     from glowback_trio.engine import backtest, result_json, result_rows
     from glowback_trio.model.bars import Bars
     from glowback_trio.model.events import Event
@@ -58,7 +58,13 @@ else:
         {
             "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
             "glowback_trio.compute": ("InlineCompute", "ProcessCompute", "ThreadCompute", "verify"),
-            "glowback_trio.data": ("Catalogue", "MemoryCatalogue", "demo_path", "load_dataset"),
+            "glowback_trio.data": (
+                "Catalogue",
+                "FileLimits",
+                "MemoryCatalogue",
+                "demo_path",
+                "load_dataset",
+            ),
             "glowback_trio.engine": ("backtest", "result_json", "result_rows"),
             "glowback_trio.model.bars": ("Bars",),
             "glowback_trio.model.events": ("Event",),
@@ -100,6 +106,7 @@ __all__ = [
     "Difference",
     "Event",
     "Execution",
+    "FileLimits",
     "Gateway",
     "InlineCompute",
     "MaCrossover",

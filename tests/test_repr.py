@@ -46,7 +46,7 @@ from glowback_trio.client import Retry, open_client
 from glowback_trio.compute import BacktestJob, Done, Failed, InlineCompute, Progressed
 from glowback_trio.compute.steps import Answered
 from glowback_trio.compute.verification.job import VerifyJob
-from glowback_trio.data import Listing
+from glowback_trio.data import FileLimits, Listing
 from glowback_trio.errors import FailureTraceback, GlowbackError, Problem, RunFailedError
 from glowback_trio.model.bars import Dataset, Quality
 from glowback_trio.model.events import EventDraft
@@ -109,7 +109,7 @@ def values() -> Iterator[object]:
     yield from (Event(1, "log", LONG.encode()), EventDraft("log", LONG.encode(), 1))
     yield from (REQUEST, WEIGHTS, COSTS, Stream(), Settings(api_keys=(LONG.replace("\n", ""),)))
     yield from (Catalogue(Path("a" * 5000)), MemoryCatalogue([bars(name) for name in NAMES]))
-    yield Listing(LONG, "csv", "day", problem=LONG)
+    yield from (Listing(LONG, "csv", "day", problem=LONG), FileLimits())
     status = Status.queued("r", REQUEST, REQUEST.start_date)
     yield evolve(status, state=State.FAILED, error=LONG)
     yield from (

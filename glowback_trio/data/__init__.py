@@ -10,11 +10,13 @@ from glowback_trio.data.catalogue import Catalogue
 from glowback_trio.data.demo_prices import demo_path
 from glowback_trio.data.memory import MemoryCatalogue
 from glowback_trio.data.named_source import load_dataset, open_source
+from glowback_trio.data.reading.limits import FileLimits
 from glowback_trio.data.source import Listing, Source, no_checkpoint
 
 __all__ = [
     "CACHE_NAME",
     "Catalogue",
+    "FileLimits",
     "Listing",
     "MemoryCatalogue",
     "Source",

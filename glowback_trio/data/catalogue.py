@@ -14,11 +14,13 @@ from glowback_trio.data.cache.cache import Reader, open_reader
 from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.times import format_range, to_timestamp
-from glowback_trio.data.directory_load import DirectoryLoad, expected_bars
+from glowback_trio.data.directory_load import DirectoryLoad, MixedFilesError, expected_bars
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.loading import collect, raise_problems
 from glowback_trio.data.near_misses import NearMiss, near_misses
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.reader_errors import errors_named
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
@@ -38,6 +40,7 @@ from glowback_trio.model.short_repr import describe
 __all__ = ["Catalogue"]
 
 _SAMPLE_WARNING = "generated prices: good for trying things out, not for conclusions"
+_ATTEMPTS = 3  # to load files that all change meanwhile
 _UNREADABLE = "The data directory cannot be read"
 # One row per resolution, because the generator takes any symbol.
 _SAMPLES = tuple(
@@ -58,6 +61,7 @@ class Catalogue:
         allow_sample: False to refuse generated prices.
         max_bars: The most symbol-bars that one request may load.
         max_rows: The most timestamps that one request may load.
+        file_limits: How much one file may hold.
         cache: Directory for parsed prices, which makes the next load of the same files take
             milliseconds. A relative path is relative to the directory of the files. None, or a
             directory that cannot be written: no cache.
@@ -67,6 +71,7 @@ class Catalogue:
     allow_sample: bool = True
     max_bars: int = MAX_BARS
     max_rows: int = MAX_ROWS
+    file_limits: FileLimits = DEFAULT_LIMITS
     cache: Path | None = None
     # Mutable: the listing of each file by path, valid while the file has the same version.
     _listings: dict[Path, tuple[PriceFile, Listing]] = field(
@@ -100,9 +105,15 @@ class Catalogue:
         if self._means_sample(request):
             raise_problems(self._sample_problems(request))
             return self._samples(request, checkpoint)
-        if (load := self._directory_load(request)) is None:
-            raise InvalidRequestError([self._no_directory(request)])
-        return load.load(self._cache_of(load.directory), checkpoint)
+        for attempt in range(1, _ATTEMPTS + 1):
+            if (load := self._directory_load(request)) is None:
+                raise InvalidRequestError([self._no_directory(request)])
+            try:
+                return load.load(self._cache_of(load.directory), checkpoint)
+            except MixedFilesError:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.
@@ -122,7 +133,8 @@ class Catalogue:
             return samples
         if (directory := PriceDirectory.of(self.root)) is None:
             raise DataError(_UNREADABLE)
-        with open_reader(self._cache_of(directory), directory.names) as read:
+        cache = self._cache_of(directory)
+        with open_reader(cache, directory.names, limits=self.file_limits) as read:
             found = [self._listing_of(read, file) for file in directory.files()]
         missed = [_missed(miss) for miss in near_misses(directory)]
         return [*samples, *sorted([*found, *missed], key=lambda one: one.symbol)]
@@ -154,8 +166,11 @@ class Catalogue:
 
     def _directory_load(self, request: BacktestRequest) -> DirectoryLoad | None:
         """Find the request's files; None if there is no such directory."""
-        directory = self.root and PriceDirectory.of(self.root, request.csv_data_path)
-        return DirectoryLoad(request, directory, self._limits) if directory else None
+        if self.root is None:
+            return None
+        if (directory := PriceDirectory.of(self.root, request.csv_data_path)) is None:
+            return None
+        return DirectoryLoad(request, directory, self._limits, self.file_limits)
 
     def _no_directory(self, request: BacktestRequest) -> Problem:
         """Return why the request has no directory."""
@@ -204,9 +219,10 @@ def _missed(miss: NearMiss) -> Listing:
 
 def _read_listing(read: Reader, file: PriceFile) -> Listing:
     try:
-        parsed = read(file)
+        with errors_named(file.path.name):
+            parsed = read(file)
+            resolution = file.resolution or parsed.spacing
+            rows = parsed.rows.placed(None, daily=resolution == "day")
+            return Listing.of(file.symbol, file.format, rows.time, resolution)
     except DataError as error:
         return Listing(file.symbol, file.format, file.resolution, problem=str(error))
-    resolution = file.resolution or parsed.spacing
-    rows = parsed.rows.placed(None, daily=resolution == "day")
-    return Listing.of(file.symbol, file.format, rows.time, resolution)

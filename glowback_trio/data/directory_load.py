@@ -22,6 +22,9 @@ from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.loading import collect, market_zone, raise_problems
 from glowback_trio.data.near_misses import near_misses
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.reader_errors import errors_named
+from glowback_trio.data.reading.unchanged_file import ChangedFileError, Version, version_of
 from glowback_trio.data.request_checks import LoadLimits, calendar_problems, unknown_symbol_problems
 from glowback_trio.errors import DataError, Problem
 from glowback_trio.extras import PARQUET
@@ -30,10 +33,16 @@ from glowback_trio.model.bounds import one_of
 from glowback_trio.model.request import BacktestRequest, Resolution
 from glowback_trio.model.sessions.date_range import DateRange
 from glowback_trio.model.sessions.stamps import Stamps
+from glowback_trio.model.short_repr import listed
 
-__all__ = ["DirectoryLoad", "ambiguity", "expected_bars"]
+__all__ = ["DirectoryLoad", "MixedFilesError", "ambiguity", "expected_bars"]
 
+_LISTED = 5  # files that a message names
 _MORE_SHARES = ("splits", "total")  # adjustments that make more shares of the ones traded
+
+
+class MixedFilesError(ChangedFileError):
+    """Raised when several files of one load change while it reads them."""
 
 
 @frozen(eq=False)
@@ -44,6 +53,7 @@ class DirectoryLoad:
         request: The request.
         directory: The directory of its files.
         limits: How much it may load.
+        file_limits: How much one file may hold.
         files: For each of its symbols, the files that may hold the bars. None means an unknown
             symbol; more than one is ambiguous and refused.
     """
@@ -51,6 +61,7 @@ class DirectoryLoad:
     request: BacktestRequest
     directory: PriceDirectory
     limits: LoadLimits
+    file_limits: FileLimits = DEFAULT_LIMITS
     files: Sequence[Sequence[PriceFile]] = field(init=False, repr=False)
 
     @files.default
@@ -94,9 +105,11 @@ class DirectoryLoad:
 
         Raises:
             InvalidRequestError: The request has problems.
+            MixedFilesError: More than one file has changed meanwhile.
             DataError: See `Source.load`.
         """
         raise_problems(self.problems())
+        versions = self._versions()
         request, stated = self.request, self._provenance()
         files = {found[0].symbol: found[0] for found in self.files}
         place = partial(
@@ -105,9 +118,10 @@ class DirectoryLoad:
             zone=market_zone(request),
             daily=request.resolution == "day",
         )
-        with open_reader(cache, self.directory.names, checkpoint) as read:
+        with open_reader(cache, self.directory.names, checkpoint, self.file_limits) as read:
             load_one = partial(self._load_one, read, files, place, stated)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
+        self._check_versions(versions)
         quality = with_gaps(
             [Stamps.of(one) for one in bars], quality, request.resolution, request.calendar
         )
@@ -124,8 +138,18 @@ class DirectoryLoad:
         stated: Provenance,
         symbol: str,
     ) -> tuple[Bars, Quality]:
-        file, request = files[symbol], self.request
-        parsed = read(file)
+        file = files[symbol]
+        with errors_named(file.path.name):
+            return self._bars_of(read(file), file, place, stated)
+
+    def _bars_of(
+        self,
+        parsed: ParsedFile,
+        file: PriceFile,
+        place: Callable[[ParsedFile], tuple[Bars, Quality]],
+        stated: Provenance,
+    ) -> tuple[Bars, Quality]:
+        symbol, request = file.symbol, self.request
         check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
         bars, quality = place(parsed)
         if request.adjustment == "none":
@@ -136,14 +160,38 @@ class DirectoryLoad:
         if (factors := self.directory.factors(symbol)) is None:
             raise DataError(f"the factors file of {symbol} was removed after the run was submitted")
         quality = evolve(quality, adjustment=request.adjustment)
-        changed = adjusted(bars, read_factors(factors), request.adjustment)
+        changed = adjusted(bars, read_factors(factors, self.file_limits), request.adjustment)
         if request.execution.commission_per_share:
             quality = with_share_warning(quality, bars.close.item(0) / changed.close.item(0))
         return changed, quality
 
     def _provenance(self) -> Provenance:
         path = self.directory.provenance()
-        return Provenance() if path is None else read_provenance(path)
+        return Provenance() if path is None else read_provenance(path, self.file_limits)
+
+    def _versions(self) -> Mapping[Path, Version | None]:
+        """Return the versions of all files that the load reads, those of prices as listed."""
+        factors = [self.directory.factors(found[0].symbol) for found in self.files]
+        others = [] if self.request.adjustment == "none" else factors
+        versions = {
+            path: _version_at(path) for path in (*others, self.directory.provenance()) if path
+        }
+        return versions | {found[0].path: found[0].version for found in self.files}
+
+    def _check_versions(self, before: Mapping[Path, Version | None]) -> None:
+        """Check that the files belong together.
+
+        A single one that has changed fits the others, which have been as they are all the time.
+
+        Raises:
+            MixedFilesError: More than one has changed.
+        """
+        changed = [path.name for path, version in before.items() if _version_at(path) != version]
+        if len(changed) > 1:
+            raise MixedFilesError(
+                f"{listed(changed, _LISTED)} change while they are read, so their bars may not "
+                "belong together; run again once they are written"
+            )
 
     def _missing_files(self) -> Iterator[Problem]:
         """Yield symbols without a file, telling unknown ones from those of other resolutions."""
@@ -189,6 +237,13 @@ class DirectoryLoad:
                 name = f"{file_stem(symbol)}{FACTORS_ENDING}"
                 message = f"Cannot adjust {symbol!r}: there is no file {name}"
                 yield Problem("not_available", self.request.place(index), message, symbol)
+
+
+def _version_at(path: Path) -> Version | None:
+    try:
+        return version_of(path.stat())
+    except OSError:
+        return None
 
 
 def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:

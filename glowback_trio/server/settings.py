@@ -267,6 +267,33 @@ class Settings(Checked):
     max_rows: Count = _setting(
         2_000_000, "GLOWBACK_MAX_ROWS", "Maximum result rows of one run", flag="--max-rows"
     )
+    max_file_rows: Count = _setting(
+        20_000_000, "GLOWBACK_MAX_FILE_ROWS", "Maximum rows of a price file", flag="--max-file-rows"
+    )
+    max_file_bytes: Count = _setting(
+        2 << 30,
+        "GLOWBACK_MAX_FILE_BYTES",
+        "Maximum bytes of a price file, once it is unpacked and decoded",
+        flag="--max-file-bytes",
+    )
+    max_file_columns: Count = _setting(
+        1000,
+        "GLOWBACK_MAX_FILE_COLUMNS",
+        "Maximum columns of a price file, unused ones included",
+        flag="--max-file-columns",
+    )
+    max_line_bytes: Count = _setting(
+        1 << 20,
+        "GLOWBACK_MAX_LINE_BYTES",
+        "Maximum bytes of a line in a price file, or of a record of several lines",
+        flag="--max-line-bytes",
+    )
+    max_metadata_bytes: Count = _setting(
+        8 << 20,
+        "GLOWBACK_MAX_METADATA_BYTES",
+        "Maximum bytes of metadata in a Parquet file",
+        flag="--max-metadata-bytes",
+    )
     keep_runs: Count | None = _setting(
         None,
         "GLOWBACK_KEEP_RUNS",

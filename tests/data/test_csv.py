@@ -15,7 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glowback_trio.data.files.csv_file import _read_at_once, _read_by_cell, _read_header, read_csv
+from glowback_trio.data.files.csv_file import (
+    _Budget,
+    _read_at_once,
+    _read_by_cell,
+    _read_header,
+    read_csv,
+)
+from glowback_trio.data.reading.csv_scan import scan_csv
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS
+from glowback_trio.data.reading.unchanged_file import OpenedFile, read_unchanged
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 
@@ -222,12 +231,18 @@ def test_the_fast_parser_agrees_with_the_careful_one(
     file = folder / "AAPL_1d.csv"
     rows = ["2020-01-02," + ",".join(row) for row in [*written, [*written[0][:4], last]]]
     file.write_text(HEADER + "\n".join(rows), encoding="utf-8")
-    header, first = _read_header(file, {}), next(csv.reader(rows[:1]))
-    try:
-        stamps, values, _ = _read_at_once(file, header, first)
-    except ValueError:
-        assert last in odd, "what is refused at once is read carefully, and slowly"
-        return
-    careful_stamps, careful_values, _ = _read_by_cell(file, header)
-    assert (stamps.time == careful_stamps.time).all()
-    assert (values == careful_values).all()
+    first = next(csv.reader(rows[:1]))
+
+    def compare(opened: OpenedFile) -> None:
+        header = _read_header(opened, DEFAULT_LIMITS, {})
+        budget = _Budget(DEFAULT_LIMITS, scan_csv(opened, DEFAULT_LIMITS))
+        try:
+            stamps, values, _ = _read_at_once(opened, header, first, budget)
+        except ValueError:
+            assert last in odd, "what is refused at once is read carefully, and slowly"
+            return
+        careful_stamps, careful_values, _ = _read_by_cell(opened, header, DEFAULT_LIMITS)
+        assert (stamps.time == careful_stamps.time).all()
+        assert (values == careful_values).all()
+
+    read_unchanged(file, compare)

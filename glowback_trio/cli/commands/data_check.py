@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glowback_trio.cli.options.data_option import DataOption, data_directory
+from glowback_trio.cli.options.data_option import DataOption, data_directory, file_limits
 from glowback_trio.cli.progress import file_progress
 from glowback_trio.data.tools import FileReport, Inspection, PriceDirectory
 from glowback_trio.errors import DataError
@@ -48,7 +48,7 @@ def check(
     directory = PriceDirectory.of(path)
     if directory is None:
         raise DataError(f"{path} cannot be read")
-    inspection = Inspection(directory, calendar)
+    inspection = Inspection(directory, calendar, file_limits())
     with file_progress("Checking") as bar:
         task = bar.add_task("")
         for done, total in inspection.read_files():

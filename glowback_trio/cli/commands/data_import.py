@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glowback_trio.cli.messages import print_error, print_note, print_warning
+from glowback_trio.cli.options.data_option import file_limits
 from glowback_trio.cli.progress import file_progress
 from glowback_trio.data.tools import (
     RENAMEABLE,
@@ -98,6 +99,7 @@ def import_(
         timezone=timezone,
         day_first=dayfirst,
         adjusted=adjusted,
+        limits=file_limits(),
     )
     with file_progress("Reading") as bar:
         read = [prices for path in bar.track(source) for prices in read_prices(path, options)]

@@ -20,7 +20,7 @@ from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
 from glowback_trio.cli.messages import print_note, print_warning, printing_to_stderr
-from glowback_trio.cli.options.data_option import open_catalogue
+from glowback_trio.cli.options.data_option import file_limits, open_catalogue
 from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.store_option import open_store
@@ -95,6 +95,7 @@ async def serve_backtests(
         allow_sample=settings.allow_sample,
         max_bars=settings.max_bars,
         max_rows=settings.max_rows,
+        file_limits=file_limits(settings),
     )
     store = open_store(settings)
     _raise_open_file_limit()

@@ -4,8 +4,8 @@ A price file counts as unchanged while its size, times and inode are unchanged. 
 differs, the digest of its content is computed; only if that differs too is the file parsed again. A
 cache changes nothing but the time of a load: if it cannot be written, there is none.
 
-Small files share shards, because each mapped file costs a file descriptor for the length of a run.
-A large file has a shard of its own, so that a change of another file does not rewrite it.
+Small files share shards, because each shard is one more file to open and to write. A large file has
+a shard of its own, so that a change of another file does not rewrite it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from glowback_trio.data.cache.parsed_file import ParsedFile
 from glowback_trio.data.cache.shard import CacheEntry, Shard, open_shard, write_shard
-from glowback_trio.data.files.price_file import FileFormat, PriceFile, version_of
+from glowback_trio.data.files.price_file import FileFormat, PriceFile
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.unchanged_file import OpenedFile, Version, read_unchanged
 from glowback_trio.data.rows import Rows
 from glowback_trio.errors import DataError
 
@@ -36,7 +39,6 @@ _log = logging.getLogger(__name__)
 
 _SHARDS = 16
 _LARGE: Mapping[FileFormat, int] = {"csv": 1 << 20, "parquet": 1 << 19}  # bytes: about 20,000 rows
-_WORTH_MAPPING = 4 << 20  # bytes; a mapping holds a file descriptor while its arrays are in use
 # Two changes within one tick of the file system's clock get the same times. The coarsest known tick
 # is 2 s (FAT), so a file is cached only when its last change is older than that.
 _TICK_NS = 2 * 10**9
@@ -50,6 +52,7 @@ def open_reader(
     home: Path | None,
     names: AbstractSet[str] = frozenset(),
     checkpoint: Callable[[], object] = lambda: None,
+    limits: FileLimits = DEFAULT_LIMITS,
 ) -> Iterator[Reader]:
     """Open a reader of price files for one load, and write new entries at its end.
 
@@ -57,21 +60,18 @@ def open_reader(
         home: The directory of the cache, created with its first entry; None: no cache.
         names: The existing price files; entries of other files are dropped.
         checkpoint: Called before a shard is written; an exception that it raises ends the writing.
+        limits: How much a file may hold.
     """
     if home is None:
-        yield _parse
+        yield lambda file: ParsedFile.of(file.read(limits))
         return
-    cache = Cache(home, names, checkpoint)
+    cache = Cache(home, names, checkpoint, limits=limits)
     try:
         yield cache.read
     except DataError:  # the other files have been parsed all the same
         cache.flush()
         raise
     cache.flush()
-
-
-def _parse(file: PriceFile) -> ParsedFile:
-    return ParsedFile.of(file.read())
 
 
 @frozen(eq=False)
@@ -82,6 +82,7 @@ class Cache:
         home: The directory of the shards.
         names: The existing price files; entries of other files are dropped.
         checkpoint: Called before a shard is written; an exception that it raises ends the writing.
+        limits: How much a file may hold.
         now: Returns the time in nanoseconds since 1970.
         max_pending: Bytes of new entries that may be in memory before they are written.
     """
@@ -89,6 +90,7 @@ class Cache:
     home: Path
     names: AbstractSet[str]
     checkpoint: Callable[[], object] = lambda: None
+    limits: FileLimits = DEFAULT_LIMITS
     now: Callable[[], int] = time.time_ns
     max_pending: int = 256 << 20
     # Mutable: the shared shards opened by this load, and the new entries of each shard.
@@ -108,18 +110,25 @@ class Cache:
         entry = shard.take(file.path.name)
         if entry is not None and entry.version == file.version:
             return _unpacked(entry, file)
-        source = _digest(file.path)
-        if entry is not None and entry.source == source:
-            parsed = _unpacked(entry, file)
-        else:
-            parsed = _parse(file).with_digest()
-        # The digest was computed before the file was parsed. If the file changed in between, its
-        # version has changed as well, so `_is_settled` keeps the pair out of the cache.
-        if source is not None and self._is_settled(file):
-            self._pending.setdefault(shard_name, []).append(_packed(parsed, file, source))
+        fresh, version = read_unchanged(file.path, partial(self._read_again, file, entry))
+        parsed, source = fresh
+        # The file may have changed since it was listed: what was read is what is kept.
+        read = evolve(file, version=version)
+        if self._is_settled(version):
+            self._pending.setdefault(shard_name, []).append(_packed(parsed, read, source))
             if _is_large(file) or self._pending_bytes() > self.max_pending:
                 self.flush()
         return parsed
+
+    def _read_again(
+        self, file: PriceFile, entry: CacheEntry | None, opened: OpenedFile
+    ) -> tuple[ParsedFile, str]:
+        """Return what a file holds, from its entry if that has the same content, and its digest."""
+        source = hashlib.file_digest(opened.content, "sha256").hexdigest()
+        read = evolve(file, version=opened.version)
+        if entry is not None and entry.source == source:
+            return _unpacked(entry, read), source
+        return ParsedFile.of(read.rows_in(self.limits, opened)).with_digest(), source
 
     def flush(self) -> None:
         """Write the new entries to their shards. Failures are logged, not raised."""
@@ -138,13 +147,9 @@ class Cache:
     def _pending_bytes(self) -> int:
         return sum(entry.values.nbytes for entries in self._pending.values() for entry in entries)
 
-    def _is_settled(self, file: PriceFile) -> bool:
-        """Return True if the file is as it was listed, and a later change would show."""
-        try:
-            unchanged = version_of(file.path.stat()) == file.version
-        except OSError:
-            return False
-        return unchanged and self.now() - file.version[1] > _TICK_NS
+    def _is_settled(self, version: Version) -> bool:
+        """Return True if a later change of a file would show."""
+        return self.now() - version[1] > _TICK_NS
 
 
 def _is_large(file: PriceFile) -> bool:
@@ -155,14 +160,6 @@ def _shard_of(file: PriceFile) -> str:
     name = file.path.name
     # CRC-32 only spreads the names evenly and identically in every process; `hash` would not.
     return f"{name if _is_large(file) else f'{zlib.crc32(name.encode()) % _SHARDS:02}'}.bars"
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # parsing will raise with a better message
-        return None
 
 
 def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
@@ -178,13 +175,11 @@ def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
 
 
 def _unpacked(entry: CacheEntry, file: PriceFile) -> ParsedFile:
-    # Arrays of a shared shard stay mapped: its file descriptor is shared by many of them.
-    mapped = entry.values.nbytes >= _WORTH_MAPPING or not _is_large(file)
     rows = Rows(
         symbol=file.symbol,
         source=file.path.name,
-        stamps=entry.stamps if mapped else entry.stamps.copy(),
-        values=entry.values if mapped else entry.values.copy(),
+        stamps=entry.stamps,
+        values=entry.values,
         locate=file.locate(),
     )
     return ParsedFile(rows, entry.spacing, entry.digest)

@@ -73,7 +73,7 @@ class ParsedFile:
         # A digest of all rows is not that of a part of them, and says nothing of offsets.
         known = self.digest if count == len(rows) and stamps.offset is None else None
         if count < len(rows) / 2:
-            values = values.copy()  # so that a small part does not keep a large file mapped
+            values = values.copy()  # so that a small part does not keep all of a large file
             stamps = stamps.copy()
         bars = Bars(rows.symbol, stamps.time, *values, offset=stamps.offset, known_digest=known)
         return bars, Quality(rows.symbol, rows=len(bars), bars=len(bars))

@@ -1,29 +1,30 @@
-"""The file format of the cache: arrays that are mapped into memory instead of read.
+"""The file format of the cache: arrays that are copied into memory instead of parsed.
 
 A shard begins with a magic word, the length of its index and the CRC-32 of the index. Then follow
 the index, as JSON, and the entries, each aligned: the times, the offsets if there are any, and the
 five columns of one price file.
-A shard is written to a temporary file and renamed, so that no reader sees half of one, and never
-changed afterwards, so that mapped arrays keep their values. Damage by a crash or a bad disk is
-detected: every entry has a checksum over its words, which is verified when it is read.
+A shard is written to a temporary file and renamed, so that no reader sees half of one. Damage by a
+crash or a bad disk is detected: every entry has a checksum over its words, which is verified when
+it is read. Nothing is mapped: where a mapped file is cut, the system ends the process that looks.
 """
 
 from __future__ import annotations
 
-import mmap
+import os
 import struct
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import orjson
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from glowback_trio.data.files.price_file import Version
+from glowback_trio.data.reading.unchanged_file import Version
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Resolution
 from glowback_trio.model.sessions.stamps import Stamps
@@ -33,6 +34,7 @@ __all__ = ["CacheEntry", "Shard", "open_shard", "write_shard"]
 _HEAD = struct.Struct("<8sII")
 _MAGIC = b"glowbar2"
 _ALIGN = 64  # bytes: a cache line
+_AT_ONCE = 1 << 30
 _WORD, _PRICE = np.dtype("<u8"), np.dtype("<f8")
 _TIME, _OFFSET = np.dtype("<M8[ns]"), np.dtype("<m8[s]")
 _VALUES = 5
@@ -62,22 +64,28 @@ class CacheEntry:
 
 @frozen(eq=False)
 class Shard:
-    """A mapped shard.
+    """A shard that is open for reading. It is closed with the last reference to this.
 
     Attributes:
         index: The metadata of each entry, by the name of its price file.
-        words: (W,) all entries as 64-bit words.
+        start: Where the entries begin, in bytes.
+        descriptor: The open file; None if there is none.
     """
 
     index: Mapping[str, Mapping[str, Any]] = field(factory=dict)
-    words: NDArray[np.uint64] = field(factory=lambda: np.empty(0, _WORD), repr=False)
+    start: int = 0
+    descriptor: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.descriptor is not None:
+            finalize(self, os.close, self.descriptor)
 
     def take(self, name: str) -> CacheEntry | None:
         """Return an entry, or None if there is none or its checksum is wrong."""
-        if (row := self.index.get(name)) is None:
+        if self.descriptor is None or (row := self.index.get(name)) is None:
             return None
         rows, columns = row["rows"], row["columns"]
-        words = self.words[row["start"] : row["start"] + rows * columns]
+        words = _words_at(self.descriptor, self.start + row["start"] * 8, rows * columns)
         # A truncated file gives fewer words than the index promises.
         if len(words) != rows * columns or _sum(words) != row["sum"]:
             return None
@@ -96,14 +104,17 @@ class Shard:
 
 
 def open_shard(path: Path) -> Shard:
-    """Map a shard; return an empty one if the file does not exist or is damaged."""
+    """Open a shard; return an empty one if the file does not exist or is damaged."""
     try:
-        # The mapping stays valid after the file is closed.
-        with path.open("rb", buffering=0) as file:
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return _opened(memory)
-    except (OSError, ValueError, struct.error):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return Shard()
+    try:
+        index, start = _index_of(descriptor)
+    except (OSError, ValueError, struct.error):
+        os.close(descriptor)
+        return Shard()
+    return Shard(index, start, descriptor)
 
 
 def write_shard(path: Path, entries: Sequence[CacheEntry]) -> None:
@@ -126,16 +137,33 @@ def write_shard(path: Path, entries: Sequence[CacheEntry]) -> None:
             raise
 
 
-def _opened(memory: mmap.mmap) -> Shard:
-    magic, length, checksum = _HEAD.unpack_from(memory)
-    index = memory[_HEAD.size : _HEAD.size + length]
-    if magic != _MAGIC or zlib.crc32(index) != checksum:
+def _index_of(descriptor: int) -> tuple[Mapping[str, Mapping[str, Any]], int]:
+    """Return the index of a shard, and where its entries begin."""
+    magic, length, checksum = _HEAD.unpack(_bytes_at(descriptor, 0, _HEAD.size))
+    if magic != _MAGIC or length > os.fstat(descriptor).st_size:
         raise ValueError("not a shard, or damaged")
-    start = _aligned(_HEAD.size + length)
-    words = np.frombuffer(
-        memory, _WORD, count=(len(memory) - start) // _WORD.itemsize, offset=start
-    )
-    return Shard({entry["name"]: entry for entry in orjson.loads(index)}, words)
+    index = _bytes_at(descriptor, _HEAD.size, length)
+    if zlib.crc32(index) != checksum:
+        raise ValueError("damaged")
+    return {entry["name"]: entry for entry in orjson.loads(index)}, _aligned(_HEAD.size + length)
+
+
+def _words_at(descriptor: int, start: int, count: int) -> NDArray[np.uint64]:
+    """Return so many words, or as many whole ones as there are; none if they cannot be read."""
+    try:
+        content = _bytes_at(descriptor, start, count * _WORD.itemsize)
+    except OSError:
+        return np.empty(0, _WORD)
+    return np.frombuffer(content, _WORD, count=len(content) // _WORD.itemsize)
+
+
+def _bytes_at(descriptor: int, start: int, size: int) -> bytes:
+    """Return so many bytes, or those up to the end of the file. One call reads 2 GiB at most."""
+    parts = []
+    while size > 0 and (part := os.pread(descriptor, min(size, _AT_ONCE), start)):
+        parts.append(part)
+        start, size = start + len(part), size - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _chunks(entries: Sequence[CacheEntry]) -> Iterator[Any]:

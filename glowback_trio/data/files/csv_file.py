@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.data.files.columns import OTHER_FORMATS, ColumnLayout, find_columns
@@ -27,9 +28,13 @@ from glowback_trio.data.files.csv_records import (
     one_record,
     read_number,
     records,
+    text_of,
 )
 from glowback_trio.data.files.table import PriceTable, with_volume
 from glowback_trio.data.files.timestamps import FORMS, Stamp, join_stamps, read_stamp, read_stamps
+from glowback_trio.data.reading.csv_scan import CsvScan, scan_csv
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.unchanged_file import OpenedFile, Version, read_unchanged
 from glowback_trio.data.rows import VOLUME
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Floats
@@ -37,45 +42,77 @@ from glowback_trio.model.sessions.stamps import Stamps
 
 Cells = tuple[Stamps, Floats, NDArray[Any] | None]
 
-__all__ = ["place_in_csv", "read_csv"]
+__all__ = ["csv_table", "place_in_csv", "read_csv"]
 
 # One byte more than a symbol may have, so that a longer one is not cut to a valid one.
 _SYMBOL_BYTES = 33
+_LONGEST_TIME = 64
+# Of a row that is read cell by cell: texts and numbers as objects.
+_BY_CELL_BYTES = 600
 
 
-def read_csv(path: Path, column_names: Mapping[str, str] | None = None) -> PriceTable:
+def read_csv(
+    path: Path,
+    column_names: Mapping[str, str] | None = None,
+    limits: FileLimits = DEFAULT_LIMITS,
+) -> PriceTable:
     """Read every row of a file.
 
     Args:
         path: The file. Messages contain its name without the directory.
         column_names: The file's names of columns, see `find_columns`.
+        limits: How much it may hold.
 
     Returns:
         The rows in the file's order, prices float64 exactly as written.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, has no rows, or has a bad cell.
+        DataError: The file cannot be read, holds too much, lacks a column, has no rows, or has a
+            bad cell.
+    """
+    table, _ = read_unchanged(
+        path, lambda file: csv_table(file, limits, column_names=column_names or {})
+    )
+    return table
+
+
+def csv_table(
+    file: OpenedFile, limits: FileLimits, *, column_names: Mapping[str, str] = MappingProxyType({})
+) -> PriceTable:
+    """Read every row of an opened file, see `read_csv`."""
+    scan = scan_csv(file, limits)
+    header = _read_header(file, limits, column_names)
+    _, first = one_record(records(file, limits, skip=header.lines))
+    if not first:
+        raise DataError(f"{file.name} has a header but no rows")
+    try:
+        stamps, values, symbols = _read_at_once(file, header, first, _Budget(limits, scan))
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        stamps, values, symbols = _read_by_cell(file, header, limits)
+    where = partial(place_in_csv, file.path, file.version)
+    return PriceTable(file.name, header.columns, stamps, with_volume(values), symbols, where)
+
+
+def place_in_csv(path: Path, version: Version, number: int) -> str:
+    """Return the line on which a row of a file ends, by the row's number from 0.
+
+    Where the file has another version by now, return the number of the row.
     """
     try:
-        header = _read_header(path, column_names or {})
-        _, first = one_record(records(path, skip=header.lines))
-        if not first:
-            raise DataError(f"{path.name} has a header but no rows")
-        try:
-            stamps, values, symbols = _read_at_once(path, header, first)
-        except ValueError:
-            stamps, values, symbols = _read_by_cell(path, header)
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
-    where = partial(place_in_csv, path)
-    return PriceTable(path.name, header.columns, stamps, with_volume(values), symbols, where)
+        line, found = read_unchanged(path, partial(_line_of, number))
+    except DataError:
+        return f"row {number + 1:,}"
+    return f"line {line}" if found == version else f"row {number + 1:,}"
 
 
-def place_in_csv(path: Path, number: int) -> str:
-    """Return the line on which a row of a file ends, by the row's number from 0."""
-    header, _ = one_record(records(path))
-    line, _ = one_record(records(path, skip=header), after=number)
-    return f"line {line}"
+def _line_of(number: int, file: OpenedFile) -> int:
+    # It has been read once, so its lines are not too long for the limits that it was read by.
+    limits = evolve(DEFAULT_LIMITS, max_line_bytes=file.version[0])
+    header, _ = one_record(records(file, limits))
+    line, _ = one_record(records(file, limits, skip=header), after=number)
+    return line
 
 
 @frozen
@@ -86,20 +123,41 @@ class _Header:
     columns: ColumnLayout
 
 
-def _read_header(path: Path, column_names: Mapping[str, str]) -> _Header:
-    line, names = one_record(records(path))
+@frozen
+class _Budget:
+    """The limits of the file, and what is known of it."""
+
+    limits: FileLimits
+    scan: CsvScan
+
+    def check(self, file: OpenedFile, row: np.dtype[Any]) -> None:
+        """Check how many bytes the rows take at once.
+
+        Raises:
+            DataError: They take more than they may.
+            ValueError: A record may be too long for numpy, which takes it whole.
+        """
+        if not self.scan.is_plain:
+            raise ValueError("a quote that may never be closed")
+        self.limits.check(file.name, "max_file_bytes", self.scan.lines * row.itemsize)
+
+
+def _read_header(file: OpenedFile, limits: FileLimits, column_names: Mapping[str, str]) -> _Header:
+    line, names = one_record(records(file, limits))
     if not names:
-        raise DataError(f"{path.name} is empty; expected a header and rows")
-    return _Header(line, find_columns(names, f"{path.name}, line {line}", column_names))
+        raise DataError(f"{file.name} is empty; expected a header and rows")
+    limits.check(f"{file.name}, line {line}", "max_file_columns", len(names))
+    return _Header(line, find_columns(names, f"{file.name}, line {line}", column_names))
 
 
-def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
+def _read_at_once(file: OpenedFile, header: _Header, first: list[str], budget: _Budget) -> Cells:
     """Read the file with numpy.
 
     Args:
-        path: The file.
+        file: The file.
         header: Its header.
         first: Its first row, from which the width of the timestamps is taken.
+        budget: How much may be in memory.
 
     Raises:
         ValueError: numpy cannot read the file, or something in it is wrong.
@@ -112,20 +170,26 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     kinds |= dict.fromkeys(columns.values, "f8")
     # One byte wider than the first timestamp, so that a longer one is not cut to a valid one.
     for place in columns.times:
+        if len(first[place]) > _LONGEST_TIME:
+            raise ValueError("no time is that long")
         kinds[place] = f"S{len(first[place]) + 1}"
     if columns.symbol is not None:
         kinds[columns.symbol] = f"S{_SYMBOL_BYTES}"
-    table = np.loadtxt(
-        path,
-        dtype=[(f"column {index}", kind) for index, kind in kinds.items()],
-        comments=None,
-        delimiter=",",
-        quotechar='"',
-        skiprows=header.lines,
-        # Spreadsheets write a byte order mark, which would else be part of the first name.
-        encoding="utf-8-sig",
-        ndmin=1,
-    )
+    row = np.dtype([(f"column {index}", kind) for index, kind in kinds.items()])
+    budget.check(file, row)
+    text = text_of(file)
+    try:
+        table = np.loadtxt(
+            text,
+            dtype=row,
+            comments=None,
+            delimiter=",",
+            quotechar='"',
+            skiprows=header.lines,
+            ndmin=1,
+        )
+    finally:
+        text.detach()
     values = np.stack([table[f"column {index}"] for index in columns.values])
     if not np.isfinite(values).all():
         raise ValueError("a number is not finite")
@@ -136,7 +200,7 @@ def _read_at_once(path: Path, header: _Header, first: list[str]) -> Cells:
     return read_stamps(times), values, symbols
 
 
-def _read_by_cell(path: Path, header: _Header) -> Cells:
+def _read_by_cell(file: OpenedFile, header: _Header, limits: FileLimits) -> Cells:
     """Read the file cell by cell.
 
     Raises:
@@ -144,18 +208,21 @@ def _read_by_cell(path: Path, header: _Header) -> Cells:
     """
     columns = header.columns
     times, stamps, values, symbols = [], [], [], []
-    with closing(records(path, skip=header.lines)) as found:
+    line_of_first = 0
+    with closing(records(file, limits, skip=header.lines)) as found:
         for line, record in found:
-            where = f"{path.name}, line {line}"
+            line_of_first = line_of_first or line
+            where = f"{file.name}, line {line}"
             check_width(where, record, len(columns.names))
             times.append(_time(columns, record))
             stamps.append(_stamp(where, columns, times[-1]))
             values.append([_number(where, columns, index, record) for index in columns.values])
             if columns.symbol is not None:
-                symbols.append(record[columns.symbol].strip())
+                symbols.append(record[columns.symbol].strip()[:_SYMBOL_BYTES])
+            limits.check(file.name, "max_file_bytes", len(times) * _BY_CELL_BYTES)
     if likeness := likeness_of_texts(times):
-        where = f"{path.name}, {place_in_csv(path, 0)}"
         expected = f"{FORMS}; the column looks like {likeness}"
+        where = f"{file.name}, line {line_of_first}"
         raise bad_cell(where, columns.names[columns.time], expected, times[0])
     named = None if columns.symbol is None else np.array(symbols)
     return join_stamps(stamps), np.array(values).T, named

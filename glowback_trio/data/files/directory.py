@@ -17,9 +17,10 @@ from typing import cast
 from attrs import frozen
 
 from glowback_trio.data.files.factors import FACTORS_ENDING
-from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile, version_of
+from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import PROVENANCE
 from glowback_trio.data.files.symbol_names import file_stems, symbol_of_stem
+from glowback_trio.data.reading.unchanged_file import version_of
 from glowback_trio.model.request import Resolution
 
 __all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]

@@ -10,6 +10,7 @@ factor.
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from glowback_trio.data.files.csv_records import (
     records,
 )
 from glowback_trio.data.files.timestamps import read_stamp
+from glowback_trio.data.reading.csv_scan import scan_csv
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.unchanged_file import OpenedFile, read_unchanged
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Adjustment, Bars, Floats
 
@@ -32,6 +36,7 @@ __all__ = ["FACTORS_ENDING", "Factors", "adjusted", "read_factors", "write_facto
 #: The name of a factors file is the symbol and this ending.
 FACTORS_ENDING = "_factors.csv"
 
+_ROW_BYTES = 300  # of a row as objects
 _COLUMNS = ("date", "price factor", "split factor")
 
 
@@ -79,26 +84,31 @@ def adjusted(bars: Bars, factors: Factors, adjustment: Adjustment) -> Bars:
     )
 
 
-def read_factors(path: Path) -> Factors:
+def read_factors(path: Path, limits: FileLimits = DEFAULT_LIMITS) -> Factors:
     """Read a factors file. One without rows means that there is nothing to adjust.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, or has a bad cell.
+        DataError: The file cannot be read, holds too much, lacks a column, or has a bad cell.
     """
-    try:
-        header, names = one_record(records(path))
-        places = _places(path, header, names)
-        with closing(records(path, skip=header)) as found:
-            rows = [_row(f"{path.name}, line {n}", names, places, record) for n, record in found]
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
+    factors, _ = read_unchanged(path, partial(_factors_in, limits))
+    return factors
+
+
+def _factors_in(limits: FileLimits, file: OpenedFile) -> Factors:
+    scan = scan_csv(file, limits)
+    limits.check(file.name, "max_file_bytes", scan.lines * _ROW_BYTES)
+    header, names = one_record(records(file, limits))
+    limits.check(f"{file.name}, line {header}", "max_file_columns", len(names))
+    places = _places(file.name, header, names)
+    with closing(records(file, limits, skip=header)) as found:
+        rows = [_row(f"{file.name}, line {n}", names, places, record) for n, record in found]
     date = np.array([row[0] for row in rows], dtype="M8[D]")
     # Equal dates are refused too, because nothing says which of two rows applies.
     if (back := date[1:] <= date[:-1]).any():
         late = int(np.argmax(back)) + 1
-        line, _ = one_record(records(path, skip=header), after=late)
+        line, _ = one_record(records(file, limits, skip=header), after=late)
         raise DataError(
-            f"{path.name}, line {line}, column {names[places[0]]!r}: expected a date after "
+            f"{file.name}, line {line}, column {names[places[0]]!r}: expected a date after "
             f"{date[late - 1]}, got '{date[late]}'"
         )
     price, split = (np.array([row[part] for row in rows], dtype=float) for part in (1, 2))
@@ -117,15 +127,15 @@ def write_factors(path: Path, factors: Factors) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _places(path: Path, line: int, names: list[str]) -> tuple[int, ...]:
+def _places(source: str, line: int, names: list[str]) -> tuple[int, ...]:
     """Return the indices of the columns, ignoring the case of letters and `_` for a space."""
     if not names:
-        raise DataError(f"{path.name} is empty; expected a header with {', '.join(_COLUMNS)}")
+        raise DataError(f"{source} is empty; expected a header with {', '.join(_COLUMNS)}")
     known = [name.strip().lower().replace("_", " ") for name in names]
     for name in _COLUMNS:
         if known.count(name) != 1:
             raise DataError(
-                f"{path.name}, line {line}: expected one column {name!r}, got {known.count(name)}"
+                f"{source}, line {line}: expected one column {name!r}, got {known.count(name)}"
             )
     return tuple(map(known.index, _COLUMNS))
 

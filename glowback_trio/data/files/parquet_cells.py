@@ -19,6 +19,7 @@ from glowback_trio.data.files.timestamps import (
     outside_years,
     read_stamp,
 )
+from glowback_trio.data.reading.limits import FileLimits
 from glowback_trio.errors import DataError
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Floats, Offsets, Times
@@ -27,6 +28,9 @@ from glowback_trio.model.sessions.zones import offsets_at
 
 __all__ = ["ParquetColumn", "place_in_parquet"]
 
+# Longer than any time or symbol. A text that is cut ends in points, which neither does.
+_LONGEST_TEXT = 64
+_STAMP_BYTES = 300  # of a time as an object
 _AHEAD = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)", re.ASCII)
 
 
@@ -42,19 +46,25 @@ class ParquetColumn:
     Attributes:
         source: The file's name, for messages.
         name: The column's name, as written.
-        cells: (R,) pyarrow.ChunkedArray.
+        cells: (R,) pyarrow.ChunkedArray; texts are dictionaries or plain.
+        limits: How much memory the cells may take.
     """
 
     source: str
     name: str
     cells: Any = field(repr=False)
+    limits: FileLimits = field(repr=False)
 
     @classmethod
-    def of(cls, source: str, name: str, cells: Any) -> ParquetColumn:
-        """Take a column; pandas writes categories as dictionaries, which are resolved."""
+    def of(cls, source: str, name: str, cells: Any, limits: FileLimits) -> ParquetColumn:
+        """Take a column; pandas writes categories as dictionaries.
+
+        Those of texts stay so: the texts may be long, and each is needed once. Others are resolved.
+        """
         types, kind = PARQUET.load("pyarrow.types"), cells.type
-        plain = cells.cast(kind.value_type) if types.is_dictionary(kind) else cells
-        return cls(source, name, plain)
+        if types.is_dictionary(kind) and not _is_text(kind.value_type):
+            cells = cells.cast(kind.value_type)
+        return cls(source, name, cells, limits)
 
     def with_texts(self, texts: NDArray[Any]) -> ParquetColumn:
         """Return the same column with other cells, texts."""
@@ -113,7 +123,9 @@ class ParquetColumn:
                 f"{self.source}, column {self.name!r}: expected whole numbers, dates, times or "
                 f"texts, got {str(kind)!r}"
             )
-        return join_stamps([self._stamp(row, text) for row, text in enumerate(self.texts())])
+        texts = self.texts()
+        self.limits.check(self.source, "max_file_bytes", len(texts) * _STAMP_BYTES)
+        return join_stamps([self._stamp(row, text) for row, text in enumerate(texts)])
 
     def _in_years(self, times: Times) -> Times:
         # Checked before the cast to nanoseconds, which would wrap around silently.
@@ -137,18 +149,22 @@ class ParquetColumn:
         return offset if offset.any() else None
 
     def texts(self) -> NDArray[Any]:
-        """Return the cells as stripped texts, (R,).
+        """Return the cells as stripped texts, (R,), cut where one is longer than any is meant.
 
         Raises:
-            DataError: The column is not one of texts, or a cell is empty.
+            DataError: The column is not one of texts, a cell is empty, or they take too much.
         """
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
-        if not (types.is_string(kind) or types.is_large_string(kind)):
+        plain = kind.value_type if types.is_dictionary(kind) else kind
+        if not _is_text(plain):
             raise DataError(
                 f"{self.source}, column {self.name!r}: expected texts, got {str(kind)!r}"
             )
         self._check(self._is_empty(), "a text")
-        return np.array([text.strip() for text in self.cells.to_pylist()], dtype=str)
+        parts = [_texts_of(chunk) for chunk in self.cells.chunks]
+        width = max((part.itemsize for part in parts), default=0)
+        self.limits.check(self.source, "max_file_bytes", len(self.cells) * width)
+        return np.concatenate(parts)
 
     def _stamp(self, row: int, text: str) -> Stamp:
         try:
@@ -157,6 +173,11 @@ class ParquetColumn:
             raise self._bad(row, FORMS) from None
 
     def _is_empty(self) -> NDArray[np.bool_]:
+        types, kind = PARQUET.load("pyarrow.types"), self.cells.type
+        if types.is_dictionary(kind):
+            # Of a dictionary the index may be missing, or the text that it stands for.
+            parts = [_indices_of(chunk)[1] for chunk in self.cells.chunks]
+            return np.concatenate(parts)
         empty: NDArray[np.bool_] = self.cells.is_null().to_numpy()
         return empty
 
@@ -165,8 +186,46 @@ class ParquetColumn:
             raise self._bad(int(np.argmax(bad)), expected)
 
     def _bad(self, row: int, expected: str) -> DataError:
-        cell = shorten(self.cells[row].as_py())
+        cell = _shown(self.cells[row])
         return DataError(
             f"{self.source}, {place_in_parquet(row)}, column {self.name!r}: "
             f"expected {expected}, got {cell}"
         )
+
+
+def _is_text(kind: Any) -> bool:
+    types = PARQUET.load("pyarrow.types")
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _texts_of(chunk: Any) -> NDArray[Any]:
+    """Return the texts of an array of texts or of a dictionary of them, without missing ones."""
+    if not PARQUET.load("pyarrow.types").is_dictionary(chunk.type):
+        return np.array([_cut(text.strip()) for text in chunk.to_pylist()], dtype=str)
+    indices, _ = _indices_of(chunk)
+    known = np.array([_cut((text or "").strip()) for text in chunk.dictionary.to_pylist()], str)
+    return known[indices]
+
+
+def _indices_of(chunk: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a dictionary's indices, 0 where one is missing, and which cells are empty."""
+    missing = chunk.indices.is_null().to_numpy(zero_copy_only=False)
+    indices = chunk.indices.fill_null(0).cast("int64").to_numpy()
+    nothing = chunk.dictionary.is_null().to_numpy(zero_copy_only=False)
+    if not len(nothing):
+        return indices, np.ones(len(indices), bool)
+    return indices, missing | nothing[indices]
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell for a message."""
+    try:
+        return shorten(_cut(cell.as_py()))
+    except (ValueError, OverflowError):  # of a time that neither Python nor pandas can hold
+        return f"a value that is out of range for {cell.type}"
+
+
+def _cut(cell: Any) -> Any:
+    if not isinstance(cell, str) or len(cell) <= _LONGEST_TEXT:
+        return cell
+    return f"{cell[:_LONGEST_TEXT]}..."

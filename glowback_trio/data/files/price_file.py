@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,17 +9,17 @@ from typing import Literal
 
 from attrs import frozen
 
-from glowback_trio.data.files.csv_file import place_in_csv, read_csv
+from glowback_trio.data.files.csv_file import csv_table, place_in_csv
 from glowback_trio.data.files.parquet_cells import place_in_parquet
-from glowback_trio.data.files.parquet_file import read_parquet
-from glowback_trio.data.files.table import PriceTable
+from glowback_trio.data.files.parquet_file import parquet_table
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.unchanged_file import OpenedFile, Version, read_unchanged
 from glowback_trio.data.rows import Rows
 from glowback_trio.model.request import Resolution
 
-__all__ = ["FORMATS", "FileFormat", "PriceFile", "Version", "read_table", "version_of"]
+__all__ = ["FORMATS", "FileFormat", "PriceFile"]
 
 FileFormat = Literal["csv", "parquet"]
-Version = tuple[int, int, int, int]
 
 FORMATS: tuple[FileFormat, ...] = ("csv", "parquet")
 # Fewest bytes per row. A CSV row has six cells; a Parquet row may be compressed to nearly nothing.
@@ -52,26 +51,22 @@ class PriceFile:
         # One more, because the last row may be without a line break.
         return self.version[0] // _SHORTEST_ROW[self.format] + 1
 
-    def read(self) -> Rows:
+    def read(self, limits: FileLimits = DEFAULT_LIMITS) -> Rows:
         """Read every row.
 
         Raises:
-            DataError: The file cannot be read, or has a bad cell or another symbol's rows.
+            DataError: The file cannot be read, holds too much, does not stop changing, or has a bad
+                cell or another symbol's rows.
         """
-        return read_table(self.path, self.format).rows(self.symbol)
+        return read_unchanged(self.path, partial(self.rows_in, limits))[0]
+
+    def rows_in(self, limits: FileLimits, file: OpenedFile) -> Rows:
+        """Read every row of this file, which has been opened; see `read`."""
+        read = parquet_table if self.format == "parquet" else csv_table
+        return read(file, limits).rows(self.symbol)
 
     def locate(self) -> Callable[[int], str]:
         """Return a function that returns where a row is in the file, by its number from 0."""
-        return place_in_parquet if self.format == "parquet" else partial(place_in_csv, self.path)
-
-
-def version_of(found: os.stat_result) -> Version:
-    """Return the version of a file: a key for its content that needs no reading."""
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
-def read_table(
-    path: Path, form: FileFormat, column_names: Mapping[str, str] | None = None
-) -> PriceTable:
-    """Read every row of a file, see `read_csv` and `read_parquet`."""
-    return read_parquet(path, column_names) if form == "parquet" else read_csv(path, column_names)
+        if self.format == "parquet":
+            return place_in_parquet
+        return partial(place_in_csv, self.path, self.version)

@@ -15,6 +15,8 @@ from glowback_trio.data.calendars.resolution import check_resolution, resolution
 from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.files.columns import shorten
 from glowback_trio.data.files.factors import Factors, adjusted
+from glowback_trio.data.reading.reader_errors import errors_named
+from glowback_trio.data.reading.unchanged_file import check_unchanged, version_at_rest
 from glowback_trio.data.rows import COLUMNS, Rows, clean
 from glowback_trio.data.tools.corporate_actions import factors_of
 from glowback_trio.data.tools.formats.foreign_table import ForeignPrices, ImportOptions
@@ -67,13 +69,17 @@ def read_prices(path: Path, options: ImportOptions | None = None) -> Iterator[Im
         options: What the user says about the file.
 
     Raises:
-        DataError: The file cannot be read, or has a bad cell, an invalid symbol, an impossible
-            price or bars of another length.
+        DataError: The file cannot be read, holds too much, changes meanwhile, or has a bad cell, an
+            invalid symbol, an impossible price or bars of another length.
     """
     options = options or ImportOptions()
-    read = read_parquet_prices if is_parquet(path) else read_text_prices
-    for prices in read(path, options):
-        yield _cleaned(prices, options)
+    with errors_named(path.name):
+        version = version_at_rest(path)
+        read = read_parquet_prices if is_parquet(path) else read_text_prices
+        for prices in read(path, options):
+            yield _cleaned(prices, options)
+        # It was read in several passes. Nobody uses its prices before this generator has ended.
+        check_unchanged(path, version)
 
 
 def merged(found: Iterable[ImportedPrices]) -> Sequence[ImportedPrices]:

@@ -17,6 +17,8 @@ from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import symbol_of_stem
 from glowback_trio.data.near_misses import near_misses
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
+from glowback_trio.data.reading.reader_errors import errors_named
 from glowback_trio.data.rows import clean
 from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars, Quality
@@ -55,10 +57,12 @@ class Inspection:
         directory: The directory.
         exchange: The exchange on whose trading days there should be bars; None: infer the days from
             the files.
+        limits: How much a file may hold.
     """
 
     directory: PriceDirectory
     exchange: str | None = None
+    limits: FileLimits = DEFAULT_LIMITS
     # Mutable: the reports so far, and the times and quality of each file with bars, by its name.
     _found: list[FileReport] = field(factory=list, init=False, repr=False)
     _readable: dict[str, tuple[Stamps, Quality]] = field(factory=dict, init=False, repr=False)
@@ -91,13 +95,14 @@ class Inspection:
     def _bars(self, file: PriceFile) -> FileReport:
         report = FileReport(file.path.name, file.symbol, file.resolution)
         try:
-            rows = file.read()
-            spacing = resolution_of(rows.time)
-            report = evolve(report, rows=len(rows), resolution=file.resolution or spacing)
-            # Only a declared resolution can be contradicted by the spacing.
-            if file.resolution:
-                check_resolution(report.name, spacing, file.resolution, file.resolution)
-            bars, quality = clean(rows.placed(None, daily=report.resolution == "day"))
+            with errors_named(report.name):
+                rows = file.read(self.limits)
+                spacing = resolution_of(rows.time)
+                report = evolve(report, rows=len(rows), resolution=file.resolution or spacing)
+                # Only a declared resolution can be contradicted by the spacing.
+                if file.resolution:
+                    check_resolution(report.name, spacing, file.resolution, file.resolution)
+                bars, quality = clean(rows.placed(None, daily=report.resolution == "day"))
         except DataError as error:
             return evolve(report, critical=(str(error),))
         self._readable[report.name] = (Stamps.of(bars), with_doubts(self._adjusted(bars), quality))
@@ -107,7 +112,9 @@ class Inspection:
         """Adjust bars for the splits that a factors file knows, which are no doubts."""
         path = self.directory.factors(bars.symbol)
         try:
-            return bars if path is None else adjusted(bars, read_factors(path), "splits")
+            return (
+                bars if path is None else adjusted(bars, read_factors(path, self.limits), "splits")
+            )
         except DataError:  # reported with that file
             return bars
 
@@ -123,7 +130,7 @@ class Inspection:
         stem = path.name.removesuffix(FACTORS_ENDING)
         report = FileReport(path.name, symbol_of_stem(stem) or stem)
         try:
-            read_factors(path)
+            read_factors(path, self.limits)
         except DataError as error:
             return evolve(report, critical=(str(error),))
         return report
@@ -131,7 +138,7 @@ class Inspection:
     def _provenance(self, path: Path) -> Iterator[FileReport]:
         """Yield a report only if something is wrong: the file has neither symbol nor rows."""
         try:
-            read_provenance(path)
+            read_provenance(path, self.limits)
         except DataError as error:
             yield FileReport(path.name, "", critical=(str(error),))
 

@@ -6,6 +6,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.rows import Rows
 from glowback_trio.data.tools.formats.vendor import Vendor
 from glowback_trio.model.bars import Floats
@@ -30,6 +31,7 @@ class ImportOptions:
             vendor's, else UTC.
         day_first: Whether 03/04/2023 is 3 April; None: the vendor or the column shows it.
         adjusted: True to scale the prices to the column of adjusted closes.
+        limits: How much a file may hold.
     """
 
     column_names: dict[str, str] = field(factory=dict)
@@ -39,6 +41,7 @@ class ImportOptions:
     timezone: str | None = None
     day_first: bool | None = None
     adjusted: bool = False
+    limits: FileLimits = DEFAULT_LIMITS
 
 
 @frozen(eq=False)

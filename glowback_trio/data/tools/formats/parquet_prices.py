@@ -35,13 +35,13 @@ def read_parquet_prices(path: Path, options: ImportOptions) -> Iterator[ForeignP
     Raises:
         DataError: It cannot be read, lacks a column, or has a bad cell.
     """
-    names = column_names_in(path)
+    names = column_names_in(path, options.limits)
     roles = columns_by_role(path.name, names, options.column_names)
     vendor = vendor_named(options) or vendor_of_header(path.name, names)
     # With the time of day, `find_columns` finds the two columns by itself.
     wanted = () if "time of day" in roles else ("time",)
     given = {role: names[roles[role][0]] for role in (*wanted, *COLUMNS, "symbol") if role in roles}
-    table = read_parquet(path, given)
+    table = read_parquet(path, given, options.limits)
     columns = _Columns(path, names, roles, options, vendor)
     notes = () if "volume" in roles else (NO_VOLUME,)
     if options.adjusted:
@@ -99,4 +99,4 @@ class _Columns:
     def _column(self, role: str) -> Floats | None:
         if role not in self.roles:
             return None
-        return read_numbers(self.path, self.names[self.roles[role][0]])
+        return read_numbers(self.path, self.names[self.roles[role][0]], self.options.limits)

@@ -40,6 +40,7 @@ __all__ = ["read_text_prices", "symbol_of_file", "vendor_named"]
 
 _SAMPLE = 2_000  # records, from which the format and the decimal mark are found
 _CHUNK = 20_000
+_ROW_BYTES = 250  # of a row: its time as text, its numbers
 
 
 def vendor_named(options: ImportOptions) -> Vendor | None:
@@ -63,13 +64,13 @@ def read_text_prices(path: Path, options: ImportOptions) -> Iterator[ForeignPric
         DataError: It cannot be read, its format is not recognised, or a cell is bad.
     """
     vendor = vendor_named(options)
-    for file in text_files(path):
+    for file in text_files(path, options.limits):
         yield from _read(file, vendor, options)
 
 
 def _read(file: TextFile, given: Vendor | None, options: ImportOptions) -> Iterator[ForeignPrices]:
-    delimiter = delimiter_of(file)
-    records = records_of(file, delimiter)
+    delimiter = delimiter_of(file, options.limits)
+    records = records_of(file, delimiter, options.limits)
     sample = list(islice(records, _SAMPLE))
     layout = layout_of(file.name, sample, given, options.column_names)
     rows = sample[layout.skip :]
@@ -77,7 +78,10 @@ def _read(file: TextFile, given: Vendor | None, options: ImportOptions) -> Itera
         raise DataError(f"{file.name} has a header but no rows")
     mark = decimal_mark(_numeric_cells(layout, rows), delimiter)
     cells = TextCells(file.name, layout, mark)
+    count = 0
     for chunk in _chunks(chain(rows, records)):
+        count += len(chunk)
+        options.limits.check(file.name, "max_file_bytes", count * _ROW_BYTES, at_least=True)
         cells.add(chunk)
     for index, part in enumerate(layout.parts):
         for prices in _Assembly(cells, part, cells.columns[index], options).prices():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import lzma
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
+from typing import TextIO
 
 from attrs import frozen
 
+from glowback_trio.data.reading.csv_scan import BoundedLines
+from glowback_trio.data.reading.limits import FileLimits
 from glowback_trio.data.tools.formats.text_files import TextFile
 from glowback_trio.errors import DataError
 
@@ -19,7 +23,8 @@ __all__ = ["Record", "delimiter_of", "records_of"]
 _DELIMITERS = ("\t", ";", "|", ",")
 _LINES = 60
 _FEWEST = 4  # delimiters in a line of a time and four prices
-_LONGEST_LINE = 1 << 20
+_COLUMNS = "max_file_columns"
+_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, lzma.LZMAError)
 
 
 @frozen
@@ -35,14 +40,14 @@ class Record:
     cells: list[str]
 
 
-def delimiter_of(file: TextFile) -> str:
+def delimiter_of(file: TextFile, limits: FileLimits) -> str:
     """Find what separates the cells: what most of the first lines have often enough.
 
     Raises:
         DataError: Nothing does.
     """
     with file.open() as text:
-        lines = [line for line in _lines(file.name, text) if line.strip()]
+        lines = [line for line in _first_lines(file, text, limits) if line.strip()]
     for delimiter in _DELIMITERS:
         counts = Counter(line.count(delimiter) for line in lines)
         often = sum(number for count, number in counts.items() if count >= _FEWEST)
@@ -54,27 +59,34 @@ def delimiter_of(file: TextFile) -> str:
     )
 
 
-def records_of(file: TextFile, delimiter: str) -> Iterator[Record]:
+def records_of(file: TextFile, delimiter: str, limits: FileLimits) -> Iterator[Record]:
     """Yield every record that is not blank.
 
     Raises:
-        DataError: Quotes do not close, or the file cannot be read to its end.
+        DataError: Quotes do not close, the file holds too much, or cannot be read to its end.
     """
     with file.open() as text:
+        lines = BoundedLines(lambda: f"{file.name}, line {reader.line_num + 1}", text, limits)
         # Strict, because otherwise a quote that never closes swallows the rest of the file.
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             for cells in reader:
+                lines.begin_record()
+                limits.check(file.name, "max_file_rows", reader.line_num, at_least=True)
                 if any(cell.strip() for cell in cells):
+                    limits.check(f"{file.name}, line {reader.line_num}", _COLUMNS, len(cells))
                     yield Record(reader.line_num, cells)
         except csv.Error as error:
             raise DataError(f"{file.name}, line {reader.line_num}: {error}") from None
-        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{file.name}, line {reader.line_num}: {error}") from None
 
 
-def _lines(name: str, text: Iterator[str]) -> Sequence[str]:
-    lines = list(islice(text, _LINES))
-    if any(len(line) > _LONGEST_LINE for line in lines):
-        raise DataError(f"{name}: a line of more than a million characters")
-    return lines
+def _first_lines(file: TextFile, text: TextIO, limits: FileLimits) -> Iterator[str]:
+    lines = BoundedLines(lambda: file.name, text, limits)
+    try:
+        for line in islice(lines, _LINES):
+            lines.begin_record()
+            yield line
+    except _UNREADABLE as error:
+        raise DataError(f"{file.name} cannot be read: {error}") from None
