@@ -21,8 +21,9 @@ from typing import Any
 
 import trio
 from attrs import define, field
+from support import rough_client
 from support.rough_client import Reply, RoughClient
-from support.watcher import Watcher, connected
+from support.watcher import event_of
 
 import glowback_trio
 from glowback_trio import Event
@@ -30,7 +31,6 @@ from glowback_trio.model.invariants import assert_sound
 
 __all__ = [
     "REQUEST",
-    "STALL",
     "ServerProcess",
     "metric",
     "port_of",
@@ -45,8 +45,7 @@ REQUEST = {
     "end_date": "2020-12-31",
     "strategy": {"name": "ma_crossover"},
 }
-#: The metric of the longest time that the event loop was held.
-STALL = "glowback_loop_stall_seconds"
+_NORMAL = (1000).to_bytes(2, "big")
 _ENDED = ("completed", "failed", "cancelled")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TESTS = Path(__file__).parents[1]
@@ -110,6 +109,13 @@ class ServerProcess:
     def log(self) -> str:
         """The server's log so far."""
         return self.log_path.read_text(errors="replace")
+
+    @property
+    def stalls(self) -> list[tuple[float, float, str]]:
+        """What the log tells of a held event loop: seconds, of the processor, and the place."""
+        lines = [json.loads(line) for line in self.log.splitlines() if '"held"' in line]
+        found = [line for line in lines if {"held", "cpu", "stack"} <= line.keys()]
+        return [(each["held"], each["cpu"], str(each["stack"][-1:])) for each in found]
 
     @property
     def is_alive(self) -> bool:
@@ -189,12 +195,24 @@ class ServerProcess:
                 await trio.sleep(0.02)
 
     async def followed(self, run_id: str) -> list[Event]:
-        """Follow a run to its end, and check that the log is whole and its digest right."""
-        watcher = Watcher()
-        async with connected(f"{self.url}/backtests/{run_id}/stream") as socket:
-            await watcher.follow(socket)
-        assert watcher.code == 1000, watcher.code
-        events = watcher.events
+        """Follow a run to its end, and check that the log is whole and its digest right.
+
+        Raises:
+            trio.EndOfChannel: The connection was cut.
+        """
+        events: list[Event] = []
+        async with self.connected() as client:
+            head = await client.upgrade(f"/backtests/{run_id}/stream".encode())
+            assert head.startswith(b"HTTP/1.1 101"), head
+            while True:
+                match await client.read_frame():
+                    case (rough_client.TEXT, payload):
+                        events.append(event_of(payload))
+                    case (rough_client.PING, payload):
+                        await client.send(rough_client.frame(rough_client.PONG, payload))
+                    case (_, payload):
+                        assert payload[:2] == _NORMAL, payload
+                        break
         assert_sound(events)
         return events
 
