@@ -62,6 +62,7 @@ async def serve(
     closing = trio.Event()
     # Outermost, so that the last lines of the shutdown are still written.
     with logging_to(settings):
+        app_state.connections.tell(settings)
         async with open_bare_nursery() as nursery:
             if stop is not None:
                 nursery.start_soon(_delay, app_state, stop, closing)
@@ -71,7 +72,7 @@ async def serve(
                 immediate=FastPath(app_state),
                 bind=bind,
                 listeners=listeners,
-                limits=_limits(settings),
+                limits=_limits(app_state),
                 tls=_tls(settings),
                 stop=closing,
                 on_drain=app_state.drain,
@@ -105,9 +106,11 @@ def _tls(settings: Settings) -> serving.Tls | None:
     return serving.Tls(settings.tls_cert, settings.tls_key)
 
 
-def _limits(settings: Settings) -> serving.Limits:
+def _limits(app_state: AppState) -> serving.Limits:
+    settings, budget = app_state.settings, app_state.connections
     return serving.Limits(
-        connections=settings.max_connections,
+        connections=budget.most,
+        refusals=budget.refusals,
         compression=settings.allow_compression,
         send_timeout=settings.send_timeout,
         drain=settings.drain,

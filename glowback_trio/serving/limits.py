@@ -17,6 +17,8 @@ class Limits:
 
     Attributes:
         connections: Open connections; one more is answered 503 and closed.
+        refusals: Connections beyond those that are answered at once; more are closed without an
+            answer.
         backlog: Connections that the kernel holds until they are accepted.
         tls_handshake_timeout: For the TLS handshake, then the connection is closed.
         header_bytes: A request's head, complete or not; more is answered 431.
@@ -48,6 +50,7 @@ class Limits:
     """
 
     connections: int = field(default=10_000, validator=ge(1))
+    refusals: int = field(default=256, validator=ge(1))
     backlog: int = field(default=4096, validator=ge(1))
     tls_handshake_timeout: float = field(default=10.0, validator=gt(0))
     header_bytes: int = field(default=16 * KIB, validator=ge(256))

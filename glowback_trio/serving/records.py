@@ -99,8 +99,8 @@ class FaultRecord:
     """One unexpected error.
 
     Attributes:
-        where: What it ended: `application` (one request), `connection`, `lifespan`, or the hook
-            that raised it (`on_drain`, `on_stop`).
+        where: What it ended: `application` (one request), `connection`, `lifespan`, `accept` (none
+            yet: a `ResourceError`), or the hook that raised it (`on_drain`, `on_stop`).
         error: The error, never a group.
         facts: The request that it ended; without method and path where there was none.
     """

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import trio
 from attrs import define, field
 
+from glowback_trio.serving.accepting import Acceptor
 from glowback_trio.serving.binding import Bound, Listener, Tls, open_bound
 from glowback_trio.serving.connection import Connection
 from glowback_trio.serving.exception_groups import leaves
@@ -24,9 +25,6 @@ from glowback_trio.serving.records import Load, Log, discard
 from glowback_trio.serving.service import Service
 
 __all__ = ["serve"]
-
-# So many connections beyond the limit are answered 503; more are closed without an answer.
-MAX_OVER_LIMIT = 256
 
 # Connections get so long to send their close frames even where `on_stop` has used up the grace.
 MIN_CLOSE_S = 0.25
@@ -155,14 +153,11 @@ class Server:
             writing.start_soon(self.service.http.hub.run)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
-                    await accepting.start(
-                        partial(
-                            trio.serve_listeners,
-                            self._accept,
-                            [each.listener for each in bound],
-                            handler_nursery=connections,
+                    for each in bound:
+                        acceptor = Acceptor(
+                            each.listener, self._accept, connections, self.service.record
                         )
-                    )
+                        accepting.start_soon(acceptor.run)
                     task_status.started([each.url for each in bound if each.url is not None])
                     await self.stop.wait()
                     accepting.cancel_scope.cancel()
@@ -194,9 +189,9 @@ class Server:
         limits = self.service.limits
         over_limit = len(self._open) >= limits.connections
         connections = self._over_limit if over_limit else self._open
-        too_many = over_limit and len(self._over_limit) >= MAX_OVER_LIMIT
+        too_many = over_limit and len(self._over_limit) >= limits.refusals
         if too_many or self._ending:
-            return  # trio's listener loop closes the stream
+            return  # the acceptor closes the stream
         transport = ProgressStream(stream, limits.send_timeout)
         connection = Connection(self.service, transport, over_limit)
         connections.add(connection)

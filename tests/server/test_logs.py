@@ -5,7 +5,6 @@ Rule: the lines are parsed as an operator's tools would parse them.
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 from collections.abc import Awaitable, Callable
@@ -17,11 +16,10 @@ import pytest
 import trio
 from attrs import evolve
 from support.served import Serve
-from support.virtual_net import End, Network
 from support.watcher import Watcher
-from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio import Run
+from glowback_trio.errors import ResourceError
 from glowback_trio.server import Settings
 from glowback_trio.server.http.request import NOTES, RequestNotes
 from glowback_trio.server.observability.logs import log_access, logging_to
@@ -29,7 +27,7 @@ from glowback_trio.serving import FaultRecord, RequestFacts, RequestRecord
 
 Watch = Callable[..., Awaitable[Watcher]]
 
-LOGGERS = ("glowback_trio", "trio.serve_listeners")
+LOGGERS = ("glowback_trio",)
 FACTS = RequestFacts("GET", "/backtests", ("127.0.0.1", 5000), {NOTES: RequestNotes("abc")})
 NextLine = Callable[[], Awaitable[str]]
 
@@ -121,23 +119,14 @@ def test_other_parts_of_the_package_log_in_the_same_form() -> None:
     assert (line["event"], line["logger"]) == ("watch out: x", "glowback_trio.compute.job")
 
 
-async def test_being_out_of_file_descriptors_is_one_line_of_the_log_too(
-    mock_clock: MockClock,
-) -> None:
-    class Exhausted(Network):
-        async def accept(self) -> End:
-            raise OSError(errno.EMFILE, "Too many open files")
-
+def test_being_out_of_file_descriptors_is_one_line_of_the_log_without_a_traceback() -> None:
     stream = io.StringIO()
     with logging_to(Settings(), stream):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(trio.serve_listeners, trio.aclose_forcefully, [Exhausted()])
-            await wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
+        log_access(FaultRecord(where="accept", error=ResourceError("open files")))
     line = orjson.loads(stream.getvalue())
-    assert (line["level"], line["logger"]) == ("error", "trio.serve_listeners")
-    assert "EMFILE" in line["event"]
-    assert "Too many open files" in line["exception"]
+    assert line["level"] == "warning"
+    assert line["event"] == "No connection can be accepted: out of open files"
+    assert "exception" not in line
 
 
 @pytest.mark.parametrize("name", LOGGERS)

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from glowback_trio.errors import ResourceError
 from glowback_trio.server.http.request import RequestNotes
 from glowback_trio.server.observability.line_writer import MOST_LINES, LineWriter, open_line_writer
 from glowback_trio.server.settings import Settings
@@ -17,8 +18,7 @@ from glowback_trio.serving import FaultRecord, Record, RequestFacts, RequestReco
 
 __all__ = ["log_access", "logging_to"]
 
-# Trio logs there that the process is out of file descriptors.
-_LOGGERS = ("glowback_trio", "trio.serve_listeners")
+_LOGGERS = ("glowback_trio",)
 _REFUSALS = (401, 403, 413, 429)
 
 _log = logging.getLogger(__name__)
@@ -109,6 +109,8 @@ def _spread(
 def log_access(record: Record) -> None:
     """Log a record of the serving room: one line, its paths without their queries."""
     match record:
+        case FaultRecord(where="accept", error=ResourceError(resource=resource)):
+            _log.warning("No connection can be accepted: out of %s", resource)
         case FaultRecord():
             _log.error("A connection failed", exc_info=record.error)
         case RequestRecord():

@@ -87,6 +87,7 @@ class Metrics(Collector):
         connections: Returns the number of open connections.
         streams: Returns the number of open streams, WebSocket and SSE together.
         messages: Returns the number of messages that the hub has written to WebSockets.
+        most_connections: How many connections are served at once.
     """
 
     gateway: Gateway
@@ -94,6 +95,7 @@ class Metrics(Collector):
     connections: Callable[[], int]
     streams: Callable[[], int]
     messages: Callable[[], int]
+    most_connections: int = 0
     _requests: Counter[_Labels] = field(factory=Counter, init=False)
     _durations: dict[_Labels, _Durations] = field(factory=dict, init=False)
     _closes: Counter[_Labels] = field(factory=Counter, init=False)
@@ -206,6 +208,8 @@ class Metrics(Collector):
 
     def _gauges(self) -> Iterator[Metric]:
         yield _gauge("glowback_open_connections", "Open connections.", {(): self.connections()})
+        most = "Connections served at once: the setting, or what the limit on open files allows."
+        yield _gauge("glowback_max_connections", most, {(): self.most_connections})
         yield _gauge("glowback_open_streams", "Open streams.", {(): self.streams()})
         seconds = _LAGS * _LAG_EVERY_S
         late = f"Greatest delay of the event loop in waking a task, over the last {seconds:g} s."

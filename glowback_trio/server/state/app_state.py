@@ -13,6 +13,7 @@ from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.server.connection_budget import ConnectionBudget
 from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.observability.metrics import Metrics
 from glowback_trio.server.security.access_control import AccessControl
@@ -51,6 +52,7 @@ class AppState:
         idempotency: First responses to requests that may be repeated.
         threads: Limits the worker threads, which encode results and read files.
         readers: Limits the threads that read requests.
+        connections: How many connections can be open.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
         stopping: True from the beginning of the shutdown on.
@@ -69,6 +71,7 @@ class AppState:
     idempotency: IdempotencyCache = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
+    connections: ConnectionBudget = field(init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
     stopping: bool = field(default=False, init=False)
@@ -84,6 +87,7 @@ class AppState:
             Buckets(settings.rate_limit, settings.rate_window),
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
+        self.connections = ConnectionBudget.of(settings)
         self.streams = Streams(settings.max_streams, settings.max_message_bytes)
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.
@@ -93,6 +97,7 @@ class AppState:
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
             # Functions, because gauges are read at scrape time.
             connections=lambda: self.load.connections,
+            most_connections=self.connections.most,
             streams=lambda: self.streams.open,
             messages=lambda: self.load.messages,
         )

@@ -1,0 +1,71 @@
+"""Accept connections, and go on when the system has nothing left to accept one with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeAlias
+
+import trio
+from attrs import define
+
+from glowback_trio.errors import ResourceError
+from glowback_trio.serving.binding import Listener
+from glowback_trio.serving.records import FaultRecord, Log
+
+__all__ = ["Acceptor"]
+
+# Meanwhile connections wait in the kernel's queue, and those that end give descriptors back.
+_PAUSE_S = 0.1
+# So many failures in a row are one line of the log.
+_TOLD_EVERY = 100
+
+Handler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[object]]
+
+
+@define(eq=False)
+class Acceptor:
+    """Accepts the connections of one listener, each in a task of its own.
+
+    Attributes:
+        listener: Where they come from; closed at the end.
+        handler: Serves one of them; afterwards it is closed.
+        nursery: Owns the tasks.
+        log: Takes what an accept failed with.
+    """
+
+    listener: Listener
+    handler: Handler
+    nursery: trio.Nursery
+    log: Log
+    _failed: int = 0
+
+    async def run(self) -> NoReturn:
+        """Accept until cancelled.
+
+        Raises:
+            OSError: The listener cannot be used any more.
+        """
+        # Closed as soon as nothing is accepted any more, so that nobody waits in its queue.
+        async with self.listener:
+            while True:
+                try:
+                    stream = await self.listener.accept()
+                except (OSError, MemoryError) as error:
+                    if (short_of := ResourceError.of(error)) is None:
+                        raise
+                    self._tell(short_of)
+                    await trio.sleep(_PAUSE_S)
+                else:
+                    self._failed = 0
+                    self.nursery.start_soon(self._handle, stream)
+
+    def _tell(self, error: ResourceError) -> None:
+        if self._failed % _TOLD_EVERY == 0:
+            self.log(FaultRecord(where="accept", error=error))
+        self._failed += 1
+
+    async def _handle(self, stream: trio.abc.Stream) -> Any:
+        try:
+            await self.handler(stream)
+        finally:
+            await trio.aclose_forcefully(stream)
