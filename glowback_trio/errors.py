@@ -26,6 +26,7 @@ __all__ = [
     "GlowbackError",
     "InvalidRequestError",
     "InvalidTransitionError",
+    "LiveRunsFullError",
     "LogError",
     "NotReadyError",
     "Problem",
@@ -372,6 +373,21 @@ class ResourceError(GlowbackError, RuntimeError):
                 return cls("threads")
             case _:
                 return None
+
+
+class LiveRunsFullError(QueueFullError):
+    """Raised when as many runs have begun and not ended as may: paused ones and paced ones count.
+
+    Cancel some, resume some, or try again later.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        RuntimeError.__init__(
+            self,
+            f"{limit} runs have begun and not ended, paused and paced ones included, and the limit "
+            f"is max_live_runs = {limit}; resume or cancel some, or try later",
+        )
 
 
 class StoreError(GlowbackError, RuntimeError):

@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.run import Run
-from glowback_trio.actors.run_slots import RunSlots
+from glowback_trio.actors.run_slots import RunSlots, SlotTurn
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import (
     check_same,
@@ -29,6 +29,7 @@ from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import (
     GatewayClosedError,
     InvalidRequestError,
+    LiveRunsFullError,
     NotReadyError,
     QueueFullError,
     RunExistsError,
@@ -130,6 +131,7 @@ class Gateway:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
             QueueFullError: As many runs wait as may.
             ResourceError: No memory is left of `max_memory`.
+            LiveRunsFullError: As many runs have begun and not ended as may.
             StoreError: The store cannot be written at the moment.
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
@@ -144,6 +146,9 @@ class Gateway:
         if self._slots.waiting >= self._max_queued:
             raise QueueFullError(self._max_queued)
         self.memory.check()
+        # They may be paused, or have a slow pace: nobody knows when one will end.
+        if self._slots.begun >= self._slots.live:
+            raise LiveRunsFullError(self._slots.live)
         if not self._store.writable:
             raise StoreError("No new runs are accepted: the store cannot be written at the moment")
         run = Run.queued(self._new_id(), request, self._store, self._clock, key)
@@ -152,9 +157,10 @@ class Gateway:
         return run
 
     def _start(self, run: Run, owner: str = "") -> None:
-        slot = self._slots.request(owner, run.request.priority)
         # The slot is requested here: started tasks begin in no particular order.
-        self._nursery.start_soon(self._carry_out, run, slot, name=run.run_id)
+        turn = self._slots.request(owner, run.request.priority, run.run_id)
+        run.take_turns(turn)
+        self._nursery.start_soon(self._carry_out, run, turn, name=run.run_id)
 
     @overload
     def from_thread(
@@ -309,7 +315,11 @@ class Gateway:
         """
         async with self._transfers:
             run = await self.load_run(run_id)
-            return await verify_run(run, self.source, self._compute)
+            turn = self._slots.request(name=run_id)
+            try:
+                return await verify_run(run, self.source, self._compute, turn)
+            finally:
+                turn.end()
 
     async def import_run(self, export: RunExport) -> Run:
         """Keep a run of another gateway, as the newest one. The same run, kept already, stays.
@@ -388,13 +398,13 @@ class Gateway:
         for run in self.runs():
             await run.wait_finished()
 
-    async def _carry_out(self, run: Run, slot: trio.Event) -> None:
-        """Be the run's task, and hand its slot on when it has ended."""
+    async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
+        """Be the run's task, and give back what it holds when it has ended."""
         job = BacktestJob(run.request, self.source, self._log_budget(run.request))
         try:
-            await run.carry_out(slot, self._compute, job)
+            await run.carry_out(self._compute, job)
         finally:
-            self._slots.release(slot)
+            turn.end()
             self._retire(run)
 
     def _log_budget(self, request: BacktestRequest) -> int | None:

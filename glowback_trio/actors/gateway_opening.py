@@ -44,6 +44,8 @@ async def open_gateway(
     new_id: Callable[[], str] | None = None,
     max_running: int = 4,
     max_queued: int = 1000,
+    max_live_runs: int = 1000,
+    max_parked_runs: int = 16,
     max_log_bytes: int = 1 << 28,
     max_memory: int | None = None,
     strategies: Iterable[type[CustomStrategy]] = (),
@@ -62,10 +64,15 @@ async def open_gateway(
         compute: Where simulations are carried out; None: one worker thread.
         clock: Gives the time, with its zone, for events; None: UTC now.
         new_id: Names new runs; None: random UUIDs.
-        max_running: How many runs may run at once.
-        max_queued: How many more may wait.
+        max_running: How many runs may be computed at once; no more than `compute` has slots. Others
+            take turns with them.
+        max_queued: How many may wait that have not begun.
+        max_live_runs: How many may have begun and not ended. Runs that are paused, or wait for
+            their pace, count here and are not computed.
+        max_parked_runs: How many may be laid aside half computed while others have their turn. In
+            worker processes each of them is a process.
         max_log_bytes: How many bytes of memory the events of one run may take, roughly; a run that
-            emits more fails. Together with `max_running` this bounds what live runs take, as
+            emits more fails. Together with `max_live_runs` this bounds what live runs take, as
             the store bounds what finished ones do. A store on disk takes a log of any length, so
             there only paced runs are bounded, whose events wait in memory.
         max_memory: How many bytes of memory logs, results and whatever else is served may take
@@ -99,7 +106,9 @@ async def open_gateway(
             compute=computing,
             clock=clock or utc_now,
             new_id=new_id or random_id,
-            slots=RunSlots(max_running),
+            slots=RunSlots(
+                min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
+            ),
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
             runs=await restored_runs(kept, clock or utc_now),

@@ -73,9 +73,12 @@ class Recomputation:
         """Read on, if need be several times: a disk may fail for a moment."""
         for wait_s in _RETRIES_S:
             try:
-                return await self._log.read(self._cursor, _READ_AT_ONCE)
+                if events := await self._log.read(self._cursor, _READ_AT_ONCE):
+                    return events
+                # The last ones may not be durable yet.
             except StoreError:  # the store has said which
-                await trio.sleep(wait_s)
+                pass
+            await trio.sleep(wait_s)
         raise LogError("The run cannot be computed again: its log cannot be read")
 
     def _compare(self, event: Event, draft: EventDraft) -> None:

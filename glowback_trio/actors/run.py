@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import uuid
-from collections.abc import AsyncIterable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 import trio
@@ -16,6 +18,7 @@ from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
+from glowback_trio.actors.run_slots import SlotTurn
 from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
 from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.model.events import Event, EventDraft, EventType
@@ -58,6 +61,8 @@ class Run:
     _writer: LogWriter
     _labels: Labels
     _pacer: Pacer = field(init=False)
+    #: When it may be computed; None for one that has no task.
+    _turn: SlotTurn | None = field(default=None, init=False)
     #: Compares a restored run with its log, until all of that has been computed again.
     _recomputation: Recomputation | None = field(default=None, init=False)
     #: The reason of the first `cancel`.
@@ -292,44 +297,87 @@ class Run:
         self._broadcaster.loop.check("run.pause")
         if not self._writer.finished:
             self._pacer.pause()
+            if self._turn is not None:
+                self._turn.pause()
 
     def resume(self) -> None:
         """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
         self._broadcaster.loop.check("run.resume")
         self._pacer.resume()
+        if self._turn is not None:
+            self._turn.resume()
 
-    async def carry_out(self, admitted: trio.Event, compute: Compute, job: Job) -> None:
+    def take_turns(self, turn: SlotTurn) -> None:
+        """Be computed in these turns. Called once, before `carry_out`, by the gateway."""
+        self._turn = turn
+        if self._pacer.paused:
+            turn.pause()
+
+    async def carry_out(self, compute: Compute, job: Job) -> None:
         """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
         event. That is emitted at once; a worker in the middle of a step is waited for afterwards.
 
         Args:
-            admitted: Set when the run has its slot.
             compute: Where the work is carried out.
             job: The work.
         """
-        paced = self._pacer.bars_per_s is not None
-        send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
         # Closed after the worker has let go: a worker that still sends must find a reader or a
         # cancellation, not a broken channel.
-        with send, steps:
+        with ExitStack() as channels:
             async with trio.open_nursery() as workers:
                 try:
                     with self._scope:
-                        await admitted.wait()
-                        if self._recomputation is None:
-                            self._writer.announce(State.RUNNING)
-                        workers.start_soon(compute.run_job, job, send)
-                        try:
-                            await self._follow(steps)
-                        except LogError as error:  # the log and the recomputation differ
-                            self._end(State.FAILED, str(error))
+                        await self._complete(partial(self._work, compute, job), workers, channels)
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     if not self._writer.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
                     workers.cancel_scope.cancel()
+
+    async def _complete(
+        self, work: Callable[..., Awaitable[None]], workers: trio.Nursery, channels: ExitStack
+    ) -> None:
+        """Work and emit until the run has ended; begin again where the work has been dropped."""
+        assert self._turn is not None, "take_turns comes first"
+        await self._turn.wait()
+        if self._recomputation is None:
+            self._writer.announce(State.RUNNING)
+        while not self._writer.finished:
+            paced = self._pacer.bars_per_s is not None
+            send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
+            channels.enter_context(send)
+            channels.enter_context(steps)
+            rested = trio.Event()
+            workers.start_soon(work, send, rested)
+            try:
+                await self._follow(steps)
+            except LogError as error:  # the log and the recomputation differ
+                self._end(State.FAILED, str(error))
+                return
+            await rested.wait()
+            if self._turn.dropped:
+                # Its work was dropped in a pause. What has been told is not told again.
+                log, told = self._broadcaster.log, self._writer.count
+                self._recomputation = Recomputation(log, _BEFORE_DRAFTS, told)
+                self._turn.begin_again()
+                await self._turn.wait()
+            elif not self._writer.finished:
+                self._end(State.FAILED, "The run was given up where it was computed")
+
+    async def _work(
+        self, compute: Compute, job: Job, send: trio.MemorySendChannel[Step], rested: trio.Event
+    ) -> None:
+        """Be the task that has the job carried out, in the run's turns."""
+        assert self._turn is not None, "take_turns comes first"
+        with trio.CancelScope() as scope:
+            self._turn.on_drop = scope.cancel
+            try:
+                await compute.run_job(job, send, self._turn)
+            finally:
+                self._turn.rest()
+                rested.set()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         self._pacer.begin()
@@ -360,11 +408,12 @@ class Run:
             drafts = await self._new_drafts(self._recomputation, drafts)
         paced = self._pacer.bars_per_s is not None
         for index, draft in enumerate(drafts, start=1):
-            await self._pacer.wait_resumed()
             if paced:
                 await self._pacer.wait_due(draft.bar)
             elif index % _EMITS_PER_TURN == 0:
                 await self._store.wait_room()
+            # Last: it may have been paused while it waited for the store.
+            await self._pacer.wait_resumed()
             self._writer.emit(draft)
 
     async def _new_drafts(

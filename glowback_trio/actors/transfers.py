@@ -9,6 +9,7 @@ import orjson
 import trio
 
 from glowback_trio.actors.run import Run
+from glowback_trio.actors.run_slots import SlotTurn
 from glowback_trio.compute import Compute, Failed, Step, VerifyJob, verdict_of
 from glowback_trio.data import Source
 from glowback_trio.errors import (
@@ -62,17 +63,18 @@ async def export_run(run: Run) -> RunExport:
     return RunExport(run.run_id, document, bytes(lines), result, labels=labels)
 
 
-async def verify_run(run: Run, source: Source, compute: Compute) -> Verdict:
-    """Verify a finished run where simulations are carried out.
+async def verify_run(run: Run, source: Source, compute: Compute, turn: SlotTurn) -> Verdict:
+    """Verify a finished run where simulations are carried out, in turn with them.
 
     Raises:
         VerificationError: It cannot be computed here; and as `export_run` does.
     """
     job = VerifyJob(await export_run(run), run.request, source)
+    await turn.wait()
     last: Step = Failed("nothing came of it")
     send, steps = trio.open_memory_channel[Step](0)
     async with steps, open_bare_nursery() as nursery:
-        nursery.start_soon(compute.run_job, job, send)
+        nursery.start_soon(compute.run_job, job, send, turn)
         async for step in steps:
             last = step
     return verdict_of(last)

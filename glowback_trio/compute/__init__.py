@@ -10,9 +10,11 @@ from glowback_trio.compute.job import BacktestJob, Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
+from glowback_trio.compute.turns import UNSHARED, Turn
 from glowback_trio.compute.verification import VerifyJob, verdict_of, verify
 
 __all__ = [
+    "UNSHARED",
     "Answered",
     "BacktestJob",
     "Compute",
@@ -24,6 +26,7 @@ __all__ = [
     "Progressed",
     "Step",
     "ThreadCompute",
+    "Turn",
     "VerifyJob",
     "usable_cores",
     "verdict_of",

@@ -12,7 +12,8 @@ import trio
 from attrs import define, field
 
 from glowback_trio.compute.job import Job
-from glowback_trio.compute.steps import Step
+from glowback_trio.compute.steps import Progressed, Step
+from glowback_trio.compute.turns import UNSHARED, Turn
 from glowback_trio.data import no_checkpoint
 from glowback_trio.model.short_repr import describe
 
@@ -22,30 +23,48 @@ __all__ = ["Compute", "InlineCompute", "ThreadCompute"]
 class Compute(Protocol):
     """Carries out jobs. Whatever it is, the steps of a job are the same."""
 
+    @property
+    def slots(self) -> int | None:
+        """How many jobs can be carried out at once; None: any number."""
+
     def opened(self) -> AbstractAsyncContextManager[object]:
         """Keep what jobs need, such as processes, for the length of an `async with` block."""
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
         """Send the job's steps one after the other, then close the channel.
 
-        Cancelled, it returns at the next checkpoint of the step in hand: at most one slice, or one
-        symbol's loading, later.
+        Between its turns a job is laid aside as it is. Cancelled, this returns at the next
+        checkpoint of the step in hand: at most one slice, or one symbol's loading, later.
+
+        Args:
+            job: The work.
+            send: Takes the steps.
+            turn: When the job may work.
         """
 
 
 class InlineCompute:
     """Works on the event loop, with a checkpoint after every step: for tests and small programs."""
 
+    slots = None
+
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep nothing."""
         return nullcontext()
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-        """Work on the event loop."""
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
+        """Work on the event loop. Between its turns the job is a generator that nobody resumes."""
         async with send:
+            await turn.wait()
             # No other task could cancel within a step.
             for step in job.steps(no_checkpoint):
-                await send.send(step)
+                await turn.pass_on(step, send)
+                if isinstance(step, Progressed):
+                    await turn.wait()
 
 
 @define(eq=False, repr=False)
@@ -58,29 +77,36 @@ class ThreadCompute:
     """
 
     slots: int = 1
-    _slots: trio.CapacityLimiter = field(init=False)
     _threads: trio.CapacityLimiter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._slots = trio.CapacityLimiter(self.slots)
         # A step's thread must not queue behind other users of trio's default limiter.
         self._threads = trio.CapacityLimiter(self.slots)
 
     def __repr__(self) -> str:
-        return describe(self, slots=self.slots, busy=self._slots.borrowed_tokens)
+        return describe(self, slots=self.slots, busy=self._threads.borrowed_tokens)
 
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep nothing: trio keeps its threads itself."""
         return nullcontext()
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-        """Work in worker threads, one hop per step, holding a compute slot."""
-        async with send, self._slots:
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
+        """Work in worker threads, one hop per step.
+
+        Between its turns the job is a generator that nobody resumes. A strategy that does not
+        return keeps its thread: nothing can stop that.
+        """
+        async with send:
             steps = job.steps(trio.from_thread.check_cancelled)
+            await turn.wait()
             # One hop per step, not a thread for the whole job: between steps the job is held by an
             # ordinary task, which waits for its reader and can be cancelled.
             while (step := await self._next(steps)) is not None:
-                await send.send(step)
+                await turn.pass_on(step, send)
+                if isinstance(step, Progressed):
+                    await turn.wait()
 
     async def _next(self, steps: Iterator[Step]) -> Step | None:
         return await trio.to_thread.run_sync(_next_step, steps, limiter=self._threads)

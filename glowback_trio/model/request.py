@@ -30,6 +30,7 @@ from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.strategies.parameters import BuyAndHold, Strategy, TargetWeights
 
 __all__ = [
+    "SMALLEST_PACE",
     "SYMBOL",
     "SYMBOL_RULE",
     "BacktestRequest",
@@ -38,6 +39,9 @@ __all__ = [
     "Resolution",
     "Stream",
 ]
+
+#: Bars per second. What is slower would keep a run for years.
+SMALLEST_PACE = 0.001
 
 # As markets write them: `M&M.NS`, `BTC/USDT`, `NSE:RELIANCE`. `data.files.symbol_names` maps them
 # to names of files. No comma, which separates symbols in lists; no `%`, which escapes in names.
@@ -123,14 +127,15 @@ class Stream(Checked):
         trades: Whether fills are emitted.
         orders: Whether each step in the life of an order is emitted.
         progress_steps: Number of progress events, in equal steps.
-        pace_bars_per_s: Bars per second, each with its events; None: as fast as possible.
+        pace_bars_per_s: Bars per second, each with its events, 0.001 at least; None: as fast as
+            possible.
     """
 
     metrics_every: Annotated[int, Ge(0), Le(2_000_000)] | None = None
     trades: bool = True
     orders: bool = False
     progress_steps: Annotated[int, Ge(1), Le(1000)] = 100
-    pace_bars_per_s: Annotated[float, Gt(0), Le(1e6)] | None = None
+    pace_bars_per_s: Annotated[float, Ge(SMALLEST_PACE), Le(1e6)] | None = None
 
     __repr__ = describe_changes
 

@@ -243,17 +243,34 @@ class Settings(Checked):
     max_run_seconds: Annotated[float, Ge(0)] = _setting(
         0.0,
         "GLOWBACK_MAX_RUN_SECONDS",
-        "Maximum seconds of processor time of one run in a worker process; 0: no limit",
+        "Maximum seconds of processor time of one run in a worker process, pauses and the turns of "
+        "others apart; 0: no limit",
         flag="--max-run-seconds",
     )
     max_running: Count = _setting(
         4,
         "GLOWBACK_MAX_RUNNING",
-        "Maximum number of runs that are running at once",
+        "Maximum number of runs that are computed at once; they take turns with all others",
         flag="--max-running",
     )
+    max_live_runs: Count = _setting(
+        1000,
+        "GLOWBACK_MAX_LIVE_RUNS",
+        "Maximum number of runs that have begun and not ended, paused and paced ones included",
+        flag="--max-live-runs",
+    )
+    max_parked_runs: Annotated[int, Ge(0)] = _setting(
+        16,
+        "GLOWBACK_MAX_PARKED_RUNS",
+        "Maximum number of half-computed runs that wait for their turn, each in a stopped worker "
+        "process",
+        flag="--max-parked-runs",
+    )
     max_queued: Annotated[int, Ge(0)] = _setting(
-        1000, "GLOWBACK_MAX_QUEUED", "Maximum number of queued runs", flag="--max-queued"
+        1000,
+        "GLOWBACK_MAX_QUEUED",
+        "Maximum number of runs that have not begun",
+        flag="--max-queued",
     )
     max_priority: Annotated[int, Ge(-100), Le(100)] = _setting(
         0,

@@ -33,6 +33,8 @@ async def open_virtual_gateway(
     compute: Compute | None = None,
     max_running: int = 4,
     max_queued: int = 1000,
+    max_live_runs: int = 1000,
+    max_parked_runs: int = 16,
     max_log_bytes: int = 1 << 28,
 ) -> AsyncIterator[Gateway]:
     """Open a gateway on trio's clock, which computes on the event loop.
@@ -50,6 +52,8 @@ async def open_virtual_gateway(
         new_id=lambda: f"run-{next(numbers)}",
         max_running=max_running,
         max_queued=max_queued,
+        max_live_runs=max_live_runs,
+        max_parked_runs=max_parked_runs,
         max_log_bytes=max_log_bytes,
     ) as gateway:
         yield gateway

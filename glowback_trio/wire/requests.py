@@ -10,7 +10,7 @@ import attrs
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.instant import stamp
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import SMALLEST_PACE, BacktestRequest
 from glowback_trio.model.strategies.lost import LostStrategy, lost_strategy
 from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.wire.converter import Converter, Document, make_converter
@@ -38,11 +38,13 @@ def parse_request(document: object, converter: Converter = _BUILT_IN) -> Backtes
 def parse_kept_request(document: object, converter: Converter) -> BacktestRequest:
     """Read a request that a store kept; a strategy that is not known now is a `LostStrategy`.
 
-    A run must not be lost because the program that reads it no longer has its strategy.
+    A run must not be lost because the program that reads it no longer has its strategy, or takes no
+    pace as slow as its own: that is the slowest one then.
 
     Raises:
         InvalidRequestError: Something else in it cannot be read.
     """
+    document = _with_pace(document)
     try:
         return parse_request(document, converter)
     except InvalidRequestError as error:
@@ -52,6 +54,15 @@ def parse_kept_request(document: object, converter: Converter) -> BacktestReques
     strategy = document["strategy"]
     request = parse_request({**document, "strategy": {"name": BuyAndHold.name}}, converter)
     return attrs.evolve(request, strategy=lost_strategy(strategy["name"], strategy["params"]))
+
+
+def _with_pace(document: object) -> object:
+    match document:
+        case {"stream": {"pace_bars_per_s": float(pace), **more}, **rest} if (
+            0 < pace < SMALLEST_PACE
+        ):
+            return {**rest, "stream": {**more, "pace_bars_per_s": SMALLEST_PACE}}
+    return document
 
 
 def request_document(request: BacktestRequest) -> Document:

@@ -19,6 +19,7 @@ import trio
 import trio.testing
 from attrs import evolve
 from support.backends import STORES
+from support.held_compute import HeldCompute
 from support.results import plain
 from support.sqlite_files import call_inline, inline_store, new_path
 from trio.testing import MockClock
@@ -214,7 +215,7 @@ async def test_a_killed_run_has_failed_and_every_event_that_was_seen_is_there(
 
 async def test_a_queued_run_starts_again_under_its_id(autojump_clock: MockClock) -> None:
     store = inline_store()
-    async with gateway_on(store, max_running=1) as gateway:
+    async with gateway_on(store, max_running=1, compute=HeldCompute()) as gateway:
         runs = [gateway.submit(request_with(stream=PACED)) for _ in range(3)]
         await trio.sleep(2)
         left = killed(store)

@@ -295,7 +295,7 @@ async def test_an_abort_ends_the_wait(
     transport: str, serve_page: Callable[..., Any], gateway: Gateway
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=0.001)))
     seen = await browse(url, run.run_id, most={"abortAfter": 2}, transport=transport)
     assert (seen.error, seen.final, seen.errors) == ("enough", False, [])
 
@@ -304,7 +304,7 @@ async def test_a_page_may_stop_in_the_middle(
     serve_page: Callable[..., Any], gateway: Gateway
 ) -> None:
     url = await serve_page()
-    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=0.001)))
     seen = await browse(url, run.run_id, most={"breakAfter": 2})
     assert [event["event_id"] for event in seen.events] == [1, 2]
     assert (seen.error, seen.errors) == (None, [])

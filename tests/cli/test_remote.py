@@ -93,7 +93,7 @@ async def test_problems_found_by_the_server_are_printed_with_their_options(call:
 
 
 async def test_a_run_is_shown_listed_and_cancelled(call: Call, server: Any) -> None:
-    run_id = await server.submit(stream={"pace_bars_per_s": 1e-6})
+    run_id = await server.submit(stream={"pace_bars_per_s": 0.001})
     shown = await call("show", run_id)
     assert run_id in shown.stdout
     assert "running 0%" in shown.stdout

@@ -29,7 +29,7 @@ from glowback_trio.errors import (
 from glowback_trio.wire.json_text import dumps
 
 # At this pace a run never gets beyond its first bar during a test.
-FOREVER = StreamOptions(pace_bars_per_s=1e-6)
+FOREVER = StreamOptions(pace_bars_per_s=0.001)
 
 
 async def test_a_backtest_is_submitted_and_its_result_fetched(

@@ -94,7 +94,7 @@ async def test_an_unknown_file_is_refused_before_anything_is_sent() -> None:
 async def test_a_download_without_a_result_says_why(
     client: Client, gateway: Gateway, backtest: BacktestRequest, serve_with: Serve
 ) -> None:
-    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=Stream(pace_bars_per_s=0.001)))
     files: list[File] = ["results", "equity.csv"]
     for file in files:
         with pytest.raises(UnknownRunError):

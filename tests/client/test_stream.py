@@ -127,7 +127,7 @@ async def test_a_server_full_of_streams_is_tried_until_there_is_room(
     serve_with: Serve, backtest: BacktestRequest, gateway: Gateway, finished: Run, log: list[Event]
 ) -> None:
     url = await serve_with(max_streams=1)
-    endless = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    endless = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=0.001)))
     waits: list[str] = []
 
     async with open_client(url) as client, client.stream(endless.run_id) as holder:
@@ -146,7 +146,7 @@ async def test_a_server_full_of_streams_is_tried_until_there_is_room(
 async def test_a_deleted_run_is_streamed_to_its_end(
     client: Client, backtest: BacktestRequest, gateway: Gateway
 ) -> None:
-    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=0.001)))
     async with client.stream(run.run_id) as events:
         received = [await anext(events)]
         await client.delete(run.run_id)
@@ -160,7 +160,7 @@ async def test_streams_end_with_their_runs_when_the_server_does(
 ) -> None:
     stop = trio.Event()
     url = await serve_with(stop)
-    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=1e-6)))
+    run = gateway.submit(evolve(backtest, stream=StreamOptions(pace_bars_per_s=0.001)))
     async with open_client(url) as client, client.stream(run.run_id) as events:
         received = [await anext(events)]
         stop.set()

@@ -24,7 +24,7 @@ from glowback_trio.errors import (
     UnreachableError,
 )
 
-FOREVER = StreamOptions(pace_bars_per_s=1e-6)
+FOREVER = StreamOptions(pace_bars_per_s=0.001)
 
 
 def request_with(stream: StreamOptions | None = None) -> BacktestRequest:

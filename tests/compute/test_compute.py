@@ -18,6 +18,7 @@ from support.pickling_compute import PicklingCompute
 
 from glowback_trio import BacktestRequest, Catalogue, MaCrossover, open_gateway
 from glowback_trio.compute import (
+    UNSHARED,
     BacktestJob,
     Compute,
     Done,
@@ -28,6 +29,7 @@ from glowback_trio.compute import (
     Progressed,
     Step,
     ThreadCompute,
+    Turn,
 )
 from glowback_trio.data.source import no_checkpoint
 from glowback_trio.model.bars import Dataset
@@ -140,8 +142,10 @@ async def test_a_run_is_seen_to_be_cancelled_before_its_thread_lets_go() -> None
     work = Work()
 
     class Stubborn(ThreadCompute):
-        async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
-            await compute.run_job(work, send)
+        async def run_job(
+            self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+        ) -> None:
+            await compute.run_job(work, send, turn)
 
     async with open_gateway(compute=Stubborn()) as gateway:
         run = gateway.submit(REQUEST)

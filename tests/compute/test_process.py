@@ -401,7 +401,11 @@ def test_drafts_wait_for_each_other_until_they_are_many_or_late() -> None:
     assert grouped([*few, Failed("end")], step=0.0) == [12]
     assert grouped([*few, Failed("end")], step=0.03) == [2] * 6
     assert grouped([Progressed(drafts(1100)), Failed("end")], step=0.0) == [512, 512, 76]
-    assert grouped([Progressed(), Progressed(), Failed("end")], step=1.0) == []
+    assert grouped([Progressed(), Progressed(), Failed("end")], step=0.1) == []
+
+
+def test_a_job_without_drafts_gives_a_sign_of_life_every_second() -> None:
+    assert grouped([*[Progressed()] * 50, Failed("end")], step=0.1) == [0] * 4
 
 
 def test_the_last_step_follows_all_drafts() -> None:

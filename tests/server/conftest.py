@@ -22,7 +22,7 @@ Document: TypeAlias = dict[str, Any]
 Submit: TypeAlias = Callable[..., Run]
 
 # A run at this pace never gets beyond its first bar during a test.
-FOREVER = {"pace_bars_per_s": 1e-6}
+FOREVER = {"pace_bars_per_s": 0.001}
 
 
 @pytest.fixture

@@ -219,7 +219,9 @@ async def test_runs_are_counted_by_state_at_the_scrape(
     metrics: Metrics, finished: Run, submit: Callable[..., Run]
 ) -> None:
     assert finished.finished
-    runs = [submit(stream={"pace_bars_per_s": 1e-6}) for _ in range(5)]
+    runs = [submit(stream={"pace_bars_per_s": 0.001}) for _ in range(5)]
+    for run in runs[2:]:  # those that do not have a slot yet
+        run.pause()
     await trio.testing.wait_all_tasks_blocked()
     states = ("queued", "running", "completed", "failed", "cancelled")
     assert [value(metrics, "runs", state=state) for state in states] == [3, 2, 1, 0, 0]

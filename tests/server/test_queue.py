@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from quart.typing import TestClientProtocol as Client
+from support.held_compute import HeldCompute
 
-from glowback_trio import Gateway, InlineCompute, open_gateway
+from glowback_trio import Gateway, open_gateway
 from glowback_trio.server import Settings, create_app
 from glowback_trio.wire.requests import parse_request
 
@@ -32,27 +33,27 @@ async def order_of_starts(gateway: Gateway) -> list[str]:
 
 
 async def test_keys_take_turns(request_body: Document) -> None:
-    async with open_gateway(compute=InlineCompute(), max_running=1) as gateway:
+    compute = HeldCompute()
+    async with open_gateway(compute=compute, max_running=1) as gateway:
         settings = Settings(api_keys=("first", "second"))
         client = create_app(gateway, settings).test_client()
         held = gateway.submit(parse_request(request_body))
-        held.pause()
         many = [await submitted(client, request_body, "first") for _ in range(3)]
         few = await submitted(client, request_body, "second")
-        held.resume()
+        compute.let_go.set()
         starts = await order_of_starts(gateway)
         assert starts == [held.run_id, many[0], few, *many[1:]]
 
 
 async def test_a_priority_up_to_the_servers_limit_goes_first(request_body: Document) -> None:
-    async with open_gateway(compute=InlineCompute(), max_running=1) as gateway:
+    compute = HeldCompute()
+    async with open_gateway(compute=compute, max_running=1) as gateway:
         client = create_app(gateway, Settings(max_priority=5)).test_client()
         held = gateway.submit(parse_request(request_body))
-        held.pause()
         later = await submitted(client, request_body, "", priority=-1)
         usual = await submitted(client, request_body, "")
         first = await submitted(client, request_body, "", priority=5)
-        held.resume()
+        compute.let_go.set()
         assert await order_of_starts(gateway) == [held.run_id, first, usual, later]
 
 

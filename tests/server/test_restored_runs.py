@@ -39,7 +39,7 @@ async def reopened(store: BytesStore) -> AsyncIterator[Gateway]:
 
 
 async def ended(submit: Submit) -> list[Run]:
-    runs = [submit(), submit(stream={"orders": True}), submit(stream={"pace_bars_per_s": 1e-6})]
+    runs = [submit(), submit(stream={"orders": True}), submit(stream={"pace_bars_per_s": 0.001})]
     for run in runs[:2]:
         await run.wait_finished()
     runs[2].cancel("enough")

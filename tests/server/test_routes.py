@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 from quart.typing import TestClientProtocol as Client
+from support.held_compute import HeldCompute
 from support.raw_http import open_request, read_response
 
 from glowback_trio import Run, open_gateway
@@ -332,9 +333,9 @@ async def test_a_closed_gateway_is_alive_but_not_ready(
 
 
 async def test_a_full_queue_is_503_and_says_when_to_come_back(request_body: dict[str, Any]) -> None:
-    async with open_gateway(max_running=1, max_queued=1) as gateway:
+    async with open_gateway(compute=HeldCompute(), max_running=1, max_queued=1) as gateway:
         client = create_app(gateway).test_client()
-        slow = request_body | {"stream": {"pace_bars_per_s": 1e-6}}
+        slow = request_body | {"stream": {"pace_bars_per_s": 0.001}}
         statuses = [(await client.post("/backtests", json=slow)) for _ in range(3)]
         assert [each.status_code for each in statuses] == [201, 201, 503]
         assert statuses[-1].headers["Retry-After"] == "5"

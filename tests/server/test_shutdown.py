@@ -106,6 +106,7 @@ async def test_runs_that_run_may_finish_while_the_server_drains(
     stop, watcher = trio.Event(), Watcher()
     url = await serve_with(stop, drain=60)
     running, *_, waiting = [submit(stream={"pace_bars_per_s": 200}) for _ in range(3)]
+    waiting.pause()
     with trio.fail_after(10):
         async with connected(f"{url}/backtests/{running.run_id}/stream") as socket:
             while running.status.state != "running":

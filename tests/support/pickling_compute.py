@@ -9,7 +9,7 @@ from typing import TypeVar
 import trio
 from attrs import define, field
 
-from glowback_trio.compute import Compute, InlineCompute, Job, Step
+from glowback_trio.compute import UNSHARED, Compute, InlineCompute, Job, Step, Turn
 
 __all__ = ["PicklingCompute", "repickled"]
 
@@ -36,11 +36,18 @@ class PicklingCompute:
         """Keep what the other one keeps."""
         return self.compute.opened()
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    @property
+    def slots(self) -> int | None:
+        """As many as the other one has."""
+        return self.compute.slots
+
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
         """Carry out a copy of the job."""
         inner, steps = trio.open_memory_channel[Step](0)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.compute.run_job, repickled(job), inner)
+            nursery.start_soon(self.compute.run_job, repickled(job), inner, turn)
             async with send, steps:
                 async for step in steps:
                     await send.send(repickled(step))

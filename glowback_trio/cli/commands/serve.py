@@ -107,6 +107,8 @@ async def serve_backtests(
         compute=_compute(settings),
         max_running=settings.max_running,
         max_queued=settings.max_queued,
+        max_live_runs=settings.max_live_runs,
+        max_parked_runs=settings.max_parked_runs,
         max_log_bytes=settings.max_log_bytes,
         max_memory=settings.max_memory or usable_memory() // 2,
         strategies=strategies,

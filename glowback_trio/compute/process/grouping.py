@@ -14,6 +14,8 @@ __all__ = ["held_back"]
 _HOLD_S = 0.02
 # A frame of this many is about 100 KiB, which is read and emitted within milliseconds.
 _HOLD_DRAFTS = 512
+# A run without drafts says so often that it is at work, for whoever looks for one that is stuck.
+_SIGN_S = 1.0
 
 
 def held_back(steps: Iterable[Step], now: Callable[[], float] = time.monotonic) -> Iterator[Step]:
@@ -32,12 +34,15 @@ def held_back(steps: Iterable[Step], now: Callable[[], float] = time.monotonic) 
             yield from _groups(held)
             yield step
             return
-        if not held:
+        if not held and step.drafts:
             since = now()
         held.extend(step.drafts)
         if len(held) >= _HOLD_DRAFTS or (held and now() - since >= _HOLD_S):
             yield from _groups(held)
-            held = []
+            held, since = [], now()
+        elif not held and now() - since >= _SIGN_S:
+            yield Progressed()
+            since = now()
 
 
 def _groups(drafts: list[EventDraft]) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +29,9 @@ from glowback_trio.compute.process.frames import (
 from glowback_trio.compute.process.limits import WorkerLimits
 from glowback_trio.compute.process.shared_bars import Segment, SharedValue
 from glowback_trio.compute.steps import Failed, Progressed, Step
+from glowback_trio.compute.turns import Turn
 from glowback_trio.model.short_repr import describe
+from glowback_trio.nursery import open_bare_nursery
 
 __all__ = ["WorkerProcess", "open_worker"]
 
@@ -50,6 +53,8 @@ class WorkerProcess:
     #: Numbers of the segments that the worker holds.
     _held: Collection[int] = field(default=(), init=False)
     _busy: bool = field(default=False, init=False)
+    #: True while the process is stopped, between two turns of its job.
+    parked: bool = field(default=False, init=False)
     _returned: trio.Event = field(factory=trio.Event, init=False)
 
     def __repr__(self) -> str:
@@ -60,7 +65,9 @@ class WorkerProcess:
         """True if the process lives and has no job."""
         return not self._busy and self._process.poll() is None
 
-    async def carry_out(self, job: SharedValue, send: trio.MemorySendChannel[Step]) -> None:
+    async def carry_out(
+        self, job: SharedValue, send: trio.MemorySendChannel[Step], turn: Turn
+    ) -> None:
         """Send a job's steps. Where the process cannot finish it, the last one says why.
 
         Raises:
@@ -71,9 +78,23 @@ class WorkerProcess:
         await self._send(Kind.JOB, job.parts)
         await self._receive()
         try:
-            await self._follow(send)
+            async with open_bare_nursery() as driven:
+                driven.start_soon(turn.drive, self._stop, self._go)
+                await self._follow(send, turn)
+                driven.cancel_scope.cancel()
         except WorkerError:
             await send.send(Failed(why_ended(await self._process.wait(), self._limits)))
+        finally:
+            self._go()
+
+    def _stop(self) -> None:
+        # By a signal, because the code of a job need not look at anything.
+        self._process.send_signal(signal.SIGSTOP)
+        self.parked = True
+
+    def _go(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self.parked = False
 
     async def _share(self, segments: Sequence[Segment]) -> None:
         """Let the worker hold these segments, and no other one."""
@@ -86,17 +107,18 @@ class WorkerProcess:
                 await self._send_descriptor(descriptor)
         self._held = set(needed)
 
-    async def _follow(self, send: trio.MemorySendChannel[Step]) -> None:
+    async def _follow(self, send: trio.MemorySendChannel[Step], turn: Turn) -> None:
         while True:
             kind, body = await self._receive()
             if kind is Kind.LAST:
                 break
-            await send.send(Progressed(unpack_drafts(body)))
+            await turn.pass_on(Progressed(unpack_drafts(body)), send)
             await self._send(Kind.CREDIT)
         # The worker is free before its last step is taken: a reader that leaves costs no process.
         self._busy = False
         # The result of a run with many fills takes long to make.
-        await send.send(await trio.to_thread.run_sync(unpack_value, body, limiter=self._threads))
+        step = await trio.to_thread.run_sync(unpack_value, body, limiter=self._threads)
+        await turn.pass_on(step, send)
 
     def give_back(self) -> None:
         """End the borrowing. A worker in the middle of a job is killed: nothing else stops it."""

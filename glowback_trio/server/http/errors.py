@@ -15,6 +15,7 @@ from glowback_trio.errors import (
     GlowbackError,
     InvalidRequestError,
     InvalidTransitionError,
+    LiveRunsFullError,
     Problem,
     QueueFullError,
     ResourceError,
@@ -48,6 +49,7 @@ STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     CursorAheadError: HTTPStatus.CONFLICT,
     GatewayClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LiveRunsFullError: HTTPStatus.SERVICE_UNAVAILABLE,
     ResourceError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
