@@ -89,3 +89,37 @@ async def test_impossible_hosts_are_refused_before_anything_looks_at_them(
 async def expect_bad_request(server: ServerProcess, path: str, host: str) -> None:
     reply = await server.ask("GET", path, Host=host)
     assert reply.status == 400, (host, reply)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil"])
+async def test_without_keys_a_page_of_a_rebound_name_gets_nothing(serve: Any, host: str) -> None:
+    async with serve() as server:
+        reply = await server.ask("GET", "/backtests", Host=f"{host}:{server.port}")
+        assert reply.status in (400, 403, 421), reply
+        assert b"GLOWBACK_ALLOWED_HOSTS" in reply.body
+        for ours in ("localhost", "127.0.0.1", f"127.0.0.1:{server.port}", "[::1]"):
+            assert (await server.ask("GET", "/backtests", Host=ours)).status == 200
+
+
+async def test_what_is_kept_for_a_key_is_little(serve: Any, state: Callable[[str], None]) -> None:
+    options = ("--max-queued", "100000", "--max-running", "1", "--workers", "1")
+    async with serve(*options) as server:
+        await submit_large(server, 50, "warm")
+        plain = await submit_large(server, 150, "")
+        keyed = await submit_large(server, 150, "key")
+        state(f"{keyed:.0f} kB for each request of 1,000 symbols with a key, {plain:.0f} without")
+        assert keyed - plain < 40
+
+
+async def submit_large(server: ServerProcess, count: int, key: str) -> float:
+    """Submit requests of 1,000 symbols and return the memory that each takes, in kB."""
+    request = {**REQUEST, "symbols": [f"S{number}" for number in range(1000)]}
+    request |= {"data_source": "sample", "end_date": "2016-01-05"}
+    before = server.memory_mb
+    async with server.connected() as client:
+        for number in range(count):
+            more = {"Idempotency_Key": f"{key}-{number}"} if key else {}
+            document = {**request, "note": f"{key} {number}"}
+            reply = await server.ask_on(client, "POST", "/backtests", document, **more)
+            assert reply.status == 201, reply.body[:300]
+    return (server.memory_mb - before) * 1000 / count
