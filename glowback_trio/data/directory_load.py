@@ -199,7 +199,14 @@ class DirectoryLoad:
         for index, symbol in enumerate(request.priced):
             if self.files[index]:
                 continue
-            if existing := self.directory.resolutions(symbol, self.formats):
+            existing = self.directory.resolutions(symbol, self.formats)
+            if request.resolution in existing:
+                message = (
+                    f"What should be the file of {symbol!r} is no regular file, or a link that "
+                    "leads out of the data directory"
+                )
+                yield Problem("unknown_symbol", request.place(index), message, symbol)
+            elif existing:
                 missing = f"No bars of resolution {request.resolution!r} for {symbol!r}"
                 message = f"{missing}; there are bars of {one_of(existing)}"
                 yield Problem("unknown_symbol", request.place(index), message, symbol)

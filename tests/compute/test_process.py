@@ -88,6 +88,14 @@ async def finished_log(run: Run) -> list[tuple[str, Any]]:
         ("exits", "The strategy ended its worker process with the exit status 3"),
         ("is killed", "The worker process was killed, as systems do that run out of memory"),
         ("crashes", "The worker process crashed (SIGSEGV)"),
+        (
+            "looks at a cut file",
+            (
+                "The worker process crashed (SIGBUS), as a process does if a file that it has "
+                "mapped into memory becomes shorter; prices are never mapped, so it is one of the "
+                "strategy's"
+            ),
+        ),
     ],
 )
 async def test_a_worker_that_ends_fails_its_run_alone_and_is_replaced(

@@ -203,6 +203,14 @@ def test_a_file_that_is_a_link_to_the_outside_is_not_served(root: Path) -> None:
     assert len(catalogue.load(asking("ALIAS")).bars[0]) == 5
 
 
+def test_a_name_that_is_no_file_is_told_from_a_missing_one(root: Path) -> None:
+    (root / "AWAY_1d.csv").symlink_to("/dev/zero")
+    (root / "FOLDER_1d.csv").mkdir()
+    for symbol in ("AWAY", "FOLDER"):
+        [problem] = problems_of(Catalogue(root), asking(symbol))
+        assert "is no regular file, or a link that leads out of the data directory" in str(problem)
+
+
 def test_a_linked_data_directory_is_served(root: Path) -> None:
     (root.parent / "current").symlink_to(root)
     assert len(Catalogue(root.parent / "current").load(asking()).bars[0]) == 5

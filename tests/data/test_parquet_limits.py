@@ -60,11 +60,12 @@ def test_metadata_are_held_against_the_limits(
     assert message.endswith(f"the limit {limit} is {most:,}")
 
 
-def test_a_text_that_a_dictionary_repeats_is_held_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", [True, False])
+def test_a_text_that_a_dictionary_repeats_is_held_once(tmp_path: Path, *, schema: bool) -> None:
     long = "X" * 1_000_000
     indices = pa.array(np.zeros(3_000, "i4"))
     symbols = pa.DictionaryArray.from_arrays(indices, pa.array([long]))
-    path = written(tmp_path, table(3_000, symbol=symbols))
+    path = written(tmp_path, table(3_000, symbol=symbols), store_schema=schema)
     before = pa.total_allocated_bytes()
     read = read_parquet(path)
     with pytest.raises(DataError, match=r"row 1, column 'symbol': expected 'X', got 'XXXX"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -62,11 +64,21 @@ RAISED: dict[str, Callable[[], object]] = {
     "a text of 50 MB": _raising(ValueError, "x" * 50_000_000),
 }
 
+
+def _look_at_a_cut_file() -> int:
+    with tempfile.TemporaryFile() as file:
+        file.truncate(8192)
+        memory = mmap.mmap(file.fileno(), 0)
+        file.truncate(0)
+        return memory[4096]
+
+
 DEEDS: dict[str, Callable[[], object]] = {
     **RAISED,
     "exits": lambda: os._exit(3),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "crashes": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "looks at a cut file": _look_at_a_cut_file,
     "raises SystemExit": lambda: sys.exit(4),
     "allocates": lambda: np.ones(1 << 30),
     "loops": _loop,

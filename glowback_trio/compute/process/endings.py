@@ -26,6 +26,11 @@ def why_ended(status: int, limits: WorkerLimits) -> str:
         return f"The run used more than the {limits.cpu_s:g} s of processor time that it may have"
     if -status == signal.SIGKILL:
         return "The worker process was killed, as systems do that run out of memory"
+    if -status == signal.SIGBUS:
+        return (
+            "The worker process crashed (SIGBUS), as a process does if a file that it has mapped "
+            "into memory becomes shorter; prices are never mapped, so it is one of the strategy's"
+        )
     return f"The worker process crashed ({_name(-status)})"
 
 

@@ -83,13 +83,20 @@ class ParquetColumn:
         types, kind = PARQUET.load("pyarrow.types"), self.cells.type
         if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
             raise DataError(
-                f"{self.source}, column {self.name!r}: expected numbers, got {str(kind)!r}"
+                f"{self.source}, column {self.name!r}: expected numbers, got {self._kind!r}"
             )
         # Not safe: decimals and large integers may lose digits, as they do when read from text.
         numbers: Floats = self.cells.cast("float64", safe=False).to_numpy()
         known = ~np.isnan(numbers) if may_be_unknown else True
         self._check(~np.isfinite(numbers) & known, "a number")
         return numbers
+
+    @property
+    def _kind(self) -> str:
+        """The type of the cells as they were written, for messages."""
+        kind = self.cells.type
+        is_dictionary = PARQUET.load("pyarrow.types").is_dictionary(kind)
+        return str(kind.value_type if is_dictionary else kind)
 
     def clock(self) -> NDArray[np.timedelta64] | None:
         """Return times of day, (R,) timedelta64[ns]; None if the column is not one of them."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -170,22 +171,33 @@ def _opened(file: OpenedFile, limits: FileLimits) -> Iterator[Any]:
     arrow = PARQUET.load("pyarrow")
     parquet = PARQUET.load("pyarrow.parquet")
     check_length(file, limits)
+    # Not mapped: a mapped file that is cut ends the process.
+    open_content = partial(
+        parquet.ParquetFile,
+        file.content,
+        buffer_size=_BUFFER,
+        pre_buffer=False,
+        thrift_string_size_limit=limits.max_metadata_bytes,
+        thrift_container_size_limit=_LONGEST_LIST,
+    )
     try:
-        with parquet.ParquetFile(
-            # Not mapped: a mapped file that is cut ends the process.
-            file.content,
-            buffer_size=_BUFFER,
-            pre_buffer=False,
-            thrift_string_size_limit=limits.max_metadata_bytes,
-            thrift_container_size_limit=_LONGEST_LIST,
-        ) as opened:
-            check_metadata(file.name, opened.metadata, limits)
+        with open_content() as looked_at:
+            check_metadata(file.name, looked_at.metadata, limits)
+            texts, metadata = _texts_in(looked_at.schema_arrow), looked_at.metadata
+        # Texts stay as they are stored, as dictionaries: each is in memory once.
+        with open_content(metadata=metadata, read_dictionary=texts) as opened:
             yield opened
     except arrow.ArrowException as error:
         raise DataError(f"{file.name} cannot be read as Parquet: {shorten(str(error))}") from None
     except OSError as error:
         why = error.strerror or "the file is truncated"
         raise DataError(f"{file.name} cannot be read: {why}") from None
+
+
+def _texts_in(schema: Any) -> list[str]:
+    types = PARQUET.load("pyarrow.types")
+    is_text = (types.is_string, types.is_large_string)
+    return [field.name for field in schema if any(check(field.type) for check in is_text)]
 
 
 def _stamps(time: ParquetColumn, clock: ParquetColumn | None = None) -> Stamps:

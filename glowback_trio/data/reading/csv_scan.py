@@ -91,8 +91,8 @@ def scan_csv(file: OpenedFile, limits: FileLimits) -> CsvScan:
         length = ends.add(chunk)
         # Both are at the end of a line where Windows wrote the file.
         lines = max(ends.breaks.values())
-        where = f"{file.name}, one of the lines after {before + 1:,}" if before else file.name
-        limits.check(f"{where}: a line", "max_line_bytes", length, at_least=True)
+        where = f"{file.name}: a line after line {before:,}" if before else f"{file.name}: line 1"
+        limits.check(where, "max_line_bytes", length, at_least=True)
         limits.check(file.name, "max_file_rows", lines - 1, at_least=True)
     return CsvScan(lines, ends.longest_record <= limits.max_line_bytes)
 

@@ -139,12 +139,15 @@ def _peak_mb(process: int) -> float:
 def prepare(folder: Path, *, as_parquet: bool) -> None:
     """Write a file that is old enough to be cached."""
     path = folder / "X_1m.csv"
-    path.write_text(minutes(100, 300_000))
     if as_parquet:
-        table = pytest.importorskip("pyarrow.csv").read_csv(path)
-        path.unlink()
         path = folder / "X_1m.parquet"
+        time = np.datetime64("2010-01-04", "ns") + np.arange(300_000).astype("m8[m]")
+        prices = 100.0 + np.arange(300_000) % 50
+        columns = dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
+        table = pytest.importorskip("pyarrow").table({"date": time, **columns})
         pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    else:
+        path.write_text(minutes(100, 300_000))
     os.utime(path, (1e9, 1e9))
 
 
