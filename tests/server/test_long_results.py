@@ -1,29 +1,29 @@
-"""Long results: encoded as fast as they are read, and no longer than they are read.
+"""Long results: written once, read by any number, and no place is held while somebody reads.
 
-Rule: chunks are counted where they are encoded, so that reading ahead would be noticed.
+Rule: drafts and chunks are counted where they are made, so that writing twice would be noticed.
 """
 
 from __future__ import annotations
 
 import gc
+import threading
 import tracemalloc
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import h11
 import pytest
 import trio
+import trio.testing
 from support.rough_client import Reply, RoughClient
 from support.virtual_net import KIB, Network
 from support.virtual_run import open_virtual_run
 from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, Run
-from glowback_trio.actors import Gateway
 from glowback_trio.engine.reporting.result_document import equity_table, result_chunks
-from glowback_trio.server import Settings
-from glowback_trio.server.app import make_app_state
-from glowback_trio.server.pipeline.streamed_body import stream_body
-from glowback_trio.server.state.app_state import AppState
+from glowback_trio.errors import ResourceError
+from glowback_trio.memory import Memory
+from glowback_trio.server.state.renderings import Draft, Rendering, Renderings
 from glowback_trio.wire.tables import Chunks, ndjson_chunks
 
 # Some 20,000 bars: some megabytes.
@@ -33,72 +33,122 @@ LONG = BacktestRequest(symbols=["AAPL"], start_date="1940-01-01", end_date="2019
 class Counted:
     """Chunks that are counted, and whether they were closed."""
 
-    def __init__(self, count: int) -> None:
-        self.made = 0
+    def __init__(self, count: int, size: int = 0, wait: threading.Event | None = None) -> None:
+        self.made = self.drafts = 0
         self.closed = False
+        self.size = size
         self._count = count
+        self._wait = wait
+        self._width = 1 if count < 10 else 500
 
     def chunks(self) -> Chunks:
         try:
+            if self._wait is not None:
+                self._wait.wait(10)
             for number in range(self._count):
                 self.made += 1
-                yield b"%d " % number
+                yield b"%d " % number * self._width
         finally:
             self.closed = True
 
-
-@pytest.fixture
-def app_state(gateway: Gateway) -> AppState:
-    return make_app_state(gateway, Settings())
-
-
-async def body_of(app_state: AppState, counted: Counted) -> AsyncIterator[bytes]:
-    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
-    async with response.response as body:
-        async for chunk in body:
-            yield chunk
+    async def draft(self) -> Draft:
+        self.drafts += 1
+        return Draft(self.chunks(), self.size)
 
 
-async def test_a_chunk_is_encoded_when_the_one_before_was_sent(app_state: AppState) -> None:
-    counted, taken = Counted(20), 0
-    async for chunk in body_of(app_state, counted):
-        assert chunk == b"%d " % taken
-        taken += 1
-        assert counted.made <= max(2, taken)
-    assert taken == counted.made == 20
+def renderings(limit: int | None = None) -> Renderings:
+    return Renderings(Memory(limit).account("downloads"))
+
+
+async def read_all(kept: Renderings, rendering: Rendering) -> bytes:
+    return b"".join([piece async for piece in kept.body(rendering)])
+
+
+async def long_one(kept: Renderings, key: object, counted: Counted) -> Rendering:
+    rendering = await kept.of(key, counted.draft)
+    assert isinstance(rendering, Rendering)
+    return rendering
+
+
+async def test_a_short_body_needs_no_file() -> None:
+    counted = Counted(3)
+    assert await renderings().of("k", counted.draft) == b"0 1 2 "
     assert counted.closed
 
 
-@pytest.mark.parametrize("taken", [1, 2, 3, 7])
-async def test_encoding_ends_with_the_client_that_reads(app_state: AppState, taken: int) -> None:
-    counted = Counted(1000)
-    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
-    with trio.CancelScope() as scope:
-        async with response.response as body:
-            async for _ in body:
-                taken -= 1
-                if taken == 0:
-                    scope.cancel()
-                    await trio.lowlevel.checkpoint()
-    assert scope.cancelled_caught
-    assert counted.closed
-    assert counted.made < 10
-    assert app_state.threads.borrowed_tokens == 0
+async def test_who_wants_the_same_at_the_same_time_shares_what_is_written_once() -> None:
+    kept, counted, got = renderings(), Counted(200), []
+
+    async def want() -> None:
+        got.append(await long_one(kept, "k", counted))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(want)
+    assert (len(got), len(set(map(id, got))), counted.drafts) == (20, 1, 1)
+    whole = b"".join(b"%d " % number * 500 for number in range(200))
+    assert await read_all(kept, got[0]) == await read_all(kept, got[1]) == whole
 
 
-async def test_a_client_that_leaves_while_a_chunk_is_encoded_ends_the_rest(
-    app_state: AppState,
-) -> None:
-    counted = Counted(1000)
-    response = await stream_body(app_state.threads, counted.chunks(), "text/plain")
-    with trio.CancelScope() as scope:
-        async with response.response as body:
-            async for _ in body:
-                if counted.made == 5:
-                    scope.cancel()  # seen by the thread that is waited for next
-    assert scope.cancelled_caught
-    assert counted.closed
-    assert app_state.threads.borrowed_tokens == 0
+async def test_a_rendering_is_gone_with_its_last_reader() -> None:
+    kept, counted = renderings(), Counted(200)
+    first = await long_one(kept, "k", counted)
+    again = await long_one(kept, "k", counted)
+    assert counted.drafts == 1
+    del first, again
+    await long_one(kept, "k", counted)
+    assert counted.drafts == 2
+
+
+async def test_a_short_body_does_not_wait_for_long_ones() -> None:
+    kept, held = renderings(), threading.Event()
+    slow = [Counted(200, size=1 << 30, wait=held) for _ in range(5)]
+    async with trio.open_nursery() as nursery:
+        for number, counted in enumerate(slow):
+            nursery.start_soon(long_one, kept, number, counted)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        with trio.fail_after(10):
+            assert await kept.of("short", Counted(3).draft) == b"0 1 2 "
+        held.set()
+    # Those that wait for a place have let go of what they would write.
+    assert all(counted.closed for counted in slow)
+
+
+async def test_who_leaves_lets_the_next_one_write() -> None:
+    kept, held = renderings(), threading.Event()
+    first, second = Counted(200, wait=held), Counted(200)
+    async with trio.open_nursery() as nursery:
+        leaving = trio.CancelScope()
+
+        async def want_and_leave() -> None:
+            with leaving:
+                await kept.of("k", first.draft)
+
+        nursery.start_soon(want_and_leave)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        nursery.start_soon(long_one, kept, "k", second)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        leaving.cancel()
+        held.set()
+    assert (first.closed, second.drafts) == (True, 1)
+
+
+async def test_each_reader_holds_a_stated_amount_until_it_leaves() -> None:
+    kept = renderings(600_000)
+    rendering = await long_one(kept, "k", Counted(200))
+    async with aclosing(kept.body(rendering)) as first:
+        await anext(first)
+        second = kept.body(rendering)
+        with pytest.raises(ResourceError, match="memory for downloads"):
+            kept.body(rendering)
+    del first, second
+    assert len(await read_all(kept, rendering)) == rendering.size
+
+
+async def test_what_does_not_fit_into_memory_is_refused() -> None:
+    kept = renderings(600_000)
+    with pytest.raises(ResourceError, match="memory for downloads"):
+        await kept.of("k", Counted(200, size=1 << 30).draft)
 
 
 async def request(network: Network, run: Run, tail: str, capacity: int = 64 * KIB) -> RoughClient:
@@ -118,7 +168,7 @@ async def test_a_long_result_arrives_whole(autojump_clock: MockClock) -> None:
     async with open_virtual_run(LONG) as (network, run):
         await run.wait_finished()
         reply = await read(await request(network, run, "results"))
-        assert reply.headers[b"transfer-encoding"] == b"chunked"
+        assert int(reply.headers[b"content-length"]) == len(reply.body) > 1 << 20
         assert reply.body == b"".join(result_chunks(run.result(), run.run_id))
 
 
@@ -147,7 +197,7 @@ async def test_a_client_that_reads_slowly_gets_everything_and_delays_no_other(
             assert reply.body == b"".join(ndjson_chunks(equity_table(run.result())))
 
 
-async def test_a_client_that_does_not_read_costs_a_chunk_or_two_and_is_cut(
+async def test_a_client_that_does_not_read_costs_a_piece_or_two_and_is_cut(
     autojump_clock: MockClock,
 ) -> None:
     async with open_virtual_run(LONG) as (network, run):
@@ -163,7 +213,7 @@ async def test_a_client_that_does_not_read_costs_a_chunk_or_two_and_is_cut(
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert held / len(stalled) < 2 * KIB * KIB
+        assert held / len(stalled) < 256 * KIB
         await trio.sleep(60)
         for client in stalled:
             with pytest.raises(h11.RemoteProtocolError, match="without sending complete"):

@@ -8,6 +8,7 @@ from typing import Annotated
 from attrs import frozen
 from werkzeug.http import dump_options_header
 
+from glowback_trio.actors import Run
 from glowback_trio.engine.reporting.result_document import (
     LEAST_POINTS,
     BlockName,
@@ -21,10 +22,12 @@ from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.result import Result
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, Response
-from glowback_trio.server.pipeline.streamed_body import stream_body
+from glowback_trio.server.pipeline.rendered_body import rendered_response
 from glowback_trio.server.routes.events import NDJSON
 from glowback_trio.server.routes.parquet import parquet_chunks
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.state.renderings import Draft
+from glowback_trio.store.sizes import result_bytes
 from glowback_trio.wire.tables import Chunks, Table, csv_chunks, joined, ndjson_chunks
 
 __all__ = [
@@ -76,11 +79,22 @@ FORMS: Mapping[str, Form] = {
 async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery) -> Response:
     """Return the result of a completed backtest.
 
-    A long result is sent while it is being encoded, without a `Content-Length`.
+    It is written as a whole before the first byte is sent, and then sent as fast as it is read.
     """
-    result = await app_state.gateway.run(run_id).load_result()
-    chunks = result_chunks(result, run_id, include=query.include, max_points=query.max_points)
-    return await stream_body(app_state.threads, chunks, JSON)
+    run = app_state.gateway.run(run_id)
+
+    async def draft() -> Draft:
+        result = await run.load_result()
+        chunks = result_chunks(result, run_id, include=query.include, max_points=query.max_points)
+        return Draft(chunks, result_bytes(result))
+
+    key = (*_identity(run), query)
+    return await rendered_response(app_state.renderings, key, draft, JSON)
+
+
+def _identity(run: Run) -> tuple[object, ...]:
+    """Return what tells a run apart, even from a later one with its id."""
+    return run.run_id, run.status.created_at
 
 
 async def export_equity(app_state: AppState, run_id: str, form: str) -> Response:
@@ -115,11 +129,16 @@ async def _export(
     # The parameter is part of the path, so a wrong one is 404 and not 422.
     if form not in FORMS:
         raise HttpError(404, f"Not Found: a table is had as {', '.join(FORMS)}, not {form!r:.100}")
-    result = await app_state.gateway.run(run_id).load_result()
-    # After the result, because 404 and 409 say more than 501.
+    run = app_state.gateway.run(run_id)
     if form == "parquet" and not PARQUET.is_installed:
+        await run.load_result()  # 404 and 409 say more than 501
         raise HttpError(501, f"On this server, {PARQUET.advice}", code="unavailable")
+
+    async def draft() -> Draft:
+        result = await run.load_result()
+        return Draft(joined(FORMS[form].write(table_of(result))), result_bytes(result))
+
     named = {"filename": f"{name}-{run_id}.{form}"}
     headers = {"Content-Disposition": dump_options_header("attachment", named)}
-    chunks = joined(FORMS[form].write(table_of(result)))
-    return await stream_body(app_state.threads, chunks, FORMS[form].media, headers)
+    key = (*_identity(run), name, form)
+    return await rendered_response(app_state.renderings, key, draft, FORMS[form].media, headers)

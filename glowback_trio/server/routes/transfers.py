@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import trio
@@ -12,9 +11,16 @@ from werkzeug.http import dump_options_header
 from glowback_trio.errors import GatewayClosedError
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
-from glowback_trio.server.pipeline.streamed_body import stream_body
+from glowback_trio.server.pipeline.rendered_body import rendered_response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.wire.exports.run_export import MEDIA_TYPE, export_pieces, read_export
+from glowback_trio.server.state.renderings import Draft
+from glowback_trio.store.sizes import result_bytes
+from glowback_trio.wire.exports.run_export import (
+    MEDIA_TYPE,
+    RunExport,
+    export_pieces,
+    read_export,
+)
 from glowback_trio.wire.exports.verdict import verdict_document
 from glowback_trio.wire.statuses import status_document
 from glowback_trio.wire.tables import Chunks
@@ -29,18 +35,22 @@ async def export_backtest(app_state: AppState, run_id: str) -> Response:
 
     `POST /imports` of another server takes it.
     """
-    export = await app_state.gateway.export(run_id)
+    run = app_state.gateway.run(run_id)
+
+    async def draft() -> Draft:
+        export = await app_state.gateway.export(run_id)
+        return Draft(_chunks(export), len(export.lines) + result_bytes(export.result))
+
     named = {"filename": f"{run_id}.gbt"}
-    pieces = await trio.to_thread.run_sync(export_pieces, export, limiter=app_state.threads)
-    headers = {
-        "Content-Disposition": dump_options_header("attachment", named),
-        "Content-Length": str(sum(map(len, pieces))),
-    }
-    return await stream_body(app_state.threads, _chunks(pieces), MEDIA_TYPE, headers)
+    headers = {"Content-Disposition": dump_options_header("attachment", named)}
+    # Labels are part of an export, and change.
+    status = run.status
+    key = ("export", run_id, status.created_at, status.name, status.tags, status.note)
+    return await rendered_response(app_state.renderings, key, draft, MEDIA_TYPE, headers)
 
 
-def _chunks(pieces: Sequence[bytes]) -> Chunks:
-    for piece in pieces:
+def _chunks(export: RunExport) -> Chunks:
+    for piece in export_pieces(export):
         for start in range(0, len(piece), _CHUNK):
             yield piece[start : start + _CHUNK]
 

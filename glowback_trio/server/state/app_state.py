@@ -22,6 +22,7 @@ from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.idempotency import IdempotencyCache
+from glowback_trio.server.state.renderings import Renderings
 from glowback_trio.server.state.streams import Streams
 from glowback_trio.serving import Load
 from glowback_trio.wire.converter import Converter, make_converter
@@ -50,7 +51,8 @@ class AppState:
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
         idempotency: First responses to requests that may be repeated.
-        threads: Limits the worker threads, which encode results and read files.
+        renderings: Bodies of results and exports, written and read.
+        threads: Limits the worker threads, which read files.
         readers: Limits the threads that read requests.
         connections: How many connections can be open.
         load: Open connections and sent messages, counted by the serving room.
@@ -69,6 +71,7 @@ class AppState:
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
     idempotency: IdempotencyCache = field(init=False)
+    renderings: Renderings = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
     connections: ConnectionBudget = field(init=False)
@@ -89,6 +92,7 @@ class AppState:
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
         self.connections = ConnectionBudget.of(settings)
         self.streams = Streams(settings.max_streams, settings.max_message_bytes)
+        self.renderings = Renderings(self.gateway.memory.account("downloads"))
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.
         self.readers = trio.CapacityLimiter(1)
