@@ -82,6 +82,7 @@ class Gateway:
     _slots: RunSlots
     _max_queued: int
     _max_log_bytes: int
+    _max_result_bytes: int
     _runs: dict[str, Run]
     _loop: EventLoop
     _thread_calls: ThreadCalls
@@ -400,7 +401,9 @@ class Gateway:
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
         """Be the run's task, and give back what it holds when it has ended."""
-        job = BacktestJob(run.request, self.source, self._log_budget(run.request))
+        job = BacktestJob(
+            run.request, self.source, self._log_budget(run.request), self._max_result_bytes
+        )
         try:
             await run.carry_out(self._compute, job)
         finally:

@@ -17,6 +17,7 @@ from glowback_trio.actors.run import random_id
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import Compute, ThreadCompute
+from glowback_trio.compute.result_budget import MOST_RESULT_BYTES
 from glowback_trio.data import Source, open_source
 from glowback_trio.errors import EventLoopError
 from glowback_trio.memory import Memory
@@ -47,6 +48,7 @@ async def open_gateway(
     max_live_runs: int = 1000,
     max_parked_runs: int = 16,
     max_log_bytes: int = 1 << 28,
+    max_result_bytes: int = MOST_RESULT_BYTES,
     max_memory: int | None = None,
     strategies: Iterable[type[CustomStrategy]] = (),
 ) -> AsyncIterator[Gateway]:
@@ -75,6 +77,8 @@ async def open_gateway(
             emits more fails. Together with `max_live_runs` this bounds what live runs take, as
             the store bounds what finished ones do. A store on disk takes a log of any length, so
             there only paced runs are bounded, whose events wait in memory.
+        max_result_bytes: How many bytes the arrays of one result may take; a run whose result would
+            take more fails.
         max_memory: How many bytes of memory logs, results and whatever else is served may take
             together; beyond it `submit` raises `ResourceError`. None: any number.
         strategies: Classes of strategies that requests may name in addition to the built-in ones.
@@ -111,6 +115,7 @@ async def open_gateway(
             ),
             max_queued=max_queued,
             max_log_bytes=max_log_bytes,
+            max_result_bytes=max_result_bytes,
             runs=await restored_runs(kept, clock or utc_now),
             loop=loop,
             thread_calls=ThreadCalls(loop),

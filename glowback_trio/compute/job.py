@@ -12,6 +12,7 @@ from typing import Protocol
 from attrs import frozen
 
 from glowback_trio.compute.log_budget import within_budget
+from glowback_trio.compute.result_budget import MOST_RESULT_BYTES, within_result_budget
 from glowback_trio.compute.steps import LONGEST_SENTENCE, Done, Failed, Progressed, Step
 from glowback_trio.compute.tracebacks import traceback_text
 from glowback_trio.data import Source
@@ -52,11 +53,13 @@ class BacktestJob:
         request: The backtest.
         source: Where its bars come from.
         max_log_bytes: How many bytes of memory its events may take, roughly; None: any number.
+        max_result_bytes: How many bytes the arrays of its result may take.
     """
 
     request: BacktestRequest
     source: Source
     max_log_bytes: int | None = 1 << 28
+    max_result_bytes: int = MOST_RESULT_BYTES
 
     def __repr__(self) -> str:
         return describe(self, self.request.strategy.name, listed(self.request.symbols))
@@ -67,7 +70,7 @@ class BacktestJob:
         Args:
             checkpoint: Called before each symbol is loaded, and within slices.
         """
-        steps = attempted(self._simulate(checkpoint))
+        steps = within_result_budget(attempted(self._simulate(checkpoint)), self.max_result_bytes)
         return steps if self.max_log_bytes is None else within_budget(steps, self.max_log_bytes)
 
     def _simulate(self, checkpoint: Callable[[], object]) -> Iterator[Step]:
@@ -105,5 +108,5 @@ def simulated(
     simulation = Simulation(request, dataset, checkpoint)
     size = max(_SLICE_MIN_BARS, _SLICE_SYMBOL_BARS // len(request.priced))
     while not simulation.finished:
-        yield Progressed(simulation.advance(size))
+        yield Progressed(simulation.advance(size), simulation.result_bytes)
     yield Done(simulation.result())

@@ -19,9 +19,15 @@ LONGEST_SENTENCE = 2_000
 
 @frozen(repr=False)
 class Progressed:
-    """Some more bars are done; these are their events, often none."""
+    """Some more bars are done.
+
+    Attributes:
+        drafts: Their events, often none.
+        result_bytes: Bytes that the result takes so far, where that is known.
+    """
 
     drafts: Sequence[EventDraft] = ()
+    result_bytes: int = 0
 
     def __repr__(self) -> str:
         return describe(self, counted(len(self.drafts), "event"))

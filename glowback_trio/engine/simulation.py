@@ -38,6 +38,9 @@ from glowback_trio.model.result import Result
 
 __all__ = ["Simulation"]
 
+# Bytes that the columns of a result take: of an order's step and of a fill, and, for each bar, of
+# the account. A portfolio adds the worth of each symbol.
+_STEP_BYTES, _FILL_BYTES, _BAR_BYTES, _WORTH_BYTES = 48, 80, 96, 8
 _CELLS = 1 << 18  # of a (rows, symbols) table that is worked on at once
 
 
@@ -72,6 +75,7 @@ class Simulation:
         self._endings = self._timeline.endings
         self._journal = EventJournal()
         self._booked: list[BookedRecords] = []
+        self._booked_bytes = 0
         self._ledger = Ledger(len(traded))
         self._new_trader = trader_factory(request, self._timeline, self._journal, checkpoint)
         self._trader = self._new_trader()
@@ -94,6 +98,13 @@ class Simulation:
     def finished(self) -> bool:
         """True if the last bar has been simulated, and nothing has gone wrong on it."""
         return self._done == self.bars and self._failure is None
+
+    @property
+    def result_bytes(self) -> int:
+        """The bytes that the result's arrays take, with the steps and fills so far; rounded up."""
+        portfolio = self._request.portfolio_construction is not None
+        worths = len(self._timeline.symbols) if portfolio else 0
+        return self._booked_bytes + self.bars * (_BAR_BYTES + _WORTH_BYTES * worths)
 
     def advance(self, bars: int) -> list[EventDraft]:
         """Simulate the next bars, at most as many as are left.
@@ -241,6 +252,8 @@ class Simulation:
         """Book what happened before a row, and keep what was logged there."""
         if len(records.events) or len(records.financing):
             self._booked.append(BookedRecords(records, self._ledger.book(records)))
+            steps, fills = len(records.events), len(records.fills)
+            self._booked_bytes += steps * _STEP_BYTES + fills * _FILL_BYTES
         messages = [one for one in self._trader.take_messages() if one[0] < stop]
         self._pending += [log_draft(row, text, "info") for row, text in messages]
         self._messages += [text for _, text in messages]

@@ -335,6 +335,13 @@ class Settings(Checked):
         "Maximum bytes of events of one run in memory; a run that exceeds it fails",
         flag="--max-log-bytes",
     )
+    max_result_bytes: Count = _setting(
+        512 << 20,
+        "GLOWBACK_MAX_RESULT_BYTES",
+        "Maximum bytes of the result of one run, trades and orders included; a run that exceeds it "
+        "fails",
+        flag="--max-result-bytes",
+    )
     max_memory: Annotated[int, Ge(1 << 28)] | None = _setting(
         None,
         "GLOWBACK_MAX_MEMORY",

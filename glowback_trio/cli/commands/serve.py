@@ -110,6 +110,7 @@ async def serve_backtests(
         max_live_runs=settings.max_live_runs,
         max_parked_runs=settings.max_parked_runs,
         max_log_bytes=settings.max_log_bytes,
+        max_result_bytes=settings.max_result_bytes,
         max_memory=settings.max_memory or usable_memory() // 2,
         strategies=strategies,
     ) as gateway:
