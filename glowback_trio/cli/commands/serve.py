@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 import signal
@@ -25,6 +24,7 @@ from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
+from glowback_trio.cli.upkeep import collecting_shortly, give_back_for_ever
 from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute, usable_cores
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import resident, usable_memory
@@ -114,14 +114,14 @@ async def serve_backtests(
         max_memory=settings.max_memory or usable_memory() // 2,
         strategies=strategies,
     ) as gateway:
-        _relax_garbage_collector()
         # What no account can estimate: the interpreter, its modules, the catalogue of prices.
         gateway.memory.account("program").add(resident())
         sys.setswitchinterval(_SWITCH_S)
         stdout = sys.stdout
-        with printing_to_stderr():
+        with printing_to_stderr(), collecting_shortly():
             await _serve_until_signal(
                 partial(serve, gateway, bind=_bind(host, port), settings=settings),
+                partial(give_back_for_ever, gateway.memory),
                 stdout,
                 _notes(settings, host, store),
             )
@@ -176,12 +176,15 @@ def _notes(settings: Settings, host: str, store: Store) -> list[str]:
     return notes
 
 
-async def _serve_until_signal(serving: partial[Any], stdout: TextIO, notes: Sequence[str]) -> None:
+async def _serve_until_signal(
+    serving: partial[Any], upkeep: partial[Any], stdout: TextIO, notes: Sequence[str]
+) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
         # The signals are handled before the server starts, so that none is missed; when the server
         # has ended, the task that waits for them is cancelled.
         await listening.start(_set_on_signal, stop)
+        listening.start_soon(upkeep)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
                 _announce(url, stdout)
@@ -213,20 +216,6 @@ def _raise_open_file_limit() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _relax_garbage_collector() -> None:
-    """Run the garbage collector less often, and never over the objects that exist by now.
-
-    Nothing is served during a collection: with thousands of streams a full one takes tenths of a
-    second, and by default one happens for every few hundred clients that connect.
-    """
-    gc.collect()
-    # Everything imported so far lives as long as the process, so it is never worth a visit.
-    gc.freeze()
-    # Full collections stay as rare with these; of the younger ones none visits 200,000 objects,
-    # which takes 50 ms.
-    gc.set_threshold(2_000, 10, 200)
 
 
 def _is_local(host: str) -> bool:
