@@ -52,7 +52,7 @@ MILLION = {
 EVENTFUL = {
     **SAMPLE,
     "start_date": "1950-01-03",
-    "end_date": "1990-12-30",
+    "end_date": "2016-12-30",
     "resolution": "hour",
     "strategy": CROSSOVER,
     "stream": {"metrics_every": 1, "orders": True},

@@ -176,10 +176,14 @@ class ServerProcess:
 
     async def ended(self, run_id: str, seconds: float = 60) -> dict[str, Any]:
         """Wait for the end of a run and return its status."""
+        return await self.reached(run_id, *_ENDED, seconds=seconds)
+
+    async def reached(self, run_id: str, *states: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait until a run is in one of these states and return its status."""
         with trio.fail_after(seconds):
             while True:
                 status: dict[str, Any] = await self.get(f"/backtests/{run_id}")
-                if status["state"] in _ENDED:
+                if status["state"] in states:
                     return status
                 await trio.sleep(0.05)
 

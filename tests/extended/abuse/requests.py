@@ -6,6 +6,7 @@ Rule: while a client repeats a request, others are answered, and the loop is nev
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,16 @@ HEADER = "timestamp,open,high,low,close,volume\n"
 FILES = 3000
 #: Hosts that no host can have, as the bytes of a header.
 IMPOSSIBLE = ["a..b", "x..", "a" * 64, "*", "x y", "\xe9", "[::1", "x:99999", "x:-1", "@", "x/y"]
+#: Every bar has events: some 300,000 of two kinds.
+EVENTFUL: dict[str, Any] = {
+    "symbols": ["A"],
+    "data_source": "sample",
+    "start_date": "1950-01-03",
+    "end_date": "2016-12-30",
+    "resolution": "hour",
+    "strategy": {"name": "ma_crossover", "params": {"short_period": 1, "long_period": 2}},
+    "stream": {"metrics_every": 1, "orders": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +80,29 @@ async def test_unknown_symbols_hold_up_nobody(
         repeated(server, {**REQUEST, "symbols": unknown}),
     ):
         state(f"slowest health check {await slowest_health_ms(server):.0f} ms")
+
+
+async def test_a_filter_over_300_000_events_holds_up_nobody(
+    serve: Any, state: Callable[[str], None]
+) -> None:
+    async with serve("--max-log-bytes", "1000000000") as server:
+        run_id = await server.submit(**EVENTFUL)
+        status = await server.ended(run_id, 110)
+        assert status["state"] == "completed", status
+        assert status["event_count"] >= 300_000
+        path = f"/backtests/{run_id}/events?after=2&types=state&limit=2"
+
+        async def scan() -> None:
+            async with server.connected() as client:
+                while True:
+                    reply = await server.ask_on(client, "GET", path)
+                    (last,) = json.loads(reply.body)
+                    assert last["event_id"] == status["event_count"]
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(scan)
+            state(f"slowest health check {await slowest_health_ms(server):.0f} ms")
+            nursery.cancel_scope.cancel()
 
 
 async def test_impossible_hosts_are_refused_before_anything_looks_at_them(
