@@ -374,6 +374,18 @@ class ResourceError(GlowbackError, RuntimeError):
             case _:
                 return None
 
+    @classmethod
+    def check(cls, error: BaseException) -> None:
+        """Do nothing, unless a builtin error says that the process is out of something.
+
+        For code that takes any other error for an answer, such as that there is no such file.
+
+        Raises:
+            ResourceError: It says so.
+        """
+        if (short_of := cls.of(error)) is not None:
+            raise short_of from error
+
 
 class LiveRunsFullError(QueueFullError):
     """Raised when as many runs have begun and not ended as may: paused ones and paced ones count.

@@ -25,6 +25,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from attrs import frozen
+from numpy.random import PCG64
 from numpy.typing import NDArray
 
 from glowback_trio.data.calendars.calendar import Timestamp, calendar_of
@@ -86,7 +87,7 @@ class _Character:
 def _draw(symbol: str, stream: str, block: int, size: int) -> Words:
     """Draw `size` raw words from the generator of one block of one stream of a symbol."""
     seed = hashlib.sha256(f"{symbol}|{stream}|{block}".encode()).digest()
-    return np.random.PCG64(int.from_bytes(seed, "big")).random_raw(size)
+    return PCG64(int.from_bytes(seed, "big")).random_raw(size)
 
 
 def _draws(symbol: str, stream: str, blocks: Iterable[int], size: int) -> Words:

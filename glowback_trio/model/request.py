@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from attrs import Factory, field, frozen
 
-from glowback_trio.errors import Problem
+from glowback_trio.errors import Problem, ResourceError
 from glowback_trio.model.bars import Adjustment
 from glowback_trio.model.bounds import (
     Checked,
@@ -166,7 +166,8 @@ def _zone_exists(timezone: str | None) -> Iterator[Problem]:
     # The name becomes a path, so a client may cause any error that opening a path can raise.
     try:
         zoneinfo.ZoneInfo(timezone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        ResourceError.check(error)
         message = "Input should be a time zone's name, such as UTC or America/New_York"
         yield Problem("value_error", ("timezone",), message, timezone)
 

@@ -9,6 +9,7 @@ import trio
 
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
+from glowback_trio.extras import PARQUET
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
@@ -16,6 +17,7 @@ from glowback_trio.server.http.responses import JSON, encode_headers
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
+from glowback_trio.server.routes.pages import read_pages
 from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
@@ -59,6 +61,7 @@ async def serve(
     """
     hosts = ServedHosts.of(settings.allowed_hosts, settings.api_keys, bind, listeners)
     app_state = make_app_state(gateway, settings, hosts=hosts)
+    _load_ahead()
     closing = trio.Event()
     # Outermost, so that the last lines of the shutdown are still written.
     with logging_to(settings):
@@ -85,6 +88,14 @@ async def serve(
             )
             # Ends the measurement of the lag, and the wait for a `stop` that never came.
             nursery.cancel_scope.cancel()
+
+
+def _load_ahead() -> None:
+    """Load what requests will need: later there may be no descriptor left to open a file with."""
+    read_pages()
+    if PARQUET.is_installed:
+        for module in ("pyarrow", "pyarrow.types", "pyarrow.parquet"):
+            PARQUET.load(module)
 
 
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:

@@ -6,6 +6,9 @@ What the cells mean is up to the callers: `csv_file` reads prices, `factors` rea
 from __future__ import annotations
 
 import csv
+
+# `open` would import it with the first file, when there may be no descriptor left to do so.
+import encodings.utf_8_sig  # noqa: F401 - for its presence
 import math
 import re
 from collections.abc import Generator

@@ -21,6 +21,7 @@ from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import PROVENANCE
 from glowback_trio.data.files.symbol_names import file_stems, symbol_of_stem
 from glowback_trio.data.reading.unchanged_file import version_of
+from glowback_trio.errors import ResourceError
 from glowback_trio.model.request import Resolution
 
 __all__ = ["RESOLUTION_SUFFIX", "PriceDirectory", "symbol_in_name"]
@@ -110,8 +111,9 @@ class PriceDirectory:
             if not path.is_relative_to(home):
                 return None
             return cls(home, path, frozenset(os.listdir(path)))  # noqa: PTH208 - only the names are needed
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL, too long a name
-            return None
+        except (OSError, RuntimeError, ValueError) as error:
+            ResourceError.check(error)
+            return None  # a loop of links, a NUL, too long a name
 
     def find(
         self, symbol: str, resolution: Resolution, formats: Sequence[FileFormat] = FORMATS
@@ -201,6 +203,7 @@ class PriceDirectory:
                 if not path.resolve().is_relative_to(self.home):
                     return None
                 found = path.stat()
-        except (OSError, RuntimeError):  # deleted since, or a broken link
-            return None
+        except (OSError, RuntimeError) as error:
+            ResourceError.check(error)
+            return None  # deleted since, or a broken link
         return found if stat.S_ISREG(found.st_mode) else None

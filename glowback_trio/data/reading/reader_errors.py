@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from glowback_trio.errors import DataError, GlowbackError
+from glowback_trio.errors import DataError, GlowbackError, ResourceError
 
 __all__ = ["errors_named"]
 
@@ -29,6 +29,8 @@ _LONGEST = 200  # characters of a parser's message
 def errors_named(name: str) -> Iterator[None]:
     """Turn any exception into a `DataError` that names a file; a `GlowbackError` passes.
 
+    So does, as a `ResourceError`, what the process is out of: no file is to blame for it.
+
     A parser of others may raise anything for a file that somebody has damaged. One file must not
     keep the others from being listed, and a run that fails by it has to say so.
 
@@ -44,6 +46,7 @@ def errors_named(name: str) -> Iterator[None]:
     except RecursionError:
         raise DataError(f"{name} cannot be read: it is nested too deeply") from None
     except OSError as error:
+        ResourceError.check(error)
         # Without the path, which is in the text of some: messages name no directory.
         why = error.strerror or _said(error) or "the file is truncated"
         raise DataError(f"{name} cannot be read: {why}") from None

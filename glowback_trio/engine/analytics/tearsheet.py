@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from attrs import asdict
+from numpy.random import default_rng
 
 from glowback_trio.engine.analytics import returns as stats
 from glowback_trio.engine.analytics.arithmetic import Numbers
@@ -199,7 +200,7 @@ def _robustness(result: Result, seed: int) -> Block:
         returns,
         periods,
         result.risk_free_rate,
-        np.random.default_rng(seed),
+        default_rng(seed),
         replicates=_REPLICATES,
         level=_LEVEL,
         mean_length=block_length,

@@ -8,11 +8,10 @@ import html
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from string import Template
-
-import trio
 
 from glowback_trio.server.http.errors import unknown_path
 from glowback_trio.server.http.responses import Response, json_response
@@ -22,7 +21,7 @@ from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.version import VERSION
 
-__all__ = ["api_document", "docs_asset", "docs_page", "front_page", "stream_module"]
+__all__ = ["api_document", "docs_asset", "docs_page", "front_page", "read_pages", "stream_module"]
 
 _PAGES = resources.files("glowback_trio.server") / "assets"
 
@@ -42,9 +41,15 @@ _ASSETS: Mapping[str, str] = {
 }
 
 
+def read_pages() -> None:
+    """Read all pages now: once the server is busy, there may be no descriptor left."""
+    for name in ("index.html", "docs.html", "glowback-stream.js", *_ASSETS):
+        read_page(name)
+
+
 async def front_page(app_state: AppState) -> Response:
     """Show the front page: what this server is, and its routes."""
-    page = Template((_PAGES / "index.html").read_text("utf-8"))
+    page = Template(read_page("index.html").decode())
     text = page.substitute(version=VERSION, rows="\n".join(_rows(app_state.routes)))
     policy = (
         f"default-src 'none'; style-src '{_style_hash(text)}'; img-src 'self'; "
@@ -77,7 +82,7 @@ def _style_hash(page: str) -> str:
 
 async def docs_page(_app_state: AppState) -> Response:
     """Show the interactive documentation."""
-    return _page((_PAGES / "docs.html").read_text("utf-8"), _DOCS_POLICY)
+    return _page(read_page("docs.html").decode(), _DOCS_POLICY)
 
 
 def _page(text: str, policy: str) -> Response:
@@ -85,16 +90,17 @@ def _page(text: str, policy: str) -> Response:
     return Response(text, 200, headers, content_type="text/html; charset=utf-8")
 
 
-async def docs_asset(app_state: AppState, name: str) -> Response:
+async def docs_asset(_app_state: AppState, name: str) -> Response:
     """Return a file of the interactive documentation."""
     # A list, not a look into the directory: no path of a client reaches the file system.
     if name not in _ASSETS:
         raise unknown_path()
-    data = await trio.to_thread.run_sync(_read_asset, name, limiter=app_state.threads)
-    return Response(data, 200, _CACHED, content_type=_ASSETS[name])
+    return Response(read_page(name), 200, _CACHED, content_type=_ASSETS[name])
 
 
-def _read_asset(name: str) -> bytes:
+@cache
+def read_page(name: str) -> bytes:
+    """Return a page or a file of one; the first time it is read."""
     asset = _PAGES / name
     return asset.read_bytes() if asset.is_file() else (_swagger_ui() / name).read_bytes()
 
@@ -112,8 +118,7 @@ def _swagger_ui() -> Path:
 
 async def stream_module(_app_state: AppState) -> Response:
     """Return the JavaScript module with which a page follows a run."""
-    module = (_PAGES / "glowback-stream.js").read_bytes()
-    return Response(module, 200, _CACHED, content_type=_ASSETS["docs.js"])
+    return Response(read_page("glowback-stream.js"), 200, _CACHED, content_type=_ASSETS["docs.js"])
 
 
 async def api_document(app_state: AppState) -> Response:
