@@ -103,6 +103,18 @@ def test_a_page_that_decodes_to_more_than_the_metadata_say_is_found(tmp_path: Pa
     assert message.endswith("the limit max_file_bytes is 500,000")
 
 
+def test_pages_without_end_are_not_looked_at(tmp_path: Path) -> None:
+    path = written(tmp_path, table(1), use_dictionary=False, write_statistics=False)
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    content = bytearray(path.read_bytes())
+    start = chunk.data_page_offset
+    # The smallest header there is: no type, nothing decoded, nothing stored.
+    pages = (b"\x25\x00\x15\x00\x00" * chunk.total_compressed_size)[: chunk.total_compressed_size]
+    content[start : start + len(pages)] = pages
+    path.write_bytes(content)
+    assert refusal(path) == ("X_1d.parquet cannot be read as Parquet: it has pages without values")
+
+
 def zigzag(content: bytearray, start: int) -> int:
     result = shift = 0
     while True:

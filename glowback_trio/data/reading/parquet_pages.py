@@ -23,7 +23,7 @@ __all__ = ["check_pages"]
 # Numbers of the fields of a `PageHeader`.
 _DECODED, _STORED = 2, 3
 # A header is some twenty bytes, or some hundreds with the statistics of long texts.
-_LONGEST_HEADER = 1 << 16
+_HEADER_SIZES = (1 << 10, 1 << 16)
 _DEEPEST = 8  # of structures within a header
 _BOOLEANS = (1, 2)
 _INTEGERS = (4, 5, 6)
@@ -104,25 +104,28 @@ def check_pages(file: OpenedFile, chunk: Any, limits: FileLimits) -> None:
     end = position + chunk.total_compressed_size
     if position < 0 or end > file.version[0]:
         raise DataError(f"{file.name} cannot be read as Parquet: a column lies outside of it")
-    total = 0
+    total = pages = 0
     while position < end:
         decoded, stored, length = _page_at(file, position)
-        total += decoded
+        total, pages = total + decoded, pages + 1
+        # A page holds a value, apart from the one with the dictionary. Millions of empty ones would
+        # take hours to look at.
+        if pages > chunk.num_values + 1:
+            raise DataError(f"{file.name} cannot be read as Parquet: it has pages without values")
         limits.check(file.name, "max_file_bytes", total, at_least=True)
         position += length + stored
 
 
 def _page_at(file: OpenedFile, position: int) -> tuple[int, int, int]:
     """Return how large a page is decoded and as stored, and the length of its header."""
-    file.content.seek(position)
-    reader = _Reader(file.content.read(_LONGEST_HEADER))
-    try:
-        header = reader.struct()
-        decoded, stored = header[_DECODED], header[_STORED]
-    except (LookupError, ValueError):
-        decoded = stored = -1
-    if decoded < 0 or stored < 0:
-        raise DataError(
-            f"{file.name} cannot be read as Parquet: there is no page at byte {position:,}"
-        )
-    return decoded, stored, reader.position
+    for size in _HEADER_SIZES:
+        file.content.seek(position)
+        reader = _Reader(file.content.read(size))
+        try:
+            header = reader.struct()
+            decoded, stored = header[_DECODED], header[_STORED]
+        except (LookupError, ValueError):
+            continue
+        if decoded >= 0 and stored >= 0:
+            return decoded, stored, reader.position
+    raise DataError(f"{file.name} cannot be read as Parquet: there is no page at byte {position:,}")

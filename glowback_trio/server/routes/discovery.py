@@ -19,8 +19,9 @@ async def list_strategies(app_state: AppState) -> Response:
 
 async def list_datasets(app_state: AppState) -> Response:
     """List the available prices: symbols by source and resolution."""
-    # In a thread: the first listing of a data directory reads every file.
+    # In a thread: the first listing of a data directory reads every file. One at a time: the next
+    # one finds what this one has read, and holds no thread until then.
     listed = await trio.to_thread.run_sync(
-        app_state.gateway.source.datasets, limiter=app_state.threads
+        app_state.gateway.source.datasets, limiter=app_state.listers
     )
     return json_response([attrs.asdict(listing) for listing in listed])

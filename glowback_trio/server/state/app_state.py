@@ -54,6 +54,7 @@ class AppState:
         renderings: Bodies of results and exports, written and read.
         threads: Limits the worker threads, which read files.
         readers: Limits the threads that read requests.
+        listers: Limits the threads that list datasets.
         connections: How many connections can be open.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
@@ -74,6 +75,7 @@ class AppState:
     renderings: Renderings = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
+    listers: trio.CapacityLimiter = field(init=False)
     connections: ConnectionBudget = field(init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
@@ -96,6 +98,7 @@ class AppState:
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.
         self.readers = trio.CapacityLimiter(1)
+        self.listers = trio.CapacityLimiter(1)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
