@@ -1,4 +1,5 @@
-"""Rules for every test: when it ends, no file, thread or process that it started is left.
+"""Rules for every test: when it ends, no file, thread or process that it started is left, and no
+server in it has held its event loop.
 
 Time limits of hypothesis are off and its examples are the same in every run, so that a failure
 depends neither on the machine nor on chance.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from support.stalls import nothing_holds_the_loop
 
 # Virtual time makes wall-clock deadlines meaningless, and a shared machine makes them flaky.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
@@ -32,6 +34,12 @@ def nothing_is_left_behind() -> Iterator[None]:
     assert _open_files() <= files, "a file or socket was left open"
     assert _threads() <= threads, "a thread was left running"
     assert _children() <= children, "a process was left"
+
+
+@pytest.fixture(autouse=True)
+def no_stall() -> Iterator[None]:
+    with nothing_holds_the_loop():
+        yield
 
 
 def _open_files() -> set[tuple[str, str]]:

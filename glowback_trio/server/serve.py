@@ -15,6 +15,7 @@ from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, encode_headers
 from glowback_trio.server.observability.logs import log_access, logging_to
+from glowback_trio.server.observability.stall_watch import watching_loop
 from glowback_trio.server.pipeline.fast_path import FastPath
 from glowback_trio.server.pipeline.headers import HSTS, SECURITY_HEADERS, choose_request_id
 from glowback_trio.server.routes.pages import read_pages
@@ -62,16 +63,21 @@ async def serve(
     hosts = ServedHosts.of(settings.allowed_hosts, settings.api_keys, bind, listeners)
     app_state = make_app_state(gateway, settings, hosts=hosts)
     _load_ahead()
+    # Takes a while, so not while anything is watched that takes long.
+    app = build_app(app_state)
     closing = trio.Event()
     # Outermost, so that the last lines of the shutdown are still written.
-    with logging_to(settings):
+    with (
+        logging_to(settings),
+        watching_loop(settings.stall_log_ms / 1000, app_state.metrics.note_stall),
+    ):
         app_state.connections.tell(settings)
         async with open_bare_nursery() as nursery:
             if stop is not None:
                 nursery.start_soon(_delay, app_state, stop, closing)
             await nursery.start(app_state.metrics.measure_lag)
             await serving.serve(
-                build_app(app_state),
+                app,
                 immediate=FastPath(app_state),
                 bind=bind,
                 listeners=listeners,

@@ -393,6 +393,12 @@ class Settings(Checked):
         flag="--log-level",
         converter=_upper,
     )
+    stall_log_ms: Annotated[float, Ge(0), Le(60_000)] = _setting(
+        50.0,
+        "GLOWBACK_STALL_LOG_MS",
+        "Milliseconds for which something holds the event loop until it is logged; 0: never",
+        flag="--stall-log-ms",
+    )
 
     __repr__ = describe_changes
 

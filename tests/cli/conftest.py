@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from attrs import frozen
 from support.forked_command import ForkedCommand, open_forked_command
+from support.stalls import stalls_in_log
 
 import glowback_trio
 
@@ -117,6 +118,7 @@ def open_server(directory: Path, environment: dict[str, str], *flags: str) -> It
             yield Server(line.removeprefix("listening on ").strip(), process)
         finally:
             process.kill()
+    assert stalls_in_log((directory / "serve.log").read_text()) == []
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ async def test_forwarded_headers_of_other_peers_do_not_count(serve_with: Serve) 
 async def test_the_log_names_the_client_behind_the_proxy(
     serve_with: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = await serve_with(trusted_proxies=("127.0.0.0/8",))
+    url = await serve_with(trusted_proxies=("127.0.0.0/8",), stall_log_ms=0)
     async with httpx2.AsyncClient(base_url=url) as http:
         await http.get("/healthz", headers=through("203.0.113.9", "192.0.2.7"))
     assert orjson.loads(capsys.readouterr().err)["client"] == "192.0.2.7"

@@ -49,7 +49,7 @@ def next_line(capsys: pytest.CaptureFixture[str]) -> NextLine:
 
 
 async def test_every_request_leaves_one_line(serve_with: Serve, next_line: NextLine) -> None:
-    url = await serve_with()
+    url = await serve_with(stall_log_ms=0)
     async with httpx2.AsyncClient(base_url=url) as http:
         response = await http.get("/v1/backtests?limit=3", headers={"X-Request-ID": "mine"})
     assert response.status_code == 200
@@ -70,7 +70,7 @@ async def test_every_stream_leaves_one_line_and_no_key(
     watch: Watch,
     next_line: NextLine,
 ) -> None:
-    url = await serve_with(api_keys=("topsecret",))
+    url = await serve_with(api_keys=("topsecret",), stall_log_ms=0)
     await watch(f"{url}/backtests/{finished.run_id}/stream?api_key=topsecret")
     text = await next_line()
     line = orjson.loads(text)

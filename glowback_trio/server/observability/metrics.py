@@ -29,6 +29,7 @@ from glowback_trio.memory import resident
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.stream_protocol import CLOSES
 from glowback_trio.server.http.request import RequestNotes
+from glowback_trio.server.observability.stall_watch import Stall
 from glowback_trio.serving import (
     CLOSE_REASONS,
     FaultRecord,
@@ -103,6 +104,8 @@ class Metrics(Collector):
     _sent: Counter[_Labels] = field(factory=Counter, init=False)
     _bytes: int = field(default=0, init=False)
     _lags: deque[float] = field(factory=lambda: deque(maxlen=_LAGS), init=False)
+    _stalls: _Durations = field(factory=_Durations, init=False)
+    _stalls_cpu: _Durations = field(factory=_Durations, init=False)
 
     def observe(self, record: Record) -> None:
         """Count a record of the serving room.
@@ -148,6 +151,11 @@ class Metrics(Collector):
         """Count messages that the app has sent itself, not through the hub."""
         self._sent[(transport,)] += messages
 
+    def note_stall(self, stall: Stall) -> None:
+        """Count a stall of the event loop."""
+        self._stalls.add(stall.held_s)
+        self._stalls_cpu.add(stall.cpu_s)
+
     async def measure_lag(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -169,6 +177,7 @@ class Metrics(Collector):
         """Yield every metric, for `prometheus_client`."""
         yield from self._counted()
         yield self._latency()
+        yield from self._stalled()
         yield from self._gauges()
         yield from self._memory()
         yield from self._runs()
@@ -205,6 +214,12 @@ class Metrics(Collector):
         for labels, durations in self._durations.items():
             family.add_metric(labels, durations.cumulative, durations.total_s)
         return family
+
+    def _stalled(self) -> Iterator[Metric]:
+        held = "Time for which something held the event loop, each time it was logged or could be."
+        yield _histogram("glowback_loop_stall_seconds", held, self._stalls)
+        worked = "Processor time that the event loop used in these times; the rest it waited."
+        yield _histogram("glowback_loop_stall_processor_seconds", worked, self._stalls_cpu)
 
     def _gauges(self) -> Iterator[Metric]:
         yield _gauge("glowback_open_connections", "Open connections.", {(): self.connections()})
@@ -244,6 +259,12 @@ def _gauge(
     name: str, meaning: str, values: Mapping[_Labels, float], labels: _Labels = ()
 ) -> Metric:
     return _filled(GaugeMetricFamily(name, meaning, labels=labels), values)
+
+
+def _histogram(name: str, meaning: str, durations: _Durations) -> Metric:
+    family = HistogramMetricFamily(name, meaning)
+    family.add_metric((), durations.cumulative, durations.total_s)
+    return family
 
 
 def _filled(
