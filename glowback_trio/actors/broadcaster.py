@@ -115,34 +115,46 @@ class Broadcaster:
     def scan(
         self, cursor: int, limit: int, types: Collection[EventType] | None
     ) -> tuple[Sequence[Event], int]:
-        """Look at up to `limit` events after a cursor, as far as they are in memory.
+        """Take up to `limit` events after a cursor, as far as they are in memory.
 
         Returns:
             Those of these types, and always the end; and the cursor after all that were looked at,
             which has not moved where there was nothing to look at.
         """
-        events = self._log.read_nowait(cursor, limit)
-        if not events:
-            return (), cursor
-        after = events[-1].event_id
-        return (events if types is None else self._wanted(events, types)), after
+        if types is None:
+            return _with_cursor(self._log.read_nowait(cursor, limit), cursor)
+        found, after = self._log.select_nowait(cursor, limit, types)
+        if not self._misses_end(found, cursor, after):
+            return found, after
+        end = self._log.read_nowait(after - 1, 1)
+        # Where the end has left memory, `load` gives it; `found` has less than `limit` events.
+        return ([*found, *end], after) if end else (found, after - 1)
 
     async def load(
         self, cursor: int, limit: int, types: Collection[EventType] | None
     ) -> tuple[Sequence[Event], int]:
         """Do what `scan` does, after waiting for events that have left memory."""
-        events = await self._log.read(cursor, limit)
-        if not events:
-            return (), cursor
-        return (events if types is None else self._wanted(events, types)), events[-1].event_id
+        if types is None:
+            return _with_cursor(await self._log.read(cursor, limit), cursor)
+        found, after = await self._log.select(cursor, limit, types)
+        if not self._misses_end(found, cursor, after):
+            return found, after
+        return [*found, *await self._log.read(after - 1, 1)], after
 
-    def _wanted(self, events: Sequence[Event], types: Collection[EventType]) -> Sequence[Event]:
-        # A filter never hides the end: a reader could not distinguish it from a run that is quiet.
-        return [e for e in events if e.type in types or e.event_id == self._end]
+    def _misses_end(self, found: Sequence[Event], cursor: int, after: int) -> bool:
+        """Return whether a filter has hidden the end, which it must not.
+
+        A reader could not distinguish that from a run that is quiet.
+        """
+        return cursor < after == self._end and not (found and found[-1].event_id == after)
 
     async def wait_ring(self) -> None:
         """Wait for the next ring."""
         await self._bell.wait()
+
+
+def _with_cursor(events: Sequence[Event], cursor: int) -> tuple[Sequence[Event], int]:
+    return events, events[-1].event_id if events else cursor
 
 
 @define(eq=False, repr=False)
@@ -208,13 +220,13 @@ class Subscription:
         return wanted
 
     def _scan(self, limit: int) -> Sequence[Event]:
-        """Move over the next `limit` events in memory and keep those that are wanted."""
+        """Take the next `limit` wanted events that are in memory, and move over the others."""
         events, self.cursor = self._broadcaster.scan(self.cursor, limit, self._types)
         return events
 
     async def _load(self, limit: int) -> Sequence[Event]:
-        """Move over the next `limit` events, wherever they are, and keep those that are wanted."""
-        # A rare type may be looked for in a long log: other tasks get their turn.
+        """Take the next `limit` wanted events, wherever they are, and move over the others."""
+        # Finding little may take several queries: other tasks get their turn.
         await trio.lowlevel.checkpoint()
         events, self.cursor = await self._broadcaster.load(self.cursor, limit, self._types)
         return events

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
+import trio
 from attrs import define, evolve, field
 
 from glowback_trio.model.events import EventDraft, EventType, encode
@@ -86,6 +87,7 @@ class LogWriter:
         while events := await self._log.read(cursor, _READ_AT_ONCE):
             for event in events:
                 self._digest.add(event.data)
+            await trio.lowlevel.checkpoint()
             cursor = events[-1].event_id
             self._latest = start_instant(events[-1].decode()["timestamp"])
 

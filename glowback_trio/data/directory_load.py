@@ -21,7 +21,7 @@ from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
 from glowback_trio.data.loading import collect, market_zone, raise_problems
-from glowback_trio.data.near_misses import near_misses
+from glowback_trio.data.near_misses import near_misses_of
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.reader_errors import errors_named
 from glowback_trio.data.reading.unchanged_file import ChangedFileError, Version, version_of
@@ -222,12 +222,12 @@ class DirectoryLoad:
 
     def _advice(self, unknown: Sequence[tuple[tuple[str | int, ...], str]]) -> Mapping[str, str]:
         """Return what to do with files that may hold the prices of unknown symbols."""
-        misses = list(near_misses(self.directory)) if unknown else []
-        advice = {
-            symbol: "; ".join(miss.advice for miss in misses if miss.concerns(symbol))
-            for _, symbol in unknown
+        if not unknown:
+            return {}
+        found = near_misses_of(self.directory, [symbol for _, symbol in unknown])
+        return {
+            symbol: "; ".join(miss.advice for miss in misses) for symbol, misses in found.items()
         }
-        return {symbol: found for symbol, found in advice.items() if found}
 
     def _missing_extras(self) -> Iterator[Problem]:
         needs_parquet = any(found and found[0].format == "parquet" for found in self.files)

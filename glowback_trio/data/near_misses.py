@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from attrs import frozen
 
 from glowback_trio.data.files.directory import PriceDirectory, symbol_in_name
 
-__all__ = ["NearMiss", "near_misses"]
+__all__ = ["NearMiss", "near_misses", "near_misses_of"]
 
 _COMPRESSED = re.compile(r"\.(gz|bz2|xz|zip)$", re.IGNORECASE)
 _TEXT = re.compile(r"\.(csv|txt|tsv|dat)$", re.IGNORECASE)
@@ -18,6 +19,9 @@ _PARQUET = re.compile(r"\.(parquet|parq|pq)$", re.IGNORECASE)
 _WORKBOOK = re.compile(r"\.(xlsx?|ods)$", re.IGNORECASE)
 _FEWEST = 4  # separators in a line of a time and four prices
 _SEPARATORS = b",;\t|"
+_WORD_END = re.compile(r"[\W_]|$")
+# Files that are looked into for one request: each has to be opened.
+_MOST = 50
 
 
 @frozen
@@ -39,18 +43,46 @@ class NearMiss:
         """True if its name says that it is a Parquet file."""
         return bool(_PARQUET.search(self.name))
 
-    def concerns(self, symbol: str) -> bool:
-        """Return whether it may hold the prices of a symbol."""
-        begins = self.name.casefold().startswith(symbol.casefold())
-        return begins and not self.name[len(symbol) : len(symbol) + 1].isalnum()
 
+def near_misses(
+    directory: PriceDirectory, wanted: Callable[[str], bool] = bool
+) -> Iterator[NearMiss]:
+    """Yield the files of a directory that seem to hold prices but are not read, ordered by name.
 
-def near_misses(directory: PriceDirectory) -> Iterator[NearMiss]:
-    """Yield the files of a directory that seem to hold prices but are not read, ordered by name."""
-    for path in directory.others():
+    Args:
+        directory: The directory.
+        wanted: Says by its name whether a file is looked at.
+    """
+    for path in directory.others(wanted):
         if advice := _advice(path):
             name = _printable(path.name)
             yield NearMiss(name, _symbol_of(name), f"{name} is not read: {advice}")
+
+
+def near_misses_of(
+    directory: PriceDirectory, symbols: Iterable[str]
+) -> Mapping[str, Sequence[NearMiss]]:
+    """Return for each symbol some files that seem to hold its prices but are not read.
+
+    Symbols for which there is none are left out.
+    """
+    wanted: dict[str, list[str]] = {}
+    for symbol in symbols:
+        wanted.setdefault(symbol.casefold(), []).append(symbol)
+    found: dict[str, list[NearMiss]] = {}
+    misses = near_misses(directory, lambda name: any(each in wanted for each in _beginnings(name)))
+    for miss in islice(misses, _MOST):
+        for beginning in _beginnings(miss.name):
+            for symbol in wanted.get(beginning, ()):
+                found.setdefault(symbol, []).append(miss)
+    return found
+
+
+def _beginnings(name: str) -> Iterator[str]:
+    """Yield the beginnings of a name that may be a symbol: those that end where a word does."""
+    folded = name.casefold()
+    for end in _WORD_END.finditer(folded):
+        yield folded[: end.start()]
 
 
 def _advice(path: Path) -> str | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
-from glowback_trio.model.events import Event
+from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -26,6 +28,8 @@ __all__ = ["MemoryLog", "MemoryStore"]
 
 # A log tells the account of what it holds when it has grown by so much.
 _GROWTH = 1 << 16
+# A millisecond's work.
+_IMPORTED_PER_TURN = 2048
 
 
 @define(eq=False, repr=False, weakref_slot=True)
@@ -38,6 +42,8 @@ class MemoryLog:
     _on_durable: Callable[[], None]
     _held: Holding = field(factory=lambda: Holding(Memory().account("logs")))
     _events: list[Event] = field(factory=list, init=False)
+    #: The ids of the events of each type.
+    _ids: dict[EventType, array[int]] = field(factory=dict, init=False)
     #: Bytes that the events take, roughly.
     size: int = field(default=0, init=False)
 
@@ -52,6 +58,9 @@ class MemoryLog:
     def append(self, event: Event) -> None:
         """Take the next event and say that it is durable."""
         self._events.append(event)
+        if event.type not in self._ids:
+            self._ids[event.type] = array("Q")
+        self._ids[event.type].append(event.event_id)
         self.size += len(event.data) + EVENT_OVERHEAD
         if self.size - self._held.size >= _GROWTH:
             self._held.grow_to(self.size)
@@ -64,6 +73,33 @@ class MemoryLog:
     async def read(self, after: int, limit: int) -> Sequence[Event]:
         """Return the same: no event leaves memory before its run does."""
         return self.read_nowait(after, limit)
+
+    def select_nowait(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return up to `limit` events of these types, and the id up to which there is no other."""
+        newest = self.watermark
+        found: list[int] = []
+        for kind in types:
+            ids = self._ids.get(kind, ())
+            first = bisect_right(ids, after)
+            found += ids[first : first + limit]
+        found = sorted(found)[:limit]
+        events = [self._events[event_id - 1] for event_id in found]
+        return events, found[-1] if len(found) == limit else max(after, newest)
+
+    async def select(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return the same: no event leaves memory before its run does."""
+        return self.select_nowait(after, limit, types)
+
+    def changes(self) -> Sequence[Event]:
+        """Return the events that the status depends on: changes of state, the last progress."""
+        state: EventType = "state"
+        states, _ = self.select_nowait(0, self.watermark, [state])
+        last = [self._events[event_id - 1] for event_id in self._ids.get("progress", ())[-1:]]
+        return sorted([*states, *last], key=lambda event: event.event_id)
 
     def ring(self, on_durable: Callable[[], None]) -> None:
         """Call this function from now on when an event is durable."""
@@ -194,9 +230,8 @@ class MemoryStore:
         """
         kept = self._find(run_id)
         kept.log.ring(on_durable)
-        events = kept.log.read_nowait(0, kept.log.watermark)
-        status = fold(events, kept.request).labelled(kept.labels)
-        return StoredRun(kept.request, status, kept.log)
+        status = evolve(fold(kept.log.changes(), kept.request), event_count=kept.log.watermark)
+        return StoredRun(kept.request, status.labelled(kept.labels), kept.log)
 
     def open_log(
         self,
@@ -233,8 +268,12 @@ class MemoryStore:
         if run_id in self._kept:
             raise RunExistsError(run_id)
         log = MemoryLog(_nobody, Holding(self._memory.account("logs")))
-        for event in events:
+        for count, event in enumerate(events, start=1):
             log.append(event)
+            if count % _IMPORTED_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+        if run_id in self._kept:  # by now
+            raise RunExistsError(run_id)
         kept = self._kept[run_id] = _Kept(request, request.labels, log)
         kept.keep(result, self._memory)
 

@@ -6,7 +6,7 @@ here starts a task outside `Store.opened`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from attrs import frozen
 
 from glowback_trio.memory import Memory
-from glowback_trio.model.events import Event
+from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -58,6 +58,25 @@ class EventLog(Protocol):
         """Return what `read_nowait` does, after waiting for events that have left memory.
 
         Empty only where `after` is at the watermark.
+        """
+
+    def select_nowait(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return up to `limit` events of these types with ids above `after`, found by an index.
+
+        Returns:
+            The events, and the id up to which none other is of these types: `after` where the one
+            after it is above the watermark, or has left memory.
+        """
+
+    async def select(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return what `select_nowait` does, after waiting for events that have left memory.
+
+        The id is `after` only where that is at the watermark. There may be no event though there
+        are some further on: a part of a long log is looked through at once.
         """
 
 

@@ -71,9 +71,10 @@ async def test_a_feed_read_to_its_end_is_the_filtered_log(
 async def test_a_feed_moves_over_what_it_leaves_out(autojump_clock: MockClock) -> None:
     run = await finished_run()
     trades: tuple[EventType, ...] = ("trade",)
-    reads = read_out(RunFeed(run, trades, None))
-    assert [len(messages) for messages, _ in reads][1:] == [0, 0, 1]
-    assert [cursor for _, cursor in reads] == [256, 512, 768, run.status.event_count]
+    [(messages, cursor)] = read_out(RunFeed(run, trades, None))
+    assert cursor == run.status.event_count > 768, "of which few are trades, so one read is enough"
+    kinds = [orjson.loads(message)["type"] for message in messages]
+    assert kinds == ["trade"] * (len(kinds) - 1) + ["state"]
 
 
 async def test_a_feed_has_ended_at_the_last_event_and_not_before(

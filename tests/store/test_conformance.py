@@ -21,7 +21,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from glowback_trio import BacktestRequest, Event, MaCrossover
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
-from glowback_trio.model.events import EventType, encode
+from glowback_trio.model.events import EVENT_TYPES, EventType, encode
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import State, fold
@@ -90,6 +90,33 @@ async def test_what_is_in_memory_begins_right_after_the_cursor(store: Store) -> 
         at_hand = list(log.read_nowait(after, 3))
         assert at_hand in ([], life()[after : after + 3])
     assert log.read_nowait(4, 3), "the newest event is in memory"
+
+
+async def test_events_of_some_types_are_found_from_any_cursor(store: Store) -> None:
+    log = await written(store)
+    choices: list[set[EventType]] = [{"state"}, {"log", "progress"}, {"order"}, set(EVENT_TYPES)]
+    for types in choices:
+        for after in range(6):
+            wanted = [each for each in life()[after:] if each.type in types]
+            for limit in range(1, 7):
+                found, until = list[Event](), after
+                while until < log.watermark and len(found) < limit:
+                    some, moved = await log.select(until, limit - len(found), types)
+                    assert moved > until
+                    assert not some or some[-1].event_id <= moved
+                    found, until = [*found, *some], moved
+                assert found == wanted[:limit]
+    assert await log.select(5, 3, {"state"}) == ([], 5)
+
+
+async def test_events_of_some_types_in_memory_are_all_there_are_up_to_an_id(store: Store) -> None:
+    log = await written(store)
+    for after in range(6):
+        found, until = log.select_nowait(after, 2, {"state"})
+        wanted = [each for each in life()[after:until] if each.type == "state"]
+        assert list(found) == wanted
+        assert len(found) <= 2
+    assert log.select_nowait(4, 3, {"state"}) == (life()[4:], 5), "the newest event is in memory"
 
 
 async def test_an_event_is_readable_when_the_log_says_that_it_is_durable(store: Store) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from attrs import asdict, define, field
 from glowback_trio import Event, Result
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Memory
+from glowback_trio.model.events import EventType
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -77,8 +78,26 @@ class BytesLog:
         await trio.lowlevel.checkpoint()
         return self._decoded(after, limit)
 
+    def select_nowait(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        return _of_types(self.read_nowait(after, limit), types, after)
+
+    async def select(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        return _of_types(await self.read(after, limit), types, after)
+
     def _decoded(self, after: int, limit: int) -> Sequence[Event]:
         return [_event(data) for data in self._record.events[after : self.watermark][:limit]]
+
+
+def _of_types(
+    events: Sequence[Event], types: Collection[EventType], after: int
+) -> tuple[Sequence[Event], int]:
+    """Return those of these types among all that come next: few may be looked at at once."""
+    newest = events[-1].event_id if events else after
+    return [event for event in events if event.type in types], newest
 
 
 def _event(data: bytes) -> Event:

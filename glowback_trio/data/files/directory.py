@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -61,6 +62,8 @@ class _Name:
     format: FileFormat
 
     @classmethod
+    # Every request with an unknown symbol reads all names of a directory, of which few change.
+    @lru_cache(maxsize=1 << 16)
     def of(cls, name: str) -> _Name | None:
         """Read a name; None if it is not that of a price file.
 
@@ -147,9 +150,13 @@ class PriceDirectory:
         """Yield every price file, ordered by name."""
         return filter(None, map(self._price_file, sorted(self.names)))
 
-    def others(self) -> Iterator[Path]:
-        """Yield every file that is none of this package, ordered by name; no hidden ones."""
-        for name in sorted(self.names):
+    def others(self, wanted: Callable[[str], bool]) -> Iterator[Path]:
+        """Yield the wanted files that are none of this package, ordered by name; no hidden ones.
+
+        Args:
+            wanted: Says by its name whether a file is wanted.
+        """
+        for name in sorted(filter(wanted, self.names)):
             ours = name.endswith(FACTORS_ENDING) or name == PROVENANCE or _Name.of(name)
             path = self.path / name
             if not ours and not name.startswith(".") and self._stat(path):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from werkzeug.datastructures import Headers
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.server.http.errors import HttpError, shorten
+from glowback_trio.server.http.errors import HttpError, shorten, summary
 from glowback_trio.wire.duplicate_keys import check_keys, containers
 from glowback_trio.wire.json_text import parse_json
 
-__all__ = ["check_encoding", "read_document"]
+__all__ = ["check_encoding", "read_document", "try_document"]
 
 # Twice the values of the largest valid request, which has a thousand symbols and weights.
 _MOST_VALUES = 4000
@@ -43,6 +44,17 @@ def read_document(text: bytes) -> Any:
     return document
 
 
+def try_document(text: bytes) -> tuple[Any, Sequence[Problem]]:
+    """Decode a JSON body in a thread; return the document, or why there is none.
+
+    An exception would take the document along, and the event loop would have to free it.
+    """
+    try:
+        return read_document(text), ()
+    except InvalidRequestError as error:
+        return None, error.problems
+
+
 def _check_size(document: Any) -> None:
     """Refuse a document with more values than any valid request has.
 
@@ -57,4 +69,5 @@ def _check_size(document: Any) -> None:
         count += len(value)
         if count > _MOST_VALUES:
             message = f"Input should hold at most {_MOST_VALUES} values in total"
-            raise InvalidRequestError([Problem("too_long", (), message, document)])
+            # The document must not live on: freeing it may take as long as reading it.
+            raise InvalidRequestError([Problem("too_long", (), message, summary(document))])

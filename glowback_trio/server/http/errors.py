@@ -33,6 +33,7 @@ __all__ = [
     "http_error",
     "sentence",
     "shorten",
+    "summary",
     "too_large",
     "unknown_path",
 ]
@@ -189,13 +190,13 @@ def _problem_documents(problems: Iterable[Problem]) -> list[dict[str, Any]]:
 def _problem_document(problem: Problem) -> dict[str, Any]:
     return {
         "type": problem.kind,
-        "loc": [_small(step) for step in problem.path],
+        "loc": [summary(step) for step in problem.path],
         "msg": shorten(problem.message),
-        "input": _small(problem.value),
+        "input": summary(problem.value),
     }
 
 
-def _small(value: object) -> object:
+def summary(value: object) -> object:
     """Return a client's value for an echo: a scalar, cut to size, or a summary of a container."""
     match value:
         case None | bool() | float():

@@ -19,6 +19,8 @@ T = TypeVar("T", bound=Checked)
 
 # Looking for the nearest known name is slow, and a query may hold hundreds.
 _MOST_UNKNOWN, _SHOWN = 20, 60
+# No list has so many choices, and each item that is none of them would be a problem of its own.
+_MOST_ITEMS = 100
 
 # Python parses at most 4300 digits, and no valid number is that long.
 _WHOLE = re.compile(r"-?[0-9]{1,4000}")
@@ -69,7 +71,19 @@ def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
         twice = [_given_twice(name, values) for name, values in given.items() if len(values) > 1]
         if twice:
             raise InvalidRequestError(twice)
-        return cls(**_parsed({name: values[0] for name, values in given.items()}, cls))
+        parsed = _parsed({name: values[0] for name, values in given.items()}, cls)
+        if long := [_too_long(name, value) for name, value in parsed.items() if _is_long(value)]:
+            raise InvalidRequestError(long)
+        return cls(**parsed)
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) > _MOST_ITEMS
+
+
+def _too_long(name: str, value: object) -> Problem:
+    message = f"Input should have at most {_MOST_ITEMS} items"
+    return Problem("too_long", (name,), message, value)
 
 
 def check_names(query: MultiDict[str, str], known: Collection[str]) -> None:

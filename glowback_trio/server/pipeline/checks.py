@@ -17,7 +17,7 @@ from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.errors import InvalidRequestError, Problem, ResourceError
-from glowback_trio.server.http.body import check_encoding, read_document
+from glowback_trio.server.http.body import check_encoding, read_document, try_document
 from glowback_trio.server.http.errors import http_error, too_large
 from glowback_trio.server.http.parameters import check_names, located, read_query
 from glowback_trio.server.http.request import RequestContext, current_request
@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+# Bytes of JSON that are decoded in the event loop; more takes too long there.
+_READ_AT_ONCE = 1 << 14
 
 
 def identify(app_state: AppState, context: RequestContext, route: str | None) -> None:
@@ -102,7 +105,7 @@ def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Resp
             elif route.checks_query:
                 check_names(request.args, ())
             if route.body is not None:
-                arguments["document"] = await _read_document(limit)
+                arguments["document"] = await _read_document(app_state, limit)
             if route.file is not None:
                 arguments["file"] = await _read_body(limit)
             if "run_id" in path:
@@ -150,14 +153,21 @@ async def _read_body(limit: int) -> bytes:
     return data
 
 
-async def _read_document(limit: int) -> Any:
+async def _read_document(app_state: AppState, limit: int) -> Any:
     data = await _read_body(limit)
     if not request.is_json:
         message = "Send the body with Content-Type: application/json"
         given = request.headers.get("Content-Type")
         raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
     with located("body"):
-        return read_document(data)
+        if len(data) <= _READ_AT_ONCE:
+            return read_document(data)
+        document, problems = await trio.to_thread.run_sync(
+            try_document, data, limiter=app_state.readers
+        )
+        if problems:
+            raise InvalidRequestError(problems)
+    return document
 
 
 @contextmanager

@@ -97,16 +97,14 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     and starts no second run. The response is sent once the run is as durable as `/readyz` says.
     """
     client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
-    with located("body"):
-        # A request of a thousand symbols takes milliseconds to read and tens of them to check.
-        requested, digest = await trio.to_thread.run_sync(
-            _read, document, app_state.converter, limiter=app_state.readers
-        )
+    # A request of a thousand symbols takes milliseconds to read and tens of them to check.
+    requested, digest = await trio.to_thread.run_sync(
+        _read, document, app_state.converter, limiter=app_state.readers
+    )
     # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
     first = await _first_response(app_state, client, key, requested, digest)
     if first is None:
-        with located("body"):
-            await app_state.check(requested)
+        await app_state.check(requested, "body")
         # Meanwhile the same request may have come once more.
         first = await _first_response(app_state, client, key, requested, digest)
     if first is None:
@@ -123,8 +121,14 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
 
 def _read(document: object, converter: Converter) -> tuple[BacktestRequest, bytes]:
     """Return a request, and the digest by which it is known again."""
-    requested = parse_request(document, converter)
+    with located("body"):
+        requested = parse_request(document, converter)
     return requested, digest_of(requested)
+
+
+def _read_changes(document: object, converter: Converter) -> LabelChanges:
+    with located("body"):
+        return converter.structure(document, LabelChanges)
 
 
 async def _first_response(
@@ -230,8 +234,9 @@ async def edit_backtest(app_state: AppState, run_id: str, document: object) -> R
     They are no part of its events or its result, and may be changed before and after its end. The
     response is sent once the change is as durable as `/readyz` says.
     """
-    with located("body"):
-        changes = app_state.converter.structure(document, LabelChanges)
+    changes = await trio.to_thread.run_sync(
+        _read_changes, document, app_state.converter, limiter=app_state.readers
+    )
     run = app_state.gateway.run(run_id)
     return json_response(status_document(await run.label(**asdict(changes))))
 

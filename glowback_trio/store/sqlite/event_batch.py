@@ -7,12 +7,12 @@ stored, and `sqlite3` and any tool for JSON lines can read it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from glowback_trio.errors import StoreError
 from glowback_trio.model.events import EVENT_TYPES, Event, EventType
 
-__all__ = ["MOST_EVENTS", "Row", "pack", "unpack"]
+__all__ = ["MOST_EVENTS", "Row", "pack", "type_bits", "unpack"]
 
 #: A reader decodes whole batches, so one is not much longer than what is read at once.
 MOST_EVENTS = 256
@@ -20,19 +20,35 @@ MOST_EVENTS = 256
 #: Id of the first event, number of events, CRC-32 of the lines, the lines.
 Row = tuple[int, int, int, bytes]
 
+# Kept in files, so a bit keeps its type for ever.
+_BITS: dict[EventType, int] = {
+    "state": 1,
+    "progress": 2,
+    "metric": 4,
+    "trade": 8,
+    "order": 16,
+    "log": 32,
+}
+
 _TYPES: dict[bytes, EventType] = {kind.encode(): kind for kind in EVENT_TYPES}
 
 
-def pack(events: Sequence[Event]) -> Iterator[Row]:
-    """Write consecutive events as rows of at most `MOST_EVENTS`."""
+def type_bits(types: Collection[EventType]) -> int:
+    """Return the sum of the bits of some types, as a row's column `types` holds it."""
+    return sum(_BITS[kind] for kind in types)
+
+
+def pack(events: Sequence[Event]) -> Iterator[tuple[int, int, int, bytes, int]]:
+    """Write consecutive events as rows of at most `MOST_EVENTS`, each followed by its types."""
     for start in range(0, len(events), MOST_EVENTS):
         batch = events[start : start + MOST_EVENTS]
         lines = b"".join([b"%b\n" % event.data for event in batch])
-        yield batch[0].event_id, len(batch), zlib.crc32(lines), lines
+        types = type_bits({event.type for event in batch})
+        yield batch[0].event_id, len(batch), zlib.crc32(lines), lines, types
 
 
-def unpack(row: Row) -> list[Event]:
-    """Read a row as the events that it was written from.
+def unpack(row: Row, types: Collection[EventType] = EVENT_TYPES) -> list[Event]:
+    """Read a row as the events that it was written from, or as those of some types.
 
     Raises:
         StoreError: The row was changed since.
@@ -44,7 +60,11 @@ def unpack(row: Row) -> list[Event]:
             f"The stored events from {first_id} on are damaged: their checksum differs"
         )
     # `texts` ends with what follows the last newline: nothing.
-    return [Event(first_id + index, _type(texts[index]), texts[index]) for index in range(count)]
+    return [
+        Event(first_id + index, kind, texts[index])
+        for index in range(count)
+        if (kind := _type(texts[index])) in types
+    ]
 
 
 def _type(data: bytes) -> EventType:

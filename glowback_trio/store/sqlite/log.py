@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from glowback_trio.memory import Holding
-from glowback_trio.model.events import Event
+from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store.protocol import EVENT_OVERHEAD
-from glowback_trio.store.sqlite.queries import read_events
+from glowback_trio.store.sqlite.queries import read_events, select_events
 from glowback_trio.store.sqlite.reader import Reader
 from glowback_trio.store.sqlite.writer import Writer
 
@@ -23,6 +25,34 @@ _AT_HAND = 1024
 _AT_HAND_ENDED = 64
 # Events that a query brings at least: each has its way into a thread and back.
 _AT_ONCE = 1024
+
+
+@frozen
+class _Selected:
+    """What a query for some types has brought: all of these types between two ids, but maybe more.
+
+    Attributes:
+        types: The types.
+        after: All events have higher ids.
+        until: The id up to which there is no other event of these types.
+        events: The events.
+    """
+
+    types: Collection[EventType]
+    after: int
+    until: int
+    events: Sequence[Event]
+
+    def has(self, after: int, types: Collection[EventType]) -> bool:
+        """Return whether it says what comes after an id."""
+        return self.after <= after < self.until and self.types == types
+
+    def take(self, after: int, limit: int) -> tuple[Sequence[Event], int]:
+        """Return up to `limit` events with ids above `after`, until which id there is no other."""
+        start = bisect_right(self.events, after, key=lambda event: event.event_id)
+        found = self.events[start : start + limit]
+        all_left = start + limit >= len(self.events)
+        return found, self.until if all_left else found[-1].event_id
 
 
 @define(eq=False, repr=False, slots=True, weakref_slot=True)
@@ -46,6 +76,7 @@ class SqliteLog:
     _size: int = field(default=0, init=False)
     #: What the last query brought: a reader that goes through a log needs few of them.
     _ahead: Sequence[Event] = field(default=(), init=False)
+    _selected: _Selected | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._before = self.watermark
@@ -81,6 +112,38 @@ class SqliteLog:
             self._ahead = ()  # the reader is through
         return events
 
+    def select_nowait(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return those events of these types that are in memory and on disk."""
+        start = after - self._before
+        if start < 0:
+            return (), after
+        durable = islice(self._events, start, max(start, self.watermark - self._before))
+        found = list(islice((event for event in durable if event.type in types), limit))
+        all_left = len(found) < limit
+        return found, max(after, self.watermark) if all_left else found[-1].event_id
+
+    async def select(
+        self, after: int, limit: int, types: Collection[EventType]
+    ) -> tuple[Sequence[Event], int]:
+        """Return the same, after reading what has left memory."""
+        await trio.lowlevel.checkpoint()
+        if after >= self._before or after >= self.watermark:
+            return self.select_nowait(after, limit, types)
+        types = frozenset(types)
+        selected = self._selected
+        if selected is None or not selected.has(after, types):
+            until, more = self.watermark, max(limit, _AT_ONCE)
+            events, until = await self._reader.ask(
+                select_events, self.seq, after, until=until, limit=more, types=types
+            )
+            selected = self._selected = _Selected(types, after, until, events)
+        found, until = selected.take(after, limit)
+        if until == self.watermark:
+            self._selected = None  # the reader is through
+        return found, until
+
     def _read_ahead(self, after: int, limit: int) -> Sequence[Event]:
         """Return events that the last query brought, if it brought all of these."""
         start = after + 1 - self._ahead[0].event_id if self._ahead else -1
@@ -102,7 +165,7 @@ class SqliteLog:
 
     def shrink(self) -> None:
         """Keep fewer events in memory from now on: the run has ended."""
-        self._most, self._ahead = _AT_HAND_ENDED, ()
+        self._most, self._ahead, self._selected = _AT_HAND_ENDED, (), None
         self._leave(self._most)
         self._held.grow_to(self._size)
 

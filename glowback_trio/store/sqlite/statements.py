@@ -187,11 +187,15 @@ def append_events(logs: Sequence[tuple[int, Sequence[Event]]]) -> Iterator[State
     """
     rows = [(seq, *row) for seq, events in logs for row in pack(events)]
     for some in _chunks(rows):
-        yield Statement(f"INSERT INTO event_batches VALUES {_places(some)}", _flat(some))
+        yield Statement(_INSERT_BATCHES.format(_places(some)), _flat(some))
     changes = [(seq, *_changes(events)) for seq, events in logs if events]
     for some in _chunks(changes):
         yield Statement(_UPDATE_RUNS.format(_places(some)), _flat(some))
 
+
+_INSERT_BATCHES = (
+    "INSERT INTO event_batches (run, first_id, count, checksum, events, types) VALUES {}"
+)
 
 # Columns that a run's new events do not change are NULL in `new`.
 _UPDATE_RUNS = """
