@@ -7,7 +7,6 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any, ParamSpec, TypeVar, overload
 
 import trio
@@ -50,6 +49,8 @@ __all__ = ["Gateway"]
 
 _log = logging.getLogger(__name__)
 
+# Runs whose statuses are computed in a row: a millisecond's work.
+_LOOKED_AT_PER_TURN = 100
 # Each may take as much memory as the log of its run.
 _TRANSFERS = 2
 
@@ -266,8 +267,15 @@ class Gateway:
         runs = self.runs()
         if before is not None:
             runs = runs[runs.index(self.run(before)) + 1 :]
-        matching = filter(only.matches, (run.status for run in runs))
-        return list(islice(matching, limit))
+        found: list[Status] = []
+        for looked_at, run in enumerate(runs, start=1):
+            if only.matches(status := run.status):
+                found.append(status)
+            if len(found) == limit:
+                break
+            if looked_at % _LOOKED_AT_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+        return found
 
     def _current(self, status: Status) -> Status:
         """Return a stored status with what no log says."""

@@ -101,6 +101,12 @@ class LogWriter:
         """True if the terminal event has been appended."""
         return self._announced.finished
 
+    @property
+    def state(self) -> State:
+        """The state of the status, which is a copy at each call."""
+        self._catch_up(max(self._log.watermark, 1))
+        return self._durable.state
+
     def status(self, labels: Labels, *, paused: bool = False) -> Status:
         """Return the run's status: a fold over the events that are durable, and always the first.
 

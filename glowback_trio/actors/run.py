@@ -138,6 +138,11 @@ class Run:
         return self._writer.status(self._labels, paused=paused)
 
     @property
+    def state(self) -> State:
+        """The state of `status`, for those who count many runs."""
+        return self._writer.state
+
+    @property
     def finished(self) -> bool:
         """True if the run has completed, failed or been cancelled, and its end is durable."""
         return self._writer.finished and self._broadcaster.log.watermark >= self._writer.count

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 import orjson
 import trio
@@ -95,15 +93,25 @@ async def import_export(export: RunExport, store: Store, strategies: StrategyReg
     request, events = await trio.to_thread.run_sync(_checked, export, strategies)
     own = attrs.asdict(request.labels)
     labels = Labels(**{name: export.labels.get(name, value) for name, value in own.items()})
-    await store.import_run(export.run_id, request, events, export.result)
+    try:
+        await store.import_run(export.run_id, request, events, export.result)
+    finally:
+        await _let_go(events)
     if labels != request.labels:
         store.label(export.run_id, labels)
         await store.flush()
 
 
+async def _let_go(events: list[Event]) -> None:
+    """Free events a few at a time: it takes nearly as long as making them, whoever does it."""
+    while events:
+        del events[-_READ_AT_ONCE:]
+        await trio.lowlevel.checkpoint()
+
+
 def _checked(
     export: RunExport, strategies: StrategyRegistry
-) -> tuple[BacktestRequest, Sequence[Event]]:
+) -> tuple[BacktestRequest, list[Event]]:
     """Return request and events. Takes tenths of a second for a long run."""
     try:
         events = check_log(export)

@@ -242,7 +242,7 @@ class Metrics(Collector):
         yield _gauge("glowback_memory_resident_bytes", has, {(): resident()})
 
     def _runs(self) -> Iterator[Metric]:
-        states = Counter(run.status.state for run in self.gateway.runs())
+        states = Counter(run.state for run in self.gateway.runs())
         kept: dict[_Labels, float] = {(state.value,): states[state] for state in State}
         yield _gauge("glowback_runs", "Runs in memory, by state.", kept, ("state",))
         waiting: dict[_Labels, float] = {(): states[State.QUEUED]}

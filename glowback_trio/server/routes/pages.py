@@ -20,6 +20,7 @@ from glowback_trio.server.openapi.docstrings import first_line
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.version import VERSION
+from glowback_trio.wire.json_text import dumps
 
 __all__ = ["api_document", "docs_asset", "docs_page", "front_page", "read_pages", "stream_module"]
 
@@ -123,4 +124,13 @@ async def stream_module(_app_state: AppState) -> Response:
 
 async def api_document(app_state: AppState) -> Response:
     """Return the OpenAPI document."""
-    return json_response(openapi_document(app_state.routes, app_state.gateway.strategies))
+    # It takes tens of milliseconds, and is always the same.
+    text = await trio.to_thread.run_sync(_api_document, app_state, limiter=app_state.threads)
+    return json_response(text)
+
+
+def _api_document(app_state: AppState) -> bytes:
+    if app_state.api_document is None:
+        document = openapi_document(app_state.routes, app_state.gateway.strategies)
+        app_state.api_document = dumps(document)
+    return app_state.api_document

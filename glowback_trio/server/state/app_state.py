@@ -57,6 +57,7 @@ class AppState:
         readers: Limits the threads that read requests.
         listers: Limits the threads that list datasets.
         connections: How many connections can be open.
+        api_document: The OpenAPI document, once it was asked for.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
         stopping: True from the beginning of the shutdown on.
@@ -78,6 +79,7 @@ class AppState:
     readers: trio.CapacityLimiter = field(init=False)
     listers: trio.CapacityLimiter = field(init=False)
     connections: ConnectionBudget = field(init=False)
+    api_document: bytes | None = field(default=None, init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
     stopping: bool = field(default=False, init=False)
