@@ -26,6 +26,8 @@ __all__ = ["Feed", "Follower", "Hub", "frame_text"]
 
 # After so many writes in a row other tasks get a turn: about two milliseconds.
 WRITES_PER_TURN = 200
+# Reading and framing a chunk takes about as long as so many writes.
+_WRITES_PER_CHUNK = 10
 
 _NORMAL_CLOSURE = 1000
 _TEXT = 0x81  # the opcode of text, on a frame that is a whole message
@@ -108,6 +110,8 @@ class Hub:
     #: Feeds with something to write, in the order in which they rang.
     _rung: dict[Feed, None] = field(factory=dict, init=False)
     _bell: trio.Event = field(factory=trio.Event, init=False)
+    #: Writes since other tasks had a turn.
+    _writes: int = field(default=0, init=False)
 
     def follow(self, follower: Follower) -> None:
         """Take over an accepted WebSocket, and write the first messages to it.
@@ -151,7 +155,7 @@ class Hub:
             with trio.move_on_at(self._next_heartbeat()):
                 await self._bell.wait()
             self._bell = trio.Event()
-            self._beat()
+            await self._beat()
             rung, self._rung = self._rung, {}
             for feed in rung:
                 try:
@@ -166,7 +170,7 @@ class Hub:
     def _next_heartbeat(self) -> float:
         return min((followed.quiet_at for followed in self._followed.values()), default=math.inf)
 
-    def _beat(self) -> None:
+    async def _beat(self) -> None:
         """Send a heartbeat to each follower that has been sent nothing for too long."""
         now = trio.current_time()
         for feed, followed in tuple(self._followed.items()):
@@ -174,12 +178,13 @@ class Hub:
                 continue
             followed.quiet_at = now + feed.quiet
             for follower in tuple(followed.followers):
-                if follower.busy:
+                if follower.busy or follower.gone:
                     continue  # it is being written to, or the next round is soon enough
                 if follower.sent_at + feed.quiet <= now:
                     beat = _Chunk(frame_text(feed.heartbeat(follower.cursor)), 0, follower.cursor)
                     self._write(follower, beat)
                 followed.quiet_at = min(followed.quiet_at, follower.sent_at + feed.quiet)
+                await self._take_turns()
 
     def _give_up(self, feed: Feed, error: BaseException) -> None:
         for follower in tuple(self._followed[feed].followers):
@@ -191,17 +196,24 @@ class Hub:
         if feed not in self._followed:
             return
         chunks: dict[int, _Chunk] = {}
-        for count, follower in enumerate(tuple(self._followed[feed].followers), start=1):
+        for follower in tuple(self._followed[feed].followers):
             if not follower.busy and not follower.gone:
                 self._give(follower, chunks)
-            if count % WRITES_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
+            await self._take_turns()
         if any(chunk.cursor != cursor for cursor, chunk in chunks.items()):
             self._ring(feed)  # perhaps there is another chunk; the next round reads it
+
+    async def _take_turns(self) -> None:
+        """Let other tasks have a turn after so many writes, to whichever feeds' followers."""
+        self._writes += 1
+        if self._writes >= WRITES_PER_TURN:
+            self._writes = 0
+            await trio.lowlevel.checkpoint()
 
     def _give(self, follower: Follower, chunks: dict[int, _Chunk]) -> None:
         if follower.cursor not in chunks:
             chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)
+            self._writes += _WRITES_PER_CHUNK
         self._write(follower, chunks[follower.cursor])
 
     def _write(self, follower: Follower, chunk: _Chunk) -> None:

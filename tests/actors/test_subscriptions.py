@@ -13,7 +13,7 @@ from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.errors import CursorAheadError
@@ -182,3 +182,47 @@ def test_a_reader_that_comes_at_any_point_of_the_writing_misses_nothing(first_se
         assert len(received) == events
         for ids in received:
             assert ids == list(range(ids[0], events + 2))
+
+
+async def test_a_ring_wakes_any_number_of_readers_a_hundred_at_a_time() -> None:
+    bell, woken = Bell(), [0, 0]
+
+    async def wait(which: int) -> None:
+        await bell.wait()
+        woken[which] += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(1000):
+            nursery.start_soon(wait, 0)
+        await wait_all_tasks_blocked()
+        bell.ring()
+        nursery.start_soon(wait, 1)
+        most = before = 0
+        while woken[0] < 1000:
+            await trio.lowlevel.checkpoint()
+            most, before = max(most, woken[0] - before), woken[0]
+        await wait_all_tasks_blocked()
+        assert woken == [1000, 0], "who waits after the ring waits for the next one"
+        assert most <= 200
+        bell.ring()
+
+
+async def test_a_reader_that_is_cancelled_after_the_ring_leaves_nobody_asleep() -> None:
+    bell, woken = Bell(), [0]
+    with_scope: list[trio.CancelScope] = []
+
+    async def wait() -> None:
+        with trio.CancelScope() as scope:
+            with_scope.append(scope)
+            await bell.wait()
+        woken[0] += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(500):
+            nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        bell.ring()
+        for scope in with_scope[::2]:
+            scope.cancel()
+        await wait_all_tasks_blocked()
+        assert woken == [500]

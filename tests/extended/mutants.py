@@ -24,6 +24,7 @@ BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
 WRITER = "glowback_trio/actors/log_writer.py"
 RECOMPUTATION = "glowback_trio/actors/recomputation.py"
+MEMORY = "glowback_trio/store/memory.py"
 SQLITE = "glowback_trio/store/sqlite"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
 HUB = "glowback_trio/serving/hub.py"
@@ -69,14 +70,14 @@ MUTANTS = (
     Mutant(
         "cursor off by one",
         BROADCASTER,
-        "after = events[-1].event_id",
-        "after = events[-1].event_id + 1",
+        "return events, events[-1].event_id if",
+        "return events, events[-1].event_id + 1 if",
     ),
     Mutant(
         "cursor of the first event instead of the last",
         BROADCASTER,
-        "after = events[-1].event_id",
-        "after = events[0].event_id",
+        "return events, events[-1].event_id if",
+        "return events, events[0].event_id if",
     ),
     Mutant(
         "waiting for the bell before looking at the log",
@@ -87,17 +88,17 @@ MUTANTS = (
         "        while not (wanted := self._scan(limit)) and not self.ended:\n",
     ),
     Mutant(
-        "filter applied before the cursor moves",
-        BROADCASTER,
-        "        return (events if types is None else self._wanted(events, types)), after\n",
-        "        events = events if types is None else self._wanted(events, types)\n"
-        "        return events, events[-1].event_id if events else cursor\n",
+        "filter that does not move the cursor over what it leaves out",
+        MEMORY,
+        "else max(after, newest)",
+        "else after",
+        STORES,
     ),
     Mutant(
         "filter that hides the end",
         BROADCASTER,
-        " or e.event_id == self._end",
-        "",
+        "return cursor < after == self._end",
+        "return cursor > after == self._end",
     ),
     Mutant(
         "a queue of eight per client, oldest dropped",
@@ -296,6 +297,7 @@ MUTANTS = (
         HUB,
         "        if follower.cursor not in chunks:\n"
         "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"
+        "            self._writes += _WRITES_PER_CHUNK\n"
         "        self._write(follower, chunks[follower.cursor])\n",
         "        if not chunks:\n"
         "            chunks[follower.cursor] = _chunk(follower.feed, follower.cursor)\n"

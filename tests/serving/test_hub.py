@@ -219,6 +219,26 @@ async def test_a_quiet_follower_is_sent_a_heartbeat_with_its_cursor(
     assert pipe.received == framed(b"x", b"at 1", b"y")
 
 
+@pytest.mark.parametrize("sent", ["messages", "heartbeats"])
+async def test_many_feeds_with_something_to_write_let_others_have_turns(
+    sent: str, autojump_clock: MockClock
+) -> None:
+    feeds, pipes = [ListFeed(quiet=10) for _ in range(1000)], [Pipe() for _ in range(1000)]
+    async with running_hub() as (hub, nursery):
+        for feed, pipe in zip(feeds, pipes, strict=True):
+            hub.follow(Follower(feed, 0, pipe, nursery))
+        await trio.sleep(0 if sent == "messages" else 10)
+        for feed in feeds if sent == "messages" else ():
+            feed.add(b"1")
+        most = before = 0
+        while before < 1000:
+            await trio.lowlevel.checkpoint()
+            now = sum(bool(pipe.received) for pipe in pipes)
+            most, before = max(most, now - before), now
+        assert most <= 400, "of the hub's 200, perhaps two turns were between two looks"
+    assert {pipe.received for pipe in pipes} == {framed(b"1" if sent == "messages" else b"at 0")}
+
+
 async def test_a_feed_that_breaks_ends_only_its_followers(autojump_clock: MockClock) -> None:
     broken, sound = ListFeed(), ListFeed()
     victim, bystander = Pipe(), Pipe()

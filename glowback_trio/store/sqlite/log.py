@@ -51,7 +51,7 @@ class _Selected:
         """Return up to `limit` events with ids above `after`, until which id there is no other."""
         start = bisect_right(self.events, after, key=lambda event: event.event_id)
         found = self.events[start : start + limit]
-        all_left = start + limit >= len(self.events)
+        all_left = start + limit > len(self.events)
         return found, self.until if all_left else found[-1].event_id
 
 
