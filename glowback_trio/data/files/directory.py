@@ -76,6 +76,10 @@ class _Name:
         return cls(symbol, resolution, cast("FileFormat", parts["format"]))
 
 
+def _is_ours(name: str) -> bool:
+    return _Name.of(name) is not None or name.endswith(FACTORS_ENDING) or name == PROVENANCE
+
+
 def symbol_in_name(name: str) -> str | None:
     """Return the symbol in the name of a price file; None if it is not such a name."""
     named = _Name.of(name)
@@ -156,10 +160,9 @@ class PriceDirectory:
         Args:
             wanted: Says by its name whether a file is wanted.
         """
-        for name in sorted(filter(wanted, self.names)):
-            ours = name.endswith(FACTORS_ENDING) or name == PROVENANCE or _Name.of(name)
+        for name in sorted(each for each in self.names if not _is_ours(each) and wanted(each)):
             path = self.path / name
-            if not ours and not name.startswith(".") and self._stat(path):
+            if not name.startswith(".") and self._stat(path):
                 yield path
 
     def factors_files(self) -> Iterator[Path]:

@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+import trio
+
 from glowback_trio.server.http.errors import unknown_path
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
