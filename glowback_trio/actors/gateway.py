@@ -35,7 +35,7 @@ from glowback_trio.errors import (
     StoreError,
     UnknownRunError,
 )
-from glowback_trio.memory import Memory
+from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -413,7 +413,7 @@ class Gateway:
             run.request, self.source, self._log_budget(run.request), self._max_result_bytes
         )
         try:
-            await run.carry_out(self._compute, job)
+            await run.carry_out(self._compute, job, Holding(self.memory.account("results")))
         finally:
             turn.end()
             self._retire(run)

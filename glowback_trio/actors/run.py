@@ -20,7 +20,8 @@ from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
 from glowback_trio.actors.run_slots import SlotTurn
 from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
-from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
+from glowback_trio.errors import FailureTraceback, LogError, NotReadyError, ResourceError
+from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
 from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
@@ -30,6 +31,7 @@ from glowback_trio.model.short_repr import describe, listed
 from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
+from glowback_trio.store.sizes import result_bytes
 
 __all__ = ["Run", "random_id"]
 
@@ -69,6 +71,7 @@ class Run:
     _reason: str | None = field(default=None, init=False)
     #: Traceback of the code that failed, as text: for its author, so never in the log.
     _traceback: str = field(default="", init=False)
+    _held: Holding | None = field(default=None, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
     #: One change at a time: each begins with what the last one has left.
@@ -318,7 +321,7 @@ class Run:
         if self._pacer.paused:
             turn.pause()
 
-    async def carry_out(self, compute: Compute, job: Job) -> None:
+    async def carry_out(self, compute: Compute, job: Job, held: Holding) -> None:
         """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
@@ -327,7 +330,9 @@ class Run:
         Args:
             compute: Where the work is carried out.
             job: The work.
+            held: What the result takes of the memory, from the first bar until it is stored.
         """
+        self._held = held
         # Closed after the worker has let go: a worker that still sends must find a reader or a
         # cancellation, not a broken channel.
         with ExitStack() as channels:
@@ -340,6 +345,7 @@ class Run:
                     if not self._writer.finished:
                         self._end(State.CANCELLED, self._reason or "the gateway was closed")
                     workers.cancel_scope.cancel()
+                    self._held = None
 
     async def _complete(
         self, work: Callable[..., Awaitable[None]], workers: trio.Nursery, channels: ExitStack
@@ -358,7 +364,8 @@ class Run:
             workers.start_soon(work, send, rested)
             try:
                 await self._follow(steps)
-            except LogError as error:  # the log and the recomputation differ
+            # The log and the recomputation differ, or no memory is left for the result.
+            except (LogError, ResourceError) as error:
                 self._end(State.FAILED, str(error))
                 return
             await rested.wait()
@@ -388,12 +395,14 @@ class Run:
         self._pacer.begin()
         async for taken in steps:
             match taken:
-                case Progressed(drafts):
+                case Progressed(drafts, size):
+                    self._hold(size)
                     await self._emit(drafts)
                 case Done(result):
                     if self._recomputation is not None:
                         self._recomputation.check_over()
                     await self._pacer.wait_resumed()
+                    self._hold(result_bytes(result))
                     # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
                     # The run may have been paused while the store wrote.
@@ -407,6 +416,15 @@ class Run:
                     raise AssertionError("a run's job is a backtest")
                 case never:
                     assert_never(never)
+
+    def _hold(self, size: int) -> None:
+        """Hold memory for a result of this size.
+
+        Raises:
+            ResourceError: None is left.
+        """
+        if self._held is not None:
+            self._held.resize(size)
 
     async def _emit(self, drafts: Sequence[EventDraft]) -> None:
         if self._recomputation is not None:

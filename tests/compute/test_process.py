@@ -40,9 +40,9 @@ from glowback_trio import (
 from glowback_trio.compute import Done, Failed, Progressed, Step
 from glowback_trio.compute.process import start
 from glowback_trio.compute.process.frames import (
-    pack_drafts,
+    pack_progress,
     pack_value,
-    unpack_drafts,
+    unpack_progress,
     unpack_value,
 )
 from glowback_trio.compute.process.grouping import held_back
@@ -365,8 +365,8 @@ def test_drafts_survive_a_frame() -> None:
         EventDraft("log", b"", 0),
         EventDraft("progress", b"x" * 70_000, 2**31, 0.0),
     ]
-    assert unpack_drafts(memoryview(pack_drafts(drafts))) == drafts
-    assert unpack_drafts(memoryview(pack_drafts([]))) == []
+    assert unpack_progress(memoryview(pack_progress(drafts, 2**40))) == (drafts, 2**40)
+    assert unpack_progress(memoryview(pack_progress([], 0))) == ([], 0)
 
 
 def test_arrays_survive_a_frame_without_a_copy() -> None:

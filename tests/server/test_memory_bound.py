@@ -113,3 +113,19 @@ async def test_bodies_that_never_end_have_a_sum(gateway: Gateway, nursery: trio.
     with trio.fail_after(10):
         while gateway.memory.account("bodies").held:
             await trio.lowlevel.checkpoint()
+
+
+async def test_a_run_whose_result_finds_no_memory_left_fails_and_gives_it_back(
+    gateway: Gateway, submit: Any
+) -> None:
+    results = gateway.memory.account("results")
+    run = submit(start_date="1960-01-01")
+    results.add(LIMIT - 100_000)
+    status = await run.wait_finished()
+    assert status.state == "failed"
+    assert status.error == (
+        "The server is out of memory for results (GLOWBACK_MAX_MEMORY is 1,048,576 bytes) at the "
+        "moment; try again later"
+    )
+    await trio.testing.wait_all_tasks_blocked()
+    assert results.held == LIMIT - 100_000

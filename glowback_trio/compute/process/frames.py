@@ -16,8 +16,8 @@ from typing import Any
 
 from glowback_trio.model.events import EVENT_TYPES, EventDraft
 
-__all__ = ["HEADER", "Kind", "Parts", "frame", "pack_drafts", "pack_numbers", "pack_value"]
-__all__ += ["unpack_drafts", "unpack_numbers", "unpack_value"]
+__all__ = ["HEADER", "Kind", "Parts", "frame", "pack_numbers", "pack_progress", "pack_value"]
+__all__ += ["unpack_numbers", "unpack_progress", "unpack_value"]
 
 #: A body in pieces, so that arrays need not be copied to be sent.
 Parts = Sequence[bytes | memoryview]
@@ -27,6 +27,8 @@ HEADER = struct.Struct("<QB")
 
 _COUNT = struct.Struct("<I")
 _SIZE = struct.Struct("<Q")
+#: How many drafts, and the bytes that the result takes so far.
+_PROGRESS = struct.Struct("<IQ")
 # Bytes: a cache line. Arithmetic on arrays that are not aligned is several times slower.
 _ALIGN = 64
 #: Type, bar, progress (NaN: none) and length of one draft's payload.
@@ -60,8 +62,8 @@ def frame(kind: Kind, parts: Parts = ()) -> Parts:
     return [HEADER.pack(sum(memoryview(part).nbytes for part in parts), kind), *parts]
 
 
-def pack_drafts(drafts: Sequence[EventDraft]) -> bytes:
-    """Return the body of a DRAFTS frame: how many, then all heads, then all payloads."""
+def pack_progress(drafts: Sequence[EventDraft], result_bytes: int) -> bytes:
+    """Return the body of a DRAFTS frame: two numbers, then all heads, then all payloads."""
     heads = (
         _DRAFT.pack(
             _TYPE_INDEX[draft.type],
@@ -71,21 +73,22 @@ def pack_drafts(drafts: Sequence[EventDraft]) -> bytes:
         )
         for draft in drafts
     )
-    return b"".join([_COUNT.pack(len(drafts)), *heads, *(draft.payload for draft in drafts)])
+    numbers = _PROGRESS.pack(len(drafts), result_bytes)
+    return b"".join([numbers, *heads, *(draft.payload for draft in drafts)])
 
 
-def unpack_drafts(body: memoryview) -> list[EventDraft]:
-    """Return the drafts of a DRAFTS frame."""
-    (count,) = _COUNT.unpack_from(body)
-    position = _COUNT.size + count * _DRAFT.size
+def unpack_progress(body: memoryview) -> tuple[list[EventDraft], int]:
+    """Return the drafts of a DRAFTS frame, and the bytes that the result takes so far."""
+    count, result_bytes = _PROGRESS.unpack_from(body)
+    position = _PROGRESS.size + count * _DRAFT.size
     drafts = []
-    for kind, bar, progress, length in _DRAFT.iter_unpack(body[_COUNT.size : position]):
+    for kind, bar, progress, length in _DRAFT.iter_unpack(body[_PROGRESS.size : position]):
         payload = bytes(body[position : position + length])
         position += length
         # NaN is the one number that differs from itself.
         known = progress if progress == progress else None  # noqa: PLR0124
         drafts.append(EventDraft(EVENT_TYPES[kind], payload, bar, known))
-    return drafts
+    return drafts, result_bytes
 
 
 def pack_numbers(numbers: Collection[int]) -> bytes:

@@ -20,7 +20,7 @@ from glowback_trio.compute.process.frames import (
     Kind,
     Parts,
     frame,
-    pack_drafts,
+    pack_progress,
     pack_value,
     unpack_numbers,
 )
@@ -58,7 +58,7 @@ class _Link:
             return
         while self._ahead >= _FRAMES_AHEAD:
             self.receive()
-        self.send(Kind.DRAFTS, [pack_drafts(step.drafts)])
+        self.send(Kind.DRAFTS, [pack_progress(step.drafts, step.result_bytes)])
         self._ahead += 1
 
     def next_job(self, bars: MappedBars) -> memoryview:

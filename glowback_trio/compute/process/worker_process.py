@@ -23,7 +23,7 @@ from glowback_trio.compute.process.frames import (
     Parts,
     frame,
     pack_numbers,
-    unpack_drafts,
+    unpack_progress,
     unpack_value,
 )
 from glowback_trio.compute.process.limits import WorkerLimits
@@ -112,7 +112,7 @@ class WorkerProcess:
             kind, body = await self._receive()
             if kind is Kind.LAST:
                 break
-            await turn.pass_on(Progressed(unpack_drafts(body)), send)
+            await turn.pass_on(Progressed(*unpack_progress(body)), send)
             await self._send(Kind.CREDIT)
         # The worker is free before its last step is taken: a reader that leaves costs no process.
         self._busy = False
