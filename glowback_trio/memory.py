@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +22,7 @@ from glowback_trio.errors import ResourceError
 
 __all__ = ["Account", "AccountName", "Holding", "Memory", "give_back", "resident", "usable_memory"]
 
-AccountName = Literal[
-    "program", "logs", "results", "downloads", "bodies", "idempotency", "feeds", "bars"
-]
+AccountName = Literal["program", "logs", "results", "downloads", "bodies", "idempotency", "feeds"]
 _NAMES: tuple[AccountName, ...] = get_args(AccountName)
 
 # Version 1 writes a number near 2**63 where there is no limit.
@@ -214,7 +213,11 @@ def give_back() -> None:
     """Give memory that is free back to the system, where the C library can. Takes milliseconds.
 
     Python's objects and small arrays leave holes in the heap of the C library, which it keeps.
+    Arrow has a heap of its own.
     """
+    # Looked up and not imported: where nothing has imported it, it holds nothing.
+    if (arrow := sys.modules.get("pyarrow")) is not None:
+        arrow.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # glibc
         trim(0)

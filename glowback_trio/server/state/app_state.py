@@ -96,7 +96,9 @@ class AppState:
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
         self.connections = ConnectionBudget.of(settings)
-        self.streams = Streams(settings.max_streams, settings.max_message_bytes)
+        self.streams = Streams(
+            settings.max_streams, settings.max_message_bytes, self.gateway.memory.account("feeds")
+        )
         self.renderings = Renderings(self.gateway.memory.account("downloads"))
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.

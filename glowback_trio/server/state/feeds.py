@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from attrs import define, field
 
 from glowback_trio.actors import Run
+from glowback_trio.memory import Account, Holding, Memory
 from glowback_trio.model.events import Event, EventType
 
 __all__ = ["Feeds", "RunFeed", "heartbeat", "messages"]
@@ -71,6 +72,7 @@ class RunFeed:
         batch: Most events in one message, which is an array then; None: single events.
         quiet: Seconds without an event after which a heartbeat is sent; inf: never.
         max_message_bytes: Most bytes in one array, unless a single event takes more; inf: no bound.
+        held: What its messages take of the memory.
     """
 
     run: Run
@@ -78,6 +80,7 @@ class RunFeed:
     batch: int | None
     quiet: float = math.inf
     max_message_bytes: float = math.inf
+    held: Holding | None = None
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Return messages of the events after a cursor, and the cursor after them."""
@@ -127,9 +130,11 @@ class Feeds:
 
     Attributes:
         max_message_bytes: Most bytes in one array of events; inf: no bound.
+        account: Told of what the messages of the feeds take.
     """
 
     max_message_bytes: float = math.inf
+    account: Account = field(factory=lambda: Memory().account("feeds"))
     _shared: WeakValueDictionary[tuple[object, ...], RunFeed] = field(
         factory=WeakValueDictionary, init=False
     )
@@ -147,6 +152,9 @@ class Feeds:
         feed = self._shared.get(key)
         # A deleted run may live on in a feed while another one has its id.
         if feed is None or feed.run is not run:
-            feed = RunFeed(run, wanted, batch, quiet, self.max_message_bytes)
+            held = Holding(self.account)
+            # The messages of one read, once as texts and once in frames.
+            held.grow_to(2 * _BYTES_AT_ONCE)
+            feed = RunFeed(run, wanted, batch, quiet, self.max_message_bytes, held)
             self._shared[key] = feed
         return feed

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import trio
 from attrs import define, field
 
+from glowback_trio.memory import Account
 from glowback_trio.server.state.feeds import Feeds
 
 __all__ = ["Streams"]
@@ -20,6 +21,7 @@ class Streams:
     Args:
         limit: Streams that may be open at once.
         max_message_bytes: Most bytes in one array of events.
+        account: Told of what the feeds take.
 
     Attributes:
         feeds: The feeds that these streams read.
@@ -27,12 +29,13 @@ class Streams:
 
     limit: int
     max_message_bytes: int
+    account: Account
     feeds: Feeds = field(init=False)
     _open: int = field(default=0, init=False)
     _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.feeds = Feeds(self.max_message_bytes)
+        self.feeds = Feeds(self.max_message_bytes, self.account)
 
     @property
     def open(self) -> int:
