@@ -30,6 +30,7 @@ KINDS: dict[str, frozenset[int]] = {
     "accept": frozenset(),
     "allocate": frozenset({503}),
     "map": frozenset({503}),
+    "open": frozenset({503}),
     "process": frozenset({503}),
     "write": frozenset({503}),
 }

@@ -1,7 +1,7 @@
-"""What leaves the books leaves the process, and a small request never takes gigabytes.
+"""What leaves the books leaves the process, and what is not read is not held.
 
-Rule: after runs are deleted the server's memory is what it was; a run that is gone is freed without
-the collector.
+Rule: after runs are deleted the server's memory is what it was, without the collector; results that
+nobody reads take little, and small answers never wait for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import json
 import weakref
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ MILLION: dict[str, Any] = {
 #: The first runs find what an allocator keeps for the next ones.
 WARM, RUNS = 3, 10
 MOST_MB = 50
+CLIENTS = 100
+UNREAD_KIB = 256
 
 
 @pytest.mark.parametrize("store", ["memory", None])
@@ -49,6 +52,32 @@ async def test_deleted_runs_leave_no_memory(
         state(f"RSS after each of {len(held)} deleted runs: {[round(each) for each in held]} MB")
         await trio.sleep(2)
         assert server.memory_mb < held[WARM - 1] + MOST_MB
+
+
+async def test_results_that_nobody_reads_take_little_and_hold_up_nobody(
+    serve: Any, state: Callable[[str], None]
+) -> None:
+    async with serve() as server, AsyncExitStack() as stack:
+        small = (await server.run())["run_id"]
+        large = (await server.run(120, **MILLION))["run_id"]
+        async with server.connected() as client:
+            path = f"/backtests/{large}/equity.parquet"
+            await client.send(server.request_bytes("GET", path, Connection="close"))
+            await client.read_to_end()
+        before = server.memory_mb
+        server.forget_peak()
+        for number in range(CLIENTS):
+            client = await stack.enter_async_context(server.connected(4096))
+            what = ("equity.parquet", "results", "equity.csv", "trades.ndjson")[number % 4]
+            await client.send(server.request_bytes("GET", f"/backtests/{large}/{what}"))
+        await trio.sleep(1)
+        began = trio.current_time()
+        result = await server.get(f"/backtests/{small}/results", 30)
+        took, grown = trio.current_time() - began, server.peak_mb - before
+        state(f"{CLIENTS} unread results take {grown:.0f} MB; a small one {took:.2f} s")
+        assert result["equity_curve"]
+        assert took < 2
+        assert grown < CLIENTS * UNREAD_KIB / 1024 + 100
 
 
 async def test_a_small_request_cannot_have_a_result_of_gigabytes(
