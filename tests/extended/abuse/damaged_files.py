@@ -52,6 +52,7 @@ def placed(root: Path, batch: Iterable[Mutant]) -> Iterator[tuple[str, Mutant]]:
         yield folder.name, mutant
 
 
+@pytest.mark.timeout(3600)
 async def test_no_damaged_file_is_a_surprise(
     serve: Any, state: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def prepare(folder: Path, *, as_parquet: bool) -> None:
     os.utime(path, (1e9, 1e9))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("compute", ["thread", "process"])
 @pytest.mark.parametrize("cut", ["cache", "parquet"])
 async def test_a_file_that_is_cut_while_it_is_read_ends_no_process(
