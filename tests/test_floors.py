@@ -21,9 +21,10 @@ from support.house import HOUSE, House, Import, circles, folders, imports_of, mo
 from support.pages import page, rows_under
 
 _GROUND = {"errors", "version", "lazy", "nursery", "spelling", "memory", "control_groups"}
-_MODEL = {"errors", "version", "spelling", "model"}
+_GROUND |= {"border", "interrupt"}
+_MODEL = {"errors", "interrupt", "version", "spelling", "model"}
 _WIRE = _MODEL | {"wire"}
-_SYSTEM = {"extras", "nursery", "memory", "control_groups"}
+_SYSTEM = {"extras", "border", "nursery", "memory", "control_groups"}
 _COMPUTE = _WIRE | _SYSTEM | {"engine", "data", "store", "compute"}
 _ACTORS = _COMPUTE | {"actors"}
 _SERVER = _ACTORS | {"serving", "server"}
@@ -36,6 +37,8 @@ MAY_IMPORT = {
     "version": {"version"},
     "lazy": {"lazy"},
     "nursery": {"nursery"},
+    "interrupt": {"interrupt"},
+    "border": {"interrupt", "border"},
     "spelling": {"spelling"},
     "control_groups": {"control_groups"},
     "memory": {"errors", "control_groups", "memory"},
@@ -44,10 +47,10 @@ MAY_IMPORT = {
     "extras": {"errors", "extras"},
     "engine": _WIRE | {"engine"},
     "data": _WIRE | {"extras", "data"},
-    "store": _WIRE | {"nursery", "memory", "store"},
+    "store": _WIRE | {"border", "nursery", "memory", "store"},
     "compute": _COMPUTE,
     "actors": _ACTORS,
-    "serving": {"errors", "serving"},
+    "serving": {"border", "errors", "serving"},
     "server": _SERVER,
     "client": _WIRE | {"client"},
     "cli": _TOP | {"cli"},
@@ -73,6 +76,7 @@ CONFINED = {
     "rich": {"cli"},
     "structlog": {"server"},
     "trio": {
+        "border",
         "nursery",
         "store",
         "compute",
@@ -267,6 +271,7 @@ def test_the_architecture_page_says_what_a_room_may_import() -> None:
         said = rooms - named if sentence.startswith("every room but") else named
         assert said - {room} == MAY_IMPORT[room] & rooms - {room}
     ground = {"errors", "extras", "version", "nursery", "spelling", "memory", "control_groups"}
+    ground |= {"border", "interrupt"}
     assert rooms - DOCUMENTED.keys() == ground
 
 

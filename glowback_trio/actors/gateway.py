@@ -22,6 +22,7 @@ from glowback_trio.actors.transfers import (
     import_export,
     verify_run,
 )
+from glowback_trio.border import Border
 from glowback_trio.compute import BacktestJob, Compute
 from glowback_trio.data import Source
 from glowback_trio.data.loading import raise_problems
@@ -35,7 +36,7 @@ from glowback_trio.errors import (
     StoreError,
     UnknownRunError,
 )
-from glowback_trio.memory import Holding, Memory
+from glowback_trio.memory import Memory
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -409,14 +410,19 @@ class Gateway:
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
         """Be the run's task, and give back what it holds when it has ended."""
-        job = BacktestJob(
-            run.request, self.source, self._log_budget(run.request), self._max_result_bytes
-        )
-        try:
-            await run.carry_out(self._compute, job, Holding(self.memory.account("results")))
-        finally:
-            turn.end()
-            self._retire(run)
+        with Border(run.fail):
+            try:
+                with Border(run.fail):
+                    budget = self._log_budget(run.request)
+                    job = BacktestJob(run.request, self.source, budget, self._max_result_bytes)
+                    await run.carry_out(self._compute, job)
+            finally:
+                turn.end()
+                if not run.needs_task:
+                    self._retire(run)
+            if run.needs_task:
+                await run.end_late()
+                self._retire(run)
 
     def _log_budget(self, request: BacktestRequest) -> int | None:
         """Return how many bytes the run's events may take in memory; None if they are on disk."""

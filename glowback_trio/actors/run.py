@@ -19,8 +19,19 @@ from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
 from glowback_trio.actors.run_slots import SlotTurn
-from glowback_trio.compute import Answered, Compute, Done, Failed, Job, Progressed, Step
-from glowback_trio.errors import FailureTraceback, LogError, NotReadyError, ResourceError
+from glowback_trio.border import Border
+from glowback_trio.compute import (
+    Answered,
+    Compute,
+    Done,
+    Failed,
+    Job,
+    Progressed,
+    Step,
+    carry_out,
+    fault_step,
+)
+from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
@@ -44,6 +55,8 @@ _EMITS_PER_TURN = 64
 _SLICES_AHEAD = 4
 # Events of every run that come from no draft: `queued` and `running`.
 _BEFORE_DRAFTS = 2
+# Seconds after which a log that did not take the end of its run is asked again.
+_RETRY_S = 1.0
 
 
 @define(eq=False, repr=False)
@@ -72,6 +85,8 @@ class Run:
     #: Traceback of the code that failed, as text: for its author, so never in the log.
     _traceback: str = field(default="", init=False)
     _held: Holding | None = field(default=None, init=False)
+    #: What ended the run, from the moment that it was known.
+    _failure: str | None = field(default=None, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
     #: One change at a time: each begins with what the last one has left.
@@ -338,12 +353,12 @@ class Run:
         with ExitStack() as channels:
             async with trio.open_nursery() as workers:
                 try:
-                    with self._scope:
+                    with self._scope, Border(self.fail):
                         await self._complete(partial(self._work, compute, job), workers, channels)
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     if not self._writer.finished:
-                        self._end(State.CANCELLED, self._reason or "the gateway was closed")
+                        self._cut_off()
                     workers.cancel_scope.cancel()
                     self._held = None
 
@@ -362,12 +377,7 @@ class Run:
             channels.enter_context(steps)
             rested = trio.Event()
             workers.start_soon(work, send, rested)
-            try:
-                await self._follow(steps)
-            # The log and the recomputation differ, or no memory is left for the result.
-            except (LogError, ResourceError) as error:
-                self._end(State.FAILED, str(error))
-                return
+            await self._follow(steps)
             await rested.wait()
             if self._turn.dropped:
                 # Its work was dropped in a pause. What has been told is not told again.
@@ -386,7 +396,7 @@ class Run:
         with trio.CancelScope() as scope:
             self._turn.on_drop = scope.cancel
             try:
-                await compute.run_job(job, send, self._turn)
+                await carry_out(compute, job, send, self._turn)
             finally:
                 self._turn.rest()
                 rested.set()
@@ -449,6 +459,34 @@ class Run:
             self._pacer.begin(at_bar=recomputation.bar)
             self._recomputation = None
         return new_drafts
+
+    def fail(self, error: BaseException) -> None:
+        """End the run because of an error in its task, or in what it stands on.
+
+        What is raised after the end is logged only.
+        """
+        if self._writer.finished:
+            _log.error("An error after the end of run %s", self.run_id, exc_info=error)
+            return
+        # A log that differs from its recomputation says how.
+        step = Failed(str(error)) if isinstance(error, LogError) else fault_step(error)
+        self._note_traceback(step.error, step.traceback)
+        self._failure = self._failure or step.error
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        """End the run that did not come to its end by itself."""
+        if self._failure is not None:
+            self._end(State.FAILED, self._failure)
+        else:
+            self._end(State.CANCELLED, self._reason or "the gateway was closed")
+
+    async def end_late(self) -> None:
+        """End a run whose log did not take its end: try again until it does."""
+        while not self._writer.finished:
+            await trio.sleep(_RETRY_S)
+            with Border(self.fail):
+                self._cut_off()
 
     def _note_traceback(self, error: str, traceback: str) -> None:
         """Keep a traceback for the error that `result` raises, and log it with the run's id."""

@@ -8,7 +8,7 @@ import trio
 
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import SlotTurn
-from glowback_trio.compute import Compute, Failed, Step, VerifyJob, verdict_of
+from glowback_trio.compute import Compute, Failed, Step, VerifyJob, carry_out, verdict_of
 from glowback_trio.data import Source
 from glowback_trio.errors import (
     DamagedError,
@@ -75,7 +75,7 @@ async def verify_run(run: Run, source: Source, compute: Compute, turn: SlotTurn)
     last: Step = Failed("nothing came of it")
     send, steps = trio.open_memory_channel[Step](0)
     async with steps, open_bare_nursery() as nursery:
-        nursery.start_soon(compute.run_job, job, send, turn)
+        nursery.start_soon(carry_out, compute, job, send, turn)
         async for step in steps:
             last = step
     return verdict_of(last)

@@ -5,7 +5,8 @@ Never here: what a run does with the steps, status, logs, HTTP.
 May be imported by: `actors`, `server`, `cli` and `testing`.
 """
 
-from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute
+from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute, carry_out
+from glowback_trio.compute.faults import fault_step
 from glowback_trio.compute.job import BacktestJob, Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
@@ -28,6 +29,8 @@ __all__ = [
     "ThreadCompute",
     "Turn",
     "VerifyJob",
+    "carry_out",
+    "fault_step",
     "usable_cores",
     "verdict_of",
     "verify",

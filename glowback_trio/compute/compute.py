@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
+from glowback_trio.compute.faults import fault_step
 from glowback_trio.compute.job import Job
-from glowback_trio.compute.steps import Progressed, Step
+from glowback_trio.compute.steps import Failed, Progressed, Step
 from glowback_trio.compute.turns import UNSHARED, Turn
 from glowback_trio.data import no_checkpoint
+from glowback_trio.errors import FailureTraceback
 from glowback_trio.model.short_repr import describe
 
-__all__ = ["Compute", "InlineCompute", "ThreadCompute"]
+__all__ = ["Compute", "InlineCompute", "ThreadCompute", "carry_out"]
+
+_log = logging.getLogger(__name__)
 
 
 class Compute(Protocol):
@@ -43,6 +49,32 @@ class Compute(Protocol):
             send: Takes the steps.
             turn: When the job may work.
         """
+
+
+async def carry_out(
+    compute: Compute, job: Job, send: trio.MemorySendChannel[Step], turn: Turn
+) -> None:
+    """Be the task in which a backend carries out a job. Whatever it raises is the last step."""
+    failures: list[Failed] = []
+    with send.clone() as last:
+        with Border(lambda fault: failures.append(fault_step(fault))):
+            await compute.run_job(job, send, turn)
+        if failures:
+            await _report(failures, last, turn)
+
+
+async def _report(
+    failures: Sequence[Failed], last: trio.MemorySendChannel[Step], turn: Turn
+) -> None:
+    """Send the first failure as the job's last step, and log those that nobody takes."""
+    unsent = failures
+    try:
+        await turn.pass_on(failures[0], last)
+        unsent = failures[1:]
+    finally:
+        for failure in unsent:
+            cause = FailureTraceback(failure.traceback)
+            _log.error("A job has failed besides: %s", failure.error, exc_info=cause)
 
 
 class InlineCompute:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from glowback_trio.border import faults_of
 from glowback_trio.compute.log_budget import within_budget
 from glowback_trio.compute.result_budget import MOST_RESULT_BYTES, within_result_budget
 from glowback_trio.compute.steps import LONGEST_SENTENCE, Done, Failed, Progressed, Step
@@ -81,18 +82,24 @@ class BacktestJob:
 
 def attempted(steps: Iterator[Step]) -> Iterator[Step]:
     """Pass on steps, and turn whatever goes wrong into the last one."""
+    # Steps leave outside the `try`: a `GeneratorExit` in there is of the job, and not its closing.
+    while (step := _attempted(steps)) is not None:
+        yield step
+        if isinstance(step, Failed):
+            return
+
+
+def _attempted(steps: Iterator[Step]) -> Step | None:
     try:
-        yield from steps
+        return next(steps, None)
     except GlowbackError as error:
-        failed = Failed(text_of(error, LONGEST_SENTENCE), traceback_text(error.__cause__))
-    # A source may be code of others, too. A cancellation is no error, and passes.
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it ends only its own run
+        return Failed(text_of(error, LONGEST_SENTENCE), traceback_text(error.__cause__))
+    # Strategies and sources may be code of others, which raises anything.
+    except BaseException as error:
+        if not faults_of(error):
+            raise  # a cancellation of the run
         sentence = f"The simulation failed unexpectedly ({type(error).__name__})"
-        failed = Failed(sentence, traceback_text(error))
-    else:
-        return
-    # Here the error is gone, and with it all that its traceback held.
-    yield failed
+        return Failed(sentence, traceback_text(error))
 
 
 def simulated(

@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Iterator
 from itertools import islice
 
-from glowback_trio.model.strategies.foreign import cut, encodable, is_interrupt, said
+from glowback_trio.interrupt import is_interrupt
+from glowback_trio.model.strategies.foreign import cut, encodable, said
 
 __all__ = ["LONGEST_TRACEBACK", "traceback_text"]
 

@@ -17,9 +17,10 @@ from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.errors import StrategyError
+from glowback_trio.interrupt import is_interrupt
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
-from glowback_trio.model.strategies.foreign import is_interrupt, said
+from glowback_trio.model.strategies.foreign import said
 from glowback_trio.model.strategies.parameters import (
     BuiltIn,
     BuyAndHold,

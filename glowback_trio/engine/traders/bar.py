@@ -9,12 +9,13 @@ from glowback_trio.engine.timeline import Timeline
 from glowback_trio.engine.traders.context import BrokerContext
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.errors import StrategyError
+from glowback_trio.interrupt import is_interrupt
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.instant import in_words
 from glowback_trio.model.result import Curve
 from glowback_trio.model.short_repr import shown
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
-from glowback_trio.model.strategies.foreign import is_interrupt, said, text_of
+from glowback_trio.model.strategies.foreign import said, text_of
 
 __all__ = ["BarTrader"]
 

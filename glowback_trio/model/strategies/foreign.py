@@ -5,28 +5,15 @@ Their texts may be of any length, and the methods that give them may raise, so b
 
 from __future__ import annotations
 
-import threading
+from glowback_trio.interrupt import is_interrupt
 
-__all__ = ["LONGEST_TEXT", "cut", "encodable", "is_interrupt", "said", "text_of"]
+__all__ = ["LONGEST_TEXT", "cut", "encodable", "said", "text_of"]
 
 #: Characters of an exception's text that are kept. It is held for as long as its run is, in the log
 #: of the run, and sent to every reader.
 LONGEST_TEXT = 1_000
 # A class may have a name of any length as well.
 _LONGEST_NAME = 200
-
-
-def is_interrupt(error: BaseException) -> bool:
-    """Return True if an error is the user's Ctrl-C, which ends the program.
-
-    Signals are handled in the main thread only. Whatever else such code raises, `SystemExit`
-    included, ends its own run and no other.
-
-    Args:
-        error: What the code raised.
-    """
-    main = threading.current_thread() is threading.main_thread()
-    return main and isinstance(error, KeyboardInterrupt)
 
 
 def cut(text: str, most: int = LONGEST_TEXT) -> str:
