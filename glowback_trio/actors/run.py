@@ -482,10 +482,12 @@ class Run:
             self._end(State.CANCELLED, self._reason or "the gateway was closed")
 
     async def end_late(self) -> None:
-        """End a run whose log did not take its end: try again until it does."""
-        while not self._writer.finished:
+        """End a run whose log did not take its end: try again until it does, or `cancel`."""
+        given_up = False
+        while not (self._writer.finished or given_up):
+            given_up = self._reason is not None
             await trio.sleep(_RETRY_S)
-            with Border(self.fail):
+            with Border(_take_no_note):  # it is logged already
                 self._cut_off()
 
     def _note_traceback(self, error: str, traceback: str) -> None:
@@ -506,6 +508,10 @@ class Run:
         """Wake what waits for the end."""
         self._broadcaster.announce_end(terminal_id)
         self._finished.set()
+
+
+def _take_no_note(_error: BaseException) -> None:
+    """Take no note of an error."""
 
 
 def random_id() -> str:
