@@ -36,7 +36,7 @@ from glowback_trio.errors import (
     StoreError,
     UnknownRunError,
 )
-from glowback_trio.memory import Memory
+from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -54,6 +54,8 @@ _log = logging.getLogger(__name__)
 _LOOKED_AT_PER_TURN = 100
 # Each may take as much memory as the log of its run.
 _TRANSFERS = 2
+# Seconds after which a log that did not take the end of its run is asked again.
+_RETRY_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -415,14 +417,23 @@ class Gateway:
                 with Border(run.fail):
                     budget = self._log_budget(run.request)
                     job = BacktestJob(run.request, self.source, budget, self._max_result_bytes)
-                    await run.carry_out(self._compute, job)
+                    await run.carry_out(self._compute, job, Holding(self.memory.account("results")))
             finally:
                 turn.end()
                 if not run.needs_task:
                     self._retire(run)
             if run.needs_task:
-                await run.end_late()
+                await self._end_late(run)
                 self._retire(run)
+
+    async def _end_late(self, run: Run) -> None:
+        """End a run whose log did not take its end: try again until it does, or it is too late."""
+        given_up = False
+        while run.needs_task and not given_up:
+            given_up = self._closed is not None
+            await trio.sleep(_RETRY_S)
+            with Border(_take_no_note):  # it is logged already
+                run.cut_off()
 
     def _log_budget(self, request: BacktestRequest) -> int | None:
         """Return how many bytes the run's events may take in memory; None if they are on disk."""
@@ -433,3 +444,7 @@ class Gateway:
     def _retire(self, run: Run) -> None:
         for evicted in self._store.retire(run.run_id):
             self._runs.pop(evicted, None)
+
+
+def _take_no_note(_error: BaseException) -> None:
+    """Take no note of an error."""

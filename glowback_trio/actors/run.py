@@ -55,8 +55,6 @@ _EMITS_PER_TURN = 64
 _SLICES_AHEAD = 4
 # Events of every run that come from no draft: `queued` and `running`.
 _BEFORE_DRAFTS = 2
-# Seconds after which a log that did not take the end of its run is asked again.
-_RETRY_S = 1.0
 
 
 @define(eq=False, repr=False)
@@ -358,7 +356,7 @@ class Run:
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     if not self._writer.finished:
-                        self._cut_off()
+                        self.cut_off()
                     workers.cancel_scope.cancel()
                     self._held = None
 
@@ -461,10 +459,7 @@ class Run:
         return new_drafts
 
     def fail(self, error: BaseException) -> None:
-        """End the run because of an error in its task, or in what it stands on.
-
-        What is raised after the end is logged only.
-        """
+        """End the run because of an error in its task or beneath it; after the end, log it only."""
         if self._writer.finished:
             _log.error("An error after the end of run %s", self.run_id, exc_info=error)
             return
@@ -472,23 +467,12 @@ class Run:
         step = Failed(str(error)) if isinstance(error, LogError) else fault_step(error)
         self._note_traceback(step.error, step.traceback)
         self._failure = self._failure or step.error
-        self._cut_off()
+        self.cut_off()
 
-    def _cut_off(self) -> None:
-        """End the run that did not come to its end by itself."""
-        if self._failure is not None:
-            self._end(State.FAILED, self._failure)
-        else:
-            self._end(State.CANCELLED, self._reason or "the gateway was closed")
-
-    async def end_late(self) -> None:
-        """End a run whose log did not take its end: try again until it does, or `cancel`."""
-        given_up = False
-        while not (self._writer.finished or given_up):
-            given_up = self._reason is not None
-            await trio.sleep(_RETRY_S)
-            with Border(_take_no_note):  # it is logged already
-                self._cut_off()
+    def cut_off(self) -> None:
+        """End the run that did not come to its end by itself. Only its task calls this."""
+        cancelled = State.CANCELLED, self._reason or "the gateway was closed"
+        self._end(*((State.FAILED, self._failure) if self._failure else cancelled))
 
     def _note_traceback(self, error: str, traceback: str) -> None:
         """Keep a traceback for the error that `result` raises, and log it with the run's id."""
@@ -508,10 +492,6 @@ class Run:
         """Wake what waits for the end."""
         self._broadcaster.announce_end(terminal_id)
         self._finished.set()
-
-
-def _take_no_note(_error: BaseException) -> None:
-    """Take no note of an error."""
 
 
 def random_id() -> str:
