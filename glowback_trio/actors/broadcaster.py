@@ -14,17 +14,20 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.event_loop import EventLoop
-from glowback_trio.errors import CursorAheadError
+from glowback_trio.errors import CursorAheadError, GatewayClosedError
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store import EventLog
 
-__all__ = ["Bell", "Broadcaster", "Subscription"]
+__all__ = ["GOES_ON", "Bell", "Broadcaster", "Subscription"]
 
 # Enough to amortize a turn of the event loop, and a fraction of a millisecond to hand over.
 _READ_AT_ONCE = 256
 # Readers that go on in the same turn of the event loop: each takes some 50 us.
 _WOKEN_AT_ONCE = 100
+
+#: Why a log has stopped without an end.
+GOES_ON = "The gateway was closed; the run goes on in the next one that opens its store"
 
 
 @define(eq=False)
@@ -83,6 +86,7 @@ class Broadcaster:
     loop: EventLoop = field(factory=EventLoop, init=False)
     #: Id of the terminal event, once there is one.
     _end: int | None = field(default=None, init=False)
+    _broken_off: bool = field(default=False, init=False)
     _subscribers: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
@@ -98,6 +102,16 @@ class Broadcaster:
     def subscribers(self) -> int:
         """How many subscriptions are open."""
         return self._subscribers
+
+    @property
+    def broken_off(self) -> bool:
+        """True if the gateway has closed, and the next one goes on with the log."""
+        return self._broken_off
+
+    def break_off(self) -> None:
+        """Let the readers know that this gateway adds nothing more."""
+        self._broken_off = True
+        self._bell.ring()
 
     def announce_end(self, event_id: int) -> None:
         """Note the id of the terminal event, and wake the readers that have passed it."""
@@ -217,11 +231,17 @@ class Subscription:
         return wanted
 
     async def read(self, limit: int = _READ_AT_ONCE) -> Sequence[Event]:
-        """Wait until there is something, then take it; empty only at the end of the log."""
+        """Wait until there is something, then take it; empty only at the end of the log.
+
+        Raises:
+            GatewayClosedError: The gateway has closed; the next one on the store goes on.
+        """
         self._broadcaster.loop.check("subscription.read")
         await trio.lowlevel.checkpoint()
         while not (wanted := self._scan(limit)) and not self.ended:
             if not self.behind:
+                if self._broadcaster.broken_off:
+                    raise GatewayClosedError(GOES_ON)
                 await self._broadcaster.wait_ring()
             elif wanted := await self._load(limit):
                 break

@@ -116,6 +116,11 @@ class Gateway:
         """The promise of the store for events that can be read: `memory`, `process` or `power`."""
         return self._store.durability
 
+    @property
+    def slots(self) -> RunSlots:
+        """The slots in which runs are computed: for those who look, such as metrics."""
+        return self._slots
+
     def submit(
         self,
         request: BacktestRequest,
@@ -395,13 +400,16 @@ class Gateway:
     def close(self, reason: str) -> None:
         """Accept no new runs, and cancel those that have not ended. Idempotent.
 
+        In a durable store queued runs, and running ones whose requests say `on_restart: "rerun"`,
+        stop without an end: the next gateway on the store goes on with them.
+
         Raises:
             EventLoopError: Called outside the gateway's event loop.
         """
         self._loop.check("gateway.close")
         self._closed = self._closed or reason
         for run in self._runs.values():
-            run.cancel(reason)
+            run.close(reason)
         self._thread_calls.close()
 
     async def wait_idle(self) -> None:
@@ -422,7 +430,7 @@ class Gateway:
                 turn.end()
                 if not run.needs_task:
                     self._retire(run)
-            if run.needs_task:
+            if run.needs_task and not run.survives:
                 await self._end_late(run)
                 self._retire(run)
 

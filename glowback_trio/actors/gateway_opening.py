@@ -55,7 +55,9 @@ async def open_gateway(
     """Open a gateway for the length of an `async with` block.
 
     Leaving the block, in whatever way, cancels the runs that have not ended, waits for them and
-    leaves nothing behind: no task, no thread at work, no file.
+    leaves nothing behind: no task, no thread at work, no file. With a durable store, queued runs
+    and running ones whose requests say `on_restart: "rerun"` are not cancelled: the next gateway
+    that opens the store goes on with them.
 
     Args:
         data: A directory of price files; `demo`: the prices that come with the package; `sample` or

@@ -97,6 +97,11 @@ class LogWriter:
         return self._count
 
     @property
+    def state(self) -> State:
+        """The state that was announced last."""
+        return self._announced.state
+
+    @property
     def finished(self) -> bool:
         """True if the terminal event has been appended."""
         return self._announced.finished

@@ -14,7 +14,7 @@ from typing import assert_never
 import trio
 from attrs import define, field
 
-from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
+from glowback_trio.actors.broadcaster import GOES_ON, Bell, Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
@@ -31,7 +31,7 @@ from glowback_trio.compute import (
     carry_out,
     fault_step,
 )
-from glowback_trio.errors import FailureTraceback, LogError, NotReadyError
+from glowback_trio.errors import FailureTraceback, GatewayClosedError, LogError, NotReadyError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventDraft, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
@@ -80,6 +80,8 @@ class Run:
     _recomputation: Recomputation | None = field(default=None, init=False)
     #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
+    #: True if its task has stopped, and the next gateway goes on with it.
+    _left: bool = field(default=False, init=False)
     #: Traceback of the code that failed, as text: for its author, so never in the log.
     _traceback: str = field(default="", init=False)
     _held: Holding | None = field(default=None, init=False)
@@ -169,6 +171,17 @@ class Run:
         return not self._writer.finished
 
     @property
+    def survives(self) -> bool:
+        """True if it goes on in the next gateway that opens its store, should this one close now.
+
+        That is one in a durable store that is queued, or running and `on_restart` says `rerun`.
+        """
+        ends = self._writer.finished or self._reason is not None or bool(self._failure)
+        if self._store.durability == "memory" or ends:
+            return False
+        return self._writer.state is State.QUEUED or self.request.on_restart == "rerun"
+
+    @property
     def broadcaster(self) -> Broadcaster:
         """The log as its readers see it, for readers that keep their own cursors."""
         return self._broadcaster
@@ -230,9 +243,14 @@ class Run:
         """Wait for the end, as durable as the store promises, and return the status.
 
         A run that failed or was cancelled is no error here.
+
+        Raises:
+            GatewayClosedError: The gateway has closed; the next one on the store goes on.
         """
         self._broadcaster.loop.check("run.wait_finished")
         await self._finished.wait()
+        if self._left and not self._writer.finished:
+            raise GatewayClosedError(GOES_ON)
         # A store may still be writing the terminal event.
         while not self.finished:
             await self._broadcaster.wait_ring()
@@ -313,6 +331,14 @@ class Run:
             self._reason = reason
             self._scope.cancel(reason)
 
+    def close(self, reason: str) -> None:
+        """Stop the run without an end if it survives its gateway; otherwise cancel it."""
+        if self.survives:
+            self._left = True
+            self._scope.cancel(reason)
+        else:
+            self.cancel(reason)
+
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. Leaves no trace in the log."""
         self._broadcaster.loop.check("run.pause")
@@ -338,7 +364,8 @@ class Run:
         """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
-        event. That is emitted at once; a worker in the middle of a step is waited for afterwards.
+        event, unless it survives its gateway. That is emitted at once; a worker in the middle of a
+        step is waited for afterwards.
 
         Args:
             compute: Where the work is carried out.
@@ -355,10 +382,18 @@ class Run:
                         await self._complete(partial(self._work, compute, job), workers, channels)
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
-                    if not self._writer.finished:
-                        self.cut_off()
+                    self._stop()
                     workers.cancel_scope.cancel()
                     self._held = None
+
+    def _stop(self) -> None:
+        """End the run if nothing else has, or leave it to the next gateway."""
+        self._left = self.survives
+        if self._left:
+            self._broadcaster.break_off()
+            self._finished.set()
+        elif not self._writer.finished:
+            self.cut_off()
 
     async def _complete(
         self, work: Callable[..., Awaitable[None]], workers: trio.Nursery, channels: ExitStack

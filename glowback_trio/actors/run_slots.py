@@ -8,7 +8,7 @@ waits for its pace, or its readers are behind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import trio
 from attrs import define, field
@@ -43,9 +43,12 @@ class SlotTurn:
     on_drop: Callable[[], object] | None = field(default=None, init=False)
     dropped: bool = field(default=False, init=False)
     paused: bool = field(default=False, init=False)
-    #: When the present slice began, and when the job was last seen to move.
+    #: When the present slice began.
     since: float = field(default=0.0, init=False)
+    #: When the job last made a step, as if the time without a slot had not passed; and how long
+    #: before the slot was taken away that was.
     moved: float = field(default=0.0, init=False)
+    _unmoved: float = field(default=0.0, init=False)
     #: True from one `wait` to the next, but for sending: then the slot cannot be taken away.
     _at_work: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
@@ -109,6 +112,7 @@ class SlotTurn:
     def end(self) -> None:
         """Give everything back: the run has ended. Idempotent."""
         self._over = True
+        self.on_drop = None
         self._slots.remove(self)
 
     @property
@@ -118,11 +122,13 @@ class SlotTurn:
 
     def give(self) -> None:
         """Note that it has its slot."""
-        self.since = self.moved = trio.current_time()
+        self.since = trio.current_time()
+        self.moved = self.since - self._unmoved
         self._given.set()
 
     def take(self) -> None:
         """Note that it has its slot no longer."""
+        self._unmoved = trio.current_time() - self.moved
         self._given = trio.Event()
 
     def drop(self) -> None:
@@ -185,6 +191,15 @@ class RunSlots:
     def holders(self) -> Collection[SlotTurn]:
         """Those that hold a slot."""
         return self._holders
+
+    def stuck(self, after_s: float) -> Mapping[str, float]:
+        """Return who has held a slot for longer than this without a step, and for how many seconds.
+
+        Code that does not return, such as a strategy's, keeps its slot while nobody else waits.
+        """
+        now = trio.current_time()
+        unmoved = {turn.name: now - turn.moved for turn in self._holders}
+        return {name: seconds for name, seconds in unmoved.items() if seconds > after_s}
 
     def request(self, owner: str = "", priority: int = 0, name: str = "") -> SlotTurn:
         """Request a slot; `SlotTurn.wait` waits for it.

@@ -44,10 +44,11 @@ async def serve(
     serves the names of its own machine: `localhost`, `127.0.0.0/8` and `[::1]`, with any port.
 
     The shutdown after `stop`, in this order: `/readyz` answers 503 for `settings.shutdown_delay`
-    seconds. Then no further connection or run is accepted. Queued runs are cancelled; running ones
-    get `settings.drain` seconds to finish and are cancelled then. Streams send the end of their
-    run and close with 1000; those that still are open get 1012 and are cut after `settings.grace`
-    seconds. The gateway stays closed.
+    seconds. Then no further connection or run is accepted. Runs that survive the gateway in a
+    durable store stop as they are: queued ones, and those whose requests say `on_restart: "rerun"`.
+    Other queued runs are cancelled; other running ones get `settings.drain` seconds to finish and
+    are cancelled then. Streams send the end of their run and close with 1000; those that still are
+    open get 1012 and are cut after `settings.grace` seconds. The gateway stays closed.
 
     Args:
         gateway: An open gateway.

@@ -132,7 +132,7 @@ async def test_a_deleted_run_leaves_no_object_behind(
             # Trio holds the cancellation in a cycle, and with it what the job had in hand.
             rooms = ("actors", "store", "engine")
             left = Counter(kind for kind in left if kind.split(".")[1] in rooms)
-            del left["glowback_trio.actors.run_slots.SlotTurn"]
+            del left["glowback_trio.actors.run_slots.SlotTurn"]  # which is small and holds no run
         assert left == Counter()
 
 

@@ -412,9 +412,10 @@ def test_a_cancellation_at_any_step_leaves_sound_logs_and_no_task() -> None:
 
     def check() -> None:
         for run in runs:
-            assert run.status.finished
+            # A store that keeps it lets a queued run go on in the next gateway.
+            assert run.status.finished or run.status.state is State.QUEUED
             assert run.subscribers == 0
-            assert_sound(run.events())
+            assert_sound(run.events(), ended=run.status.finished)
 
     assert cancel_at_every_step(scenario, check=check) > 20
 

@@ -6,9 +6,11 @@ of the slots, and time passes only where a test lets it.
 
 from __future__ import annotations
 
+import trio
 from trio.testing import MockClock
 
 from glowback_trio.actors.run_slots import SLICE_S, RunSlots, SlotTurn
+from glowback_trio.compute import Progressed, Step
 
 
 def holding(slots: RunSlots) -> list[str]:
@@ -175,3 +177,18 @@ async def test_only_so_many_runs_are_live() -> None:
     assert (slots.begun, slots.waiting) == (2, 1)
     second.end()
     assert holding(slots) == ["3"]
+
+
+async def test_a_slot_that_is_held_without_a_step_is_told(mock_clock: MockClock) -> None:
+    slots = RunSlots(slots=1)
+    first, second = requested(slots, "1", "2")
+    mock_clock.jump(20)
+    slots.reconsider(first)
+    mock_clock.jump(20)
+    slots.reconsider(second)
+    assert holding(slots) == ["1"]
+    mock_clock.jump(15)
+    assert slots.stuck(30) == {"1": 35}  # the turn of the other apart
+    send, _receive = trio.open_memory_channel[Step](1)
+    await first.pass_on(Progressed(), send)
+    assert slots.stuck(30) == {}

@@ -202,6 +202,7 @@ def test_a_cancellation_at_any_step_leaves_sound_logs_and_nothing_unwritten() ->
         ends = [record.events[-1] for record in stores[0].records.values()]
         for log in in_virtual_time(logs):
             assert_sound(log)
-            assert log[-1].data in ends, "nothing had to be repaired"
+            # It had ended, or it was queued and has gone on.
+            assert log[-1].data in ends or log[0].data in ends, "nothing had to be repaired"
 
     assert cancel_at_every_step(scenario, check=check) > 20

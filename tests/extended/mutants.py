@@ -124,9 +124,8 @@ MUTANTS = (
     Mutant(
         "no end when the program around is cancelled",
         RUN,
-        "                    if not self._writer.finished:\n                        self.cut_off(",
-        "                    if self._reason and not self._writer.finished:\n"
-        "                        self.cut_off(",
+        "        elif not self._writer.finished:\n            self.cut_off(",
+        "        elif self._reason and not self._writer.finished:\n            self.cut_off(",
     ),
     Mutant(
         "a number taken though the store refused the event",

@@ -101,6 +101,7 @@ async def read_to_close(client: RoughClient) -> tuple[list[Event], int]:
 async def test_the_end_keeps_its_order(autojump_clock: MockClock) -> None:
     async with open_house(shutdown_delay=DELAY, drain=DRAIN) as house:
         running, waiting = house.gateway.submit(ENDLESS), house.gateway.submit(ENDLESS)
+        waiting.pause()  # so it does not begin
         stream, kept, silent = await house.watch(running), house.connect(), house.connect()
         assert (await kept.get(b"/readyz")).status == 200
         await silent.send(b"GET / HTT")

@@ -77,8 +77,9 @@ async def serve_backtests(
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
-    On SIGINT or SIGTERM runs are cancelled and streams receive their last events. Runs are kept
-    in a file, so that they survive the process, unless `--store memory` says otherwise.
+    Runs are kept in a file, so that they survive the process, unless `--store memory` says
+    otherwise. On SIGINT or SIGTERM queued runs, and those that say `"on_restart": "rerun"`, go on
+    at the next start; other runs are cancelled, and streams receive their last events.
 
     Args:
         host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.

@@ -247,6 +247,14 @@ class Metrics(Collector):
         yield _gauge("glowback_runs", "Runs in memory, by state.", kept, ("state",))
         waiting: dict[_Labels, float] = {(): states[State.QUEUED]}
         yield _gauge("glowback_queue_length", "Queued runs.", waiting)
+        slots = self.gateway.slots
+        held: dict[_Labels, float] = {("held",): len(slots.holders), ("all",): slots.slots}
+        yield _gauge("glowback_run_slots", "Slots in which runs are computed.", held, ("which",))
+        aside: dict[_Labels, float] = {(): slots.laid_aside}
+        yield _gauge("glowback_parked_runs", "Half-computed runs without a slot.", aside)
+        unmoved: dict[_Labels, float] = {(): max(slots.stuck(0.0).values(), default=0.0)}
+        longest = "Longest time for which a run has held a slot without a step; /readyz names it."
+        yield _gauge("glowback_slot_unmoved_seconds", longest, unmoved)
 
 
 def _counter(

@@ -259,15 +259,43 @@ class Health(TypedDict):
     version: str
 
 
+class StuckRun(TypedDict):
+    """A run that holds a slot and makes no step.
+
+    Attributes:
+        run_id: The run's id.
+        seconds: Seconds since its last step, the turns of others apart.
+    """
+
+    run_id: str
+    seconds: float
+
+
+class Slots(TypedDict):
+    """The slots in which runs are computed.
+
+    Attributes:
+        all: How many there are.
+        held: How many are held now.
+        stuck: Those that have made no step for more than 30 seconds.
+    """
+
+    all: int
+    held: int
+    stuck: list[StuckRun]
+
+
 class Readiness(Health):
     """The state of a server that accepts runs.
 
     Attributes:
         durability: What an event that a client has received survives: nothing, the end of the
             server's process, or a power cut, too.
+        slots: The slots in which runs are computed.
     """
 
     durability: Literal["memory", "process", "power"]
+    slots: Slots
 
 
 class Complaint(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from attrs import frozen
 from quart import request
 
 from glowback_trio.actors import Run, Subscription
-from glowback_trio.errors import CursorAheadError, InvalidRequestError, Problem
+from glowback_trio.errors import CursorAheadError, GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.model.events import Event
 from glowback_trio.model.stream_protocol import Cursor, EventTypes
@@ -135,7 +136,7 @@ def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
         raise HttpError(503, message, headers={"Retry-After": "5"})
     current_request().notes.is_stream = True
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return Response(_frames(app_state, subscription), 200, headers, content_type=SSE)
+    return Response(_frames(app_state, run, subscription), 200, headers, content_type=SSE)
 
 
 def _cursor(query: EventsQuery) -> tuple[int, str]:
@@ -154,8 +155,11 @@ def _cursor(query: EventsQuery) -> tuple[int, str]:
     return cursor, "Last-Event-ID"
 
 
-async def _frames(app_state: AppState, subscription: Subscription) -> AsyncIterator[bytes]:
-    with app_state.streams.counted(), subscription:
+async def _frames(
+    app_state: AppState, run: Run, subscription: Subscription
+) -> AsyncIterator[bytes]:
+    # A run that outlives the server ends its stream without a terminal event: clients come back.
+    with app_state.streams.counted(run), subscription, suppress(GatewayClosedError):
         yield _PREAMBLE
         while not subscription.ended:
             events: Sequence[Event] = ()

@@ -9,6 +9,9 @@ from glowback_trio.version import VERSION
 
 __all__ = ["liveness", "readiness", "show_metrics"]
 
+# A run of any kind shows that it is at work once a second.
+_STUCK_S = 30.0
+
 
 def liveness(_app_state: AppState) -> Response:
     """Report that the server is alive."""
@@ -21,7 +24,9 @@ def readiness(app_state: AppState) -> Response:
     They are not at shutdown, while the store cannot write, and while no memory is left.
 
     `durability` says what an event that a client has received survives: nothing (`memory`), the end
-    of the server's process, however it ends (`process`), or a power cut, too (`power`).
+    of the server's process, however it ends (`process`), or a power cut, too (`power`). `slots`
+    says how many runs are computed (`held` of `all`), and which of them have made no step for more
+    than 30 seconds (`stuck`), such as those whose strategy does not return.
     """
     # A server that drains still serves streams and results, but balancers should choose another.
     if app_state.stopping or app_state.gateway.closed:
@@ -29,7 +34,18 @@ def readiness(app_state: AppState) -> Response:
     if not app_state.gateway.writable:
         raise HttpError(503, "The store cannot write")
     app_state.gateway.memory.check()
-    document = {"status": "ready", "version": VERSION, "durability": app_state.gateway.durability}
+    slots = app_state.gateway.slots
+    stuck = slots.stuck(_STUCK_S).items()
+    document = {
+        "status": "ready",
+        "version": VERSION,
+        "durability": app_state.gateway.durability,
+        "slots": {
+            "all": slots.slots,
+            "held": len(slots.holders),
+            "stuck": [{"run_id": run_id, "seconds": round(s, 1)} for run_id, s in stuck],
+        },
+    }
     return json_response(document)
 
 

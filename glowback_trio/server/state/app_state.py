@@ -158,14 +158,22 @@ class AppState:
         self.stopping = True
 
     async def drain(self) -> None:
-        """Accept no further run, cancel the queued ones, and wait for the running ones."""
+        """Accept no further run, stop the queued ones, and wait for those that would be cancelled.
+
+        Runs that survive the server, in a durable store, are not waited for.
+        """
         self.stopping = self.draining = True
         for run in self.gateway.runs():
             if run.status.state is State.QUEUED:
-                run.cancel(_SHUT_DOWN)
-        await self.gateway.wait_idle()
+                run.close(_SHUT_DOWN)
+        for run in self.gateway.runs():
+            if run.needs_task and not run.survives:
+                await run.wait_finished()
 
     async def close(self) -> None:
-        """Close the gateway, and wait until every stream has sent the end of its run."""
+        """Close the gateway, and wait until every stream has sent the end of its run.
+
+        The others, of runs that go on in the next server, are then closed with 1012.
+        """
         self.gateway.close(_SHUT_DOWN)
-        await self.streams.wait_none()
+        await self.streams.wait_ended()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import trio
 from attrs import define, field
 
+from glowback_trio.actors import Run
 from glowback_trio.memory import Account
 from glowback_trio.server.state.feeds import Feeds
 
@@ -32,6 +34,8 @@ class Streams:
     account: Account
     feeds: Feeds = field(init=False)
     _open: int = field(default=0, init=False)
+    #: How many are open of each run that has some.
+    _runs: Counter[Run] = field(factory=Counter, init=False)
     _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -48,16 +52,19 @@ class Streams:
         return self._open >= self.limit
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count one stream as open for the length of a block."""
+    def counted(self, run: Run) -> Iterator[None]:
+        """Count one stream of a run as open for the length of a block."""
         self._open += 1
+        self._runs[run] += 1
         try:
             yield
         finally:
             self._open -= 1
+            self._runs[run] -= 1
+            self._runs += Counter()  # forgets those that have none
             self._closed.unpark_all()
 
-    async def wait_none(self) -> None:
-        """Wait until no stream is open."""
-        while self._open:
+    async def wait_ended(self) -> None:
+        """Wait until no stream is open but those of runs that outlive the server."""
+        while any(not run.survives for run in self._runs):
             await self._closed.park()

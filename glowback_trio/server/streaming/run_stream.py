@@ -11,7 +11,7 @@ import trio
 from attrs import frozen
 
 from glowback_trio.actors import Subscription
-from glowback_trio.errors import CursorAheadError, UnknownRunError
+from glowback_trio.errors import CursorAheadError, GatewayClosedError, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.model.events import Event
 from glowback_trio.model.stream_protocol import (
@@ -103,7 +103,7 @@ async def stream_events(
         await websocket.close(TOO_MANY_STREAMS)
         return
     with ExitStack() as open_stream:
-        open_stream.enter_context(app_state.streams.counted())
+        open_stream.enter_context(app_state.streams.counted(run))
         open_stream.enter_context(subscription)
         hand_off = _handoff(app_state, websocket.context)
         if hand_off is None:
@@ -135,7 +135,11 @@ async def _send_all(
         while not subscription.ended:
             events: Sequence[Event] = ()
             with trio.move_on_after(query.heartbeat or math.inf):
-                events = await subscription.read()
+                try:
+                    events = await subscription.read()
+                except GatewayClosedError:
+                    # The server closes it with 1012, as it does those of the hub.
+                    await trio.sleep_forever()
             limit = app_state.settings.max_message_bytes
             texts = messages(events, query.batch, limit) or [heartbeat(subscription.cursor)]
             for message in texts:
