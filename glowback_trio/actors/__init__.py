@@ -7,7 +7,7 @@ May be imported by: `server`, `cli` and `testing`.
 
 from glowback_trio.actors.broadcaster import Subscription
 from glowback_trio.actors.gateway import Gateway
-from glowback_trio.actors.gateway_opening import open_gateway
-from glowback_trio.actors.run import Run, random_id
+from glowback_trio.actors.gateway_opening import open_gateway, random_id
+from glowback_trio.actors.run import Run
 
 __all__ = ["Gateway", "Run", "Subscription", "open_gateway", "random_id"]

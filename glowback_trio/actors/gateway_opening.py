@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,7 +14,6 @@ from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.retention import remove_expired
-from glowback_trio.actors.run import random_id
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import Compute, ThreadCompute
@@ -27,7 +27,7 @@ from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import MemoryStore, Store
 
-__all__ = ["open_gateway"]
+__all__ = ["open_gateway", "random_id"]
 
 _INSTEAD = (
     "a gateway needs trio, so open it within trio.run; a program of asyncio or of threads opens it "
@@ -134,3 +134,8 @@ async def open_gateway(
             retention.cancel()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
+
+
+def random_id() -> str:
+    """Return a new random id for a run, a UUID."""
+    return str(uuid.uuid4())

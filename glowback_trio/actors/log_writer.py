@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 import trio
 from attrs import define, evolve, field
 
+from glowback_trio.errors import FailureTraceback
 from glowback_trio.model.events import EventDraft, EventType, encode
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
@@ -18,7 +20,9 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import EventLog
 from glowback_trio.wire.json_text import dumps
 
-__all__ = ["LogWriter"]
+__all__ = ["LogWriter", "log_failure", "log_late_error"]
+
+_log = logging.getLogger(__name__)
 
 _READ_AT_ONCE = 256
 
@@ -97,8 +101,8 @@ class LogWriter:
         return self._count
 
     @property
-    def state(self) -> State:
-        """The state that was announced last."""
+    def announced(self) -> State:
+        """The state that was announced last, durable or not."""
         return self._announced.state
 
     @property
@@ -186,3 +190,26 @@ class LogWriter:
     def _now(self) -> datetime:
         """Return the clock's time, but never one before the previous event's (log law 4)."""
         return max(self._clock(), self._latest)
+
+
+def log_failure(run_id: str, error: str, traceback: str) -> None:
+    """Write a run's failure to the log of the program, if foreign code has a traceback for it.
+
+    Args:
+        run_id: The run's id.
+        error: Why it failed, as a sentence.
+        traceback: The traceback as text; empty: there is none.
+    """
+    if not traceback:
+        return
+    cause = FailureTraceback(traceback)
+    # On one line: an exception's text may hold what a client sent, which must not look like
+    # another line of the log.
+    _log.error(
+        "Run %s failed: %s", run_id, " ".join(error.split()), exc_info=(type(cause), cause, None)
+    )
+
+
+def log_late_error(run_id: str, error: BaseException) -> None:
+    """Write an error of a run that has ended already to the log of the program."""
+    _log.error("An error after the end of run %s", run_id, exc_info=error)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import uuid
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -15,10 +13,10 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.broadcaster import GOES_ON, Bell, Broadcaster, Subscription
-from glowback_trio.actors.log_writer import LogWriter
+from glowback_trio.actors.log_writer import LogWriter, log_failure, log_late_error
 from glowback_trio.actors.pacing import Pacer
 from glowback_trio.actors.recomputation import Recomputation
-from glowback_trio.actors.run_slots import SlotTurn
+from glowback_trio.actors.run_slots import SlotTurn, compute_in_turns
 from glowback_trio.border import Border
 from glowback_trio.compute import (
     Answered,
@@ -28,7 +26,6 @@ from glowback_trio.compute import (
     Job,
     Progressed,
     Step,
-    carry_out,
     fault_step,
 )
 from glowback_trio.errors import FailureTraceback, GatewayClosedError, LogError, NotReadyError
@@ -44,9 +41,7 @@ from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
 from glowback_trio.store.sizes import result_bytes
 
-__all__ = ["Run", "random_id"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Run"]
 
 # Emitting is synchronous; after this many events in a row other tasks get a turn.
 _EMITS_PER_TURN = 64
@@ -131,6 +126,8 @@ class Run:
         status = stored.status
         writer = await LogWriter.resume(stored.log, status, clock)
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
+        if status.paused:
+            run._pacer.pause()
         if writer.finished:
             run._close(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
@@ -172,14 +169,11 @@ class Run:
 
     @property
     def survives(self) -> bool:
-        """True if it goes on in the next gateway that opens its store, should this one close now.
-
-        That is one in a durable store that is queued, or running and `on_restart` says `rerun`.
-        """
+        """True if the next gateway on its store goes on with it: queued, or computed again."""
         ends = self._writer.finished or self._reason is not None or bool(self._failure)
         if self._store.durability == "memory" or ends:
             return False
-        return self._writer.state is State.QUEUED or self.request.on_restart == "rerun"
+        return self._writer.announced is State.QUEUED or self.request.on_restart == "rerun"
 
     @property
     def broadcaster(self) -> Broadcaster:
@@ -242,10 +236,9 @@ class Run:
     async def wait_finished(self) -> Status:
         """Wait for the end, as durable as the store promises, and return the status.
 
-        A run that failed or was cancelled is no error here.
-
         Raises:
-            GatewayClosedError: The gateway has closed; the next one on the store goes on.
+            GatewayClosedError: The gateway has closed; the next one on the store goes on. A run
+                that failed or was cancelled is no error here.
         """
         self._broadcaster.loop.check("run.wait_finished")
         await self._finished.wait()
@@ -275,11 +268,7 @@ class Run:
         """Return the result of a completed run, wherever the store has it.
 
         Raises:
-            NotReadyError: The run is queued or running.
-            RunFailedError: It failed; the message is its error. If code that is not this package's
-                failed, such as a custom strategy, the cause shows its traceback.
-            RunCancelledError: It was cancelled; the message is the reason.
-            UnknownRunError: The store has let it go.
+            NotReadyError: The run is queued or running; otherwise as `result` does.
         """
         self._broadcaster.loop.check("run.load_result")
         self._check_completed()
@@ -306,9 +295,9 @@ class Run:
         They are no part of the log or the result, and may change before and after the end.
 
         Args:
-            name: The new name; empty: none; None: as it is.
-            tags: All tags from now on; None: as they are.
-            note: The new note; empty: none; None: as it is.
+            name: The new name; empty: none; None, as for all: as it is.
+            tags: All tags from now on.
+            note: The new note; empty: none.
 
         Raises:
             InvalidRequestError: One is too long, or not of the form that `Labels` describes.
@@ -340,9 +329,10 @@ class Run:
             self.cancel(reason)
 
     def pause(self) -> None:
-        """Pause the run: it emits nothing until `resume`. Leaves no trace in the log."""
+        """Pause the run: it emits nothing until `resume`. The store keeps it, the log does not."""
         self._broadcaster.loop.check("run.pause")
         if not self._writer.finished:
+            self._store.note_pause(self.run_id, paused=True)
             self._pacer.pause()
             if self._turn is not None:
                 self._turn.pause()
@@ -350,12 +340,13 @@ class Run:
     def resume(self) -> None:
         """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
         self._broadcaster.loop.check("run.resume")
+        self._store.note_pause(self.run_id, paused=False)
         self._pacer.resume()
         if self._turn is not None:
             self._turn.resume()
 
     def take_turns(self, turn: SlotTurn) -> None:
-        """Be computed in these turns. Called once, before `carry_out`, by the gateway."""
+        """Be computed in these turns. Called once, before `carry_out`."""
         self._turn = turn
         if self._pacer.paused:
             turn.pause()
@@ -379,7 +370,9 @@ class Run:
             async with trio.open_nursery() as workers:
                 try:
                     with self._scope, Border(self.fail):
-                        await self._complete(partial(self._work, compute, job), workers, channels)
+                        await self._complete(
+                            partial(compute_in_turns, compute, job), workers, channels
+                        )
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     self._stop()
@@ -409,30 +402,17 @@ class Run:
             channels.enter_context(send)
             channels.enter_context(steps)
             rested = trio.Event()
-            workers.start_soon(work, send, rested)
+            workers.start_soon(work, send, self._turn, rested)
             await self._follow(steps)
             await rested.wait()
             if self._turn.dropped:
-                # Its work was dropped in a pause. What has been told is not told again.
+                # In a pause. What has been told is not told again.
                 log, told = self._broadcaster.log, self._writer.count
                 self._recomputation = Recomputation(log, _BEFORE_DRAFTS, told)
                 self._turn.begin_again()
                 await self._turn.wait()
             elif not self._writer.finished:
                 self._end(State.FAILED, "The run was given up where it was computed")
-
-    async def _work(
-        self, compute: Compute, job: Job, send: trio.MemorySendChannel[Step], rested: trio.Event
-    ) -> None:
-        """Be the task that has the job carried out, in the run's turns."""
-        assert self._turn is not None, "take_turns comes first"
-        with trio.CancelScope() as scope:
-            self._turn.on_drop = scope.cancel
-            try:
-                await carry_out(compute, job, send, self._turn)
-            finally:
-                self._turn.rest()
-                rested.set()
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         self._pacer.begin()
@@ -453,7 +433,8 @@ class Run:
                     self._end(State.COMPLETED)
                 case Failed(error, traceback):
                     await self._pacer.wait_resumed()
-                    self._note_traceback(error, traceback)
+                    self._traceback = traceback
+                    log_failure(self.run_id, error, traceback)
                     self._end(State.FAILED, error)
                 case Answered():
                     raise AssertionError("a run's job is a backtest")
@@ -478,7 +459,6 @@ class Run:
                 await self._pacer.wait_due(draft.bar)
             elif index % _EMITS_PER_TURN == 0:
                 await self._store.wait_room()
-            # Last: it may have been paused while it waited for the store.
             await self._pacer.wait_resumed()
             self._writer.emit(draft)
 
@@ -496,11 +476,12 @@ class Run:
     def fail(self, error: BaseException) -> None:
         """End the run because of an error in its task or beneath it; after the end, log it only."""
         if self._writer.finished:
-            _log.error("An error after the end of run %s", self.run_id, exc_info=error)
+            log_late_error(self.run_id, error)
             return
         # A log that differs from its recomputation says how.
         step = Failed(str(error)) if isinstance(error, LogError) else fault_step(error)
-        self._note_traceback(step.error, step.traceback)
+        self._traceback = step.traceback
+        log_failure(self.run_id, step.error, step.traceback)
         self._failure = self._failure or step.error
         self.cut_off()
 
@@ -509,17 +490,6 @@ class Run:
         cancelled = State.CANCELLED, self._reason or "the gateway was closed"
         self._end(*((State.FAILED, self._failure) if self._failure else cancelled))
 
-    def _note_traceback(self, error: str, traceback: str) -> None:
-        """Keep a traceback for the error that `result` raises, and log it with the run's id."""
-        if traceback:
-            self._traceback = traceback
-            cause = FailureTraceback(traceback)
-            # On one line: an exception's text may hold what a client sent, which must not look like
-            # another line of the log.
-            sentence = " ".join(error.split())
-            raised = type(cause), cause, None
-            _log.error("Run %s failed: %s", self.run_id, sentence, exc_info=raised)
-
     def _end(self, state: State, error: str | None = None) -> None:
         self._close(self._writer.end(state, error))
 
@@ -527,8 +497,3 @@ class Run:
         """Wake what waits for the end."""
         self._broadcaster.announce_end(terminal_id)
         self._finished.set()
-
-
-def random_id() -> str:
-    """Return a new random id for a run, a UUID."""
-    return str(uuid.uuid4())

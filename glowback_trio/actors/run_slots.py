@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 import trio
 from attrs import define, field
 
-from glowback_trio.compute import Step
+from glowback_trio.compute import Compute, Job, Step, carry_out
 
-__all__ = ["RunSlots", "SlotTurn"]
+__all__ = ["RunSlots", "SlotTurn", "compute_in_turns"]
 
 #: Seconds for which a run is computed while others wait.
 SLICE_S = 0.25
@@ -316,3 +316,28 @@ class RunSlots:
         present = {turn.owner for turns in (self._holders, self._queue) for turn in turns}
         for owner in self._served.keys() - present:
             del self._served[owner]
+
+
+async def compute_in_turns(
+    compute: Compute,
+    job: Job,
+    send: trio.MemorySendChannel[Step],
+    turn: SlotTurn,
+    rested: trio.Event,
+) -> None:
+    """Be the task that has a run's job carried out, in its turns.
+
+    Args:
+        compute: Where the work is carried out.
+        job: The work.
+        send: Takes its steps.
+        turn: The run's turns.
+        rested: Set when the work is done, or was dropped.
+    """
+    with trio.CancelScope() as scope:
+        turn.on_drop = scope.cancel
+        try:
+            await carry_out(compute, job, send, turn)
+        finally:
+            turn.rest()
+            rested.set()

@@ -120,6 +120,7 @@ class _Kept:
     log: MemoryLog
     key: str | None = None
     result: Result | None = None
+    paused: bool = False
     #: What the result takes.
     held: Holding | None = None
 
@@ -230,8 +231,12 @@ class MemoryStore:
         """
         kept = self._find(run_id)
         kept.log.ring(on_durable)
-        status = evolve(fold(kept.log.changes(), kept.request), event_count=kept.log.watermark)
-        return StoredRun(kept.request, status.labelled(kept.labels), kept.log)
+        status = evolve(
+            fold(kept.log.changes(), kept.request).labelled(kept.labels),
+            event_count=kept.log.watermark,
+        )
+        status = evolve(status, paused=kept.paused and not status.finished)
+        return StoredRun(kept.request, status, kept.log)
 
     def open_log(
         self,
@@ -251,6 +256,11 @@ class MemoryStore:
         """Keep a run's labels."""
         if run_id in self._kept:
             self._kept[run_id].labels = labels
+
+    def note_pause(self, run_id: str, *, paused: bool) -> None:
+        """Keep whether a run is paused."""
+        if run_id in self._kept:
+            self._kept[run_id].paused = paused
 
     async def import_run(
         self,

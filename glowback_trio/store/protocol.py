@@ -87,7 +87,7 @@ class StoredRun:
     Attributes:
         request: Its request, equal to the one that its log was opened with; its strategy is a
             `LostStrategy` where that is not known now.
-        status: What folding its log gives, with the labels that were kept last.
+        status: What folding its log gives, with the labels and the pause that were kept last.
         log: Its log, which takes further events.
     """
 
@@ -200,6 +200,12 @@ class Store(Protocol):
         """Keep a run's labels, as durably as the store promises after `flush`.
 
         A run begins with those of its request; an unknown run is no error.
+        """
+
+    def note_pause(self, run_id: str, *, paused: bool) -> None:
+        """Keep whether a run is paused, as durably as the store promises after `flush`.
+
+        It is no part of the log. A run that has ended is never paused; an unknown one is no error.
         """
 
     async def import_run(

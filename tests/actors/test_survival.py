@@ -77,6 +77,35 @@ async def test_queued_runs_start_in_the_next_gateway(
             assert log[-1].payload["state"] == "completed"
 
 
+@pytest.mark.parametrize("make", DURABLE.values(), ids=DURABLE.keys())
+async def test_a_pause_survives_and_leaves_no_trace(
+    make: Callable[[], Store], autojump_clock: MockClock
+) -> None:
+    store = make()
+    async with open_virtual_gateway() as gateway:
+        alone = essence(await read_all(gateway.submit(AGAIN)))
+    async with open_virtual_gateway(store=store) as gateway:
+        runs = [gateway.submit(AGAIN) for _ in range(2)]
+        runs[1].pause()
+        await trio.sleep(10.5)
+        runs[0].pause()
+        told = [run.status.event_count for run in runs]
+    for _ in range(2):
+        async with open_virtual_gateway(store=store) as gateway:
+            paused = [await gateway.load_run(run.run_id) for run in runs]
+            await trio.sleep(1000)
+            assert [run.status.paused for run in paused] == [True, True]
+            assert [run.status.event_count for run in paused] == told
+            assert all(status.paused for status in await gateway.statuses())
+    async with open_virtual_gateway(store=store) as gateway:
+        for run in runs:
+            again = await gateway.load_run(run.run_id)
+            again.resume()
+            assert essence(await read_all(again)) == alone
+    async with open_virtual_gateway(store=store) as gateway:
+        assert not any(status.paused for status in await gateway.statuses())
+
+
 async def test_who_waits_for_a_run_that_goes_on_later_is_told(autojump_clock: MockClock) -> None:
     told: list[str] = []
 

@@ -109,8 +109,9 @@ MUTANTS = (
     Mutant(
         "an event after the end",
         RUN,
-        "        self._finished.set()\n",
-        '        self._finished.set()\n        self._writer._append("log", b"{}", self._clock())\n',
+        "announce_end(terminal_id)\n        self._finished.set()\n",
+        "announce_end(terminal_id)\n        self._finished.set()\n"
+        '        self._writer._append("log", b"{}", self._clock())\n',
     ),
     Mutant(
         "the end emitted before the result is kept",
@@ -484,8 +485,10 @@ MUTANTS = (
         RUN,
         '        self._broadcaster.loop.check("run.pause")\n'
         "        if not self._writer.finished:\n"
+        "            self._store.note_pause(self.run_id, paused=True)\n"
         "            self._pacer.pause()\n",
         "        if not self._writer.finished:\n"
+        "            self._store.note_pause(self.run_id, paused=True)\n"
         "            self._pacer.pause()\n"
         '        self._broadcaster.loop.check("run.pause")\n',
         THREADS,

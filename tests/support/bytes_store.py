@@ -14,7 +14,7 @@ from datetime import datetime
 
 import orjson
 import trio
-from attrs import asdict, define, field
+from attrs import asdict, define, evolve, field
 
 from glowback_trio import Event, Result
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
@@ -42,6 +42,7 @@ class Record:
     key: str | None = None
     events: list[bytes] = field(factory=list)
     result: bytes | None = None
+    paused: bool = False
 
 
 @define(eq=False)
@@ -207,7 +208,8 @@ class BytesStore:
         log = BytesLog(self, record, on_durable, len(record.events))
         status = fold(map(_event, record.events), request)
         labels = make_converter().structure(orjson.loads(record.labels), Labels)
-        return StoredRun(request, status.labelled(labels), log)
+        status = evolve(status.labelled(labels), paused=record.paused and not status.finished)
+        return StoredRun(request, status, log)
 
     def open_log(
         self,
@@ -225,6 +227,10 @@ class BytesStore:
     def label(self, run_id: str, labels: Labels) -> None:
         if run_id in self.records:
             self.records[run_id].labels = _labels(labels)
+
+    def note_pause(self, run_id: str, *, paused: bool) -> None:
+        if run_id in self.records:
+            self.records[run_id].paused = paused
 
     async def import_run(
         self,

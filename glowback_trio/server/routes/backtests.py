@@ -215,9 +215,13 @@ async def cancel_backtest(app_state: AppState, run_id: str) -> Response:
 
 
 async def pause_backtest(app_state: AppState, run_id: str) -> Response:
-    """Pause a backtest: it emits no events until resumed. Its log does not record the pause."""
+    """Pause a backtest: it emits no events until resumed. Its log does not record the pause.
+
+    The response is sent once the pause is as durable as `/readyz` says.
+    """
     run = app_state.gateway.run(run_id)
     run.pause()
+    await app_state.gateway.flush()
     return json_response(status_document(run.status))
 
 
@@ -225,6 +229,7 @@ async def resume_backtest(app_state: AppState, run_id: str) -> Response:
     """Resume a paused backtest. Nothing changes if it is not paused."""
     run = app_state.gateway.run(run_id)
     run.resume()
+    await app_state.gateway.flush()
     return json_response(status_document(run.status))
 
 

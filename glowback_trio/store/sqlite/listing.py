@@ -18,7 +18,7 @@ __all__ = ["STATUS", "WITH_LABELS", "list_statuses", "status_of"]
 #: The columns that `status_of` reads.
 STATUS = (
     "run_id, state, created_at, strategy, symbols, progress, started_at, finished_at, error, "
-    "event_count, name, tags, note"
+    "event_count, name, tags, note, paused"
 )
 #: The tables that these columns are in.
 WITH_LABELS = "runs LEFT JOIN labels ON labels.run = runs.seq"
@@ -130,7 +130,7 @@ def _seq(connection: apsw.Connection, run_id: str) -> int:
 def status_of(columns: Sequence[Any]) -> Status:
     """Return the status that a row's columns `STATUS` hold."""
     run_id, state, created, strategy, symbols, progress, *more = columns
-    started, finished, error, count, name, tags, note = more
+    started, finished, error, count, name, tags, note, paused = more
     return Status(
         run_id=run_id,
         state=State(state),
@@ -142,6 +142,7 @@ def status_of(columns: Sequence[Any]) -> Status:
         finished_at=None if finished is None else start_instant(finished),
         error=error,
         event_count=count,
+        paused=bool(paused) and finished is None,
         name=name or "",
         tags=tuple(orjson.loads(tags or "[]")),
         note=note or "",

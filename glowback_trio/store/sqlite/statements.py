@@ -26,6 +26,7 @@ __all__ = [
     "insert_result",
     "insert_run",
     "label_run",
+    "pause_run",
     "remove_batches",
     "remove_rest",
 ]
@@ -89,6 +90,11 @@ def label_run(run_id: str, labels: Labels) -> Sequence[Statement]:
             (tags, run_id),
         ),
     ]
+
+
+def pause_run(run_id: str, *, paused: bool) -> Sequence[Statement]:
+    """Return the statements that note whether a run is paused."""
+    return [Statement("UPDATE runs SET paused = ? WHERE run_id = ?", (paused, run_id))]
 
 
 # `found_by` is ordered by words, so that a run's words have to be named.

@@ -245,6 +245,10 @@ class SqliteStore:
         """Replace a run's labels."""
         self._kept.writer.add(*statements.label_run(run_id, labels))
 
+    def note_pause(self, run_id: str, *, paused: bool) -> None:
+        """Note whether a run is paused."""
+        self._kept.writer.add(*statements.pause_run(run_id, paused=paused))
+
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
         kept = self._kept
