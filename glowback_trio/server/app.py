@@ -1,4 +1,4 @@
-"""The ASGI app: the routes on Quart, with the hooks for every request and response."""
+"""The ASGI app: the guard, and behind it Quart, with the hooks for every response."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from datetime import datetime
 from typing import Any
 
 from quart import request
-from quart.typing import ResponseTypes
+from quart.ctx import RequestContext as QuartContext
+from quart.typing import ResponseReturnValue, ResponseTypes
+from quart.wrappers import BaseRequestWebsocket
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioRequest
-from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.routing import Rule
+from werkzeug.routing import MapAdapter
 
 from glowback_trio.actors import Gateway, random_id
 from glowback_trio.model.instant import utc_now
-from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.request import RequestContext, current_request
+from glowback_trio.server.http.request import RequestContext, current_request, match_of
 from glowback_trio.server.http.responses import Response
-from glowback_trio.server.http.route import PREFIXES
-from glowback_trio.server.pipeline.checks import body_limit, error_response, identify, make_view
+from glowback_trio.server.pipeline.checks import body_limit, error_response, serve_match
+from glowback_trio.server.pipeline.guard import Guard
 from glowback_trio.server.pipeline.headers import add_common_headers
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.handshake import serve_stream
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
+from glowback_trio.serving import ImmediateResponse
 
 __all__ = ["build_app", "create_app", "make_app_state"]
 
@@ -65,26 +65,18 @@ def make_app_state(
 
 
 def build_app(app_state: AppState) -> QuartTrio:
-    """Build the Quart app of these routes."""
+    """Build the Quart app of these routes, with the guard before it."""
     app = _App(app_state)
-    app.request_class = _request_class(app_state)
     # The server limits time, by whether bytes move. Quart's timeouts count the whole request, which
     # would cut long streams.
-    app.config.update(
-        MAX_CONTENT_LENGTH=app_state.settings.max_body_bytes,
-        BODY_TIMEOUT=None,
-        RESPONSE_TIMEOUT=None,
-    )
-    # Both would redirect, and a client that follows a redirect may drop its body or its key.
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    _register(app, app_state)
+    app.config.update(BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
+    app.request_class = _request_class(app_state)
     _hook(app, app_state)
     return app
 
 
 class _App(QuartTrio):
-    """Quart for HTTP requests; WebSockets bypass it.
+    """Quart for the HTTP requests that the guard lets pass; WebSockets bypass it.
 
     A stream needs nothing of Quart, and each of thousands would pay for its context.
     """
@@ -93,63 +85,64 @@ class _App(QuartTrio):
         # Quart would add a route of its own for a static folder.
         super().__init__(__name__, static_folder=None, template_folder=None)
         self._app_state = app_state
+        self._guard = Guard(app_state)
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI scope."""
         if scope["type"] == "websocket":
-            await serve_stream(
-                self._app_state, AsgiWebSocket(RequestContext.of(scope), receive, send)
-            )
+            context = RequestContext.of(scope)
+            await serve_stream(self._app_state, AsgiWebSocket(context, receive, send))
+        elif scope["type"] == "http" and (refusal := self._refuse(RequestContext.of(scope))):
+            await _send(send, refusal, head=scope["method"] == "HEAD")
         else:
             await super().asgi_app(scope, receive, send)
+
+    def _refuse(self, context: RequestContext) -> ImmediateResponse | None:
+        return self._guard.respond(context, other_paths=self._has_other_paths())
+
+    def _has_other_paths(self) -> bool:
+        """Return True if a program that embeds the app has added routes of its own."""
+        return any(True for _ in self.url_map.iter_rules())
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Return Quart's router, for requests that the guard has not routed."""
+        routed = request is not None and match_of(request.scope) is not None
+        return None if routed else super().create_url_adapter(request)
+
+    async def dispatch_request(
+        self, request_context: QuartContext | None = None
+    ) -> ResponseReturnValue:
+        """Serve a request by the route that the guard has found."""
+        match = current_request().match
+        if match is None:
+            return await super().dispatch_request(request_context)
+        return await serve_match(self._app_state, match)
+
+
+async def _send(send: Any, response: ImmediateResponse, *, head: bool) -> None:
+    """Send a whole response, without its body in response to HEAD."""
+    start = {"status": response.status, "headers": [*response.headers]}
+    await send({"type": "http.response.start", **start})
+    body = b"" if head else response.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _request_class(app_state: AppState) -> type[TrioRequest]:
     """Return a class of requests whose bodies are counted up to the limit of their route."""
-    paths = {
-        prefix + route.path: body_limit(app_state.settings, route)
-        for prefix in PREFIXES
-        for route in app_state.routes
-        if route.file is not None
-    }
 
     class Request(TrioRequest):
-        """A request, with the limit of its path."""
+        """A request, with the limit of its route."""
 
-        def __init__(self, method: str, scheme: str, path: str, *args: Any, **more: Any) -> None:
-            if path in paths:
-                more["max_content_length"] = paths[path]
-            super().__init__(method, scheme, path, *args, **more)
+        def __init__(self, *args: Any, **more: Any) -> None:
+            match, settings = match_of(more["scope"]), app_state.settings
+            limit = settings.max_body_bytes if match is None else body_limit(settings, match.route)
+            super().__init__(*args, **more | {"max_content_length": limit})
 
     return Request
 
 
-def _register(app: QuartTrio, app_state: AppState) -> None:
-    for prefix in PREFIXES:
-        for route in app_state.routes:
-            app.add_url_rule(
-                _rule(prefix + route.path),
-                # Quart takes what stands before a dot in an endpoint for the name of a blueprint.
-                endpoint=f"{prefix}{route.method}{route.path}".replace(".", "-"),
-                view_func=make_view(app_state, route),
-                methods=[route.method],
-                # OPTIONS is left to `_preflight`, which sees it as a method that is not allowed.
-                provide_automatic_options=False,
-            )
-
-
-def _rule(path: str) -> str:
-    """Return a path in the router's syntax."""
-    return path.replace("{", "<").replace("}", ">")
-
-
 def _hook(app: QuartTrio, app_state: AppState) -> None:
     """Add the hooks; they are async because Quart runs plain functions in threads."""
-
-    async def before() -> Response | None:
-        # Before the preflight, because an error response needs the id.
-        identify(app_state, current_request(), _template(request.url_rule))
-        return _preflight(app_state)
 
     async def after(response: ResponseTypes) -> ResponseTypes:
         add_common_headers(app_state, current_request(), response.headers)
@@ -160,25 +153,8 @@ def _hook(app: QuartTrio, app_state: AppState) -> None:
     async def respond_to_error(error: Exception) -> Response:
         return error_response(error, current_request())
 
-    app.before_request(before)
     app.after_request(after)
     app.register_error_handler(Exception, respond_to_error)
-
-
-def _template(rule: Rule | None) -> str | None:
-    """Return the route's path in the syntax of our table."""
-    return None if rule is None else rule.rule.replace("<", "{").replace(">", "}")
-
-
-def _preflight(app_state: AppState) -> Response | None:
-    """Answer a CORS preflight; None for any other request."""
-    allowed = app_state.settings.cors_origins
-    error = request.routing_exception
-    if request.method != "OPTIONS" or not allowed or not isinstance(error, MethodNotAllowed):
-        return None
-    if not is_listed(request.headers.get("Origin", ""), allowed):
-        raise HttpError(403, "This origin may not use this server")
-    return Response(b"", 204, preflight_headers(error.valid_methods or ()))
 
 
 def _empty(response: Response) -> None:

@@ -79,7 +79,7 @@ async def serve(
             await nursery.start(app_state.metrics.measure_lag)
             await serving.serve(
                 app,
-                immediate=FastPath(app_state),
+                immediate=FastPath.of(app_state),
                 bind=bind,
                 listeners=listeners,
                 limits=_limits(app_state),

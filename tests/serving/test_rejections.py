@@ -57,6 +57,7 @@ REJECTED = {
     "a target without a path": (b"GET ?a=b HTTP/1.1\r\nHost: test\r\n\r\n", 400),
     "another scheme": (b"GET file:///etc/passwd HTTP/1.1\r\nHost: test\r\n\r\n", 400),
     "a request to be a proxy": (b"CONNECT test:443 HTTP/1.1\r\nHost: test\r\n\r\n", 501),
+    "a method in lower case": (b"head / HTTP/1.1\r\nHost: test\r\n\r\n", 501),
     "HTTP/0.9": (b"GET /\r\n\r\n", 400),
     "HTTP/2 by prior knowledge": (
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",

@@ -9,10 +9,16 @@ from attrs import define, frozen
 from quart import request
 from werkzeug.datastructures import Headers
 
-__all__ = ["NOTES", "RequestContext", "RequestNotes", "current_request"]
+from glowback_trio.server.http.router import Match
+
+__all__ = ["NOTES", "RequestContext", "RequestNotes", "current_request", "match_of"]
 
 #: The key of a request's notes in its ASGI state, which the serving room hands back in its records.
 NOTES = "glowback_trio.notes"
+
+# In the scope itself: some servers share one state among requests, and who has passed the checks
+# must not speak for others.
+_MATCH = "glowback_trio.match"
 
 
 @define
@@ -74,6 +80,21 @@ class RequestContext:
         return notes
 
     @property
+    def method(self) -> str:
+        """The method of the request; empty for a handshake."""
+        method: str = self.scope.get("method", "")
+        return method
+
+    @property
+    def match(self) -> Match | None:
+        """The route of a request that has passed the guard; None before."""
+        return match_of(self.scope)
+
+    def note_match(self, match: Match) -> None:
+        """Note that the request has passed the guard, and its route."""
+        self.scope[_MATCH] = match
+
+    @property
     def peer(self) -> str | None:
         """The address at the other end of the connection; None for a Unix socket."""
         address: tuple[str, int] | None = self.scope.get("client")
@@ -87,7 +108,7 @@ class RequestContext:
     @property
     def request_id(self) -> str:
         """The request's id, once it is identified."""
-        # The first hook identifies every request, so this holds wherever an id is used.
+        # The first check identifies every request, so this holds wherever an id is used.
         request_id = self.notes.request_id
         assert request_id is not None
         return request_id
@@ -103,3 +124,8 @@ class RequestContext:
 def current_request() -> RequestContext:
     """Return the request that Quart is handling in this task."""
     return RequestContext(cast("dict[str, Any]", request.scope), request.path, request.headers)
+
+
+def match_of(scope: Mapping[str, Any]) -> Match | None:
+    """Return the route of a request that has passed the guard; None before."""
+    return cast("Match | None", scope.get(_MATCH))

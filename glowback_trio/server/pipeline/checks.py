@@ -1,14 +1,14 @@
 """The checks between a request and its handler, in their order, and the log of faults.
 
-Declared size (413), key (401), rate (429), origin (403), path and query, then the body: its
-encoding (415), its size while it is read (413), its syntax and its fields (422). A client without
-a key never makes the server hold a body.
+Those that need only the head are called by the guard, before Quart sees a request: see `guard`. The
+rest runs in Quart's task: the query, then the body: its encoding (415), its size while it is read
+(413), its syntax and its fields (422). A client without a key never makes the server hold a body.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,10 @@ from glowback_trio.errors import InvalidRequestError, Problem, ResourceError
 from glowback_trio.server.http.body import check_encoding, read_document, try_document
 from glowback_trio.server.http.errors import http_error, too_large
 from glowback_trio.server.http.parameters import check_names, located, read_query
-from glowback_trio.server.http.request import RequestContext, current_request
+from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
+from glowback_trio.server.http.router import Match
 from glowback_trio.server.pipeline.auth import admit, count_request
 from glowback_trio.server.pipeline.headers import choose_request_id, client_scheme
 from glowback_trio.server.security.api_keys import presented_key
@@ -39,7 +40,7 @@ __all__ = [
     "error_response",
     "identify",
     "logging_faults",
-    "make_view",
+    "serve_match",
 ]
 
 _log = logging.getLogger(__name__)
@@ -90,41 +91,29 @@ def error_response(error: Exception, context: RequestContext) -> Response:
     return json_response(document, failure.status, failure.headers)
 
 
-def make_view(app_state: AppState, route: Route) -> Callable[..., Awaitable[Response]]:
-    """Return the view that Quart calls for a route."""
-
-    async def checked(**path: str) -> Response:
-        with logging_faults():
-            # First of all: a body that is too large is refused unread.
-            limit = body_limit(app_state.settings, route)
-            _check_size(limit)
-            check(app_state, current_request(), route)
-            arguments: dict[str, Any] = dict(path)
-            if route.query is not None:
-                arguments["query"] = read_query(request.args, route.query)
-            elif route.checks_query:
-                check_names(request.args, ())
-            if route.body is not None:
-                arguments["document"] = await _read_document(app_state, limit)
-            if route.file is not None:
-                arguments["file"] = await _read_body(limit)
-            if "run_id" in path:
-                # Afterwards it is in memory, so that handlers find it without waiting.
-                await app_state.gateway.load_run(path["run_id"])
-            response = route.handler(app_state, **arguments)
-            return response if isinstance(response, Response) else await response
-
-    return checked
+async def serve_match(app_state: AppState, match: Match) -> Response:
+    """Serve the request that Quart is handling by its route, once it has passed the guard."""
+    with logging_faults():
+        route, limit = match.route, body_limit(app_state.settings, match.route)
+        arguments: dict[str, Any] = dict(match.arguments)
+        if route.query is not None:
+            arguments["query"] = read_query(request.args, route.query)
+        elif route.checks_query:
+            check_names(request.args, ())
+        if route.body is not None:
+            arguments["document"] = await _read_document(app_state, limit)
+        if route.file is not None:
+            arguments["file"] = await _read_body(limit)
+        if "run_id" in match.arguments:
+            # Afterwards it is in memory, so that handlers find it without waiting.
+            await app_state.gateway.load_run(match.arguments["run_id"])
+        response = route.handler(app_state, **arguments)
+        return response if isinstance(response, Response) else await response
 
 
 def body_limit(settings: Settings, route: Route) -> int:
     """Return how many bytes the body of a request for this route may have."""
     return settings.max_body_bytes if route.file is None else settings.max_import_bytes
-
-
-def _check_size(limit: int) -> None:
-    if (request.content_length or 0) > limit:
-        raise too_large(limit)
 
 
 def check_cross_origin(app_state: AppState, context: RequestContext) -> None:

@@ -23,7 +23,7 @@ from glowback_trio.server.pipeline.checks import (
     identify,
     logging_faults,
 )
-from glowback_trio.server.pipeline.fast_path import serialize
+from glowback_trio.server.pipeline.guard import serialize
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState

@@ -57,15 +57,19 @@ def check_request(request: h11.Request, headers: Headers) -> None:
         headers: Its headers as a list; h11's own sequence makes a tuple at every access.
 
     Raises:
-        RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT; 426 for
-            another version of WebSocket; 400 for two framings at once, headers that must be ASCII
-            and are not, a Host that no host can have, a target without a path, or an invalid
-            WebSocket handshake.
+        RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT and for
+            methods in lower case; 426 for another version of WebSocket; 400 for two framings at
+            once, headers that must be ASCII and are not, a Host that no host can have, a target
+            without a path, or an invalid WebSocket handshake.
     """
     if request.http_version not in {b"1.0", b"1.1"}:
         raise RejectedError(505, "this server supports HTTP/1.1 and HTTP/1.0 only")
     if request.method == b"CONNECT":
         raise RejectedError(501, "this server is not a proxy")
+    # Methods are case-sensitive (RFC 9110, section 9.1). ASGI states them in upper case, so that an
+    # application would respond to `head` without a body, and h11 would wait for one.
+    if request.method != request.method.upper():
+        raise RejectedError(501, "the method is not in upper case")
     _check_framing(request, {name for name, _ in headers})
     for name, value in headers:
         if (name in DECODED or name.startswith(b"sec-websocket-")) and not value.isascii():

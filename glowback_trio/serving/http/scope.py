@@ -29,7 +29,7 @@ def http_scope(
     return {
         "type": "http",
         "asgi": {"spec_version": "2.1", "version": "3.0"},
-        "method": request.method.decode("ascii").upper(),
+        "method": request.method.decode("ascii"),
         "scheme": "https" if options.secure else "http",
         "extensions": {},
         **_common(request, headers, options, connection),
