@@ -253,9 +253,10 @@ async def test_the_log_names_the_client_behind_the_proxy(
     async with httpx2.AsyncClient(base_url=url) as http:
         await http.get("/healthz", headers=through("203.0.113.9", "192.0.2.7"))
     text = ""
-    while not text.endswith("\n"):  # a thread writes the line
-        await trio.lowlevel.checkpoint()
-        text += capsys.readouterr().err
+    with trio.fail_after(10):
+        while not text.endswith("\n"):  # a thread writes the line
+            await trio.lowlevel.checkpoint()
+            text += capsys.readouterr().err
     assert orjson.loads(text)["client"] == "192.0.2.7"
 
 
