@@ -8,6 +8,7 @@ from datetime import datetime
 
 import trio
 
+from glowback_trio.border import Border
 from glowback_trio.errors import StoreError
 from glowback_trio.store import Store
 
@@ -34,11 +35,14 @@ async def remove_expired(
     """
     with scope:
         while True:
-            try:
+            with Border(_note):
                 await _remove(store, clock, drop)
-            except StoreError as error:
-                _log.warning("Old runs are kept for now: %s", error)
             await trio.sleep(_EVERY_S)
+
+
+def _note(error: BaseException) -> None:
+    unexpected = None if isinstance(error, StoreError) else error
+    _log.warning("Old runs are kept for now: %s", error, exc_info=unexpected)
 
 
 async def _remove(store: Store, clock: Callable[[], datetime], drop: Callable[[str], None]) -> None:

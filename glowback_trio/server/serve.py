@@ -107,10 +107,12 @@ def _load_ahead() -> None:
 
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:
     """Report not ready, and give a load balancer the time to notice."""
-    await stop.wait()
-    app_state.announce_stop()
-    await trio.sleep(app_state.settings.shutdown_delay)
-    closing.set()
+    try:
+        await stop.wait()
+        app_state.announce_stop()
+        await trio.sleep(app_state.settings.shutdown_delay)
+    finally:
+        closing.set()
 
 
 def _record(app_state: AppState, record: serving.Record) -> None:

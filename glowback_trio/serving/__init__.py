@@ -8,7 +8,6 @@ May be imported by: server, cli and testing, through the names of this module.
 from __future__ import annotations
 
 from glowback_trio.serving.binding import Tls
-from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.immediate import ImmediateResponse
 from glowback_trio.serving.http.rejection import Rejection, RejectionResponse
 from glowback_trio.serving.hub import Feed
@@ -41,6 +40,5 @@ __all__ = [
     "RequestRecord",
     "Tls",
     "WebSocketRecord",
-    "leaves",
     "serve",
 ]

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeAlias
 import trio
 from attrs import define
 
+from glowback_trio.border import Border
 from glowback_trio.errors import ResourceError
 from glowback_trio.serving.binding import Listener
 from glowback_trio.serving.records import FaultRecord, Log
@@ -65,7 +66,8 @@ class Acceptor:
         self._failed += 1
 
     async def _handle(self, stream: trio.abc.Stream) -> Any:
-        try:
-            await self.handler(stream)
-        finally:
-            await trio.aclose_forcefully(stream)
+        with Border(lambda error: self.log(FaultRecord(where="connection", error=error))):
+            try:
+                await self.handler(stream)
+            finally:
+                await trio.aclose_forcefully(stream)

@@ -10,7 +10,7 @@ import trio
 from attrs import define, field
 from hypercorn.typing import ASGIReceiveEvent
 
-from glowback_trio.serving.exception_groups import leaves
+from glowback_trio.border import Border
 
 __all__ = ["LATE_SEND_S", "AppRunner", "Inbox", "Message"]
 
@@ -117,10 +117,8 @@ class AppRunner:
 
     async def _run(self, scope: dict[str, Any], inbox: Inbox, send: Send) -> None:
         try:
-            await self.app(scope, inbox.receive, send)
-        except* Exception as group:  # noqa: BLE001 - a fault of one request ends that request only
-            for error in leaves(group):
-                self.fault(error, scope)
+            with Border(lambda error: self.fault(error, scope)):
+                await self.app(scope, inbox.receive, send)
         finally:
             inbox.close()
         await send(None)

@@ -8,9 +8,9 @@ from typing import Any
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
 from glowback_trio.serving.app_runner import AppRunner
 from glowback_trio.serving.binding import address_of
-from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.http1 import Http1
 from glowback_trio.serving.ports import WireProtocol
 from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
@@ -66,13 +66,13 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the connection to its end. An error ends this connection only."""
-        try:
+        with Border(self._note_fault):
             await self._serve()
-        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the peer is gone, which is how connections end
-        except* Exception as group:  # noqa: BLE001 - a connection's fault is not the server's
-            for error in leaves(group):
-                self.fault(error)
+
+    def _note_fault(self, error: BaseException) -> None:
+        # Where the peer is gone, that is how connections end.
+        if not isinstance(error, OSError | trio.BrokenResourceError | trio.ClosedResourceError):
+            self.fault(error)
 
     async def _serve(self) -> None:
         socket = getattr(self._transport.transport, "socket", None)

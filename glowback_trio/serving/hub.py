@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
 from glowback_trio.serving.ports import FollowerPort
 from glowback_trio.serving.records import Load
 
@@ -125,11 +127,8 @@ class Hub:
             self._followed[feed] = _FollowedFeed(feed.watch(lambda: self._ring(feed)), quiet_at)
             self._bell.set()  # the task may have to wake earlier now
         self._followed[feed].followers.add(follower)
-        try:
+        with Border(partial(self._drop, follower)):
             self._give_first(follower)
-        except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
-            follower.websocket.abort(error)
-            self.leave(follower)
 
     def _give_first(self, follower: Follower) -> None:
         """Write the first chunk at once; most followers have caught up then, without a task."""
@@ -158,10 +157,8 @@ class Hub:
             await self._beat()
             rung, self._rung = self._rung, {}
             for feed in rung:
-                try:
+                with Border(partial(self._give_up, feed)):
                     await self._serve(feed)
-                except Exception as error:  # noqa: BLE001 - a feed's fault is its followers' end only
-                    self._give_up(feed, error)
 
     def _ring(self, feed: Feed) -> None:
         self._rung[feed] = None
@@ -174,21 +171,30 @@ class Hub:
         """Send a heartbeat to each follower that has been sent nothing for too long."""
         now = trio.current_time()
         for feed, followed in tuple(self._followed.items()):
-            if followed.quiet_at > now:
-                continue
-            followed.quiet_at = now + feed.quiet
-            for follower in tuple(followed.followers):
-                if follower.busy or follower.gone:
-                    continue  # it is being written to, or the next round is soon enough
-                if follower.sent_at + feed.quiet <= now:
-                    beat = _Chunk(frame_text(feed.heartbeat(follower.cursor)), 0, follower.cursor)
-                    self._write(follower, beat)
-                followed.quiet_at = min(followed.quiet_at, follower.sent_at + feed.quiet)
-                await self._take_turns()
+            if followed.quiet_at <= now:
+                with Border(partial(self._give_up, feed)):
+                    await self._beat_feed(feed, followed, now)
+
+    async def _beat_feed(self, feed: Feed, followed: _FollowedFeed, now: float) -> None:
+        followed.quiet_at = now + feed.quiet
+        for follower in tuple(followed.followers):
+            if follower.busy or follower.gone:
+                continue  # it is being written to, or the next round is soon enough
+            if follower.sent_at + feed.quiet <= now:
+                beat = _Chunk(frame_text(feed.heartbeat(follower.cursor)), 0, follower.cursor)
+                self._write(follower, beat)
+            followed.quiet_at = min(followed.quiet_at, follower.sent_at + feed.quiet)
+            await self._take_turns()
 
     def _give_up(self, feed: Feed, error: BaseException) -> None:
-        for follower in tuple(self._followed[feed].followers):
+        if (followed := self._followed.get(feed)) is not None:
+            for follower in tuple(followed.followers):
+                self._drop(follower, error)
+
+    def _drop(self, follower: Follower, error: BaseException) -> None:
+        try:
             follower.websocket.abort(error)
+        finally:
             self.leave(follower)
 
     async def _serve(self, feed: Feed) -> None:
@@ -232,6 +238,11 @@ class Hub:
         follower.nursery.start_soon(self._catch_up, follower)
 
     async def _catch_up(self, follower: Follower) -> None:
+        """Be a follower's task while it is behind."""
+        with Border(partial(self._drop, follower)):
+            await self._write_rest(follower)
+
+    async def _write_rest(self, follower: Follower) -> None:
         """Write to one follower until nothing is left to write, for now or for good."""
         good = await follower.websocket.write(b"")  # the rest of a write that could not wait
         while good and not follower.gone:

@@ -9,8 +9,8 @@ from typing import Any
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
 from glowback_trio.errors import ServingError
-from glowback_trio.serving.exception_groups import leaves
 
 __all__ = ["Lifespan", "open_lifespan"]
 
@@ -54,11 +54,8 @@ class Lifespan:
             "state": self.state,
         }
         try:
-            with self._scope:
+            with Border(self.fault), self._scope:
                 await self.app(scope, self._receive, self._send)
-        except* Exception as group:  # noqa: BLE001 - an application may serve without a lifespan
-            for error in leaves(group):
-                self.fault(error)
         finally:
             self._started.set()
             self._stopped.set()

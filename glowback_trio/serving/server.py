@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border, restarted
 from glowback_trio.serving.accepting import Acceptor
 from glowback_trio.serving.binding import Bound, Listener, Tls, open_bound
 from glowback_trio.serving.connection import Connection
-from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.immediate import ImmediateHandler, never_immediate
 from glowback_trio.serving.http.options import HttpOptions
 from glowback_trio.serving.http.rejection import RejectionHandler, plain_rejection
@@ -150,7 +150,8 @@ class Server:
             When the grace period ends, on trio's clock.
         """
         async with trio.open_nursery() as writing:
-            writing.start_soon(self.service.http.hub.run)
+            note = partial(self.service.fault, "hub")
+            writing.start_soon(restarted, self.service.http.hub.run, note)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     for each in bound:
@@ -177,12 +178,8 @@ class Server:
         """Call a hook of the application, until a deadline; its errors are recorded."""
         if hook is None:
             return
-        try:
-            with trio.move_on_at(deadline):
-                await hook()
-        except* Exception as group:  # noqa: BLE001 - the shutdown goes on whatever it raises
-            for error in leaves(group):
-                self.service.fault(where, error)
+        with Border(partial(self.service.fault, where)), trio.move_on_at(deadline):
+            await hook()
 
     async def _accept(self, stream: trio.abc.Stream) -> None:
         """Serve one accepted stream, as a task of its own."""

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from support.virtual_net import KIB, stream_pair
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from glowback_trio.border import leaves
 from glowback_trio.serving import Limits, Rejection
 from glowback_trio.serving.app_runner import Inbox
-from glowback_trio.serving.exception_groups import leaves
 from glowback_trio.serving.http.head_checks import check_head
 from glowback_trio.serving.http.rejection import RejectedError, plain_rejection
 from glowback_trio.serving.progress_stream import ProgressStream

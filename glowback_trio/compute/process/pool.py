@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
 from glowback_trio.compute.job import Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.endings import WorkerError
@@ -18,6 +19,7 @@ from glowback_trio.compute.process.shared_bars import SharedBars, SharedValue
 from glowback_trio.compute.process.worker_process import WorkerProcess, open_worker
 from glowback_trio.compute.steps import Failed, Step
 from glowback_trio.compute.turns import UNSHARED, Turn
+from glowback_trio.errors import ResourceError
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.foreign import text_of
 from glowback_trio.nursery import open_bare_nursery
@@ -175,16 +177,25 @@ class ProcessCompute:
         self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError], idle_s: float = math.inf
     ) -> None:
         """Keep one worker, counted as alive already, until it has ended or idled for so long."""
-        limits = WorkerLimits(self.memory_bytes, self.cpu_s)
+        errors: list[WorkerError] = []
         try:
-            async with open_worker(limits, self._unpacking) as worker:
-                self._ready.add(worker)
-                try:
-                    await self._lend_out(worker, lend, idle_s)
-                finally:
-                    self._ready.remove(worker)
+            with Border(lambda error: errors.append(_worker_error(error))):
+                await self._open_and_lend(lend, idle_s)
         finally:
             self._alive -= 1
+        if errors:
+            raise errors[0]
+
+    async def _open_and_lend(
+        self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError], idle_s: float
+    ) -> None:
+        limits = WorkerLimits(self.memory_bytes, self.cpu_s)
+        async with open_worker(limits, self._unpacking) as worker:
+            self._ready.add(worker)
+            try:
+                await self._lend_out(worker, lend, idle_s)
+            finally:
+                self._ready.remove(worker)
 
     async def _lend_out(
         self,
@@ -206,3 +217,12 @@ class ProcessCompute:
         while not self._alive:
             await lend.send(error)
         await trio.sleep_forever()
+
+
+def _worker_error(error: BaseException) -> WorkerError:
+    """Return why a worker cannot be kept, such as a thread that could not be started for it."""
+    if isinstance(error, WorkerError):
+        return error
+    _log.error("A worker process cannot be kept", exc_info=error)
+    reason = ResourceError.of(error) or type(error).__name__
+    return WorkerError(f"No worker process can be kept: {reason}")

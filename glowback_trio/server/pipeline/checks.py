@@ -16,6 +16,7 @@ import trio
 from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from glowback_trio.border import leaves
 from glowback_trio.errors import InvalidRequestError, Problem, ResourceError
 from glowback_trio.server.http.body import check_encoding, read_document, try_document
 from glowback_trio.server.http.errors import http_error, too_large
@@ -31,7 +32,6 @@ from glowback_trio.server.security.cors import check_origin
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.serving import leaves
 
 __all__ = [
     "body_limit",

@@ -12,6 +12,7 @@ from attrs import define, field
 from hypercorn.typing import ASGIReceiveEvent
 from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 
+from glowback_trio.border import Border
 from glowback_trio.serving.app_runner import LATE_SEND_S, AppRunner, Inbox, Message
 from glowback_trio.serving.http.immediate import ImmediateHandler
 from glowback_trio.serving.http.response_writer import ResponseWriter
@@ -101,10 +102,10 @@ class HttpExchange:
 
     async def _respond_immediately(self) -> bool:
         """Send what needs no application; True if there was such a response."""
-        try:
-            response = self._immediate(self._scope)
-        except Exception as error:  # noqa: BLE001 - a fault of one request ends that request only
-            self._connection.fault(error, self._scope)
+        response, failed = None, True
+        with Border(lambda error: self._connection.fault(error, self._scope)):
+            response, failed = self._immediate(self._scope), False
+        if failed:
             await self._abandon()
             return True
         if response is None:

@@ -14,6 +14,7 @@ import orjson
 import trio
 from attrs import define, field
 
+from glowback_trio.border import log_fault, restarted
 from glowback_trio.errors import RunExistsError, StoreError
 from glowback_trio.memory import Memory
 from glowback_trio.model.events import Event
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 _THREADS = 8
 # Runs that are forgotten in one step.
 _EXPIRED_AT_ONCE = 64
+_FAULT = "A task of the store has failed; it begins again"
 
 
 def _threads() -> CallInThread:
@@ -118,9 +120,12 @@ class SqliteStore:
             self._session = session
             try:
                 async with open_bare_nursery() as nursery:
-                    nursery.start_soon(session.writer.write_for_ever)
-                    nursery.start_soon(session.checkpointer.copy_for_ever)
-                    nursery.start_soon(session.cleaner.clean_for_ever)
+                    for task in (
+                        session.writer.write_for_ever,
+                        session.checkpointer.copy_for_ever,
+                        session.cleaner.clean_for_ever,
+                    ):
+                        nursery.start_soon(restarted, task, log_fault(_FAULT))
                     try:
                         yield
                     finally:

@@ -17,7 +17,8 @@ import apsw
 import trio
 from attrs import define, field, frozen
 
-from glowback_trio.errors import StoreError
+from glowback_trio.border import Border
+from glowback_trio.errors import ResourceError, StoreError
 from glowback_trio.model.events import Event
 from glowback_trio.store.sqlite.database import failures_of, transaction
 from glowback_trio.store.sqlite.statements import Statement, append_events
@@ -180,14 +181,16 @@ class Writer:
         goal, size = self.handed_over, self._bytes
         self._statements, self._logs, self._group_bytes = [], {}, 0
         self._bell, self._enough = trio.Event(), trio.Event()
+        written = False
         try:
             # Shielded: a commit whose outcome nobody awaits would be written and never shown.
-            with trio.CancelScope(shield=True):
+            with Border(self._note_fault), trio.CancelScope(shield=True):
                 await self.call(self._write, group)
-        except StoreError as error:
-            self._put_back(group)
-            self._note_problem(error)
-        else:
+                written = True
+        finally:
+            if not written:
+                self._put_back(group)
+        if written:
             self._bytes -= size
             self.on_commit(self._log_pages)
             self._note_written(group, goal)
@@ -227,6 +230,15 @@ class Writer:
         self._statements[:0] = group.statements
         self._logs = {**{log: None for log, _ in group.events}, **self._logs}
         self._bell.set()
+
+    def _note_fault(self, error: BaseException) -> None:
+        """Note why a commit failed: the disk, or for example a thread that cannot be started."""
+        if isinstance(error, StoreError):
+            self._note_problem(error)
+            return
+        _log.error("A commit has failed unexpectedly", exc_info=error)
+        reason = ResourceError.of(error) or type(error).__name__
+        self._note_problem(StoreError(f"The store {self.path} cannot be written: {reason}"))
 
     def _note_problem(self, error: StoreError) -> None:
         if self.problem is None:
