@@ -120,10 +120,11 @@ async def restarted(
         on_fault: Called with each fault.
         pause_s: Seconds between a fault and the new beginning.
     """
-    ended = False
+    began = ended = False
     while not ended:
         with Border(on_fault):
+            if began:
+                await trio.sleep(pause_s)
+            began = True
             await task()
             ended = True
-        if not ended:
-            await trio.sleep(pause_s)

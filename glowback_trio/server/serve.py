@@ -9,6 +9,7 @@ import trio
 
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
+from glowback_trio.border import log_fault, restarted
 from glowback_trio.extras import PARQUET
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.server.app import build_app, make_app_state
@@ -27,6 +28,8 @@ from glowback_trio.wire.json_text import dumps
 __all__ = ["serve"]
 
 _DEFAULTS = Settings()
+_UNMEASURED = "Measuring the lag of the event loop has failed; it begins again"
+_UNDELAYED = "Waiting for the shutdown has failed; it begins again"
 
 
 async def serve(
@@ -76,7 +79,8 @@ async def serve(
         async with open_bare_nursery() as nursery:
             if stop is not None:
                 nursery.start_soon(_delay, app_state, stop, closing)
-            await nursery.start(app_state.metrics.measure_lag)
+            measure = app_state.metrics.measure_lag
+            nursery.start_soon(restarted, measure, log_fault(_UNMEASURED), name=measure)
             await serving.serve(
                 app,
                 immediate=FastPath.of(app_state),
@@ -107,12 +111,17 @@ def _load_ahead() -> None:
 
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:
     """Report not ready, and give a load balancer the time to notice."""
+    wait = partial(_wait_for_stop, app_state, stop)
     try:
-        await stop.wait()
-        app_state.announce_stop()
-        await trio.sleep(app_state.settings.shutdown_delay)
+        await restarted(wait, log_fault(_UNDELAYED))
     finally:
         closing.set()
+
+
+async def _wait_for_stop(app_state: AppState, stop: trio.Event) -> None:
+    await stop.wait()
+    app_state.announce_stop()
+    await trio.sleep(app_state.settings.shutdown_delay)
 
 
 def _record(app_state: AppState, record: serving.Record) -> None:

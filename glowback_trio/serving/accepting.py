@@ -39,30 +39,32 @@ class Acceptor:
     nursery: trio.Nursery
     log: Log
     _failed: int = 0
+    _broken: Exception | None = None
 
     async def run(self) -> NoReturn:
         """Accept until cancelled.
 
         Raises:
-            OSError: The listener cannot be used any more.
+            OSError: The listener cannot be used any more: without it nobody would be served.
         """
         # Closed as soon as nothing is accepted any more, so that nobody waits in its queue.
         async with self.listener:
-            while True:
-                try:
+            while self._broken is None:
+                with Border(self._note):
+                    if self._failed:
+                        await trio.sleep(_PAUSE_S)
                     stream = await self.listener.accept()
-                except (OSError, MemoryError) as error:
-                    if (short_of := ResourceError.of(error)) is None:
-                        raise
-                    self._tell(short_of)
-                    await trio.sleep(_PAUSE_S)
-                else:
-                    self._failed = 0
                     self.nursery.start_soon(self._handle, stream)
+                    self._failed = 0
+        raise self._broken
 
-    def _tell(self, error: ResourceError) -> None:
+    def _note(self, error: BaseException) -> None:
+        short_of = ResourceError.of(error)
+        if short_of is None and isinstance(error, OSError | trio.ClosedResourceError):
+            self._broken = error
+            return
         if self._failed % _TOLD_EVERY == 0:
-            self.log(FaultRecord(where="accept", error=error))
+            self.log(FaultRecord(where="accept", error=short_of or error))
         self._failed += 1
 
     async def _handle(self, stream: trio.abc.Stream) -> Any:

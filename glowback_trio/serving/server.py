@@ -151,7 +151,8 @@ class Server:
         """
         async with trio.open_nursery() as writing:
             note = partial(self.service.fault, "hub")
-            writing.start_soon(restarted, self.service.http.hub.run, note)
+            run = self.service.http.hub.run
+            writing.start_soon(restarted, run, note, name=run)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     for each in bound:

@@ -240,7 +240,7 @@ async def measured(
 ) -> AsyncIterator[Metrics]:
     """Metrics whose lag is being measured, on a clock that the test moves."""
     assert value(metrics, "loop_lag_seconds") == 0
-    await nursery.start(metrics.measure_lag)
+    nursery.start_soon(metrics.measure_lag)
     await trio.testing.wait_all_tasks_blocked()
     yield metrics
     nursery.cancel_scope.cancel()

@@ -18,6 +18,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from glowback_trio.actors import open_gateway
+from glowback_trio.border import log_fault, restarted
 from glowback_trio.cli.messages import print_note, print_warning, printing_to_stderr
 from glowback_trio.cli.options.data_option import file_limits, open_catalogue
 from glowback_trio.cli.options.environment import unknown_variables
@@ -63,6 +64,9 @@ _OPEN_HERE = (
 # Threads encode results and check requests. One that wants the interpreter lock asks for it after
 # this time; next to a busy thread the event loop lags by 1 ms with it, and by 7 ms by default.
 _SWITCH_S = 0.0005
+
+_NO_UPKEEP = "Giving memory back to the system has failed; it begins again"
+_UNHEARD = "Waiting for a signal has failed; it begins again"
 
 app = App(name="serve", help_format="plaintext", help_epilogue=_EXAMPLES)
 
@@ -185,7 +189,7 @@ async def _serve_until_signal(
         # The signals are handled before the server starts, so that none is missed; when the server
         # has ended, the task that waits for them is cancelled.
         await listening.start(_set_on_signal, stop)
-        listening.start_soon(upkeep)
+        listening.start_soon(restarted, upkeep, log_fault(_NO_UPKEEP), name=upkeep)
         async with trio.open_nursery() as nursery:
             for url in await nursery.start(partial(serving, stop=stop)):
                 _announce(url, stdout)
@@ -207,7 +211,7 @@ async def _set_on_signal(
     """Set `stop` on the first signal, and restore SIGINT's default so that a second one kills."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         task_status.started()
-        await anext(signals)
+        await restarted(signals.__anext__, log_fault(_UNHEARD))
         stop.set()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

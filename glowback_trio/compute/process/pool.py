@@ -6,11 +6,12 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 from attrs import define, field
 
-from glowback_trio.border import Border
+from glowback_trio.border import Border, log_fault, restarted
 from glowback_trio.compute.job import Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.endings import WorkerError
@@ -33,6 +34,7 @@ _RETRY_S = 1.0
 # A worker may die while it starts or waits, killed by the system. So many in a row are more than
 # bad luck.
 _WORKERS_TRIED = 5
+_FAULT = "Keeping a worker process has failed"
 # How long a worker that was started in the place of a parked one waits for another job.
 _SPARE_S = 60.0
 
@@ -87,7 +89,8 @@ class ProcessCompute:
         with self._idle:
             async with open_bare_nursery() as self._keepers:
                 for _ in range(self.slots):
-                    self._keepers.start_soon(self._keep_worker, self._lend)
+                    keep = partial(self._keep_worker, self._lend)
+                    self._keepers.start_soon(restarted, keep, log_fault(_FAULT), name=keep)
                 try:
                     yield
                 finally:
@@ -151,12 +154,13 @@ class ProcessCompute:
     async def _keep_spare(self) -> None:
         """Keep a worker as long as there are jobs for it."""
         assert self._lend is not None
-        try:
-            await self._keep_one(self._lend, _SPARE_S)
-        except WorkerError as error:
-            _log.error("%s", error)
-            with trio.move_on_after(_RETRY_S):
-                await self._lend.send(error)
+        with Border(log_fault(_FAULT)):
+            try:
+                await self._keep_one(self._lend, _SPARE_S)
+            except WorkerError as error:
+                _log.error("%s", error)
+                with trio.move_on_after(_RETRY_S):
+                    await self._lend.send(error)
 
     async def _keep_worker(self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError]) -> None:
         """Keep one worker ready for the next job, and start another one when it has ended."""

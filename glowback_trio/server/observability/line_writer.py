@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ MOST_LINES = 10_000
 _CLOSE_S = 1.0
 # How often a writer whose reader does not read looks whether the server has ended.
 _LOOK_MS = 100
+# So that a thread that fails again and again takes no time from the server.
+_PAUSE_S = 0.1
 # What a pipe takes at once. Characters that take more than a byte may make it two writes.
 _AT_ONCE = select.PIPE_BUF
 
@@ -70,10 +73,23 @@ class LineWriter:
 
     def write_all(self) -> None:
         """Write lines until `close`. The thread's function."""
-        while not self._given_up and (text := self._next()):
+        ended = False
+        while not ended:
             # A log that cannot be written, such as one on a full disk, is no reason to stop.
-            with suppress(OSError):
-                self._write(text)
+            try:
+                ended = self._given_up or not self._write_next()
+            except BaseException:  # noqa: BLE001 - a fault has no place to be told but this log
+                with suppress(BaseException):
+                    with self._changed:
+                        self._dropped += 1
+                    time.sleep(_PAUSE_S)
+
+    def _write_next(self) -> bool:
+        """Write the next lines; False if there will be none."""
+        text = self._next()
+        with suppress(OSError):
+            self._write(text)
+        return bool(text)
 
     def _next(self) -> str:
         """Wait for lines; return those that fit into one write, or a single longer one."""

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import trio
 from attrs import define, field
@@ -156,14 +156,11 @@ class Metrics(Collector):
         self._stalls.add(stall.held_s)
         self._stalls_cpu.add(stall.cpu_s)
 
-    async def measure_lag(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def measure_lag(self) -> NoReturn:
         """Measure the lag of the event loop until cancelled: how late it wakes a task.
 
         The caller's nursery owns this task and ends it.
         """
-        task_status.started()
         while True:
             due = trio.current_time() + _LAG_EVERY_S
             await trio.sleep_until(due)

@@ -20,10 +20,13 @@ from types import FrameType
 import trio
 from attrs import define, field, frozen
 
+from glowback_trio.border import Border, log_fault
+
 __all__ = ["Stall", "watching_loop"]
 
 _log = logging.getLogger(__name__)
 
+_FAULT = "Looking at the event loop's stack has failed; it goes on"
 _MOST_FRAMES = 40
 # Frames of the loop itself, which are below those of every task.
 _LOOP = ("trio._core._run", "outcome._impl")
@@ -86,15 +89,21 @@ class _StallWatch(trio.abc.Instrument):
         """Sample the stacks of long turns until `end`. The function of the thread."""
         told_of = math.inf
         while not self._ended.wait(self.threshold_s / 2):
-            began_at = self._began_at
-            age_s = perf_counter() - began_at
-            if age_s < self.threshold_s / 4:
-                continue
-            self._sample = began_at, _stack_of(sys._current_frames().get(self._thread))  # noqa: SLF001 - the only way to another thread's stack
-            if age_s > _VERY_LONG_S and told_of != began_at:
-                told_of = began_at
-                place = " < ".join(reversed(self._sample[1]))
-                _log.warning("The event loop has been held for %.1f s by now: %s", age_s, place)
+            with Border(log_fault(_FAULT)):
+                told_of = self._look(told_of)
+
+    def _look(self, told_of: float) -> float:
+        """Sample the stack if the turn is long; return which turn was told before its end."""
+        began_at = self._began_at
+        age_s = perf_counter() - began_at
+        if age_s < self.threshold_s / 4:
+            return told_of
+        self._sample = began_at, _stack_of(sys._current_frames().get(self._thread))  # noqa: SLF001 - the only way to another thread's stack
+        if age_s <= _VERY_LONG_S or told_of == began_at:
+            return told_of
+        place = " < ".join(reversed(self._sample[1]))
+        _log.warning("The event loop has been held for %.1f s by now: %s", age_s, place)
+        return began_at
 
     def end(self) -> None:
         """Let the thread end."""

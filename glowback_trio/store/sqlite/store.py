@@ -125,7 +125,7 @@ class SqliteStore:
                         session.checkpointer.copy_for_ever,
                         session.cleaner.clean_for_ever,
                     ):
-                        nursery.start_soon(restarted, task, log_fault(_FAULT))
+                        nursery.start_soon(restarted, task, log_fault(_FAULT), name=task)
                     try:
                         yield
                     finally:
