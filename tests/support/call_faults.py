@@ -32,6 +32,7 @@ KINDS: dict[str, frozenset[int]] = {
     "map": frozenset({503}),
     "open": frozenset({503}),
     "process": frozenset({503}),
+    "thread": frozenset({503}),
     "write": frozenset({503}),
 }
 #: Calls that are made when a worker is started.

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import apsw
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from glowback_trio.border import Border
 from glowback_trio.errors import ResourceError, StoreError
@@ -57,12 +57,17 @@ class Pending(Protocol):
         """Note that all events up to this id are durable."""
 
 
-@frozen
+@define(eq=False)
 class _Group:
-    """The work of one commit."""
+    """The work of one commit.
+
+    Attributes:
+        written: It has been committed, whatever failed later.
+    """
 
     statements: Sequence[Statement]
     events: Sequence[tuple[Pending, Sequence[Event]]]
+    written: bool = False
 
 
 @define(eq=False)
@@ -181,16 +186,14 @@ class Writer:
         goal, size = self.handed_over, self._bytes
         self._statements, self._logs, self._group_bytes = [], {}, 0
         self._bell, self._enough = trio.Event(), trio.Event()
-        written = False
         try:
             # Shielded: a commit whose outcome nobody awaits would be written and never shown.
             with Border(self._note_fault), trio.CancelScope(shield=True):
                 await self.call(self._write, group)
-                written = True
         finally:
-            if not written:
+            if not group.written:
                 self._put_back(group)
-        if written:
+        if group.written:
             self._bytes -= size
             self.on_commit(self._log_pages)
             self._note_written(group, goal)
@@ -206,7 +209,7 @@ class Writer:
                 for statement in (*group.statements, *events):
                     # To its end: some pragmas do a part of their work at each row.
                     self.connection.execute(statement.sql, statement.values).fetchall()
-
+            group.written = True  # here, so that no later fault has it written again
             if self._log_pages >= _MOST_LOG_PAGES:
                 # The checkpointer does not keep up; commits wait for the disk now.
                 with suppress(apsw.BusyError):
