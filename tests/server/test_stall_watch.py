@@ -107,3 +107,14 @@ async def test_a_server_counts_its_stalls(serve_with: Serve) -> None:
         text = (await http.get("/metrics")).text
     counts = [line for line in text.splitlines() if "loop_stall_seconds_count" in line]
     assert [float(line.split()[-1]) >= 1 for line in counts] == [True]
+
+
+async def test_a_watchdog_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_stall: Stall) -> None:
+        raise MemoryError
+
+    with watching_loop(THRESHOLD_S, fail):
+        await trio.lowlevel.checkpoint()
+        _block(0.1)
+        await trio.lowlevel.checkpoint()
+    assert "MemoryError" in caplog.text

@@ -17,7 +17,6 @@ from trio.testing import MockClock
 MOST = 2
 #: Tasks that have awaits in every day.
 BORDERED = {
-    "glowback_trio.actors.run.Run._work",
     "glowback_trio.serving.accepting.Acceptor._handle",
     "glowback_trio.serving.accepting.Acceptor.run",
     "glowback_trio.serving.hub.Hub._catch_up",

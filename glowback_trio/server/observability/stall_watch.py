@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter, thread_time
 from types import FrameType
 
@@ -165,6 +165,7 @@ def watching_loop(threshold_s: float, count: Callable[[Stall], object]) -> Itera
     try:
         yield
     finally:
-        trio.lowlevel.remove_instrument(watch)
+        with suppress(KeyError):  # trio removes an instrument that has failed
+            trio.lowlevel.remove_instrument(watch)
         watch.end()
         thread.join()

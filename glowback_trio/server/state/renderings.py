@@ -157,7 +157,16 @@ class Renderings:
     async def _pieces(self, rendering: Rendering, held: Holding) -> AsyncGenerator[bytes, None]:
         position = 0
         while position < rendering.size:
-            piece = await trio.to_thread.run_sync(rendering.read, position, limiter=self._reading)
+            piece = await self._read(rendering, position)
             position += len(piece)
             yield piece
         del held
+
+    async def _read(self, rendering: Rendering, position: int) -> bytes:
+        try:
+            return await trio.to_thread.run_sync(rendering.read, position, limiter=self._reading)
+        except RuntimeError as error:
+            if ResourceError.of(error) is None:
+                raise
+            # No thread can be started. A body that has begun is not cut off, and it is one piece.
+            return rendering.read(position)
