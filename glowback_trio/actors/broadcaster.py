@@ -44,11 +44,12 @@ class Bell:
     def ring(self) -> None:
         """Wake the readers that wait; those that are busy look at the log before they wait."""
         if self._waiting:
-            self._waiting.unpark(count=_WOKEN_AT_ONCE)
+            # Who waits from now on waits for the next ring, in a place of its own: otherwise those
+            # that have woken and wait again would wake each other without end.
+            woken, self._waiting = self._waiting, trio.lowlevel.ParkingLot()
             # Each that has woken wakes one more of those that are left, so that thousands do not
-            # hold the event loop. Who waits from now on waits for the next ring.
-            if self._waiting:
-                self._waiting = trio.lowlevel.ParkingLot()
+            # hold the event loop.
+            woken.unpark(count=_WOKEN_AT_ONCE)
         # Functions in addition to parked tasks: one task of the server's hub serves thousands of
         # readers.
         for watcher in self._watchers.values():

@@ -226,3 +226,23 @@ async def test_a_reader_that_is_cancelled_after_the_ring_leaves_nobody_asleep() 
             scope.cancel()
         await wait_all_tasks_blocked()
         assert woken == [500]
+
+
+async def test_one_ring_wakes_each_reader_once() -> None:
+    bell, woken = Bell(), [0] * 5
+
+    async def read(number: int) -> None:
+        while True:
+            await bell.wait()
+            woken[number] += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(5):
+            nursery.start_soon(read, number)
+        for rings in range(1, 4):
+            await wait_all_tasks_blocked()
+            bell.ring()
+            with trio.fail_after(5):
+                await wait_all_tasks_blocked()
+            assert woken == [rings] * 5
+        nursery.cancel_scope.cancel()
