@@ -1,17 +1,15 @@
 """Faults in the tasks of a server: one of them raises where it awaits, at a chosen time.
 
-Trio wakes a task with what its await returns, or raises. Here one gets an error instead. Three
-kinds of awaits are passed over, because their fault would be trio's and not the task's: the end of
-a nursery, and a lock or a limiter that has been given to the task already.
+Trio wakes a task with what its await returns, or raises. Here one gets an error instead. Some are
+passed over, because the fault would be trio's and not the task's: the end of a nursery, and a lock,
+a limiter or a process that has been given to the task already.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CoroutineType
-from typing import Any
 
 import outcome
 import trio
@@ -19,7 +17,7 @@ from attrs import define, field
 
 __all__ = ["TaskFaults", "task_faults"]
 
-_OF_TRIO = {"_nested_child_finished", "acquire_on_behalf_of", "acquire"}
+_OF_TRIO = {"_nested_child_finished", "acquire_on_behalf_of", "acquire", "open_process"}
 
 
 @define(eq=False)
@@ -50,7 +48,7 @@ class TaskFaults(trio.abc.Instrument):
         """Count, and put an error in the place of what the await would return."""
         if not isinstance(task._next_send, outcome.Value) or (name := self._name_of(task)) is None:
             return  # it begins, or its await raises already, as at a cancellation
-        functions = _functions(task.coro)
+        functions = [frame.f_code.co_name for frame, _ in task.iter_await_frames()]
         if _OF_TRIO.intersection(functions):
             return
         self.counts[name] += 1
@@ -58,23 +56,6 @@ class TaskFaults(trio.abc.Instrument):
             task._next_send = outcome.Error(self._next[2]("planted"))
             self.raised.append(f"{name}: {' > '.join(functions)}")
             self._next = None
-
-
-def _functions(coroutine: Any) -> Collection[str]:
-    """Return the names of the functions that await each other, from the task inwards."""
-    found = []
-    while coroutine is not None:
-        name = getattr(coroutine, "__name__", None)
-        if name is not None:
-            found.append(str(name))
-        coroutine = _awaited(coroutine)
-    return found
-
-
-def _awaited(coroutine: Any) -> Any:
-    if isinstance(coroutine, CoroutineType):
-        return coroutine.cr_await
-    return getattr(coroutine, "gi_yieldfrom", getattr(coroutine, "ag_await", None))
 
 
 @contextmanager
