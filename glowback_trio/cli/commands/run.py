@@ -8,7 +8,8 @@ import sys
 from cyclopts import App
 from rich.console import Console
 
-from glowback_trio.actors import Run, open_gateway
+from glowback_trio import actors
+from glowback_trio.actors import open_gateway
 from glowback_trio.cli.messages import printing_to_stderr
 from glowback_trio.cli.options.backtest_options import NO_OPTIONS, BacktestOptions
 from glowback_trio.cli.options.data_option import CacheOption, DataOption, open_catalogue
@@ -69,7 +70,7 @@ async def run(
     with options.named_by_option():
         asked = parse_request(document, make_converter(registry))
     # The error that `result` raises shows the traceback; the log would print it once more.
-    logging.getLogger(Run.__module__).addHandler(logging.NullHandler())
+    logging.getLogger(actors.__name__).addHandler(logging.NullHandler())
     with printing_to_stderr():
         async with open_gateway(data=open_catalogue(data, cache)) as gateway:
             with options.named_by_option():
