@@ -2,7 +2,7 @@
 
 Rule: a task of the server raises at one of its awaits, in turn for each task and for a stride of
 its awaits, while clients work. The server goes on, the run beside completes with a sound log, who
-was concerned is told, and the next day nobody is. All awaits are in `tests/extended/abuse`.
+was concerned is told, and the next day nobody is. More awaits are in `tests/extended/abuse`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Every task of the server raises at each of its awaits, and nobody else is harmed.
+"""The tasks of the server raise at more of their awaits, and nobody else is harmed.
 
-Rule: that of `tests/server/test_task_faults.py`, for all awaits of a day and two backends of
-compute.
+Rule: that of `tests/server/test_task_faults.py`, with two backends of compute. `COMPUTES` says how
+many awaits of each task raise, spread over those of a day.
 """
 
 from __future__ import annotations
