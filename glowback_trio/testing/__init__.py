@@ -12,15 +12,41 @@ from glowback_trio.lazy import lazy_names
 # Imported when used, as in `glowback_trio`: a test that needs only `sim` must not wait for numpy.
 if TYPE_CHECKING:
     from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
-    from glowback_trio.testing.sim import DeadlockError, cancel_at_every_step, seeded_schedule
+    from glowback_trio.testing.sim import (
+        BusyError,
+        DeadlockError,
+        EscapeError,
+        Finding,
+        LeakError,
+        LivelockError,
+        Search,
+        StaleTokenError,
+        assert_deterministic,
+        cancel_at_every_step,
+        explore,
+        find,
+        replay,
+        seeded_schedule,
+    )
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "glowback_trio.testing.gateway": ("EPOCH", "open_virtual_gateway", "virtual_now"),
             "glowback_trio.testing.sim": (
+                "BusyError",
                 "DeadlockError",
+                "EscapeError",
+                "Finding",
+                "LeakError",
+                "LivelockError",
+                "Search",
+                "StaleTokenError",
+                "assert_deterministic",
                 "cancel_at_every_step",
+                "explore",
+                "find",
+                "replay",
                 "seeded_schedule",
             ),
         },
@@ -28,9 +54,20 @@ else:
 
 __all__ = [
     "EPOCH",
+    "BusyError",
     "DeadlockError",
+    "EscapeError",
+    "Finding",
+    "LeakError",
+    "LivelockError",
+    "Search",
+    "StaleTokenError",
+    "assert_deterministic",
     "cancel_at_every_step",
+    "explore",
+    "find",
     "open_virtual_gateway",
+    "replay",
     "seeded_schedule",
     "virtual_now",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-__all__ = ["DeadlockError", "DeadlockWatch"]
+__all__ = ["DeadlockWatch"]
 
 # Modules of trio in which a task waits for something outside its loop: a worker thread, a socket,
 # a signal, a handle of Windows.
@@ -23,14 +23,6 @@ _OUTSIDE = (
 _ENTRY_QUEUE = "trio._core._entry_queue"
 # Trio keeps idle worker threads, which wake nothing by themselves.
 _IDLE_WORKER = "Trio thread"
-
-
-class DeadlockError(AssertionError):
-    """Raised when all tasks of a program wait, and neither a deadline nor anything outside is left.
-
-    The message names the seed, the task step where there is one, and the line at which each task
-    waits.
-    """
 
 
 class DeadlockWatch(trio.abc.Instrument):

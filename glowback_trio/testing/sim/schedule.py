@@ -14,7 +14,8 @@ from typing import Any
 
 import trio
 
-from glowback_trio.testing.sim.deadlock import DeadlockError, DeadlockWatch
+from glowback_trio.testing.sim.deadlock import DeadlockWatch
+from glowback_trio.testing.sim.errors import DeadlockError
 
 __all__ = ["seeded_schedule"]
 

@@ -1,0 +1,260 @@
+"""Find what breaks a program, and repeat it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from glowback_trio.testing.sim.errors import StaleTokenError
+from glowback_trio.testing.sim.loop.choices import FAULTS, Deviation, Script
+from glowback_trio.testing.sim.loop.trace import Trace
+from glowback_trio.testing.sim.search.finding import Finding
+from glowback_trio.testing.sim.search.rounds import Bench, Round, Settings, open_bench
+from glowback_trio.testing.sim.search.shrink import shrunk
+from glowback_trio.testing.sim.search.strategies import (
+    STRATEGIES,
+    Coverage,
+    Strategy,
+    exhaustive,
+    pct,
+    shuffled,
+)
+from glowback_trio.testing.sim.search.token import Token, read_token
+
+__all__ = ["Search", "explore", "find", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search has done.
+
+    Attributes:
+        finding: What it found; None for nothing.
+        rounds: How many rounds it took, without those of shrinking.
+        covered: Whether every round with at most `max_deviations` deviations has been run, which
+            only the strategy "exhaustive" can say.
+        max_deviations: The bound of the strategy "exhaustive".
+    """
+
+    finding: Finding | None
+    rounds: int
+    covered: bool
+    max_deviations: int
+
+    def __str__(self) -> str:
+        if self.finding is not None:
+            return str(self.finding)
+        space = f"all rounds with at most {self.max_deviations} deviations"
+        covered = f": that is {space}" if self.covered else ""
+        return f"nothing found in {self.rounds} rounds{covered}"
+
+
+def find(
+    scenario: Callable[[], Awaitable[object]],
+    check: Callable[[], object] | None = None,
+    *,
+    rounds: int = 1000,
+    strategy: str = "random",
+    faults: Sequence[str] = (),
+    seed: int = 0,
+    max_steps: int = 100_000,
+    max_virtual_s: float = 86_400,
+    max_deviations: int = 2,
+) -> Finding | None:
+    """Run a scenario in many orders and with many faults, until something is wrong.
+
+    Each round is a run of trio's loop of its own, in virtual time.
+
+    Args:
+        scenario: An async function without arguments.
+        check: Called after each round that raised nothing; raises when the end state is wrong. A
+            plain function: no trio loop runs by then.
+        rounds: How many rounds to try.
+        strategy: "random" shuffles ready tasks; "pct" gives them priorities that change at random
+            steps; "exhaustive" tries everything with at most `max_deviations` deviations from the
+            default, the fewest first.
+        faults: What else may happen in a round, once: "cancel" (the scenario is cancelled at a
+            step), "timeout" (time jumps to the nearest deadline), "closed" and "broken" (an
+            operation on a memory channel or stream raises), "slow" (a task is held back).
+        seed: Another seed tries other rounds.
+        max_steps: A round that takes more task steps is a livelock.
+        max_virtual_s: So is one that takes more virtual seconds.
+        max_deviations: The bound of "exhaustive".
+
+    Returns:
+        The first thing found, with as few deviations as could be; None when there was none.
+
+    Raises:
+        ValueError: There is no such strategy or fault.
+        TypeError: `check` is async, or `scenario` is not.
+    """
+    return explore(
+        scenario,
+        check,
+        rounds=rounds,
+        strategy=strategy,
+        faults=faults,
+        seed=seed,
+        max_steps=max_steps,
+        max_virtual_s=max_virtual_s,
+        max_deviations=max_deviations,
+    ).finding
+
+
+def explore(
+    scenario: Callable[[], Awaitable[object]],
+    check: Callable[[], object] | None = None,
+    *,
+    rounds: int = 1000,
+    strategy: str = "random",
+    faults: Sequence[str] = (),
+    seed: int = 0,
+    max_steps: int = 100_000,
+    max_virtual_s: float = 86_400,
+    max_deviations: int = 2,
+) -> Search:
+    """Do what `find` does, and say how much was tried.
+
+    Raises:
+        ValueError: There is no such strategy or fault.
+        TypeError: `check` is async, or `scenario` is not.
+    """
+    _refuse_async(check)
+    settings = Settings(_known_faults(faults), max_steps, max_virtual_s)
+    coverage = Coverage(max_deviations)
+    ways = _ways(strategy, settings.faults, seed, coverage)
+    with open_bench(scenario, check, settings) as bench:
+        found = _first_wrong(bench, ways, rounds, notes_points=strategy == "exhaustive")
+        number = bench.rounds
+        finding = None if found is None else _finding(bench, found, strategy, seed)
+    return Search(finding, number, coverage.is_complete, max_deviations)
+
+
+def _first_wrong(bench: Bench, ways: Strategy, rounds: int, *, notes_points: bool) -> Round | None:
+    try:
+        script = next(ways)
+        while bench.rounds < rounds:
+            done = bench.run(script, notes_points=notes_points)
+            if done.kind:
+                return done
+            script = ways.send(done)
+    except StopIteration:
+        pass
+    return None
+
+
+def _finding(bench: Bench, found: Round, strategy: str, seed: int) -> Finding:
+    number = bench.rounds
+    plan = shrunk(bench, found)
+    failing = bench.run(Script(plan), records=True)
+    if failing.exception is None or failing.sign != found.sign:
+        raise RuntimeError(
+            "the scenario ends otherwise when the same round is run again, so something in it "
+            "depends on what the simulation does not decide. assert_deterministic() finds the step"
+        ) from found.exception
+    token = _token(failing, bench.settings, strategy, seed)
+    failing.exception.add_note(f"replay it with: replay(scenario, {str(token)!r})")
+    assert failing.trace is not None
+    return Finding(
+        token=str(token),
+        exception=failing.exception,
+        kind=failing.kind,
+        steps=failing.steps,
+        deviations=len(failing.taken),
+        rounds=number,
+        failing=failing.trace,
+        passing=_nearest_passing(bench, failing.taken),
+    )
+
+
+def _nearest_passing(bench: Bench, plan: Sequence[Deviation]) -> Trace | None:
+    """Return a round with one deviation less, the last if possible, in which nothing is wrong."""
+    for place in reversed(range(len(plan))):
+        done = bench.run(Script((*plan[:place], *plan[place + 1 :])), records=True)
+        if not done.kind:
+            return done.trace
+    return None
+
+
+def _token(done: Round, settings: Settings, strategy: str, seed: int) -> Token:
+    return Token(
+        strategy=strategy,
+        seed=seed,
+        kind=done.kind,
+        deviations=done.taken,
+        steps=done.steps,
+        max_steps=settings.max_steps,
+        max_virtual_s=settings.max_virtual_s,
+        fingerprint=done.fingerprint,
+    )
+
+
+def replay(
+    scenario: Callable[[], Awaitable[object]],
+    token: str,
+    check: Callable[[], object] | None = None,
+) -> None:
+    """Run the round of a token, and raise what was found in it.
+
+    Returns when the scenario takes the same steps as it did then and nothing is wrong any more.
+
+    Raises:
+        StaleTokenError: The token is damaged; or the scenario takes other steps than it did when
+            the token was made, and nothing is wrong with them.
+        TypeError: `check` is async, or `scenario` is not.
+    """
+    _refuse_async(check)
+    read = read_token(token)
+    faults = tuple({each.what for each in read.deviations}.intersection(FAULTS))
+    with open_bench(scenario, check, Settings(faults, read.max_steps, read.max_virtual_s)) as bench:
+        done = bench.run(Script(read.deviations))
+    parted = _how_it_parted(read, done)
+    if done.exception is not None:
+        done.exception.add_note(f"in the replay of {token}")
+        if parted:
+            done.exception.add_note(f"{parted}, so this may be another fault")
+        raise done.exception
+    if parted:
+        raise StaleTokenError(
+            f"the token does not fit the program: {parted}. Nothing is wrong in this round; look "
+            "for the fault again with find()"
+        )
+
+
+def _how_it_parted(token: Token, done: Round) -> str:
+    if done.misfits:
+        first = min(done.misfits)
+        return f"at step {first.step} it is not possible any more that {first}"
+    if done.steps != token.steps:
+        return f"it takes {done.steps} task steps, and took {token.steps} when the token was made"
+    if done.fingerprint != token.fingerprint:
+        return "its tasks run in another order than when the token was made"
+    return ""
+
+
+def _ways(strategy: str, faults: tuple[str, ...], seed: int, coverage: Coverage) -> Strategy:
+    if strategy == "random":
+        return shuffled(seed, faults)
+    if strategy == "pct":
+        return pct(seed, faults)
+    if strategy == "exhaustive":
+        return exhaustive(faults, coverage)
+    raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, and is {strategy!r}")
+
+
+def _known_faults(faults: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(faults, str):
+        raise ValueError(f"faults must be several names, as in faults=({faults!r},)")  # noqa: TRY004 - its value is wrong
+    for each in faults:
+        if each not in FAULTS:
+            raise ValueError(f"a fault must be one of {', '.join(FAULTS)}, and one is {each!r}")
+    return tuple(dict.fromkeys(faults))
+
+
+def _refuse_async(check: Callable[[], object] | None) -> None:
+    if inspect.iscoroutinefunction(check):
+        raise TypeError(
+            "check is async, but it is called after each round, when no trio loop runs: make it a "
+            "plain function, and await what it needs at the end of the scenario"
+        )

@@ -1,0 +1,173 @@
+"""Finding what breaks a program.
+
+Doctrine: every kind of fault is planted and must be found by every strategy that can see it, with
+few deviations; and a sound program must be left alone by all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import NamedTuple
+
+import pytest
+import trio
+from support.broken_programs import (
+    Program,
+    dining,
+    fragile_sender,
+    hasty_timeout,
+    lost_update,
+    open_generator,
+    poll_for_ever,
+    sound,
+    unshielded_commit,
+)
+
+from glowback_trio.testing.sim import DeadlockError, LeakError, LivelockError, explore, find
+
+STRATEGIES = ("random", "pct", "exhaustive")
+
+
+class Planted(NamedTuple):
+    """A faulty program, the faults that it needs to fail, and what must be found in it."""
+
+    program: Callable[[], Program]
+    faults: tuple[str, ...]
+    kind: str
+    error: type[BaseException]
+    deviations: int
+
+
+PLANTED = [
+    Planted(lost_update, (), "check", AssertionError, 2),
+    Planted(dining, (), "deadlock", DeadlockError, 2),
+    Planted(unshielded_commit, ("cancel",), "check", AssertionError, 1),
+    Planted(fragile_sender, ("broken",), "error", ExceptionGroup, 1),
+    Planted(fragile_sender, ("closed",), "error", ExceptionGroup, 1),
+    Planted(hasty_timeout, ("timeout",), "check", AssertionError, 1),
+    Planted(open_generator, (), "leak", LeakError, 0),
+]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.program.__name__)
+def test_a_planted_fault_is_found_with_few_deviations(planted: Planted, strategy: str) -> None:
+    finding = find(*planted.program(), strategy=strategy, faults=planted.faults)
+    assert finding is not None
+    assert finding.kind == planted.kind
+    assert isinstance(finding.exception, planted.error)
+    assert finding.deviations <= planted.deviations
+    assert finding.token in str(finding)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_sound_program_is_left_alone(strategy: str) -> None:
+    program = sound()
+    assert find(*program, strategy=strategy, rounds=300, faults=("cancel", "slow")) is None
+
+
+def test_a_program_that_polls_for_ever_is_a_livelock() -> None:
+    finding = find(*poll_for_ever(), max_steps=500)
+    assert finding is not None
+    assert finding.kind == "livelock"
+    assert isinstance(finding.exception, LivelockError)
+    assert "500 task steps" in str(finding)
+
+
+def test_a_program_that_sleeps_for_ever_is_a_livelock() -> None:
+    async def tick() -> None:
+        for _ in count():
+            await trio.sleep(60)
+
+    finding = find(tick, max_virtual_s=3600)
+    assert finding is not None
+    assert finding.kind == "livelock"
+    assert "3600 virtual seconds" in str(finding)
+
+
+def test_polling_starves_nobody() -> None:
+    async def scenario() -> None:
+        done = trio.Event()
+
+        async def work() -> None:
+            for _ in range(5):
+                await trio.lowlevel.checkpoint()
+            done.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work)
+            while not done.is_set():
+                await trio.lowlevel.checkpoint()
+
+    for strategy in ("random", "pct"):
+        assert find(scenario, strategy=strategy, rounds=200, max_steps=2000) is None
+
+
+def test_an_exhaustive_search_says_whether_it_has_covered_its_space() -> None:
+    program = sound()
+    whole = explore(*program, strategy="exhaustive", max_deviations=1, faults=("cancel",))
+    assert whole.covered
+    assert f"{whole.rounds} rounds: that is all rounds with at most 1 deviations" in str(whole)
+    part = explore(*program, strategy="exhaustive", max_deviations=1, rounds=whole.rounds - 1)
+    cut = explore(*program, strategy="exhaustive", faults=("cancel",), rounds=whole.rounds - 1)
+    assert part.covered  # without the faults the space is smaller
+    assert not cut.covered
+    assert not explore(*program, rounds=10).covered
+
+
+def test_a_report_names_the_fault_the_await_and_the_waiting_tasks() -> None:
+    finding = find(*dining())
+    assert finding is not None
+    report = str(finding)
+    assert report.startswith("The scenario comes to a deadlock")
+    assert "dine waits at" in report
+    assert "broken_programs.py" in report
+    assert "for support.broken_programs.dining" in report
+    assert f"replay(scenario, {finding.token!r})" in report
+    cancelled = find(*unshielded_commit(), faults=("cancel",))
+    assert cancelled is not None
+    assert (
+        "the scenario is cancelled\n    it hits support.broken_programs.unshielded_commit"
+        in str(cancelled)
+    )
+    assert "in scenario (sleep)" in str(cancelled)
+
+
+def test_the_nearest_passing_round_parts_from_the_failing_one() -> None:
+    finding = find(*lost_update())
+    assert finding is not None
+    assert finding.passing is not None
+    assert len(finding.failing.steps) == finding.steps
+    assert 1 <= finding.parted_at <= finding.steps
+    assert finding.passing.ended == ""
+    assert finding.failing.ended == "check"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"strategy": "lucky"}, "strategy must be one of random, pct, exhaustive"),
+        ({"faults": ("flood",)}, "a fault must be one of cancel, timeout"),
+        ({"faults": "cancel"}, "faults must be several names"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        find(*sound(), **arguments)  # type: ignore[arg-type] # that is what is tested
+
+
+def test_who_wants_to_stop_is_let_through() -> None:
+    async def scenario() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find(scenario)
+
+
+def test_a_simulation_cannot_begin_inside_a_trio_program() -> None:
+    async def main() -> None:
+        find(*sound())
+
+    with pytest.raises(RuntimeError, match="cannot begin inside a trio program"):
+        trio.run(main)

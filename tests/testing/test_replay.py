@@ -1,0 +1,150 @@
+"""Tokens.
+
+Doctrine: a token repeats the same steps in this process, in another one, with another hash seed and
+on another Python; and a token that does not fit says so, whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+from support.broken_programs import (
+    Program,
+    dining,
+    lost_update,
+    poll_for_ever,
+    sound,
+    unshielded_commit,
+)
+
+from glowback_trio.testing.sim import (
+    DeadlockError,
+    Finding,
+    LivelockError,
+    StaleTokenError,
+    assert_deterministic,
+    find,
+    replay,
+)
+
+HERE = Path(__file__).parent
+
+
+def found(program: Program, **arguments: object) -> Finding:
+    finding = find(*program, **arguments)  # type: ignore[arg-type] # passed on
+    assert finding is not None
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "error"),
+    [
+        (lost_update, {}, AssertionError),
+        (dining, {"strategy": "pct"}, DeadlockError),
+        (unshielded_commit, {"faults": ("cancel",)}, AssertionError),
+        (poll_for_ever, {"max_steps": 300}, LivelockError),
+    ],
+)
+def test_a_replay_raises_what_was_found(
+    program: Callable[[], Program], arguments: dict[str, object], error: type[BaseException]
+) -> None:
+    scenario, check = program()
+    finding = found(Program(scenario, check), **arguments)
+    with pytest.raises(error) as caught:
+        replay(scenario, finding.token, check)
+    assert type(caught.value) is type(finding.exception)
+    assert str(caught.value) == str(finding.exception)
+
+
+def order_of(count: int) -> list[int]:
+    """Return the order in which tasks ran that were woken out of sets, and a token."""
+    order: list[int] = []
+
+    async def wait(number: int, event: trio.Event) -> None:
+        try:
+            await event.wait()
+            order.append(number)
+            await trio.sleep(1)
+            order.append(number)
+            await trio.sleep(number * 10)
+        finally:
+            order.append(number)
+
+    async def scenario() -> None:
+        order.clear()
+        event = trio.Event()
+        with trio.move_on_after(5):
+            async with trio.open_nursery() as nursery:
+                for number in range(count):
+                    nursery.start_soon(wait, number, event)
+                await trio.sleep(1)
+                event.set()
+        raise ValueError(order)
+
+    finding = found(Program(scenario))
+    return [*order, finding.steps, *map(ord, finding.token)]
+
+
+def pythons() -> list[str]:
+    """Return this Python, and others that have trio."""
+    wanted = os.environ.get("SIM_PYTHONS", "").split(":")
+    found_there = [shutil.which(each) for each in wanted if each]
+    return [sys.executable, *(each for each in found_there if each)]
+
+
+@pytest.mark.parametrize("python", pythons())
+@pytest.mark.parametrize("salt", ["0", "1"])
+def test_a_round_is_the_same_in_another_process(python: str, salt: str) -> None:
+    code = "from test_replay import order_of; print(order_of(12))"
+    ended = subprocess.run(
+        [python, "-c", code],
+        env={
+            "PYTHONPATH": ":".join([str(HERE), str(HERE.parent), str(HERE.parents[1])])
+            + (":" + ":".join(sys.path) if python == sys.executable else ""),
+            "PYTHONHASHSEED": salt,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout.strip() == str(order_of(12))
+
+
+def test_a_damaged_token_is_refused() -> None:
+    finding = found(lost_update())
+    with pytest.raises(StaleTokenError, match="damaged"):
+        replay(*lost_update()[:1], finding.token[:-1])
+    with pytest.raises(StaleTokenError, match="begins with sim1_"):
+        replay(*lost_update()[:1], "dt1-whatever")
+
+
+def test_a_token_that_does_not_fit_the_program_says_so() -> None:
+    finding = found(lost_update())
+    scenario, check = sound()
+    with pytest.raises(StaleTokenError, match="does not fit the program"):
+        replay(scenario, finding.token, check)
+
+
+def test_a_program_that_is_mended_passes_where_it_takes_the_same_steps() -> None:
+    scenario, check = unshielded_commit()
+    finding = found(Program(scenario, check), faults=("cancel",))
+    replay(scenario, finding.token)
+
+
+def test_what_the_simulation_does_not_decide_is_found() -> None:
+    async def scenario() -> None:
+        await trio.sleep(random.random())
+        await trio.sleep(1)
+
+    assert_deterministic(sound().scenario, seed=3)
+    with pytest.raises(AssertionError, match="differ from step 2 on"):
+        assert_deterministic(scenario)

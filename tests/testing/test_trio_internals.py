@@ -1,0 +1,31 @@
+"""The private names of trio that the simulation uses.
+
+Doctrine: when trio changes one of them, the first test to fail says in a sentence which.
+"""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from glowback_trio.testing.sim.loop import trio_internals
+
+
+def test_trio_has_all_that_the_simulation_needs() -> None:
+    assert list(trio_internals.complaints()) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "sentence"),
+    [
+        (trio_internals.run_module, "setup_runner", "setup_runner no longer takes"),
+        (trio_internals.run_module, "unrolled_run", "unrolled_run no longer takes"),
+        (trio.lowlevel.Task, "_counter", "Task no longer has _counter"),
+    ],
+)
+def test_what_trio_has_changed_is_said_in_one_sentence(
+    owner: object, name: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(owner, name)
+    (complaint,) = trio_internals.complaints()
+    assert sentence in complaint
