@@ -119,9 +119,14 @@ async def session(house: House) -> None:
 
 @contextmanager
 def time_standing_still() -> Iterator[None]:
-    """Virtual time does not wait for threads, which check requests and write results."""
+    """A `MockClock` does not wait for threads, which check requests and write results.
+
+    A simulation does.
+    """
     clock = trio.lowlevel.current_clock()
-    assert isinstance(clock, MockClock)
+    if not isinstance(clock, MockClock):
+        yield
+        return
     clock.autojump_threshold = math.inf
     try:
         yield

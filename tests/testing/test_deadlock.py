@@ -97,7 +97,7 @@ def test_a_deadlock_that_a_cancellation_causes_is_found_at_its_step() -> None:
 
     with pytest.raises(DeadlockError) as caught:
         cancel_at_every_step(scenario, check=lambda: None)
-    assert re.search(r"cancels after task step \d+, seed 0", notes(caught.value))
+    assert re.search(r"cancels before task step \d+, seed 0", notes(caught.value))
     with seeded_schedule(0):
         trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
@@ -109,14 +109,18 @@ async def wait_for_a_thread() -> None:
 async def wait_for_a_socket() -> None:
     left, right = socket.socketpair()
     with left, right:
-        threading.Timer(0.05, right.send, [b"x"]).start()
+        timer = threading.Timer(0.05, right.send, [b"x"])
+        timer.start()
         await trio.lowlevel.wait_readable(left)
+        timer.join()
 
 
 async def wait_for_a_foreign_thread() -> None:
     event, token = trio.Event(), trio.lowlevel.current_trio_token()
-    threading.Timer(0.05, token.run_sync_soon, [event.set]).start()
+    timer = threading.Timer(0.05, token.run_sync_soon, [event.set])
+    timer.start()
     await event.wait()
+    timer.join()
 
 
 async def wait_for_idleness() -> None:
@@ -203,7 +207,7 @@ def test_a_failing_scenario_or_check_names_step_and_seed() -> None:
     assert re.search(r"task step \d+, seed 5", notes(failed.value))
     with pytest.raises(AssertionError) as harmed:
         cancel_at_every_step(sound, check=check, seed=5)
-    assert "cancels after task step 3, seed 5" in notes(harmed.value)
+    assert "cancels before task step 3, seed 5" in notes(harmed.value)
 
 
 async def nothing() -> None:

@@ -24,7 +24,14 @@ from support.broken_programs import (
     unshielded_commit,
 )
 
-from glowback_trio.testing.sim import DeadlockError, LeakError, LivelockError, explore, find
+from glowback_trio.testing.sim import (
+    DeadlockError,
+    LeakError,
+    LivelockError,
+    assert_deterministic,
+    explore,
+    find,
+)
 
 STRATEGIES = ("random", "pct", "exhaustive")
 
@@ -155,6 +162,42 @@ def test_the_nearest_passing_round_parts_from_the_failing_one() -> None:
 def test_a_wrong_argument_is_named(arguments: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         find(*sound(), **arguments)  # type: ignore[arg-type] # that is what is tested
+
+
+def test_a_function_in_a_thread_is_one_step_and_time_waits_for_it() -> None:
+    log: list[str] = []
+
+    def work(name: str) -> None:
+        log.append(f"{name} begins")
+        trio.from_thread.run(trio.sleep, 1)
+        trio.from_thread.run_sync(log.append, f"{name} ends")
+
+    async def scenario() -> None:
+        log.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, work, "left")
+            nursery.start_soon(trio.to_thread.run_sync, work, "right")
+            await trio.sleep(0.5)
+            log.append("half")
+
+    orders: set[tuple[str, ...]] = set()
+    assert find(scenario, lambda: orders.add(tuple(log)), rounds=50) is None
+    starts = {("left begins", "right begins"), ("right begins", "left begins")}
+    assert {order[:2] for order in orders} == starts
+    assert {order[2] for order in orders} == {"half"}
+    assert {order[3:] for order in orders} == {
+        ("left ends", "right ends"),
+        ("right ends", "left ends"),
+    }
+    assert_deterministic(scenario, seed=5)
+
+
+def test_a_thread_that_a_cancelled_task_abandons_is_no_leak_once_it_ends() -> None:
+    async def scenario() -> None:
+        await trio.to_thread.run_sync(int, abandon_on_cancel=True)
+        await trio.sleep(1)
+
+    assert find(scenario, rounds=30, faults=("cancel",)) is None
 
 
 def test_who_wants_to_stop_is_let_through() -> None:

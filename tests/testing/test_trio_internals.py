@@ -5,6 +5,9 @@ Doctrine: when trio changes one of them, the first test to fail says in a senten
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import trio
 
@@ -29,3 +32,15 @@ def test_what_trio_has_changed_is_said_in_one_sentence(
     monkeypatch.delattr(owner, name)
     (complaint,) = trio_internals.complaints()
     assert sentence in complaint
+
+
+def test_the_kit_imports_trio_and_the_standard_library_only() -> None:
+    code = (
+        "import sys, trio; before = set(sys.modules); import glowback_trio.testing.sim; "
+        "print(*sorted({each.partition('.')[0] for each in set(sys.modules) - before}))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    foreign = set(ended.stdout.split()) - sys.stdlib_module_names
+    assert foreign == {"glowback_trio"}

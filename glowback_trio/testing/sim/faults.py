@@ -1,15 +1,17 @@
-"""Faults at every place where they can happen."""
+"""Cancellation at every step."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
+from typing import Any
 
-import trio
-from trio.testing import MockClock
-
-from glowback_trio.testing.sim.schedule import noted, scheduled
+from glowback_trio.testing.sim.errors import DeadlockError
+from glowback_trio.testing.sim.loop.choices import Deviation, Script
+from glowback_trio.testing.sim.schedule import noted
+from glowback_trio.testing.sim.search.rounds import open_bench
 
 __all__ = ["cancel_at_every_step"]
 
@@ -19,35 +21,16 @@ _ASYNC_CHECK = (
 )
 
 
-class _CancelAfter(trio.abc.Instrument):
-    """Cancels a scope after a number of task steps, of whatever tasks."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-        self.scope = trio.CancelScope()
-
-    @property
-    def happened(self) -> bool:
-        """True if the scope has been cancelled."""
-        return self.left <= 0
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count the step."""
-        self.left -= 1
-        if self.left == 0:
-            self.scope.cancel()
-
-
 def cancel_at_every_step(
     scenario: Callable[[], Awaitable[object]],
     *,
     check: Callable[[], object],
     seed: int = 0,
 ) -> int:
-    """Run a scenario again and again, cancelled after its 1st, 2nd, 3rd … task step.
+    """Run a scenario again and again, cancelled before its 1st, 2nd, 3rd … task step.
 
-    Each round is a `trio.run` of its own in virtual time with the same seeded schedule, so the
-    k-th step is the same step in every round.
+    Each round is a run of its own in virtual time with the same seeded schedule, so the k-th step
+    is the same step in every round.
 
     An exception of the scenario, of the check or of trio has notes with the step and the seed.
 
@@ -67,27 +50,24 @@ def cancel_at_every_step(
     """
     if inspect.iscoroutinefunction(check):
         raise TypeError(_ASYNC_CHECK)
-    for step in count(1):
-        fault = _CancelAfter(step)
-
-        async def main(fault: _CancelAfter = fault) -> None:
-            with fault.scope:
-                await _awaitable(scenario())
-
-        note = f"in the round that cancels after task step {step}, seed {seed}"
-        with scheduled(seed, note):
-            trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[fault])
-        with noted(note):
-            _refuse_awaitable(check())
-        if not fault.happened:
-            return step
+    with open_bench(scenario) as bench:
+        for step in count(1):
+            note = f"in the round that cancels before task step {step}, seed {seed}"
+            done = bench.simulate(Script([Deviation(step, "cancel")], pick=_shuffle(seed)))
+            if isinstance(done.verdict, DeadlockError):
+                raise DeadlockError(f"{note}: {done.verdict}")
+            with noted(note):
+                if (error := done.verdict or done.error) is not None:
+                    raise error
+                _refuse_awaitable(check())
+            if all(each.what != "cancel" for each in done.taken):
+                return step
     raise AssertionError("unreachable: count() does not end")
 
 
-def _awaitable(value: Awaitable[object]) -> Awaitable[object]:
-    if not inspect.isawaitable(value):
-        raise TypeError(f"scenario must be an async function without arguments; it gave {value!r}")
-    return value
+def _shuffle(seed: int) -> Callable[[Sequence[Any], int], int]:
+    rng = random.Random(seed)  # noqa: S311 - nothing secret
+    return lambda ready, _: int(rng.random() * len(ready))
 
 
 def _refuse_awaitable(value: object) -> None:

@@ -14,6 +14,7 @@ import trio
 from glowback_trio.testing.sim.errors import DeadlockError, LivelockError
 from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
 from glowback_trio.testing.sim.loop.clock import VirtualClock
+from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Step
 from glowback_trio.testing.sim.loop.trio_internals import Loop, cancel_everything, counter_of
 from glowback_trio.testing.sim.loop.waits import described, is_trio, place
@@ -31,6 +32,8 @@ _FAREWELL = 10_000
 _GRACE = 0.01
 # Real seconds after which a thread of the program's own counts as one that will not wake anybody.
 _THREAD_GRACE = 30.0
+# The same for a worker thread that the loop has waited for already.
+_ADRIFT_GRACE = 1.0
 
 
 class Limits:
@@ -62,7 +65,6 @@ class Simulation:
         verdict: Why the round was ended: a deadlock or a livelock.
         error: What the program has raised.
         tape: The steps in full; None where nobody wants to know.
-        threads: How many threads of `trio.to_thread` run.
         is_over: Whether the program's main function has ended.
     """
 
@@ -71,6 +73,7 @@ class Simulation:
         scenario: Callable[[], Awaitable[object]],
         script: Script,
         limits: Limits,
+        threads: Threads,
         *,
         records: bool = False,
         notes_points: bool = False,
@@ -78,6 +81,7 @@ class Simulation:
         self._scenario = scenario
         self._script = script
         self._limits = limits
+        self._threads = threads
         self.steps = 0
         self.order: list[int] = []
         self.widths: dict[int, int] = {}
@@ -91,7 +95,6 @@ class Simulation:
         self.verdict: AssertionError | None = None
         self.error: BaseException | None = None
         self.tape: list[Step] | None = [] if records else None
-        self.threads = 0
         self.is_over = False
         self.places: dict[Deviation, str] = {}
         #: Called when the main function has ended, while the loop still runs.
@@ -187,7 +190,7 @@ class Simulation:
     def _drive(self) -> None:
         loop, queue, waiting = self._loop, self._loop.ready, self._waiting
         script, clock, order = self._script, self.clock, self.order
-        first = self._first
+        first, running = self._first, self._threads.running
         eventful = bool(script.faults) or script.pending is not None
         counts = eventful or self.deadlines is not None
         while True:
@@ -197,7 +200,7 @@ class Simulation:
                 queue.append(self._urgent.popleft())
                 loop.advance()
                 continue
-            if self.threads or loop.has_news(clock.now):
+            if running or loop.has_news(clock.now):
                 self._attend()
                 continue
             if not waiting and not self._late:
@@ -239,8 +242,8 @@ class Simulation:
 
     def _attend(self) -> None:
         """Let deadlines, threads and callbacks come in."""
-        if self.threads:
-            self._loop.ask_system(60)
+        if self._threads.running:
+            self._threads.wait()
         self._loop.attend(self.clock.now)
 
     def _chosen(self, step: int) -> Any:
@@ -356,9 +359,11 @@ class Simulation:
             return
         if loop.wake_idle() or (loop.waits_for_system() and loop.ask_system(_GRACE)):
             return
+        if self._threads.adrift and self._is_woken_outside(_ADRIFT_GRACE):
+            return
         if deadline < math.inf:
             self._jump(deadline)
-        elif not self._is_woken_outside():
+        elif not self._is_woken_outside(_THREAD_GRACE):
             self._stop_dead()
 
     def _jump(self, deadline: float) -> None:
@@ -374,15 +379,15 @@ class Simulation:
         self.clock.now = max(deadline, self.clock.now)
         self._loop.attend(self.clock.now)
 
-    def _is_woken_outside(self) -> bool:
+    def _is_woken_outside(self, patience: float) -> bool:
         """Wait for threads of the program's own, and for sockets."""
         waited = 0.0
-        while waited < _THREAD_GRACE:
+        while waited < patience:
             threads = set(threading.enumerate()) - self._foreign
             own = [each for each in threads if not each.name.startswith("Trio thread")]
             if self._loop.has_news(self.clock.now) or self._loop.ask_system(_GRACE):
                 return True
-            if not own and not self._loop.waits_for_system():
+            if not own and not self._threads.adrift and not self._loop.waits_for_system():
                 return self._loop.has_news(self.clock.now)
             waited += _GRACE
         return False

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
 import trio
+from trio import _threads
 from trio._core import _run
 
 from glowback_trio.testing.sim.loop.clock import VirtualClock
@@ -22,10 +24,12 @@ __all__ = [
     "cancel_everything",
     "complaints",
     "counter_of",
+    "thread_functions",
 ]
 
 # Trio's types say nothing of what it keeps private.
 run_module: Any = _run
+threads_module: Any = _threads
 
 #: The number of a task among all tasks that this process has started; what sets are sorted by.
 counter_of: Callable[[Any], int] = attrgetter("_counter")
@@ -186,7 +190,7 @@ def complaints() -> Iterator[str]:
     if unrolled is None or len(inspect.signature(unrolled).parameters) != 4:
         yield "trio._core._run.unrolled_run no longer takes runner, function, arguments and switch"
         return
-    missing = list(_missing_parts())
+    missing = [*_missing_parts(), *_changes_of_threads()]
     yield from missing or _complaints_of_a_run()
 
 
@@ -198,6 +202,16 @@ def _missing_parts() -> Iterator[str]:
     for part in ("_counter", "_cancel_status", "_attempt_delivery_of_any_pending_cancel"):
         if not hasattr(trio.lowlevel.Task, part):
             yield f"trio's Task no longer has {part}"
+
+
+def _changes_of_threads() -> Iterator[str]:
+    for part in ("start_thread_soon", "_send_message_to_trio"):
+        if not hasattr(threads_module, part):
+            yield f"trio._threads no longer has {part}"
+    for part in ("Run", "RunSync"):
+        fields = getattr(getattr(threads_module, part, None), "__attrs_attrs__", ())
+        if "queue" not in {each.name for each in fields}:
+            yield f"trio._threads.{part} no longer has a queue for its answer"
 
 
 def _complaints_of_a_run() -> Iterator[str]:
@@ -217,3 +231,19 @@ def _complaints_of_a_run() -> Iterator[str]:
         loop.close()
     if names != ["<TrioToken.run_sync_soon task>", "<init>"]:
         yield f"trio no longer begins a run with two tasks of its own, but with {names!r}"
+
+
+@contextmanager
+def thread_functions(
+    starting: Callable[[Callable[..., None]], Callable[..., None]],
+    asking: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Iterator[None]:
+    """Wrap what trio starts worker threads with, and what these call the loop with."""
+    start, ask = threads_module.start_thread_soon, threads_module._send_message_to_trio
+    threads_module.start_thread_soon = starting(start)
+    threads_module._send_message_to_trio = asking(ask)
+    try:
+        yield
+    finally:
+        threads_module.start_thread_soon = start
+        threads_module._send_message_to_trio = ask

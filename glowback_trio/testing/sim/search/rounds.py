@@ -15,6 +15,7 @@ from glowback_trio.testing.sim.errors import LeakError
 from glowback_trio.testing.sim.loop.choices import Deviation, Script
 from glowback_trio.testing.sim.loop.points import enter, leave
 from glowback_trio.testing.sim.loop.simulation import Limits, Simulation
+from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Trace
 from glowback_trio.testing.sim.loop.waits import place
 from glowback_trio.testing.sim.world.channels import failing_channels
@@ -107,6 +108,7 @@ class Bench:
         self.settings = settings
         self._check = check
         self._warnings = ResourceWarnings()
+        self._threads = Threads()
         #: How many rounds there have been.
         self.rounds = 0
 
@@ -116,6 +118,7 @@ class Bench:
         with ExitStack() as stack:
             stack.enter_context(collecting())
             stack.enter_context(self._warnings.collected())
+            stack.enter_context(self._threads.installed())
             if {"closed", "broken"}.intersection(self.settings.faults):
                 stack.enter_context(failing_channels())
             yield self
@@ -131,24 +134,15 @@ class Bench:
         Raises:
             BaseException: The program raised what is no `Exception`, such as `KeyboardInterrupt`.
         """
-        self.rounds += 1
-        self._warnings.messages.clear()
         belongings = Belongings()
         left: list[str] = []
-        simulation = Simulation(
-            self.scenario,
+        simulation = self.simulate(
             script,
-            Limits(self.settings.max_steps, self.settings.max_virtual_s),
             records=records,
             notes_points=notes_points,
+            at_end=lambda loop: left.extend(_left_in(loop)),
         )
-        simulation.at_end = lambda loop: left.extend(_left_in(loop))
-        enter(simulation)
-        try:
-            simulation.run()
-            kind, error = self._judged(simulation, belongings, left)
-        finally:
-            leave()
+        kind, error = self._judged(simulation, belongings, left)
         return Round(
             kind=kind,
             exception=error,
@@ -162,6 +156,34 @@ class Bench:
             draws=simulation.draws,
             trace=None if simulation.tape is None else Trace(tuple(simulation.tape), kind),
         )
+
+    def simulate(
+        self,
+        script: Script,
+        *,
+        records: bool = False,
+        notes_points: bool = False,
+        at_end: Callable[[Any], None] | None = None,
+    ) -> Simulation:
+        """Run one round, and judge nothing."""
+        self.rounds += 1
+        self._warnings.messages.clear()
+        self._threads.forget()
+        simulation = Simulation(
+            self.scenario,
+            script,
+            Limits(self.settings.max_steps, self.settings.max_virtual_s),
+            self._threads,
+            records=records,
+            notes_points=notes_points,
+        )
+        simulation.at_end = at_end
+        enter(simulation)
+        try:
+            simulation.run()
+        finally:
+            leave()
+        return simulation
 
     def _judged(
         self, simulation: Simulation, belongings: Belongings, left: list[str]
