@@ -54,13 +54,13 @@ def cancel_at_every_step(
         for step in count(1):
             note = f"in the round that cancels before task step {step}, seed {seed}"
             done = bench.simulate(Script([Deviation(step, "cancel")], pick=_shuffle(seed)))
-            if isinstance(done.verdict, DeadlockError):
-                raise DeadlockError(f"{note}: {done.verdict}")
+            if isinstance(verdict := done.ending.verdict, DeadlockError):
+                raise DeadlockError(f"{note}: {verdict}")
             with noted(note):
-                if (error := done.verdict or done.error) is not None:
+                if (error := verdict or done.error) is not None:
                     raise error
                 _refuse_awaitable(check())
-            if all(each.what != "cancel" for each in done.taken):
+            if all(each.what != "cancel" for each in done.record.taken):
                 return step
     raise AssertionError("unreachable: count() does not end")
 

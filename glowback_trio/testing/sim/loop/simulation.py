@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import trio
 
-from glowback_trio.testing.sim.errors import DeadlockError, LivelockError
-from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
+from glowback_trio.testing.sim.loop.answers import Answers
+from glowback_trio.testing.sim.loop.choices import Deviation, Script
 from glowback_trio.testing.sim.loop.clock import VirtualClock
+from glowback_trio.testing.sim.loop.ending import Ending, Limits
+from glowback_trio.testing.sim.loop.ready import Ready
+from glowback_trio.testing.sim.loop.record import Record
 from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Step
-from glowback_trio.testing.sim.loop.trio_internals import Loop, cancel_everything, counter_of
-from glowback_trio.testing.sim.loop.waits import described, is_trio, place
+from glowback_trio.testing.sim.loop.trio_internals import Loop, counter_of
+from glowback_trio.testing.sim.loop.waits import place
 
-__all__ = ["Limits", "Simulation"]
+__all__ = ["Simulation"]
 
-# A ready task that others have overtaken runs at the latest after so many steps, so that a loop
-# that polls does not starve those it waits for.
-_PATIENCE = 100
-# A slow task is held back for so many steps and jumps of the clock.
-_SLOW_TURNS = 200
-# After the verdict, the tasks may take so many steps to end.
-_FAREWELL = 10_000
-# Real seconds that a real socket or a thread of the program's own is given to wake a task.
+# Real seconds that a real socket is given to wake a task.
 _GRACE = 0.01
 # Real seconds after which a thread of the program's own counts as one that will not wake anybody.
 _THREAD_GRACE = 30.0
@@ -36,36 +32,17 @@ _THREAD_GRACE = 30.0
 _ADRIFT_GRACE = 1.0
 
 
-class Limits:
-    """How long a round may go on.
-
-    Attributes:
-        steps: Task steps.
-        seconds: Virtual seconds.
-    """
-
-    def __init__(self, steps: int = 100_000, seconds: float = 86_400) -> None:
-        self.steps = steps
-        self.seconds = seconds
-
-
 class Simulation:
     """Runs a program once, as a script says.
 
     Attributes:
-        steps: How many task steps there have been.
-        order: The number of the task that has taken each step.
-        widths: Step -> how many tasks were ready, wherever more than one could be.
-        taken: How the round has deviated from the default.
-        misfits: Deviations of the script that could not be taken as they are written.
-        operations: (step, index, kinds) of every operation that could have failed; None where
-            nobody wants to know.
-        deadlines: The steps at which a deadline lay ahead; None where nobody wants to know.
-        draws: (step, which draw of the step, among how many) of every `choose`.
-        verdict: Why the round was ended: a deadlock or a livelock.
-        error: What the program has raised.
+        record: What the round has done.
+        answers: Answers what the program asks.
+        ending: Why and how the round is stopped.
+        clock: The virtual time.
         tape: The steps in full; None where nobody wants to know.
-        is_over: Whether the program's main function has ended.
+        error: What the program has raised.
+        at_end: Called with the loop when the main function has ended and nothing was wrong.
     """
 
     def __init__(
@@ -76,43 +53,26 @@ class Simulation:
         threads: Threads,
         *,
         records: bool = False,
-        notes_points: bool = False,
+        noted_faults: Collection[str] = (),
     ) -> None:
         self._scenario = scenario
         self._script = script
-        self._limits = limits
         self._threads = threads
-        self.steps = 0
-        self.order: list[int] = []
-        self.widths: dict[int, int] = {}
-        self.taken: list[Deviation] = []
-        self.misfits: list[Deviation] = []
-        self.operations: list[tuple[int, int, tuple[str, ...]]] | None = (
-            [] if notes_points else None
-        )
-        self.deadlines: list[int] | None = [] if notes_points else None
-        self.draws: list[tuple[int, int, int]] = []
-        self.verdict: AssertionError | None = None
-        self.error: BaseException | None = None
+        self._foreign = set(threading.enumerate())
+        self._scope = trio.CancelScope()
+        self.record = Record(noted_faults)
+        self.answers = Answers(script, self.record)
+        self._ready = Ready(script, self.record)
+        # Trio's own tasks, which run at once and are no choice.
+        self._urgent: deque[Any] = deque()
+        self._is_over = False
         self.tape: list[Step] | None = [] if records else None
-        self.is_over = False
-        self.places: dict[Deviation, str] = {}
-        #: Called when the main function has ended, while the loop still runs.
+        self.error: BaseException | None = None
         self.at_end: Callable[[Loop], None] | None = None
         self.clock = VirtualClock()
-        self._scope = trio.CancelScope()
-        self._waiting: deque[Any] = deque()
-        self._late: list[Any] = []
-        self._late_since = 0
-        self._held: list[Any] = []
-        self._held_until = 0
-        self._urgent: deque[Any] = deque()
-        self._armed: list[Deviation] = []
-        self._done_operations = 0
-        self._done_draws = 0
-        self._foreign = set(threading.enumerate())
         self._loop = Loop(self._main, self.clock, _name(scenario))
         self._first = counter_of(self._loop.runner.init_task)
+        self.ending = Ending(self._loop, limits)
 
     async def _main(self) -> None:
         with self._scope:
@@ -123,108 +83,56 @@ class Simulation:
                 )
             await awaitable
 
-    # What a program asks for.
-
-    def operation(self, name: str, kinds: tuple[str, ...]) -> None:
-        """Raise when this operation is the one that fails."""
-        index = self._done_operations
-        self._done_operations += 1
-        if self.verdict is not None or self.is_over:
-            return
-        if self.operations is not None:
-            self.operations.append((self.steps, index, kinds))
-        what = self._failure(index, kinds)
-        if what is None:
-            return
-        deviation = Deviation(self.steps, what, index)
-        self.taken.append(deviation)
-        self.places[deviation] = f"{name}, {_caller()}"
-        message = f"the simulation makes this operation fail: {name}"
-        raise (
-            trio.ClosedResourceError(message)
-            if what == "closed"
-            else trio.BrokenResourceError(message)
-        )
-
-    def _failure(self, index: int, kinds: tuple[str, ...]) -> str | None:
-        for each in self._armed:
-            if each.which == index and each.what in kinds:
-                self._armed.remove(each)
-                return each.what
-        script = self._script
-        if script.pending in kinds and self.steps >= script.pending_from:
-            pending, script.pending = script.pending, None
-            return pending
-        return None
-
-    def draw(self, count: int, name: str) -> int:
-        """Return a choice among `count`."""
-        number = self._done_draws
-        self._done_draws += 1
-        if self.verdict is not None:
-            return 0
-        self.draws.append((self.steps, number, count))
-        written = self._script.draws.get((self.steps, number))
-        if written is not None:
-            value = min(written.which % DRAW, count - 1)
-            if written.among != count:
-                self.misfits.append(written)
-        else:
-            value = self._script.draw(count) if self._script.draw is not None else 0
-        if value:
-            self.taken.append(Deviation(self.steps, "choose", number * DRAW + value, count))
-        return value
-
-    # The loop.
-
     def run(self) -> None:
         """Run the program to its end, or to a verdict and as far as it ends then."""
         try:
-            self._drive()
-        except StopIteration:
-            pass
+            with suppress(StopIteration):
+                self._drive()
         finally:
             self.error = self._loop.error
             self._loop.close()
 
     def _drive(self) -> None:
-        loop, queue, waiting = self._loop, self._loop.ready, self._waiting
-        script, clock, order = self._script, self.clock, self.order
-        first, running = self._first, self._threads.running
-        eventful = bool(script.faults) or script.pending is not None
-        counts = eventful or self.deadlines is not None
+        loop, queue, clock, record = self._loop, self._loop.ready, self.clock, self.record
+        ready, waiting, late = self._ready, self._ready.waiting, self._ready.late
+        running, order, first = self._threads.running, self.record.order, self._first
+        asks_faults = bool(self._script.faults) or self._script.pending is not None
+        asks_faults = asks_faults or record.deadlines is not None
+        own, urgent = self._loop.own_tasks, self._urgent
+        begin_step, advance = self.answers.begin_step, self._loop.advance
         while True:
             if queue:
-                self._collect()
-            if self._urgent:
-                queue.append(self._urgent.popleft())
-                loop.advance()
+                if len(queue) == 1 and queue[0] not in own:
+                    waiting.append(queue.popleft())
+                else:
+                    self._collect()
+            if urgent:
+                queue.append(urgent.popleft())
+                advance()
                 continue
             if running or loop.has_news(clock.now):
                 self._attend()
                 continue
-            if not waiting and not self._late:
+            if not waiting and not late:
                 self._idle()
                 continue
-            step = self.steps = self.steps + 1
-            self._done_operations = self._done_draws = 0
-            if counts and not self._prepared(step):
-                self.steps -= 1
+            step = record.steps = record.steps + 1
+            begin_step()
+            if asks_faults and not self._strike(step):
+                record.steps -= 1  # the only ready task is held back
                 continue
-            task = (
-                waiting.popleft()
-                if len(waiting) == 1 and not self._late and not self._held
-                else self._chosen(step)
-            )
+            task = ready.take(step)
             number = counter_of(task) - first
             order.append(number)
             queue.append(task)
             if self.tape is None:
-                loop.advance()
+                advance()
             else:
                 self._advance_on_tape(task, number)
-            if step >= self._limits.steps:
-                self._stop_busy()
+            if step >= self.ending.last_step:
+                self._collect()
+                self.ending.for_steps()
+                self._wind_up()
 
     def _collect(self) -> None:
         """Take the tasks that have become ready, in the order in which they were started.
@@ -233,12 +141,18 @@ class Simulation:
         """
         loop, queue = self._loop, self._loop.ready
         for task in sorted(queue, key=counter_of) if len(queue) > 1 else queue:
-            (self._urgent if loop.is_own(task) else self._waiting).append(task)
+            (self._urgent if task in loop.own_tasks else self._ready.waiting).append(task)
         queue.clear()
-        if not self.is_over and loop.runner.main_task_outcome is not None:
-            self.is_over = True
-            if self.at_end is not None and self.verdict is None:
+        if not self._is_over and loop.runner.main_task_outcome is not None:
+            self._is_over = True
+            self._wind_up()
+            if self.at_end is not None and self.ending.verdict is None:
                 self.at_end(loop)
+
+    def _wind_up(self) -> None:
+        """Let nothing deviate or fail from now on."""
+        self._ready.release()
+        self._ready.is_plain = self.answers.is_mute = True
 
     def _attend(self) -> None:
         """Let deadlines, threads and callbacks come in."""
@@ -246,136 +160,66 @@ class Simulation:
             self._threads.wait()
         self._loop.attend(self.clock.now)
 
-    def _chosen(self, step: int) -> Any:
-        """Take the task that runs next out of those that are ready."""
-        waiting, late = self._waiting, self._late
-        if self._held and step >= self._held_until:
-            self._release_held()
-        if late and (not waiting or step - self._late_since >= _PATIENCE):
-            waiting.extendleft(reversed(late))
-            late.clear()
-        count = len(waiting) + len(late)
-        choice = self._choice(step, count) if count > 1 and self.verdict is None else 0
-        self.widths[step] = count
-        if choice:
-            self.taken.append(Deviation(step, "run", choice, count))
-            return self._overtake(choice, step)
-        return waiting.popleft()
+    # Faults that come between two steps.
 
-    def _choice(self, step: int, count: int) -> int:
-        script = self._script
-        written = script.runs.get(step)
-        if written is not None:
-            if written.among != count:
-                self.misfits.append(written)
-            return min(written.which, count - 1)
-        if script.pick is not None:
-            return script.pick([*self._waiting, *self._late], step)
-        return 0
-
-    def _overtake(self, choice: int, step: int) -> Any:
-        """Take a task that is not the first; those before it wait behind all others."""
-        waiting, late = self._waiting, self._late
-        if not late:
-            self._late_since = step
-        overtaken = min(choice, len(waiting))
-        passed = [waiting.popleft() for _ in range(overtaken)]
-        task = (
-            waiting.popleft() if choice == overtaken and waiting else late.pop(choice - overtaken)
-        )
-        late.extend(passed)
-        return task
-
-    # Faults.
-
-    def _prepared(self, step: int) -> bool:
+    def _strike(self, step: int) -> bool:
         """Bring the faults of a step. Return whether a task is still ready."""
-        if self.verdict is not None or self.is_over:
+        if self._ready.is_plain:
             return True
-        script = self._script
-        if self.deadlines is not None and self._loop.next_deadline() < math.inf:
-            self.deadlines.append(step)
-        self._armed.clear()
-        for each in script.faults.pop(step, ()):
-            if each.what in {"closed", "broken"}:
-                self._armed.append(each)
-            elif not self._bring(each.what, step):
-                self.misfits.append(each)
+        script, record = self._script, self.record
+        if record.deadlines is not None and self._loop.next_deadline() < math.inf:
+            record.deadlines.append(step)
+        faults = script.faults.pop(step, [])
+        self.answers.arm([each for each in faults if each.what in {"closed", "broken"}])
+        for each in faults:
+            if each.what not in {"closed", "broken"} and not self._bring(each.what, step):
+                record.misfits.append(each)
         is_due = script.pending is not None and step >= script.pending_from
         if is_due and self._bring(str(script.pending), step):
             script.pending = None
-        return bool(self._waiting or self._late)
+        return bool(self._ready.waiting or self._ready.late)
 
     def _bring(self, what: str, step: int) -> bool:
-        """Bring a fault that comes between two steps. Return whether it could."""
-        place_hit = ""
+        """Bring a fault. Return whether it could come now."""
+        hit = ""
         if what == "cancel":
-            place_hit = self._cancel()
-        elif what == "timeout":
-            place_hit = self._time_out()
-        elif what == "slow":
-            place_hit = self._hold(step)
-        if place_hit:
-            deviation = Deviation(step, what)
-            self.taken.append(deviation)
-            self.places[deviation] = place_hit
-        return bool(place_hit)
-
-    def _cancel(self) -> str:
-        hit = f"{self._loop.main_task.name} at {place(self._loop.main_task)}"
-        self._scope.cancel("the simulation cancels the scenario")
-        self._collect()
-        return hit
-
-    def _time_out(self) -> str:
-        deadline = self._loop.next_deadline()
-        if deadline == math.inf:
-            return ""
-        self.clock.now = max(deadline, self.clock.now)
-        self._loop.attend(self.clock.now)
-        self._collect()
-        return f"the deadline at {deadline:g} s"
-
-    def _hold(self, step: int) -> str:
-        if self._held or not self._waiting:
-            return ""
-        task = self._waiting.popleft()
-        self._held.append(task)
-        self._held_until = step + _SLOW_TURNS
-        return f"{task.name} at {place(task)}"
-
-    def _release_held(self) -> None:
-        self._waiting.extend(self._held)
-        self._held.clear()
+            main = self._loop.main_task
+            hit = f"{main.name} at {place(main)}"
+            self._scope.cancel("the simulation cancels the scenario")
+        elif what == "timeout" and (deadline := self._loop.next_deadline()) < math.inf:
+            hit = f"the deadline at {deadline:g} s"
+            self._pass_to(deadline)
+        elif what == "slow" and (task := self._ready.hold(step)) is not None:
+            hit = f"{task.name} at {place(task)}"
+        if hit:
+            self.record.deviate(what, place=hit)
+            self._collect()
+        return bool(hit)
 
     # Nobody is ready.
 
     def _idle(self) -> None:
         """Wake somebody: by idleness, the outside, or time; or find that nobody can."""
-        loop = self._loop
+        loop, ready = self._loop, self._ready
         deadline = loop.next_deadline()
-        if self._held and (loop.runner.waiting_for_idle or deadline == math.inf):
-            self._release_held()
+        if ready.held and (loop.has_idle_waiters() or deadline == math.inf):
+            ready.release()
             return
         if loop.wake_idle() or (loop.waits_for_system() and loop.ask_system(_GRACE)):
             return
         if self._threads.adrift and self._is_woken_outside(_ADRIFT_GRACE):
             return
-        if deadline < math.inf:
-            self._jump(deadline)
+        if deadline > self.ending.last_second and deadline < math.inf:
+            self.ending.for_seconds()
+            self._wind_up()
+        elif deadline < math.inf:
+            ready.pass_time()
+            self._pass_to(deadline)
         elif not self._is_woken_outside(_THREAD_GRACE):
-            self._stop_dead()
+            self.ending.for_deadlock()
+            self._wind_up()
 
-    def _jump(self, deadline: float) -> None:
-        if deadline > self._limits.seconds and self.verdict is None:
-            self._stop(
-                LivelockError(
-                    f"the program still runs after {self._limits.seconds:g} virtual seconds:\n"
-                    + self.waits()
-                )
-            )
-            return
-        self._held_until -= 1
+    def _pass_to(self, deadline: float) -> None:
         self.clock.now = max(deadline, self.clock.now)
         self._loop.attend(self.clock.now)
 
@@ -392,57 +236,29 @@ class Simulation:
             waited += _GRACE
         return False
 
-    def _stop_dead(self) -> None:
-        self._stop(DeadlockError("all tasks wait, and no deadline is left:\n" + self.waits()))
-
-    def _stop_busy(self) -> None:
-        if self.verdict is None:
-            self._stop(
-                LivelockError(
-                    f"the program still runs after {self._limits.steps:,} task steps:\n"
-                    + self.waits()
-                )
-            )
-            self._limits = Limits(self.steps + _FAREWELL, math.inf)
-        else:
-            raise StopIteration
-
-    def _stop(self, verdict: AssertionError) -> None:
-        """End the round: note why, and cancel all its tasks."""
-        if self.verdict is None:
-            self.verdict = verdict
-            self._limits = Limits(self.steps + _FAREWELL, math.inf)
-        elif not self._loop.ready and self.steps >= self._limits.steps:
-            raise StopIteration
-        self._limits.steps -= 100  # a task that waits again each time is given up in the end
-        self._release_held()
-        cancel_everything(self._loop)
-
-    def waits(self) -> str:
-        """Return a line for each task of the program: where it waits, and for whom."""
-        return "\n".join(described(self._loop.program_tasks()))
-
     # The tape.
 
     def _advance_on_tape(self, task: Any, number: int) -> None:
-        assert self.tape is not None
-        time, step = self.clock.now, self.steps
+        time, record = self.clock.now, self.record
         try:
             self._loop.advance()
         finally:
-            taken = tuple(each for each in self.taken if each.step == step)
-            self.tape.append(
-                Step(
-                    number=step,
-                    time=time,
-                    task=number,
-                    name=task.name,
-                    ready=1 + len(self._waiting) + len(self._late),
-                    deviations=taken,
-                    waits_at=place(task) if task.coro.cr_frame is not None else "",
-                    fault="; ".join(self.places[each] for each in taken if each in self.places),
-                )
-            )
+            taken = [each for each in record.taken if each.step == record.steps]
+            assert self.tape is not None
+            self.tape.append(self._step(task, number, time, tuple(taken)))
+
+    def _step(self, task: Any, number: int, time: float, taken: tuple[Deviation, ...]) -> Step:
+        record = self.record
+        return Step(
+            number=record.steps,
+            time=time,
+            task=number,
+            name=task.name,
+            ready=record.widths.get(record.steps, 1),
+            deviations=taken,
+            waits_at=place(task) if task.coro.cr_frame is not None else "",
+            fault="; ".join(record.places[each] for each in taken if each in record.places),
+        )
 
 
 def _name(scenario: Callable[[], Awaitable[object]]) -> str:
@@ -450,14 +266,3 @@ def _name(scenario: Callable[[], Awaitable[object]]) -> str:
     function = getattr(scenario, "func", scenario)  # of a partial
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     return f"{module}.{name}" if name else repr(scenario)
-
-
-def _caller() -> str:
-    """Return the innermost line of the program on the stack."""
-    frame = sys._getframe(2)  # noqa: SLF001 - the quick way to the caller's frame
-    package = __name__.rpartition(".loop")[0]
-    while frame.f_back is not None and (
-        is_trio(frame) or str(frame.f_globals.get("__name__", "")).startswith(package)
-    ):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

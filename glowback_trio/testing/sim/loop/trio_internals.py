@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -62,6 +63,8 @@ class Loop:
     Attributes:
         runner: Trio's object of the run.
         ready: Trio's queue of the tasks that are to run in the next batch.
+        advance: Let trio run what stands in `ready`; raises `StopIteration` when the run is over.
+        own_tasks: Trio's own tasks: its first one, and the one that takes calls.
     """
 
     def __init__(
@@ -80,8 +83,12 @@ class Loop:
         generator: Any = run_module.unrolled_run(self.runner, main, (), True)  # noqa: FBT003
         self._generator: Generator[float, Any, None] = generator
         self._generator.send(None)
+        self.advance = partial(self._generator.send, _NO_EVENTS)
         self.advance()  # trio's first task starts the program's
         self.runner.main_task.name = name
+        self.own_tasks = frozenset(filter(_is_own, self.runner.tasks))
+        self._deadlines: Any = self.runner.deadlines
+        self._calls: Any = self.runner.entry_queue
 
     def close(self) -> None:
         """End the run, and give up what did not end by itself."""
@@ -100,21 +107,9 @@ class Loop:
         """What the main task has raised."""
         return getattr(self.runner.main_task_outcome, "error", None)
 
-    def advance(self) -> None:
-        """Let trio run what stands in `ready`.
-
-        Raises:
-            StopIteration: The run is over.
-        """
-        self._generator.send(_NO_EVENTS)
-
-    def is_own(self, task: Any) -> bool:
-        """Return whether a task is trio's own: its first one, or the one that takes calls."""
-        return task is self.runner.init_task or task.name == _ENTRY_QUEUE_TASK
-
     def program_tasks(self) -> list[Any]:
         """Return the tasks of the program, in the order in which they have started."""
-        tasks = [task for task in self.runner.tasks if not self.is_own(task)]
+        tasks = [task for task in self.runner.tasks if task not in self.own_tasks]
         return sorted(tasks, key=counter_of)
 
     def generators(self) -> list[Any]:
@@ -124,6 +119,10 @@ class Loop:
     def next_deadline(self) -> float:
         """Return the nearest deadline, or infinity."""
         return float(self.runner.deadlines.next_deadline())
+
+    def has_idle_waiters(self) -> bool:
+        """Return whether a task is in `wait_all_tasks_blocked`."""
+        return bool(self.runner.waiting_for_idle)
 
     def wake_idle(self) -> bool:
         """Wake the tasks in `wait_all_tasks_blocked` with the shortest cushion, if any."""
@@ -137,10 +136,10 @@ class Loop:
 
     def has_news(self, now: float) -> bool:
         """Return whether a deadline has passed, or a thread or a callback has called the loop."""
-        heap = self.runner.deadlines._heap
+        heap = self._deadlines._heap
         if heap and heap[0][0] <= now:
             return True
-        calls = self.runner.entry_queue
+        calls = self._calls
         return bool(calls.queue or calls.idempotent_queue)
 
     def attend(self, now: float) -> None:
@@ -161,6 +160,10 @@ class Loop:
         fields = ("tasks_waiting_read", "tasks_waiting_write", "tasks_waiting")
         # The task that takes calls waits for the loop's own socket.
         return sum(getattr(statistics, each, 0) for each in fields) > 1
+
+
+def _is_own(task: Any) -> bool:
+    return task.parent_nursery is None or task.name == _ENTRY_QUEUE_TASK
 
 
 def cancel_everything(loop: Loop) -> None:
@@ -218,7 +221,7 @@ def _complaints_of_a_run() -> Iterator[str]:
     names: list[str] = []
 
     async def main() -> None:
-        names.extend(sorted(task.name for task in loop.runner.tasks if loop.is_own(task)))
+        names.extend(sorted(task.name for task in loop.own_tasks))
 
     loop = Loop(main, VirtualClock())
     try:

@@ -31,15 +31,17 @@ def place_of_frames(frames: Iterable[tuple[FrameType, int]]) -> str:
     Args:
         frames: From the outermost inwards, each with the line at which it stands.
     """
-    line = ""
-    called = ""
+    line = called = ""
+    frame = None
     for frame, number in frames:
         if not is_trio(frame):
             code = frame.f_code
             line, called = f"{code.co_filename}:{number} in {code.co_name}", ""
         elif line and not called:
             called = f" ({_short(frame.f_code.co_qualname)})"
-    return line + called or "a line of trio"
+    if line:
+        return line + called
+    return f"a line of trio ({_short(frame.f_code.co_qualname)})" if frame else "a line of trio"
 
 
 def is_trio(frame: FrameType) -> bool:

@@ -124,18 +124,19 @@ def explore(
     settings = Settings(_known_faults(faults), max_steps, max_virtual_s)
     coverage = Coverage(max_deviations)
     ways = _ways(strategy, settings.faults, seed, coverage)
+    noted = settings.faults if strategy == "exhaustive" else ()
     with open_bench(scenario, check, settings) as bench:
-        found = _first_wrong(bench, ways, rounds, notes_points=strategy == "exhaustive")
+        found = _first_wrong(bench, ways, rounds, noted)
         number = bench.rounds
         finding = None if found is None else _finding(bench, found, strategy, seed)
     return Search(finding, number, coverage.is_complete, max_deviations)
 
 
-def _first_wrong(bench: Bench, ways: Strategy, rounds: int, *, notes_points: bool) -> Round | None:
+def _first_wrong(bench: Bench, ways: Strategy, rounds: int, noted: Sequence[str]) -> Round | None:
     try:
         script = next(ways)
         while bench.rounds < rounds:
-            done = bench.run(script, notes_points=notes_points)
+            done = bench.run(script, noted_faults=noted)
             if done.kind:
                 return done
             script = ways.send(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +13,9 @@ import trio
 
 from glowback_trio.testing.sim.errors import LeakError
 from glowback_trio.testing.sim.loop.choices import Deviation, Script
+from glowback_trio.testing.sim.loop.ending import Limits
 from glowback_trio.testing.sim.loop.points import enter, leave
-from glowback_trio.testing.sim.loop.simulation import Limits, Simulation
+from glowback_trio.testing.sim.loop.simulation import Simulation
 from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Trace
 from glowback_trio.testing.sim.loop.waits import place
@@ -109,6 +110,8 @@ class Bench:
         self._check = check
         self._warnings = ResourceWarnings()
         self._threads = Threads()
+        # What was there before the next round, where the last one has left it so.
+        self._belongings: Belongings | None = None
         #: How many rounds there have been.
         self.rounds = 0
 
@@ -123,37 +126,41 @@ class Bench:
                 stack.enter_context(failing_channels())
             yield self
 
-    def run(self, script: Script, *, records: bool = False, notes_points: bool = False) -> Round:
+    def run(
+        self, script: Script, *, records: bool = False, noted_faults: Collection[str] = ()
+    ) -> Round:
         """Run one round.
 
         Args:
             script: Its choices.
             records: Keep the steps in full.
-            notes_points: Note where faults could have struck.
+            noted_faults: Note where these could have struck.
 
         Raises:
             BaseException: The program raised what is no `Exception`, such as `KeyboardInterrupt`.
         """
-        belongings = Belongings()
+        belongings = self._belongings or Belongings()
         left: list[str] = []
         simulation = self.simulate(
             script,
             records=records,
-            notes_points=notes_points,
+            noted_faults=noted_faults,
             at_end=lambda loop: left.extend(_left_in(loop)),
         )
+        self._belongings = None
         kind, error = self._judged(simulation, belongings, left)
+        record = simulation.record
         return Round(
             kind=kind,
             exception=error,
-            steps=simulation.steps,
-            taken=tuple(simulation.taken),
-            misfits=tuple(simulation.misfits),
-            order=simulation.order,
-            widths=simulation.widths,
-            operations=simulation.operations or [],
-            deadlines=simulation.deadlines or [],
-            draws=simulation.draws,
+            steps=record.steps,
+            taken=tuple(record.taken),
+            misfits=tuple(record.misfits),
+            order=record.order,
+            widths=record.widths,
+            operations=record.operations or [],
+            deadlines=record.deadlines or [],
+            draws=record.draws,
             trace=None if simulation.tape is None else Trace(tuple(simulation.tape), kind),
         )
 
@@ -162,7 +169,7 @@ class Bench:
         script: Script,
         *,
         records: bool = False,
-        notes_points: bool = False,
+        noted_faults: Collection[str] = (),
         at_end: Callable[[Any], None] | None = None,
     ) -> Simulation:
         """Run one round, and judge nothing."""
@@ -175,10 +182,10 @@ class Bench:
             Limits(self.settings.max_steps, self.settings.max_virtual_s),
             self._threads,
             records=records,
-            notes_points=notes_points,
+            noted_faults=noted_faults,
         )
         simulation.at_end = at_end
-        enter(simulation)
+        enter(simulation.answers)
         try:
             simulation.run()
         finally:
@@ -189,17 +196,19 @@ class Bench:
         self, simulation: Simulation, belongings: Belongings, left: list[str]
     ) -> tuple[str, BaseException | None]:
         error = simulation.error
-        if error is not None and simulation.verdict is None and not _is_of_program(error):
+        if error is not None and simulation.ending.verdict is None and not _is_of_program(error):
             raise error
-        if simulation.verdict is not None:
-            kind = "deadlock" if "all tasks wait" in str(simulation.verdict) else "livelock"
-            return kind, simulation.verdict
+        if simulation.ending.verdict is not None:
+            kind = "deadlock" if "all tasks wait" in str(simulation.ending.verdict) else "livelock"
+            return kind, simulation.ending.verdict
         if error is not None:
             return "error", error
         if (wrong := self._checked()) is not None:
             return "check", wrong
         gc.collect()
-        left = [*left, *belongings.left_behind(), *self._warnings.messages]
+        more = belongings.left_behind()
+        self._belongings = None if more else belongings
+        left = [*left, *more, *self._warnings.messages]
         if left:
             lines = "\n".join(f"  {each}" for each in left)
             return "leak", LeakError(f"the scenario has ended and left behind:\n{lines}")

@@ -1,0 +1,96 @@
+"""Answers to what a program asks the simulation: does this fail, which way?"""
+
+from __future__ import annotations
+
+import sys
+
+import trio
+
+from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
+from glowback_trio.testing.sim.loop.record import Record
+from glowback_trio.testing.sim.loop.waits import is_trio
+
+__all__ = ["Answers"]
+
+_KIT = __name__.rpartition(".loop")[0]
+
+
+class Answers:
+    """Answers `fault_point` and `choose` in one round.
+
+    Attributes:
+        is_mute: Whether nothing fails any more, because the round is ending.
+    """
+
+    def __init__(self, script: Script, record: Record) -> None:
+        self._script = script
+        self._record = record
+        self._armed: list[Deviation] = []
+        self._operations = 0
+        self._draws = 0
+        self.is_mute = False
+
+    def begin_step(self) -> None:
+        """Count operations and draws anew."""
+        self._operations = self._draws = 0
+
+    def arm(self, faults: list[Deviation]) -> None:
+        """Say which operations of this step fail. Those of earlier steps no longer do."""
+        self._record.misfits += self._armed
+        self._armed = faults
+
+    def operation(self, name: str, kinds: tuple[str, ...]) -> None:
+        """Raise when this operation is the one that fails."""
+        index = self._operations
+        self._operations += 1
+        if self.is_mute:
+            return
+        record = self._record
+        if record.operations is not None:
+            record.operations.append((record.steps, index, kinds))
+        what = self._failure(index, kinds)
+        if what is None:
+            return
+        record.deviate(what, index, place=f"{name}, {_caller()}")
+        error = trio.ClosedResourceError if what == "closed" else trio.BrokenResourceError
+        raise error(f"the simulation makes this operation fail: {name}")
+
+    def _failure(self, index: int, kinds: tuple[str, ...]) -> str | None:
+        for each in self._armed:
+            if each.which == index and each.what in kinds:
+                self._armed.remove(each)
+                return each.what
+        script = self._script
+        if script.pending in kinds and self._record.steps >= script.pending_from:
+            pending, script.pending = script.pending, None
+            return pending
+        return None
+
+    def draw(self, count: int, name: str) -> int:
+        """Return a choice among `count`."""
+        number = self._draws
+        self._draws += 1
+        if self.is_mute:
+            return 0
+        record = self._record
+        record.draws.append((record.steps, number, count))
+        written = self._script.draws.get((record.steps, number))
+        if written is not None:
+            value = min(written.which % DRAW, count - 1)
+            if written.among != count:
+                record.misfits.append(written)
+        else:
+            value = self._script.draw(count) if self._script.draw is not None else 0
+        if value:
+            record.deviate("choose", number * DRAW + value, count)
+        return value
+
+
+def _caller() -> str:
+    """Return the innermost line of the program on the stack."""
+    frame = sys._getframe(2)  # noqa: SLF001 - the quick way to the caller's frame
+    while frame.f_back is not None and (
+        is_trio(frame) or str(frame.f_globals.get("__name__", "")).startswith(_KIT)
+    ):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

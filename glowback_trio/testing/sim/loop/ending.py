@@ -1,0 +1,87 @@
+"""When a round is stopped, and how its tasks are sent home."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from glowback_trio.testing.sim.errors import DeadlockError, LivelockError
+from glowback_trio.testing.sim.loop.trio_internals import Loop, cancel_everything
+from glowback_trio.testing.sim.loop.waits import described
+
+__all__ = ["Ending", "Limits"]
+
+# After the verdict, the tasks may take so many steps to end, and wait again so many times.
+_FAREWELL = 10_000
+_WAITS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a round may go on.
+
+    Attributes:
+        steps: Task steps.
+        seconds: Virtual seconds.
+    """
+
+    steps: int = 100_000
+    seconds: float = 86_400
+
+
+class Ending:
+    """Stops one round.
+
+    Attributes:
+        verdict: Why it was stopped; None while it was not.
+        last_step: The step after which it is stopped, or given up.
+        last_second: The virtual time after which it is stopped.
+    """
+
+    def __init__(self, loop: Loop, limits: Limits) -> None:
+        self._loop = loop
+        self._waits = 0
+        self.verdict: AssertionError | None = None
+        self.last_step = limits.steps
+        self.last_second = limits.seconds
+
+    def for_deadlock(self) -> None:
+        """Stop a round in which all tasks wait."""
+        waits = self.waits()
+        self.stop(DeadlockError(f"all tasks wait, and no deadline is left:\n{waits}"))
+
+    def for_steps(self) -> None:
+        """Stop a round that has taken too many steps."""
+        if self.verdict is not None:
+            raise StopIteration  # the tasks do not end: they are given up
+        waits = self.waits()
+        self.stop(
+            LivelockError(f"the program still runs after {self.last_step:,} task steps:\n{waits}")
+        )
+
+    def for_seconds(self) -> None:
+        """Stop a round that has taken too much virtual time."""
+        waits = self.waits()
+        seconds = f"{self.last_second:g}"
+        self.stop(
+            LivelockError(f"the program still runs after {seconds} virtual seconds:\n{waits}")
+        )
+
+    def stop(self, verdict: AssertionError) -> None:
+        """Cancel all tasks, shielded ones too; after the first time, tasks that wait again.
+
+        Raises:
+            StopIteration: They have waited again too often.
+        """
+        if self.verdict is None:
+            self.verdict = verdict
+            self.last_step += _FAREWELL
+            self.last_second = math.inf
+        self._waits += 1
+        if self._waits > _WAITS:
+            raise StopIteration
+        cancel_everything(self._loop)
+
+    def waits(self) -> str:
+        """Return a line for each task of the program: where it waits, and for whom."""
+        return "\n".join(described(self._loop.program_tasks()))
