@@ -155,7 +155,7 @@ def test_the_nearest_passing_round_parts_from_the_failing_one() -> None:
     ("arguments", "sentence"),
     [
         ({"strategy": "lucky"}, "strategy must be one of random, pct, exhaustive"),
-        ({"faults": ("flood",)}, "a fault must be one of cancel, timeout"),
+        ({"faults": ("flood",)}, "what stands in faults must be one of cancel, timeout"),
         ({"faults": "cancel"}, "faults must be several names"),
     ],
 )

@@ -21,6 +21,7 @@ from glowback_trio.testing.sim.search.strategies import (
     shuffled,
 )
 from glowback_trio.testing.sim.search.token import Token, read_token
+from glowback_trio.testing.sim.world.tripwires import ALLOWABLE
 
 __all__ = ["Search", "explore", "find", "replay"]
 
@@ -61,6 +62,8 @@ def find(
     max_steps: int = 100_000,
     max_virtual_s: float = 86_400,
     max_deviations: int = 2,
+    max_lines: int | None = None,
+    allow: Sequence[str] = (),
 ) -> Finding | None:
     """Run a scenario in many orders and with many faults, until something is wrong.
 
@@ -81,12 +84,16 @@ def find(
         max_steps: A round that takes more task steps is a livelock.
         max_virtual_s: So is one that takes more virtual seconds.
         max_deviations: The bound of "exhaustive".
+        max_lines: How many lines of the program one task step may execute; a loop without a
+            checkpoint executes more. Counting them makes a round several times slower.
+        allow: What of the outside the program may read: "clock" (it gets virtual time), "entropy"
+            (it gets the same numbers in every round), "sockets" (it gets real ones).
 
     Returns:
         The first thing found, with as few deviations as could be; None when there was none.
 
     Raises:
-        ValueError: There is no such strategy or fault.
+        ValueError: There is no such strategy, fault, or thing to allow.
         TypeError: `check` is async, or `scenario` is not.
     """
     return explore(
@@ -99,6 +106,8 @@ def find(
         max_steps=max_steps,
         max_virtual_s=max_virtual_s,
         max_deviations=max_deviations,
+        max_lines=max_lines,
+        allow=allow,
     ).finding
 
 
@@ -113,15 +122,23 @@ def explore(
     max_steps: int = 100_000,
     max_virtual_s: float = 86_400,
     max_deviations: int = 2,
+    max_lines: int | None = None,
+    allow: Sequence[str] = (),
 ) -> Search:
     """Do what `find` does, and say how much was tried.
 
     Raises:
-        ValueError: There is no such strategy or fault.
+        ValueError: There is no such strategy, fault, or thing to allow.
         TypeError: `check` is async, or `scenario` is not.
     """
     _refuse_async(check)
-    settings = Settings(_known_faults(faults), max_steps, max_virtual_s)
+    settings = Settings(
+        _known("faults", faults, FAULTS),
+        max_steps,
+        max_virtual_s,
+        max_lines,
+        _known("allow", allow, ALLOWABLE),
+    )
     coverage = Coverage(max_deviations)
     ways = _ways(strategy, settings.faults, seed, coverage)
     noted = settings.faults if strategy == "exhaustive" else ()
@@ -187,6 +204,7 @@ def _token(done: Round, settings: Settings, strategy: str, seed: int) -> Token:
         steps=done.steps,
         max_steps=settings.max_steps,
         max_virtual_s=settings.max_virtual_s,
+        max_lines=settings.max_lines,
         fingerprint=done.fingerprint,
     )
 
@@ -195,8 +213,16 @@ def replay(
     scenario: Callable[[], Awaitable[object]],
     token: str,
     check: Callable[[], object] | None = None,
+    *,
+    allow: Sequence[str] = (),
 ) -> None:
     """Run the round of a token, and raise what was found in it.
+
+    Args:
+        scenario: The scenario in which it was found.
+        token: `Finding.token`.
+        check: The check with which it was found.
+        allow: What the program may read, as for `find`.
 
     Returns when the scenario takes the same steps as it did then and nothing is wrong any more.
 
@@ -208,7 +234,14 @@ def replay(
     _refuse_async(check)
     read = read_token(token)
     faults = tuple({each.what for each in read.deviations}.intersection(FAULTS))
-    with open_bench(scenario, check, Settings(faults, read.max_steps, read.max_virtual_s)) as bench:
+    settings = Settings(
+        faults,
+        read.max_steps,
+        read.max_virtual_s,
+        read.max_lines,
+        _known("allow", allow, ALLOWABLE),
+    )
+    with open_bench(scenario, check, settings) as bench:
         done = bench.run(Script(read.deviations))
     parted = _how_it_parted(read, done)
     if done.exception is not None:
@@ -244,13 +277,15 @@ def _ways(strategy: str, faults: tuple[str, ...], seed: int, coverage: Coverage)
     raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, and is {strategy!r}")
 
 
-def _known_faults(faults: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(faults, str):
-        raise ValueError(f"faults must be several names, as in faults=({faults!r},)")  # noqa: TRY004 - its value is wrong
-    for each in faults:
-        if each not in FAULTS:
-            raise ValueError(f"a fault must be one of {', '.join(FAULTS)}, and one is {each!r}")
-    return tuple(dict.fromkeys(faults))
+def _known(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise ValueError(f"{parameter} must be several names, as in {parameter}=({names!r},)")  # noqa: TRY004 - its value is wrong
+    for each in names:
+        if each not in known:
+            raise ValueError(
+                f"what stands in {parameter} must be one of {', '.join(known)}, and one is {each!r}"
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def _refuse_async(check: Callable[[], object] | None) -> None:

@@ -15,6 +15,8 @@ _HEADS = {
     "deadlock": "The scenario comes to a deadlock:",
     "livelock": "The scenario does not end:",
     "leak": "The scenario leaves something behind:",
+    "escape": "The scenario reads what differs from round to round:",
+    "busy": "The scenario lets nobody else run:",
 }
 
 
@@ -25,7 +27,7 @@ class Finding:
     Attributes:
         token: The round as a text, for `replay`.
         exception: What `replay` raises.
-        kind: "error", "check", "deadlock", "livelock" or "leak".
+        kind: "error", "check", "deadlock", "livelock", "leak", "escape" or "busy".
         steps: How many task steps the round takes.
         deviations: How many of its choices differ from the default, faults included.
         rounds: In which round of the search it was found, counted from 1.
@@ -61,7 +63,7 @@ def _report(finding: Finding) -> list[str]:
 def _head(finding: Finding) -> str:
     where = f"after {finding.steps} task steps, found in round {finding.rounds}"
     error = finding.exception
-    if finding.kind in {"deadlock", "livelock", "leak"}:
+    if finding.kind not in {"error", "check"}:
         return f"{_HEADS[finding.kind]} {where}\n{error}"
     return f"{_HEADS[finding.kind]} {type(error).__name__}: {error}\n({where})"
 

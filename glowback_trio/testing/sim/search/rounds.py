@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import zlib
 from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,9 @@ from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Trace
 from glowback_trio.testing.sim.loop.waits import place
 from glowback_trio.testing.sim.world.channels import failing_channels
+from glowback_trio.testing.sim.world.line_budget import LineBudget
 from glowback_trio.testing.sim.world.resources import Belongings, ResourceWarnings, collecting
+from glowback_trio.testing.sim.world.tripwires import Tripwires
 
 __all__ = ["Bench", "Round", "Settings", "open_bench"]
 
@@ -36,11 +38,15 @@ class Settings:
         faults: Which faults may strike.
         max_steps: Task steps after which a round is a livelock.
         max_virtual_s: Virtual seconds after which a round is a livelock.
+        max_lines: Lines of the program that one task step may execute; None for any number.
+        allow: What of the outside the program may read; None to watch nothing.
     """
 
     faults: tuple[str, ...] = ()
     max_steps: int = 100_000
     max_virtual_s: float = 86_400
+    max_lines: int | None = None
+    allow: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,8 @@ class Round:
     """What one round did, and what was wrong with it.
 
     Attributes:
-        kind: Empty where nothing was wrong; otherwise "error", "check", "deadlock", "livelock" or
-            "leak".
+        kind: Empty where nothing was wrong; otherwise "error", "check", "deadlock", "livelock",
+            "leak", "escape" or "busy".
         exception: What was wrong.
         steps: How many task steps it took.
         taken: How it deviated from the default.
@@ -110,6 +116,8 @@ class Bench:
         self._check = check
         self._warnings = ResourceWarnings()
         self._threads = Threads()
+        self._tripwires = Tripwires(settings.allow or ())
+        self._lines = LineBudget(settings.max_lines) if settings.max_lines is not None else None
         # What was there before the next round, where the last one has left it so.
         self._belongings: Belongings | None = None
         #: How many rounds there have been.
@@ -122,6 +130,8 @@ class Bench:
             stack.enter_context(collecting())
             stack.enter_context(self._warnings.collected())
             stack.enter_context(self._threads.installed())
+            if self.settings.allow is not None:
+                stack.enter_context(self._tripwires.installed())
             if {"closed", "broken"}.intersection(self.settings.faults):
                 stack.enter_context(failing_channels())
             yield self
@@ -176,6 +186,8 @@ class Bench:
         self.rounds += 1
         self._warnings.messages.clear()
         self._threads.forget()
+        if self.settings.allow is not None:
+            self._tripwires.begin_round()
         simulation = Simulation(
             self.scenario,
             script,
@@ -187,10 +199,16 @@ class Bench:
         simulation.at_end = at_end
         enter(simulation.answers)
         try:
-            simulation.run()
+            with self._counting(simulation):
+                simulation.run()
         finally:
             leave()
         return simulation
+
+    def _counting(self, simulation: Simulation) -> AbstractContextManager[None]:
+        if self._lines is None:
+            return nullcontext()
+        return self._lines.counting(lambda: simulation.record.steps)
 
     def _judged(
         self, simulation: Simulation, belongings: Belongings, left: list[str]
@@ -201,6 +219,10 @@ class Bench:
         if simulation.ending.verdict is not None:
             kind = "deadlock" if "all tasks wait" in str(simulation.ending.verdict) else "livelock"
             return kind, simulation.ending.verdict
+        if self._tripwires.tripped:
+            return "escape", self._tripwires.tripped[0]
+        if self._lines is not None and self._lines.exceeded is not None:
+            return "busy", self._lines.exceeded
         if error is not None:
             return "error", error
         if (wrong := self._checked()) is not None:

@@ -28,7 +28,7 @@ _LETTERS = {
 }
 _WHATS = {letter: what for what, letter in _LETTERS.items()}
 _DEVIATION = re.compile(r"(\d+)([a-z])(\d*)(?:d(\d+))?(?:n(\d+))?")
-_LIMITS = re.compile(r"s(\d+)v([\d.e+inf]+)")
+_LIMITS = re.compile(r"s(\d+)v([\d.e+inf]+)(?:l(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Token:
         steps: How many task steps it took.
         max_steps: The limit of task steps.
         max_virtual_s: The limit of virtual seconds.
+        max_lines: The limit of lines in a step; None for none.
         fingerprint: The checksum over the steps.
     """
 
@@ -53,6 +54,7 @@ class Token:
     steps: int
     max_steps: int
     max_virtual_s: float
+    max_lines: int | None
     fingerprint: str
 
     def __str__(self) -> str:
@@ -63,7 +65,7 @@ class Token:
             self.kind,
             "-".join(map(_written, self.deviations)) or "0",
             self.steps,
-            f"s{self.max_steps}v{self.max_virtual_s:.12g}",
+            _limits(self),
             self.fingerprint,
         )
         text = "_".join(map(str, fields))
@@ -80,6 +82,11 @@ def _written(each: Deviation) -> str:
             f"n{each.among}" if each.among else "",
         )
     )
+
+
+def _limits(token: Token) -> str:
+    lines = "" if token.max_lines is None else f"l{token.max_lines}"
+    return f"s{token.max_steps}v{token.max_virtual_s:.12g}{lines}"
 
 
 def _checksum(text: str) -> str:
@@ -113,6 +120,7 @@ def read_token(text: str) -> Token:
         steps=int(fields[5]),
         max_steps=int(limits[1]),
         max_virtual_s=float(limits[2]),
+        max_lines=None if limits[3] is None else int(limits[3]),
         fingerprint=fields[7],
     )
 

@@ -1,0 +1,52 @@
+"""Tell the code of the program from that of the standard library and of installed packages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import FrameType, ModuleType
+
+__all__ = ["is_program", "line_of_program", "program_modules"]
+
+_KIT = __name__.rpartition(".world")[0]
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# Where the standard library lies.
+_LIBRARIES = str(Path(os.__file__).resolve().parent) + os.sep
+
+
+@cache
+def _is_program_file(name: str) -> bool:
+    # What is generated, such as the methods of a data class, has no file.
+    if name.startswith("<") or any(each in name for each in _PACKAGES):
+        return False
+    return not os.path.realpath(name).startswith(_LIBRARIES)
+
+
+def _is_of_kit(name: object) -> bool:
+    return isinstance(name, str) and (name == _KIT or name.startswith(f"{_KIT}."))
+
+
+def is_program(frame: FrameType) -> bool:
+    """Return whether a frame is a function of the program."""
+    name = frame.f_globals.get("__name__")
+    return not _is_of_kit(name) and _is_program_file(frame.f_code.co_filename)
+
+
+def line_of_program(frame: FrameType | None) -> str:
+    """Return the innermost line of the program from a frame outwards."""
+    while frame is not None and not is_program(frame):
+        frame = frame.f_back
+    if frame is None:
+        return "a line that is not the program's"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def program_modules() -> Iterator[ModuleType]:
+    """Return the modules of the program that have been imported."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and not _is_of_kit(name) and _is_program_file(file):
+            yield module
