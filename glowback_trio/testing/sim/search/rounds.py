@@ -26,6 +26,9 @@ from glowback_trio.testing.sim.world.tripwires import Tripwires
 
 __all__ = ["Bench", "Round", "Settings", "open_bench"]
 
+# Rounds after which all generations of garbage are collected.
+_ROUNDS_PER_COLLECTION = 100
+
 Scenario = Callable[[], Awaitable[object]]
 Check = Callable[[], object]
 
@@ -184,6 +187,8 @@ class Bench:
     ) -> Simulation:
         """Run one round, and judge nothing."""
         self.rounds += 1
+        if self.rounds % _ROUNDS_PER_COLLECTION == 0:
+            gc.collect()  # what rounds have left to each other; its warnings are forgotten below
         self._warnings.messages.clear()
         self._threads.forget()
         if self.settings.allow is not None:
@@ -227,7 +232,7 @@ class Bench:
             return "error", error
         if (wrong := self._checked()) is not None:
             return "check", wrong
-        gc.collect()
+        gc.collect(0)  # what this round has made, and nothing older
         more = belongings.left_behind()
         self._belongings = None if more else belongings
         left = [*left, *more, *self._warnings.messages]

@@ -6,7 +6,6 @@ A strategy is a generator: it yields the script of the next round and is sent wh
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -128,12 +127,18 @@ def exhaustive(faults: Sequence[str], coverage: Coverage) -> Strategy:
 
     At most one fault strikes in a round.
     """
-    plans: deque[tuple[Deviation, ...]] = deque([()])
-    while plans:
-        plan = plans.popleft()
-        done = yield Script(plan)
-        if len(plan) < coverage.bound:
-            plans.extend((*plan, each) for each in _alternatives(plan, done, faults))
+    # The rounds of one level whose deviations can be followed by more.
+    level: list[tuple[tuple[Deviation, ...], Round]] = [((), (yield Script()))]
+    for depth in range(1, coverage.bound + 1):
+        after = []
+        for plan, done in level:
+            # One at a time: a list of all would be long, and slow down each collection of garbage.
+            for each in _alternatives(plan, done, faults):
+                longer = (*plan, each)
+                done_longer = yield Script(longer)
+                if depth < coverage.bound:
+                    after.append((longer, done_longer))
+        level = after
     coverage.is_complete = True
 
 
@@ -141,26 +146,34 @@ def _alternatives(
     plan: tuple[Deviation, ...], done: Round, faults: Sequence[str]
 ) -> Iterator[Deviation]:
     """Return every deviation that could follow the last one of a plan."""
-    after = plan[-1].step if plan else 0
+    last = _moment(plan[-1]) if plan else (0, 0, 0)
+    if not any(each.what in faults for each in plan):
+        yield from (each for each in _possible_faults(done, faults) if _moment(each) > last)
     for step, count in done.widths.items():
-        if step > after:
+        if (step, 1, 0) > last:
             yield from (Deviation(step, "run", each, count) for each in range(1, count))
     for step, number, count in done.draws:
-        if step > after:
-            yield from (
-                Deviation(step, "choose", number * DRAW + each, count) for each in range(1, count)
-            )
-    if not any(each.what in faults for each in plan):
-        yield from _possible_faults(after, done, faults)
+        if (step, 3, number) > last:
+            first = number * DRAW
+            yield from (Deviation(step, "choose", first + each, count) for each in range(1, count))
 
 
-def _possible_faults(after: int, done: Round, faults: Sequence[str]) -> Iterator[Deviation]:
+def _moment(each: Deviation) -> tuple[int, int, int]:
+    """Return when in a round a deviation happens: plans hold them in this order."""
+    if each.what in {"closed", "broken"}:
+        return (each.step, 2, each.which)
+    if each.what == "choose":
+        return (each.step, 3, each.which // DRAW)
+    return (each.step, 1 if each.what == "run" else 0, 0)
+
+
+def _possible_faults(done: Round, faults: Sequence[str]) -> Iterator[Deviation]:
     for what in faults:
         if what == "timeout":
-            yield from (Deviation(step, what) for step in done.deadlines if step > after)
+            yield from (Deviation(step, what) for step in done.deadlines)
         elif what in {"closed", "broken"}:
             for step, index, kinds in done.operations:
-                if step > after and what in kinds:
+                if what in kinds:
                     yield Deviation(step, what, index)
         else:
-            yield from (Deviation(step, what) for step in range(after + 1, done.steps + 1))
+            yield from (Deviation(step, what) for step in range(1, done.steps + 1))
