@@ -6,10 +6,15 @@ few deviations; and a sound program must be left alone by all of them.
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
 
+import anyio
+import anyio.lowlevel
 import pytest
 import trio
 from support.broken_programs import (
@@ -29,8 +34,11 @@ from glowback_trio.testing.sim import (
     LeakError,
     LivelockError,
     assert_deterministic,
+    choose,
     explore,
+    fault_point,
     find,
+    replay,
 )
 
 STRATEGIES = ("random", "pct", "exhaustive")
@@ -128,7 +136,7 @@ def test_a_report_names_the_fault_the_await_and_the_waiting_tasks() -> None:
     assert finding is not None
     report = str(finding)
     assert report.startswith("The scenario comes to a deadlock")
-    assert "dine waits at" in report
+    assert re.search(r"dine \(task \d\) waits at .*in dine \(Lock.acquire\), for", report)
     assert "broken_programs.py" in report
     assert "for support.broken_programs.dining" in report
     assert f"replay(scenario, {finding.token!r})" in report
@@ -214,3 +222,91 @@ def test_a_simulation_cannot_begin_inside_a_trio_program() -> None:
 
     with pytest.raises(RuntimeError, match="cannot begin inside a trio program"):
         trio.run(main)
+
+
+def test_tasks_that_swallow_every_cancellation_are_given_up_in_silence(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    async def stay() -> None:
+        while True:
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def scenario() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stay)
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.Event().wait()
+
+    finding = find(scenario)
+    assert finding is not None
+    assert finding.kind == "deadlock"
+    assert finding.steps == 2
+    assert not list(recwarn)
+
+
+def test_a_thread_that_asks_a_loop_which_is_deadlocked_is_let_go() -> None:
+    ended = threading.Event()
+
+    def work(event: trio.Event) -> None:
+        try:
+            trio.from_thread.run(event.wait)
+        finally:
+            ended.set()
+
+    async def scenario() -> None:
+        await trio.to_thread.run_sync(work, trio.Event())
+
+    finding = find(scenario)
+    assert finding is not None
+    assert finding.kind == "deadlock"
+    assert ended.wait(10)
+
+
+def test_an_anyio_program_is_simulated_as_it_is() -> None:
+    async def dine(left: anyio.Lock, right: anyio.Lock, late: int) -> None:
+        for _ in range(late):
+            await anyio.lowlevel.checkpoint()
+        async with left, right:
+            await anyio.sleep(1)
+
+    async def scenario() -> None:
+        one, other = anyio.Lock(), anyio.Lock()
+        async with anyio.create_task_group() as group:
+            group.start_soon(dine, one, other, 0)
+            group.start_soon(dine, other, one, 8)
+
+    finding = find(scenario, faults=("slow",))
+    assert finding is not None
+    assert finding.kind == "deadlock"
+    assert finding.deviations == 1
+    assert "in dine (Lock.acquire), for" in str(finding)
+
+
+def test_a_virtual_device_takes_part_with_operations_and_choices() -> None:
+    lost: list[int] = []
+
+    async def scenario() -> None:
+        lost.clear()
+        for number in range(4):
+            with suppress(trio.BrokenResourceError):
+                fault_point("write a block", "broken")
+                lost.extend([number] * (choose(3, "blocks written") // 2))
+                continue
+            lost.append(number)
+
+    for strategy in STRATEGIES:
+        drawn = find(scenario, lambda: lost and 1 / 0, strategy=strategy)
+        assert drawn is not None
+        assert drawn.deviations == 1
+        failed = find(scenario, lambda: 3 in lost and 1 / 0, strategy=strategy, faults=("broken",))
+        assert failed is not None
+        with pytest.raises(ZeroDivisionError):
+            replay(scenario, failed.token, lambda: 3 in lost and 1 / 0)
+    fault_point("write a block", "broken")
+    assert choose(3) == 0

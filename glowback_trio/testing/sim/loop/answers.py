@@ -7,12 +7,10 @@ import sys
 import trio
 
 from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
+from glowback_trio.testing.sim.loop.programs import line_of_program
 from glowback_trio.testing.sim.loop.record import Record
-from glowback_trio.testing.sim.loop.waits import is_trio
 
 __all__ = ["Answers"]
-
-_KIT = __name__.rpartition(".loop")[0]
 
 
 class Answers:
@@ -51,7 +49,8 @@ class Answers:
         what = self._failure(index, kinds)
         if what is None:
             return
-        record.deviate(what, index, place=f"{name}, {_caller()}")
+        line = line_of_program(sys._getframe(1))  # noqa: SLF001 - the quick way to the caller's frame
+        record.deviate(what, index, place=f"{name}, {line}")
         error = trio.ClosedResourceError if what == "closed" else trio.BrokenResourceError
         raise error(f"the simulation makes this operation fail: {name}")
 
@@ -84,13 +83,3 @@ class Answers:
         if value:
             record.deviate("choose", number * DRAW + value, count)
         return value
-
-
-def _caller() -> str:
-    """Return the innermost line of the program on the stack."""
-    frame = sys._getframe(2)  # noqa: SLF001 - the quick way to the caller's frame
-    while frame.f_back is not None and (
-        is_trio(frame) or str(frame.f_globals.get("__name__", "")).startswith(_KIT)
-    ):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 
 from glowback_trio.testing.sim.errors import DeadlockError, LivelockError
+from glowback_trio.testing.sim.loop.record import Record
 from glowback_trio.testing.sim.loop.trio_internals import Loop, cancel_everything
 from glowback_trio.testing.sim.loop.waits import described
 
 __all__ = ["Ending", "Limits"]
 
 # After the verdict, the tasks may take so many steps to end, and wait again so many times.
-_FAREWELL = 10_000
+_FAREWELL = 2_000
 _WAITS = 100
 
 
@@ -34,14 +35,17 @@ class Ending:
 
     Attributes:
         verdict: Why it was stopped; None while it was not.
+        step: The step at which it was stopped; 0 while it was not.
         last_step: The step after which it is stopped, or given up.
         last_second: The virtual time after which it is stopped.
     """
 
-    def __init__(self, loop: Loop, limits: Limits) -> None:
+    def __init__(self, loop: Loop, record: Record, limits: Limits) -> None:
         self._loop = loop
+        self._record = record
         self._waits = 0
         self.verdict: AssertionError | None = None
+        self.step = 0
         self.last_step = limits.steps
         self.last_second = limits.seconds
 
@@ -75,7 +79,8 @@ class Ending:
         """
         if self.verdict is None:
             self.verdict = verdict
-            self.last_step += _FAREWELL
+            self.step = self._record.steps
+            self.last_step = self.step + _FAREWELL
             self.last_second = math.inf
         self._waits += 1
         if self._waits > _WAITS:
@@ -84,4 +89,4 @@ class Ending:
 
     def waits(self) -> str:
         """Return a line for each task of the program: where it waits, and for whom."""
-        return "\n".join(described(self._loop.program_tasks()))
+        return "\n".join(described(self._loop.numbered_tasks()))

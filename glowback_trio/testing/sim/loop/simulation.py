@@ -72,7 +72,7 @@ class Simulation:
         self.clock = VirtualClock()
         self._loop = Loop(self._main, self.clock, _name(scenario))
         self._first = counter_of(self._loop.runner.init_task)
-        self.ending = Ending(self._loop, limits)
+        self.ending = Ending(self._loop, self.record, limits)
 
     async def _main(self) -> None:
         with self._scope:
@@ -207,7 +207,11 @@ class Simulation:
             return
         if loop.wake_idle() or (loop.waits_for_system() and loop.ask_system(_GRACE)):
             return
-        if self._threads.adrift and self._is_woken_outside(_ADRIFT_GRACE):
+        if (
+            self._threads.adrift
+            and self.ending.verdict is None
+            and self._is_woken_outside(_ADRIFT_GRACE)
+        ):
             return
         if deadline > self.ending.last_second and deadline < math.inf:
             self.ending.for_seconds()
@@ -215,7 +219,7 @@ class Simulation:
         elif deadline < math.inf:
             ready.pass_time()
             self._pass_to(deadline)
-        elif not self._is_woken_outside(_THREAD_GRACE):
+        elif not self._is_woken_outside(_THREAD_GRACE if self.ending.verdict is None else _GRACE):
             self.ending.for_deadlock()
             self._wind_up()
 
@@ -227,8 +231,7 @@ class Simulation:
         """Wait for threads of the program's own, and for sockets."""
         waited = 0.0
         while waited < patience:
-            threads = set(threading.enumerate()) - self._foreign
-            own = [each for each in threads if not each.name.startswith("Trio thread")]
+            own = set(threading.enumerate()) - self._foreign - self._threads.workers
             if self._loop.has_news(self.clock.now) or self._loop.ask_system(_GRACE):
                 return True
             if not own and not self._threads.adrift and not self._loop.waits_for_system():

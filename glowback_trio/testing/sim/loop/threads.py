@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import trio
+
 from glowback_trio.testing.sim.loop.trio_internals import thread_functions
 
 __all__ = ["Threads"]
@@ -31,6 +33,9 @@ class Threads:
     def __init__(self) -> None:
         self.running: set[object] = set()
         self.adrift: set[object] = set()
+        #: The worker threads that have ever run.
+        self.workers: set[threading.Thread] = set()
+        self._asked: set[_Answer] = set()
         self._changed = threading.Condition()
         self._this = threading.local()
 
@@ -42,6 +47,8 @@ class Threads:
 
     def forget(self) -> None:
         """Begin a round: threads of the last one, which has abandoned them, are nobody's."""
+        for answer in list(self._asked):
+            answer.refuse()
         with self._changed:
             self.running.clear()
             self.adrift.clear()
@@ -61,6 +68,7 @@ class Threads:
 
             def run() -> Any:
                 self._this.thread = thread
+                self.workers.add(threading.current_thread())
                 return function()
 
             def deliver_and_end(result: Any) -> None:
@@ -114,5 +122,22 @@ class _Answer:
 
     def get(self) -> Any:
         """Wait for the answer."""
+        asked = self._threads._asked  # noqa: SLF001 - a part of the same thing
+        asked.add(self)
         self._threads._pause(self._thread)  # noqa: SLF001 - a part of the same thing
-        return self._queue.get()
+        try:
+            return self._queue.get()
+        finally:
+            asked.discard(self)
+
+    def refuse(self) -> None:
+        """Let the thread go: the loop that it has asked has ended."""
+        self._queue.put_nowait(_Refusal())
+
+
+class _Refusal:
+    """An outcome that raises."""
+
+    def unwrap(self) -> Any:
+        """Raise."""
+        raise trio.RunFinishedError("the simulation has ended this round")

@@ -8,8 +8,9 @@ when time passes, and when the operating system is asked. Trio has no public way
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -40,6 +41,9 @@ _ENTRY_QUEUE_TASK = "<TrioToken.run_sync_soon task>"
 
 # What the operating system reports when nothing has happened.
 _NO_EVENTS: list[Any] = []
+
+# How often a coroutine may wait while it is closed.
+_CLOSINGS = 100
 
 _RUNNER_PARTS = (
     "asyncgens",
@@ -93,9 +97,23 @@ class Loop:
     def close(self) -> None:
         """End the run, and give up what did not end by itself."""
         try:
+            if self.runner.tasks:
+                self._give_up()
             self._generator.close()
         finally:
             run_module.sniffio_library.name = self._library
+
+    def _give_up(self) -> None:
+        """End the tasks that do not end, so that nothing of them runs when they are collected."""
+        tasks = sorted(self.runner.tasks, key=counter_of, reverse=True)
+        for task in tasks:
+            for nursery in task._child_nurseries:
+                nursery._children.clear()
+        for task in tasks:
+            _close(task.coro)
+        with warnings.catch_warnings(), suppress(BaseException):
+            warnings.simplefilter("ignore", RuntimeWarning)  # trio says that it was abandoned
+            self._generator.close()
 
     @property
     def main_task(self) -> Any:
@@ -111,6 +129,11 @@ class Loop:
         """Return the tasks of the program, in the order in which they have started."""
         tasks = [task for task in self.runner.tasks if task not in self.own_tasks]
         return sorted(tasks, key=counter_of)
+
+    def numbered_tasks(self) -> dict[Any, int]:
+        """Return the tasks of the program, each with its number in the order of their starts."""
+        first = counter_of(self.runner.init_task)
+        return {task: counter_of(task) - first for task in self.program_tasks()}
 
     def generators(self) -> list[Any]:
         """Return the async generators that have begun and not ended."""
@@ -160,6 +183,15 @@ class Loop:
         fields = ("tasks_waiting_read", "tasks_waiting_write", "tasks_waiting")
         # The task that takes calls waits for the loop's own socket.
         return sum(getattr(statistics, each, 0) for each in fields) > 1
+
+
+def _close(coroutine: Any) -> None:
+    """Close a coroutine that may wait again when it is closed."""
+    for _ in range(_CLOSINGS):
+        with suppress(BaseException):
+            coroutine.close()
+        if coroutine.cr_frame is None:
+            return
 
 
 def _is_own(task: Any) -> bool:

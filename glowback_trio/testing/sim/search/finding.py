@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from glowback_trio.testing.sim.loop.choices import Deviation
@@ -74,13 +75,23 @@ def _choices(finding: Finding) -> list[str]:
     count = finding.deviations
     head = "One choice differs" if count == 1 else f"{count} choices differ"
     lines = [f"{head} from the default:"]
+    names = _names(finding.failing)
     for step in finding.failing.steps:
-        lines += [f"  {_told(each, step.name)}" for each in step.deviations]
+        lines += [f"  {_told(each, names[step.task])}" for each in step.deviations]
         if step.fault:
             lines.append(f"    it hits {step.fault}")
         elif step.deviations and step.waits_at:
             lines.append(f"    it then waits at {step.waits_at}")
     return lines
+
+
+def _names(trace: Trace) -> dict[int, str]:
+    """Return the name of each task, with its number where several have the same."""
+    tasks = {step.task: step.name for step in trace.steps}
+    total = Counter(tasks.values())
+    return {
+        task: name if total[name] == 1 else f"{name} (task {task})" for task, name in tasks.items()
+    }
 
 
 def _told(deviation: Deviation, name: str) -> str:
@@ -95,6 +106,10 @@ def _parting(finding: Finding) -> list[str]:
     lines = [f"The nearest round that passes takes another way at step {number}:"]
     for title, trace in (("here", finding.failing), ("there", finding.passing)):
         step = trace.steps[number - 1] if number <= len(trace.steps) else None
-        told = f"{step.name} runs to {step.waits_at or 'its end'}" if step else "it has ended"
+        told = (
+            f"{_names(trace)[step.task]} runs to {step.waits_at or 'its end'}"
+            if step
+            else "it has ended"
+        )
         lines.append(f"  {title}: {told}")
     return lines

@@ -163,18 +163,19 @@ class Bench:
         self._belongings = None
         kind, error = self._judged(simulation, belongings, left)
         record = simulation.record
+        steps = simulation.ending.step or record.steps  # without those that end what was stopped
         return Round(
             kind=kind,
             exception=error,
-            steps=record.steps,
+            steps=steps,
             taken=tuple(record.taken),
             misfits=tuple(record.misfits),
-            order=record.order,
+            order=record.order[:steps],
             widths=record.widths,
             operations=record.operations or [],
             deadlines=record.deadlines or [],
             draws=record.draws,
-            trace=None if simulation.tape is None else Trace(tuple(simulation.tape), kind),
+            trace=None if simulation.tape is None else Trace(tuple(simulation.tape[:steps]), kind),
         )
 
     def simulate(

@@ -11,8 +11,9 @@ __all__ = ["shrunk"]
 
 Plan = tuple[Deviation, ...]
 
-# Rounds that shrinking may cost, beyond which it takes what it has.
+# Rounds and task steps that shrinking may cost, beyond which it takes what it has.
 _BUDGET = 1500
+_STEPS = 2_000_000
 
 
 class _Spent(Exception):  # noqa: N818 - it ends a loop, nobody sees it
@@ -30,6 +31,7 @@ class _Trial:
         self._bench = bench
         self._sign = found.sign
         self._left = budget
+        self._steps_left = _STEPS
         self._tried: set[Plan] = set()
         self.plan: Plan = found.taken
 
@@ -48,10 +50,12 @@ class _Trial:
 
     def run(self, plan: Plan) -> Round:
         """Run a plan."""
-        if self._left <= 0:
+        if self._left <= 0 or self._steps_left <= 0:
             raise _Spent
         self._left -= 1
-        return self._bench.run(Script(plan))
+        done = self._bench.run(Script(plan))
+        self._steps_left -= done.steps
+        return done
 
 
 def _size(plan: Plan) -> tuple[int, int, int, Plan]:

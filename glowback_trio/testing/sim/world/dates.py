@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol
 
-from glowback_trio.testing.sim.world.programs import is_program, program_modules
+from glowback_trio.testing.sim.loop.programs import is_program, program_modules
 
 __all__ = ["EPOCH", "watched_dates"]
 

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from glowback_trio.testing.sim.errors import BusyError
-from glowback_trio.testing.sim.world.programs import is_program
+from glowback_trio.testing.sim.loop.programs import is_program
 
 __all__ = ["LineBudget"]
 

@@ -19,6 +19,10 @@ __all__ = ["Belongings", "ResourceWarnings", "collecting", "open_descriptors"]
 _DESCRIPTORS = next((each for each in ("/proc/self/fd", "/dev/fd") if Path(each).is_dir()), None)
 
 
+# Real seconds that a thread is given to end.
+_GRACE = 0.05
+
+
 def open_descriptors() -> frozenset[str]:
     """Return the open file descriptors; none where the system does not list them."""
     return frozenset(os.listdir(_DESCRIPTORS)) if _DESCRIPTORS else frozenset()
@@ -47,8 +51,10 @@ class Belongings:
 
     def _threads_left(self) -> Iterator[str]:
         for thread in threading.enumerate():
-            # Trio keeps idle worker threads, which end by themselves.
-            if thread not in self._threads and not thread.name.startswith("Trio thread"):
+            if thread in self._threads or _is_idle_worker(thread):
+                continue
+            thread.join(_GRACE)  # it may be about to end
+            if thread.is_alive() and not _is_idle_worker(thread):
                 yield f"thread {thread.name}"
 
     def _children_left(self) -> Iterator[str]:
@@ -60,6 +66,11 @@ class Belongings:
             with suppress(OSError):  # the one that listed the others has gone
                 target = os.readlink(f"{_DESCRIPTORS}/{number}")
                 yield f"{'socket' if target.startswith('socket:') else 'file'} {target}"
+
+
+def _is_idle_worker(thread: threading.Thread) -> bool:
+    """Return whether this is one of the threads that trio keeps, which end by themselves."""
+    return thread.name.startswith("Trio thread")
 
 
 def _children() -> frozenset[str]:

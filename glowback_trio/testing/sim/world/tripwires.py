@@ -23,12 +23,12 @@ import trio
 
 from glowback_trio.testing.sim.errors import EscapeError
 from glowback_trio.testing.sim.loop.points import current
-from glowback_trio.testing.sim.world.dates import EPOCH, watched_dates
-from glowback_trio.testing.sim.world.programs import (
+from glowback_trio.testing.sim.loop.programs import (
     is_program,
     line_of_program,
     program_modules,
 )
+from glowback_trio.testing.sim.world.dates import EPOCH, watched_dates
 
 __all__ = ["ALLOWABLE", "Tripwires"]
 

@@ -11,7 +11,7 @@ from types import FrameType, ModuleType
 
 __all__ = ["is_program", "line_of_program", "program_modules"]
 
-_KIT = __name__.rpartition(".world")[0]
+_KIT = __name__.rpartition(".loop")[0]
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 # Where the standard library lies.
 _LIBRARIES = str(Path(os.__file__).resolve().parent) + os.sep
