@@ -24,13 +24,11 @@ class Answers:
         self._script = script
         self._record = record
         self._armed: list[Deviation] = []
+        # How many there have been in the present step.
+        self._step = 0
         self._operations = 0
         self._draws = 0
         self.is_mute = False
-
-    def begin_step(self) -> None:
-        """Count operations and draws anew."""
-        self._operations = self._draws = 0
 
     def arm(self, faults: list[Deviation]) -> None:
         """Say which operations of this step fail. Those of earlier steps no longer do."""
@@ -39,6 +37,7 @@ class Answers:
 
     def operation(self, name: str, kinds: tuple[str, ...]) -> None:
         """Raise when this operation is the one that fails."""
+        self._begin_step()
         index = self._operations
         self._operations += 1
         if self.is_mute:
@@ -54,6 +53,12 @@ class Answers:
         error = trio.ClosedResourceError if what == "closed" else trio.BrokenResourceError
         raise error(f"the simulation makes this operation fail: {name}")
 
+    def _begin_step(self) -> None:
+        """Count anew in a new step. The loop does not say when it begins, which costs nothing."""
+        if self._step != self._record.steps:
+            self._step = self._record.steps
+            self._operations = self._draws = 0
+
     def _failure(self, index: int, kinds: tuple[str, ...]) -> str | None:
         for each in self._armed:
             if each.which == index and each.what in kinds:
@@ -67,6 +72,7 @@ class Answers:
 
     def draw(self, count: int, name: str) -> int:
         """Return a choice among `count`."""
+        self._begin_step()
         number = self._draws
         self._draws += 1
         if self.is_mute:

@@ -31,6 +31,7 @@ class Ready:
         self._runs = script.runs
         self._pick = script.pick
         self._record = record
+        self._widths = record.widths
         self.waiting: deque[Any] = deque()
         self.late: list[Any] = []
         self.held: list[Any] = []
@@ -49,7 +50,7 @@ class Ready:
             waiting.extendleft(reversed(late))
             late.clear()
         count = len(waiting) + len(late)
-        self._record.widths[step] = count
+        self._widths[step] = count
         if self.is_plain or (self._pick is None and step not in self._runs):
             return waiting.popleft()
         choice = self._choice(step, count) if count > 1 else 0

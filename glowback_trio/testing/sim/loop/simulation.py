@@ -99,7 +99,8 @@ class Simulation:
         asks_faults = bool(self._script.faults) or self._script.pending is not None
         asks_faults = asks_faults or record.deadlines is not None
         own, urgent = self._loop.own_tasks, self._urgent
-        begin_step, advance = self.answers.begin_step, self._loop.advance
+        advance, ending, has_news = loop.advance, self.ending, loop.has_news
+        has_no_tape = self.tape is None
         while True:
             if queue:
                 if len(queue) == 1 and queue[0] not in own:
@@ -110,14 +111,13 @@ class Simulation:
                 queue.append(urgent.popleft())
                 advance()
                 continue
-            if running or loop.has_news(clock.now):
+            if running or has_news(clock.now):
                 self._attend()
                 continue
             if not waiting and not late:
                 self._idle()
                 continue
             step = record.steps = record.steps + 1
-            begin_step()
             if asks_faults and not self._strike(step):
                 record.steps -= 1  # the only ready task is held back
                 continue
@@ -125,13 +125,13 @@ class Simulation:
             number = counter_of(task) - first
             order.append(number)
             queue.append(task)
-            if self.tape is None:
+            if has_no_tape:
                 advance()
             else:
                 self._advance_on_tape(task, number)
-            if step >= self.ending.last_step:
+            if step >= ending.last_step:
                 self._collect()
-                self.ending.for_steps()
+                ending.for_steps()
                 self._wind_up()
 
     def _collect(self) -> None:
