@@ -19,6 +19,7 @@ BENCHMARKS = (
     "bar_by_bar",
     "loading",
     "events",
+    "simulation",
     "durable",
     "fanout",
     "isolation",

@@ -310,3 +310,13 @@ def test_a_virtual_device_takes_part_with_operations_and_choices() -> None:
             replay(scenario, failed.token, lambda: 3 in lost and 1 / 0)
     fault_point("write a block", "broken")
     assert choose(3) == 0
+
+
+def test_no_fault_jumps_to_a_deadline_that_is_too_far_away() -> None:
+    async def scenario() -> None:
+        with trio.move_on_after(10**9):
+            for _ in range(5):
+                await trio.sleep(1)
+
+    for strategy in STRATEGIES:
+        assert find(scenario, strategy=strategy, rounds=100, faults=("slow", "timeout")) is None

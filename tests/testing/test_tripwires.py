@@ -82,6 +82,22 @@ def test_what_is_allowed_is_the_same_in_every_round(name: str) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(
+    "make",
+    [trio.socket.socket, lambda: socket.socketpair(), trio.socket.socketpair],
+    ids=["trio's", "a pair", "trio's pair"],
+)
+def test_a_socket_that_another_package_opens_trips_too(make: Callable[[], object]) -> None:
+    async def scenario() -> None:
+        make()
+
+    finding = find(scenario)
+    assert finding is not None
+    assert finding.kind == "escape"
+    assert "opens a real socket" in str(finding)
+    assert "test_tripwires.py" in str(finding)
+
+
 def test_an_escape_that_the_program_swallows_is_found() -> None:
     async def scenario() -> None:
         with suppress(AssertionError):

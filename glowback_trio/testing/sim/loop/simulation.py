@@ -167,7 +167,7 @@ class Simulation:
         if self._ready.is_plain:
             return True
         script, record = self._script, self.record
-        if record.deadlines is not None and self._loop.next_deadline() < math.inf:
+        if record.deadlines is not None and self._is_ahead(self._loop.next_deadline()):
             record.deadlines.append(step)
         faults = script.faults.pop(step, [])
         self.answers.arm([each for each in faults if each.what in {"closed", "broken"}])
@@ -186,7 +186,7 @@ class Simulation:
             main = self._loop.main_task
             hit = f"{main.name} at {place(main)}"
             self._scope.cancel("the simulation cancels the scenario")
-        elif what == "timeout" and (deadline := self._loop.next_deadline()) < math.inf:
+        elif what == "timeout" and self._is_ahead(deadline := self._loop.next_deadline()):
             hit = f"the deadline at {deadline:g} s"
             self._pass_to(deadline)
         elif what == "slow" and (task := self._ready.hold(step)) is not None:
@@ -202,7 +202,7 @@ class Simulation:
         """Wake somebody: by idleness, the outside, or time; or find that nobody can."""
         loop, ready = self._loop, self._ready
         deadline = loop.next_deadline()
-        if ready.held and (loop.has_idle_waiters() or deadline == math.inf):
+        if ready.held and (loop.has_idle_waiters() or not self._is_ahead(deadline)):
             ready.release()
             return
         if loop.wake_idle() or (loop.waits_for_system() and loop.ask_system(_GRACE)):
@@ -222,6 +222,10 @@ class Simulation:
         elif not self._is_woken_outside(_THREAD_GRACE if self.ending.verdict is None else _GRACE):
             self.ending.for_deadlock()
             self._wind_up()
+
+    def _is_ahead(self, deadline: float) -> bool:
+        """Return whether a deadline passes within the time that the round may take."""
+        return deadline < math.inf and deadline <= self.ending.last_second
 
     def _pass_to(self, deadline: float) -> None:
         self.clock.now = max(deadline, self.clock.now)

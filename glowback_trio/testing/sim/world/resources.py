@@ -112,7 +112,6 @@ def collecting() -> Iterator[None]:
     What exists already is left out, which makes a collection quick.
     """
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.freeze()
     gc.disable()
     try:

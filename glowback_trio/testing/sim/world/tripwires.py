@@ -95,6 +95,7 @@ class Tripwires:
             for module, name, value in _globals_among(replaced):
                 stack.enter_context(_attribute(module, name, replaced[id(value)]))
             stack.enter_context(_attribute(socket.socket, "__init__", self._watched_socket()))
+            stack.enter_context(_attribute(socket, "socketpair", self._watched_pair()))
             stack.enter_context(watched_dates(self._date))
             yield
 
@@ -151,12 +152,27 @@ class Tripwires:
         begin = socket.socket.__init__
 
         def __init__(opened: Any, *args: Any, **named: Any) -> None:  # noqa: N807 - that is its name
-            is_inside = current() is not None and trio.lowlevel.in_trio_task()
-            if is_inside and "sockets" not in self._allow:
-                self._raise("sockets", "socket.socket")
+            descriptor = named.get("fileno", args[3] if len(args) > 3 else None)
+            # One that takes a descriptor over opens nothing.
+            if descriptor is None:
+                self._refuse_socket("socket.socket")
             begin(opened, *args, **named)
 
         return __init__
+
+    def _watched_pair(self) -> Callable[..., Any]:
+        make = socket.socketpair
+
+        def socketpair(*args: Any, **named: Any) -> Any:
+            self._refuse_socket("socket.socketpair")
+            return make(*args, **named)
+
+        return socketpair
+
+    def _refuse_socket(self, name: str) -> None:
+        is_inside = current() is not None and trio.lowlevel.in_trio_task()
+        if is_inside and "sockets" not in self._allow:
+            self._raise("sockets", name)
 
     def _date(self, name: str, *, is_of_program: bool) -> float | None:
         """Return the virtual seconds since 1970, or None where the real date is meant."""
