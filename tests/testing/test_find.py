@@ -320,3 +320,25 @@ def test_no_fault_jumps_to_a_deadline_that_is_too_far_away() -> None:
 
     for strategy in STRATEGIES:
         assert find(scenario, strategy=strategy, rounds=100, faults=("slow", "timeout")) is None
+
+
+def test_an_exhaustive_search_with_enough_deviations_takes_every_order() -> None:
+    log: list[str] = []
+    orders: set[str] = set()
+
+    async def turn(name: str) -> None:
+        for _ in range(3):
+            log.append(name)
+            await trio.lowlevel.checkpoint()
+
+    async def scenario() -> None:
+        log.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(turn, "a")
+            nursery.start_soon(turn, "b")
+
+    search = explore(
+        scenario, lambda: orders.add("".join(log)), strategy="exhaustive", max_deviations=6
+    )
+    assert search.covered
+    assert len(orders) == 20  # the ways to choose three of six turns

@@ -98,6 +98,20 @@ def test_a_socket_that_another_package_opens_trips_too(make: Callable[[], object
     assert "test_tripwires.py" in str(finding)
 
 
+@reads
+def test_what_a_worker_thread_reads_trips_too(name: str) -> None:
+    subject, read = READS[name]
+
+    async def scenario() -> None:
+        await trio.to_thread.run_sync(read)
+
+    finding = find(scenario)
+    assert finding is not None
+    assert finding.kind == "escape"
+    assert "test_tripwires.py" in str(finding)
+    assert find(scenario, rounds=2, allow=(subject,)) is None
+
+
 def test_an_escape_that_the_program_swallows_is_found() -> None:
     async def scenario() -> None:
         with suppress(AssertionError):

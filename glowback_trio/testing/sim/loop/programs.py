@@ -25,14 +25,15 @@ def _is_program_file(name: str) -> bool:
     return not os.path.realpath(name).startswith(_LIBRARIES)
 
 
-def _is_of_kit(name: object) -> bool:
-    return isinstance(name, str) and (name == _KIT or name.startswith(f"{_KIT}."))
+def _is_machinery(name: object) -> bool:
+    """Return whether a module is trio's or the kit's, wherever they are installed."""
+    return isinstance(name, str) and f"{name}.".startswith((f"{_KIT}.", "trio."))
 
 
 def is_program(frame: FrameType) -> bool:
     """Return whether a frame is a function of the program."""
     name = frame.f_globals.get("__name__")
-    return not _is_of_kit(name) and _is_program_file(frame.f_code.co_filename)
+    return not _is_machinery(name) and _is_program_file(frame.f_code.co_filename)
 
 
 def line_of_program(frame: FrameType | None) -> str:
@@ -48,5 +49,5 @@ def program_modules() -> Iterator[ModuleType]:
     """Return the modules of the program that have been imported."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not _is_of_kit(name) and _is_program_file(file):
+        if isinstance(file, str) and not _is_machinery(name) and _is_program_file(file):
             yield module

@@ -53,6 +53,10 @@ class Threads:
             self.running.clear()
             self.adrift.clear()
 
+    def is_worker(self) -> bool:
+        """Return whether the present thread runs a function for a task."""
+        return getattr(self._this, "thread", None) is not None
+
     def wait(self) -> None:
         """Wait until every thread has ended, or waits for the loop."""
         with self._changed:
@@ -69,7 +73,10 @@ class Threads:
             def run() -> Any:
                 self._this.thread = thread
                 self.workers.add(threading.current_thread())
-                return function()
+                try:
+                    return function()
+                finally:
+                    self._this.thread = None
 
             def deliver_and_end(result: Any) -> None:
                 try:

@@ -119,7 +119,7 @@ class Bench:
         self._check = check
         self._warnings = ResourceWarnings()
         self._threads = Threads()
-        self._tripwires = Tripwires(settings.allow or ())
+        self._tripwires = Tripwires(settings.allow or (), self._threads.is_worker)
         self._lines = LineBudget(settings.max_lines) if settings.max_lines is not None else None
         # What was there before the next round, where the last one has left it so.
         self._belongings: Belongings | None = None

@@ -68,8 +68,9 @@ class Tripwires:
         tripped: What a round has read that it must not, in order.
     """
 
-    def __init__(self, allow: Collection[str] = ()) -> None:
+    def __init__(self, allow: Collection[str], is_worker: Callable[[], bool]) -> None:
         self._allow = frozenset(allow)
+        self._is_worker = is_worker
         self.tripped: list[EscapeError] = []
         self._entropy = random.Random(0)  # noqa: S311 - it stands for entropy
         self._is_seeded = False
@@ -120,14 +121,19 @@ class Tripwires:
         instead = wire.instead or function
 
         def watched(*args: Any, **named: Any) -> Any:
-            # Other threads, and code around the rounds, are not watched.
-            if current() is None or not trio.lowlevel.in_trio_task():
+            if not self._is_watched():
                 return function(*args, **named)
             if wire.subject != "seed" and is_program(sys._getframe(1)):  # noqa: SLF001 - quick
                 self._trip(wire)
+            if wire.subject == "clock" and not trio.lowlevel.in_trio_task():
+                return function(*args, **named)  # a thread may wait for real time to pass
             return instead(*args, **named)
 
         return watched
+
+    def _is_watched(self) -> bool:
+        """Return whether this is a task of the simulated program, or one of its worker threads."""
+        return current() is not None and (trio.lowlevel.in_trio_task() or self._is_worker())
 
     def _trip(self, wire: _Wire) -> None:
         is_decided = wire.owner is random and self._is_seeded
@@ -170,17 +176,16 @@ class Tripwires:
         return socketpair
 
     def _refuse_socket(self, name: str) -> None:
-        is_inside = current() is not None and trio.lowlevel.in_trio_task()
-        if is_inside and "sockets" not in self._allow:
+        if self._is_watched() and "sockets" not in self._allow:
             self._raise("sockets", name)
 
     def _date(self, name: str, *, is_of_program: bool) -> float | None:
         """Return the virtual seconds since 1970, or None where the real date is meant."""
-        if current() is None or not trio.lowlevel.in_trio_task():
+        if not self._is_watched():
             return None
         if is_of_program and "clock" not in self._allow:
             self._raise("clock", name)
-        return _since_epoch()
+        return _since_epoch() if trio.lowlevel.in_trio_task() else None
 
 
 def _since_epoch() -> float:
