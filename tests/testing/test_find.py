@@ -342,3 +342,25 @@ def test_an_exhaustive_search_with_enough_deviations_takes_every_order() -> None
     )
     assert search.covered
     assert len(orders) == 20  # the ways to choose three of six turns
+
+
+@pytest.mark.parametrize("strategy", ["random", "pct"])
+def test_a_deadlock_of_four_philosophers_is_shrunk_to_three_deviations(strategy: str) -> None:
+    async def dine(left: trio.Lock, right: trio.Lock, late: int) -> None:
+        for _ in range(late):
+            await trio.lowlevel.checkpoint()
+        async with left, right:
+            await trio.lowlevel.checkpoint()
+
+    async def scenario() -> None:
+        forks = [trio.Lock() for _ in range(4)]
+        async with trio.open_nursery() as nursery:
+            for seat in range(4):
+                nursery.start_soon(dine, forks[seat], forks[(seat + 1) % 4], 2 * seat)
+
+    finding = find(scenario, strategy=strategy)
+    assert finding is not None
+    assert finding.kind == "deadlock"
+    assert finding.deviations <= 3
+    with pytest.raises(DeadlockError):
+        replay(scenario, finding.token)

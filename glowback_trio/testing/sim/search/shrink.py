@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 
-from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
+from glowback_trio.testing.sim.loop.choices import DRAW, FAULTS, Deviation, Script
 from glowback_trio.testing.sim.search.rounds import Bench, Round
+from glowback_trio.testing.sim.search.strategies import rare
 
 __all__ = ["shrunk"]
 
@@ -14,6 +16,10 @@ Plan = tuple[Deviation, ...]
 # Rounds and task steps that shrinking may cost, beyond which it takes what it has.
 _BUDGET = 1500
 _STEPS = 2_000_000
+
+
+# Rounds that look for another way to the same end.
+_OTHERS = 300
 
 
 class _Spent(Exception):  # noqa: N818 - it ends a loop, nobody sees it
@@ -48,12 +54,27 @@ class _Trial:
         self.plan = taken
         return True
 
+    def find_another(self, script: Script) -> bool:
+        """Run a round that may end as the finding does. Return whether it does so with less."""
+        done = self._run(script)
+        if done.sign != self._sign:
+            return False
+        kept, self.plan = self.plan, tuple(sorted(done.taken))
+        try:
+            _without_parts(self)
+        finally:
+            self.plan = min(self.plan, kept, key=_size)
+        return self.plan is not kept
+
     def run(self, plan: Plan) -> Round:
         """Run a plan."""
+        return self._run(Script(plan))
+
+    def _run(self, script: Script) -> Round:
         if self._left <= 0 or self._steps_left <= 0:
             raise _Spent
         self._left -= 1
-        done = self._bench.run(Script(plan))
+        done = self._bench.run(script)
         self._steps_left -= done.steps
         return done
 
@@ -77,6 +98,7 @@ def shrunk(bench: Bench, found: Round, budget: int = _BUDGET) -> Plan:
     try:
         _without_parts(trial)
         _from_nothing(trial)
+        _other_ways(trial, found.steps)
         _simpler(trial)
     except _Spent:
         pass
@@ -128,6 +150,16 @@ def _single_runs(trial: _Trial, faults: Plan) -> Iterator[Deviation]:
     done = trial.run(faults)
     for step, count in done.widths.items():
         yield from (Deviation(step, "run", each, count) for each in range(1, count))
+
+
+def _other_ways(trial: _Trial, length: int) -> None:
+    """Try rounds that deviate rarely, where more than two deviations are left."""
+    kept = trial.plan
+    for number in range(_OTHERS if len(kept) > 2 else 0):
+        rng = random.Random(number)  # noqa: S311 - nothing secret
+        faults = [each.what for each in kept if each.what in FAULTS]
+        if trial.find_another(rare(rng, faults, length)) and len(trial.plan) <= 2:
+            return
 
 
 def _simpler(trial: _Trial) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from glowback_trio.testing.sim.loop.choices import DRAW, Deviation, Script
 from glowback_trio.testing.sim.search.rounds import Round
 
-__all__ = ["STRATEGIES", "Coverage", "Strategy", "exhaustive", "pct", "shuffled"]
+__all__ = ["STRATEGIES", "Coverage", "Strategy", "exhaustive", "pct", "rare", "shuffled"]
 
 Strategy = Generator[Script, Round, None]
 
@@ -91,6 +91,12 @@ class _Priorities:
         last, times = self._runs
         self._runs = (task, times + 1 if task is last else 1)
         return self._runs[1] > _LONGEST_TURN
+
+
+def rare(rng: random.Random, faults: Sequence[str], length: int) -> Script:
+    """Return the script of a round that deviates about twice, with one of the faults if any."""
+    rate = 2 / max(length, 2)
+    return _with_fault(rng, faults, length, _shuffle(rng, rate), rate)
 
 
 def _with_fault(
