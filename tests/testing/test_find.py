@@ -28,6 +28,7 @@ from support.broken_programs import (
     sound,
     unshielded_commit,
 )
+from trio.testing import memory_stream_pair
 
 from glowback_trio.testing.sim import (
     DeadlockError,
@@ -364,3 +365,17 @@ def test_a_deadlock_of_four_philosophers_is_shrunk_to_three_deviations(strategy:
     assert finding.deviations <= 3
     with pytest.raises(DeadlockError):
         replay(scenario, finding.token)
+
+
+@pytest.mark.parametrize("fault", ["closed", "broken"])
+def test_an_operation_on_a_stream_in_memory_can_fail(fault: str) -> None:
+    async def scenario() -> None:
+        left, right = memory_stream_pair()
+        async with left, right:
+            await left.send_all(b"x")
+            await right.receive_some(1)
+
+    finding = find(scenario, faults=(fault,))
+    assert finding is not None
+    assert finding.deviations == 1
+    assert "it hits send into a stream" in str(finding)

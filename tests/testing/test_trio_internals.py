@@ -11,6 +11,7 @@ import sys
 import pytest
 import trio
 
+from glowback_trio.testing.sim import find
 from glowback_trio.testing.sim.loop import trio_internals
 
 
@@ -32,6 +33,13 @@ def test_what_trio_has_changed_is_said_in_one_sentence(
     monkeypatch.delattr(owner, name)
     (complaint,) = trio_internals.complaints()
     assert sentence in complaint
+
+
+def test_a_search_with_a_trio_that_has_changed_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(trio.lowlevel.Task, "_counter")
+    trio_internals.check_trio.cache_clear()
+    with pytest.raises(RuntimeError, match=r"does not know trio [\d.]+.*no longer has _counter"):
+        find(trio.lowlevel.checkpoint)
 
 
 def test_the_kit_imports_trio_and_the_standard_library_only() -> None:

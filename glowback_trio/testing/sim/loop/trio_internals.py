@@ -11,7 +11,7 @@ import inspect
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -24,6 +24,7 @@ from glowback_trio.testing.sim.loop.clock import VirtualClock
 __all__ = [
     "Loop",
     "cancel_everything",
+    "check_trio",
     "complaints",
     "counter_of",
     "thread_functions",
@@ -213,6 +214,18 @@ def cancel_everything(loop: Loop) -> None:
     for task in loop.program_tasks():
         # A nursery that has been cancelled before does not wake a task that waits again.
         task._attempt_delivery_of_any_pending_cancel()
+
+
+@cache
+def check_trio() -> None:
+    """Check once that this trio has all that the simulation needs.
+
+    Raises:
+        RuntimeError: It has not; the message says in a sentence what has changed.
+    """
+    changes = "; ".join(complaints())
+    if changes:
+        raise RuntimeError(f"the simulator does not know trio {trio.__version__}: {changes}")
 
 
 def complaints() -> Iterator[str]:

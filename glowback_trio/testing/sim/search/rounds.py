@@ -18,6 +18,7 @@ from glowback_trio.testing.sim.loop.points import enter, leave
 from glowback_trio.testing.sim.loop.simulation import Simulation
 from glowback_trio.testing.sim.loop.threads import Threads
 from glowback_trio.testing.sim.loop.trace import Trace
+from glowback_trio.testing.sim.loop.trio_internals import check_trio
 from glowback_trio.testing.sim.loop.waits import place
 from glowback_trio.testing.sim.world.channels import failing_channels
 from glowback_trio.testing.sim.world.line_budget import LineBudget
@@ -129,6 +130,7 @@ class Bench:
     @contextmanager
     def open(self) -> Iterator[Bench]:
         """Prepare the surroundings of the rounds in this block."""
+        check_trio()
         with ExitStack() as stack:
             stack.enter_context(collecting())
             stack.enter_context(self._warnings.collected())
