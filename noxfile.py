@@ -182,6 +182,13 @@ def api(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Rewrite docs/timeline.svg, the picture of a finding, from the program in docs/testing.md."""
+    _install(session, "tests")
+    session.run("python", "tests/testing/test_timeline.py", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def backtesting_py(session: nox.Session) -> None:
     """Compare the engine with backtesting.py, which is installed for this session only."""
     _install(session, "backtesting_py")

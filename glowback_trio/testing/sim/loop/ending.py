@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glowback_trio.testing.sim.errors import DeadlockError, LivelockError
 from glowback_trio.testing.sim.loop.record import Record
 from glowback_trio.testing.sim.loop.trio_internals import Loop, cancel_everything
-from glowback_trio.testing.sim.loop.waits import described
+from glowback_trio.testing.sim.loop.waits import Wait, described, waiting
 
 __all__ = ["Ending", "Limits"]
 
@@ -38,6 +38,7 @@ class Ending:
         step: The step at which it was stopped; 0 while it was not.
         last_step: The step after which it is stopped, or given up.
         last_second: The virtual time after which it is stopped.
+        waits: Where each task waited when it was stopped, and for whom.
     """
 
     def __init__(self, loop: Loop, record: Record, limits: Limits) -> None:
@@ -48,24 +49,25 @@ class Ending:
         self.step = 0
         self.last_step = limits.steps
         self.last_second = limits.seconds
+        self.waits: tuple[Wait, ...] = ()
 
     def for_deadlock(self) -> None:
         """Stop a round in which all tasks wait."""
-        waits = self.waits()
+        waits = self._told()
         self.stop(DeadlockError(f"all tasks wait, and no deadline is left:\n{waits}"))
 
     def for_steps(self) -> None:
         """Stop a round that has taken too many steps."""
         if self.verdict is not None:
             raise StopIteration  # the tasks do not end: they are given up
-        waits = self.waits()
+        waits = self._told()
         self.stop(
             LivelockError(f"the program still runs after {self.last_step:,} task steps:\n{waits}")
         )
 
     def for_seconds(self) -> None:
         """Stop a round that has taken too much virtual time."""
-        waits = self.waits()
+        waits = self._told()
         seconds = f"{self.last_second:g}"
         self.stop(
             LivelockError(f"the program still runs after {seconds} virtual seconds:\n{waits}")
@@ -87,6 +89,7 @@ class Ending:
             raise StopIteration
         cancel_everything(self._loop)
 
-    def waits(self) -> str:
-        """Return a line for each task of the program: where it waits, and for whom."""
-        return "\n".join(described(self._loop.numbered_tasks()))
+    def _told(self) -> str:
+        """Note where each task of the program waits, and for whom; return a line for each."""
+        self.waits = waiting(self._loop.numbered_tasks())
+        return "\n".join(described(self.waits))

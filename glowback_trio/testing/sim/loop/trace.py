@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from glowback_trio.testing.sim.loop.choices import Deviation
+from glowback_trio.testing.sim.loop.waits import Wait
 
 __all__ = ["Step", "Trace", "parted_at"]
 
@@ -42,19 +43,24 @@ class Trace:
     Attributes:
         steps: In the order in which they were taken.
         ended: What the round ended with: empty, or the kind of a finding.
+        waits: Where each task waited at the end of a deadlock or livelock, and for whom.
     """
 
     steps: tuple[Step, ...]
     ended: str = ""
+    waits: tuple[Wait, ...] = ()
 
 
 def parted_at(left: Trace, right: Trace) -> int:
-    """Return the first step at which two rounds differ in who ran or where it waits; 0 for none."""
+    """Return the first step at which two rounds differ in who ran, what hit it or where it waits.
+
+    0 where none does.
+    """
     for number, (one, other) in enumerate(zip_longest(left.steps, right.steps), 1):
         if one is None or other is None or _sight(one) != _sight(other):
             return number
     return 0
 
 
-def _sight(step: Step) -> tuple[int, float, str]:
-    return step.task, step.time, step.waits_at
+def _sight(step: Step) -> tuple[int, float, str, str]:
+    return step.task, step.time, step.waits_at, step.fault

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
 from glowback_trio.testing.sim.loop.programs import is_program
 
-__all__ = ["described", "place"]
+__all__ = ["Wait", "described", "place", "waiting"]
 
 _KIT = __name__.rpartition(".loop")[0]
 # What `async with` and `async for` call says less than what is called by it.
@@ -56,34 +56,64 @@ def _is_plumbing(frame: FrameType) -> bool:
     return name.startswith(("trio.", _KIT))
 
 
-def described(tasks: Mapping[trio.lowlevel.Task, int]) -> list[str]:
-    """Return a line for each task: its name, where it waits, and for whom.
+class Wait(NamedTuple):
+    """A task that waits.
+
+    Attributes:
+        task: Its number.
+        name: Its name.
+        place: Where it waits.
+        tasks: The numbers of the tasks that it waits for, as far as trio knows them.
+    """
+
+    task: int
+    name: str
+    place: str
+    tasks: tuple[int, ...]
+
+
+def waiting(tasks: Mapping[trio.lowlevel.Task, int]) -> tuple[Wait, ...]:
+    """Return where each of these tasks waits, and for which of them.
 
     Args:
-        tasks: Each with its number, which stands beside a name that several have.
+        tasks: Each with its number.
     """
-    total = Counter(task.name for task in tasks)
-    names = {
-        task: task.name if total[task.name] == 1 else f"{task.name} (task {number})"
+    return tuple(
+        Wait(number, task.name, place(task), tuple(_for_whom(task, tasks)))
         for task, number in tasks.items()
+    )
+
+
+def described(waits: Sequence[Wait]) -> Iterator[str]:
+    """Yield a line for each task: its name, where it waits, and for whom.
+
+    The number of a task stands beside a name that several have.
+    """
+    total = Counter(each.name for each in waits)
+    names = {
+        each.task: each.name if total[each.name] == 1 else f"{each.name} (task {each.task})"
+        for each in waits
     }
-    return [f"  {names[task]} waits at {place(task)}{_for_whom(task, names)}" for task in tasks]
+    for each in waits:
+        whom = ", ".join(sorted(names[number] for number in each.tasks))
+        yield f"  {names[each.task]} waits at {each.place}{whom and f', for {whom}'}"
 
 
-def _for_whom(task: trio.lowlevel.Task, names: Mapping[trio.lowlevel.Task, str]) -> str:
-    """Name the holder of a lock, or the children of a nursery, that a task waits for."""
+def _for_whom(task: trio.lowlevel.Task, numbers: Mapping[trio.lowlevel.Task, int]) -> Iterator[int]:
+    """Yield the number of the holder of a lock, or of the children of a nursery, it waits for."""
     for frame, _ in task.iter_await_frames():
         subject = frame.f_locals.get("self")
         if frame.f_code.co_name in {"acquire", "wait"}:
             owner = getattr(_statistics(subject), "owner", None)
-            if isinstance(owner, trio.lowlevel.Task) and owner is not task:
-                return f", for {names.get(owner, owner.name)}"
+            if isinstance(owner, trio.lowlevel.Task) and owner is not task and owner in numbers:
+                yield numbers[owner]
+                return
         if frame.f_code.co_qualname == "NurseryManager.__aexit__":
             nursery: trio.Nursery | None = getattr(subject, "_nursery", None)
             children = nursery.child_tasks if nursery else ()
             if children:
-                return f", for {', '.join(sorted(names.get(each, each.name) for each in children))}"
-    return ""
+                yield from sorted(numbers[each] for each in children if each in numbers)
+                return
 
 
 def _statistics(subject: Any) -> object:

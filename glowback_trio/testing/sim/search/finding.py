@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from traceback import walk_tb
 
-from glowback_trio.testing.sim.loop.choices import Deviation
-from glowback_trio.testing.sim.loop.trace import Trace, parted_at
+from glowback_trio.testing.sim.loop.programs import is_program
+from glowback_trio.testing.sim.loop.trace import Step, Trace, parted_at
+from glowback_trio.testing.sim.timeline.labels import short_names, task_names
+from glowback_trio.testing.sim.timeline.page import page
+from glowback_trio.testing.sim.timeline.picture import picture_file
+from glowback_trio.testing.sim.timeline.story import Story, choices
 
 __all__ = ["Finding"]
 
@@ -53,12 +60,48 @@ class Finding:
     def __str__(self) -> str:
         return "\n".join(_report(self))
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the timeline: lanes per task, what differs, and where the passing round parts.
+
+        The file needs nothing else: no network, no script for what it shows.
+
+        Args:
+            path: An HTML page; only its picture where the name ends in `.svg`.
+
+        Returns:
+            The path.
+        """
+        target = Path(path)
+        draw = picture_file if target.suffix == ".svg" else page
+        target.write_text(draw(_story(self)), encoding="utf-8", newline="\n")
+        return target
+
 
 def _report(finding: Finding) -> list[str]:
     lines = [_head(finding), "", *_choices(finding)]
     if finding.passing is not None and finding.parted_at:
         lines += ["", *_parting(finding)]
     return [*lines, "", "Replay it with:", f"    replay(scenario, {finding.token!r})"]
+
+
+def _story(finding: Finding) -> Story:
+    error = finding.exception
+    head, message = _HEADS[finding.kind].rstrip(":"), str(error)
+    if finding.kind in {"error", "check"}:
+        raised = list(_raised(error))
+        first, _, rest = raised[0].partition("\n")
+        head, message = f"{head} {first}", "\n".join(raised) if raised[1:] else rest.strip()
+    if finding.failing.waits:
+        message = message.partition("\n")[0].rstrip(":")  # the page has a list of them
+    return Story(
+        head=head,
+        message=message,
+        choices=tuple(choices(finding.failing, short_names(finding.failing))),
+        failing=finding.failing,
+        passing=finding.passing,
+        parted_at=finding.parted_at,
+        token=finding.token,
+    )
 
 
 def _head(finding: Finding) -> str:
@@ -75,29 +118,11 @@ def _choices(finding: Finding) -> list[str]:
     count = finding.deviations
     head = "One choice differs" if count == 1 else f"{count} choices differ"
     lines = [f"{head} from the default:"]
-    names = _names(finding.failing)
-    for step in finding.failing.steps:
-        lines += [f"  {_told(each, names[step.task])}" for each in step.deviations]
-        if step.fault:
-            lines.append(f"    it hits {step.fault}")
-        elif step.deviations and step.waits_at:
-            lines.append(f"    it then waits at {step.waits_at}")
+    for each in choices(finding.failing, task_names(finding.failing)):
+        lines.append(f"  {each.sentence}")
+        if each.effect:
+            lines.append(f"    it {each.effect}")
     return lines
-
-
-def _names(trace: Trace) -> dict[int, str]:
-    """Return the name of each task, with its number where several have the same."""
-    tasks = {step.task: step.name for step in trace.steps}
-    total = Counter(tasks.values())
-    return {
-        task: name if total[name] == 1 else f"{name} (task {task})" for task, name in tasks.items()
-    }
-
-
-def _told(deviation: Deviation, name: str) -> str:
-    if deviation.what == "run":
-        return f"step {deviation.step}: {name} runs first, of {deviation.among} ready tasks"
-    return str(deviation)
 
 
 def _parting(finding: Finding) -> list[str]:
@@ -106,10 +131,29 @@ def _parting(finding: Finding) -> list[str]:
     lines = [f"The nearest round that passes takes another way at step {number}:"]
     for title, trace in (("here", finding.failing), ("there", finding.passing)):
         step = trace.steps[number - 1] if number <= len(trace.steps) else None
-        told = (
-            f"{_names(trace)[step.task]} runs to {step.waits_at or 'its end'}"
-            if step
-            else "it has ended"
-        )
-        lines.append(f"  {title}: {told}")
+        lines.append(f"  {title}: {_run_of(step, trace) if step else 'it has ended'}")
     return lines
+
+
+def _run_of(step: Step, trace: Trace) -> str:
+    fault = ", hit by the fault," if step.fault else ""
+    return f"{task_names(trace)[step.task]}{fault} runs to {step.waits_at or 'its end'}"
+
+
+def _raised(error: BaseException) -> Iterator[str]:
+    """Yield each exception that is no group, with the line of the program that raised it."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _raised(each)
+        return
+    text = str(error)
+    yield f"{type(error).__name__}{text and f': {text}'}{_raised_at(error)}"
+
+
+def _raised_at(error: BaseException) -> str:
+    places = [
+        f"\n  raised at {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+        for frame, line in walk_tb(error.__traceback__)
+        if is_program(frame)
+    ]
+    return places[-1] if places else ""

@@ -177,7 +177,9 @@ class Bench:
             operations=record.operations or [],
             deadlines=record.deadlines or [],
             draws=record.draws,
-            trace=None if simulation.tape is None else Trace(tuple(simulation.tape[:steps]), kind),
+            trace=None
+            if simulation.tape is None
+            else Trace(tuple(simulation.tape[:steps]), kind, simulation.ending.waits),
         )
 
     def simulate(
