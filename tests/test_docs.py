@@ -121,7 +121,7 @@ def test_programs_run_as_they_stand(name: str) -> None:
 
 
 def test_the_report_of_a_finding_is_the_one_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = blocks(page("docs/testing.md"), "python")
+    program, *_others = blocks(page("docs/testing.md"), "python")
     (report,) = blocks(page("docs/testing.md"), "text")
     exec(compile(program, "hub.py", "exec"), {"__name__": "hub"})
     assert capsys.readouterr().out == report

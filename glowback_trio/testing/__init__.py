@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         replay,
         seeded_schedule,
     )
+    from glowback_trio.testing.sim.net import Connection, VirtualNet
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -49,12 +50,14 @@ else:
                 "replay",
                 "seeded_schedule",
             ),
+            "glowback_trio.testing.sim.net": ("Connection", "VirtualNet"),
         },
     )
 
 __all__ = [
     "EPOCH",
     "BusyError",
+    "Connection",
     "DeadlockError",
     "EscapeError",
     "Finding",
@@ -62,6 +65,7 @@ __all__ = [
     "LivelockError",
     "Search",
     "StaleTokenError",
+    "VirtualNet",
     "assert_deterministic",
     "cancel_at_every_step",
     "explore",
