@@ -88,7 +88,7 @@ CONFINED = {
         "testing",
     },
     "werkzeug": {"server"},
-    "wsproto": {"serving", "client"},
+    "wsproto": {"serving", "client", "testing"},
 }
 
 #: Room -> what the architecture page says it may import.

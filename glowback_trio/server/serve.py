@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import trio
+from quart_trio import QuartTrio
 
 from glowback_trio import serving
 from glowback_trio.actors import Gateway
@@ -81,20 +82,12 @@ async def serve(
                 nursery.start_soon(_delay, app_state, stop, closing)
             measure = app_state.metrics.measure_lag
             nursery.start_soon(restarted, measure, log_fault(_UNMEASURED), name=measure)
-            await serving.serve(
+            await serve_app(
+                app_state,
                 app,
-                immediate=FastPath.of(app_state),
                 bind=bind,
                 listeners=listeners,
-                limits=_limits(app_state),
-                tls=_tls(settings),
                 stop=closing,
-                on_drain=app_state.drain,
-                on_stop=app_state.close,
-                log=partial(_record, app_state),
-                load=app_state.load,
-                reject=partial(_reject, app_state),
-                bodies=gateway.memory.account("bodies"),
                 task_status=task_status,
             )
             # Ends the measurement of the lag, and the wait for a `stop` that never came.
@@ -107,6 +100,43 @@ def _load_ahead() -> None:
     if PARQUET.is_installed:
         for module in ("pyarrow", "pyarrow.types", "pyarrow.parquet"):
             PARQUET.load(module)
+
+
+async def serve_app(
+    app_state: AppState,
+    app: QuartTrio,
+    *,
+    bind: str | Sequence[str] = (),
+    listeners: Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]] | None = None,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an application's state, without logs, delays and measurements around it.
+
+    Args:
+        app_state: What `make_app_state` has made of a gateway.
+        app: What `build_app` has made of the state.
+        bind: As in `serve`.
+        listeners: As in `serve`.
+        stop: Set it to shut the server down at once.
+        task_status: Started with the URLs.
+    """
+    await serving.serve(
+        app,
+        immediate=FastPath.of(app_state),
+        bind=bind,
+        listeners=listeners,
+        limits=_limits(app_state),
+        tls=_tls(app_state.settings),
+        stop=stop,
+        on_drain=app_state.drain,
+        on_stop=app_state.close,
+        log=partial(_record, app_state),
+        load=app_state.load,
+        reject=partial(_reject, app_state),
+        bodies=app_state.gateway.memory.account("bodies"),
+        task_status=task_status,
+    )
 
 
 async def _delay(app_state: AppState, stop: trio.Event, closing: trio.Event) -> None:

@@ -11,7 +11,12 @@ from glowback_trio.lazy import lazy_names
 
 # Imported when used, as in `glowback_trio`: a test that needs only `sim` must not wait for numpy.
 if TYPE_CHECKING:
+    from glowback_trio.model.invariants import assert_sound
+    from glowback_trio.testing.engines import BarRelease, Scripted, ScriptedEngine
     from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
+    from glowback_trio.testing.memory_server import MemoryServer, serve_in_memory
+    from glowback_trio.testing.probe import Probe, open_probe
+    from glowback_trio.testing.reading import collect
     from glowback_trio.testing.sim import (
         BusyError,
         DeadlockError,
@@ -33,6 +38,11 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "glowback_trio.testing.engines": ("BarRelease", "Scripted", "ScriptedEngine"),
+            "glowback_trio.testing.memory_server": ("MemoryServer", "serve_in_memory"),
+            "glowback_trio.testing.probe": ("Probe", "open_probe"),
+            "glowback_trio.testing.reading": ("collect",),
+            "glowback_trio.model.invariants": ("assert_sound",),
             "glowback_trio.testing.gateway": ("EPOCH", "open_virtual_gateway", "virtual_now"),
             "glowback_trio.testing.sim": (
                 "BusyError",
@@ -56,6 +66,7 @@ else:
 
 __all__ = [
     "EPOCH",
+    "BarRelease",
     "BusyError",
     "Connection",
     "DeadlockError",
@@ -63,15 +74,23 @@ __all__ = [
     "Finding",
     "LeakError",
     "LivelockError",
+    "MemoryServer",
+    "Probe",
+    "Scripted",
+    "ScriptedEngine",
     "Search",
     "StaleTokenError",
     "VirtualNet",
     "assert_deterministic",
+    "assert_sound",
     "cancel_at_every_step",
+    "collect",
     "explore",
     "find",
+    "open_probe",
     "open_virtual_gateway",
     "replay",
     "seeded_schedule",
+    "serve_in_memory",
     "virtual_now",
 ]

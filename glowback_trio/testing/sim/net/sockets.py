@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import trio
 
 from glowback_trio.testing.sim.loop.points import fault_point
-from glowback_trio.testing.sim.net.connections import Address, End
+from glowback_trio.testing.sim.net.connections import Address, Connection, End
 from glowback_trio.testing.sim.net.hosts import (
     WILDCARDS,
     Host,
@@ -84,6 +84,11 @@ class VirtualSocket(trio.socket.SocketType):
     def did_shutdown_SHUT_WR(self) -> bool:  # noqa: N802 - trio's name
         """True if this side has ended its sending."""
         return self._has_ended_sending
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of this socket, for a test to reset, stall or cut it."""
+        return self._connected().connection
 
     def fileno(self) -> int:
         """Return a number that is no descriptor of this process; -1 once closed."""
