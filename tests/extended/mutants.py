@@ -41,6 +41,11 @@ GATEWAY = "glowback_trio/actors/gateway.py"
 OPENING = "glowback_trio/actors/gateway_opening.py"
 THREAD_CALLS = "glowback_trio/actors/thread_calls.py"
 DEADLOCK = "glowback_trio/testing/sim/deadlock.py"
+SIMULATION = "glowback_trio/testing/sim/loop/simulation.py"
+READY = "glowback_trio/testing/sim/loop/ready.py"
+ROUNDS = "glowback_trio/testing/sim/search/rounds.py"
+FIND = "glowback_trio/testing/sim/search/find.py"
+STRATEGIES = "glowback_trio/testing/sim/search/strategies.py"
 
 ACTORS = ("tests/actors",)
 STORES = ("tests/store",)
@@ -53,6 +58,9 @@ SERVER = ("tests/server/test_stream_isolation.py", "tests/server/test_cuts.py")
 CLIENT = ("tests/client/test_resume.py",)
 THREADS = ("tests/actors/test_threads.py",)
 DEADLOCKS = ("tests/testing/test_deadlock.py",)
+FINDS = ("tests/testing/test_find.py",)
+REPLAYS = ("tests/testing/test_replay.py",)
+TRIPWIRES = ("tests/testing/test_tripwires.py",)
 
 
 @frozen
@@ -520,6 +528,48 @@ MUTANTS = (
         '    return "wait_all_tasks_blocked" in names\n',
         "    return False\n",
         DEADLOCKS,
+    ),
+    Mutant(
+        "simulator: tasks keep the order in which sets give them",
+        SIMULATION,
+        "sorted(queue, key=counter_of) if len(queue) > 1 else queue:",
+        "list(queue):",
+        REPLAYS,
+    ),
+    Mutant(
+        "simulator: the loop goes on while a thread works",
+        SIMULATION,
+        "            self._threads.wait()\n",
+        "            self._threads.running.clear()\n",
+        FINDS,
+    ),
+    Mutant(
+        "simulator: a task that polls starves the others",
+        READY,
+        " or step - self._late_since >= _PATIENCE",
+        "",
+        FINDS,
+    ),
+    Mutant(
+        "simulator: a token that does not fit passes",
+        FIND,
+        "    if parted:\n        raise",
+        "    if not parted:\n        return\n    if not done:\n        raise",
+        REPLAYS,
+    ),
+    Mutant(
+        "simulator: an escape that is swallowed is not seen",
+        ROUNDS,
+        "        if self._tripwires.tripped:\n",
+        "        if self._tripwires.tripped and error is not None:\n",
+        TRIPWIRES,
+    ),
+    Mutant(
+        "simulator: an exhaustive search leaves out the last deviation",
+        STRATEGIES,
+        "range(1, coverage.bound + 1)",
+        "range(1, coverage.bound)",
+        FINDS,
     ),
 )
 

@@ -116,7 +116,7 @@ def test_polling_starves_nobody() -> None:
             while not done.is_set():
                 await trio.lowlevel.checkpoint()
 
-    for strategy in ("random", "pct"):
+    for strategy in STRATEGIES:
         assert find(scenario, strategy=strategy, rounds=200, max_steps=2000) is None
 
 
