@@ -62,7 +62,7 @@ MAY_IMPORT = {
 CONFINED = {
     "annotated_types": {"model"},
     "anyio": {"client"},
-    "apsw": {"store"},
+    "apsw": {"store", "testing"},
     "cattrs": {"wire"},
     "cyclopts": {"cli"},
     "h11": {"serving"},

@@ -12,6 +12,7 @@ from glowback_trio.lazy import lazy_names
 # Imported when used, as in `glowback_trio`: a test that needs only `sim` must not wait for numpy.
 if TYPE_CHECKING:
     from glowback_trio.model.invariants import assert_sound
+    from glowback_trio.testing.disk import Operation, VirtualDisk
     from glowback_trio.testing.engines import BarRelease, Scripted, ScriptedEngine
     from glowback_trio.testing.gateway import EPOCH, open_virtual_gateway, virtual_now
     from glowback_trio.testing.memory_server import MemoryServer, serve_in_memory
@@ -43,6 +44,7 @@ else:
             "glowback_trio.testing.probe": ("Probe", "open_probe"),
             "glowback_trio.testing.reading": ("collect",),
             "glowback_trio.model.invariants": ("assert_sound",),
+            "glowback_trio.testing.disk": ("Operation", "VirtualDisk"),
             "glowback_trio.testing.gateway": ("EPOCH", "open_virtual_gateway", "virtual_now"),
             "glowback_trio.testing.sim": (
                 "BusyError",
@@ -75,11 +77,13 @@ __all__ = [
     "LeakError",
     "LivelockError",
     "MemoryServer",
+    "Operation",
     "Probe",
     "Scripted",
     "ScriptedEngine",
     "Search",
     "StaleTokenError",
+    "VirtualDisk",
     "VirtualNet",
     "assert_deterministic",
     "assert_sound",

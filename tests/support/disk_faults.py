@@ -13,13 +13,13 @@ import trio
 from attrs import define, evolve, field, frozen
 from support.backends import in_virtual_time
 from support.sqlite_files import call_inline, new_path
-from support.watched_vfs import Kind, Operation, watched_disk
 
 from glowback_trio import BacktestRequest, Event, Gateway, MaCrossover, Run, SqliteStore, Stream
 from glowback_trio.errors import RunCancelledError, StoreError, UnknownRunError
 from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.store.sqlite.maintenance import check_store
-from glowback_trio.testing import open_virtual_gateway
+from glowback_trio.testing import Operation, VirtualDisk, open_virtual_gateway
+from glowback_trio.testing.disk.watched_vfs import Kind
 
 __all__ = ["DISK_FAULTS", "DiskFault", "Life", "delayed_life", "faulty_life", "find_harm"]
 
@@ -96,7 +96,7 @@ def faulty_life(fault: DiskFault, number: int = 0) -> Life:
         if life.moments == number or trio.current_time() < healed_at:
             raise fault.error("planted")
 
-    with watched_disk(tell):
+    with VirtualDisk(tell).installed():
         _live(life, call_inline)
     return life
 

@@ -1,22 +1,14 @@
-"""Power cuts: what a disk may hold after one, worked out from a record of all that was done to it.
-
-Between two syncs of a file a disk may carry out the writes to it in any order, a part of them, and
-a part of each, sector by sector. A file whose directory entry was never synced may be missing, and
-one that was deleted may be back.
-"""
+"""Power cuts in the life of a store: what had been told before a cut must be there after it."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import trio
 from attrs import define, evolve, field
 from support.sqlite_files import inline_store
-from support.watched_vfs import Operation, watched_disk
 
 from glowback_trio import (
     BacktestRequest,
@@ -29,11 +21,9 @@ from glowback_trio import (
     open_gateway,
 )
 from glowback_trio.store.sqlite.maintenance import check_store, compact_store
-from glowback_trio.testing import virtual_now
+from glowback_trio.testing import Operation, VirtualDisk, virtual_now
 
-__all__ = ["Session", "files_after_cut", "find_losses", "record_session"]
-
-_SECTOR = 512
+__all__ = ["Session", "find_losses", "record_session"]
 
 REQUEST = BacktestRequest(
     symbols=["AAPL"],
@@ -50,31 +40,30 @@ class Session:
     """What was done to the disk, and what others had been told by when.
 
     Attributes:
-        operations: What was done to files, in order.
+        disk: The disk, with what was done to its files.
         told: Events that a reader got, each with the number of operations before.
         accepted: Keys of requests that were accepted, with their runs, and the same number.
         deleted: Runs that somebody asked to delete, which may be there or not.
     """
 
-    operations: list[Operation] = field(factory=list)
+    disk: VirtualDisk = field(factory=VirtualDisk)
     told: list[tuple[int, str, Event]] = field(factory=list)
     accepted: list[tuple[int, str, str]] = field(factory=list)
     deleted: set[str] = field(factory=set)
+
+    @property
+    def operations(self) -> Sequence[Operation]:
+        return self.disk.operations
 
 
 async def record_session(path: Path, synchronous: Literal["NORMAL", "FULL"]) -> Session:
     """Let gateways live on a new file: two, one after the other, and then a compaction."""
     session = Session()
-    with watched_disk(partial(_note, session.operations)):
+    with session.disk.installed():
         for number in range(2):
             await _live(session, path, synchronous, number)
         compact_store(path)
     return session
-
-
-def _note(operations: list[Operation], operation: Operation) -> None:
-    if operation.kind not in ("open", "read", "lock"):
-        operations.append(operation)
 
 
 async def _live(session: Session, path: Path, synchronous: Any, number: int) -> None:
@@ -116,96 +105,6 @@ async def _follow(session: Session, run: Run) -> None:
             session.told.append((len(session.operations), run.run_id, event))
 
 
-def files_after_cut(operations: Sequence[Operation], seed: int) -> dict[str, bytes]:
-    """Return the files that a disk may hold after these operations and a power cut."""
-    disk = _Disk()
-    for operation in operations:
-        disk.carry_out(operation)
-    return dict(disk.after_cut(random.Random(seed)))
-
-
-@define
-class _File:
-    """A file: what is certainly on the disk, and what may be."""
-
-    content: bytes = b""
-    pending: list[Operation] = field(factory=list)
-    #: Whether its directory entry is certainly there.
-    named: bool = False
-
-    def sync(self) -> None:
-        self.content, self.pending, self.named = _applied(self.content, self.pending), [], True
-
-
-@define
-class _Disk:
-    _files: dict[str, _File] = field(factory=dict)
-    #: Files whose deletion was not synced.
-    _deleted: dict[str, _File] = field(factory=dict)
-
-    def carry_out(self, operation: Operation) -> None:
-        name = operation.name
-        match operation.kind:
-            case "create":
-                self._files[name] = _File()
-            case "delete":
-                self._deleted[name] = self._files.pop(name)
-            case "sync":
-                file = self._files[name]
-                if not file.named and name.endswith(("-wal", "-journal")):
-                    self._sync_directory()
-                file.sync()
-            case _:
-                self._files[name].pending.append(operation)
-
-    def _sync_directory(self) -> None:
-        # SQLite does so after the first sync of a journal or a write-ahead log that it has created.
-        self._deleted.clear()
-        for file in self._files.values():
-            file.named = True
-
-    def after_cut(self, rng: random.Random) -> Iterator[tuple[str, bytes]]:
-        for files in self._deleted, self._files:
-            for name, file in files.items():
-                is_there = file.named if files is self._files else rng.random() < 0.5
-                if is_there or rng.random() < 0.5:
-                    yield name, _applied(file.content, _some(file.pending, rng))
-
-
-def _some(pending: Iterable[Operation], rng: random.Random) -> Iterator[Operation]:
-    """Choose those of the pending operations that a disk has carried out, and how far."""
-    kept, torn = rng.choice((0.0, 0.5, 0.9, 1.0)), rng.choice((0.0, 0.5))
-    for operation in pending:
-        if rng.random() >= kept:
-            continue
-        if operation.kind == "write" and rng.random() < torn:
-            yield from _torn(operation, rng)
-        else:
-            yield operation
-
-
-def _torn(operation: Operation, rng: random.Random) -> Iterator[Operation]:
-    # Sectors are those of the file: a write that begins within one ends at its border.
-    start, end = operation.offset, operation.offset + len(operation.data)
-    while start < end:
-        border = min(end, (start // _SECTOR + 1) * _SECTOR)
-        if rng.random() < 0.5:
-            data = operation.data[start - operation.offset : border - operation.offset]
-            yield evolve(operation, offset=start, data=data)
-        start = border
-
-
-def _applied(content: bytes, operations: Iterable[Operation]) -> bytes:
-    file = bytearray(content)
-    for operation in operations:
-        if operation.kind == "truncate":
-            del file[operation.offset :]
-            continue
-        file.extend(bytes(max(0, operation.offset - len(file))))
-        file[operation.offset : operation.offset + len(operation.data)] = operation.data
-    return bytes(file)
-
-
 async def find_losses(path: Path, session: Session, cut: int, seed: int) -> list[str]:
     """Cut the power after so many operations; say what is wrong with the store that is left.
 
@@ -215,9 +114,7 @@ async def find_losses(path: Path, session: Session, cut: int, seed: int) -> list
         cut: The number of operations before the cut.
         seed: Decides what the disk has made of those that were not synced.
     """
-    _clear(path.parent)
-    for name, content in files_after_cut(session.operations[:cut], seed).items():
-        (path.parent / name).write_bytes(content)
+    session.disk.write_after_cut(path.parent, seed=seed, after=cut)
     async with open_gateway(
         store=inline_store(path), compute=InlineCompute(), clock=virtual_now
     ) as gateway:
@@ -226,11 +123,6 @@ async def find_losses(path: Path, session: Session, cut: int, seed: int) -> list
         await gateway.wait_idle()
     found += [f"not sound in the end: {sentence}" for sentence in check_store(path)]
     return [f"after {cut} operations: {sentence}" for sentence in found]
-
-
-def _clear(directory: Path) -> None:
-    for left in directory.iterdir():
-        left.unlink()
 
 
 async def _losses(gateway: Gateway, session: Session, cut: int) -> AsyncIterator[str]:

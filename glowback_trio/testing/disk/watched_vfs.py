@@ -14,13 +14,15 @@ from typing import Literal
 import apsw
 from attrs import frozen
 
-__all__ = ["Operation", "watched_disk"]
+__all__ = ["Operation", "watched_files"]
 
 # By its name: an empty one is the default, which is the watched one itself.
 _BASE = "unix"
 _NAME = "watched"
 
-Kind = Literal["open", "create", "read", "write", "truncate", "sync", "lock", "delete"]
+Kind = Literal[
+    "open", "create", "read", "write", "truncate", "sync", "lock", "delete", "sync directory"
+]
 
 
 @frozen
@@ -28,7 +30,8 @@ class Operation:
     """One operation on one file.
 
     Attributes:
-        kind: What is done; `create` is an `open` of a file that is not there yet.
+        kind: What is done; `create` is an `open` of a file that is not there yet. `sync directory`
+            makes certain that a file was deleted.
         name: The file's name, without its directory.
         offset: Where it is written, or where it is cut off.
         data: What is written.
@@ -44,7 +47,7 @@ Tell = Callable[[Operation], object]
 
 
 @contextmanager
-def watched_disk(tell: Tell) -> Iterator[None]:
+def watched_files(tell: Tell) -> Iterator[None]:
     """Let connections that are opened in the block tell what they do to files.
 
     Args:
@@ -75,6 +78,8 @@ class _WatchedVfs(apsw.VFS):
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802 - SQLite's call
         self._tell(Operation("delete", Path(filename).name))
         super().xDelete(filename, syncdir)
+        if syncdir:
+            self._tell(Operation("sync directory", Path(filename).name))
 
 
 class _WatchedFile(apsw.VFSFile):
