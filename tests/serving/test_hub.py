@@ -18,7 +18,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from glowback_trio.serving.hub import Follower, Hub, frame_text
-from glowback_trio.testing import seeded_schedule
+from glowback_trio.testing import explore, seeded_schedule
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
@@ -266,8 +266,7 @@ class LateFeed(ListFeed):
         return found
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost(seed: int) -> None:
+def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost() -> None:
     async def scenario() -> None:
         feed, pipe = LateFeed([b"1"]), Pipe(room=0)
         async with running_hub() as (hub, nursery):
@@ -279,8 +278,9 @@ def test_a_message_that_comes_at_the_end_of_catching_up_is_not_lost(seed: int) -
             await wait_all_tasks_blocked()
             assert pipe.received == framed(b"1", b"2")
 
-    with seeded_schedule(seed):
-        trio.run(scenario, clock=MockClock(autojump_threshold=0))
+    search = explore(scenario, strategy="exhaustive", faults=("slow",))
+    assert search.finding is None, str(search)
+    assert search.covered
 
 
 @given(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 from attrs import define
+
+from glowback_trio.testing.sim import choose, explore
+
+__all__ = ["AtStep", "at_every_step"]
 
 
 @define(eq=False)
@@ -29,3 +33,38 @@ class AtStep(trio.abc.Instrument):
         self.taken += 1
         if self.taken == self.step:
             self.act()
+
+
+def at_every_step(
+    scenario: Callable[[AtStep], Awaitable[None]], *, allow: Sequence[str] = ()
+) -> int:
+    """Simulate a scenario with a fault at each step, and in each order with one choice changed.
+
+    Args:
+        scenario: Calls `begin` with what happens at the step, then `end`.
+        allow: What of the outside it may read.
+
+    Returns:
+        How many steps it has between the two, when nothing happens.
+    """
+    steps = 0
+
+    async def simulated() -> None:
+        nonlocal steps
+        instrument = AtStep(choose(steps + 1))
+        trio.lowlevel.add_instrument(instrument)
+        await scenario(instrument)
+        if not instrument.step:
+            usual.append(instrument.taken)
+
+    usual: list[int] = []
+    first = explore(simulated, rounds=1, allow=allow)
+    assert first.finding is None, str(first)
+    steps = usual[0]
+    search = explore(
+        simulated, strategy="exhaustive", max_deviations=1, rounds=100_000, allow=allow
+    )
+    assert search.finding is None, str(search)
+    assert search.covered
+    assert search.rounds > steps
+    return steps
