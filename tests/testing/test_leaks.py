@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,17 @@ def test_what_is_left_behind_is_named(scenario: Scenario, name: str) -> None:
     assert name in str(finding)
     with pytest.raises(LeakError):
         replay(scenario, finding.token)
+
+
+def test_a_generator_that_has_ended_is_no_leak_though_a_traceback_keeps_it() -> None:
+    kept: list[object] = []
+
+    async def scenario() -> None:
+        async with aclosing(_numbers()) as numbers:
+            kept.append(numbers)
+            await anext(numbers)
+
+    assert find(scenario, rounds=3) is None
 
 
 async def use_everything(path: Path) -> None:

@@ -138,7 +138,9 @@ class Loop:
 
     def generators(self) -> list[Any]:
         """Return the async generators that have begun and not ended."""
-        return sorted(self.runner.asyncgens.alive, key=lambda each: str(each.__qualname__))
+        # A traceback can keep one that has ended, which has no frame any more.
+        alive = [each for each in self.runner.asyncgens.alive if each.ag_frame is not None]
+        return sorted(alive, key=lambda each: str(each.__qualname__))
 
     def next_deadline(self) -> float:
         """Return the nearest deadline, or infinity."""
