@@ -210,6 +210,13 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def planted(session: nox.Session) -> None:
+    """Find thirty planted bugs with every strategy, and write their table; five minutes."""
+    _install(session, "tests")
+    session.run("python", "tests/extended/planted.py", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def numpy_versions(session: nox.Session) -> None:
     """Compare whole results, digit by digit, between versions of numpy."""
     session.install("--no-compile", ".")
