@@ -51,6 +51,8 @@ ACTORS = ("tests/actors",)
 STORES = ("tests/store",)
 DURABLE = ("tests/server/test_durable.py",)
 HUBS = ("tests/serving/test_hub.py",)
+READERS_IN_ANY_ORDER = ("tests/actors/test_subscription_schedules.py",)
+HUB_IN_ANY_ORDER = ("tests/serving/test_hub_schedules.py",)
 HANDSHAKES = ("tests/serving/test_handshake.py",)
 SHUTDOWNS = ("tests/serving/test_shutdown.py", "tests/serving/test_handoff.py")
 FEEDS = ("tests/server/test_feeds.py", "tests/server/test_cuts.py")
@@ -507,6 +509,39 @@ MUTANTS = (
         "            await self._left.wait()\n",
         "            await trio.lowlevel.checkpoint()\n",
         THREADS,
+    ),
+    Mutant(
+        "any order: a reader waits for the bell before it looks at the log",
+        BROADCASTER,
+        "        await trio.lowlevel.checkpoint()\n"
+        "        while not (wanted := self._scan(limit)) and not self.ended:\n",
+        "        await self._broadcaster.wait_ring()\n"
+        "        while not (wanted := self._scan(limit)) and not self.ended:\n",
+        READERS_IN_ANY_ORDER,
+    ),
+    Mutant(
+        "any order: a ring between the look at the log and the wait is lost",
+        BROADCASTER,
+        "            if not self.behind:\n                await self._broadcaster.wait_ring()\n",
+        "            if not self.behind:\n"
+        "                await trio.lowlevel.checkpoint()\n"
+        "                await self._broadcaster.wait_ring()\n",
+        READERS_IN_ANY_ORDER,
+    ),
+    Mutant(
+        "any order: the hub loses a ring between the last read and the return",
+        HUB,
+        "            follower.busy = False\n",
+        "            await trio.lowlevel.checkpoint()\n            follower.busy = False\n",
+        HUB_IN_ANY_ORDER,
+    ),
+    Mutant(
+        "any order: the hub loses a ring during its round",
+        HUB,
+        "                except Exception as error:",
+        "                    self._bell, self._rung = trio.Event(), {}\n"
+        "                except Exception as error:",
+        HUB_IN_ANY_ORDER,
     ),
     Mutant(
         "deadlock: a shield keeps it",
