@@ -6,6 +6,7 @@ Rule: an example prints what its docstring promises, leaves no file behind and w
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 from support.cutting_proxy import open_cutting_proxy
+from support.pytest_project import Project
 from support.served import TWO_YEARS, completed, serving_on
 
 import glowback_trio
@@ -99,3 +101,40 @@ async def test_the_example_that_watches_ends_in_a_sentence_and_no_traceback(
     assert (code, printed) == (1, "")
     assert noted.startswith(sentence)
     assert len(noted.splitlines()) == 1
+
+
+def copied(directory: Path, *changes: tuple[str, str]) -> Project:
+    """Copy the example for pytest into an empty project, with changes."""
+    source = (EXAMPLES / "test_my_client.py").read_text()
+    for before, after in changes:
+        assert before in source
+        source = source.replace(before, after)
+    (directory / "test_my_client.py").write_text(source)
+    return Project(directory)
+
+
+def test_the_example_for_pytest_passes_in_an_empty_project(tmp_path: Path) -> None:
+    done = copied(tmp_path).run()
+    assert (done.code, done.counts) == (0, {"passed": 3}), done.text
+    assert [each.name for each in tmp_path.iterdir() if each.name != "__pycache__"] == [
+        "test_my_client.py"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("self._server.send_from, len(self.received), ", "self._server.send_from, 0, "),
+        ("            finally:\n                self", "            finally:\n                _"),
+        ("number == len(self.events)", "number <= len(self.events)"),
+    ],
+)
+def test_a_fault_in_the_example_is_found_and_its_token_repeats_it(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    project = copied(tmp_path, (before, after))
+    found = project.run("-x")
+    assert found.code == 1
+    (token,) = found.tokens
+    (node,) = re.findall(r"^FAILED (\S+)", found.text, re.MULTILINE)
+    assert project.run(node, "--sim-replay", token).tokens == [token]

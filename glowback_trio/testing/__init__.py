@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         cancel_at_every_step,
         explore,
         find,
+        recall,
         replay,
         seeded_schedule,
     )
@@ -59,6 +60,7 @@ else:
                 "cancel_at_every_step",
                 "explore",
                 "find",
+                "recall",
                 "replay",
                 "seeded_schedule",
             ),
@@ -93,6 +95,7 @@ __all__ = [
     "find",
     "open_probe",
     "open_virtual_gateway",
+    "recall",
     "replay",
     "seeded_schedule",
     "serve_in_memory",

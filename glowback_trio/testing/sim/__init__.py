@@ -20,8 +20,9 @@ from glowback_trio.testing.sim.loop.points import choose, fault_point
 from glowback_trio.testing.sim.loop.trace import Step, Trace
 from glowback_trio.testing.sim.schedule import seeded_schedule
 from glowback_trio.testing.sim.search.determinism import assert_deterministic
-from glowback_trio.testing.sim.search.find import Search, explore, find, replay
+from glowback_trio.testing.sim.search.find import Search, explore, find
 from glowback_trio.testing.sim.search.finding import Finding
+from glowback_trio.testing.sim.search.replay import recall, replay
 
 __all__ = [
     "BusyError",
@@ -40,6 +41,7 @@ __all__ = [
     "explore",
     "fault_point",
     "find",
+    "recall",
     "replay",
     "seeded_schedule",
 ]

@@ -1,4 +1,4 @@
-"""Find what breaks a program, and repeat it."""
+"""Find what breaks a program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from glowback_trio.testing.sim.errors import StaleTokenError
 from glowback_trio.testing.sim.loop.choices import FAULTS, Deviation, Script
 from glowback_trio.testing.sim.loop.trace import Trace
 from glowback_trio.testing.sim.search.finding import Finding
@@ -20,10 +19,10 @@ from glowback_trio.testing.sim.search.strategies import (
     pct,
     shuffled,
 )
-from glowback_trio.testing.sim.search.token import Token, read_token
+from glowback_trio.testing.sim.search.token import Token
 from glowback_trio.testing.sim.world.tripwires import ALLOWABLE
 
-__all__ = ["Search", "explore", "find", "replay"]
+__all__ = ["Search", "explore", "find", "finding_of", "known_names", "refuse_async"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +130,13 @@ def explore(
         ValueError: There is no such strategy, fault, or thing to allow.
         TypeError: `check` is async, or `scenario` is not.
     """
-    _refuse_async(check)
+    refuse_async(check)
     settings = Settings(
-        _known("faults", faults, FAULTS),
+        known_names("faults", faults, FAULTS),
         max_steps,
         max_virtual_s,
         max_lines,
-        _known("allow", allow, ALLOWABLE),
+        known_names("allow", allow, ALLOWABLE),
     )
     coverage = Coverage(max_deviations)
     ways = _ways(strategy, settings.faults, seed, coverage)
@@ -145,7 +144,7 @@ def explore(
     with open_bench(scenario, check, settings) as bench:
         found = _first_wrong(bench, ways, rounds, noted)
         number = bench.rounds
-        finding = None if found is None else _finding(bench, found, strategy, seed)
+        finding = None if found is None else _shrunk_finding(bench, found, strategy, seed)
     return Search(finding, number, coverage.is_complete, max_deviations)
 
 
@@ -162,7 +161,7 @@ def _first_wrong(bench: Bench, ways: Strategy, rounds: int, noted: Sequence[str]
     return None
 
 
-def _finding(bench: Bench, found: Round, strategy: str, seed: int) -> Finding:
+def _shrunk_finding(bench: Bench, found: Round, strategy: str, seed: int) -> Finding:
     number = bench.rounds
     plan = shrunk(bench, found)
     failing = bench.run(Script(plan), records=True)
@@ -171,9 +170,15 @@ def _finding(bench: Bench, found: Round, strategy: str, seed: int) -> Finding:
             "the scenario ends otherwise when the same round is run again, so something in it "
             "depends on what the simulation does not decide. assert_deterministic() finds the step"
         ) from found.exception
+    return finding_of(bench, failing, strategy, seed, number)
+
+
+def finding_of(bench: Bench, failing: Round, strategy: str, seed: int, number: int) -> Finding:
+    """Return what a round has found, which was the `number`-th of its search."""
     token = _token(failing, bench.settings, strategy, seed)
-    failing.exception.add_note(f"replay it with: replay(scenario, {str(token)!r})")
+    assert failing.exception is not None
     assert failing.trace is not None
+    failing.exception.add_note(f"replay it with: replay(scenario, {str(token)!r})")
     return Finding(
         token=str(token),
         exception=failing.exception,
@@ -209,64 +214,6 @@ def _token(done: Round, settings: Settings, strategy: str, seed: int) -> Token:
     )
 
 
-def replay(
-    scenario: Callable[[], Awaitable[object]],
-    token: str,
-    check: Callable[[], object] | None = None,
-    *,
-    allow: Sequence[str] = (),
-) -> None:
-    """Run the round of a token, and raise what was found in it.
-
-    Args:
-        scenario: The scenario in which it was found.
-        token: `Finding.token`.
-        check: The check with which it was found.
-        allow: What the program may read, as for `find`.
-
-    Returns when the scenario takes the same steps as it did then and nothing is wrong any more.
-
-    Raises:
-        StaleTokenError: The token is damaged; or the scenario takes other steps than it did when
-            the token was made, and nothing is wrong with them.
-        TypeError: `check` is async, or `scenario` is not.
-    """
-    _refuse_async(check)
-    read = read_token(token)
-    faults = tuple({each.what for each in read.deviations}.intersection(FAULTS))
-    settings = Settings(
-        faults,
-        read.max_steps,
-        read.max_virtual_s,
-        read.max_lines,
-        _known("allow", allow, ALLOWABLE),
-    )
-    with open_bench(scenario, check, settings) as bench:
-        done = bench.run(Script(read.deviations))
-    parted = _how_it_parted(read, done)
-    if done.exception is not None:
-        done.exception.add_note(f"in the replay of {token}")
-        if parted:
-            done.exception.add_note(f"{parted}, so this may be another fault")
-        raise done.exception
-    if parted:
-        raise StaleTokenError(
-            f"the token does not fit the program: {parted}. Nothing is wrong in this round; look "
-            "for the fault again with find()"
-        )
-
-
-def _how_it_parted(token: Token, done: Round) -> str:
-    if done.misfits:
-        first = min(done.misfits)
-        return f"at step {first.step} it is not possible any more that {first}"
-    if done.steps != token.steps:
-        return f"it takes {done.steps} task steps, and took {token.steps} when the token was made"
-    if done.fingerprint != token.fingerprint:
-        return "its tasks run in another order than when the token was made"
-    return ""
-
-
 def _ways(strategy: str, faults: tuple[str, ...], seed: int, coverage: Coverage) -> Strategy:
     if strategy == "random":
         return shuffled(seed, faults)
@@ -277,7 +224,8 @@ def _ways(strategy: str, faults: tuple[str, ...], seed: int, coverage: Coverage)
     raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, and is {strategy!r}")
 
 
-def _known(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+def known_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the names without repetitions; raise `ValueError` where one is not known."""
     if isinstance(names, str):
         raise ValueError(f"{parameter} must be several names, as in {parameter}=({names!r},)")  # noqa: TRY004 - its value is wrong
     for each in names:
@@ -288,7 +236,8 @@ def _known(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[
     return tuple(dict.fromkeys(names))
 
 
-def _refuse_async(check: Callable[[], object] | None) -> None:
+def refuse_async(check: Callable[[], object] | None) -> None:
+    """Raise `TypeError` where a check would have to be awaited."""
     if inspect.iscoroutinefunction(check):
         raise TypeError(
             "check is async, but it is called after each round, when no trio loop runs: make it a "

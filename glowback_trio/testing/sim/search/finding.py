@@ -58,6 +58,12 @@ class Finding:
         return parted_at(self.failing, self.passing) if self.passing is not None else 0
 
     def __str__(self) -> str:
+        replaying = ["", "Replay it with:", f"    replay(scenario, {self.token!r})"]
+        return "\n".join([self.report, *replaying])
+
+    @property
+    def report(self) -> str:
+        """What went wrong and after which choices, without the line that replays it."""
         return "\n".join(_report(self))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -81,7 +87,7 @@ def _report(finding: Finding) -> list[str]:
     lines = [_head(finding), "", *_choices(finding)]
     if finding.passing is not None and finding.parted_at:
         lines += ["", *_parting(finding)]
-    return [*lines, "", "Replay it with:", f"    replay(scenario, {finding.token!r})"]
+    return lines
 
 
 def _story(finding: Finding) -> Story:
