@@ -90,7 +90,7 @@ CONFINED = {
         "testing",
     },
     "werkzeug": {"server"},
-    "wsproto": {"serving", "client", "testing"},
+    "wsproto": {"serving", "client"},
 }
 
 #: Room -> what the architecture page says it may import.

@@ -82,6 +82,7 @@ async def serve_in_memory(
             net = stack.enter_context(VirtualNet().installed())
         with net.at(host):
             listeners = await trio.open_tcp_listeners(port, host=host)
+        number = listeners[0].socket.getsockname()[1]
         if isinstance(app_or_gateway, Gateway):
             app_state = make_app_state(app_or_gateway, settings)
             serve = partial(serve_app, app_state, build_app(app_state))
@@ -90,6 +91,5 @@ async def serve_in_memory(
             serve = partial(serving.serve, app_or_gateway, **given)
         async with trio.open_nursery() as nursery:
             await nursery.start(partial(serve, listeners=listeners, stop=stop))
-            number = listeners[0].socket.getsockname()[1]
             yield MemoryServer(f"http://{host}:{number}", net, stop, records, (host, number))
             stop.set()

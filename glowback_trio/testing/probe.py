@@ -9,8 +9,6 @@ from typing import Literal, Protocol
 import orjson
 import trio
 from attrs import define, field
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import CloseConnection, Ping, RejectConnection, Request, TextMessage
 
 from glowback_trio.model.events import Event
 from glowback_trio.testing.memory_server import MemoryServer
@@ -77,7 +75,7 @@ class Probe:
     async def read_out(self) -> list[Event]:
         """Read to the end of the stream."""
         read = []
-        while more := await self.read(1):
+        while more := await self.read(max(len(self._unread), 1)):
             read += more
         return read
 
@@ -150,41 +148,74 @@ def _event_of(data: bytes) -> Event:
     return Event(fields["event_id"], fields["type"], data)
 
 
+_TEXT, _CONTINUATION, _CLOSE, _PING = 0x1, 0x0, 0x8, 0x9
+# A constant key and an empty mask: no proxy is on the way that they would have to protect.
+_HANDSHAKE = (
+    "GET {} HTTP/1.1\r\nHost: server\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+_MASK = bytes(4)
+
+
 @define(eq=False)
 class _WebSocketReader:
+    # By hand after RFC 6455: a general parser takes most of the time of many simulated rounds.
     ended: str | None = None
-    _protocol: WSConnection = field(factory=lambda: WSConnection(ConnectionType.CLIENT))
-    _parts: list[str] = field(factory=list)
+    _buffer: bytearray = field(factory=bytearray)
+    _has_head: bool = False
+    _parts: list[bytes] = field(factory=list)
 
     def request(self, path: str, cursor: int) -> bytes:
-        target = f"{path}/stream?last_event_id={cursor}"
-        return self._protocol.send(Request(host="server", target=target))
+        return _HANDSHAKE.format(f"{path}/stream?last_event_id={cursor}").encode()
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        self._protocol.receive_data(data or None)
+        self._buffer += data
+        if not self._has_head and not self._take_head():
+            return [], b""
         messages, answer = [], b""
-        for event in self._protocol.events():
-            match event:
-                case TextMessage(data=text, message_finished=finished):
-                    self._parts.append(text)
-                    if finished:
-                        messages.append("".join(self._parts).encode())
-                        self._parts.clear()
-                case Ping():
-                    answer += self._protocol.send(event.response())
-                case CloseConnection(code=code):
-                    # A connection that ends without a close frame is told as one with 1006.
-                    self.ended = "eof" if code == _ABNORMAL else str(int(code))
-                    if data:
-                        answer += self._protocol.send(event.response())
-                case RejectConnection(status_code=status):
-                    self.ended = str(status)
-                case _:
-                    pass
+        while (frame := self._next_frame()) is not None:
+            is_last, opcode, payload = frame
+            if opcode == _CLOSE:
+                self.ended = str(int.from_bytes(payload[:2], "big") or 1005)
+                answer += _frame(_CLOSE, payload)
+            elif opcode == _PING:
+                answer += _frame(_PING + 1, payload)
+            elif opcode in {_TEXT, _CONTINUATION}:
+                self._parts.append(payload)
+                if is_last:
+                    messages.append(b"".join(self._parts))
+                    self._parts.clear()
         return messages, answer
 
+    def _take_head(self) -> bool:
+        head, end, rest = self._buffer.partition(b"\r\n\r\n")
+        if not end:
+            return False
+        self._has_head, self._buffer = True, rest
+        status = head.split()[1].decode()
+        if status != "101":
+            self.ended = status
+        return self.ended is None
 
-_ABNORMAL = 1006
+    def _next_frame(self) -> tuple[bool, int, bytes] | None:
+        """Return whether it ends its message, its opcode and its payload; None if incomplete."""
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        size, start = buffer[1] & 0x7F, 2
+        if size >= 126:
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(buffer[2:start], "big")
+        if len(buffer) < start + size:
+            return None
+        first, payload = buffer[0], bytes(buffer[start : start + size])
+        del buffer[: start + size]
+        return bool(first & 0x80), first & 0x0F, payload
+
+
+def _frame(opcode: int, payload: bytes) -> bytes:
+    """Return a control frame as a client sends it."""
+    return bytes((0x80 | opcode, 0x80 | len(payload))) + _MASK + payload
 
 
 @define(eq=False)

@@ -196,6 +196,11 @@ class VirtualSocket(trio.socket.SocketType):
             return await end.send(view.cast("B"))
         raise trio.ClosedResourceError("the socket was closed")
 
+    def send_nowait(self, data: bytes) -> int:
+        """Send what there is room for, and return how much that was, maybe 0."""
+        with memoryview(data) as view:
+            return self._connected().put(view)
+
     async def wait_writable(self) -> None:
         """Wait until a send would not wait."""
         await trio.lowlevel.checkpoint()
