@@ -114,9 +114,12 @@ class Pipe:
                 return self._take(most)
             if self._mark is _Mark.RESET:
                 raise reset_error()
-            if self._mark is _Mark.EOF:
+            if self._mark is _Mark.EOF or self._reader_gone_at < math.inf:
                 return b""
-            with trio.move_on_at(self._next_arrival()):
+            if self._flying and not self._holds:
+                with trio.move_on_at(self._next_arrival()):
+                    await self._changed.park()
+            else:
                 await self._changed.park()
 
     def _take(self, most: int) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from typing import Any, Protocol, Self
 
@@ -53,7 +51,6 @@ class VirtualSocket(trio.socket.SocketType):
         self._descriptor = next(_DESCRIPTORS)
         self._has_ended_sending = False
         self._is_receiving = False
-        self._waits: dict[trio.CancelScope, None] = {}
 
     def __repr__(self) -> str:
         what = repr(self._end.connection) if self._end else f"bound to {self._bound}"
@@ -171,13 +168,13 @@ class VirtualSocket(trio.socket.SocketType):
         self._maybe_break("receive from a socket")
         if self._is_receiving:
             raise trio.BusyResourceError("another task is receiving from this socket")
-        with self._interruptible():
-            self._is_receiving = True
-            try:
-                return await end.incoming.receive(buflen)
-            finally:
-                self._is_receiving = False
-        raise trio.ClosedResourceError("the socket was closed")
+        self._is_receiving = True
+        try:
+            data = await end.incoming.receive(buflen)
+        finally:
+            self._is_receiving = False
+        self._check_open()
+        return data
 
     async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0, /) -> int:
         """Receive into a buffer, and return how many bytes that were."""
@@ -192,9 +189,12 @@ class VirtualSocket(trio.socket.SocketType):
         await trio.lowlevel.checkpoint()
         end = self._connected()
         self._maybe_break("send into a socket")
-        with self._interruptible(), memoryview(data) as view:
-            return await end.send(view.cast("B"))
-        raise trio.ClosedResourceError("the socket was closed")
+        with memoryview(data) as view:
+            try:
+                return await end.send(view.cast("B"))
+            except OSError:
+                self._check_open()  # what was met because of a close is not said of the peer
+                raise
 
     def send_nowait(self, data: bytes) -> int:
         """Send what there is room for, and return how much that was, maybe 0."""
@@ -205,9 +205,8 @@ class VirtualSocket(trio.socket.SocketType):
         """Wait until a send would not wait."""
         await trio.lowlevel.checkpoint()
         end = self._connected()
-        with self._interruptible():
-            return await end.outgoing.wait_writable()
-        raise trio.ClosedResourceError("the socket was closed")
+        await end.outgoing.wait_writable()
+        self._check_open()
 
     def is_readable(self) -> bool:
         """Return whether a receive would not wait."""
@@ -234,21 +233,6 @@ class VirtualSocket(trio.socket.SocketType):
             self._listening.close()
         if self._bound is not None:
             self._host.bound.discard(self._bound)
-        for scope in self._waits:
-            scope.cancel()
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[trio.CancelScope]:
-        """Let `close` end a wait."""
-        with trio.CancelScope() as scope:
-            self._waits[scope] = None
-            try:
-                yield scope
-            except OSError:
-                self._check_open()  # what was met because of the close is not said of the peer
-                raise
-            finally:
-                del self._waits[scope]
 
     def _maybe_break(self, name: str) -> None:
         try:
