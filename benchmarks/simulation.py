@@ -16,7 +16,7 @@ import trio
 from timing import in_turn
 from trio.testing import MockClock
 
-from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.model.events import Event
 from glowback_trio.model.request import BacktestRequest, Stream
 from glowback_trio.store import MemoryStore
@@ -55,9 +55,9 @@ async def turns() -> None:
 
 async def subscribers() -> None:
     """Append to a log beside subscribers that come one after the other."""
-    broadcaster = Broadcaster()
-    log = MemoryStore().open_log("r", REQUEST, broadcaster.ring)
-    broadcaster.attach(log)
+    bell = Bell()
+    log = MemoryStore().open_log("r", REQUEST, bell.ring)
+    broadcaster = Broadcaster(log, bell)
 
     async def write() -> None:
         for number in range(1, EVENTS):

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from glowback_trio.compute import Job, Step
 from glowback_trio.compute.steps import Done, Failed, Progressed
+from glowback_trio.compute.turns import UNSHARED, Turn
 from glowback_trio.model.events import EventDraft, EventType
 from glowback_trio.wire.json_text import dumps
 
@@ -50,20 +51,27 @@ class ScriptedEngine:
     end_s: float = 0.0
     error: str | None = None
 
+    @property
+    def slots(self) -> None:
+        """Any number of runs may be at work at once."""
+
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep nothing."""
         return nullcontext()
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
         """Send the script."""
-        began = trio.current_time()
         async with send:
+            await turn.wait()
+            began = trio.current_time()
             for each in self.script:
                 await trio.sleep_until(began + each.at_s)
                 draft = EventDraft(each.type, dumps(each.payload), bar=0)
-                await send.send(Progressed([draft]))
+                await turn.pass_on(Progressed([draft]), send)
             await trio.sleep_until(began + self.end_s)
-            await send.send(self._end(job))
+            await turn.pass_on(self._end(job), send)
 
     def _end(self, job: Job) -> Step:
         if self.error is not None:
@@ -89,17 +97,24 @@ class BarRelease:
         self.released += bars
         self._changed.unpark_all()
 
+    @property
+    def slots(self) -> None:
+        """Any number of runs may be at work at once."""
+
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Keep nothing."""
         return nullcontext()
 
-    async def run_job(self, job: Job, send: trio.MemorySendChannel[Step]) -> None:
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
         """Work on the event loop, and hold back the events of bars that are not released."""
         async with send:
+            await turn.wait()
             for bar, step in _by_bar(job.steps(_never)):
                 while self.released <= bar:
                     await self._changed.park()
-                await send.send(step)
+                await turn.pass_on(step, send)
 
 
 def _by_bar(steps: Iterator[Step]) -> Iterator[tuple[float, Step]]:

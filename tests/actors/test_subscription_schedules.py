@@ -11,7 +11,7 @@ import trio
 from attrs import define, field
 from support.broken_programs import Program
 
-from glowback_trio.actors.broadcaster import Broadcaster, Subscription
+from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.model.events import Event
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import MemoryStore
@@ -25,12 +25,12 @@ EVENTS = 12
 class Stream:
     """A log that is being written, and what each client has of it."""
 
-    broadcaster: Broadcaster = field(factory=Broadcaster)
+    broadcaster: Broadcaster = field(init=False)
     received: dict[str, list[int]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        log = MemoryStore().open_log("r", REQUEST, self.broadcaster.ring)
-        self.broadcaster.attach(log)
+        bell = Bell()
+        self.broadcaster = Broadcaster(MemoryStore().open_log("r", REQUEST, bell.ring), bell)
 
     async def append(self) -> None:
         log = self.broadcaster.log

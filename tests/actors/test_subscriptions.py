@@ -183,6 +183,7 @@ def test_a_reader_that_comes_at_any_point_of_the_writing_misses_nothing() -> Non
         finding = find(scenario, check, strategy=strategy, faults=("slow",), rounds=500)
         assert finding is None, str(finding)
 
+
 async def test_a_ring_wakes_any_number_of_readers_a_hundred_at_a_time() -> None:
     bell, woken = Bell(), [0, 0]
 
