@@ -147,7 +147,7 @@ def test_every_problem_has_its_option_and_its_line(glowback: Glowback) -> None:
         (("--strategy", "ma_cross"), "--strategy: Unknown strategy 'ma_cross'; did you mean"),
         (("--benchmark", "QQQ"), "--benchmark: No prices for symbol 'QQQ'; there are prices for"),
         (("--timezone", "Nowhere"), "--timezone: Input should be a time zone's name"),
-        (("--pace", "0"), "--pace: Input should be greater than 0"),
+        (("--pace", "0"), "--pace: Input should be greater than or equal to 0.001"),
     ],
 )
 def test_a_problem_is_named_by_the_option_that_caused_it(

@@ -44,7 +44,7 @@ DEADLOCK = "glowback_trio/testing/sim/deadlock.py"
 SIMULATION = "glowback_trio/testing/sim/loop/simulation.py"
 READY = "glowback_trio/testing/sim/loop/ready.py"
 ROUNDS = "glowback_trio/testing/sim/search/rounds.py"
-FIND = "glowback_trio/testing/sim/search/find.py"
+REPLAY = "glowback_trio/testing/sim/search/replay.py"
 STRATEGIES = "glowback_trio/testing/sim/search/strategies.py"
 
 ACTORS = ("tests/actors",)
@@ -331,9 +331,9 @@ MUTANTS = (
     Mutant(
         "hub: a ring during a round is lost",
         HUB,
-        "                except Exception as error:",
-        "                    self._bell, self._rung = trio.Event(), {}\n"
-        "                except Exception as error:",
+        "                    await self._serve(feed)\n",
+        "                    await self._serve(feed)\n"
+        "                self._bell, self._rung = trio.Event(), {}\n",
         HUBS,
     ),
     Mutant(
@@ -522,10 +522,9 @@ MUTANTS = (
     Mutant(
         "any order: a ring between the look at the log and the wait is lost",
         BROADCASTER,
-        "            if not self.behind:\n                await self._broadcaster.wait_ring()\n",
-        "            if not self.behind:\n"
+        "                await self._broadcaster.wait_ring()\n            elif",
         "                await trio.lowlevel.checkpoint()\n"
-        "                await self._broadcaster.wait_ring()\n",
+        "                await self._broadcaster.wait_ring()\n            elif",
         READERS_IN_ANY_ORDER,
     ),
     Mutant(
@@ -538,9 +537,9 @@ MUTANTS = (
     Mutant(
         "any order: the hub loses a ring during its round",
         HUB,
-        "                except Exception as error:",
-        "                    self._bell, self._rung = trio.Event(), {}\n"
-        "                except Exception as error:",
+        "                    await self._serve(feed)\n",
+        "                    await self._serve(feed)\n"
+        "                self._bell, self._rung = trio.Event(), {}\n",
         HUB_IN_ANY_ORDER,
     ),
     Mutant(
@@ -587,9 +586,9 @@ MUTANTS = (
     ),
     Mutant(
         "simulator: a token that does not fit passes",
-        FIND,
-        "    if parted:\n        raise",
-        "    if not parted:\n        return\n    if not done:\n        raise",
+        REPLAY,
+        "    if not parted:\n",
+        "    if not parted or done.exception is None:\n",
         REPLAYS,
     ),
     Mutant(
