@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -379,3 +379,66 @@ def test_an_operation_on_a_stream_in_memory_can_fail(fault: str) -> None:
     assert finding is not None
     assert finding.deviations == 1
     assert "it hits send into a stream" in str(finding)
+
+
+def test_the_report_of_a_group_names_every_exception_in_it() -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    async def scenario() -> None:
+        async with trio.open_nursery() as outer, trio.open_nursery() as inner:
+            inner.start_soon(fail, ValueError("the queue is full"))
+            inner.start_soon(fail, KeyError("b"))
+            outer.start_soon(fail, OSError())
+
+    finding = find(scenario)
+    assert finding is not None
+    assert str(finding).startswith(
+        "The scenario raises ExceptionGroup: Exceptions from Trio nursery (2 sub-exceptions)\n"
+        "  OSError\n  ValueError: the queue is full\n  KeyError: 'b'\n(after "
+    ), str(finding)
+
+
+@pytest.mark.parametrize("name", ["rounds", "max_steps", "max_lines", "max_virtual_s"])
+@pytest.mark.parametrize("value", [0, -1, "10", float("nan")])
+def test_a_number_of_nothing_is_refused_before_the_first_round(name: str, value: object) -> None:
+    async def scenario() -> None:
+        raise AssertionError("a round has begun")
+
+    given: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"{name} must be a .*number.*, and is {value!r}"):
+        find(scenario, **given)
+
+
+def test_a_bound_below_no_deviation_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_deviations must be a whole number from 0, and is -1"):
+        explore(trio.lowlevel.checkpoint, strategy="exhaustive", max_deviations=-1)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [lambda: None, trio.sleep, 3, "scenario"],
+    ids=["sync", "with an argument", "a number", "a name"],
+)
+def test_what_is_no_scenario_is_no_finding_but_a_mistake(scenario: Any) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    failing = find(fail)
+    assert failing is not None
+    token = failing.token
+    for look in (find, assert_deterministic, lambda given: replay(given, token)):
+        with pytest.raises(TypeError, match="scenario must be an async function without arguments"):
+            look(scenario)
+
+
+def test_a_scenario_that_is_called_already_is_refused() -> None:
+    async def scenario() -> None: ...
+
+    with pytest.raises(TypeError, match=r"not called yet, as in find\(scenario\)"):
+        find(scenario())  # type: ignore[arg-type]  # the mistake is the test
+
+
+def test_a_check_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(TypeError, match="check must be a plain function"):
+        find(trio.lowlevel.checkpoint, 3)  # type: ignore[arg-type]  # the mistake is the test

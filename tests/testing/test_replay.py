@@ -166,7 +166,14 @@ def test_a_token_that_does_not_fit_the_program_says_so() -> None:
 def test_a_program_that_is_mended_passes_where_it_takes_the_same_steps() -> None:
     scenario, check = unshielded_commit()
     finding = found(Program(scenario, check), faults=("cancel",))
-    replay(scenario, finding.token)
+    replay(scenario, finding.token, lambda: None)
+
+
+def test_what_a_check_has_found_cannot_be_replayed_without_it() -> None:
+    finding = found(lost_update())
+    assert str(finding).endswith(f"replay(scenario, {finding.token!r}, check)")
+    with pytest.raises(TypeError, match="without it the round would pass"):
+        replay(lost_update().scenario, finding.token)
 
 
 def test_what_the_simulation_does_not_decide_is_found() -> None:

@@ -59,7 +59,7 @@ class SimulatedTest:
         try:
             finding = recall(self._round, token, allow=self._marked.allow)
         except StaleTokenError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         if finding is not None:
             self._raise(finding, "")
 

@@ -42,6 +42,7 @@ class Simulation:
         clock: The virtual time.
         tape: The steps in full; None where nobody wants to know.
         error: What the program has raised.
+        misuse: What is wrong with the scenario itself, which is no fault of the program.
         at_end: Called with the loop when the main function has ended and nothing was wrong.
     """
 
@@ -68,6 +69,7 @@ class Simulation:
         self._is_over = False
         self.tape: list[Step] | None = [] if records else None
         self.error: BaseException | None = None
+        self.misuse: TypeError | None = None
         self.at_end: Callable[[Loop], None] | None = None
         self.clock = VirtualClock()
         self._loop = Loop(self._main, self.clock, _name(scenario))
@@ -78,9 +80,10 @@ class Simulation:
         with self._scope:
             awaitable = self._scenario()
             if not hasattr(awaitable, "__await__"):
-                raise TypeError(
+                self.misuse = TypeError(
                     f"scenario must be an async function without arguments; it gave {awaitable!r}"
                 )
+                raise self.misuse
             await awaitable
 
     def run(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from glowback_trio.testing.sim.loop.trace import Trace, parted_at
+from glowback_trio.testing.sim.search.arguments import refuse_sync
 from glowback_trio.testing.sim.search.rounds import Round, open_bench
 from glowback_trio.testing.sim.search.strategies import shuffled
 
@@ -20,7 +21,9 @@ def assert_deterministic(scenario: Callable[[], Awaitable[object]], *, seed: int
 
     Raises:
         AssertionError: The two rounds differ. The message names the first step at which they do.
+        TypeError: `scenario` is not async, or takes arguments.
     """
+    refuse_sync(scenario)
     one, other = _shuffled_round(scenario, seed), _shuffled_round(scenario, seed)
     assert one.trace is not None
     assert other.trace is not None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from glowback_trio.testing.sim.loop.choices import FAULTS, Deviation, Script
 from glowback_trio.testing.sim.loop.trace import Trace
+from glowback_trio.testing.sim.search.arguments import (
+    check_count,
+    check_seconds,
+    known_names,
+    refuse_async,
+    refuse_sync,
+)
 from glowback_trio.testing.sim.search.finding import Finding
 from glowback_trio.testing.sim.search.rounds import Bench, Round, Settings, open_bench
 from glowback_trio.testing.sim.search.shrink import shrunk
@@ -20,9 +26,10 @@ from glowback_trio.testing.sim.search.strategies import (
     shuffled,
 )
 from glowback_trio.testing.sim.search.token import Token
+from glowback_trio.testing.sim.timeline.story import replay_call
 from glowback_trio.testing.sim.world.tripwires import ALLOWABLE
 
-__all__ = ["Search", "explore", "find", "finding_of", "known_names", "refuse_async"]
+__all__ = ["Search", "explore", "find", "finding_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,9 @@ def find(
         The first thing found, with as few deviations as could be; None when there was none.
 
     Raises:
-        ValueError: There is no such strategy, fault, or thing to allow.
-        TypeError: `check` is async, or `scenario` is not.
+        ValueError: There is no such strategy, fault, or thing to allow; or a number is no number of
+            rounds, steps, lines, deviations or seconds.
+        TypeError: `check` is async, or `scenario` is not; or one of them takes arguments.
     """
     return explore(
         scenario,
@@ -127,10 +135,17 @@ def explore(
     """Do what `find` does, and say how much was tried.
 
     Raises:
-        ValueError: There is no such strategy, fault, or thing to allow.
-        TypeError: `check` is async, or `scenario` is not.
+        ValueError: There is no such strategy, fault, or thing to allow; or a number is no number of
+            rounds, steps, lines, deviations or seconds.
+        TypeError: `check` is async, or `scenario` is not; or one of them takes arguments.
     """
+    refuse_sync(scenario)
     refuse_async(check)
+    for name, value in (("rounds", rounds), ("max_steps", max_steps), ("max_lines", max_lines)):
+        if value is not None:
+            check_count(name, value)
+    check_count("max_deviations", max_deviations, least=0)
+    check_seconds("max_virtual_s", max_virtual_s)
     settings = Settings(
         known_names("faults", faults, FAULTS),
         max_steps,
@@ -178,7 +193,7 @@ def finding_of(bench: Bench, failing: Round, strategy: str, seed: int, number: i
     token = _token(failing, bench.settings, strategy, seed)
     assert failing.exception is not None
     assert failing.trace is not None
-    failing.exception.add_note(f"replay it with: replay(scenario, {str(token)!r})")
+    failing.exception.add_note(f"replay it with: {replay_call(str(token), failing.kind)}")
     return Finding(
         token=str(token),
         exception=failing.exception,
@@ -222,24 +237,3 @@ def _ways(strategy: str, faults: tuple[str, ...], seed: int, coverage: Coverage)
     if strategy == "exhaustive":
         return exhaustive(faults, coverage)
     raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}, and is {strategy!r}")
-
-
-def known_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return the names without repetitions; raise `ValueError` where one is not known."""
-    if isinstance(names, str):
-        raise ValueError(f"{parameter} must be several names, as in {parameter}=({names!r},)")  # noqa: TRY004 - its value is wrong
-    for each in names:
-        if each not in known:
-            raise ValueError(
-                f"what stands in {parameter} must be one of {', '.join(known)}, and one is {each!r}"
-            )
-    return tuple(dict.fromkeys(names))
-
-
-def refuse_async(check: Callable[[], object] | None) -> None:
-    """Raise `TypeError` where a check would have to be awaited."""
-    if inspect.iscoroutinefunction(check):
-        raise TypeError(
-            "check is async, but it is called after each round, when no trio loop runs: make it a "
-            "plain function, and await what it needs at the end of the scenario"
-        )

@@ -13,7 +13,7 @@ from glowback_trio.testing.sim.loop.trace import Step, Trace, parted_at
 from glowback_trio.testing.sim.timeline.labels import short_names, task_names
 from glowback_trio.testing.sim.timeline.page import page
 from glowback_trio.testing.sim.timeline.picture import picture_file
-from glowback_trio.testing.sim.timeline.story import Story, choices
+from glowback_trio.testing.sim.timeline.story import Story, choices, replay_call
 
 __all__ = ["Finding"]
 
@@ -58,7 +58,7 @@ class Finding:
         return parted_at(self.failing, self.passing) if self.passing is not None else 0
 
     def __str__(self) -> str:
-        replaying = ["", "Replay it with:", f"    replay(scenario, {self.token!r})"]
+        replaying = ["", "Replay it with:", f"    {replay_call(self.token, self.kind)}"]
         return "\n".join([self.report, *replaying])
 
     @property
@@ -115,7 +115,10 @@ def _head(finding: Finding) -> str:
     error = finding.exception
     if finding.kind not in {"error", "check"}:
         return f"{_HEADS[finding.kind]} {where}\n{error}"
-    return f"{_HEADS[finding.kind]} {type(error).__name__}: {error}\n({where})"
+    lines = [f"{_HEADS[finding.kind]} {type(error).__name__}: {error}"]
+    if isinstance(error, BaseExceptionGroup):
+        lines += [f"  {_named(each)}" for each in _leaves(error)]
+    return "\n".join([*lines, f"({where})"])
 
 
 def _choices(finding: Finding) -> list[str]:
@@ -148,12 +151,21 @@ def _run_of(step: Step, trace: Trace) -> str:
 
 def _raised(error: BaseException) -> Iterator[str]:
     """Yield each exception that is no group, with the line of the program that raised it."""
+    for each in _leaves(error):
+        yield f"{_named(each)}{_raised_at(each)}"
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
-            yield from _raised(each)
-        return
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _named(error: BaseException) -> str:
     text = str(error)
-    yield f"{type(error).__name__}{text and f': {text}'}{_raised_at(error)}"
+    return f"{type(error).__name__}{text and f': {text}'}"
 
 
 def _raised_at(error: BaseException) -> str:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from glowback_trio.testing.sim.errors import StaleTokenError
 from glowback_trio.testing.sim.loop.choices import FAULTS, Script
-from glowback_trio.testing.sim.search.find import finding_of, known_names, refuse_async
+from glowback_trio.testing.sim.search.arguments import known_names, refuse_async, refuse_sync
+from glowback_trio.testing.sim.search.find import finding_of
 from glowback_trio.testing.sim.search.finding import Finding
 from glowback_trio.testing.sim.search.rounds import Bench, Round, Settings, open_bench
 from glowback_trio.testing.sim.search.token import Token, read_token
@@ -28,7 +29,7 @@ def replay(
     Args:
         scenario: The scenario in which it was found.
         token: `Finding.token`.
-        check: The check with which it was found.
+        check: The check with which it was found; None where there was none.
         allow: What the program may read, as for `find`.
 
     Returns when the scenario takes the same steps as it did then and nothing is wrong any more.
@@ -36,7 +37,8 @@ def replay(
     Raises:
         StaleTokenError: The token is damaged; or the scenario takes other steps than it did when
             the token was made, and nothing is wrong with them.
-        TypeError: `check` is async, or `scenario` is not.
+        TypeError: `check` is async, or `scenario` is not; or one of them takes arguments; or a
+            check has found what the token is of, and none is given.
     """
     read = read_token(token)
     with _bench_of(read, scenario, check, allow) as bench:
@@ -58,7 +60,7 @@ def recall(
     Args:
         scenario: The scenario in which it was found.
         token: `Finding.token`.
-        check: The check with which it was found.
+        check: The check with which it was found; None where there was none.
         allow: What the program may read, as for `find`.
 
     Returns:
@@ -68,7 +70,8 @@ def recall(
     Raises:
         StaleTokenError: The token is damaged; or the scenario takes other steps than it did when
             the token was made, and nothing is wrong with them.
-        TypeError: `check` is async, or `scenario` is not.
+        TypeError: `check` is async, or `scenario` is not; or one of them takes arguments; or a
+            check has found what the token is of, and none is given.
     """
     read = read_token(token)
     with _bench_of(read, scenario, check, allow) as bench:
@@ -85,7 +88,13 @@ def _bench_of(
     check: Callable[[], object] | None,
     allow: Sequence[str],
 ) -> Iterator[Bench]:
+    refuse_sync(scenario)
     refuse_async(check)
+    if token.kind == "check" and check is None:
+        raise TypeError(
+            "a check has found what the token is of, and without it the round would pass: "
+            "replay(scenario, token, check)"
+        )
     settings = Settings(
         tuple({each.what for each in token.deviations}.intersection(FAULTS)),
         token.max_steps,

@@ -224,6 +224,8 @@ class Bench:
         self, simulation: Simulation, belongings: Belongings, left: list[str]
     ) -> tuple[str, BaseException | None]:
         error = simulation.error
+        if simulation.misuse is not None:
+            raise simulation.misuse
         if error is not None and simulation.ending.verdict is None and not _is_of_program(error):
             raise error
         if simulation.ending.verdict is not None:

@@ -9,7 +9,7 @@ from glowback_trio.testing.sim.timeline.columns import columns
 from glowback_trio.testing.sim.timeline.labels import place_of, short_names, short_text
 from glowback_trio.testing.sim.timeline.picture import picture
 from glowback_trio.testing.sim.timeline.rows import rows
-from glowback_trio.testing.sim.timeline.story import Story, marks
+from glowback_trio.testing.sim.timeline.story import Story, marks, replay_call
 from glowback_trio.testing.sim.timeline.style import PAGE_STYLE
 
 __all__ = ["page"]
@@ -67,7 +67,7 @@ def _body(story: Story) -> Iterator[str]:
     yield from _waits(story)
     yield "<h2>Replay it</h2>"
     yield f'<p class="note">{_REPLAY}</p>'
-    yield _copied(f"replay(scenario, {story.token!r})")
+    yield _copied(replay_call(story.token, story.failing.ended))
     yield '<p class="note">The token alone:</p>'
     yield _copied(story.token)
     yield "<h2>Step by step</h2>"

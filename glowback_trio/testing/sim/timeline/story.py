@@ -9,7 +9,7 @@ from typing import NamedTuple
 from glowback_trio.testing.sim.loop.choices import Deviation
 from glowback_trio.testing.sim.loop.trace import Trace
 
-__all__ = ["Choice", "Story", "choices", "marks"]
+__all__ = ["Choice", "Story", "choices", "marks", "replay_call"]
 
 
 class Choice(NamedTuple):
@@ -47,6 +47,11 @@ class Story:
     passing: Trace | None
     parted_at: int
     token: str
+
+
+def replay_call(token: str, kind: str) -> str:
+    """Return the line that replays a token; what a check has found needs the check."""
+    return f"replay(scenario, {token!r}{', check' if kind == 'check' else ''})"
 
 
 def marks(story: Story) -> dict[int, str]:
