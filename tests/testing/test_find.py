@@ -305,6 +305,7 @@ def test_a_virtual_device_takes_part_with_operations_and_choices() -> None:
         drawn = find(scenario, lambda: lost and 1 / 0, strategy=strategy)
         assert drawn is not None
         assert drawn.deviations == 1
+        assert "a choice falls on 2 of 3: blocks written" in str(drawn)
         failed = find(scenario, lambda: 3 in lost and 1 / 0, strategy=strategy, faults=("broken",))
         assert failed is not None
         with pytest.raises(ZeroDivisionError):
@@ -442,3 +443,14 @@ def test_a_scenario_that_is_called_already_is_refused() -> None:
 def test_a_check_that_cannot_be_called_is_refused() -> None:
     with pytest.raises(TypeError, match="check must be a plain function"):
         find(trio.lowlevel.checkpoint, 3)  # type: ignore[arg-type]  # the mistake is the test
+
+
+def test_a_report_says_when_a_slow_task_lets_time_pass() -> None:
+    async def scenario() -> None:
+        with trio.fail_after(100):
+            await trio.sleep(1)
+
+    finding = find(scenario, faults=("slow",))
+    assert finding is not None
+    assert "here: at 100 s " in str(finding)
+    assert "there: at 1 s " in str(finding)

@@ -229,6 +229,20 @@ async def test_connecting_across_a_partition_waits_and_is_given_up_at_last(
     assert isinstance(cause, TimeoutError)
 
 
+def test_a_task_that_is_slow_to_see_its_connection_is_connected() -> None:
+    async def scenario() -> None:
+        with VirtualNet(latency_s=0.01).installed() as net, net.at("client"):
+            async with trio.open_nursery() as nursery:
+                await serve(nursery, net, echo)
+                async with await trio.open_tcp_stream("server", 80) as stream:
+                    await stream.send_all(b"ping")
+                    await stream.send_eof()
+                    assert await read_all(stream) == b"ping"
+                nursery.cancel_scope.cancel()
+
+    assert find(scenario, faults=("slow",), rounds=300) is None
+
+
 async def test_a_dead_address_is_passed_over_for_one_that_answers(
     net: VirtualNet, autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:

@@ -228,3 +228,12 @@ def test_the_picture_in_the_docs_is_current(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     drawn(PICTURE)
+
+
+def test_a_message_with_half_a_character_is_written(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        raise ValueError("half \ud800")
+
+    finding = find(scenario)
+    assert finding is not None
+    assert "half \\ud800" in saved(finding, tmp_path)

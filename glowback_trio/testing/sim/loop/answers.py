@@ -87,5 +87,5 @@ class Answers:
         else:
             value = self._script.draw(count) if self._script.draw is not None else 0
         if value:
-            record.deviate("choose", number * DRAW + value, count)
+            record.deviate("choose", number * DRAW + value, count, name=name)
         return value

@@ -268,6 +268,7 @@ class Simulation:
             deviations=taken,
             waits_at=place(task) if task.coro.cr_frame is not None else "",
             fault="; ".join(record.places[each] for each in taken if each in record.places),
+            asked={each: record.asked[each] for each in taken if each in record.asked},
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from glowback_trio.testing.sim.loop.choices import Deviation
@@ -24,6 +25,7 @@ class Step:
         deviations: What differs from the default at this step.
         waits_at: Where the task waits afterwards; empty when it has ended.
         fault: The await or operation that a fault of this step hit; empty when there was none.
+        asked: Deviation -> the name of what was chosen, where a `choose` gave one.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Step:
     deviations: tuple[Deviation, ...]
     waits_at: str
     fault: str = ""
+    asked: Mapping[Deviation, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class Finding:
         """
         target = Path(path)
         draw = picture_file if target.suffix == ".svg" else page
-        target.write_text(draw(_story(self)), encoding="utf-8", newline="\n")
+        text = draw(_story(self)).encode("utf-8", "backslashreplace")  # of half a character
+        target.write_bytes(text)
         return target
 
 
@@ -138,10 +139,18 @@ def _parting(finding: Finding) -> list[str]:
     assert finding.passing is not None
     number = finding.parted_at
     lines = [f"The nearest round that passes takes another way at step {number}:"]
+    is_other_time = len({each.time for each in _steps_at(finding, number)}) > 1
     for title, trace in (("here", finding.failing), ("there", finding.passing)):
         step = trace.steps[number - 1] if number <= len(trace.steps) else None
-        lines.append(f"  {title}: {_run_of(step, trace) if step else 'it has ended'}")
+        moment = f"at {step.time:g} s " if step and is_other_time else ""
+        lines.append(f"  {title}: {moment}{_run_of(step, trace) if step else 'it has ended'}")
     return lines
+
+
+def _steps_at(finding: Finding, number: int) -> Iterator[Step]:
+    for trace in (finding.failing, finding.passing):
+        if trace is not None:
+            yield from trace.steps[number - 1 : number]
 
 
 def _run_of(step: Step, trace: Trace) -> str:

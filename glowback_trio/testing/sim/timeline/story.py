@@ -75,10 +75,14 @@ def choices(trace: Trace, names: Mapping[int, str]) -> Iterator[Choice]:
         effect = f"hits {step.fault}" if step.fault else effect
         for place, each in enumerate(step.deviations):
             is_last = place == len(step.deviations) - 1
-            yield Choice(step.number, _told(each, names[step.task]), effect if is_last else "")
+            yield Choice(
+                step.number, _told(each, names[step.task], step.asked), effect if is_last else ""
+            )
 
 
-def _told(deviation: Deviation, name: str) -> str:
+def _told(deviation: Deviation, name: str, asked: Mapping[Deviation, str]) -> str:
     if deviation.what == "run":
         return f"step {deviation.step}: {name} runs first, of {deviation.among} ready tasks"
+    if deviation in asked:
+        return f"{deviation}: {asked[deviation]}"
     return str(deviation)
