@@ -452,5 +452,6 @@ def test_a_report_says_when_a_slow_task_lets_time_pass() -> None:
 
     finding = find(scenario, faults=("slow",))
     assert finding is not None
+    assert str(finding).startswith("The scenario raises TooSlowError\n")
     assert "here: at 100 s " in str(finding)
     assert "there: at 1 s " in str(finding)

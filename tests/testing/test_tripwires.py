@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import re
 import secrets
 import socket
 import time
@@ -184,3 +185,14 @@ def test_a_loop_with_checkpoints_is_within_the_budget() -> None:
 def test_what_cannot_be_allowed_is_named() -> None:
     with pytest.raises(ValueError, match="must be one of clock, entropy, sockets"):
         find(trio.lowlevel.checkpoint, allow=("weather",))
+
+
+def test_a_socket_that_trio_opens_in_a_task_of_its_own_is_told_by_who_waits_for_it() -> None:
+    async def scenario() -> None:
+        await trio.open_tcp_stream("127.0.0.1", 9)
+
+    finding = find(scenario, rounds=1)
+    assert finding is not None
+    assert finding.kind == "escape"
+    place = r"socket\.socket at .*test_tripwires\.py:\d+ in scenario \(open_tcp_stream\)"
+    assert re.search(place, str(finding)), str(finding)

@@ -12,6 +12,8 @@ from types import FrameType, ModuleType
 __all__ = ["is_program", "line_of_program", "program_modules"]
 
 _KIT = __name__.rpartition(".loop")[0]
+_LOOP = f"{_KIT}.loop.simulation"
+_NO_LINE = "a line that is not the program's"
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 # Where the standard library lies.
 _LIBRARIES = str(Path(os.__file__).resolve().parent) + os.sep
@@ -36,12 +38,14 @@ def is_program(frame: FrameType) -> bool:
     return not _is_machinery(name) and _is_program_file(frame.f_code.co_filename)
 
 
-def line_of_program(frame: FrameType | None) -> str:
-    """Return the innermost line of the program from a frame outwards."""
+def line_of_program(frame: FrameType | None, otherwise: str = _NO_LINE) -> str:
+    """Return the innermost line of the program from a frame outwards, within its task."""
     while frame is not None and not is_program(frame):
-        frame = frame.f_back
+        # Behind the loop stands who has called the search, which is no line of the task.
+        is_loop = frame.f_globals.get("__name__") == _LOOP
+        frame = None if is_loop else frame.f_back
     if frame is None:
-        return "a line that is not the program's"
+        return otherwise
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 

@@ -116,7 +116,7 @@ def _head(finding: Finding) -> str:
     error = finding.exception
     if finding.kind not in {"error", "check"}:
         return f"{_HEADS[finding.kind]} {where}\n{error}"
-    lines = [f"{_HEADS[finding.kind]} {type(error).__name__}: {error}"]
+    lines = [f"{_HEADS[finding.kind]} {_named(error)}"]
     if isinstance(error, BaseExceptionGroup):
         lines += [f"  {_named(each)}" for each in _leaves(error)]
     return "\n".join([*lines, f"({where})"])

@@ -28,6 +28,7 @@ from glowback_trio.testing.sim.loop.programs import (
     line_of_program,
     program_modules,
 )
+from glowback_trio.testing.sim.loop.waits import place
 from glowback_trio.testing.sim.world.dates import EPOCH, watched_dates
 
 __all__ = ["ALLOWABLE", "Tripwires"]
@@ -142,7 +143,7 @@ class Tripwires:
 
     def _raise(self, subject: str, name: str) -> None:
         what, instead = _WHAT[subject]
-        line = line_of_program(sys._getframe(2))  # noqa: SLF001 - the quick way to the caller's frame
+        line = line_of_program(sys._getframe(2), _starter())  # noqa: SLF001 - the quick way to the caller's frame
         error = EscapeError(
             f"the program {what} in a simulation, so no round could be repeated: {name} at {line}. "
             f"Instead, {instead}; or allow it with allow=({subject!r},)"
@@ -186,6 +187,12 @@ class Tripwires:
         if is_of_program and "clock" not in self._allow:
             self._raise("clock", name)
         return _since_epoch() if trio.lowlevel.in_trio_task() else None
+
+
+def _starter() -> str:
+    """Return where the task waits for which this one runs, as trio's own tasks do."""
+    nursery = trio.lowlevel.current_task().parent_nursery if trio.lowlevel.in_trio_task() else None
+    return place(nursery.parent_task) if nursery is not None else "a line of a worker thread"
 
 
 def _since_epoch() -> float:
