@@ -34,7 +34,8 @@ def within_budget(steps: Iterator[Step], max_log_bytes: int) -> Iterator[Step]:
         if left < 0:
             yield Failed(
                 f"The run emits more than the {max_log_bytes:,} bytes of events that one run may "
-                "have; request fewer with stream.metrics_every, stream.trades or stream.orders"
+                "have (GLOWBACK_MAX_LOG_BYTES); request fewer with stream.metrics_every, "
+                "stream.trades or stream.orders"
             )
             return
         yield step

@@ -181,14 +181,13 @@ def _reject(app_state: AppState, rejection: serving.Rejection) -> serving.Reject
     """Respond as the app would to a request that never reached it."""
     sent = {name.lower(): value for name, value in rejection.headers}.get(b"x-request-id", b"")
     request_id = choose_request_id(sent.decode("latin-1"), app_state.new_id)
-    retry = {"Retry-After": "5"} if rejection.status == 503 else {}
     error = HttpError(rejection.status, rejection.reason)
     # By the settings, since the request may not have been readable.
     hsts = HSTS if app_state.settings.tls_cert else {}
     headers = {
         **SECURITY_HEADERS,
         **hsts,
-        **retry,
+        **error.headers,
         "X-Request-ID": request_id,
         "Content-Type": JSON,
     }

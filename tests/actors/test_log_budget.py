@@ -54,7 +54,9 @@ async def test_a_run_that_emits_too_much_fails_with_a_sentence(
     assert_sound(log)
     assert run.status.state is State.FAILED
     assert run.status.error is not None
-    assert "400,000 bytes of events that one run may have; request fewer" in run.status.error
+    assert "400,000 bytes of events that one run may have (GLOWBACK_MAX_LOG_BYTES)" in (
+        run.status.error
+    )
     assert isinstance(run.broadcaster.log, MemoryLog)
     assert budget / 2 < run.broadcaster.log.size < budget, "what fits is emitted"
 

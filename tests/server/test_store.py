@@ -100,6 +100,7 @@ async def test_a_server_is_not_ready_while_its_store_cannot_write(
         reply = await house.connect().get(b"/v1/readyz")
         error = orjson.loads(reply.body)["error"]
         assert (error["code"], error["message"]) == ("unavailable", "The store cannot write")
+        assert reply.headers[b"retry-after"] == b"5"
         house.disk.full = False
         assert await house.status_of(b"/readyz") == 200
 

@@ -23,7 +23,10 @@ def why_ended(status: int, limits: WorkerLimits) -> str:
     if status >= 0:
         return f"The strategy ended its worker process with the exit status {status}"
     if -status == signal.SIGXCPU:
-        return f"The run used more than the {limits.cpu_s:g} s of processor time that it may have"
+        return (
+            f"The run used more than the {limits.cpu_s:g} s of processor time that it may have "
+            "(GLOWBACK_MAX_RUN_SECONDS)"
+        )
     if -status == signal.SIGKILL:
         return "The worker process was killed, as systems do that run out of memory"
     if -status == signal.SIGBUS:

@@ -91,7 +91,7 @@ class HttpError(Exception):
         message: A message for people.
         code: A stable code for programs; None: the code of the status.
         details: The problems of an invalid request.
-        headers: Further headers of the response.
+        headers: Further headers of the response; a 503 has `Retry-After` without them.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class HttpError(Exception):
         self.message = message
         self.code = code or _code_of(status)
         self.details = details
-        self.headers = dict(headers or {})
+        self.headers = {**_retry(status), **(headers or {})}
 
     def document(self, path: str, request_id: str) -> Mapping[str, Any]:
         """Return the body: an envelope under `/v1`, `detail` elsewhere."""
@@ -116,6 +116,11 @@ class HttpError(Exception):
             error = {"code": self.code, "message": self.message, "details": self.details}
             return {"error": error, "request_id": request_id}
         return {"detail": self.message if self.details is None else self.details}
+
+
+def _retry(status: int) -> Mapping[str, str]:
+    """Return when to come back, which every 503 says."""
+    return {"Retry-After": str(_RETRY_AFTER_S)} if status == 503 else {}
 
 
 def _code_of(status: int) -> str:

@@ -132,8 +132,7 @@ def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
         # A browser reconnects whenever a response ends; only 204 stops it.
         return Response(b"", 204)
     if app_state.streams.full:
-        message = "Too many streams are open; try again later"
-        raise HttpError(503, message, headers={"Retry-After": "5"})
+        raise HttpError(503, "Too many streams are open; try again later")
     current_request().notes.is_stream = True
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return Response(_frames(app_state, run, subscription), 200, headers, content_type=SSE)
