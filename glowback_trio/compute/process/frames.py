@@ -114,7 +114,8 @@ def pack_value(value: object, pickler: Callable[..., pickle.Pickler] = pickle.Pi
     buffers: list[pickle.PickleBuffer] = []
     head = io.BytesIO()
     pickler(head, protocol=5, buffer_callback=buffers.append).dump(value)
-    parts = [head.getbuffer(), *(buffer.raw() for buffer in buffers)]
+    # Not `getbuffer`: a view that outlives the file in a cycle makes its release fail.
+    parts = [memoryview(head.getvalue()), *(buffer.raw() for buffer in buffers)]
     sizes = (_SIZE.pack(part.nbytes) for part in parts)
     written: list[bytes | memoryview] = [b"".join([_COUNT.pack(len(parts)), *sizes])]
     position = len(written[0])
