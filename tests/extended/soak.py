@@ -32,8 +32,8 @@ from glowback_trio.client import open_client
 from glowback_trio.store.sqlite.maintenance import check_store
 
 LOAD_S = 12.0
-# Threads end when they have been idle for ten seconds.
-REST_S = 12.0
+# Threads end when they have been idle for ten seconds, spare workers after a minute.
+REST_S = 70.0
 # What a server at rest may hold more than at its first rest: connections to the store are opened
 # when they are needed, some threads never end.
 MORE_DESCRIPTORS = 16
