@@ -102,7 +102,7 @@ class Memory:
 
 @define(eq=False)
 class Account:
-    """What one kind of holder has of the memory.
+    """The bytes that one kind of holder has of the memory.
 
     Attributes:
         name: The kind.

@@ -32,7 +32,7 @@ GOES_ON = "The gateway was closed; the run goes on in the next one that opens it
 
 @define(eq=False)
 class Bell:
-    """What a log rings when there is more to read.
+    """A bell that a log rings when there is more to read.
 
     Apart from the broadcaster, so that the log does not hold who reads it: a log of a million
     events is freed with its last reader, not by the garbage collector.

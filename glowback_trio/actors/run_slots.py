@@ -189,7 +189,7 @@ class RunSlots:
 
     @property
     def holders(self) -> Collection[SlotTurn]:
-        """Those that hold a slot."""
+        """The turns that hold a slot now."""
         return self._holders
 
     def stuck(self, after_s: float) -> Mapping[str, float]:

@@ -21,7 +21,7 @@ __all__ = ["LogVerifier"]
 
 @define(eq=False)
 class LogVerifier:
-    """What one stream has received of a run's log, over all its connections.
+    """The record of what one stream has received of a run's log, over all its connections.
 
     Attributes:
         run_id: The run.

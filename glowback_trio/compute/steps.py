@@ -1,4 +1,4 @@
-"""What a job yields while it is carried out, one frozen value after the other."""
+"""The steps that a job yields while it is carried out, one frozen value after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server hands to its owner's log: one frozen record per request, WebSocket and fault."""
+"""Records for the log of a server's owner: one per request, WebSocket and fault, all frozen."""
 
 from __future__ import annotations
 

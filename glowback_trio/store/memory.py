@@ -113,7 +113,7 @@ class MemoryLog:
 
 @define(eq=False)
 class _Kept:
-    """What is kept of one run."""
+    """One run as it is kept."""
 
     request: BacktestRequest
     labels: Labels

@@ -1,4 +1,4 @@
-"""What a store must promise: event logs, results, and finding both again.
+"""The promises of a store: event logs, results, and finding both again.
 
 Calls that a disk or a database would block are `async`; the others hand over and return. Nothing
 here starts a task outside `Store.opened`.

@@ -62,7 +62,7 @@ class _Call:
 
 
 class _Program:
-    """What hypothesis has drawn, as a scenario.
+    """A scenario of what hypothesis has drawn.
 
     Attributes:
         calls: The rules, in order.

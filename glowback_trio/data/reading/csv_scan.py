@@ -24,7 +24,7 @@ _LF, _CR, _QUOTE = b'\n\r"'
 
 @frozen
 class CsvScan:
-    """What a file holds, without regard to what its cells mean.
+    """The shape of a file, without regard to what its cells mean.
 
     Attributes:
         lines: The number of line breaks, at least that of the rows but for the last one.

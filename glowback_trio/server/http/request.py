@@ -23,7 +23,7 @@ _MATCH = "glowback_trio.match"
 
 @define
 class RequestNotes:
-    """What is found out about one request while it is served; the checks write it.
+    """Facts that are found out about one request while it is served; the checks write it.
 
     Attributes:
         request_id: The request's id; None before `pipeline.checks.identify`.

@@ -1,4 +1,4 @@
-"""What a request may name: the strategies with their parameters, and the datasets."""
+"""Routes for what a request may name: the strategies with their parameters, and the datasets."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _ipv6_site(address: str) -> str:
 
 @frozen
 class Verdict:
-    """Whether a request is within its caller's rate, and the state of the bucket.
+    """The verdict on a request: if it is within its caller's rate, and the state of the bucket.
 
     Attributes:
         allowed: True if there was a token.

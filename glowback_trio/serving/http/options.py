@@ -1,4 +1,4 @@
-"""What the HTTP/1.1 of all connections of one server has in common."""
+"""Options that the HTTP/1.1 of all connections of one server has in common."""
 
 from __future__ import annotations
 

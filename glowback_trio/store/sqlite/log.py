@@ -29,7 +29,7 @@ _AT_ONCE = 1024
 
 @frozen
 class _Selected:
-    """What a query for some types has brought: all of these types between two ids, but maybe more.
+    """Events that a query for some types has brought: all of these types, and perhaps others.
 
     Attributes:
         types: The types.

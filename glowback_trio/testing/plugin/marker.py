@@ -26,7 +26,7 @@ LINE = (
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """What the marker says, by the names of `find`'s parameters."""
+    """The arguments of the marker, by the names of `find`'s parameters."""
 
     rounds: int = 200
     strategy: str = "random"

@@ -1,4 +1,4 @@
-"""What a simulated test does when pytest calls it: kept tokens first, then the search."""
+"""Run a simulated test when pytest calls it: kept tokens first, then the search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a round has done so far."""
+"""The record of what a round has done so far."""
 
 from __future__ import annotations
 

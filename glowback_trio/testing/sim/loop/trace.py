@@ -1,4 +1,4 @@
-"""What happened in one round, step by step."""
+"""The trace of what happened in one round, step by step."""
 
 from __future__ import annotations
 

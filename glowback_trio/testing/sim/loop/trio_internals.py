@@ -123,7 +123,7 @@ class Loop:
 
     @property
     def error(self) -> BaseException | None:
-        """What the main task has raised."""
+        """The error that the main task has raised."""
         return getattr(self.runner.main_task_outcome, "error", None)
 
     def program_tasks(self) -> list[Any]:

@@ -14,7 +14,7 @@ Side = Literal["client", "server"]
 
 
 class End:
-    """What one side holds of a connection."""
+    """One side of a connection."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ INSTANT = Path()
 
 
 class _Mark(Enum):
-    """What may follow the last byte."""
+    """An end of the bytes: what may follow the last one."""
 
     EOF = "eof"
     RESET = "reset"

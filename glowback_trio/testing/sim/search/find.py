@@ -34,7 +34,7 @@ __all__ = ["Search", "explore", "find", "finding_of"]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search has done.
+    """The account of what a search has done.
 
     Attributes:
         finding: What it found; None for nothing.

@@ -1,4 +1,4 @@
-"""What a search has found, and the page that says so."""
+"""Findings: what a search has found, and the page that says so."""
 
 from __future__ import annotations
 

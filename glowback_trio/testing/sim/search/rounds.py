@@ -36,7 +36,7 @@ Check = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for every round of a search.
+    """Settings that hold for every round of a search.
 
     Attributes:
         faults: Which faults may strike.

@@ -33,7 +33,7 @@ _LIMITS = re.compile(r"s(\d+)v([\d.e+inf]+)(?:l(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says.
+    """The contents of a token.
 
     Attributes:
         strategy: How the round was found.

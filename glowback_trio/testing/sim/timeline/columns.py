@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
     @property
     def is_gap(self) -> bool:
-        """Whether it is a stretch."""
+        """True if it is a stretch."""
         return self.last > self.first
 
 

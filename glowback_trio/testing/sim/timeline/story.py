@@ -1,4 +1,4 @@
-"""What the timeline tells: one round, what differs in it, and the round it is compared with."""
+"""The story of a timeline: one round, what differs in it, and the round it is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a round has left behind outside trio's loop: files, sockets, threads, processes."""
+"""Resources that a round left behind outside trio's loop: files, sockets, threads, processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program must not read inside a simulation: the wall clock, entropy, real sockets.
+"""Tripwires: a simulated program must not read the wall clock, entropy or real sockets.
 
 The program's own code trips: an `EscapeError` names the line. The standard library and installed
 packages are given virtual time and seeded numbers instead, for they may need some, and so is the
