@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from attrs import evolve, frozen
 
@@ -28,7 +28,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["INTERRUPTED", "QUEUED_PAYLOAD", "TERMINAL", "TRANSITIONS"]
-__all__ += ["State", "Status", "fold", "step"]
+__all__ += ["State", "Status", "fold", "step", "transition"]
 
 
 class State(StrEnum):
@@ -85,11 +85,23 @@ def step(state: State | None, trigger: str) -> State:
     Raises:
         InvalidTransitionError: The table has no such step.
     """
+    return transition(TRANSITIONS, state, trigger)
+
+
+S = TypeVar("S", bound=StrEnum)
+
+
+def transition(table: Mapping[S | None, Mapping[str, S]], state: S | None, trigger: str) -> S:
+    """Return the state that a trigger leads to in a table of the form of `TRANSITIONS`.
+
+    Raises:
+        InvalidTransitionError: The table has no such step.
+    """
     try:
-        return TRANSITIONS[state][trigger]
+        return table[state][trigger]
     except KeyError:
-        allowed = ", ".join(TRANSITIONS[state]) or "nothing: it has ended"
-        message = f"{trigger!r} cannot happen to a run that is {state}; what may happen: {allowed}"
+        allowed = ", ".join(table[state]) or "nothing: it has ended"
+        message = f"{trigger!r} cannot happen to what is {state}; what may happen: {allowed}"
         raise InvalidTransitionError(message) from None
 
 

@@ -62,6 +62,7 @@ def make_converter(registry: StrategyRegistry = STRATEGIES) -> Converter:
     hook(datetime, lambda value, _hint: start_instant(value))
     hook(Status, reader.fields)
     # Of hooks with a predicate, the one registered last is tried first.
+    hook_for(lambda hint: hint is object, lambda value, _hint: value)  # its owner checks it
     hook_for(_has_origin(Literal), _literal)
     hook_for(_has_origin(tuple), reader.sequence)
     hook_for(_has_origin(Mapping), reader.mapping)
