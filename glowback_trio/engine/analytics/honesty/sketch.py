@@ -1,0 +1,211 @@
+"""Sketches: what is kept of a trial's returns, half a kilobyte however long the record is.
+
+The record is cut into up to 256 blocks of equal length, of which a sketch has the sums, rounded to
+16 bits, and into up to 16 coarse blocks, of which it has the sums of squares. Sums of so few bits
+are exact in any order of addition, so that statistics that multiply matrices have the same last
+digit on every processor. The moments of the record are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from glowback_trio.engine.analytics.returns import (
+    FLAT_VARIANCE,
+    Moments,
+    kurtosis,
+    skewness,
+)
+from glowback_trio.model.bars import Floats, Indices
+from glowback_trio.model.short_repr import counted, describe
+
+Flags = NDArray[np.bool_]
+
+__all__ = ["ReturnsSketch", "SketchBatch", "block_starts", "sketches_of"]
+
+_MOST_BLOCKS, _MOST_COARSE = 256, 16
+_VERSION = 1
+_HEAD = np.dtype([("version", "<u2"), ("blocks", "<u2"), ("count", "<u4")])
+_AT_ONCE = 1 << 15  # returns that are sketched at a time, such that arrays stay in a cache
+
+
+def _layout(blocks: int) -> np.dtype[np.void]:
+    """Return the layout of a sketch of so many blocks, as bytes."""
+    moments = [(name, "<f8") for name in ("mean", "variance", "skewness", "kurtosis")]
+    units = [("unit", "<f8"), ("square_unit", "<f8")]
+    sums = [("total", "<i2", (blocks,)), ("square", "<u2", (min(blocks, _MOST_COARSE),))]
+    return np.dtype([*_HEAD.descr, *moments, *units, *sums])
+
+
+def _blocks(count: int) -> int:
+    """Return the number of blocks: the largest power of two up to 256 with two returns each."""
+    return min(_MOST_BLOCKS, 1 << max(count // 2, 1).bit_length() - 1)
+
+
+def block_starts(count: int, blocks: int) -> Indices:
+    """Return the first return of each block of a record; blocks differ by one return at most."""
+    return np.arange(blocks) * count // blocks
+
+
+@frozen(repr=False)
+class ReturnsSketch:
+    """A sketch of one trial's returns.
+
+    Attributes:
+        data: Its bytes, of the same layout on every machine; a store keeps them as they are.
+
+    Raises:
+        ValueError: The bytes are no sketch.
+    """
+
+    data: bytes
+
+    def __attrs_post_init__(self) -> None:
+        head = np.frombuffer(self.data[: _HEAD.itemsize].ljust(_HEAD.itemsize, b"\0"), _HEAD)[0]
+        blocks = int(head["blocks"])
+        if head["version"] != _VERSION or len(self.data) != _layout(blocks).itemsize:
+            raise ValueError(
+                f"{counted(len(self.data), 'byte')} that are no sketch of version {_VERSION}"
+            )
+
+    def __repr__(self) -> str:
+        """Return the number of returns and their Sharpe ratio."""
+        return describe(self, counted(self.count, "return"), sharpe=self.sharpe)
+
+    @classmethod
+    def of(cls, returns: Floats) -> ReturnsSketch:
+        """Sketch one record.
+
+        Args:
+            returns: (T,) returns per bar less those without risk, fractions.
+        """
+        return sketches_of(returns[:, np.newaxis])[0]
+
+    @property
+    def count(self) -> int:
+        """Number of returns."""
+        return int(np.frombuffer(self.data, _HEAD, 1)["count"][0])
+
+    @property
+    def sharpe(self) -> float | None:
+        """Sharpe ratio per bar, not annualised; None if all returns are equal."""
+        found = float(SketchBatch.of([self]).sharpe[0])
+        return None if math.isnan(found) else found
+
+
+def sketches_of(returns: Floats) -> Sequence[ReturnsSketch]:
+    """Sketch many records of the same bars, each as if it were the only one.
+
+    Args:
+        returns: (T, N) returns per bar less those without risk, fractions. A record with one that
+            is not finite is sketched as one that never moves.
+
+    Returns:
+        N sketches.
+    """
+    width = max(1, _AT_ONCE // max(len(returns), 1))
+    layout = _layout(_blocks(len(returns)))
+    return [
+        ReturnsSketch(row.tobytes())
+        for first in range(0, returns.shape[1], width)
+        for row in _sketched(returns[:, first : first + width], layout)
+    ]
+
+
+def _sketched(returns: Floats, layout: np.dtype[np.void]) -> NDArray[np.void]:
+    # One record to a row: a sum along a row has the same order of additions, and the same last
+    # digit, whatever other rows there are.
+    rows = np.array(returns.T, order="C")
+    rows[~np.isfinite(rows).all(axis=1)] = 0.0
+    found = np.zeros(len(rows), layout)
+    blocks, coarse = (layout[name].shape[0] for name in ("total", "square"))
+    count = rows.shape[1]
+    found["version"], found["blocks"], found["count"] = _VERSION, blocks, count
+    if not count:
+        return found
+    mean = rows.sum(axis=1) / count
+    rows -= mean[:, np.newaxis]
+    total = np.add.reduceat(rows, block_starts(count, blocks), axis=1)
+    square = rows * rows
+    cube = np.multiply(rows, square, out=rows).sum(axis=1) / count
+    squares = np.add.reduceat(square, block_starts(count, coarse), axis=1)
+    second = square.sum(axis=1) / count
+    fourth = np.multiply(square, square, out=square).sum(axis=1) / count
+    spread = Moments(count, mean, second, cube, fourth, np.sqrt(second))
+    found["mean"], found["variance"] = mean, second
+    found["skewness"], found["kurtosis"] = skewness(spread), kurtosis(spread)
+    moves = second > FLAT_VARIANCE
+    found["unit"], found["total"] = _rounded(total, moves, 2**15 - 1)
+    found["square_unit"], found["square"] = _rounded(squares, moves, 2**16 - 1)
+    return found
+
+
+def _rounded(sums: Floats, moves: Flags, most: int) -> tuple[Floats, Floats]:
+    """Return the unit of each row's sums, and the sums as whole numbers up to `most`."""
+    unit = np.where(moves, np.abs(sums).max(axis=1) / most, 0.0)[:, np.newaxis]
+    return unit[:, 0], np.rint(np.divide(sums, unit, out=np.zeros_like(sums), where=unit > 0))
+
+
+@frozen(eq=False, repr=False)
+class SketchBatch:
+    """Sketches of trials on the same bars, as columns.
+
+    Attributes:
+        count: Number of returns of each trial.
+        mean: (N,) mean return, a fraction.
+        variance: (N,) mean squared deviation from it.
+        skewness: (N,) population skewness; NaN of a trial that never moves.
+        kurtosis: (N,) population excess kurtosis, likewise.
+        unit: (N,) what `total` counts, a fraction; 0 of a trial that never moves.
+        square_unit: (N,) what `square` counts.
+        total: (N, S) sums of the deviations from the mean, block by block, in units.
+        square: (N, C) sums of their squares, coarse block by coarse block, in units.
+    """
+
+    count: int
+    mean: Floats = field(repr=False)
+    variance: Floats = field(repr=False)
+    skewness: Floats = field(repr=False)
+    kurtosis: Floats = field(repr=False)
+    unit: Floats = field(repr=False)
+    square_unit: Floats = field(repr=False)
+    total: NDArray[np.int16] = field(repr=False)
+    square: NDArray[np.uint16] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def __repr__(self) -> str:
+        """Return the numbers of trials and returns."""
+        return describe(self, counted(len(self), "trial"), counted(self.count, "return"))
+
+    @classmethod
+    def of(cls, sketches: Iterable[ReturnsSketch]) -> SketchBatch:
+        """Put sketches together.
+
+        Raises:
+            ValueError: There are none, or they are of records that differ in length.
+        """
+        parts = [one.data for one in sketches]
+        heads = {one[: _HEAD.itemsize] for one in parts}
+        if len(heads) != 1:
+            lengths = sorted(int(np.frombuffer(one, _HEAD)["count"][0]) for one in heads)
+            raise ValueError(f"trials should be on the same bars, not on records of {lengths}")
+        head = np.frombuffer(heads.pop(), _HEAD)[0]
+        rows = np.frombuffer(b"".join(parts), _layout(int(head["blocks"])))
+        names = rows.dtype.names or ()
+        columns = (np.ascontiguousarray(rows[name]) for name in names[len(_HEAD.names or ()) :])
+        return cls(int(head["count"]), *columns)
+
+    @property
+    def sharpe(self) -> Floats:
+        """(N,) Sharpe ratios per bar, with ddof 1; NaN of trials that never move."""
+        below = np.sqrt(self.variance * (self.count / max(self.count - 1, 1)))
+        found = np.full(len(self), np.nan)
+        np.divide(self.mean, below, out=found, where=self.variance > FLAT_VARIANCE)
+        return found
