@@ -261,7 +261,8 @@ def _complaints(value: Any, hint: Any) -> list[Problem]:
     if origin is Mapping and isinstance(value, Mapping):
         return _entry_complaints(value, *args)
     kind = origin or hint
-    fits = not isinstance(kind, type) or isinstance(value, kind)
+    # `Any` is a class from Python 3.11 on, though not one of anything.
+    fits = kind is Any or not isinstance(kind, type) or isinstance(value, kind)
     sort = Problem("type_error", (), f"Input should be of type {_name(kind)}", value)
     return [] if fits else [sort]
 

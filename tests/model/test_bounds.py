@@ -15,6 +15,7 @@ from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bounds import did_you_mean
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.lost import lost_strategy
 from glowback_trio.model.strategies.parameters import MaCrossover, Rsi
 from glowback_trio.wire.requests import parse_request
 
@@ -120,3 +121,8 @@ def test_a_weight_whose_symbol_is_no_text_is_a_problem() -> None:
 def test_an_unknown_word_gets_its_neighbours_or_all_words_as_advice() -> None:
     assert did_you_mean("rsl", ["rsi", "momentum"]) == "did you mean 'rsi'?"
     assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
+
+
+def test_a_strategy_that_is_not_known_any_more_keeps_parameters_of_any_kind() -> None:
+    params = {"length": 3, "threshold": 0.5, "symbols": ["A"], "more": None}
+    assert lost_strategy("my_own", params).params == params
