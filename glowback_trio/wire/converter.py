@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import attrs
@@ -30,6 +31,7 @@ from glowback_trio.model.bounds import (
 )
 from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.optimization.lifecycle import OptimizationState, OptimizationStatus
 from glowback_trio.model.strategies.parameters import STRATEGIES, UNSUPPORTED, Strategy
 from glowback_trio.model.strategies.registry import StrategyRegistry, with_aliases
 
@@ -58,9 +60,11 @@ def make_converter(registry: StrategyRegistry = STRATEGIES) -> Converter:
     hook, hook_for = converter.register_structure_hook, converter.register_structure_hook_func
     for scalar in SCALARS:
         hook(scalar, _scalar)
-    hook(State, _state)
+    hook(State, _member)
+    hook(OptimizationState, _member)
     hook(datetime, lambda value, _hint: start_instant(value))
     hook(Status, reader.fields)
+    hook(OptimizationStatus, reader.fields)
     # Of hooks with a predicate, the one registered last is tried first.
     hook_for(lambda hint: hint is object, lambda value, _hint: value)  # its owner checks it
     hook_for(_has_origin(Literal), _literal)
@@ -200,11 +204,11 @@ def _literal(value: Any, hint: Any) -> Any:
     return value
 
 
-def _state(value: Any, _hint: Any) -> State:
+def _member(value: Any, states: type[StrEnum]) -> StrEnum:
     try:
-        return State(value)
+        return states(value)
     except ValueError:
-        choices = one_of(state.value for state in State)
+        choices = one_of(state.value for state in states)
         raise _refuse("enum", f"Input should be {choices}", value) from None
 
 

@@ -15,7 +15,7 @@ from glowback_trio.model.strategies.lost import LostStrategy, lost_strategy
 from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.wire.converter import Converter, Document, make_converter
 
-__all__ = ["parse_kept_request", "parse_request", "request_document"]
+__all__ = ["parse_kept_request", "parse_request", "plain_document", "request_document"]
 
 # For readers that know no custom strategies, such as programs that only write requests.
 _BUILT_IN = make_converter(STRATEGIES)
@@ -67,7 +67,12 @@ def _with_pace(document: object) -> object:
 
 def request_document(request: BacktestRequest) -> Document:
     """Write a request as a document that `parse_request` reads as an equal one."""
-    return attrs.asdict(request, value_serializer=_serialize)
+    return plain_document(request)
+
+
+def plain_document(checked: attrs.AttrsInstance) -> Document:
+    """Write any value that requests are made of as a document."""
+    return attrs.asdict(checked, value_serializer=_serialize)
 
 
 def _serialize(_owner: type, _field: attrs.Attribute[Any], value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.orders import PLAIN, OrderEventKind
@@ -34,8 +35,8 @@ __all__ = [
     "trade_rows",
 ]
 
-#: Times, numbers (NaN: undefined), or texts (None: there is none).
-Column = Times | Floats | list[str] | list[str | None]
+#: Times, numbers (NaN: undefined), whole numbers, truth values, or texts (None: there is none).
+Column = Times | Floats | NDArray[np.int64] | NDArray[np.bool_] | list[str] | list[str | None]
 Columns = Mapping[str, Column]
 Which = slice | Indices
 Row = dict[str, Any]

@@ -16,12 +16,13 @@ __all__ = ["parquet_chunks"]
 
 # Rows per row group: about 4 MB as arrays, less than half of that in the file.
 _ROWS_AT_ONCE = 1 << 16
+_NATIVE = {"M": "M8[ns]", "i": "i8", "f": "f8"}
 
 
 def parquet_chunks(table: Table) -> Chunks:
     """Encode a table as Parquet, one row group per chunk.
 
-    Times are UTC nanoseconds, numbers are doubles, undefined values are null.
+    Times are UTC nanoseconds, numbers are doubles or 64-bit integers, undefined values are null.
 
     Raises:
         DataError: pyarrow is not installed.
@@ -48,9 +49,13 @@ def _array(arrow: Any, column: Column) -> Any:
     """
     if isinstance(column, list):
         return _strings(arrow, column)
+    if column.dtype.kind == "b":
+        truths = _bits(arrow, column.astype(np.bool_))
+        return arrow.Array.from_buffers(arrow.bool_(), len(column), [None, truths])
     times = column.dtype.kind == "M"
-    kind = arrow.timestamp("ns", "UTC") if times else arrow.float64()
-    data = np.ascontiguousarray(column.astype("M8[ns]" if times else np.float64))
+    kinds = {"M": arrow.timestamp("ns", "UTC"), "i": arrow.int64(), "f": arrow.float64()}
+    kind = kinds[column.dtype.kind]
+    data = np.ascontiguousarray(column.astype(_NATIVE[column.dtype.kind]))
     known = ~(np.isnat(data) if times else np.isnan(data))
     buffers = [_bitmap(arrow, known), arrow.py_buffer(data.view(np.uint8))]
     return arrow.Array.from_buffers(kind, len(data), buffers)
@@ -67,7 +72,11 @@ def _strings(arrow: Any, column: list[Any]) -> Any:
 
 def _bitmap(arrow: Any, known: NDArray[np.bool_]) -> Any:
     """Return which values are there, a bit each; None if all are."""
-    return None if known.all() else arrow.py_buffer(np.packbits(known, bitorder="little"))
+    return None if known.all() else _bits(arrow, known)
+
+
+def _bits(arrow: Any, truths: NDArray[np.bool_]) -> Any:
+    return arrow.py_buffer(np.packbits(truths, bitorder="little"))
 
 
 class _Sink(io.RawIOBase):
