@@ -24,7 +24,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio import BacktestRequest, SqliteStore, open_gateway
-from glowback_trio.actors.log_writer import LogWriter
+from glowback_trio.actors.runs.life import begin_run_log
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.lifecycle import State
@@ -60,7 +60,7 @@ class Producer:
     async def emit(self, events: int, rate: float = math.inf) -> None:
         """Emit so many events, so many a second."""
         log = self._log = self.store.open_log(self.run_id, REQUEST, self._ring)
-        writer = LogWriter.begin(log, self.run_id, REQUEST, utc_now)
+        writer = begin_run_log(log, self.run_id, REQUEST, utc_now)
         writer.announce(State.RUNNING)
         due = trio.current_time()
         for number in range(events):

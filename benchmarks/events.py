@@ -18,7 +18,7 @@ import trio
 
 from glowback_trio import BacktestRequest
 from glowback_trio.actors.broadcaster import Bell
-from glowback_trio.actors.log_writer import LogWriter
+from glowback_trio.actors.runs.life import begin_run_log
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import State
 from glowback_trio.store import MemoryStore
@@ -39,7 +39,7 @@ def emit(events: int) -> float:
     request = BacktestRequest(symbols="AAPL", start_date="2015-01-01", end_date="2016-01-01")
     run_id = "00000000-0000-4000-8000-000000000000"
     log = MemoryStore().open_log(run_id, request, Bell().ring)
-    writer = LogWriter.begin(log, run_id, request, virtual_now)
+    writer = begin_run_log(log, run_id, request, virtual_now)
     writer.announce(State.RUNNING)
     began = time.perf_counter()
     for _ in range(events):

@@ -43,7 +43,7 @@ from glowback_trio import (
     open_gateway,
 )
 from glowback_trio.actors import random_id
-from glowback_trio.actors.log_writer import LogWriter
+from glowback_trio.actors.runs.life import begin_run_log
 from glowback_trio.compute import Compute, Progressed, Step
 from glowback_trio.compute.process.frames import pack_value
 from glowback_trio.compute.process.shared_bars import SharedBars
@@ -96,7 +96,7 @@ async def warm_start() -> None:
 async def seconds_to_log(compute: Compute, count: int) -> float:
     """Return how long these events take from the job into a log."""
     log = MemoryLog(lambda: None)
-    writer = LogWriter.begin(log, random_id(), SHORT, utc_now)
+    writer = begin_run_log(log, random_id(), SHORT, utc_now)
     writer.announce(State.RUNNING)
     send, steps = trio.open_memory_channel[Step](4)
     start = time.perf_counter()

@@ -5,9 +5,9 @@ Never here: arithmetic, file formats, where things are stored or computed, HTTP.
 May be imported by: `server`, `cli` and `testing`.
 """
 
-from glowback_trio.actors.broadcaster import Subscription
+from glowback_trio.actors.broadcaster import Streamed, Subscription
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.gateway_opening import open_gateway, random_id
 from glowback_trio.actors.run import Run
 
-__all__ = ["Gateway", "Run", "Subscription", "open_gateway", "random_id"]
+__all__ = ["Gateway", "Run", "Streamed", "Subscription", "open_gateway", "random_id"]

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 import trio
 from attrs import define, field
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.errors import CursorAheadError, GatewayClosedError
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store import EventLog
 
-__all__ = ["GOES_ON", "Bell", "Broadcaster", "Subscription"]
+__all__ = ["GOES_ON", "Bell", "Broadcaster", "Streamed", "Subscription"]
 
 # Enough to amortize a turn of the event loop, and a fraction of a millisecond to hand over.
 _READ_AT_ONCE = 256
@@ -136,7 +136,7 @@ class Broadcaster:
         return self._end is not None and cursor >= self._end
 
     def scan(
-        self, cursor: int, limit: int, types: Collection[EventType] | None
+        self, cursor: int, limit: int, types: Collection[AnyEventType] | None
     ) -> tuple[Sequence[Event], int]:
         """Take up to `limit` events after a cursor, as far as they are in memory.
 
@@ -154,7 +154,7 @@ class Broadcaster:
         return ([*found, *end], after) if end else (found, after - 1)
 
     async def load(
-        self, cursor: int, limit: int, types: Collection[EventType] | None
+        self, cursor: int, limit: int, types: Collection[AnyEventType] | None
     ) -> tuple[Sequence[Event], int]:
         """Do what `scan` does, after waiting for events that have left memory."""
         if types is None:
@@ -190,7 +190,7 @@ class Subscription:
     """
 
     _broadcaster: Broadcaster
-    _types: Collection[EventType] | None
+    _types: Collection[AnyEventType] | None
     #: Every event up to this id has been handed over or filtered out.
     cursor: int
 
@@ -280,3 +280,27 @@ class Subscription:
         if not events:
             raise StopAsyncIteration
         return events[0]
+
+
+class Streamed(Protocol):
+    """What has a log that readers follow: a run, or an attempt of an optimization."""
+
+    @property
+    def broadcaster(self) -> Broadcaster:
+        """The log as its readers see it, for readers that keep their own cursors."""
+
+    @property
+    def survives(self) -> bool:
+        """True if the next gateway on the store goes on with it."""
+
+    @property
+    def needs_task(self) -> bool:
+        """True if it has not ended."""
+
+    def subscribe(self, after: int = 0, types: Collection[Any] | None = None) -> Subscription:
+        """Subscribe to the log from a cursor on.
+
+        Args:
+            after: Id of the last event already known; 0 for none.
+            types: Only events of these types, and the terminal one; None: all.
+        """

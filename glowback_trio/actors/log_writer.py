@@ -1,96 +1,121 @@
-"""The writing end of a run's log: the one place where a run's events are made."""
+"""The writing end of a log: the one place where events of runs and optimizations are made."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 import trio
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from glowback_trio.errors import FailureTraceback
-from glowback_trio.model.events import EventDraft, EventType, encode
+from glowback_trio.model.events import AnyEventType, Event, EventDraft, encode
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
-from glowback_trio.model.labelling.labels import Labels
-from glowback_trio.model.lifecycle import QUEUED_PAYLOAD, State, Status, step
-from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import EventLog
 from glowback_trio.wire.json_text import dumps
 
-__all__ = ["LogWriter", "log_failure", "log_late_error"]
+__all__ = ["Life", "LogWriter", "log_failure", "log_late_error"]
 
 _log = logging.getLogger(__name__)
 
 _READ_AT_ONCE = 256
 
 
+class Announced(Protocol):
+    """The status of what has a log, such as a run: an attrs class."""
+
+    @property
+    def created_at(self) -> datetime:
+        """Time of the first event."""
+
+    @property
+    def state(self) -> Any:
+        """The state, of the enumeration of its lifecycle table."""
+
+    @property
+    def finished(self) -> bool:
+        """True if nothing may follow."""
+
+    def announcing(self, state: Any, moment: datetime, error: str | None = None) -> Self:
+        """Return the status after one more event, which announces a change of state."""
+
+
+S = TypeVar("S", bound=Announced)
+
+
+@frozen
+class Life(Generic[S]):
+    """What events do to the status of what has a log.
+
+    Attributes:
+        check: Raises `InvalidTransitionError` if the lifecycle table allows no event of this type.
+        after: Returns the status after an event that changes no state; the same object if that
+            changes nothing of it but the number of events.
+    """
+
+    check: Callable[[S, AnyEventType], object]
+    after: Callable[[S, EventDraft], S]
+
+
 @define(eq=False)
-class LogWriter:
-    """Checks, numbers, dates, encodes and appends a run's events, and keeps its status.
+class LogWriter(Generic[S]):
+    """Checks, numbers, dates, encodes and appends the events of one log, and keeps the status.
 
     Whatever appends is synchronous, so that no task ever sees half of an event. When the log
     refuses an event, nothing has changed.
 
     Args:
-        log: The run's log.
+        log: The log.
+        log_id: The id that every event names, such as a run's.
         clock: Gives the time, with its zone.
-        announced: The status as of the last change of state.
+        life: What events do to the status.
+        newest: The status after all events but for their number. Counting each one in it would cost
+            more than encoding the event.
     """
 
     _log: EventLog
+    _log_id: str
     _clock: Callable[[], datetime]
-    _announced: Status
-    #: What has come since the last change of state. Folding it into `_announced` at each event
-    #: would cost more than encoding the event.
+    _life: Life[S]
+    _newest: S
     _count: int = field(default=0, init=False)
-    _progress: float = field(default=0.0, init=False)
     _digest: Digest = field(factory=Digest, init=False)
     _latest: datetime = field(init=False)
     #: The status as of the last change that is durable, and changes that are not, with their ids.
-    _durable: Status = field(init=False)
-    _ahead: deque[tuple[int, Status]] = field(factory=deque, init=False)
+    _durable: S = field(init=False)
+    _ahead: deque[tuple[int, S]] = field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._latest = self._announced.created_at
-        self._durable = self._announced
+        self._latest = self._newest.created_at
+        self._durable = self._newest
 
-    @classmethod
-    def begin(
-        cls, log: EventLog, run_id: str, request: BacktestRequest, clock: Callable[[], datetime]
-    ) -> LogWriter:
-        """Write the first event of a new run, so that no run is ever seen without one."""
-        queued = Status.queued(run_id, request, clock())
-        writer = cls(log, clock, queued)
-        payload = dumps(QUEUED_PAYLOAD)
-        writer._append("state", payload, queued.created_at)
-        return writer
+    def begin(self, payload: Mapping[str, object], moment: datetime) -> None:
+        """Write the first event, so that no log is ever seen without one."""
+        self._append("state", dumps(payload), moment)
 
-    @classmethod
-    async def resume(
-        cls, log: EventLog, status: Status, clock: Callable[[], datetime]
-    ) -> LogWriter:
-        """Go on with a log that a store gave back.
+    async def resume(self, count: int, take: Callable[[Event], object] | None = None) -> None:
+        """Go on with a log that a store gave back, whose status has been given already.
 
         Args:
-            log: The log.
-            status: What folding it gives.
-            clock: Gives the time, with its zone.
+            count: How many events it has.
+            take: Called with each of them, if the log has not ended.
         """
-        writer = cls(log, clock, status)
-        writer._count, writer._progress = status.event_count, status.progress
-        if not status.finished:  # nothing may follow an end, so that log need not be read
-            await writer._replay()
-        return writer
+        self._count = count
+        if not self._newest.finished:  # nothing may follow an end, so that log need not be read
+            await self._replay(take)
 
-    async def _replay(self) -> None:
+    async def _replay(self, take: Callable[[Event], object] | None) -> None:
         """Read the log for its digest and its latest time."""
         cursor = 0
         while events := await self._log.read(cursor, _READ_AT_ONCE):
             for event in events:
                 self._digest.add(event.data)
+                if take is not None:
+                    take(event)
             await trio.lowlevel.checkpoint()
             cursor = events[-1].event_id
             self._latest = start_instant(events[-1].decode()["timestamp"])
@@ -101,39 +126,39 @@ class LogWriter:
         return self._count
 
     @property
-    def announced(self) -> State:
-        """The state that was announced last, durable or not."""
-        return self._announced.state
+    def newest(self) -> S:
+        """The status after all events, durable or not, but for their number."""
+        return self._newest
 
     @property
     def finished(self) -> bool:
         """True if the terminal event has been appended."""
-        return self._announced.finished
+        return self._newest.finished
 
     @property
-    def state(self) -> State:
-        """The state of the status, which is a copy at each call."""
-        self._catch_up(max(self._log.watermark, 1))
-        return self._durable.state
+    def ended(self) -> bool:
+        """True if the terminal event is durable."""
+        return self.finished and self._log.watermark >= self._count
 
-    def status(self, labels: Labels, *, paused: bool = False) -> Status:
-        """Return the run's status: a fold over the events that are durable, and always the first.
+    @property
+    def durable(self) -> S:
+        """The status as of the last change that is durable, but for the number of events."""
+        self._catch_up(max(self._log.watermark, 1))
+        return self._durable
+
+    def status(self, **more: object) -> S:
+        """Return the status: a fold over the events that are durable, and always the first.
 
         Computed at each call. It leaves out what a store may still lose.
-        """
-        newest = max(self._log.watermark, 1)
-        self._catch_up(newest)
-        return evolve(
-            self._durable,
-            event_count=newest,
-            paused=paused,
-            name=labels.name,
-            tags=labels.tags,
-            note=labels.note,
-        )
 
-    def _note_change(self, status: Status) -> None:
+        Args:
+            more: What no log says.
+        """
+        return _changed(self.durable, event_count=max(self._log.watermark, 1), **more)
+
+    def _note_change(self, status: S) -> None:
         """Let this be the status once the newest event is durable."""
+        self._newest = status
         self._ahead.append((self._count, status))
         self._catch_up(self._log.watermark)
 
@@ -142,46 +167,44 @@ class LogWriter:
             self._durable = self._ahead.popleft()[1]
 
     def emit(self, draft: EventDraft) -> None:
-        """Append an event of the simulation.
+        """Append an event that changes no state.
 
         Raises:
-            InvalidTransitionError: The run's state does not allow it.
+            InvalidTransitionError: The state does not allow it.
         """
         # Checked before anything changes: an illegal event leaves no trace.
-        step(self._announced.state, draft.type)
+        self._life.check(self._newest, draft.type)
         self._append(draft.type, draft.payload, self._now())
-        if draft.progress is not None:
-            self._progress = draft.progress
-            self._note_change(evolve(self._announced, progress=draft.progress))
+        if (status := self._life.after(self._newest, draft)) is not self._newest:
+            self._note_change(status)
 
-    def announce(self, state: State, error: str | None = None, **more: object) -> None:
+    def announce(self, state: str, error: str | None = None, **more: object) -> None:
         """Append a change of state.
 
         Args:
             state: The new state.
-            error: Why the run failed or was cancelled.
+            error: Why it failed or was cancelled.
             more: Further fields of the event's payload.
 
         Raises:
             InvalidTransitionError: The lifecycle table does not lead there.
         """
         moment = self._now()
-        before = evolve(self._announced, event_count=self._count, progress=self._progress)
+        before = _changed(self._newest, event_count=self._count)
         status = before.announcing(state, moment, error)
         self._append("state", dumps({"state": state, "error": error, **more}), moment)
-        self._announced = status
         self._note_change(status)
 
-    def end(self, state: State, error: str | None = None) -> int:
+    def end(self, state: str, error: str | None = None) -> int:
         """Append the terminal event, with the count and digest of the log; return its id."""
         # The digest covers all events before this one, so that a client can check what it got.
         count = self._count + 1
         self.announce(state, error, event_count=count, digest=str(self._digest))
         return count
 
-    def _append(self, kind: EventType, payload: bytes, moment: datetime) -> None:
+    def _append(self, kind: AnyEventType, payload: bytes, moment: datetime) -> None:
         # The log comes first: what it refuses must not count.
-        event = encode(self._count + 1, self._announced.run_id, kind, stamp(moment), payload)
+        event = encode(self._count + 1, self._log_id, kind, stamp(moment), payload)
         self._log.append(event)
         self._digest.add(event.data)
         self._latest = moment
@@ -190,6 +213,12 @@ class LogWriter:
     def _now(self) -> datetime:
         """Return the clock's time, but never one before the previous event's (log law 4)."""
         return max(self._clock(), self._latest)
+
+
+def _changed(status: S, **changes: object) -> S:
+    # A protocol cannot say that its classes are attrs classes.
+    changed: S = evolve(cast(Any, status), **changes)
+    return changed
 
 
 def log_failure(run_id: str, error: str, traceback: str) -> None:

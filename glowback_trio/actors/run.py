@@ -14,9 +14,10 @@ from attrs import define, field
 
 from glowback_trio.actors.broadcaster import GOES_ON, Bell, Broadcaster, Subscription
 from glowback_trio.actors.log_writer import LogWriter, log_failure, log_late_error
-from glowback_trio.actors.pacing import Pacer
-from glowback_trio.actors.recomputation import Recomputation
 from glowback_trio.actors.run_slots import SlotTurn, compute_in_turns
+from glowback_trio.actors.runs.emission import Emission
+from glowback_trio.actors.runs.life import RUN_LIFE, begin_run_log
+from glowback_trio.actors.runs.pacing import Pacer
 from glowback_trio.border import Border
 from glowback_trio.compute import (
     Answered,
@@ -30,7 +31,7 @@ from glowback_trio.compute import (
 )
 from glowback_trio.errors import FailureTraceback, GatewayClosedError, LogError, NotReadyError
 from glowback_trio.memory import Holding
-from glowback_trio.model.events import Event, EventDraft, EventType
+from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
 from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
 from glowback_trio.model.request import BacktestRequest
@@ -43,13 +44,9 @@ from glowback_trio.store.sizes import result_bytes
 
 __all__ = ["Run"]
 
-# Emitting is synchronous; after this many events in a row other tasks get a turn.
-_EMITS_PER_TURN = 64
 # Slices computed ahead of what has been emitted. A paced run is computed whole, so that it does not
 # hold a compute slot while it waits.
 _SLICES_AHEAD = 4
-# Events of every run that come from no draft: `queued` and `running`.
-_BEFORE_DRAFTS = 2
 
 
 @define(eq=False, repr=False)
@@ -66,13 +63,12 @@ class Run:
     request: BacktestRequest
     _store: Store
     _broadcaster: Broadcaster
-    _writer: LogWriter
+    _writer: LogWriter[Status]
     _labels: Labels
     _pacer: Pacer = field(init=False)
+    _emission: Emission = field(init=False)
     #: When it may be computed; None for one that has no task.
     _turn: SlotTurn | None = field(default=None, init=False)
-    #: Compares a restored run with its log, until all of that has been computed again.
-    _recomputation: Recomputation | None = field(default=None, init=False)
     #: The reason of the first `cancel`.
     _reason: str | None = field(default=None, init=False)
     #: True if its task has stopped, and the next gateway goes on with it.
@@ -89,6 +85,8 @@ class Run:
 
     def __attrs_post_init__(self) -> None:
         self._pacer = Pacer(self.request.stream.pace_bars_per_s)
+        log = self._broadcaster.log
+        self._emission = Emission(log, self._writer, self._store, self._pacer)
 
     def __repr__(self) -> str:
         status = self.status
@@ -108,7 +106,7 @@ class Run:
         """Open the log of a new run."""
         bell = Bell()
         log = store.open_log(run_id, request, bell.ring, key)
-        writer = LogWriter.begin(log, run_id, request, clock)
+        writer = begin_run_log(log, run_id, request, clock)
         return cls(run_id, request, store, Broadcaster(log, bell), writer, request.labels)
 
     @classmethod
@@ -124,14 +122,15 @@ class Run:
         stored = await store.reopen(run_id, bell.ring)
         broadcaster = Broadcaster(stored.log, bell)
         status = stored.status
-        writer = await LogWriter.resume(stored.log, status, clock)
+        writer = LogWriter(stored.log, run_id, clock, RUN_LIFE, status)
+        await writer.resume(status.event_count)
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
         if status.paused:
             run._pacer.pause()
         if writer.finished:
             run._close(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
-            run._recomputation = Recomputation(stored.log, _BEFORE_DRAFTS, status.event_count)
+            run._emission.repeat()
         return run
 
     def settle(self) -> None:
@@ -143,24 +142,27 @@ class Run:
             return
         if isinstance(strategy := self.request.strategy, LostStrategy):
             self._end(State.FAILED, strategy.advice)
-        elif self.status.state is State.RUNNING and self._recomputation is None:
+        elif self.status.state is State.RUNNING and not self._emission.repeats:
             self._end(State.FAILED, INTERRUPTED)
 
     @property
     def status(self) -> Status:
         """The status: a fold over what is durable of the log, pause, labels. Computed each time."""
         paused = self._pacer.paused and not self._writer.finished
-        return self._writer.status(self._labels, paused=paused)
+        labels = self._labels
+        return self._writer.status(
+            paused=paused, name=labels.name, tags=labels.tags, note=labels.note
+        )
 
     @property
     def state(self) -> State:
         """The state of `status`, for those who count many runs."""
-        return self._writer.state
+        return self._writer.durable.state
 
     @property
     def finished(self) -> bool:
         """True if the run has completed, failed or been cancelled, and its end is durable."""
-        return self._writer.finished and self._broadcaster.log.watermark >= self._writer.count
+        return self._writer.ended
 
     @property
     def needs_task(self) -> bool:
@@ -173,7 +175,7 @@ class Run:
         ends = self._writer.finished or self._reason is not None or bool(self._failure)
         if self._store.durability == "memory" or ends:
             return False
-        return self._writer.announced is State.QUEUED or self.request.on_restart == "rerun"
+        return self._writer.newest.state is State.QUEUED or self.request.on_restart == "rerun"
 
     @property
     def broadcaster(self) -> Broadcaster:
@@ -394,7 +396,7 @@ class Run:
         """Work and emit until the run has ended; begin again where the work has been dropped."""
         assert self._turn is not None, "take_turns comes first"
         await self._turn.wait()
-        if self._recomputation is None:
+        if not self._emission.repeats:
             self._writer.announce(State.RUNNING)
         while not self._writer.finished:
             paced = self._pacer.bars_per_s is not None
@@ -406,9 +408,7 @@ class Run:
             await self._follow(steps)
             await rested.wait()
             if self._turn.dropped:
-                # In a pause. What has been told is not told again.
-                log, told = self._broadcaster.log, self._writer.count
-                self._recomputation = Recomputation(log, _BEFORE_DRAFTS, told)
+                self._emission.repeat()  # it was dropped in a pause
                 self._turn.begin_again()
                 await self._turn.wait()
             elif not self._writer.finished:
@@ -420,10 +420,9 @@ class Run:
             match taken:
                 case Progressed(drafts, size):
                     self._hold(size)
-                    await self._emit(drafts)
+                    await self._emission.emit(drafts)
                 case Done(result):
-                    if self._recomputation is not None:
-                        self._recomputation.check_over()
+                    self._emission.check_over()
                     await self._pacer.wait_resumed()
                     self._hold(result_bytes(result))
                     # Before the end is announced: a client that sees it may fetch the result.
@@ -449,29 +448,6 @@ class Run:
         """
         if self._held is not None:
             self._held.resize(size)
-
-    async def _emit(self, drafts: Sequence[EventDraft]) -> None:
-        if self._recomputation is not None:
-            drafts = await self._new_drafts(self._recomputation, drafts)
-        paced = self._pacer.bars_per_s is not None
-        for index, draft in enumerate(drafts, start=1):
-            if paced:
-                await self._pacer.wait_due(draft.bar)
-            elif index % _EMITS_PER_TURN == 0:
-                await self._store.wait_room()
-            await self._pacer.wait_resumed()
-            self._writer.emit(draft)
-
-    async def _new_drafts(
-        self, recomputation: Recomputation, drafts: Sequence[EventDraft]
-    ) -> Sequence[EventDraft]:
-        """Return the drafts that the log does not have, after comparing those that it has."""
-        new_drafts = await recomputation.new_drafts(drafts)
-        if new_drafts:
-            # So that the first new bar comes as long after the last one in the log as in any run.
-            self._pacer.begin(at_bar=recomputation.bar)
-            self._recomputation = None
-        return new_drafts
 
     def fail(self, error: BaseException) -> None:
         """End the run because of an error in its task or beneath it; after the end, log it only."""

@@ -1,4 +1,4 @@
-"""Events: what happened to a run, encoded once.
+"""Events: what happened to a run or an optimization, encoded once.
 
 The canonical bytes *are* the event. Code that streams, stores or counts events passes these bytes
 on unchanged, and a reader that wants the fields decodes them.
@@ -15,10 +15,17 @@ from attrs import frozen
 
 from glowback_trio.model.short_repr import describe
 
-__all__ = ["EVENT_TYPES", "Event", "EventDraft", "EventType", "encode"]
+__all__ = ["EVENT_TYPES", "OPTIMIZATION_EVENT_TYPES", "AnyEventType", "Event", "EventDraft"]
+__all__ += ["EventType", "OptimizationEventType", "encode"]
 
+#: Types of the events of a run, and of an optimization.
 EventType = Literal["state", "progress", "metric", "trade", "order", "log"]
+OptimizationEventType = Literal[
+    "state", "progress", "trial", "best", "generation", "validation", "log"
+]
+AnyEventType = EventType | OptimizationEventType
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
+OPTIMIZATION_EVENT_TYPES: tuple[OptimizationEventType, ...] = get_args(OptimizationEventType)
 
 
 @frozen(repr=False)
@@ -32,7 +39,7 @@ class EventDraft:
         progress: Progress of the run from 0 to 1; None for any type but `progress`.
     """
 
-    type: EventType
+    type: AnyEventType
     payload: bytes
     bar: int
     progress: float | None = None
@@ -53,7 +60,7 @@ class Event:
     """
 
     event_id: int
-    type: EventType
+    type: AnyEventType
     data: bytes
 
     def __repr__(self) -> str:
@@ -78,7 +85,7 @@ class Event:
         return fields
 
 
-def encode(event_id: int, run_id: str, kind: EventType, timestamp: str, payload: bytes) -> Event:
+def encode(event_id: int, run_id: str, kind: AnyEventType, timestamp: str, payload: bytes) -> Event:
     """Make an event by writing its canonical bytes.
 
     Args:

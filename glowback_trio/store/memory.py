@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -43,7 +43,7 @@ class MemoryLog:
     _held: Holding = field(factory=lambda: Holding(Memory().account("logs")))
     _events: list[Event] = field(factory=list, init=False)
     #: The ids of the events of each type.
-    _ids: dict[EventType, array[int]] = field(factory=dict, init=False)
+    _ids: dict[AnyEventType, array[int]] = field(factory=dict, init=False)
     #: Bytes that the events take, roughly.
     size: int = field(default=0, init=False)
 
@@ -75,7 +75,7 @@ class MemoryLog:
         return self.read_nowait(after, limit)
 
     def select_nowait(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return up to `limit` events of these types, and the id up to which there is no other."""
         newest = self.watermark
@@ -89,14 +89,14 @@ class MemoryLog:
         return events, found[-1] if len(found) == limit else max(after, newest)
 
     async def select(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return the same: no event leaves memory before its run does."""
         return self.select_nowait(after, limit, types)
 
     def changes(self) -> Sequence[Event]:
         """Return the events that the status depends on: changes of state, the last progress."""
-        state: EventType = "state"
+        state: AnyEventType = "state"
         states, _ = self.select_nowait(0, self.watermark, [state])
         last = [self._events[event_id - 1] for event_id in self._ids.get("progress", ())[-1:]]
         return sorted([*states, *last], key=lambda event: event.event_id)

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from attrs import frozen
 
 from glowback_trio.memory import Memory
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -61,7 +61,7 @@ class EventLog(Protocol):
         """
 
     def select_nowait(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return up to `limit` events of these types with ids above `after`, found by an index.
 
@@ -71,7 +71,7 @@ class EventLog(Protocol):
         """
 
     async def select(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return what `select_nowait` does, after waiting for events that have left memory.
 

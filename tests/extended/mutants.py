@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
 WRITER = "glowback_trio/actors/log_writer.py"
-RECOMPUTATION = "glowback_trio/actors/recomputation.py"
+RECOMPUTATION = "glowback_trio/actors/runs/recomputation.py"
+EMISSION = "glowback_trio/actors/runs/emission.py"
 MEMORY = "glowback_trio/store/memory.py"
 SQLITE = "glowback_trio/store/sqlite"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
@@ -153,14 +154,14 @@ MUTANTS = (
     Mutant(
         "store: the digest of an interrupted run begins anew",
         WRITER,
-        "            await writer._replay()\n",
+        "            await self._replay(take)\n",
         "            pass\n",
     ),
     Mutant(
         "store: a run has finished before its end is durable",
-        RUN,
-        " and self._broadcaster.log.watermark >= self._writer.count\n",
-        "\n",
+        WRITER,
+        "return self.finished and self._log.watermark >= self._count\n",
+        "return self.finished\n",
     ),
     Mutant(
         "store: a run that is paused while its result is written completes",
@@ -177,8 +178,8 @@ MUTANTS = (
     Mutant(
         "store: a status is told before it is durable",
         WRITER,
-        "        newest = max(self._log.watermark, 1)\n",
-        "        newest = self._count\n",
+        "        self._catch_up(max(self._log.watermark, 1))\n",
+        "        self._catch_up(self._count)\n",
     ),
     Mutant(
         "sqlite: an event is shown before it is committed",
@@ -264,7 +265,7 @@ MUTANTS = (
     ),
     Mutant(
         "restart: what was told is told again",
-        RUN,
+        EMISSION,
         "            drafts = await self._new_drafts(self._recomputation, drafts)\n",
         "            await self._new_drafts(self._recomputation, drafts)\n",
     ),

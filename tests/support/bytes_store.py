@@ -19,7 +19,7 @@ from attrs import asdict, define, evolve, field
 from glowback_trio import Event, Result
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Memory
-from glowback_trio.model.events import EventType
+from glowback_trio.model.events import AnyEventType
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
@@ -80,12 +80,12 @@ class BytesLog:
         return self._decoded(after, limit)
 
     def select_nowait(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         return _of_types(self.read_nowait(after, limit), types, after)
 
     async def select(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         return _of_types(await self.read(after, limit), types, after)
 
@@ -94,7 +94,7 @@ class BytesLog:
 
 
 def _of_types(
-    events: Sequence[Event], types: Collection[EventType], after: int
+    events: Sequence[Event], types: Collection[AnyEventType], after: int
 ) -> tuple[Sequence[Event], int]:
     """Return those of these types among all that come next: few may be looked at at once."""
     newest = events[-1].event_id if events else after

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
 from typing import Any
 
-from glowback_trio.model.events import EVENT_TYPES, EventDraft
+from glowback_trio.model.events import EVENT_TYPES, AnyEventType, EventDraft
 
 __all__ = ["HEADER", "Kind", "Parts", "frame", "pack_numbers", "pack_progress", "pack_value"]
 __all__ += ["unpack_numbers", "unpack_progress", "unpack_value"]
@@ -33,7 +33,7 @@ _PROGRESS = struct.Struct("<IQ")
 _ALIGN = 64
 #: Type, bar, progress (NaN: none) and length of one draft's payload.
 _DRAFT = struct.Struct("<BIdI")
-_TYPE_INDEX = {kind: index for index, kind in enumerate(EVENT_TYPES)}
+_TYPE_INDEX: dict[AnyEventType, int] = {kind: index for index, kind in enumerate(EVENT_TYPES)}
 _NO_PROGRESS = float("nan")
 
 

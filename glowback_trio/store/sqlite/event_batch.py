@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 
 from glowback_trio.errors import StoreError
-from glowback_trio.model.events import EVENT_TYPES, Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 
 __all__ = ["MOST_EVENTS", "Row", "pack", "type_bits", "unpack"]
 
@@ -21,19 +21,23 @@ MOST_EVENTS = 256
 Row = tuple[int, int, int, bytes]
 
 # Kept in files, so a bit keeps its type for ever.
-_BITS: dict[EventType, int] = {
+_BITS: dict[AnyEventType, int] = {
     "state": 1,
     "progress": 2,
     "metric": 4,
     "trade": 8,
     "order": 16,
     "log": 32,
+    "trial": 64,
+    "best": 128,
+    "generation": 256,
+    "validation": 512,
 }
 
-_TYPES: dict[bytes, EventType] = {kind.encode(): kind for kind in EVENT_TYPES}
+_TYPES: dict[bytes, AnyEventType] = {kind.encode(): kind for kind in _BITS}
 
 
-def type_bits(types: Collection[EventType]) -> int:
+def type_bits(types: Collection[AnyEventType]) -> int:
     """Return the sum of the bits of some types, as a row's column `types` holds it."""
     return sum(_BITS[kind] for kind in types)
 
@@ -47,7 +51,7 @@ def pack(events: Sequence[Event]) -> Iterator[tuple[int, int, int, bytes, int]]:
         yield batch[0].event_id, len(batch), zlib.crc32(lines), lines, types
 
 
-def unpack(row: Row, types: Collection[EventType] = EVENT_TYPES) -> list[Event]:
+def unpack(row: Row, types: Collection[AnyEventType] = tuple(_BITS)) -> list[Event]:
     """Read a row as the events that it was written from, or as those of some types.
 
     Raises:
@@ -67,6 +71,6 @@ def unpack(row: Row, types: Collection[EventType] = EVENT_TYPES) -> list[Event]:
     ]
 
 
-def _type(data: bytes) -> EventType:
+def _type(data: bytes) -> AnyEventType:
     # Faster than decoding. No run id holds a quotation mark, so the type is the tenth part.
     return _TYPES[data.split(b'"', 10)[9]]

@@ -10,7 +10,7 @@ import trio
 from attrs import define, field, frozen
 
 from glowback_trio.memory import Holding
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.short_repr import describe
 from glowback_trio.store.protocol import EVENT_OVERHEAD
 from glowback_trio.store.sqlite.queries import read_events, select_events
@@ -38,12 +38,12 @@ class _Selected:
         events: The events.
     """
 
-    types: Collection[EventType]
+    types: Collection[AnyEventType]
     after: int
     until: int
     events: Sequence[Event]
 
-    def has(self, after: int, types: Collection[EventType]) -> bool:
+    def has(self, after: int, types: Collection[AnyEventType]) -> bool:
         """Return whether it says what comes after an id."""
         return self.after <= after < self.until and self.types == types
 
@@ -113,7 +113,7 @@ class SqliteLog:
         return events
 
     def select_nowait(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return those events of these types that are in memory and on disk."""
         start = after - self._before
@@ -125,7 +125,7 @@ class SqliteLog:
         return found, max(after, self.watermark) if all_left else found[-1].event_id
 
     async def select(
-        self, after: int, limit: int, types: Collection[EventType]
+        self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
         """Return the same, after reading what has left memory."""
         await trio.lowlevel.checkpoint()

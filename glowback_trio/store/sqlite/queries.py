@@ -8,7 +8,7 @@ import apsw
 from attrs import frozen
 
 from glowback_trio.errors import DamagedError, StoreError, UnknownRunError
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.result import Result
 from glowback_trio.store.sqlite.event_batch import type_bits, unpack
@@ -193,7 +193,7 @@ def select_events(
     *,
     until: int,
     limit: int,
-    types: Collection[EventType],
+    types: Collection[AnyEventType],
 ) -> tuple[list[Event], int]:
     """Return the first `limit` events of some types, or fewer if they are far apart.
 
