@@ -17,7 +17,7 @@ from glowback_trio.data.calendars.times import format_range, to_timestamp
 from glowback_trio.data.directory_load import DirectoryLoad, MixedFilesError, expected_bars
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
-from glowback_trio.data.loading import collect, raise_problems
+from glowback_trio.data.loading import collect, parted, raise_problems
 from glowback_trio.data.near_misses import NearMiss, near_misses
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.reader_errors import errors_named
@@ -162,7 +162,7 @@ class Catalogue:
         if request.calendar:
             stamps = [Stamps.of(one) for one in bars]
             quality = with_gaps(stamps, quality, request.resolution, request.calendar)
-        return Dataset(bars, "sample", "sample", quality)
+        return parted(request, Dataset(bars, "sample", "sample", quality))
 
     def _directory_load(self, request: BacktestRequest) -> DirectoryLoad | None:
         """Find the request's files; None if there is no such directory."""
@@ -203,8 +203,8 @@ class Catalogue:
 
 def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
     start, end = to_timestamp(request.start_date), to_timestamp(request.end_date)
-    bars = sample_bars(symbol, request.resolution, start, end)
-    if not len(bars):
+    bars = sample_bars(symbol, request.resolution, start, end, request.warmup_of(symbol))
+    if not len(bars) or bars.time[-1] < start:
         raise DataError(
             f"{symbol} has no bars from {format_range(start, end)}: its market is closed"
         )

@@ -20,7 +20,7 @@ from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_fact
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
-from glowback_trio.data.loading import collect, market_zone, raise_problems
+from glowback_trio.data.loading import collect, market_zone, parted, raise_problems
 from glowback_trio.data.near_misses import near_misses_of
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.reader_errors import errors_named
@@ -128,13 +128,13 @@ class DirectoryLoad:
         formats = {file.format for file in files.values()}
         # Files of both formats are reported as `default`, the source that allows both.
         source = formats.pop() if len(formats) == 1 else "default"
-        return Dataset(bars, source, stated.kind, quality, stated)
+        return parted(request, Dataset(bars, source, stated.kind, quality, stated))
 
     def _load_one(
         self,
         read: Reader,
         files: Mapping[str, PriceFile],
-        place: Callable[[ParsedFile], tuple[Bars, Quality]],
+        place: Callable[..., tuple[Bars, Quality]],
         stated: Provenance,
         symbol: str,
     ) -> tuple[Bars, Quality]:
@@ -146,12 +146,12 @@ class DirectoryLoad:
         self,
         parsed: ParsedFile,
         file: PriceFile,
-        place: Callable[[ParsedFile], tuple[Bars, Quality]],
+        place: Callable[..., tuple[Bars, Quality]],
         stated: Provenance,
     ) -> tuple[Bars, Quality]:
         symbol, request = file.symbol, self.request
         check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
-        bars, quality = place(parsed)
+        bars, quality = place(parsed, warmup=request.warmup_of(symbol))
         if request.adjustment == "none":
             if request.execution.commission_per_share and stated.adjusted_for in _MORE_SHARES:
                 quality = with_share_warning(quality)
@@ -263,11 +263,14 @@ def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -
 
 
 def expected_bars(request: BacktestRequest) -> Mapping[str, int]:
-    """Count the bars that each symbol's calendar has in the range of the request."""
+    """Count the bars that each symbol's calendar has in the request's range, or warming up."""
     start, end = to_timestamp(request.start_date), to_timestamp(request.end_date)
     calendars = {symbol: calendar_of(symbol) for symbol in request.priced}
     counts = {
         calendar: calendar.count(request.resolution, start, end)
         for calendar in set(calendars.values())
     }
-    return {symbol: counts[calendar] for symbol, calendar in calendars.items()}
+    return {
+        symbol: counts[calendar] + request.warmup_of(symbol)
+        for symbol, calendar in calendars.items()
+    }

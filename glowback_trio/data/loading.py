@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from attrs import evolve
 
 from glowback_trio.data.calendars.exchanges import zone_of
 from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
-from glowback_trio.model.bars import Bars, Quality
+from glowback_trio.model.bars import Bars, Dataset, Quality
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.sessions.date_range import DateRange
 
-__all__ = ["collect", "market_zone", "raise_problems"]
+__all__ = ["collect", "market_zone", "parted", "raise_problems"]
 
 
 def raise_problems(problems: Iterable[Problem]) -> None:
@@ -46,7 +48,8 @@ def collect(
 
     Args:
         request: Names the symbols and the data quality mode.
-        load_one: Loads one symbol's bars, and the quality report of its rows.
+        load_one: Loads one symbol's bars, those for warming up included, and the quality report of
+            its rows.
         checkpoint: Called before each symbol; an exception that it raises ends the load.
         limits: Checked after each symbol, because a file may hold more bars than its calendar.
 
@@ -90,3 +93,18 @@ def _check_volumes(request: BacktestRequest, bars: Iterable[Bars]) -> None:
             raise DataError(
                 f"execution.{setting} needs volumes, and {one.symbol} has bars without one"
             )
+
+
+def parted(request: BacktestRequest, loaded: Dataset) -> Dataset:
+    """Return a dataset whose bars before the request's range are apart from the others.
+
+    Args:
+        request: Its range.
+        loaded: Bars of the range, and for warming up just before it.
+    """
+    if not request.warmup_bars:
+        return loaded
+    span = DateRange.of(request.start_date, request.end_date)
+    parts = [span.parted(one, request.warmup_bars) for one in loaded.bars]
+    within, warmup = [own for _, own in parts], [early for early, _ in parts if len(early)]
+    return evolve(loaded, bars=within, warmup=warmup)

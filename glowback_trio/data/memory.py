@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
-from glowback_trio.data.loading import collect, market_zone, raise_problems
+from glowback_trio.data.loading import collect, market_zone, parted, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
     MAX_ROWS,
@@ -92,7 +92,7 @@ class MemoryCatalogue:
         quality = with_gaps(
             [Stamps.of(one) for one in bars], quality, request.resolution, request.calendar
         )
-        return Dataset(bars, "memory", "user_provided", quality)
+        return parted(request, Dataset(bars, "memory", "user_provided", quality))
 
     def datasets(self) -> Sequence[Listing]:
         """List the bars in memory, ordered by symbol."""
@@ -112,4 +112,5 @@ class MemoryCatalogue:
         )
         # A program may hand over any arrays, so they are cleaned like those of a file.
         placed = rows.placed(market_zone(request), daily=request.resolution == "day")
-        return clean(placed.between(DateRange.of(request.start_date, request.end_date)))
+        span = DateRange.of(request.start_date, request.end_date)
+        return clean(placed.between(span, request.warmup_of(symbol)))

@@ -86,8 +86,12 @@ class Rows:
         """Return where a row is in the source, for messages."""
         return self.locate(row if self.number is None else int(self.number[row]))
 
-    def between(self, span: DateRange) -> Rows:
-        """Return the rows of a range, which have to be placed.
+    def between(self, span: DateRange, warmup: int = 0) -> Rows:
+        """Return the rows of a range, which have to be placed, and of some bars before it.
+
+        Args:
+            span: The range.
+            warmup: How many bars before it, at most.
 
         Raises:
             DataError: There are none.
@@ -95,7 +99,17 @@ class Rows:
         inside = span.contains(self.time, self.stamps.offset)
         if not inside.any():
             raise self.none_between(span)
+        if warmup:
+            inside |= self._just_before(span, warmup)
         return self if inside.all() else self.take(inside)
+
+    def _just_before(self, span: DateRange, count: int) -> NDArray[np.bool_]:
+        """Return which rows are of the last bars before a range, (R,)."""
+        before = span.precedes(self.time, self.stamps.offset)
+        times = np.unique(self.time[before])  # rows of the same time become one bar
+        if len(times) > count:
+            before &= self.time >= times[-count]
+        return before
 
     def none_between(self, span: DateRange) -> DataError:
         """Return the error for an empty range, which names the range that exists."""

@@ -42,7 +42,9 @@ _BAND = 2.0  # the most that the log price deviates from the base price
 _DECIMALS = 4
 
 
-def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Timestamp) -> Bars:
+def sample_bars(
+    symbol: str, resolution: Resolution, start: Timestamp, end: Timestamp, warmup: int = 0
+) -> Bars:
     """Generate a symbol's bars from `start` to `end`, both included.
 
     Args:
@@ -50,6 +52,7 @@ def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Time
         resolution: The length of a bar.
         start: datetime64, UTC, from 1900.
         end: datetime64, UTC, to 2200.
+        warmup: How many bars before `start` to generate too; there are fewer near 1900.
 
     Returns:
         Bars on the symbol's calendar (see `data.calendars`): positive prices rounded to four
@@ -58,9 +61,12 @@ def sample_bars(symbol: str, resolution: Resolution, start: Timestamp, end: Time
     """
     calendar = calendar_of(symbol)
     days = calendar.days(start, end)
+    before = -(-warmup // len(calendar.session(resolution)))
+    days = range(max(0, days.start - before), days.stop)
     columns = _daily(symbol, days) if resolution == "day" else _intraday(symbol, resolution, days)
     time = calendar.stamps(resolution, days).ravel()
-    inside = (time >= start) & (time <= end)
+    first = max(0, int(time.searchsorted(start)) - warmup)
+    inside = slice(first, int(time.searchsorted(end, "right")))
     return Bars(symbol, time[inside], *(column[inside] for column in columns))
 
 

@@ -38,9 +38,14 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
         raise InvalidRequestError(
             [Problem("not_available", ("adjustment",), message, request.adjustment)]
         )
-    within = _within(request, bars)
-    quality = [Quality(one.symbol, rows=len(one), bars=len(one)) for one in within]
-    return _simulated(request, Dataset(within, "memory", "user_provided", quality))
+    parts = _parts(request, bars)
+    within, warmup = [own for _, own in parts], [early for early, _ in parts if len(early)]
+    quality = [
+        Quality(own.symbol, rows=len(early) + len(own), bars=len(early) + len(own))
+        for early, own in parts
+    ]
+    dataset = Dataset(within, "memory", "user_provided", quality, warmup=warmup)
+    return _simulated(request, dataset)
 
 
 def _check_bars(bars: object) -> None:
@@ -59,8 +64,8 @@ def _simulated(request: BacktestRequest, dataset: Dataset) -> Result:
     return simulation.result()
 
 
-def _within(request: BacktestRequest, bars: Sequence[Bars]) -> list[Bars]:
-    """Return the bars of the request's range, at their session dates if they are daily."""
+def _parts(request: BacktestRequest, bars: Sequence[Bars]) -> list[tuple[Bars, Bars]]:
+    """Return the bars before the request's range, and in it, at their session dates if daily."""
     zone = None if request.timezone is None else ZoneInfo(request.timezone)
     given = [Stamps.of(one) for one in bars]
     placed = [stamps.placed(zone, daily=request.resolution == "day") for stamps in given]
@@ -68,14 +73,14 @@ def _within(request: BacktestRequest, bars: Sequence[Bars]) -> list[Bars]:
         # Several bars a day are intraday bars, even if the request does not say so.
         placed = [stamps.placed(zone, daily=False) for stamps in given]
     span = DateRange.of(request.start_date, request.end_date)
-    return [_cut(one, stamps, span) for one, stamps in zip(bars, placed, strict=True)]
+    return [
+        span.parted(_restamped(one, stamps), request.warmup_of(one.symbol))
+        for one, stamps in zip(bars, placed, strict=True)
+    ]
 
 
-def _cut(bars: Bars, stamps: Stamps, span: DateRange) -> Bars:
-    part = span.part(stamps.time, stamps.offset)
-    # Nothing to change, and nothing to copy.
-    if stamps.time is bars.time and stamps.offset is bars.offset and part == slice(0, len(bars)):
-        return bars
-    prices = (column[part] for column in (bars.open, bars.high, bars.low, bars.close, bars.volume))
-    inside = stamps.take(part)
-    return Bars(bars.symbol, inside.time, *prices, offset=inside.offset)
+def _restamped(bars: Bars, stamps: Stamps) -> Bars:
+    if stamps.time is bars.time and stamps.offset is bars.offset:
+        return bars  # nothing to change, and nothing to copy
+    prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    return Bars(bars.symbol, stamps.time, *prices, offset=stamps.offset)

@@ -23,6 +23,7 @@ from glowback_trio.engine.reporting.messages import (
     out_of_range,
     ruin_warning,
     volume_warnings,
+    warmup_warnings,
     warnings,
 )
 from glowback_trio.engine.reporting.result_builder import Ended, result
@@ -71,7 +72,7 @@ class Simulation:
         self._dataset = dataset
         symbols = frozenset(request.symbols)
         traded = [bars for bars in dataset.bars if bars.symbol in symbols]
-        self._timeline = align(traded)
+        self._timeline = align(traded, dataset.warmup)
         self._endings = self._timeline.endings
         self._journal = EventJournal()
         self._booked: list[BookedRecords] = []
@@ -85,7 +86,7 @@ class Simulation:
         self._done = 0  # rows that are final
         self._ruined = False
         self._failure: GlowbackError | None = None
-        self._warnings = warnings(dataset)
+        self._warnings = [*warnings(dataset), *warmup_warnings(request, dataset)]
         self._messages: list[str] = []  # logged by the strategy
         self._pending = [log_draft(0, sentence) for sentence in self._warnings]
 

@@ -29,12 +29,15 @@ class Timeline:
         date: Session dates, (T,) datetime64[D], ascending: the latest of the symbols with a bar
             there, and never before that of the row before.
         rows: For each symbol, the row on `time` of each of its bars, (bars of the symbol,).
+        warmup: By index of the symbol, the bars before its first one that only indicators see; none
+            of a symbol that is left out.
     """
 
     bars: Sequence[Bars]
     time: Times = field(repr=False)
     date: Times = field(repr=False)
     rows: Sequence[Indices] = field(repr=False)
+    warmup: Mapping[int, Bars] = field(factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -48,6 +51,11 @@ class Timeline:
     def cells(self) -> int:
         """The cells of a table of all symbols at all times."""
         return len(self.time) * len(self.bars)
+
+    def seen(self, symbol: int) -> Bars:
+        """Return the bars of a symbol with those for warming up before them."""
+        bars, earlier = self.bars[symbol], self.warmup.get(symbol)
+        return bars if earlier is None else bars.after(earlier)
 
     def marks(self, start: int, stop: int) -> Floats:
         """Return the last close of every symbol at the rows from `start` to before `stop`.
@@ -74,31 +82,42 @@ class Timeline:
         return endings
 
     def groups(self, cells: int) -> Iterator[Sequence[int]]:
-        """Group the symbols by their bar times, with about `cells` bars to a group at most."""
+        """Group the symbols by their bar times, with about `cells` bars to a group at most.
+
+        Symbols of a group have the same times for warming up too.
+        """
         groups: dict[bytes, list[int]] = {}
         for symbol, rows in enumerate(self.rows):
             # A digest of the rows is a short key. Two digests of 64 bytes do not collide by chance.
             times = b"" if len(rows) == len(self) else blake2b(rows.data).digest()
+            if (earlier := self.warmup.get(symbol)) is not None:
+                times += blake2b(earlier.time.view("u1").data).digest()
             groups.setdefault(times, []).append(symbol)
         for symbols in groups.values():
-            most = max(1, cells // len(self.rows[symbols[0]]))
+            length = len(self.rows[symbols[0]]) + len(self.warmup.get(symbols[0], ()))
+            most = max(1, cells // length)
             for first in range(0, len(symbols), most):
                 yield symbols[first : first + most]
 
 
-def align(bars: Iterable[Bars]) -> Timeline:
+def align(bars: Iterable[Bars], warmup: Iterable[Bars] = ()) -> Timeline:
     """Lay the bars of several symbols along one timeline.
 
+    Args:
+        bars: Of each symbol.
+        warmup: Bars before these, of some of the symbols; one `Bars` each.
+
     Raises:
-        DataError: No symbols at all, one without a bar, or an open or close that is not a positive
-            finite number.
+        DataError: No symbols at all, one without a bar, an open or close that is not a positive
+            finite number, or bars for warming up that do not end before the others begin.
     """
     ordered = sorted(bars, key=lambda one: one.symbol)
     if empty := [one.symbol for one in ordered if not len(one)]:
         raise DataError(f"no bars for {', '.join(empty)} in the requested range")
     if not ordered:
         raise DataError("no bars to simulate: at least one symbol is needed")
-    for one in ordered:
+    early = _by_index(ordered, warmup)
+    for one in (*ordered, *early.values()):
         _check_prices(one)
     time = _union([one.time for one in ordered])
     # Shared by all symbols that have every bar, which is most of them and saves (T, N) integers.
@@ -106,7 +125,16 @@ def align(bars: Iterable[Bars]) -> Timeline:
     rows = [
         everywhere if len(one) == len(time) else np.searchsorted(time, one.time) for one in ordered
     ]
-    return Timeline(ordered, time, _dates(ordered, rows, time), rows)
+    return Timeline(ordered, time, _dates(ordered, rows, time), rows, early)
+
+
+def _by_index(bars: Sequence[Bars], warmup: Iterable[Bars]) -> Mapping[int, Bars]:
+    by_symbol = {one.symbol: one for one in warmup if len(one)}
+    early = {i: by_symbol[one.symbol] for i, one in enumerate(bars) if one.symbol in by_symbol}
+    for index, one in early.items():
+        if one.time[-1] >= bars[index].time[0]:
+            raise DataError(f"{one.symbol}: bars for warming up should end before its other bars")
+    return early
 
 
 def _dates(bars: Sequence[Bars], rows: Sequence[Indices], time: Times) -> Times:

@@ -175,6 +175,30 @@ class Bars:
         local = self.time if self.offset is None else self.time + self.offset
         return local.astype("M8[D]")
 
+    def part(self, which: slice) -> Bars:
+        """Return some of the bars; all of them are the same object."""
+        if which == slice(0, len(self)):
+            return self
+        prices = (self.open, self.high, self.low, self.close, self.volume)
+        offset = None if self.offset is None else self.offset[which]
+        columns = (column[which] for column in prices)
+        return Bars(self.symbol, self.time[which], *columns, offset=offset)
+
+    def after(self, earlier: Bars) -> Bars:
+        """Return the bars with earlier ones before them.
+
+        Raises:
+            DataError: These do not end before the first bar.
+        """
+        if not len(earlier):
+            return self
+        offsets = None
+        if self.offset is not None or earlier.offset is not None:
+            offsets = np.concatenate([_known_offset(earlier), _known_offset(self)])
+        names = ("time", "open", "high", "low", "close", "volume")
+        columns = (np.concatenate([getattr(earlier, n), getattr(self, n)]) for n in names)
+        return Bars(self.symbol, *columns, offset=offsets)
+
     def digest(self) -> str:
         """Return the SHA-256 of symbol, times, columns and offsets as hex; worked out once."""
         return self.known_digest or self._digest
@@ -188,6 +212,10 @@ class Bars:
         if self.offset is not None:
             content.update(self.offset.view(np.uint8).data)
         return content.hexdigest()
+
+
+def _known_offset(bars: Bars) -> Offsets:
+    return np.zeros(len(bars), _SPAN) if bars.offset is None else bars.offset
 
 
 # attrs writes this method for the cached property and names no module, on which `help()` of
@@ -260,8 +288,10 @@ class Dataset:
         source: The resolved data source: `sample`, `csv`, `parquet` or `memory`; `default` where
             some files are of the one format and some of the other.
         kind: `sample` for generated prices, `demo` for the shipped ones, else `user_provided`.
-        quality: One report per symbol, in the same order.
+        quality: One report per symbol, in the same order, on all that was read.
         provenance: What is said of the prices, where something is.
+        warmup: The bars before the request's range that indicators begin with, of each symbol that
+            has some; one `Bars` each. Nothing is traded or valued on them.
     """
 
     bars: Sequence[Bars]
@@ -269,6 +299,7 @@ class Dataset:
     kind: Literal["sample", "demo", "user_provided"]
     quality: Sequence[Quality]
     provenance: Provenance = Provenance()
+    warmup: Sequence[Bars] = ()
 
     def __repr__(self) -> str:
         return describe(self, listed([bars.symbol for bars in self.bars]), source=self.source)
@@ -277,4 +308,5 @@ class Dataset:
         """Return the SHA-256 over the symbols' digests in alphabetical order, as hex."""
         # Sorted, because the order of a request's symbols changes nothing.
         parts = sorted((bars.symbol, bars.digest()) for bars in self.bars)
+        parts += sorted((f"warmup {bars.symbol}", bars.digest()) for bars in self.warmup)
         return hashlib.sha256("\n".join(f"{s} {d}" for s, d in parts).encode()).hexdigest()

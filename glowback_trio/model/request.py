@@ -246,6 +246,9 @@ class BacktestRequest(Checked):
         execution: Fills and costs.
         initial_capital: Cash at the first bar, currency.
         currency: Recorded, not used.
+        warmup_bars: Bars of each symbol before `start_date` that are read too, 0 to 1,000,000:
+            indicators and histories begin with them, and nothing is traded or valued on them. Where
+            fewer exist, the run takes these and says so in its log.
         timezone: Zone of the markets, such as `America/New_York`: times written without an offset
             are read in it, and it decides the session dates of intraday bars. None: the zone of
             `calendar`, else UTC. Offsets in the files go first.
@@ -298,6 +301,7 @@ class BacktestRequest(Checked):
     execution: Execution = Execution()
     initial_capital: Annotated[float, Gt(0), Le(1e12)] = 1_000_000.0
     currency: Annotated[str, Pattern("[A-Z]{3,5}", "3 to 5 capital letters")] = "USD"
+    warmup_bars: Annotated[int, Ge(0), Le(1_000_000)] = 0
     timezone: Annotated[str, MaxLen(64)] | None = None
     benchmark_symbol: Symbol | None = None
     data_source: DataSource = "default"
@@ -327,6 +331,10 @@ class BacktestRequest(Checked):
         if self.benchmark_symbol is None or self.benchmark_symbol in self.symbols:
             return self.symbols
         return (*self.symbols, self.benchmark_symbol)
+
+    def warmup_of(self, symbol: str) -> int:
+        """Return how many bars of a symbol are read before the range; none of a mere benchmark."""
+        return self.warmup_bars if symbol in self.symbols else 0
 
     def place(self, index: int) -> tuple[str | int, ...]:
         """Return the path, within the request, of one of `priced`."""

@@ -67,7 +67,11 @@ def _with_pace(document: object) -> object:
 
 def request_document(request: BacktestRequest) -> Document:
     """Write a request as a document that `parse_request` reads as an equal one."""
-    return plain_document(request)
+    document = plain_document(request)
+    # Left out where it says nothing, so that the manifests of earlier versions stay as they are.
+    if not request.warmup_bars:
+        del document["warmup_bars"]
+    return document
 
 
 def plain_document(checked: attrs.AttrsInstance) -> Document:

@@ -130,6 +130,24 @@ def bars(last: float) -> MemoryCatalogue:
 IN_MEMORY = BacktestRequest(symbols=["A", "B"], start_date="2024-01-01", end_date="2024-02-01")
 
 
+def test_bars_for_warming_up_are_verified_too() -> None:
+    request = evolve(IN_MEMORY, start_date="2024-01-11", warmup_bars=5)
+    source = bars(120.0)
+    export = finished_export(request, source)
+    assert verify(export, source).same
+    early = source.bars["B"]
+    close = early.close.copy()
+    close[7] += 0.5  # of 2024-01-08
+    columns = (early.open, early.high, early.low, close, early.volume)
+    changed = MemoryCatalogue([source.bars["A"], Bars("B", early.time, *columns)])
+    found = difference_in(export, changed)
+    assert (found.part, found.symbol) == ("bars", "B")
+    assert "bars for warming up of B differ" in found.message
+    assert verify(finished_export(evolve(request, warmup_bars=2), source), changed).same
+    more = {**export.request, "warmup_bars": 4}
+    assert difference_in(evolve(export, request=more), source).part == "request"
+
+
 def test_changed_bars_are_found_by_their_symbol_and_digests() -> None:
     export = finished_export(IN_MEMORY, bars(120.0))
     assert verify(export, bars(120.0)).same

@@ -72,14 +72,23 @@ def assert_same(result: Result, other: Result) -> None:
     assert result.carry == other.carry
 
 
-def both(strategy: BuiltIn, bars: list[Bars], **execution: Any) -> tuple[Result, Result]:
+def both(
+    strategy: BuiltIn,
+    bars: list[Bars],
+    *,
+    warmup: int = 0,
+    start: str = "2024-01-01",
+    **execution: Any,
+) -> tuple[Result, Result]:
     symbols = [one.symbol for one in bars]
     allowed = execution.get("allow_short", True)
+    more: dict[str, Any] = {"initial_capital": 1e5, "warmup_bars": warmup, "start_date": start}
     arrays, events = (
-        backtest(make_request(symbols, one, execution=execution, initial_capital=1e5), bars)
+        backtest(make_request(symbols, one, execution=execution, **more), bars)
         for one in (strategy, reference_strategy(strategy, allow_short=allowed))
     )
-    audit(events, bars)
+    if not warmup:
+        audit(events, bars)
     return arrays, events
 
 
@@ -103,6 +112,28 @@ def test_a_reference_strategy_called_bar_by_bar_gives_the_same_result(
     arrays, events = both(strategy, bars, **execution)
     assert len(arrays.trades) >= 1
     assert_same(arrays, events)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(BUILT_IN),
+    EXECUTIONS,
+    st.tuples(st.sampled_from([1, 3, 9]), st.sampled_from([0.0, 0.3])),
+    st.integers(1, 40),
+)
+@settings(max_examples=100)
+def test_a_reference_strategy_gives_the_same_result_after_warming_up(
+    seed: int,
+    strategy: BuiltIn,
+    execution: dict[str, Any],
+    size: tuple[int, float],
+    warmup: int,
+) -> None:
+    symbols, gaps = size
+    bars = market(seed, symbols, 70, gaps=gaps, spread=0.03)
+    # No later than any symbol's last bar, so that none is missing from the range.
+    start = min("2024-02-05", *(str(one.time[-1])[:10] for one in bars))
+    assert_same(*both(strategy, bars, warmup=warmup, start=start, **execution))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(BUILT_IN), EXECUTIONS)

@@ -31,7 +31,10 @@ def reference_strategy(strategy: BuiltIn, *, allow_short: bool = True) -> BarStr
 
         def on_bar(context: Context) -> None:
             for symbol in context.active:
-                rule = rules.setdefault(symbol, _rule(strategy, allow_short=allow_short))
+                if symbol not in rules:
+                    warmup = context.count(symbol) - 1
+                    rules[symbol] = _rule(strategy, warmup, allow_short=allow_short)
+                rule = rules[symbol]
                 wanted = rule(context.history(symbol, 1_000_000))
                 if wanted is not None:
                     context.target(symbol, wanted)
@@ -41,16 +44,16 @@ def reference_strategy(strategy: BuiltIn, *, allow_short: bool = True) -> BarStr
     return starting(begin)
 
 
-def _rule(strategy: BuiltIn, *, allow_short: bool) -> Rule:
+def _rule(strategy: BuiltIn, warmup: int, *, allow_short: bool) -> Rule:
     match strategy:
         case BuyAndHold():
-            return lambda closes: strategy.position_size if len(closes) == 1 else None
+            return lambda closes: strategy.position_size if len(closes) == 1 + warmup else None
         case MaCrossover():
             short = allow_short and strategy.direction == "long_short"
             below = -strategy.position_size if short else 0.0
             return _sided(lambda closes: _crossing(strategy, closes), strategy, below)
         case Momentum():
-            return _sided(lambda closes: _moving(strategy, closes), strategy, 0.0)
+            return _sided(lambda closes: _moving(strategy, closes, warmup), strategy, 0.0)
         case MeanReversion():
             return _stepping(strategy, allow_short=allow_short)
         case Rsi():
@@ -82,9 +85,10 @@ def _crossing(strategy: MaCrossover, closes: Floats) -> int:
     return 0 if abs(fast - slow) <= 1e-12 * slow else (1 if fast > slow else -1)
 
 
-def _moving(strategy: Momentum, closes: Floats) -> int:
+def _moving(strategy: Momentum, closes: Floats, warmup: int) -> int:
     since = len(closes) - 1 - strategy.lookback_period
-    if since < 0 or since % strategy.rebalance_frequency:
+    past = len(closes) - 1 - max(strategy.lookback_period, warmup)
+    if past < 0 or past % strategy.rebalance_frequency:
         return 0
     rise = (closes[-1] - closes[since]) * 100.0
     threshold = strategy.momentum_threshold * closes[since]

@@ -69,7 +69,9 @@ def _request(rng: random.Random) -> BacktestRequest:
         symbols,
         rng.choice(STRATEGIES),
         execution={name: rng.choice(_EXECUTIONS[name]) for name in names},
+        start_date=rng.choice(("2024-01-01", "2024-01-15")),
         end_date=rng.choice(("2024-01-20", "2024-03-31", "2024-12-31")),
+        warmup_bars=rng.choice((0, 12)),
         stream=Stream(
             orders=rng.random() < 0.5,
             trades=rng.random() < 0.8,

@@ -37,6 +37,7 @@ _PLAIN = {
     "adjustment": "adjustment",
     "calendar": "calendar",
     "timezone": "timezone",
+    "warmup_bars": "warmup_bars",
     "on_restart": "on_restart",
     "priority": "priority",
     "name": "name",
@@ -71,6 +72,8 @@ class BacktestOptions:
         calendar: Exchange whose trading days should have bars, e.g. XNYS; needs extra 'calendars'.
         timezone: Zone of the markets, e.g. America/New_York, for times without an offset and for
             session dates. [default: that of the calendar, else UTC]
+        warmup_bars: Bars before the start that indicators begin with; nothing is traded on them.
+            [default: 0]
         pace: Bars per second, to watch the run; without it, as fast as possible.
         on_restart: What a server that was killed does with the run when it starts again: it has
             failed, or is computed again and goes on. [default: fail]
@@ -96,6 +99,7 @@ class BacktestOptions:
     adjustment: Adjustment | None = None
     calendar: str | None = None
     timezone: str | None = None
+    warmup_bars: int | None = None
     pace: float | None = None
     on_restart: OnRestart | None = None
     priority: int | None = None

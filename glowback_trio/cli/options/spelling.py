@@ -29,6 +29,7 @@ OPTIONS: Mapping[tuple[str, ...], str] = {
     ("adjustment",): "--adjustment",
     ("calendar",): "--calendar",
     ("timezone",): "--timezone",
+    ("warmup_bars",): "--warmup-bars",
     ("stream", "pace_bars_per_s"): "--pace",
     ("on_restart",): "--on-restart",
     ("priority",): "--priority",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
@@ -17,7 +17,7 @@ from glowback_trio.compute.verification.differences import (
 from glowback_trio.compute.verification.log_comparison import DiffersError, LogComparison
 from glowback_trio.data import Source
 from glowback_trio.errors import DamagedError, GlowbackError, LogError
-from glowback_trio.model.bars import Dataset
+from glowback_trio.model.bars import Bars, Dataset
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
@@ -148,16 +148,15 @@ class _Verification:
             raise _difference("bars", message, now=str(error)) from error
 
     def _check_bars(self, dataset: Dataset) -> None:
-        described = self._manifest.get("dataset")
-        known = described.get("bar_digests") if isinstance(described, Mapping) else None
-        then = known if isinstance(known, Mapping) else {}
-        now = {bars.symbol: f"sha256:{bars.digest()}" for bars in dataset.bars}
-        for symbol in sorted({*then, *now} if then else ()):
-            one, other = then.get(symbol, MISSING), now.get(symbol, MISSING)
-            if one != other:
-                message = f"The bars of {symbol} differ: their digest was {one}, and is {other} now"
-                raise _difference("bars", message, symbol=symbol, then=one, now=other)
+        described = _mapping(self._manifest.get("dataset"))
+        then = _mapping(described.get("bar_digests"))
+        if not then:
+            return
+        for _ in _same_digests("bars", then, dataset.bars):
             self._symbols += 1
+        warmup = _mapping(_mapping(described.get("warmup")).get("bar_digests"))
+        for _ in _same_digests("bars for warming up", warmup, dataset.warmup):
+            pass
 
     def _check_result(self, now: Result) -> None:
         then = self._job.export.result
@@ -168,6 +167,26 @@ class _Verification:
                 f"{found.now!r:.100} now"
             )
             raise _difference("result", message, field=found.field, then=found.then, now=found.now)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a part of a manifest, empty where it is not as it should be."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _same_digests(what: str, then: Mapping[str, Any], bars: Sequence[Bars]) -> Iterator[str]:
+    """Yield the symbols whose bars are the same, up to the first that differs.
+
+    Raises:
+        DiffersError: There is one.
+    """
+    now = {one.symbol: f"sha256:{one.digest()}" for one in bars}
+    for symbol in sorted({*then, *now}):
+        one, other = then.get(symbol, MISSING), now.get(symbol, MISSING)
+        if one != other:
+            message = f"The {what} of {symbol} differ: their digest was {one}, and is {other} now"
+            raise _difference("bars", message, symbol=symbol, then=one, now=other)
+        yield symbol
 
 
 def _difference(part: Any, message: str, **more: Any) -> DiffersError:

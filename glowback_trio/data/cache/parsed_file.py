@@ -47,9 +47,9 @@ class ParsedFile:
         return ParsedFile(self.rows, self.spacing, bars.digest() if is_sound else None)
 
     def between(
-        self, span: DateRange, zone: ZoneInfo | None, *, daily: bool
+        self, span: DateRange, zone: ZoneInfo | None, *, daily: bool, warmup: int = 0
     ) -> tuple[Bars, Quality]:
-        """Return the bars of a range, and the quality of their rows.
+        """Return the bars of a range, with some before it, and the quality of their rows.
 
         Rows with a digest are sorted and sound, so they are sliced and not checked again, unless
         their times change.
@@ -58,17 +58,19 @@ class ParsedFile:
             span: The range.
             zone: See `Stamps.placed`, as for `daily`.
             daily: True for bars of a day or longer.
+            warmup: How many bars before the range, at most.
 
         Raises:
             DataError: There are no rows in the range, or one is impossible.
         """
         rows = self.rows.placed(zone, daily=daily)
         if self.digest is None or rows.time is not self.rows.time:
-            return clean(rows.between(span))
+            return clean(rows.between(span, warmup))
         part = span.part(rows.time, rows.stamps.offset)
-        count = part.stop - part.start
-        if not count:
+        if part.stop == part.start:
             raise rows.none_between(span)
+        part = slice(max(0, part.start - warmup), part.stop)
+        count = part.stop - part.start
         stamps, values = rows.stamps.take(part), rows.values[:, part]
         # A digest of all rows is not that of a part of them, and says nothing of offsets.
         known = self.digest if count == len(rows) and stamps.offset is None else None

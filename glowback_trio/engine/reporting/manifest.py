@@ -85,6 +85,7 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "first_date": str(timeline.date[0]),
         "last_date": str(timeline.date[-1]),
         "bars": len(timeline),
+        **_warmup(dataset),
         "digest": f"sha256:{dataset.digest()}",
         "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in bars},
         "validation_summaries": [
@@ -96,6 +97,17 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
             for one in sorted(dataset.quality, key=lambda one: one.symbol)
         ],
     }
+
+
+def _warmup(dataset: Dataset) -> dict[str, Any]:
+    """Return the bars before the range, where there are some."""
+    bars = sorted(dataset.warmup, key=lambda one: one.symbol)
+    if not bars:
+        return {}
+    counts = {one.symbol: len(one) for one in bars}
+    (first,) = iso_times(min(one.time[:1] for one in bars))
+    digests = {one.symbol: f"sha256:{one.digest()}" for one in bars}
+    return {"warmup": {"bar_counts": counts, "first_bar": first, "bar_digests": digests}}
 
 
 def _adjusted_for(request: BacktestRequest, dataset: Dataset) -> Adjustment | None:

@@ -11,7 +11,9 @@ from glowback_trio.engine.finite import LARGEST
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Bars, Dataset, Times
 from glowback_trio.model.instant import in_words
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Curve, Fills
+from glowback_trio.model.short_repr import listed
 
 __all__ = [
     "ending_warning",
@@ -19,6 +21,7 @@ __all__ = [
     "ruin_warning",
     "summary",
     "volume_warnings",
+    "warmup_warnings",
     "warnings",
 ]
 
@@ -50,6 +53,24 @@ def warnings(dataset: Dataset) -> list[str]:
     if left := found[_MOST_FINDINGS:]:
         found[_MOST_FINDINGS:] = [f"{len(left)} more findings about the data are in the manifest"]
     return found
+
+
+def warmup_warnings(request: BacktestRequest, dataset: Dataset) -> list[str]:
+    """Return the warning that some symbols have fewer bars before the range than requested."""
+    found = {one.symbol: len(one) for one in dataset.warmup}
+    short = [
+        f"{symbol} has {found.get(symbol, 0)}"
+        for symbol in sorted(request.symbols)
+        if found.get(symbol, 0) < request.warmup_bars
+    ]
+    if not short:
+        return []
+    when = request.start_date.date().isoformat()
+    sentence = (
+        f"warmup_bars asks for {request.warmup_bars} bars before {when}, and there are fewer: "
+        f"{listed(short, _MOST_SYMBOLS)}; indicators that need more begin later"
+    )
+    return [sentence]
 
 
 def _finding(grade: str, symbol: str, text: str) -> str:

@@ -3,6 +3,9 @@
 A target is a signed fraction of the symbol's share of equity. Each function takes the closes of
 symbols that share their bars, (T, N), and returns the targets of the bars that call for a new
 position. A target depends on its row and the rows before it, and a column never on another one.
+
+Rows for warming up come first. Indicators see them, and nothing else does: a strategy begins on the
+row after them, as if it had been switched on there.
 """
 
 from __future__ import annotations
@@ -51,39 +54,47 @@ class Targets(NamedTuple):
 
 
 @quiet
-def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool) -> Targets:
+def targets(strategy: BuiltIn, close: Floats, *, allow_short: bool, warmup: int = 0) -> Targets:
     """Work out the targets of a built-in strategy.
 
     Args:
         strategy: The strategy and its parameters.
-        close: (T, N) closes, currency.
+        close: (W + T, N) closes, currency.
         allow_short: Whether a target may be negative; otherwise 0.0 replaces it.
+        warmup: W, the rows before those that targets are for.
+
+    Returns:
+        Targets, their bars counted from row W.
     """
     match strategy:
         case BuyAndHold():
             return _buy_and_hold(strategy, close)
         case MaCrossover():
-            return _ma_crossover(strategy, close, allow_short=allow_short)
+            return _ma_crossover(strategy, close, warmup, allow_short=allow_short)
         case Momentum():
-            return _momentum(strategy, close)
+            return _momentum(strategy, close, warmup)
         case MeanReversion():
-            return _mean_reversion(strategy, close, allow_short=allow_short)
+            return _mean_reversion(strategy, close, warmup, allow_short=allow_short)
         case Rsi():
-            return _rsi(strategy, close)
+            return _rsi(strategy, close, warmup)
         case _:
             assert_never(strategy)
 
 
 def custom_targets(
-    strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool
+    strategy: TargetStrategy, panel: Panel, close: Floats, *, allow_short: bool, warmup: int = 0
 ) -> Targets:
     """Call a custom strategy for its targets, and check them.
 
+    A target lasts until the next one. So the last one of the bars for warming up is that of the
+    first bar after them, unless this one has its own.
+
     Args:
         strategy: The strategy and its parameters.
-        panel: The bars of symbols that share their times.
-        close: Their closes, (T, N), currency.
+        panel: The bars of symbols that share their times, W for warming up and T others.
+        close: The closes of these T, (T, N), currency.
         allow_short: As for `targets`.
+        warmup: As for `targets`.
 
     Raises:
         StrategyError: The strategy raised, or returned another shape or an infinite target.
@@ -95,15 +106,29 @@ def custom_targets(
         if is_interrupt(error):
             raise
         raise StrategyError(f"{strategy.name} failed: {said(error)}") from error
-    if wanted.shape != close.shape:
+    expected = warmup + len(close), close.shape[1]
+    if wanted.shape != expected:
         raise StrategyError(
-            f"{strategy.name} gave targets of shape {wanted.shape} for bars of shape {close.shape}"
+            f"{strategy.name} gave targets of shape {wanted.shape} for bars of shape {expected}"
         )
     if np.isinf(wanted).any():
         raise StrategyError(f"{strategy.name} gave an infinite target")
+    if warmup:
+        wanted = _from_row(wanted, warmup)
     bar, column = np.nonzero(~np.isnan(wanted))
     fraction = wanted[bar, column]
     return Targets(bar, column, fraction if allow_short else np.maximum(fraction, 0.0))
+
+
+def _from_row(wanted: Floats, first: int) -> Floats:
+    """Return targets, (W + T, N), from a row on, which has those that last until then."""
+    lasting = wanted[first:].copy()
+    for column in np.flatnonzero(np.isnan(lasting[0])).tolist():
+        before = wanted[:first, column]
+        made = np.flatnonzero(~np.isnan(before))
+        if len(made):
+            lasting[0, column] = before[made[-1]]
+    return lasting
 
 
 def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:
@@ -111,7 +136,9 @@ def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:
     return Targets(np.zeros_like(column), column, np.full(len(column), strategy.position_size))
 
 
-def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) -> Targets:
+def _ma_crossover(
+    strategy: MaCrossover, close: Floats, warmup: int, *, allow_short: bool
+) -> Targets:
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
     lead = np.subtract(fast, slow, out=fast)
@@ -119,23 +146,24 @@ def _ma_crossover(strategy: MaCrossover, close: Floats, *, allow_short: bool) ->
     sides = _sides(lead > tie, lead < np.negative(tie, out=tie))
     short = allow_short and strategy.direction == "long_short"
     below = -strategy.position_size if short else 0.0
-    return _on_change(sides, strategy.position_size, below)
+    return _on_change(sides[warmup:], strategy.position_size, below)
 
 
-def _momentum(strategy: Momentum, close: Floats) -> Targets:
+def _momentum(strategy: Momentum, close: Floats, warmup: int) -> Targets:
     # A rise of exactly 5 %, from 1.00 to 1.05, is a little more in binary.
     lookback = strategy.lookback_period
-    looks = slice(lookback, None, strategy.rebalance_frequency)
-    before = close[: max(len(close) - lookback, 0) : strategy.rebalance_frequency]
+    first = max(lookback, warmup)
+    looks = slice(first, None, strategy.rebalance_frequency)
+    before = close[first - lookback : max(len(close) - lookback, 0) : strategy.rebalance_frequency]
     rise, threshold = as_percent(close[looks] - before), strategy.momentum_threshold * before
     tie = as_percent(EQUAL * before)
     sides = _sides(rise > threshold + tie, rise < -threshold - tie)
     look, column, fraction = _on_change(sides, strategy.position_size, 0.0)
-    return Targets(lookback + look * strategy.rebalance_frequency, column, fraction)
+    return Targets(first - warmup + look * strategy.rebalance_frequency, column, fraction)
 
 
-def _rsi(strategy: Rsi, close: Floats) -> Targets:
-    index = rsi(close, strategy.lookback_period, strategy.smoothing)
+def _rsi(strategy: Rsi, close: Floats, warmup: int) -> Targets:
+    index = rsi(close, strategy.lookback_period, strategy.smoothing)[warmup:]
     below, above = strategy.oversold_threshold, strategy.overbought_threshold
     sides = _sides(index < below * (1.0 - EQUAL), index > above * (1.0 + EQUAL))
     return _on_change(sides, strategy.position_size, 0.0)
@@ -159,8 +187,10 @@ def _on_change(sides: Sides, above: float, below: float) -> Targets:
     return Targets(row[new], column[new], np.where(side[new] > 0, above, below))
 
 
-def _mean_reversion(strategy: MeanReversion, close: Floats, *, allow_short: bool) -> Targets:
-    scores = zscore(close, strategy.lookback_period)
+def _mean_reversion(
+    strategy: MeanReversion, close: Floats, warmup: int, *, allow_short: bool
+) -> Targets:
+    scores = zscore(close, strategy.lookback_period)[warmup:]
     made = [
         (bar, column, level)
         for column in range(close.shape[1])

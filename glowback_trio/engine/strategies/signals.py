@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.engine.execution.costs import CostModel
-from glowback_trio.engine.strategies.builtin import custom_targets, targets
+from glowback_trio.engine.strategies.builtin import Targets, custom_targets, targets
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
@@ -93,10 +93,7 @@ def _of_group(
     """Return the columns of `Signals` for symbols that share their bars, not ordered yet."""
     bars = [timeline.bars[symbol] for symbol in group]
     open_price, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
-    if isinstance(strategy, TargetStrategy):
-        wanted = custom_targets(strategy, Panel(bars), close, allow_short=costs.allow_short)
-    else:
-        wanted = targets(strategy, close, allow_short=costs.allow_short)
+    wanted = _wanted(strategy, costs, timeline, group, close)
     made, column, fraction = wanted
     rows = timeline.rows[group[0]]
     time = bars[0].time
@@ -111,6 +108,24 @@ def _of_group(
         open_price[np.minimum(first, len(rows) - 1), column],
         close[first - 1, column],
     )
+
+
+def _wanted(
+    strategy: BuiltIn | TargetStrategy,
+    costs: CostModel,
+    timeline: Timeline,
+    group: Sequence[int],
+    close: Floats,
+) -> Targets:
+    """Return the targets of symbols that share their bars, from bars before the range on."""
+    warmup, shorts = len(timeline.warmup.get(group[0], ())), costs.allow_short
+    if isinstance(strategy, TargetStrategy):
+        panel = Panel([timeline.seen(symbol) for symbol in group])
+        return custom_targets(strategy, panel, close, allow_short=shorts, warmup=warmup)
+    if warmup:
+        before = _side_by_side([timeline.warmup[symbol].close for symbol in group])
+        close = np.concatenate([before, close])
+    return targets(strategy, close, allow_short=shorts, warmup=warmup)
 
 
 def _side_by_side(columns: Sequence[Floats]) -> Floats:

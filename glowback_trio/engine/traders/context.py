@@ -12,7 +12,7 @@ from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.errors import StrategyError
-from glowback_trio.model.bars import Bars, Floats
+from glowback_trio.model.bars import Floats
 from glowback_trio.model.bounds import one_of
 from glowback_trio.model.orders import PLAIN, Kind, OrderEventKind, OrderSpec, TimeInForce
 from glowback_trio.model.strategies.api import Bar, ColumnName
@@ -32,6 +32,8 @@ class BrokerContext:
         self._costs = costs
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
         self._aligned = all(len(rows) == len(timeline) for rows in timeline.rows)
+        # What the strategy is shown of each symbol, where bars before the range come with it.
+        self._seen = {at: timeline.seen(at) for at in timeline.warmup}
         # A view gives one element as a plain float several times faster than an array does.
         self._closes: Mapping[str, Sequence[float]] = {
             bars.symbol: bars.close.data for bars in timeline.bars
@@ -78,21 +80,24 @@ class BrokerContext:
         # Strategies read closes more often than anything else, so this case avoids the search.
         if self._aligned and symbol in self._closes:
             return self._closes[symbol][self.row]
-        seen = self.count(symbol)
+        seen = self._traded(self._at(symbol))
         return self._closes[symbol][seen - 1] if seen else math.nan
 
     def bar(self, symbol: str) -> Bar | None:
         """Return the symbol's last bar, of this time or earlier; None before its first."""
-        seen, bars = self.count(symbol), self._bars(symbol)
+        at = self._at(symbol)
+        seen, bars = self._traded(at), self._timeline.bars[at]
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
         return Bar(*(column.item(seen - 1) for column in columns)) if seen else None
 
     def count(self, symbol: str) -> int:
         """Return the number of the symbol's bars so far, this one included."""
         at = self._at(symbol)
-        if self._aligned:
-            return self.row + 1
-        return int(np.searchsorted(self._timeline.rows[at], self.row, side="right"))
+        seen = self._traded(at)
+        # Nothing is seen of a symbol before its first bar that can be traded.
+        if self._seen and seen:
+            seen += len(self._timeline.warmup.get(at, ()))
+        return seen
 
     def history(self, symbol: str, bars: int, column: ColumnName = "close") -> Floats:
         """Return the symbol's last values, oldest first, fewer at its start; a read-only view."""
@@ -102,8 +107,8 @@ class BrokerContext:
             raise StrategyError(
                 f"a column is one of {one_of(get_args(ColumnName))}, not {column!r}"
             )
-        seen = self.count(symbol)
-        values: Floats = getattr(self._bars(symbol), column)
+        at, seen = self._at(symbol), self.count(symbol)
+        values: Floats = getattr(self._seen.get(at, self._timeline.bars[at]), column)
         return values[max(0, seen - bars) : seen]
 
     def target(self, symbol: str, fraction: float) -> None:
@@ -165,8 +170,11 @@ class BrokerContext:
             known = ", ".join(self.symbols)
             raise StrategyError(f"{symbol!r} is not a symbol of this run; known: {known}") from None
 
-    def _bars(self, symbol: str) -> Bars:
-        return self._timeline.bars[self._at(symbol)]
+    def _traded(self, at: int) -> int:
+        """Return how many bars of a symbol the run has had, this row's included."""
+        if self._aligned:
+            return self.row + 1
+        return int(np.searchsorted(self._timeline.rows[at], self.row, side="right"))
 
     def _tradable(self, symbol: str) -> int:
         at = self._at(symbol)

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from glowback_trio.model.bars import Offsets, Times
+from glowback_trio.model.bars import Bars, Offsets, Times
 
 __all__ = ["DateRange"]
 
@@ -59,9 +59,20 @@ class DateRange:
             offset: (T,) timedelta64[s] of the market's clock; None: UTC.
         """
         local = times if offset is None else times + offset
-        inside: NDArray[np.bool_] = (local if self.from_date else times) >= self.start
-        inside &= (local if self.to_date else times) <= self.end
+        inside: NDArray[np.bool_] = (local if self.to_date else times) <= self.end
+        inside &= ~self.precedes(times, offset)
         return inside
+
+    def precedes(self, times: Times, offset: Offsets | None) -> NDArray[np.bool_]:
+        """Return which bars lie before the range, (T,); arguments as `contains`."""
+        local = times if offset is None else times + offset
+        before: NDArray[np.bool_] = (local if self.from_date else times) < self.start
+        return before
+
+    def parted(self, bars: Bars, warmup: int) -> tuple[Bars, Bars]:
+        """Return the last `warmup` bars before the range, or as many as there are, and its own."""
+        part = self.part(bars.time, bars.offset)
+        return bars.part(slice(max(0, part.start - warmup), part.start)), bars.part(part)
 
     def part(self, times: Times, offset: Offsets | None) -> slice:
         """Return the part of ascending times that lies in the range; arguments as `contains`."""

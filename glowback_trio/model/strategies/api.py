@@ -51,8 +51,9 @@ class Bar(NamedTuple):
 class Context(Protocol):
     """What a strategy sees at the close of a bar, and how it orders.
 
-    Nothing here shows a later bar. An order is first tried at the symbol's next bar, or at the
-    first one that the request's latency allows.
+    Nothing here shows a later bar. With `warmup_bars`, a symbol's first bar comes with those before
+    the run: `count` counts them and `history` shows them. An order is first tried at the symbol's
+    next bar, or at the first one that the request's latency allows.
     """
 
     @property
@@ -244,10 +245,12 @@ class TargetStrategy(CustomStrategy):
         """Work out all targets.
 
         Args:
-            panel: Bars of symbols that share their times. If some symbols miss bars that others
-                have, there are several panels, and the method is called for each.
+            panel: Bars of symbols that share their times, beginning with the request's
+                `warmup_bars`. If some symbols miss bars that others have, there are several panels,
+                and the method is called for each.
 
         Returns:
             (T, N) signed fractions of each symbol's share of equity, on the bars that call for a
-            new position; NaN on those that call for nothing new.
+            new position; NaN on those that call for nothing new. Of the rows for warming up only
+            the last target counts, as that of the first row after them if this has none.
         """
