@@ -61,7 +61,7 @@ def chain(*tallies: Tally) -> list[LedgerEntry]:
 def test_the_hash_is_of_the_entrys_canonical_json() -> None:
     key = "sha256:" + hashlib.sha256(b"secret").hexdigest()
     written = (
-        f'{{"dataset":"{BARS}","family":{{"fingerprint":null,"name":"ma_crossover"}},"number":1,'
+        f'{{"alike":0,"dataset":"{BARS}","family":{{"fingerprint":null,"name":"ma_crossover"}},"number":1,'
         f'"origin":"optimization","origin_id":"0001","owner":"{key}","previous":"{GENESIS}",'
         '"rated":2,"sharpe_square_sum":0.3125,"sharpe_sum":0.75,"trials":3}'
     )
@@ -142,6 +142,13 @@ def test_the_order_of_trials_in_a_batch_changes_nothing(
     assert counted(*shuffled) == counted(*sharpes)
 
 
+def test_trials_that_resemble_others_are_known_at_the_end_and_then_count_no_more() -> None:
+    end = evolve(counted(0.0), trials=0, rated=0, alike=5)
+    totals = totals_of([counted(0.1, 0.1, 0.1, 0.2), counted(0.1, 0.2, 0.1), end], CROSSOVER, BARS)
+    assert (totals.trials, totals.rated, totals.attempts) == (7, 7, 2)
+    assert first_broken(chain(counted(0.1), end, counted(0.2))) is None
+
+
 def test_equal_ratios_have_no_variance() -> None:
     assert fold_totals([counted(*[0.1] * 7)])["ma_crossover", BARS].variance == 0.0
 
@@ -149,7 +156,8 @@ def test_equal_ratios_have_no_variance() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"trials": 0, "rated": 0}, "0 of 0 trials cannot"),
+        ({"trials": 0, "rated": 0}, "0 trials, 0 alike, are nothing"),
+        ({"alike": -1}, "1 trials, -1 alike, are nothing"),
         ({"rated": 2}, "2 of 1 trials cannot"),
         ({"sharpe_sum": math.nan}, "should not be .nan, 0.01"),
         ({"sharpe_square_sum": -1.0}, "should not be .0.1, -1.0"),

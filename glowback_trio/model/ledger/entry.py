@@ -34,10 +34,12 @@ class Tally:
         origin: Whether it was a run or an optimization.
         origin_id: Its id.
         owner: Digest of the key that asked for it; "" where there are no keys.
-        trials: How many, at least 1, those that failed included.
+        trials: How many, those that failed included.
         rated: How many of them have a Sharpe ratio.
         sharpe_sum: Sum of these ratios, which are per bar and not annualised.
         sharpe_square_sum: Sum of their squares.
+        alike: How many trials of this origin, entered here or before, turned out to resemble
+            others of them, and so are no attempts of their own.
 
     Raises:
         ValueError: A count or a sum that no trials have, or something that is not a digest.
@@ -53,10 +55,13 @@ class Tally:
     # A store may give back whole numbers as integers, whose text and hash would be others.
     sharpe_sum: float = field(converter=float)
     sharpe_square_sum: float = field(converter=float)
+    alike: int = 0
 
     def __attrs_post_init__(self) -> None:
-        if self.trials < 1 or not 0 <= self.rated <= self.trials:
+        if not 0 <= self.rated <= self.trials:
             raise ValueError(f"{self.rated!r} of {self.trials!r} trials cannot have a Sharpe ratio")
+        if self.alike < 0 or not self.trials + self.alike:
+            raise ValueError(f"{self.trials!r} trials, {self.alike!r} alike, are nothing to enter")
         if not math.isfinite(self.sharpe_sum) or not 0 <= self.sharpe_square_sum < math.inf:
             sums = (self.sharpe_sum, self.sharpe_square_sum)
             raise ValueError(f"sums of Sharpe ratios and of their squares should not be {sums!r}")
@@ -74,6 +79,7 @@ class Tally:
         origin: Origin,
         origin_id: str,
         owner: str = "",
+        alike: int = 0,
     ) -> Tally:
         """Count trials.
 
@@ -85,15 +91,18 @@ class Tally:
             origin: Whether it was a run or an optimization.
             origin_id: Its id.
             owner: Digest of the key that asked for it.
+            alike: How many of this origin resemble others; known at its end, when there are no
+                further trials.
 
         Raises:
-            ValueError: There are no trials.
+            ValueError: There is nothing to enter.
         """
         every = list(sharpes)
         rated = [one for one in every if one is not None and math.isfinite(one)]
         # Exact sums, so that the order in which trials finish changes nothing.
         total, square = math.fsum(rated), math.fsum(one * one for one in rated)
-        return cls(family, dataset, origin, origin_id, owner, len(every), len(rated), total, square)
+        counts = (len(every), len(rated), total, square, alike)
+        return cls(family, dataset, origin, origin_id, owner, *counts)
 
 
 def owner_digest(key: str | None) -> str:

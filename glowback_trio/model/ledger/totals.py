@@ -21,12 +21,19 @@ class TrialTotals:
         rated: How many of them have a Sharpe ratio.
         sharpe_sum: Sum of these ratios, per bar.
         sharpe_square_sum: Sum of their squares.
+        alike: How many of the trials resemble others of the same optimization.
     """
 
     trials: int = 0
     rated: int = 0
     sharpe_sum: float = 0.0
     sharpe_square_sum: float = 0.0
+    alike: int = 0
+
+    @property
+    def attempts(self) -> int:
+        """Number of trials without those that resemble others: an honest N."""
+        return self.trials - self.alike
 
     @property
     def variance(self) -> float:
@@ -44,6 +51,7 @@ class TrialTotals:
             self.rated + other.rated,
             self.sharpe_sum + other.sharpe_sum,
             self.sharpe_square_sum + other.sharpe_square_sum,
+            self.alike + other.alike,
         )
 
 
