@@ -49,7 +49,7 @@ def test_results_have_the_same_digits_on_a_plainer_processor() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", sorted(Path(analytics.__path__[0]).glob("*.py")), ids=lambda one: str(one.stem)
+    "module", sorted(Path(analytics.__path__[0]).rglob("*.py")), ids=lambda one: str(one.stem)
 )
 def test_no_metric_takes_a_function_of_numpys_whose_last_digit_varies(module: Path) -> None:
     tree = ast.parse(module.read_text())
@@ -61,9 +61,9 @@ def test_no_metric_takes_a_function_of_numpys_whose_last_digit_varies(module: Pa
         and node.value.id == "np"
     }
     assert not called & INEXACT
-    # The search for overfitting multiplies matrices, for speed; it is no part of a result.
+    # Statistics of many trials multiply matrices of small whole numbers, whose sums are exact.
     products = [node for node in ast.walk(tree) if isinstance(node, ast.MatMult)]
-    assert not products or module.stem == "overfit"
+    assert not products or module.stem in {"splits", "clusters", "superior"}
 
 
 @pytest.mark.parametrize(

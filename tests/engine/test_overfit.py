@@ -13,6 +13,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from glowback_trio.engine.analytics.honesty.sketch import SketchBatch, sketches_of
+from glowback_trio.engine.analytics.honesty.splits import sketched_overfit
 from glowback_trio.engine.analytics.overfit import (
     backtest_overfit,
     deflated_sharpe,
@@ -179,3 +181,22 @@ def test_blocks_that_cannot_be_halved_are_refused(blocks: int) -> None:
 def test_too_little_to_split_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="at least 2 trials on 32 bars"):
         backtest_overfit(np.zeros(shape))
+
+
+@pytest.mark.parametrize(("bars", "blocks"), [(2520, 16), (333, 16), (20, 8), (4, 2)])
+def test_sketches_give_the_same_probability_as_the_returns(bars: int, blocks: int) -> None:
+    returns = np.random.default_rng(bars).normal(0.0003, 0.01, (bars, 40))
+    returns[:, 3:5] = 0.0
+    found = sketched_overfit(SketchBatch.of(sketches_of(returns)))
+    expected = backtest_overfit(returns, blocks)
+    assert found is not None
+    # A trial may pass another one that is as good within 16 bits.
+    assert found.probability == pytest.approx(expected.probability, abs=2e-3)
+    assert found.loss_probability == pytest.approx(expected.loss_probability, abs=2e-3)
+    assert found.logits.mean() == pytest.approx(expected.logits.mean(), abs=2e-3)
+
+
+def test_nothing_to_choose_from_or_to_cut_has_no_probability() -> None:
+    for shape in ((100, 1), (3, 5)):
+        returns = np.random.default_rng(1).normal(0.0, 0.01, shape)
+        assert sketched_overfit(SketchBatch.of(sketches_of(returns))) is None
