@@ -11,6 +11,7 @@ from glowback_trio.compute.job import BacktestJob, Job
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
+from glowback_trio.compute.trials import LoadJob, TrialsJob
 from glowback_trio.compute.turns import UNSHARED, Turn
 from glowback_trio.compute.verification import VerifyJob, verdict_of, verify
 
@@ -23,10 +24,12 @@ __all__ = [
     "Failed",
     "InlineCompute",
     "Job",
+    "LoadJob",
     "ProcessCompute",
     "Progressed",
     "Step",
     "ThreadCompute",
+    "TrialsJob",
     "Turn",
     "VerifyJob",
     "carry_out",

@@ -26,7 +26,7 @@ from glowback_trio.engine.reporting.messages import (
     warmup_warnings,
     warnings,
 )
-from glowback_trio.engine.reporting.result_builder import Ended, result
+from glowback_trio.engine.reporting.result_builder import Ended, Measured, measure, result
 from glowback_trio.engine.timeline import align
 from glowback_trio.engine.traders.factory import trader_factory
 from glowback_trio.engine.traders.trader import Trader
@@ -35,7 +35,7 @@ from glowback_trio.model.bars import Dataset, Floats
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.result import Result
+from glowback_trio.model.result import Curve, Result
 
 __all__ = ["Simulation"]
 
@@ -132,14 +132,17 @@ class Simulation:
         pending, self._pending = self._pending, []
         return draft_events(self._request.stream, rows, self._curve, statement, pending)
 
-    def run(self) -> None:
-        """Simulate all bars that are left, without drafts of events.
+    def run(self, bars: int | None = None) -> None:
+        """Simulate all bars that are left, or the next few, without drafts of events.
+
+        Args:
+            bars: How many, at least 1; None: all.
 
         Raises:
             StrategyError: The strategy failed.
             DataError: Prices have taken the account out of the range of numbers.
         """
-        self._simulate(self.bars)
+        self._simulate(self.bars if bars is None else self._done + bars)
         self._raise_failure()
 
     def result(self) -> Result:
@@ -148,9 +151,25 @@ class Simulation:
         Raises:
             RuntimeError: Bars are left to simulate.
         """
+        return result(self._ended(), [*self._warnings, *self._messages])
+
+    def measured(self) -> Measured:
+        """Return the metrics of the finished simulation: those of its result.
+
+        Raises:
+            RuntimeError: Bars are left to simulate.
+        """
+        return measure(self._ended())
+
+    @property
+    def curve(self) -> Curve:
+        """The account, bar by bar; rows that are still to be simulated hold any numbers."""
+        return self._curve
+
+    def _ended(self) -> Ended:
         if not self.finished:
             raise RuntimeError(f"{self.bars - self._done} of {self.bars} bars are left to simulate")
-        ended = Ended(
+        return Ended(
             self._request,
             self._dataset,
             self._curve,
@@ -160,7 +179,6 @@ class Simulation:
             self._trader.broker.account,
             self._trader.portfolio(self._curve),
         )
-        return result(ended, [*self._warnings, *self._messages])
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

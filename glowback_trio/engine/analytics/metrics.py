@@ -19,7 +19,7 @@ from glowback_trio.wire.percent import as_percent
 
 Metrics = dict[str, float | int | None]
 
-__all__ = ["curve_metrics", "metrics", "plain"]
+__all__ = ["Metrics", "curve_metrics", "metrics", "plain"]
 
 
 @quiet

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from glowback_trio.engine.accounting.statement import Statement
 from glowback_trio.engine.analytics.annualisation import Annualisation, annualisation
-from glowback_trio.engine.analytics.metrics import metrics
+from glowback_trio.engine.analytics.metrics import Metrics, metrics
 from glowback_trio.engine.analytics.portfolio import portfolio_metrics
 from glowback_trio.engine.analytics.relative import benchmark
 from glowback_trio.engine.execution.account import Account
@@ -18,9 +18,9 @@ from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.portfolio import Portfolio
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.result import Benchmark, Curve, Result
+from glowback_trio.model.result import Benchmark, Curve, Fills, Result
 
-__all__ = ["Ended", "result"]
+__all__ = ["Ended", "Measured", "measure", "result"]
 
 
 @frozen(eq=False)
@@ -48,6 +48,45 @@ class Ended:
     portfolio: Portfolio | None
 
 
+@frozen(eq=False)
+class Measured:
+    """The metrics of a finished simulation, and what they were made of.
+
+    Attributes:
+        metrics: By name, see `analytics.metrics`.
+        year: The bars per year.
+        trades: All fills.
+        carry: Cash flows that belong to no fill, as `Result.carry`.
+        benchmark: The benchmark along the run's timeline; None without one.
+    """
+
+    metrics: Metrics
+    year: Annualisation
+    trades: Fills = field(repr=False)
+    carry: Mapping[str, float]
+    benchmark: Benchmark | None
+
+
+def measure(ended: Ended) -> Measured:
+    """Measure a simulation, and make nothing that only a full result shows."""
+    request, curve = ended.request, ended.curve
+    fills, carry = ended.statement.trades, ended.statement.financing
+    held, year = _benchmark(ended), _year(request, curve)
+    measured = metrics(
+        request,
+        ended.dataset,
+        curve,
+        fills,
+        ended.round_trips,
+        periods=year.periods,
+        carry=carry,
+        benchmark=held,
+    )
+    if ended.portfolio is not None:
+        measured |= portfolio_metrics(ended.portfolio, curve)
+    return Measured(measured, year, fills, carry, held)
+
+
 def result(ended: Ended, sentences: Sequence[str]) -> Result:
     """Measure a simulation and put its result together.
 
@@ -56,25 +95,10 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         sentences: Warnings, and what the strategy logged.
     """
     request, curve, timeline = ended.request, ended.curve, ended.timeline
-    orders, fills, carry = ended.statement.orders, ended.statement.trades, ended.statement.financing
-    held, trips = _benchmark(ended), ended.round_trips
-    year = annualisation(curve.time, curve.date)
-    if request.periods_per_year is not None:
-        year = Annualisation(request.periods_per_year, "stated in the request")
-    measured = metrics(
-        request,
-        ended.dataset,
-        curve,
-        fills,
-        trips,
-        periods=year.periods,
-        carry=carry,
-        benchmark=held,
-    )
-    if ended.portfolio is not None:
-        measured |= portfolio_metrics(ended.portfolio, curve)
+    orders, measured = ended.statement.orders, measure(ended)
+    fills = measured.trades
     return Result(
-        metrics=measured,
+        metrics=measured.metrics,
         curve=curve,
         trades=fills,
         orders=orders,
@@ -82,12 +106,18 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         final_cash=ended.account.cash,
         final_positions=_positions(ended),
         final_prices=_last_closes(timeline),
-        manifest=manifest(request, ended.dataset, timeline, measured, year),
+        manifest=manifest(request, ended.dataset, timeline, measured.metrics, measured.year),
         portfolio=ended.portfolio,
-        benchmark=held,
-        carry=carry,
+        benchmark=measured.benchmark,
+        carry=measured.carry,
         risk_free_rate=request.risk_free_rate,
     )
+
+
+def _year(request: BacktestRequest, curve: Curve) -> Annualisation:
+    if request.periods_per_year is not None:
+        return Annualisation(request.periods_per_year, "stated in the request")
+    return annualisation(curve.time, curve.date)
 
 
 def _benchmark(ended: Ended) -> Benchmark | None:

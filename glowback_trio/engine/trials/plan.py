@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from attrs import Factory, frozen
 
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.model.short_repr import counted, describe
 
 __all__ = ["FULL", "Segment", "Splits", "TrialOutcome", "TrialPlan"]
@@ -86,7 +86,7 @@ class TrialOutcome:
     trial_number: int
     metrics: Mapping[str, Mapping[str, float | int | None]] = Factory(dict)
     split_scores: Sequence[tuple[float | None, float | None]] = ()
-    sketch: Any = None
+    sketch: ReturnsSketch | None = None
     error: str | None = None
     duration_s: float = 0.0
 
