@@ -26,7 +26,7 @@ _MODEL = {"errors", "interrupt", "version", "spelling", "model"}
 _WIRE = _MODEL | {"wire"}
 _SYSTEM = {"extras", "border", "nursery", "memory", "control_groups"}
 _COMPUTE = _WIRE | _SYSTEM | {"engine", "data", "store", "compute"}
-_ACTORS = _COMPUTE | {"actors"}
+_ACTORS = _COMPUTE | {"search", "actors"}
 _SERVER = _ACTORS | {"serving", "server"}
 _TOP = _SERVER | {"client"}
 
@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "data": _WIRE | {"extras", "data"},
     "store": _WIRE | {"border", "nursery", "memory", "store"},
     "compute": _COMPUTE,
+    "search": _WIRE | {"extras", "engine", "search"},
     "actors": _ACTORS,
     "serving": {"border", "errors", "serving"},
     "server": _SERVER,

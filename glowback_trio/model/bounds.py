@@ -11,8 +11,9 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -32,6 +33,7 @@ __all__ = [
     "MinLen",
     "Pattern",
     "Trimmed",
+    "changed",
     "check_type",
     "collected",
     "conflicts",
@@ -41,8 +43,11 @@ __all__ = [
     "hints",
     "is_scalar",
     "one_of",
+    "takes",
     "violations",
 ]
+
+_T = TypeVar("_T", bound="Checked")
 
 SCALARS: Mapping[type, str] = {
     bool: "true or false",
@@ -190,6 +195,72 @@ class Checked:
                 object.__setattr__(self, name, float(values[name]))
 
 
+def changed(checked: _T, changes: Mapping[str, Any]) -> _T:
+    """Return a copy of a value with some fields changed, as `attrs.evolve` does, but faster.
+
+    The value itself is sound, so only the changed fields are checked, and the rules that take one
+    of them.
+
+    Args:
+        checked: The value.
+        changes: What the fields should be, by their names.
+
+    Raises:
+        InvalidRequestError: As the construction of the changed value.
+    """
+    cls: Any = type(checked)
+    by_name = _fields(cls)
+    if not (changes.keys() <= by_name.keys() and _is_plain(cls)):
+        evolved: _T = attrs.evolve(checked, **changes)  # type: ignore[misc]  # each one is of attrs
+        return evolved
+    copy: _T = cls.__new__(cls)
+    values = {name: getattr(checked, name) for name in by_name}
+    for name, given in changes.items():
+        convert: Any = by_name[name].converter
+        values[name] = convert(given) if convert is not None else given
+    _check_changes(cls, values, changes)
+    for name, value in values.items():
+        is_whole = name in changes and type(value) is int and _holds_float(by_name[name].type)
+        object.__setattr__(copy, name, float(value) if is_whole else value)
+    return copy
+
+
+def _check_changes(cls: Any, values: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    fields = _fields(cls)
+    complaints = {
+        name: _complaints(values[name], fields[name].type) for name in fields if name in changes
+    }
+    fine = {name: value for name, value in values.items() if not complaints.get(name)}
+    problems = [each.under(name) for name, found in complaints.items() for each in found]
+    for check in cls.__checks__:
+        names = takes(check)
+        if names <= fine.keys() and not names.isdisjoint(changes):
+            problems += check(**{name: fine[name] for name in names})
+    if problems:
+        raise InvalidRequestError(problems)
+
+
+@lru_cache(maxsize=256)
+def _is_plain(cls: Any) -> bool:
+    """Return whether a value is its fields, and is checked by nothing but `Checked`."""
+    fields = _fields(cls).values()
+    by_checked = cls.__attrs_post_init__ is Checked.__attrs_post_init__
+    return by_checked and all(each.init and each.validator is None for each in fields)
+
+
+@lru_cache(maxsize=256)
+def _fields(cls: Any) -> Mapping[str, attrs.Attribute[Any]]:
+    """Return the fields of a class by name, with their annotations resolved."""
+    attrs.resolve_types(cls)
+    return {each.name: each for each in attrs.fields(cls)}
+
+
+@lru_cache(maxsize=1024)
+def takes(check: Callable[..., object]) -> frozenset[str]:
+    """Return the names of a check's parameters, which are those of the fields that it needs."""
+    return frozenset(inspect.signature(check).parameters)
+
+
 def check_type(name: str, value: object, wanted: type[Checked]) -> None:
     """Refuse an argument of another type at the door, for programs without type checks.
 
@@ -234,8 +305,8 @@ def has_fixed_default(row: attrs.Attribute[Any]) -> bool:
 def conflicts(cls: type[Checked], values: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the problems that the checks of `cls` find, of those whose fields are all given."""
     for check in cls.__checks__:
-        names = inspect.signature(check).parameters
-        if names.keys() <= values.keys():
+        names = takes(check)
+        if names <= values.keys():
             yield from check(**{name: values[name] for name in names})
 
 

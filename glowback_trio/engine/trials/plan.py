@@ -8,9 +8,10 @@ from datetime import datetime
 from attrs import Factory, frozen
 
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
+from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.short_repr import counted, describe
 
-__all__ = ["FULL", "Segment", "Splits", "TrialOutcome", "TrialPlan"]
+__all__ = ["FULL", "Segment", "SegmentReturns", "Splits", "TrialOutcome", "TrialPlan"]
 
 #: Name of the segment that is the whole range of the base request.
 FULL = "full"
@@ -57,16 +58,31 @@ class TrialPlan:
         parameters: What was chosen, by the names of the search space.
         segments: Parts of the range, each a run of its own.
         splits: Folds to score the returns of the full run on; None: no folds.
+        keep_returns: Whether the returns of every segment are wanted.
     """
 
     trial_number: int
     parameters: Mapping[str, object]
     segments: tuple[Segment, ...]
     splits: Splits | None = None
+    keep_returns: bool = False
 
     def __repr__(self) -> str:
         parts = counted(len(self.segments), "segment")
         return describe(self, f"trial {self.trial_number}", parts, **self.parameters)
+
+
+@frozen(eq=False)
+class SegmentReturns:
+    """The returns of one segment, bar by bar.
+
+    Attributes:
+        time: Times of the bars, (T,) datetime64[ns] UTC.
+        returns: (T,) fractions; the first is against the initial capital.
+    """
+
+    time: Times
+    returns: Floats
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -79,6 +95,7 @@ class TrialOutcome:
         split_scores: The objective's metric in training and in what was held out, by split; None
             where it is undefined.
         sketch: Of the full run's returns; None without a full run.
+        returns: By the segment's name; empty unless the plan asks for them.
         error: Why the trial failed, as a sentence; None otherwise.
         duration_s: Time it took, seconds; no log shows it.
     """
@@ -87,6 +104,7 @@ class TrialOutcome:
     metrics: Mapping[str, Mapping[str, float | int | None]] = Factory(dict)
     split_scores: Sequence[tuple[float | None, float | None]] = ()
     sketch: ReturnsSketch | None = None
+    returns: Mapping[str, SegmentReturns] = Factory(dict)
     error: str | None = None
     duration_s: float = 0.0
 

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import Checked, did_you_mean, hints
+from glowback_trio.model.bounds import Checked, changed, did_you_mean, hints
 from glowback_trio.model.optimization.space import SearchSpace
 from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["applied", "loading_request", "name_problems"]
+__all__ = ["applied", "loading_request", "name_problems", "place_of"]
 
 _PLACES = ("strategy", "execution", "portfolio_construction", "weights")
 
@@ -34,7 +34,7 @@ def applied(base: BacktestRequest, values: Mapping[str, object]) -> BacktestRequ
         if name == "symbols":
             symbols = value
             continue
-        place, key = _place(name)
+        place, key = place_of(name)
         changes.setdefault(place, {})[key] = value
     more: dict[str, Any] = {} if symbols is None else {"symbols": symbols}
     for place in ("strategy", "execution"):
@@ -47,17 +47,18 @@ def applied(base: BacktestRequest, values: Mapping[str, object]) -> BacktestRequ
     if "portfolio_construction" in changes:
         place = "portfolio_construction"
         more[place] = _evolved(base.portfolio_construction, place, changes[place])
-    return attrs.evolve(base, **more)
+    return changed(base, more)
 
 
-def _place(name: str) -> tuple[str, str]:
+def place_of(name: str) -> tuple[str, str]:
+    """Return the part of a request that a parameter's name means, and the field in it."""
     head, dot, rest = name.partition(".")
     return (head, rest) if dot and head in _PLACES else ("strategy", name)
 
 
 def _evolved(owner: Any, place: str, changes: Mapping[str, Any]) -> Any:
     try:
-        return attrs.evolve(owner, **{k: _fitting(owner, k, v) for k, v in changes.items()})
+        return changed(owner, {k: _fitting(owner, k, v) for k, v in changes.items()})
     except InvalidRequestError as error:
         steps = (place, "params") if place == "strategy" else (place,)
         problems = list(error.problems)
@@ -68,8 +69,9 @@ def _evolved(owner: Any, place: str, changes: Mapping[str, Any]) -> Any:
 
 def _fitting(owner: Checked, name: str, value: Any) -> Any:
     """Return a whole float as an int where the field is one: a grid of ints may come as floats."""
-    whole = isinstance(value, float) and value.is_integer()
-    return int(value) if whole and _is_int(hints(type(owner)).get(name)) else value
+    if not (isinstance(value, float) and value.is_integer()):
+        return value
+    return int(value) if _is_int(hints(type(owner)).get(name)) else value
 
 
 def _is_int(hint: Any) -> bool:
@@ -112,7 +114,7 @@ def name_problems(base: BacktestRequest, space: SearchSpace) -> Iterator[Problem
                 message = "symbols can only be chosen: use the kind choice"
                 yield Problem("value_error", ("parameters", index, "kind"), message, parameter.kind)
             continue
-        place, key = _place(parameter.name)
+        place, key = place_of(parameter.name)
         if (refusal := _unknown(base, place, key)) is not None:
             path = ("parameters", index, "name")
             yield Problem("value_error", path, refusal, parameter.name)

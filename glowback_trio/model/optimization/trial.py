@@ -29,6 +29,10 @@ class Trial:
         feasible: Whether it meets every constraint on metrics.
         error: Why it failed, as a sentence; None otherwise.
         split: The split of a search that begins anew for each, from 0; None where there is one.
+        budget: The part of the range that it was tried on, as a fraction: below 1 in the early
+            rounds of `successive_halving`, and then it cannot win.
+        split_scores: The objective in training and in what was held out, for every window or
+            split that has a winner of its own; None where it is undefined or not evaluated.
     """
 
     trial_number: int
@@ -40,6 +44,8 @@ class Trial:
     feasible: bool = True
     error: str | None = None
     split: int | None = None
+    budget: float = 1.0
+    split_scores: Sequence[tuple[float | None, float | None]] = ()
 
     def __repr__(self) -> str:
         return describe(self, self.trial_id, self.status, objective=self.objective)
@@ -51,5 +57,6 @@ class Trial:
 
     @property
     def ranked(self) -> bool:
-        """True if it can win."""
-        return self.status == "completed" and self.objective is not None and self.feasible
+        """True if it can win, in its split or at all."""
+        scored = self.status == "completed" and self.objective is not None
+        return scored and self.feasible and self.budget == 1.0

@@ -33,6 +33,8 @@ def trial_document(trial: Trial) -> Document:
         "feasible": trial.feasible,
         "error": trial.error,
         "split": trial.split,
+        "budget": trial.budget,
+        "split_scores": [list(scores) for scores in trial.split_scores],
     }
 
 
@@ -65,8 +67,12 @@ def parse_trial(document: Any) -> Trial:
     try:
         fields = {name: document[name] for name in _KNOWN & document.keys()}
         chosen = {name: _frozen(value) for name, value in document["parameters"].items()}
-        objectives = tuple(document.get("objectives", ()))
-        return Trial(**{**fields, "parameters": chosen, "objectives": objectives})
+        more = {
+            "parameters": chosen,
+            "objectives": tuple(document.get("objectives", ())),
+            "split_scores": tuple(tuple(scores) for scores in document.get("split_scores", ())),
+        }
+        return Trial(**{**fields, **more})
     except (AttributeError, KeyError, TypeError) as error:
         problem = Problem("value_error", (), f"Input should be a trial ({error!r})")
         raise InvalidRequestError([problem]) from None

@@ -1,0 +1,137 @@
+"""What a search may choose: axes and rules, and the combinations they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+from attrs import field, frozen
+
+from glowback_trio.model.optimization.request import OptimizationRequest
+from glowback_trio.search.samplers.axes import Axis, axis_of
+from glowback_trio.search.samplers.rules import Rule, Values, rules_of
+
+__all__ = ["Combinations", "Domain", "identity"]
+
+# Partial combinations that are looked at before a space counts as too large to be listed.
+_NODES = 100_000
+
+
+def identity(values: Values) -> Hashable:
+    """Return what tells combinations apart; 1, 1.0 and true are three values."""
+    return tuple((type(each), each) for each in values.values())
+
+
+@frozen
+class Domain:
+    """What a search may choose.
+
+    Attributes:
+        axes: One for each parameter, in the order of the request.
+        rules: What a combination has to meet.
+    """
+
+    axes: Sequence[Axis]
+    rules: Sequence[Rule]
+
+    @classmethod
+    def of(cls, request: OptimizationRequest) -> Domain:
+        """Return the domain of a request."""
+        space = request.search_space
+        axes = [axis_of(each, request.grid_steps) for each in space.parameters]
+        return cls(axes, rules_of(space, request.base_backtest))
+
+    @property
+    def size(self) -> int | None:
+        """Number of combinations, refused ones included; None if there is a continuous axis."""
+        size = 1
+        for axis in self.axes:
+            if axis.count is None:
+                return None
+            size *= axis.count
+        return size
+
+    @property
+    def grid_size(self) -> int:
+        """Number of combinations in the grid, refused ones included."""
+        size = 1
+        for axis in self.axes:
+            size *= len(axis.grid)
+        return size
+
+    def at(self, point: Sequence[float]) -> dict[str, object]:
+        """Return the combination at a point of the unit cube."""
+        return {axis.name: axis.at(u) for axis, u in zip(self.axes, point, strict=True)}
+
+    def broken(self, values: Values) -> Rule | None:
+        """Return the first rule that a combination breaks; None if it may be tried."""
+        return next((rule for rule in self.rules if not rule.holds(values)), None)
+
+    def grid(self) -> Combinations:
+        """Return the combinations of the grid."""
+        return Combinations([(axis.name, axis.grid) for axis in self.axes], self.rules)
+
+    def everything(self) -> Combinations | None:
+        """Return all combinations; None if there are too many to list them."""
+        size = self.size
+        if size is None or size > _NODES:
+            return None
+        # The middle of each value's part.
+        values = [
+            (axis.name, [axis.at((i + 0.5) / count) for i in range(count)])
+            for axis in self.axes
+            if (count := axis.count) is not None
+        ]
+        return Combinations(values, self.rules)
+
+
+@frozen
+class Combinations:
+    """The combinations of listed values that meet the rules, in the order of a cartesian product.
+
+    Attributes:
+        values: Name and values of each parameter.
+        rules: What a combination has to meet.
+    """
+
+    values: Sequence[tuple[str, Sequence[object]]]
+    rules: Sequence[Rule] = field(repr=False)
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        yield from self._from(0, {}, self._due())
+
+    def count(self, most: int) -> int | None:
+        """Return how many there are; None if that takes too long to find out.
+
+        Args:
+            most: Counting stops once there are more than this, and more than can be listed.
+        """
+        size = 1
+        for _, values in self.values:
+            size *= len(values)
+        if not self.rules:
+            return size
+        return None if size > _NODES and size > most else sum(1 for _ in self)
+
+    def _due(self) -> Sequence[Sequence[Rule]]:
+        """Return the rules that can be looked at as soon as each parameter has a value."""
+        known: set[str] = set()
+        due: list[list[Rule]] = []
+        left = list(self.rules)
+        for name, _ in self.values:
+            known.add(name)
+            due.append([rule for rule in left if rule.names <= known])
+            left = [rule for rule in left if not rule.names <= known]
+        return due
+
+    def _from(
+        self, depth: int, chosen: dict[str, object], due: Sequence[Sequence[Rule]]
+    ) -> Iterator[dict[str, object]]:
+        if depth == len(self.values):
+            yield dict(chosen)
+            return
+        name, values = self.values[depth]
+        for value in values:
+            chosen[name] = value
+            if all(rule.holds(chosen) for rule in due[depth]):
+                yield from self._from(depth + 1, chosen, due)
+        del chosen[name]

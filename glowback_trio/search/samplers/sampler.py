@@ -1,0 +1,59 @@
+"""What a sampler is: it is asked for candidates, and told what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from glowback_trio.model.optimization.trial import Trial
+
+__all__ = ["Candidate", "Sampler", "Score"]
+
+#: A trial's worth: one number for each objective that is kept apart; the greatest is best.
+Score = tuple[float, ...]
+
+
+@frozen
+class Candidate:
+    """What to try next.
+
+    Attributes:
+        parameters: What is chosen, by the names of the search space.
+        budget: The part of the range to try it on, as a fraction.
+    """
+
+    parameters: dict[str, object]
+    budget: float = 1.0
+
+
+class Sampler(Protocol):
+    """A way to choose parameters, which depends on nothing but its seed and what it is told."""
+
+    @property
+    def learns(self) -> bool:
+        """True if a batch depends on the outcomes of those before, so `ask` waits for `tell`."""
+
+    @property
+    def total(self) -> int:
+        """Candidates that there will be, at most."""
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """What is left out from the beginning, as sentences."""
+
+    @property
+    def shortfall(self) -> str:
+        """Say why there were fewer candidates than there could be; empty if there were not."""
+
+    def ask(self) -> Sequence[Candidate]:
+        """Return the next batch; empty if there is none left."""
+
+    def tell(self, trials: Sequence[Trial], scores: Sequence[Score | None]) -> None:
+        """Take what came of the last batch.
+
+        Args:
+            trials: Its trials, in the order of the batch.
+            scores: Their scores; None for a trial that failed, is undefined or breaks a constraint.
+        """
