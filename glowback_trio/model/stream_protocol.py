@@ -1,4 +1,4 @@
-"""The terms of a run's event stream, which server, client and pages agree on.
+"""The terms of event streams, which server, client and pages agree on.
 
 A stream over WebSocket ends with a close code and a reason (RFC 6455, 7.4). Codes from 4000 on are
 ours; those from 4400 to 4499 mirror the 4xx statuses of HTTP: the same attempt would fail again.
@@ -13,13 +13,15 @@ from attrs import frozen
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, MinLen
-from glowback_trio.model.events import EventType
+from glowback_trio.model.events import EventType, OptimizationEventType
 
 __all__ = [
+    "ATTEMPT_NOT_FOUND",
     "CLOSES",
     "CURSOR_AHEAD",
     "ENDED",
     "FAULT",
+    "OPTIMIZATION_NOT_FOUND",
     "RUN_NOT_FOUND",
     "SHUTTING_DOWN",
     "SUBPROTOCOL",
@@ -28,6 +30,7 @@ __all__ = [
     "Cursor",
     "EndStateName",
     "EventTypes",
+    "OptimizationEventTypes",
     "StateName",
     "StreamClose",
     "checked_types",
@@ -46,6 +49,7 @@ EndStateName: TypeAlias = Literal["completed", "failed", "cancelled"]
 #: The id of the last event that a reader knows; 0: none.
 Cursor: TypeAlias = Annotated[int, Ge(0)]
 EventTypes: TypeAlias = Annotated[tuple[EventType, ...], MinLen(1)]
+OptimizationEventTypes: TypeAlias = Annotated[tuple[OptimizationEventType, ...], MinLen(1)]
 
 
 @frozen
@@ -64,12 +68,23 @@ class StreamClose:
 #: The terminal event was sent.
 ENDED = StreamClose(1000)
 RUN_NOT_FOUND = StreamClose(1008, "run not found")
+OPTIMIZATION_NOT_FOUND = StreamClose(1008, "optimization not found")
+ATTEMPT_NOT_FOUND = StreamClose(1008, "attempt not found")
 FAULT = StreamClose(1011, "internal error")
 SHUTTING_DOWN = StreamClose(1012, "the server is shutting down")
 TOO_MANY_STREAMS = StreamClose(1013, "too many streams are open")
 CURSOR_AHEAD = StreamClose(4400, "last_event_id is ahead of the log")
 
-CLOSES = (ENDED, RUN_NOT_FOUND, FAULT, SHUTTING_DOWN, TOO_MANY_STREAMS, CURSOR_AHEAD)
+CLOSES = (
+    ENDED,
+    RUN_NOT_FOUND,
+    OPTIMIZATION_NOT_FOUND,
+    ATTEMPT_NOT_FOUND,
+    FAULT,
+    SHUTTING_DOWN,
+    TOO_MANY_STREAMS,
+    CURSOR_AHEAD,
+)
 
 
 def is_final(code: int) -> bool:

@@ -424,8 +424,8 @@ MUTANTS = (
     Mutant(
         "feed: the end is not sent",
         FEED,
-        "return self.run.broadcaster.ended(cursor)",
-        "return self.run.broadcaster.ended(cursor + 1)",
+        "return self.source.broadcaster.ended(cursor)",
+        "return self.source.broadcaster.ended(cursor + 1)",
         FEEDS,
     ),
     Mutant(
@@ -445,8 +445,8 @@ MUTANTS = (
     Mutant(
         "feed: one filter for all",
         FEED,
-        "key = (run.run_id, wanted, batch, quiet)",
-        "key = (run.run_id, batch, quiet)",
+        "key = (source, wanted, batch, quiet)",
+        "key = (source, batch, quiet)",
         FEEDS,
     ),
     Mutant(

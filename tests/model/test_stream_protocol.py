@@ -10,7 +10,13 @@ from typing import get_args
 import pytest
 
 from glowback_trio.model.lifecycle import TERMINAL, State
-from glowback_trio.model.stream_protocol import CLOSES, EndStateName, StateName, is_final
+from glowback_trio.model.stream_protocol import (
+    CLOSES,
+    RUN_NOT_FOUND,
+    EndStateName,
+    StateName,
+    is_final,
+)
 
 
 def test_state_names_are_the_states_in_their_order() -> None:
@@ -19,8 +25,11 @@ def test_state_names_are_the_states_in_their_order() -> None:
     assert set(get_args(EndStateName)) <= set(get_args(StateName))
 
 
-def test_every_close_has_a_code_of_its_own() -> None:
-    assert len({close.code for close in CLOSES}) == len(CLOSES)
+def test_every_close_has_a_code_of_its_own_and_says_what_was_not_found() -> None:
+    others = [close.code for close in CLOSES if not close.reason.endswith(" not found")]
+    assert len(set(others)) == len(others)
+    assert RUN_NOT_FOUND.code not in others
+    assert len({close.reason for close in CLOSES}) == len(CLOSES)
 
 
 @pytest.mark.parametrize("code", [1000, 1008, 4400, 4499])

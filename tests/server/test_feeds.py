@@ -18,7 +18,7 @@ from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, Event, Run, Stream
 from glowback_trio.model.events import EventType
-from glowback_trio.server.state.feeds import Feeds, RunFeed
+from glowback_trio.server.state.feeds import Feeds, LogFeed
 from glowback_trio.testing import open_virtual_gateway
 
 # Eight hundred events, among them a trade or two and an end.
@@ -42,7 +42,7 @@ def log_of(run: Run, types: Collection[EventType] | None = None) -> list[Event]:
     return [e for e in log if types is None or e.type in types or e.event_id == len(log)]
 
 
-def read_out(feed: RunFeed, cursor: int = 0) -> list[tuple[list[bytes], int]]:
+def read_out(feed: LogFeed, cursor: int = 0) -> list[tuple[list[bytes], int]]:
     """Read a feed to its end; return each read's messages and the cursor after them."""
     reads = []
     while not feed.ended(cursor):
@@ -59,7 +59,7 @@ async def test_a_feed_read_to_its_end_is_the_filtered_log(
     types: tuple[EventType, ...] | None, batch: int | None, autojump_clock: MockClock
 ) -> None:
     run = await finished_run()
-    messages = [m for part, _ in read_out(RunFeed(run, types, batch)) for m in part]
+    messages = [m for part, _ in read_out(LogFeed(run, types, batch)) for m in part]
     wanted = [event.data for event in log_of(run, types)]
     if batch is None:
         assert messages == wanted
@@ -71,7 +71,7 @@ async def test_a_feed_read_to_its_end_is_the_filtered_log(
 async def test_a_feed_moves_over_what_it_leaves_out(autojump_clock: MockClock) -> None:
     run = await finished_run()
     trades: tuple[EventType, ...] = ("trade",)
-    [(messages, cursor)] = read_out(RunFeed(run, trades, None))
+    [(messages, cursor)] = read_out(LogFeed(run, trades, None))
     assert cursor == run.status.event_count > 768, "of which few are trades, so one read is enough"
     kinds = [orjson.loads(message)["type"] for message in messages]
     assert kinds == ["trade"] * (len(kinds) - 1) + ["state"]
@@ -81,13 +81,13 @@ async def test_a_feed_has_ended_at_the_last_event_and_not_before(
     autojump_clock: MockClock,
 ) -> None:
     run = await finished_run()
-    feed, newest = RunFeed(run, None, None), run.status.event_count
+    feed, newest = LogFeed(run, None, None), run.status.event_count
     assert [feed.ended(newest - 1), feed.ended(newest)] == [False, True]
 
 
 async def test_one_read_is_about_as_much_as_one_write(autojump_clock: MockClock) -> None:
     run = await finished_run()
-    feed = RunFeed(run, None, None)
+    feed = LogFeed(run, None, None)
     sizes = [sum(map(len, messages)) for messages, _ in read_out(feed)]
     largest = max(len(event.data) for event in log_of(run))
     assert all(64 * 1024 <= size < 64 * 1024 + largest for size in sizes[:-1])
@@ -100,7 +100,7 @@ async def test_a_batch_is_as_full_as_its_bounds_let_it_be(
     """Events go alone where they exceed the bound by themselves, and no event is lost or split."""
     run = await finished_run()
     log = [event.data for event in log_of(run)]
-    feed = RunFeed(run, None, 1000, max_message_bytes=limit)
+    feed = LogFeed(run, None, 1000, max_message_bytes=limit)
     for messages, after in read_out(feed):
         counts = [len(orjson.loads(message)) for message in messages]
         assert all(len(m) <= limit or n == 1 for m, n in zip(messages, counts, strict=True))
@@ -123,7 +123,7 @@ async def test_streams_of_the_same_form_share_a_feed_while_one_of_them_is_open(
     assert feeds.of(run, ["log"], None) is not feed
     assert feeds.of(run, ["trade", "log"], 5) is not feed
     assert feeds.of(run, ["trade", "log"], None, quiet=9) is not feed
-    assert feeds.of(other, ["trade", "log"], None).run is other
+    assert feeds.of(other, ["trade", "log"], None).source is other
     assert feed.max_message_bytes == 4096
 
 

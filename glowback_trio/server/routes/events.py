@@ -1,20 +1,20 @@
-"""A run's events over plain HTTP: a JSON array, NDJSON lines, or server-sent events."""
+"""The events of a log over plain HTTP: a JSON array, NDJSON lines, or server-sent events."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import urlencode
 
 import trio
 from attrs import frozen
 from quart import request
 
-from glowback_trio.actors import Run, Subscription
+from glowback_trio.actors import Streamed, Subscription
 from glowback_trio.errors import CursorAheadError, GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, Ge, Le
-from glowback_trio.model.events import Event
+from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.stream_protocol import Cursor, EventTypes
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.parameters import parse_text
@@ -23,7 +23,15 @@ from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.state.app_state import AppState
 
-__all__ = ["NDJSON", "SSE", "EventsQuery", "run_events"]
+__all__ = [
+    "NDJSON",
+    "SSE",
+    "EventsQuery",
+    "EventsSelection",
+    "LogPlace",
+    "events_response",
+    "run_events",
+]
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
@@ -38,6 +46,35 @@ _WRITTEN_AT_ONCE = 128
 # of the response goes out at once.
 _PREAMBLE = b"retry: 1000\n"
 _COMMENT = b": still here\n"
+
+
+class EventsSelection(Protocol):
+    """Which events of a log to return; each kind of log has a query of its own."""
+
+    @property
+    def after(self) -> int:
+        """Only events with higher ids."""
+
+    @property
+    def limit(self) -> int:
+        """The greatest number of events of a stored body."""
+
+    @property
+    def types(self) -> tuple[AnyEventType, ...] | None:
+        """Only events of these types, and the terminal event; None: all."""
+
+
+@frozen
+class LogPlace:
+    """Where the events of a log are had.
+
+    Attributes:
+        path: The path, without its prefix.
+        query: What tells the log apart from others at this path.
+    """
+
+    path: str
+    query: Mapping[str, object] = {}
 
 
 @frozen(kw_only=True)
@@ -62,14 +99,28 @@ async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Re
     the rest. `text/event-stream` replays the stored events and then streams live ones, up to the
     terminal event. An event has the same bytes in every format and on the WebSocket.
     """
-    run = app_state.gateway.run(run_id)
+    place = LogPlace(f"/backtests/{run_id}/events")
+    return await events_response(app_state, app_state.gateway.run(run_id), query, place)
+
+
+async def events_response(
+    app_state: AppState, source: Streamed, query: EventsSelection, place: LogPlace
+) -> Response:
+    """Return the events of a log after a cursor, in the format that `Accept` names.
+
+    Args:
+        app_state: The state of the app.
+        source: What the log is of.
+        query: Which events.
+        place: Where a link to the rest leads.
+    """
     match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
         case "text/event-stream":
-            return _live(app_state, run, query)
+            return _live(app_state, source, query)
         case "application/x-ndjson":
-            return await _stored(run, query, NDJSON, _lines)
+            return await _stored(source, query, place, _Form(NDJSON, _lines))
         case _:
-            return await _stored(run, query, JSON, _array)
+            return await _stored(source, query, place, _Form(JSON, _array))
 
 
 def _lines(events: Sequence[Event]) -> Iterator[bytes]:
@@ -90,24 +141,31 @@ def _parts(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
         yield events[start : start + _WRITTEN_AT_ONCE]
 
 
+@frozen
+class _Form:
+    """A form of a stored body: its media type, and what writes it."""
+
+    media: str
+    write: Callable[[Sequence[Event]], Iterator[bytes]]
+
+
 async def _stored(
-    run: Run, query: EventsQuery, media: str, write: Callable[[Sequence[Event]], Iterator[bytes]]
+    source: Streamed, query: EventsSelection, place: LogPlace, form: _Form
 ) -> Response:
-    subscription = run.subscribe(query.after, query.types)
+    subscription = source.subscribe(query.after, query.types)
     events: list[Event] = []
     while subscription.behind and len(events) < query.limit:
         events += await subscription.read_stored(query.limit - len(events))
     # One chunk is sent with its length; only longer bodies are streamed.
     few = len(events) <= _WRITTEN_AT_ONCE
-    response = Response(
-        b"".join(write(events)) if few else _body(write(events)), content_type=media
-    )
+    written = form.write(events)
+    response = Response(b"".join(written) if few else _body(written), content_type=form.media)
     if not few:
         # The body is written twice, once only to measure it, so that a slow client never makes
         # the server hold more than one chunk of it. The events stay in the log either way.
-        response.content_length = sum(map(len, write(events)))
-    if subscription.cursor < run.status.event_count:
-        response.headers["Link"] = _rest(run, query, subscription.cursor)
+        response.content_length = sum(map(len, form.write(events)))
+    if subscription.behind:
+        response.headers["Link"] = _rest(query, subscription.cursor, place)
     return response
 
 
@@ -116,16 +174,18 @@ async def _body(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _rest(run: Run, query: EventsQuery, cursor: int) -> str:
+def _rest(query: EventsSelection, cursor: int, place: LogPlace) -> str:
     types = {} if query.types is None else {"types": ",".join(query.types)}
-    parameters = urlencode({"after": cursor, "limit": query.limit, **types}, safe=",")
-    return f'<{prefix(request.path)}/backtests/{run.run_id}/events?{parameters}>; rel="next"'
+    parameters = urlencode(
+        {"after": cursor, "limit": query.limit, **types, **place.query}, safe=","
+    )
+    return f'<{prefix(request.path)}{place.path}?{parameters}>; rel="next"'
 
 
-def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
+def _live(app_state: AppState, source: Streamed, query: EventsSelection) -> Response:
     cursor, name = _cursor(query)
     try:
-        subscription = run.subscribe(cursor, query.types)
+        subscription = source.subscribe(cursor, query.types)
     except CursorAheadError as error:
         raise CursorAheadError(error.after, error.newest, name) from None
     if subscription.ended:
@@ -135,10 +195,10 @@ def _live(app_state: AppState, run: Run, query: EventsQuery) -> Response:
         raise HttpError(503, "Too many streams are open; try again later")
     current_request().notes.is_stream = True
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return Response(_frames(app_state, run, subscription), 200, headers, content_type=SSE)
+    return Response(_frames(app_state, source, subscription), 200, headers, content_type=SSE)
 
 
-def _cursor(query: EventsQuery) -> tuple[int, str]:
+def _cursor(query: EventsSelection) -> tuple[int, str]:
     """Return the cursor and what it is called.
 
     A reconnecting browser's `Last-Event-ID` wins over its old URL.
@@ -155,10 +215,10 @@ def _cursor(query: EventsQuery) -> tuple[int, str]:
 
 
 async def _frames(
-    app_state: AppState, run: Run, subscription: Subscription
+    app_state: AppState, source: Streamed, subscription: Subscription
 ) -> AsyncIterator[bytes]:
-    # A run that outlives the server ends its stream without a terminal event: clients come back.
-    with app_state.streams.counted(run), subscription, suppress(GatewayClosedError):
+    # What outlives the server ends its stream without a terminal event: clients come back.
+    with app_state.streams.counted(source), subscription, suppress(GatewayClosedError):
         yield _PREAMBLE
         while not subscription.ended:
             events: Sequence[Event] = ()

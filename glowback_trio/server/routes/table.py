@@ -29,7 +29,7 @@ from glowback_trio.server.routes import (
     tickets,
     transfers,
 )
-from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, explain_stream
+from glowback_trio.server.streaming.run_stream import RUNS, StreamQuery, explain_stream
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 
 __all__ = ["ROUTES"]
@@ -206,7 +206,7 @@ ROUTES: Sequence[Route] = (
     ),
     _run(
         method="GET",
-        path=STREAM_PATH,
+        path=RUNS.path,
         tag="events",
         handler=explain_stream,
         query=StreamQuery,

@@ -1,4 +1,4 @@
-"""Feeds: a run's events as messages, shared by all streams of the same form."""
+"""Feeds: the events of a log as messages, shared by all streams of the same form."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from weakref import WeakValueDictionary
 
 from attrs import define, field
 
-from glowback_trio.actors import Run
+from glowback_trio.actors import Streamed
 from glowback_trio.memory import Account, Holding, Memory
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import AnyEventType, Event
 
-__all__ = ["Feeds", "RunFeed", "heartbeat", "messages"]
+__all__ = ["Feeds", "LogFeed", "heartbeat", "messages"]
 
 _READ_AT_ONCE = 256
 # Bytes of events per write, roughly; a write takes whatever is ready up to this.
@@ -63,11 +63,11 @@ def heartbeat(cursor: int) -> bytes:
 
 
 @define(eq=False)
-class RunFeed:
-    """The events of one run, filtered and batched in one way, for every stream of that form.
+class LogFeed:
+    """The events of one log, filtered and batched in one way, for every stream of that form.
 
     Attributes:
-        run: The run.
+        source: What the log is of.
         types: Only events of these types, and the terminal event; None: all.
         batch: Most events in one message, which is an array then; None: single events.
         quiet: Seconds without an event after which a heartbeat is sent; inf: never.
@@ -75,8 +75,8 @@ class RunFeed:
         held: What its messages take of the memory.
     """
 
-    run: Run
-    types: Collection[EventType] | None
+    source: Streamed
+    types: Collection[AnyEventType] | None
     batch: int | None
     quiet: float = math.inf
     max_message_bytes: float = math.inf
@@ -84,15 +84,15 @@ class RunFeed:
 
     def read(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Return messages of the events after a cursor, and the cursor after them."""
-        return self._fitting(*self.run.broadcaster.scan(cursor, _READ_AT_ONCE, self.types))
+        return self._fitting(*self.source.broadcaster.scan(cursor, _READ_AT_ONCE, self.types))
 
     def needs_load(self, cursor: int) -> bool:
         """Return True if `read` finds nothing at a cursor though the log has gone on from there."""
-        return cursor < self.run.broadcaster.log.watermark
+        return cursor < self.source.broadcaster.log.watermark
 
     async def load(self, cursor: int) -> tuple[Sequence[bytes], int]:
         """Return what `read` does, after waiting for events that have left memory."""
-        return self._fitting(*await self.run.broadcaster.load(cursor, _READ_AT_ONCE, self.types))
+        return self._fitting(*await self.source.broadcaster.load(cursor, _READ_AT_ONCE, self.types))
 
     def _fitting(self, events: Sequence[Event], after: int) -> tuple[Sequence[bytes], int]:
         if len(kept := _first(events)) < len(events):
@@ -100,8 +100,8 @@ class RunFeed:
         return messages(events, self.batch, self.max_message_bytes), after
 
     def ended(self, cursor: int) -> bool:
-        """Return whether the cursor is at or after the run's terminal event."""
-        return self.run.broadcaster.ended(cursor)
+        """Return whether the cursor is at or after the terminal event."""
+        return self.source.broadcaster.ended(cursor)
 
     def heartbeat(self, cursor: int) -> bytes:
         """Return the heartbeat message for a cursor."""
@@ -109,7 +109,7 @@ class RunFeed:
 
     def watch(self, ring: Callable[[], None]) -> Callable[[], None]:
         """Call `ring` whenever the log has grown, until the returned function is called."""
-        return self.run.broadcaster.watch(ring)
+        return self.source.broadcaster.watch(ring)
 
 
 def _first(events: Sequence[Event]) -> Sequence[Event]:
@@ -124,7 +124,7 @@ def _first(events: Sequence[Event]) -> Sequence[Event]:
 
 @define(eq=False)
 class Feeds:
-    """The feeds in use; streams of the same run and form share one.
+    """The feeds in use; streams of the same log and form share one.
 
     A feed is dropped with its last stream, because only streams hold it strongly.
 
@@ -135,26 +135,26 @@ class Feeds:
 
     max_message_bytes: float = math.inf
     account: Account = field(factory=lambda: Memory().account("feeds"))
-    _shared: WeakValueDictionary[tuple[object, ...], RunFeed] = field(
+    _shared: WeakValueDictionary[tuple[object, ...], LogFeed] = field(
         factory=WeakValueDictionary, init=False
     )
 
     def of(
         self,
-        run: Run,
-        types: Collection[EventType] | None,
+        source: Streamed,
+        types: Collection[AnyEventType] | None,
         batch: int | None,
         quiet: float = math.inf,
-    ) -> RunFeed:
-        """Return the feed of a run in one form."""
+    ) -> LogFeed:
+        """Return the feed of a log in one form."""
         wanted = None if types is None else frozenset(types)
-        key = (run.run_id, wanted, batch, quiet)
+        # By the object: a deleted run may live on in a feed while another one has its id.
+        key = (source, wanted, batch, quiet)
         feed = self._shared.get(key)
-        # A deleted run may live on in a feed while another one has its id.
-        if feed is None or feed.run is not run:
+        if feed is None:
             held = Holding(self.account)
             # The messages of one read, once as texts and once in frames.
             held.grow_to(2 * _BYTES_AT_ONCE)
-            feed = RunFeed(run, wanted, batch, quiet, self.max_message_bytes, held)
+            feed = LogFeed(source, wanted, batch, quiet, self.max_message_bytes, held)
             self._shared[key] = feed
         return feed

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import trio
 from attrs import define, field
 
-from glowback_trio.actors import Run
+from glowback_trio.actors import Streamed
 from glowback_trio.memory import Account
 from glowback_trio.server.state.feeds import Feeds
 
@@ -34,8 +34,8 @@ class Streams:
     account: Account
     feeds: Feeds = field(init=False)
     _open: int = field(default=0, init=False)
-    #: How many are open of each run that has some.
-    _runs: Counter[Run] = field(factory=Counter, init=False)
+    #: How many are open of each log that has some.
+    _sources: Counter[Streamed] = field(factory=Counter, init=False)
     _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -52,19 +52,19 @@ class Streams:
         return self._open >= self.limit
 
     @contextmanager
-    def counted(self, run: Run) -> Iterator[None]:
-        """Count one stream of a run as open for the length of a block."""
+    def counted(self, source: Streamed) -> Iterator[None]:
+        """Count one stream of a log as open for the length of a block."""
         self._open += 1
-        self._runs[run] += 1
+        self._sources[source] += 1
         try:
             yield
         finally:
             self._open -= 1
-            self._runs[run] -= 1
-            self._runs += Counter()  # forgets those that have none
+            self._sources[source] -= 1
+            self._sources += Counter()  # forgets those that have none
             self._closed.unpark_all()
 
     async def wait_ended(self) -> None:
-        """Wait until no stream is open but those of runs that outlive the server."""
-        while any(not run.survives for run in self._runs):
+        """Wait until no stream is open but those of what outlives the server."""
+        while any(not source.survives for source in self._sources):
             await self._closed.park()

@@ -7,8 +7,12 @@ gets an HTTP response and never becomes a WebSocket.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl
 
+from attrs import frozen
 from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError
@@ -27,43 +31,61 @@ from glowback_trio.server.pipeline.guard import serialize
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.run_stream import STREAM_PATH, StreamQuery, stream_events
+from glowback_trio.server.streaming.log_stream import StreamKind, StreamSelection, stream_events
+from glowback_trio.server.streaming.run_stream import RUNS
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
 
 __all__ = ["serve_stream"]
 
-# The query of most handshakes, parsed once.
-_DEFAULT_QUERY = StreamQuery()
+# Type checkers cannot see that a kind finds by the query that it reads.
+_KINDS: Sequence[StreamKind[Any]] = (RUNS,)
 
-_PREFIX, _RUN_ID, _REST = STREAM_PATH.partition("{run_id}")
-_STREAM = re.compile(rf"(?P<version>(?:/v1)?){_PREFIX}(?P<run_id>[^/]+){_REST}/?")
+
+@frozen
+class _Requested:
+    """The stream that a handshake asks for: its kind, and the id in its path."""
+
+    kind: StreamKind[Any]
+    identity: str
 
 
 async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
     """Serve one WebSocket: check its handshake, then stream, or reject it with the reason."""
     context = websocket.context
     try:
-        run_id = _find(app_state, context)
+        requested = _find(app_state, context)
         with logging_faults():
             subprotocol = _admit(app_state, context)
-            query = _read_query(context)
+            query = _read_query(context, requested.kind)
     except Exception as error:  # noqa: BLE001 - every error has its response
         await websocket.reject(serialize(app_state, context, error_response(error, context)))
         return
     try:
         with logging_faults():
-            await stream_events(app_state, websocket, run_id, query, subprotocol)
+            find = partial(requested.kind.find, app_state, requested.identity, query)
+            await stream_events(app_state, websocket, find, query, subprotocol)
     except Exception:  # noqa: BLE001 - logged above; the client learns it from the close
         await websocket.close(FAULT)
 
 
-def _find(app_state: AppState, context: RequestContext) -> str:
-    """Identify the handshake, and return the id of the run in its path."""
-    path = _STREAM.fullmatch(context.path)
-    identify(app_state, context, None if path is None else path["version"] + STREAM_PATH)
-    if path is None:
-        raise unknown_path()  # not 405: other methods of the path are no WebSockets
-    return path["run_id"]
+def _find(app_state: AppState, context: RequestContext) -> _Requested:
+    """Identify the handshake, and return what its path asks for."""
+    for kind, pattern in _PATTERNS:
+        if path := pattern.fullmatch(context.path):
+            identify(app_state, context, path["version"] + kind.path)
+            return _Requested(kind, path["identity"])
+    identify(app_state, context, None)
+    raise unknown_path()  # not 405: other methods of the path are no WebSockets
+
+
+def _pattern(kind: StreamKind[Any]) -> re.Pattern[str]:
+    before, _parameter, after = re.split(r"(\{\w+\})", kind.path)
+    return re.compile(rf"(?P<version>(?:/v1)?){before}(?P<identity>[^/]+){after}/?")
+
+
+_PATTERNS = [(kind, _pattern(kind)) for kind in _KINDS]
+# The query of most handshakes, parsed once.
+_DEFAULTS: Mapping[StreamKind[Any], StreamSelection] = {kind: kind.query() for kind in _KINDS}
 
 
 def _admit(app_state: AppState, context: RequestContext) -> str | None:
@@ -79,11 +101,12 @@ def _arguments(context: RequestContext) -> MultiDict[str, str]:
     return MultiDict(parse_qsl(context.scope["query_string"].decode(), keep_blank_values=True))
 
 
-def _read_query(context: RequestContext) -> StreamQuery:
+def _read_query(context: RequestContext, kind: StreamKind[Any]) -> StreamSelection:
     # Skips the parsing; thousands of streams may connect at once after a restart.
     if not context.scope["query_string"]:
-        return _DEFAULT_QUERY
+        return _DEFAULTS[kind]
     try:
-        return read_query(_arguments(context), StreamQuery)
+        read: StreamSelection = read_query(_arguments(context), kind.query)
     except InvalidRequestError as error:
         raise HttpError(400, sentence(error)) from None
+    return read

@@ -1,38 +1,17 @@
-"""The WebSocket stream of a run: its events, replayed and then live, as text messages."""
+"""The streams of runs: their path, their query, and how a run is found."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Annotated, cast
-
-import trio
 from attrs import frozen
 
-from glowback_trio.actors import Subscription
-from glowback_trio.errors import CursorAheadError, GatewayClosedError, UnknownRunError
-from glowback_trio.model.bounds import Checked, Ge, Le
-from glowback_trio.model.events import Event
-from glowback_trio.model.stream_protocol import (
-    CURSOR_AHEAD,
-    ENDED,
-    RUN_NOT_FOUND,
-    TOO_MANY_STREAMS,
-    Cursor,
-    EventTypes,
-)
-from glowback_trio.server.http.errors import HttpError
-from glowback_trio.server.http.request import RequestContext
+from glowback_trio.actors import Streamed
+from glowback_trio.model.bounds import Checked
+from glowback_trio.model.stream_protocol import Cursor, EventTypes
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.state.feeds import heartbeat, messages
-from glowback_trio.server.streaming.websocket import AsgiWebSocket
-from glowback_trio.serving import HANDOFF, Handoff
+from glowback_trio.server.streaming.log_stream import Batch, Heartbeat, StreamKind, websocket_only
 
-__all__ = ["STREAM_PATH", "StreamQuery", "explain_stream", "stream_events"]
-
-STREAM_PATH = "/backtests/{run_id}/stream"
+__all__ = ["RUNS", "StreamQuery", "explain_stream"]
 
 
 @frozen(kw_only=True)
@@ -49,8 +28,8 @@ class StreamQuery(Checked):
 
     last_event_id: Cursor = 0
     types: EventTypes | None = None
-    batch: Annotated[int, Ge(2), Le(1000)] | None = None
-    heartbeat: Annotated[float, Ge(1), Le(3600)] | None = None
+    batch: Batch | None = None
+    heartbeat: Heartbeat | None = None
 
 
 async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> Response:
@@ -67,88 +46,12 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
     from `POST /stream-tickets` as a subprotocol, or send a key as `api_key`.
     """
     app_state.gateway.run(run_id)
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
-    message = (
-        f"This path serves WebSocket only; GET /backtests/{run_id}/events streams the same events "
-        "to other clients"
-    )
-    raise HttpError(426, message, headers=headers)
+    raise websocket_only(f"/backtests/{run_id}/events")
 
 
-async def stream_events(
-    app_state: AppState,
-    websocket: AsgiWebSocket,
-    run_id: str,
-    query: StreamQuery,
-    subprotocol: str | None,
-) -> None:
-    """Send a run's events from a cursor on, and close after the terminal event.
-
-    A stream that the hub takes over goes on after this returns; the hub ends it.
-    """
-    # Accepted before the run is looked up: browsers do not show the status of a rejected handshake,
-    # but they do show close codes.
-    await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
-    try:
-        run = await app_state.gateway.load_run(run_id)
-        subscription = run.subscribe(query.last_event_id, query.types)
-    except UnknownRunError:
-        await websocket.close(RUN_NOT_FOUND)
-        return
-    except CursorAheadError:
-        await websocket.close(CURSOR_AHEAD)
-        return
-    # After the run, so that a client that would get nothing anyway learns why.
-    if app_state.streams.full:
-        await websocket.close(TOO_MANY_STREAMS)
-        return
-    with ExitStack() as open_stream:
-        open_stream.enter_context(app_state.streams.counted(run))
-        open_stream.enter_context(subscription)
-        hand_off = _handoff(app_state, websocket.context)
-        if hand_off is None:
-            await _send_all(app_state, websocket, subscription, query)
-        else:
-            quiet = query.heartbeat or math.inf
-            feed = app_state.streams.feeds.of(run, query.types, query.batch, quiet)
-            # The hub closes what this stream holds when it ends.
-            hand_off(feed, query.last_event_id, open_stream.pop_all().close)
+async def _find(app_state: AppState, run_id: str, _query: StreamQuery) -> Streamed:
+    return await app_state.gateway.load_run(run_id)
 
 
-def _handoff(app_state: AppState, context: RequestContext) -> Handoff | None:
-    """Return what hands this WebSocket to the hub; None if the hub cannot serve it."""
-    offered = context.headers.getlist("Sec-WebSocket-Extensions")
-    if app_state.settings.allow_compression and any(
-        "permessage-deflate" in each for each in offered
-    ):
-        return None  # the hub writes the same uncompressed bytes to every stream
-    return cast("Handoff | None", context.scope.get("extensions", {}).get(HANDOFF))
-
-
-async def _send_all(
-    app_state: AppState, websocket: AsgiWebSocket, subscription: Subscription, query: StreamQuery
-) -> None:
-    """Send message by message, for a WebSocket that the hub does not serve."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_at_disconnect, websocket, nursery.cancel_scope)
-        # The loop ends after a disconnect, although sends are no checkpoints then: reads are.
-        while not subscription.ended:
-            events: Sequence[Event] = ()
-            with trio.move_on_after(query.heartbeat or math.inf):
-                try:
-                    events = await subscription.read()
-                except GatewayClosedError:
-                    # The server closes it with 1012, as it does those of the hub.
-                    await trio.sleep_forever()
-            limit = app_state.settings.max_message_bytes
-            texts = messages(events, query.batch, limit) or [heartbeat(subscription.cursor)]
-            for message in texts:
-                await websocket.send(message.decode())
-            app_state.metrics.count_sent("websocket", len(events))
-        await websocket.close(ENDED)
-        nursery.cancel_scope.cancel()
-
-
-async def _cancel_at_disconnect(websocket: AsgiWebSocket, stream: trio.CancelScope) -> None:
-    await websocket.wait_disconnected()
-    stream.cancel()
+#: The streams of runs.
+RUNS = StreamKind("/backtests/{run_id}/stream", StreamQuery, _find)
