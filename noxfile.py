@@ -112,6 +112,13 @@ def crowds(session: nox.Session) -> None:
 
 
 @nox.session
+def requests(session: nox.Session) -> None:
+    """Send twenty thousand changed requests and compare what is read with h11; some minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/requests.py", *session.posargs)
+
+
+@nox.session
 def cuts(session: nox.Session) -> None:
     """Cut streams after every byte and compare what is resumed with the log; 10 minutes."""
     _install(session, "tests")

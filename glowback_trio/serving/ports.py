@@ -8,14 +8,25 @@ and all calls to an owner are listed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 
-import h11
+from attrs import frozen
 
 from glowback_trio.serving.records import Address, Record
 
-__all__ = ["ConnectionPort", "ExchangePort", "FollowerPort", "ResponsePort", "WireProtocol"]
+__all__ = [
+    "ConnectionPort",
+    "ExchangePort",
+    "FollowerPort",
+    "Piece",
+    "ResponseHead",
+    "ResponsePort",
+    "WireProtocol",
+]
+
+#: Bytes of a body.
+Piece: TypeAlias = bytes | memoryview
 
 
 class WireProtocol(Protocol):
@@ -126,16 +137,37 @@ class ConnectionPort(Protocol):
         """Record an error that ended one request; without a scope, this connection."""
 
 
+@frozen(eq=False)
+class ResponseHead:
+    """A head that is ready to be sent.
+
+    Attributes:
+        data: Its bytes.
+        declared: The length of the body that it states; None where it states none.
+        expected: Bytes of the body that must follow; None where its end marks itself.
+        chunked: True if the body is sent in chunks.
+        keeps_alive: True if another response may follow.
+    """
+
+    data: bytes
+    declared: int | None = None
+    expected: int | None = None
+    chunked: bool = False
+    keeps_alive: bool = True
+
+
 class ResponsePort(Protocol):
     """The HTTP response as a WebSocket handshake sees it."""
 
     def head(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
-    ) -> h11.Response | h11.InformationalResponse:
+    ) -> ResponseHead:
         """Return the head of a response; the last on a connection carries `Connection: close`."""
 
-    async def send(self, events: Iterable[h11.Event]) -> None:
-        """Send parts of the response in one write."""
+    async def send(
+        self, head: ResponseHead | None, body: Sequence[Piece] = (), *, end: bool = False
+    ) -> None:
+        """Send parts of the response in one write; its end with them, or later."""
 
     async def reject(self, status: int, reason: str) -> None:
         """Send a whole response that this server makes by itself."""

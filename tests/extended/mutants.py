@@ -33,7 +33,8 @@ HANDOFF = "glowback_trio/serving/websocket/handoff.py"
 HANDSHAKE = "glowback_trio/serving/websocket/handshake.py"
 WEBSOCKET = "glowback_trio/serving/websocket/stream.py"
 HTTP1 = "glowback_trio/serving/http/http1.py"
-EXCHANGE = "glowback_trio/serving/http/http_exchange.py"
+HEAD_CHECKS = "glowback_trio/serving/http/head_checks.py"
+BODY_READER = "glowback_trio/serving/http/body_reader.py"
 FEED = "glowback_trio/server/state/feeds.py"
 EVENTS = "glowback_trio/server/routes/events.py"
 CHAIN = "glowback_trio/client/log_verifier.py"
@@ -54,6 +55,7 @@ DURABLE = ("tests/server/test_durable.py",)
 HUBS = ("tests/serving/test_hub.py",)
 READERS_IN_ANY_ORDER = ("tests/actors/test_subscription_schedules.py",)
 HUB_IN_ANY_ORDER = ("tests/serving/test_hub_schedules.py",)
+REQUESTS = ("tests/serving/test_request_fuzz.py",)
 HANDSHAKES = ("tests/serving/test_handshake.py",)
 SHUTDOWNS = ("tests/serving/test_shutdown.py", "tests/serving/test_handoff.py")
 FEEDS = ("tests/server/test_feeds.py", "tests/server/test_cuts.py")
@@ -380,16 +382,30 @@ MUTANTS = (
         SHUTDOWNS,
     ),
     Mutant(
+        "http: a coding of the body that is not chunked alone",
+        HEAD_CHECKS,
+        'if len(codings) > 1 or codings[0].lower() != b"chunked":',
+        'if b"chunked" not in codings[0].lower():',
+        REQUESTS,
+    ),
+    Mutant(
+        "http: what comes after the chunks is taken for a part of them",
+        BODY_READER,
+        "yield empty.end() - len(self._tail)",
+        "pass",
+        REQUESTS,
+    ),
+    Mutant(
         "http: pipelined requests hold the event loop",
-        EXCHANGE,
-        "if self._http1.unread:",
+        HTTP1,
+        "if self.unread:",
         "if False:",
         ("tests/serving/test_immediate.py",),
     ),
     Mutant(
         "websocket: frames that came with the handshake are lost",
         HTTP1,
-        "await stream.begin(self._http.trailing_data[0])",
+        "await stream.begin(early)",
         'await stream.begin(b"")',
         HANDSHAKES,
     ),

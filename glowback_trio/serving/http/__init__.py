@@ -1,4 +1,4 @@
-"""Speak HTTP/1.1 over h11: checks of a request, its exchange with the application, its response.
+"""Speak HTTP/1.1: checks of a request, its exchange with the application, its response.
 
 Belongs here: what one HTTP/1.1 connection reads, rejects and writes, and the limits on a request.
 Never here: sockets and deadlines of writes (connection, progress_stream), WebSocket frames.

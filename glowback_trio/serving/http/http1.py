@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-import h11
+from enum import Enum
+from typing import Any
+
 import trio
 from attrs import define, field
 
+from glowback_trio.border import Border
 from glowback_trio.serving.app_runner import AppRunner
-from glowback_trio.serving.http import head_checks as heads
+from glowback_trio.serving.http import head_checks as checks
+from glowback_trio.serving.http.body_reader import BodyReader, ChunkedBody, DeclaredBody
+from glowback_trio.serving.http.head_parser import END_OF_HEAD, check_beginning
 from glowback_trio.serving.http.http_exchange import HttpExchange
+from glowback_trio.serving.http.immediate import ImmediateResponse
 from glowback_trio.serving.http.options import HttpOptions
-from glowback_trio.serving.http.rejection import Headers, RejectedError
+from glowback_trio.serving.http.rejection import RejectedError
+from glowback_trio.serving.http.request_head import RequestHead
 from glowback_trio.serving.http.request_limits import RequestBudget
+from glowback_trio.serving.http.response_head import has_body
 from glowback_trio.serving.http.response_writer import ResponseWriter
 from glowback_trio.serving.http.scope import http_scope, websocket_scope
 from glowback_trio.serving.ports import ConnectionPort
+from glowback_trio.serving.records import RequestFacts, RequestRecord
 from glowback_trio.serving.websocket.stream import WebSocketStream
 
 __all__ = ["Http1"]
-
-# In all other states the client has sent what belongs to this request. What it sends next belongs
-# to another one, or to nothing after `Connection: close`, and h11 would take the latter for an
-# error.
-READING = {h11.IDLE, h11.SEND_BODY}
 
 # A body in chunks of a byte has thousands in one read. After so many, other tasks get a turn.
 PIECES_PER_TURN = 50
 
 
+class _Reading(Enum):
+    """What the client is to send next."""
+
+    HEAD = "a head"
+    BODY = "a body"
+    #: What comes belongs to the next request, and waits for the end of this one.
+    NOTHING = "nothing"
+
+
 @define(eq=False)
 class Http1:
-    """HTTP/1.1 over h11, with rejections, limits and deadlines; HTTP/2 is rejected.
+    """HTTP/1.1 with rejections, limits and deadlines; HTTP/2 is rejected.
 
     The connection's reader drives it: `receive` when bytes come, `expire` at `deadline()`,
     `resume` when the application has made something possible that had to wait. A WebSocket
@@ -40,23 +53,27 @@ class Http1:
     _options: HttpOptions
     _connection: ConnectionPort
     _runner: AppRunner
-    _http: h11.Connection = field(init=False)
     _budget: RequestBudget = field(init=False)
     _writer: ResponseWriter = field(init=False)
+    _reading: _Reading = field(default=_Reading.HEAD, init=False)
+    #: Bytes that have come and have not been read.
+    _early: bytes = field(default=b"", init=False)
+    #: The body that is coming.
+    _body: BodyReader | None = field(default=None, init=False)
     #: The request in flight; None before its head is whole, and once it has been answered.
     _exchange: HttpExchange | None = field(default=None, init=False)
     _upgraded: bool = field(default=False, init=False)
+    #: The client may still be sending what was rejected.
+    _rejected: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        limits = self._options.limits
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.header_bytes)
-        self._budget = RequestBudget(limits, self._options.bodies)
-        self._writer = ResponseWriter(self._http, self._connection, self._budget, self._options)
+        self._budget = RequestBudget(self._options.limits, self._options.bodies)
+        self._writer = ResponseWriter(self._connection, self._budget, self._options)
 
     async def receive(self, data: bytes) -> None:
         """Take bytes from the client."""
-        self._http.receive_data(data)
-        await self._take_events()
+        self._early = self._early + data if self._early else data
+        await self._take_early()
 
     def deadline(self) -> float:
         """Return when `expire` is due, on trio's clock."""
@@ -73,100 +90,157 @@ class Http1:
         """Go on after a wait: with bytes that came early, or with the shutdown."""
         if self._connection.leaving and self._exchange is None:
             self._connection.end()
-        await self._take_events()
+        await self._take_early()
 
-    async def _take_events(self) -> None:
-        while not self._connection.ending and not self._upgraded:
+    async def _take_early(self) -> None:
+        going = True
+        while going and not self._connection.ending and not self._upgraded:
             try:
-                event = self._next_event()
+                going = await self._take_next()
             except RejectedError as error:
-                await self.reject(error.error_status_hint, str(error))
-                return
-            except h11.RemoteProtocolError as error:
-                await self.reject(error.error_status_hint, "the request is not well-formed HTTP")
-                return
-            if event is None:
-                return
-            await self._take(event)
+                if error.request is not None:
+                    self._writer.begin(error.request)
+                await self.reject(error.status, error.reason)
 
-    def _next_event(self) -> h11.Event | None:
-        if self._http.their_state not in READING:
+    async def _take_next(self) -> bool:
+        """Take one head or what has come of a body; False if more has to come first."""
+        if not self._early or self._reading is _Reading.NOTHING:
+            return False
+        if self._body is not None:
+            return await self._take_body(self._body)
+        request = self._take_head()
+        if request is None:
+            return False
+        if checks.wants_websocket(request):
+            await self._upgrade(request)
+        else:
+            await self._begin(request)
+        return True
+
+    def _take_head(self) -> RequestHead | None:
+        """Return the next request, checked; None if its head is not whole.
+
+        Raises:
+            RejectedError: It is refused.
+        """
+        self._budget.begin_head()
+        data = self._early
+        end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
+        whole = end >= len(END_OF_HEAD)
+        checks.check_size(end if whole else len(data), self._options.limits.header_bytes)
+        if not whole:
+            check_beginning(data)
             return None
-        if self._http.their_state is h11.IDLE:
-            # h11 forgives more than is safe here, so the bytes are checked before it sees them.
-            head = self._http.trailing_data[0]
-            if not head:
-                return None
-            self._budget.begin_head()
-            heads.check_head(head, self._options.limits.header_bytes)
-        event = self._http.next_event()
-        if isinstance(event, h11.ConnectionClosed) or not isinstance(event, h11.Event):
-            return None  # h11 returns NEED_DATA and PAUSED as classes, not as events
-        if isinstance(event, h11.Request):
-            self._check(event)
-        elif isinstance(event, h11.Data):
-            self._budget.count_body(len(event.data))
-        return event
-
-    def _check(self, request: h11.Request) -> None:
+        head, self._early = data[:end], data[end:]
+        request = checks.read_head(head)
         self._writer.begin(request)
-        headers = list(request.headers)
-        heads.check_request(request, headers)
-        framing = dict(headers)
-        chunked = b"transfer-encoding" in framing
-        self._budget.begin_body(None if chunked else int(framing.get(b"content-length", b"0")))
+        self._budget.begin_body(request.body_length)
+        return request
 
-    async def _take(self, event: h11.Event) -> None:
-        match event:
-            case h11.EndOfMessage():
-                self._budget.end_body()
-                if self._exchange is not None:
-                    await self._exchange.end_body()
-                else:  # it was answered before
-                    self._recycle()
-            case h11.Request():
-                await self._begin(event)
-            case h11.Data():
-                await self._take_body(event)
-
-    async def _begin(self, request: h11.Request) -> None:
-        headers = list(request.headers)
-        if heads.wants_websocket(request, headers):
-            await self._upgrade(request, heads.join_lists(headers))
+    async def _begin(self, request: RequestHead) -> None:
+        """Begin to respond: at once, or by the application."""
+        began = trio.current_time()
+        scope = http_scope(request, request.headers, self._options, self._connection)
+        self._begin_body(request.body_length)
+        if not request.framed and await self._respond_immediately(request, scope, began):
             return
-        scope = http_scope(request, headers, self._options, self._connection)
-        self._exchange = HttpExchange(
-            scope, self._connection, self._writer, self, self._runner, self._options.immediate
+        self._exchange = exchange = HttpExchange(
+            scope, self._connection, self._writer, self, self._runner, began
         )
-        self._exchange.begin()
-        if self._http.they_are_waiting_for_100_continue:
+        if self._body is None:
+            await exchange.end_body()
+        elif request.awaits_invitation:
             await self._writer.invite_body()
 
-    async def _upgrade(self, request: h11.Request, headers: Headers) -> None:
-        """Leave the connection to a WebSocket, with all that came after its handshake.
+    def _begin_body(self, length: int | None) -> None:
+        if length is None:
+            self._body = ChunkedBody(self._options.limits.header_bytes)
+        elif length:
+            self._body = DeclaredBody(length)
+        else:
+            self._end_body()
+            return
+        self._reading, self._writer.body_follows = _Reading.BODY, True
 
-        h11 reads nothing more from here on. It only writes the response to the handshake.
-        """
+    def _end_body(self) -> None:
+        self._body, self._writer.body_follows = None, False
+        self._reading = _Reading.NOTHING
+        self._budget.end_body()
+
+    async def _respond_immediately(
+        self, request: RequestHead, scope: dict[str, Any], began: float
+    ) -> bool:
+        """Send what needs no application; True if there was such a response."""
+        sent_before, failed, response = self._connection.sent_bytes, True, None
+        with Border(lambda error: self._connection.fault(error, scope)):
+            response, failed = self._options.immediate(scope), False
+        if response is None and not failed:
+            return False
+        status = 500 if response is None else response.status
+        complete = False
+        try:
+            if response is None:
+                await self._writer.reject(status, "the application gave no answer")
+            else:
+                await self._send(request, response)
+            complete = True
+        finally:
+            self._connection.record(
+                RequestRecord(
+                    facts=RequestFacts.of(scope),
+                    status=status,
+                    complete=complete,
+                    duration=trio.current_time() - began,
+                    sent_bytes=self._connection.sent_bytes - sent_before,
+                )
+            )
+        self._recycle()
+        if self.unread:
+            await trio.lowlevel.checkpoint()  # one read may hold hundreds of requests
+        return True
+
+    async def _send(self, request: RequestHead, response: ImmediateResponse) -> None:
+        head = self._writer.head(response.status, response.headers)
+        body = [response.body] if has_body(request.method, response.status) else []
+        await self._writer.send(head, body, end=True)
+
+    async def _upgrade(self, request: RequestHead) -> None:
+        """Leave the connection to a WebSocket, with all that came after its handshake."""
         self._upgraded = True
         options = self._options
-        scope = websocket_scope(request, headers, options, self._connection)
+        scope = websocket_scope(
+            request, checks.join_lists(request.headers), options, self._connection
+        )
         stream = WebSocketStream(
             scope, self._connection, self._writer, self._runner, options.limits, options.hub
         )
         self._connection.switch_to(stream)
-        await stream.begin(self._http.trailing_data[0])
+        early, self._early = self._early, b""
+        await stream.begin(early)
 
-    async def _take_body(self, event: h11.Data) -> None:
-        if self._budget.pieces % PIECES_PER_TURN == 0:
-            await trio.lowlevel.checkpoint()
+    async def _take_body(self, body: BodyReader) -> bool:
+        """Take what has come of a body; False if more has to come first."""
+        pieces, rest = body.read(self._early)
+        self._early = rest or b""
+        for piece in pieces:
+            self._budget.count_body(len(piece))
+            if self._budget.pieces % PIECES_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+            if self._exchange is not None:
+                await self._exchange.take_body(piece)
+        if rest is None:
+            return False
+        self._end_body()
         if self._exchange is not None:
-            await self._exchange.take_body(event.data)
+            await self._exchange.end_body()
+        else:  # it was answered before
+            self._recycle()
+        return True
 
     async def end_exchange(self) -> None:
         """Turn to the next request, or end where there can be none."""
         await self._close_exchange()
-        early = self._http.their_state is h11.SEND_BODY
-        if early and self._http.our_state is h11.DONE and not self._connection.leaving:
+        if self._body is not None and self._writer.reusable and not self._connection.leaving:
             self._resume_reading()  # to the body's end; all of it is dropped
         else:
             self._recycle()
@@ -177,18 +251,18 @@ class Http1:
             self._exchange = None
 
     def _recycle(self) -> None:
-        done = self._http.our_state is self._http.their_state is h11.DONE
+        done = self._writer.reusable and self._body is None
         if not done or self._connection.leaving:
             self._connection.end()
             return
-        self._http.start_next_cycle()
+        self._reading = _Reading.HEAD
         self._writer.rest()
         self._budget.rest()
         self._resume_reading()
 
     def _resume_reading(self) -> None:
         """Have the reader take bytes that came early, or wait until the deadline of this state."""
-        if self._http.trailing_data[0]:
+        if self._early:
             self._connection.wake()
         else:
             self._connection.wait_until(self._budget.deadline)
@@ -204,7 +278,8 @@ class Http1:
         if exchange is not None:
             exchange.note_rejection(status)
         await self._close_exchange()
-        if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        self._rejected = True
+        if not self._writer.begun:
             await self._writer.reject(status, reason)
             if exchange is None:
                 self._writer.record_rejection(status)
@@ -224,11 +299,10 @@ class Http1:
     @property
     def unread(self) -> bool:
         """True if the client may still be sending something that will not be read."""
-        sending = self._http.their_state in {h11.SEND_BODY, h11.ERROR}
-        return sending or bool(self._http.trailing_data[0])
+        return self._body is not None or self._rejected or bool(self._early)
 
     @property
     def saturated(self) -> bool:
         """True if as much has come early as is kept until the response is complete."""
-        waits = self._http.their_state not in READING
-        return waits and len(self._http.trailing_data[0]) > self._options.limits.header_bytes
+        waits = self._reading is _Reading.NOTHING
+        return waits and len(self._early) > self._options.limits.header_bytes

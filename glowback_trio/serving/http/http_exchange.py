@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
-import h11
 import trio
 from attrs import define, field
-from hypercorn.typing import ASGIReceiveEvent
-from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
+from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers
 
-from glowback_trio.border import Border
 from glowback_trio.serving.app_runner import LATE_SEND_S, AppRunner, Inbox, Message
-from glowback_trio.serving.http.immediate import ImmediateHandler
+from glowback_trio.serving.http.response_head import has_body
 from glowback_trio.serving.http.response_writer import ResponseWriter
-from glowback_trio.serving.ports import ConnectionPort, ExchangePort
+from glowback_trio.serving.ports import ConnectionPort, ExchangePort, Piece, ResponseHead
 from glowback_trio.serving.records import RequestFacts, RequestRecord
 
 __all__ = ["HttpExchange"]
@@ -24,9 +21,6 @@ __all__ = ["HttpExchange"]
 # A longer body is written piece by piece. However long it is, no more than one piece of it is
 # copied at a time for a client that reads slowly.
 PIECE_BYTES = 64 * 1024
-
-# A request without either has no body (RFC 9112, section 6.3).
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class _Response(Enum):
@@ -50,16 +44,15 @@ class HttpExchange:
     _writer: ResponseWriter
     _http1: ExchangePort
     _runner: AppRunner
-    _immediate: ImmediateHandler
-    _began: float = field(factory=trio.current_time, init=False)
+    _began: float
     _sent_before: int = field(init=False)
-    #: The application's events; None where it has not been started.
-    _inbox: Inbox | None = field(default=None, init=False)
+    #: The application's events.
+    _inbox: Inbox = field(init=False)
     _response: _Response = field(default=_Response.NONE, init=False)
     #: The status of the response, the application's or this server's.
     _status: int | None = field(default=None, init=False)
-    #: Parts of the response that are not written yet.
-    _unsent: list[h11.Event] = field(factory=list, init=False)
+    #: The head of the response, until it is written.
+    _head: ResponseHead | None = field(default=None, init=False)
     #: Bytes to come of a body whose length was declared.
     _remaining: int | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
@@ -67,54 +60,23 @@ class HttpExchange:
 
     def __attrs_post_init__(self) -> None:
         self._sent_before = self._connection.sent_bytes
-
-    def begin(self) -> None:
-        """Start the application, unless the request may have an immediate response."""
-        if any(name in FRAMING for name, _ in self._scope["headers"]):
-            self._start_app()
+        self._inbox = self._runner.start(self._scope, self._send_from_app)
 
     async def take_body(self, data: bytes) -> None:
         """Pass a piece of the request's body on."""
-        await self._put({"type": "http.request", "body": data, "more_body": True})
+        await self._inbox.put({"type": "http.request", "body": data, "more_body": True})
 
     async def end_body(self) -> None:
-        """Pass the end of the request's body on, or respond where there has been no body."""
-        if self._inbox is None:
-            if await self._respond_immediately():
-                return
-            self._start_app()
-        await self._put({"type": "http.request", "body": b"", "more_body": False})
+        """Pass the end of the request's body on."""
+        await self._inbox.put({"type": "http.request", "body": b"", "more_body": False})
 
     async def close(self) -> None:
         """End: the response is complete, or never will be."""
         if self._closed:
             return
         self._closed = True
-        await self._put({"type": "http.disconnect"})
+        await self._inbox.put({"type": "http.disconnect"})
         self.finish()
-
-    def _start_app(self) -> None:
-        self._inbox = self._runner.start(self._scope, self._send_from_app)
-
-    async def _put(self, event: ASGIReceiveEvent) -> None:
-        if self._inbox is not None:
-            await self._inbox.put(event)
-
-    async def _respond_immediately(self) -> bool:
-        """Send what needs no application; True if there was such a response."""
-        response, failed = None, True
-        with Border(lambda error: self._connection.fault(error, self._scope)):
-            response, failed = self._immediate(self._scope), False
-        if failed:
-            await self._abandon()
-            return True
-        if response is None:
-            return False
-        await self._begin_response(response.status, response.headers)
-        await self._continue_response(response.body, more=False)
-        if self._http1.unread:
-            await trio.lowlevel.checkpoint()  # one read may hold hundreds of requests
-        return True
 
     async def _send_from_app(self, message: Message | None) -> None:
         """Take a message from the application; one that comes too late goes nowhere.
@@ -139,36 +101,38 @@ class HttpExchange:
             raise UnexpectedMessageError(self._response, message["type"])
 
     async def _begin_response(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        head = self._writer.head(status, build_and_validate_headers(headers))
+        if status < 200:
+            raise ValueError(f"A response has a status of at least 200, not {status}")
+        self._head = self._writer.head(status, build_and_validate_headers(headers))
         self._response, self._status = _Response.BEGUN, status
-        self._unsent.append(head)
-        lengths = (int(value) for name, value in head.headers if name == b"content-length")
-        self._remaining = next(lengths, None)
+        self._remaining = self._head.declared
         if self._remaining is None:
-            await self._send_unsent()
+            await self._send()
             await trio.lowlevel.checkpoint()
 
     async def _continue_response(self, data: bytes, *, more: bool) -> None:
-        assert self._status is not None
-        if not suppress_body(self._scope["method"], self._status):
-            await self._send_all_but_the_last_piece(data)
-        if more:
-            await self._send_unsent()
-            if not self._is_last(data):
-                await trio.lowlevel.checkpoint()
-            return
-        self._unsent.append(h11.EndOfMessage())
-        await self._send_unsent()
-        self._response = _Response.COMPLETE
-        await self._http1.end_exchange()
+        last: Piece = data
+        if not self._sends_body:
+            last = b""
+        elif len(data) > PIECE_BYTES:
+            last = await self._send_all_but_the_last_piece(memoryview(data))
+        await self._send(last, end=not more)
+        if not more:
+            self._response = _Response.COMPLETE
+            await self._http1.end_exchange()
+        elif not self._is_last(data):
+            await trio.lowlevel.checkpoint()
 
-    async def _send_all_but_the_last_piece(self, data: bytes) -> None:
-        view = memoryview(data)
-        for start in range(0, len(view), PIECE_BYTES):
-            if start:
-                await self._send_unsent()
-            # h11 takes anything that has a length and can be joined to bytes.
-            self._unsent.append(h11.Data(cast("bytes", view[start : start + PIECE_BYTES])))
+    @property
+    def _sends_body(self) -> bool:
+        assert self._status is not None
+        return has_body(self._scope["method"].encode(), self._status)
+
+    async def _send_all_but_the_last_piece(self, view: memoryview) -> memoryview:
+        while len(view) > PIECE_BYTES:
+            await self._send(view[:PIECE_BYTES])
+            view = view[PIECE_BYTES:]
+        return view
 
     def _is_last(self, data: bytes) -> bool:
         """Count declared bytes; True once all are there, so that only an empty end can follow."""
@@ -177,15 +141,15 @@ class HttpExchange:
         self._remaining -= len(data)
         return self._remaining == 0
 
-    async def _send_unsent(self) -> None:
-        events, self._unsent = self._unsent, []
-        await self._writer.send(events)
+    async def _send(self, piece: Piece = b"", *, end: bool = False) -> None:
+        head, self._head = self._head, None
+        await self._writer.send(head, [piece], end=end)
 
     async def _abandon(self) -> None:
         """Respond for an application that has not, and end what it left unfinished."""
         if self._closed:
             return
-        if self._response is _Response.NONE or self._unsent:
+        if self._response is _Response.NONE or self._head is not None:
             self._status = 500
             await self._writer.reject(500, "the application gave no answer")
             self._response = _Response.COMPLETE

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from glowback_trio.serving.http.rejection import Headers
+from glowback_trio.serving.http.request_head import Headers
 
 __all__ = ["ImmediateHandler", "ImmediateResponse", "never_immediate"]
 

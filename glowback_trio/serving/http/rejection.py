@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeAlias
 
-import h11
 from attrs import frozen
 
+from glowback_trio.serving.http.request_head import Headers, RequestHead
+
 __all__ = [
-    "Headers",
     "RejectedError",
     "Rejection",
     "RejectionHandler",
     "RejectionResponse",
     "plain_rejection",
 ]
-
-Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 @frozen
@@ -40,7 +38,7 @@ class Rejection:
     headers: Headers = ()
 
     @classmethod
-    def of(cls, request: h11.Request | None, status: int, reason: str) -> Rejection:
+    def of(cls, request: RequestHead | None, status: int, reason: str) -> Rejection:
         """Return the rejection of a request; None stands for a head that could not be read."""
         if request is None:
             return cls(status, reason)
@@ -73,15 +71,21 @@ class RejectionResponse:
 RejectionHandler: TypeAlias = Callable[[Rejection], RejectionResponse]
 
 
-class RejectedError(h11.RemoteProtocolError):
-    """A request breaks a rule that h11 does not check.
+class RejectedError(Exception):
+    """A request that this server does not serve. It never leaves this folder.
 
-    It never leaves this folder. Raised where h11 raises its own error, so that both are handled in
-    one place.
+    Attributes:
+        status: The status of the response.
+        reason: A sentence for the client.
+        request: The request, as far as it could be read; None if not even its first line could.
     """
 
+    request: RequestHead | None = None
+
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason, error_status_hint=status)
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 def plain_rejection(rejection: Rejection) -> RejectionResponse:

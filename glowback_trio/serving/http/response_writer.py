@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from http import HTTPStatus
-from time import time
-from wsgiref.handlers import format_date_time
+from collections.abc import Iterable, Sequence
 
-import h11
 from attrs import define, field
 
 from glowback_trio.serving.http.options import HttpOptions
 from glowback_trio.serving.http.rejection import Rejection
+from glowback_trio.serving.http.request_head import RequestHead
 from glowback_trio.serving.http.request_limits import RequestBudget
-from glowback_trio.serving.ports import ConnectionPort
+from glowback_trio.serving.http.response_head import has_body, write_head
+from glowback_trio.serving.ports import ConnectionPort, Piece, ResponseHead
 from glowback_trio.serving.records import RequestFacts, RequestRecord
 
 __all__ = ["ResponseWriter"]
-
-PHRASES = {status.value: status.phrase for status in HTTPStatus}
-
-
-@lru_cache(maxsize=1)
-def http_date(second: int) -> bytes:
-    """Return a time of day as HTTP writes it; all responses of one second share it."""
-    return format_date_time(second).encode("ascii")
 
 
 @define(eq=False)
@@ -34,25 +23,40 @@ class ResponseWriter:
 
     It is given the request that it responds to (`begin`), since a response depends on it: HEAD gets
     no body, and a body that is still coming decides whether the connection can be used again.
+
+    Attributes:
+        begun: True once the head of the response has been sent.
+        reusable: True once the response is complete and another one may follow.
+        body_follows: True while the body of the request is still coming.
     """
 
-    _http: h11.Connection
     _connection: ConnectionPort
     _budget: RequestBudget
     _options: HttpOptions
-    _request: h11.Request | None = field(default=None, init=False)
+    begun: bool = field(default=False, init=False)
+    reusable: bool = field(default=False, init=False)
+    body_follows: bool = field(default=False, init=False)
+    _request: RequestHead | None = field(default=None, init=False)
+    #: Of the response that is being sent.
+    _head: ResponseHead | None = field(default=None, init=False)
+    #: Bytes of the body that have been sent.
+    _sent: int = field(default=0, init=False)
+    #: The application broke its own word, and the client cannot be told.
+    _broken: bool = field(default=False, init=False)
 
-    def begin(self, request: h11.Request) -> None:
+    def begin(self, request: RequestHead) -> None:
         """Turn to the response to a request."""
         self._request = request
 
     def rest(self) -> None:
         """Wait for the next request: a rejection from here on is not of the last one."""
-        self._request = None
+        self._request = self._head = None
+        self.begun = self.reusable = self.body_follows = False
+        self._sent = 0
 
     def head(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
-    ) -> h11.Response | h11.InformationalResponse:
+    ) -> ResponseHead:
         """Return the head of a response; the last one on a connection says that it is.
 
         Args:
@@ -61,22 +65,10 @@ class ResponseWriter:
             last: True if the connection ends with this response in any case.
 
         Raises:
-            h11.LocalProtocolError: If it cannot be a head.
+            ValueError: If it cannot be a head.
         """
-        if status >= 200 and (last or self._ends_connection):
-            kept = [header for header in headers if header[0].lower() != b"connection"]
-            headers = [*kept, (b"connection", b"close")]
-        return self._dated(status, headers)
-
-    def _dated(
-        self, status: int, headers: Iterable[tuple[bytes, bytes]]
-    ) -> h11.Response | h11.InformationalResponse:
-        """Return a head with its date, and with its reason phrase, which old clients look for."""
-        kind = h11.Response if status >= 200 else h11.InformationalResponse
-        lines = list(headers)
-        if self._options.date_header:
-            lines.append((b"date", http_date(int(time()))))
-        return kind(status_code=status, headers=lines, reason=PHRASES.get(status, ""))
+        last = last or self._ends_connection
+        return write_head(self._request, status, headers, last=last, date=self._options.date_header)
 
     @property
     def _ends_connection(self) -> bool:
@@ -84,22 +76,19 @@ class ResponseWriter:
 
         A client that may use a connection again must learn in time where it cannot.
         """
-        if self._connection.leaving:
-            return True
-        return self._http.their_state is h11.SEND_BODY and not self._budget.nearly_there
+        return self._connection.leaving or (self.body_follows and not self._budget.nearly_there)
 
     async def invite_body(self) -> None:
         """Send 100, for a client that waits with its body (RFC 9110, section 10.1.1)."""
-        await self.send([self._dated(100, [])])
+        await self._write([self.head(100, []).data])
 
     async def reject(self, status: int, reason: str) -> None:
         """Respond to the request without the application; `reason` is a sentence for the client."""
         rejection = Rejection.of(self._request, status, reason)
         response = self._options.reject(rejection).framed(status)
-        events: list[h11.Event] = [self._dated(status, response.headers)]
-        if self._request is None or self._request.method != b"HEAD":
-            events.append(h11.Data(data=response.body))
-        await self.send([*events, h11.EndOfMessage()])
+        head = self.head(status, response.headers, last=True)
+        body = has_body(None if self._request is None else self._request.method, status)
+        await self.send(head, [response.body] if body else [], end=True)
 
     def record_rejection(self, status: int) -> None:
         """Leave the record of a request that was rejected before it became an exchange."""
@@ -107,24 +96,65 @@ class ResponseWriter:
         facts = RequestFacts(known.method or None, known.path or None, self._connection.client)
         self._connection.record(RequestRecord(facts=facts, status=status, complete=True))
 
-    async def send(self, events: Iterable[h11.Event]) -> None:
+    async def send(
+        self, head: ResponseHead | None, body: Sequence[Piece] = (), *, end: bool = False
+    ) -> None:
         """Send parts of a response in one write; no checkpoint where the peer takes it at once.
 
         The end of a response and the turn to the next request are one step then, so that the
         client cannot be quicker.
+
+        Args:
+            head: The head, if it has not been sent.
+            body: Pieces of the body.
+            end: True if the response is complete with them.
+
+        Raises:
+            ValueError: The body is not as long as the head says.
         """
-        if self._http.our_state is h11.ERROR:
-            # A send before this one raised h11's error in the application, which knows it all.
+        if self._broken:
+            # A send before this one raised the error in the application, which knows it all.
             self._connection.abort()
             return
+        parts: list[Piece] = []
+        if head is not None:
+            self._head, self.begun = head, True
+            parts.append(head.data)
+        try:
+            self._add_body(parts, body, end=end)
+        except ValueError:
+            self._broken = True
+            self._connection.abort()
+            raise
+        await self._write(parts)
+
+    def _add_body(self, parts: list[Piece], body: Sequence[Piece], *, end: bool) -> None:
+        assert self._head is not None
+        expected = self._head.expected
+        for piece in body:
+            self._sent += len(piece)
+            if self._head.chunked and piece:
+                parts += (b"%x\r\n" % len(piece), piece, b"\r\n")
+            else:
+                parts.append(piece)
+        if expected is not None and (self._sent > expected or (end and self._sent < expected)):
+            raise ValueError(
+                f"A response declared a body of {expected} bytes, and has {self._sent} of them"
+            )
+        if end:
+            self.reusable = self._head.keeps_alive
+            if self._head.chunked:
+                parts.append(b"0\r\n\r\n")
+
+    async def _write(self, parts: Sequence[Piece]) -> None:
         whole = False
         try:
-            data = b"".join([self._http.send(event) or b"" for event in events])
+            data = b"".join(parts)
             if data and not self._connection.write_soon(data):
                 await self._connection.write(b"")
             whole = True
         finally:
-            # h11 has counted the events as sent. Without their bytes on the way, the client would
-            # take the next response for the rest of this one.
+            # They count as sent. Without their bytes on the way, the client would take the next
+            # response for the rest of this one.
             if not whole:
                 self._connection.abort()

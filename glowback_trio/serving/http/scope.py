@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-import h11
-
 from glowback_trio.serving.http.head_checks import origin_form
 from glowback_trio.serving.http.options import HttpOptions
-from glowback_trio.serving.http.rejection import Headers
+from glowback_trio.serving.http.request_head import Headers, RequestHead
 from glowback_trio.serving.ports import ConnectionPort
 
 __all__ = ["http_scope", "websocket_scope"]
 
 
 def http_scope(
-    request: h11.Request, headers: Headers, options: HttpOptions, connection: ConnectionPort
+    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
 ) -> dict[str, Any]:
     """Return the scope of an HTTP request.
 
@@ -37,7 +35,7 @@ def http_scope(
 
 
 def websocket_scope(
-    request: h11.Request, headers: Headers, options: HttpOptions, connection: ConnectionPort
+    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
 ) -> dict[str, Any]:
     """Return the scope of a WebSocket handshake, without its subprotocols; see `http_scope`."""
     return {
@@ -50,7 +48,7 @@ def websocket_scope(
 
 
 def _common(
-    request: h11.Request, headers: Headers, options: HttpOptions, connection: ConnectionPort
+    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
 ) -> dict[str, Any]:
     path, _, query = origin_form(request).partition(b"?")
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-import h11
 from attrs import define, field
 from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, suppress_body
 from wsproto.connection import Connection, ConnectionType
@@ -15,7 +14,7 @@ from wsproto.utilities import generate_accept_token, split_comma_header
 
 from glowback_trio.serving.app_runner import Message
 from glowback_trio.serving.limits import Limits
-from glowback_trio.serving.ports import ResponsePort
+from glowback_trio.serving.ports import ResponseHead, ResponsePort
 from glowback_trio.serving.websocket.compression import Deflate
 
 __all__ = ["Handshake"]
@@ -70,7 +69,7 @@ class Handshake:
         value = self._headers.get(name)
         return [] if value is None else split_comma_header(value)
 
-    def accept(self, message: Message) -> tuple[h11.Event, Connection]:
+    def accept(self, message: Message) -> tuple[ResponseHead, Connection]:
         """Accept the WebSocket.
 
         Args:
@@ -141,15 +140,12 @@ class Handshake:
     async def _respond(self, body: bytes, *, more: bool) -> None:
         """Send a part of a response that is not an accept."""
         assert self.status is not None
-        events: list[h11.Event] = []
+        head = None
         if self._stage is _Stage.STARTED:
-            events.append(self._response.head(self.status, self._response_headers, last=True))
-        if not suppress_body("GET", self.status):
-            events.append(h11.Data(data=body))
-        if not more:
-            events.append(h11.EndOfMessage())
+            head = self._response.head(self.status, self._response_headers, last=True)
+        pieces = [] if suppress_body("GET", self.status) else [body]
         self._stage = _Stage.RESPONDING if more else _Stage.REJECTED
-        await self._response.send(events)
+        await self._response.send(head, pieces, end=not more)
 
     async def reject(self, status: int) -> None:
         """Respond for an application that has not accepted."""

@@ -182,7 +182,7 @@ class WebSocketStream:
     async def _accept(self, message: Message) -> None:
         head, self._frames = self._handshake.accept(message)
         self._pings.start()
-        await self._response.send([head])
+        await self._response.send(head)
         self._resume_reading()
 
     async def _end_app(self) -> None:
