@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field, fields, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.engine.analytics.returns import (
@@ -34,6 +35,7 @@ _HEAD = np.dtype([("version", "<u2"), ("blocks", "<u2"), ("count", "<u4")])
 _AT_ONCE = 1 << 15  # returns that are sketched at a time, such that arrays stay in a cache
 
 
+@cache
 def _layout(blocks: int) -> np.dtype[np.void]:
     """Return the layout of a sketch of so many blocks, as bytes."""
     moments = [(name, "<f8") for name in ("mean", "variance", "skewness", "kurtosis")]
@@ -66,9 +68,8 @@ class ReturnsSketch:
     data: bytes
 
     def __attrs_post_init__(self) -> None:
-        head = np.frombuffer(self.data[: _HEAD.itemsize].ljust(_HEAD.itemsize, b"\0"), _HEAD)[0]
-        blocks = int(head["blocks"])
-        if head["version"] != _VERSION or len(self.data) != _layout(blocks).itemsize:
+        version, blocks = (int.from_bytes(self.data[at : at + 2], "little") for at in (0, 2))
+        if version != _VERSION or len(self.data) != _layout(blocks).itemsize:
             raise ValueError(
                 f"{counted(len(self.data), 'byte')} that are no sketch of version {_VERSION}"
             )
@@ -89,7 +90,7 @@ class ReturnsSketch:
     @property
     def count(self) -> int:
         """Number of returns."""
-        return int(np.frombuffer(self.data, _HEAD, 1)["count"][0])
+        return int.from_bytes(self.data[4:8], "little")
 
     @property
     def sharpe(self) -> float | None:
@@ -191,16 +192,15 @@ class SketchBatch:
         Raises:
             ValueError: There are none, or they are of records that differ in length.
         """
-        parts = [one.data for one in sketches]
-        heads = {one[: _HEAD.itemsize] for one in parts}
-        if len(heads) != 1:
-            lengths = sorted(int(np.frombuffer(one, _HEAD)["count"][0]) for one in heads)
+        every = list(sketches)
+        counts = {one.count for one in every}
+        if len(counts) != 1:
+            lengths = sorted(counts)
             raise ValueError(f"trials should be on the same bars, not on records of {lengths}")
-        head = np.frombuffer(heads.pop(), _HEAD)[0]
-        rows = np.frombuffer(b"".join(parts), _layout(int(head["blocks"])))
-        names = rows.dtype.names or ()
-        columns = (np.ascontiguousarray(rows[name]) for name in names[len(_HEAD.names or ()) :])
-        return cls(int(head["count"]), *columns)
+        (count,) = counts
+        rows = np.frombuffer(b"".join(one.data for one in every), _layout(_blocks(count)))
+        names = (one.name for one in fields(cls)[1:])
+        return cls(count, *(np.ascontiguousarray(rows[name]) for name in names))
 
     @property
     def sharpe(self) -> Floats:
