@@ -41,9 +41,11 @@ __all__ = [
     "did_you_mean",
     "has_fixed_default",
     "hints",
+    "holds",
     "is_scalar",
     "one_of",
     "takes",
+    "value_problems",
     "violations",
 ]
 
@@ -190,7 +192,7 @@ class Checked:
         if problems := [*problems, *conflicts(type(self), fine)]:
             raise InvalidRequestError(problems)
         for name, hint in annotations.items():
-            if type(values[name]) is int and _holds_float(hint):
+            if type(values[name]) is int and holds(hint, float):
                 # Equal values should be written alike, and JSON distinguishes 5 from 5.0.
                 object.__setattr__(self, name, float(values[name]))
 
@@ -220,7 +222,7 @@ def changed(checked: _T, changes: Mapping[str, Any]) -> _T:
         values[name] = convert(given) if convert is not None else given
     _check_changes(cls, values, changes)
     for name, value in values.items():
-        is_whole = name in changes and type(value) is int and _holds_float(by_name[name].type)
+        is_whole = name in changes and type(value) is int and holds(by_name[name].type, float)
         object.__setattr__(copy, name, float(value) if is_whole else value)
     return copy
 
@@ -283,10 +285,23 @@ def describe_changes(checked: Checked) -> str:
     return describe(checked, **shown)
 
 
-def _holds_float(hint: Any) -> bool:
-    """Return whether a field is a float, looking through bounds and `| None`."""
+def holds(hint: Any, kind: type) -> bool:
+    """Return whether an annotation allows a type, looking through bounds and `| None`."""
     wrapped = get_origin(hint) in (Annotated, Union, UnionType)
-    return hint is float or (wrapped and any(_holds_float(part) for part in get_args(hint)))
+    return hint is kind or (wrapped and any(holds(part, kind) for part in get_args(hint)))
+
+
+def value_problems(cls: Any, name: str, value: Any) -> list[Problem]:
+    """Return the problems that a value has as a field of a class, whatever the other fields are.
+
+    Args:
+        cls: The class.
+        name: Name of the field.
+        value: The value. Paths begin at it.
+    """
+    field = _fields(cls)[name]
+    convert: Any = field.converter
+    return _complaints(value if convert is None else convert(value), field.type)
 
 
 def hints(cls: type[Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from glowback_trio.errors import InvalidRequestError, Problem
-from glowback_trio.model.bounds import Checked, changed, did_you_mean, hints
+from glowback_trio.model.bounds import Checked, changed, did_you_mean, hints, holds
 from glowback_trio.model.optimization.space import SearchSpace
 from glowback_trio.model.request import BacktestRequest
 
@@ -71,12 +71,8 @@ def _fitting(owner: Checked, name: str, value: Any) -> Any:
     """Return a whole float as an int where the field is one: a grid of ints may come as floats."""
     if not (isinstance(value, float) and value.is_integer()):
         return value
-    return int(value) if _is_int(hints(type(owner)).get(name)) else value
-
-
-def _is_int(hint: Any) -> bool:
-    origin = getattr(hint, "__origin__", hint)
-    return origin is int
+    hint = hints(type(owner)).get(name)
+    return int(value) if holds(hint, int) and not holds(hint, float) else value
 
 
 def loading_request(base: BacktestRequest, space: SearchSpace) -> BacktestRequest:

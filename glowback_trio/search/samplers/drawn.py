@@ -84,7 +84,7 @@ def drawn_sampler(domain: Domain, points: Points, most: int, seed: int) -> Fixed
         seed: Seed of what is drawn.
     """
     everything = domain.everything()
-    total = most if everything is None else min(sum(1 for _ in everything), most)
+    total = most if everything is None else sum(1 for _ in islice(everything, most))
     draw = Random(seed)  # noqa: S311 - a search wants points that can be drawn again
     return FixedSampler(fresh_combinations(domain, points, most, draw), total)
 
