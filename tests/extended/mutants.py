@@ -28,6 +28,7 @@ EMISSION = "glowback_trio/actors/runs/emission.py"
 MEMORY = "glowback_trio/store/memory.py"
 SQLITE = "glowback_trio/store/sqlite"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
+SUBMISSION = "glowback_trio/server/routes/submission.py"
 HUB = "glowback_trio/serving/hub.py"
 HANDOFF = "glowback_trio/serving/websocket/handoff.py"
 HANDSHAKE = "glowback_trio/serving/websocket/handshake.py"
@@ -280,14 +281,14 @@ MUTANTS = (
     Mutant(
         "restart: an idempotency key is not kept with its run",
         BACKTESTS,
-        "app_state.submit(requested, client, stored_key(client, key) if key else None)",
-        "app_state.submit(requested, client)",
+        "app_state.submit(requested, owner, key)",
+        "app_state.submit(requested, owner)",
         DURABLE,
     ),
     Mutant(
         "server: a run is answered before it is stored",
-        BACKTESTS,
-        "    await _wait_stored(app_state, first.run_id, client, key)\n",
+        SUBMISSION,
+        "    await _wait_stored(app_state, kind, first.identity, sent)\n",
         "",
         DURABLE,
     ),

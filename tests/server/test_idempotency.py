@@ -16,6 +16,7 @@ from glowback_trio import BacktestRequest
 from glowback_trio.actors import Gateway
 from glowback_trio.memory import Account, Memory
 from glowback_trio.server.state.idempotency import FirstResponse, IdempotencyCache, digest_of
+from glowback_trio.wire.requests import request_document
 
 DAY = 24 * 3600.0
 
@@ -88,9 +89,8 @@ async def test_a_key_that_is_none_is_refused(
 
 @pytest.fixture
 def digest() -> bytes:
-    return digest_of(
-        BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
-    )
+    requested = BacktestRequest(symbols=["AAPL"], start_date="2024-01-01", end_date="2024-02-01")
+    return digest_of(request_document(requested))
 
 
 ANSWER = FirstResponse("run", b"{}")
@@ -133,4 +133,4 @@ async def test_an_answer_counts_as_memory_for_as_long_as_it_is_kept(digest: byte
 async def test_a_kept_request_takes_as_much_memory_whatever_its_length(digest: bytes) -> None:
     names = [f"S{i}" for i in range(1000)]
     long = BacktestRequest(symbols=names, start_date="2024-01-01", end_date="2024-02-01")
-    assert len(digest_of(long)) == len(digest) == 32
+    assert len(digest_of(request_document(long))) == len(digest) == 32

@@ -10,7 +10,8 @@ import trio
 from attrs import asdict, field, frozen
 from quart import request
 
-from glowback_trio.errors import InvalidRequestError, Problem, StoreError, UnknownRunError
+from glowback_trio.actors import Run
+from glowback_trio.errors import InvalidRequestError, Problem, UnknownRunError
 from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.labelling.labels import LabelChanges
@@ -20,17 +21,12 @@ from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
-from glowback_trio.server.security.api_keys import presented_key
+from glowback_trio.server.routes.submission import submission_response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.state.idempotency import (
-    FirstResponse,
-    digest_of,
-    idempotency_key,
-    stored_key,
-    stored_response,
-)
+from glowback_trio.server.state.idempotency import FirstResponse
 from glowback_trio.store.run_filter import RunFilter, Since, Word, as_instant
-from glowback_trio.wire.converter import Converter
+from glowback_trio.wire.converter import Converter, Document
+from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import parse_request, request_document
 from glowback_trio.wire.statuses import status_document
 
@@ -96,73 +92,51 @@ async def create_backtest(app_state: AppState, document: object) -> Response:
     With an `Idempotency-Key`, a request repeated within 24 hours gets the first response again
     and starts no second run. The response is sent once the run is as durable as `/readyz` says.
     """
-    client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
-    # A request of a thousand symbols takes milliseconds to read and tens of them to check.
-    requested, digest = await trio.to_thread.run_sync(
-        _read, document, app_state.converter, limiter=app_state.readers
-    )
-    # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
-    first = await _first_response(app_state, client, key, requested, digest)
-    if first is None:
-        await app_state.check(requested, "body")
-        # Meanwhile the same request may have come once more.
-        first = await _first_response(app_state, client, key, requested, digest)
-    if first is None:
-        with located("body"):
-            run = app_state.submit(requested, client, stored_key(client, key) if key else None)
-        first = FirstResponse.to(run)
-        if key:
-            # Only a success is kept, so that a corrected request may use the same key.
-            app_state.idempotency.keep(client, key, digest, first)
-    await _wait_stored(app_state, first.run_id, client, key)
-    location = f"{prefix(request.path)}/backtests/{first.run_id}"
-    return json_response(first.body, 201, {"Location": location})
+    return await submission_response(app_state, document, _Backtests())
 
 
-def _read(document: object, converter: Converter) -> tuple[BacktestRequest, bytes]:
-    """Return a request, and the digest by which it is known again."""
-    with located("body"):
-        requested = parse_request(document, converter)
-    return requested, digest_of(requested)
+@frozen
+class _Backtests:
+    """Requests that begin runs."""
+
+    path: str = "/backtests"
+
+    def read(self, document: object, converter: Converter) -> BacktestRequest:
+        return parse_request(document, converter)
+
+    def write(self, requested: BacktestRequest) -> Document:
+        return request_document(requested)
+
+    async def check(self, app_state: AppState, requested: BacktestRequest) -> None:
+        await app_state.check(requested)
+
+    def begin(
+        self, app_state: AppState, requested: BacktestRequest, owner: str, key: str | None
+    ) -> FirstResponse:
+        return _first_response(app_state.submit(requested, owner, key))
+
+    async def find(
+        self, app_state: AppState, key: str, max_age_s: float
+    ) -> tuple[BacktestRequest, FirstResponse] | None:
+        run = await app_state.gateway.find_key(key, max_age_s)
+        return None if run is None else (run.request, _first_response(run))
+
+    def begun(self, app_state: AppState, identity: str) -> Run | None:
+        return app_state.gateway.run(identity) if app_state.gateway.holds(identity) else None
+
+    def delete(self, app_state: AppState, identity: str) -> None:
+        app_state.gateway.delete(identity)
+
+
+def _first_response(run: Run) -> FirstResponse:
+    """Return the response to the request that queued a run."""
+    queued = Status.queued(run.run_id, run.request, run.status.created_at)
+    return FirstResponse(run.run_id, dumps(status_document(queued)))
 
 
 def _read_changes(document: object, converter: Converter) -> LabelChanges:
     with located("body"):
         return converter.structure(document, LabelChanges)
-
-
-async def _first_response(
-    app_state: AppState, client: str, key: str | None, requested: BacktestRequest, digest: bytes
-) -> FirstResponse | None:
-    """Return the first response to a request that is repeated; None if it is new.
-
-    There is no wait between the last look and the return, so a second request finds the first.
-    """
-    if key is None:
-        return None
-    if (first := app_state.idempotency.find(client, key, digest)) is not None:
-        return first
-    if (kept := await stored_response(app_state.gateway, client, key, requested)) is not None:
-        return kept
-    return app_state.idempotency.find(client, key, digest)
-
-
-async def _wait_stored(app_state: AppState, run_id: str, client: str, key: str | None) -> None:
-    """Wait until a run is stored; where it cannot be, let it never have been.
-
-    Raises:
-        StoreError: It cannot be stored at the moment.
-    """
-    if not app_state.gateway.holds(run_id):
-        return  # it was deleted, or has left memory for the store
-    try:
-        await app_state.gateway.run(run_id).wait_stored()
-    except StoreError:
-        if app_state.gateway.holds(run_id):
-            app_state.gateway.delete(run_id)
-        if key:
-            app_state.idempotency.forget(client, key)
-        raise
 
 
 async def list_backtests(app_state: AppState, query: ListQuery) -> Response:

@@ -14,7 +14,6 @@ from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Proble
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.connection_budget import ConnectionBudget
-from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.observability.metrics import Metrics
 from glowback_trio.server.security.access_control import AccessControl
@@ -114,21 +113,19 @@ class AppState:
             messages=lambda: self.load.messages,
         )
 
-    async def check(self, request: BacktestRequest, step: str) -> None:
+    async def check(self, request: BacktestRequest) -> None:
         """Look up in a thread what a request asks for: a thousand symbols take a while.
 
         Args:
             request: What to simulate.
-            step: What the path of every problem begins with.
 
         Raises:
             InvalidRequestError: The data source cannot serve it.
         """
-        await trio.to_thread.run_sync(self._check, request, step, limiter=self.readers)
+        await trio.to_thread.run_sync(self._check, request, limiter=self.readers)
 
-    def _check(self, request: BacktestRequest, step: str) -> None:
-        with located(step):
-            raise_problems(self.gateway.source.problems(request))
+    def _check(self, request: BacktestRequest) -> None:
+        raise_problems(self.gateway.source.problems(request))
 
     def submit(self, request: BacktestRequest, owner: str, key: str | None = None) -> Run:
         """Queue a run that `check` has checked, unless the server is draining.

@@ -9,27 +9,25 @@ import trio
 from attrs import define, field, frozen
 from werkzeug.datastructures import Headers
 
-from glowback_trio.actors import Gateway, Run
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import Account
-from glowback_trio.model.lifecycle import Status
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.wire.converter import Document
 from glowback_trio.wire.json_text import dumps
-from glowback_trio.wire.requests import request_document
-from glowback_trio.wire.statuses import status_document
 
 __all__ = [
+    "KEPT_S",
     "FirstResponse",
     "IdempotencyCache",
+    "check_same",
     "digest_of",
     "idempotency_key",
     "stored_key",
-    "stored_response",
 ]
 
 HEADER = "Idempotency-Key"
 _LONGEST = 255
-_KEPT_S = 24 * 3600.0
+#: Seconds for which a key is remembered.
+KEPT_S = 24 * 3600.0
 # Bytes that an entry takes besides its body: key, digest, objects. Rounded up.
 _ENTRY = 1000
 
@@ -51,22 +49,12 @@ def stored_key(client: str, key: str) -> str:
     return hashlib.sha256(f"{client}\0{key}".encode()).hexdigest()
 
 
-async def stored_response(
-    gateway: Gateway, client: str, key: str, request: BacktestRequest
-) -> FirstResponse | None:
-    """Return the first response to a request that the store remembers; None if it is new.
+def check_same(*, same: bool, key: str) -> None:
+    """Check that a key comes with the request that it came with before.
 
     Raises:
-        InvalidRequestError: The key was used with a different request.
-        StoreError: The store cannot be read.
+        InvalidRequestError: It comes with another one.
     """
-    if (run := await gateway.find_key(stored_key(client, key), _KEPT_S)) is None:
-        return None
-    _check_same(same=run.request == request, key=key)
-    return FirstResponse.to(run)
-
-
-def _check_same(*, same: bool, key: str) -> None:
     if not same:
         raise _problem("This key was used with a different request before", key)
 
@@ -80,23 +68,21 @@ class FirstResponse:
     """The response to the first of several equal requests.
 
     Attributes:
-        run_id: The run that the request started.
+        identity: The id of what the request started.
         body: The body of the response.
     """
 
-    run_id: str
+    identity: str
     body: bytes
 
-    @classmethod
-    def to(cls, run: Run) -> FirstResponse:
-        """Return the response to the request that queued a run."""
-        queued = Status.queued(run.run_id, run.request, run.status.created_at)
-        return cls(run.run_id, dumps(status_document(queued)))
 
+def digest_of(document: Document) -> bytes:
+    """Return what stands for a request; equal requests have the same. Blocks for a long one.
 
-def digest_of(request: BacktestRequest) -> bytes:
-    """Return what stands for a request; equal requests have the same. Blocks for a long one."""
-    return hashlib.sha256(dumps(request_document(request))).digest()
+    Args:
+        document: The request as it is written, not as it was sent.
+    """
+    return hashlib.sha256(dumps(document)).digest()
 
 
 @frozen
@@ -135,13 +121,13 @@ class IdempotencyCache:
         entry = self._entries.get((client, key))
         if entry is None:
             return None
-        _check_same(same=entry.digest == digest, key=key)
+        check_same(same=entry.digest == digest, key=key)
         return entry.response
 
     def keep(self, client: str, key: str, digest: bytes, response: FirstResponse) -> None:
         """Remember a first response."""
         self.forget(client, key)
-        entry = _Entry(digest, response, trio.current_time() + _KEPT_S)
+        entry = _Entry(digest, response, trio.current_time() + KEPT_S)
         while self._entries and not self._account.has_room(entry.size):
             self._drop_oldest()
         self._entries[client, key] = entry

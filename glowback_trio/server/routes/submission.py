@@ -1,0 +1,153 @@
+"""Submissions: a request is read, checked and begun once, however often it is sent with one key."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import trio
+from attrs import frozen
+from quart import request
+
+from glowback_trio.errors import StoreError
+from glowback_trio.server.http.parameters import located
+from glowback_trio.server.http.responses import Response, json_response
+from glowback_trio.server.http.route import prefix
+from glowback_trio.server.security.api_keys import presented_key
+from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.state.idempotency import (
+    KEPT_S,
+    FirstResponse,
+    check_same,
+    digest_of,
+    idempotency_key,
+    stored_key,
+)
+from glowback_trio.wire.converter import Converter, Document
+
+__all__ = ["Begun", "Submittable", "submission_response"]
+
+R = TypeVar("R")
+
+
+class Begun(Protocol):
+    """What a request has begun: a run, for example."""
+
+    async def wait_stored(self) -> None:
+        """Wait until it is as durable as the store promises."""
+
+
+class Submittable(Protocol[R]):
+    """One kind of request, and what it begins."""
+
+    @property
+    def path(self) -> str:
+        """The path that requests of this kind are sent to, without its prefix."""
+
+    def read(self, document: object, converter: Converter) -> R:
+        """Read a request; in a thread."""
+
+    def write(self, requested: R) -> Document:
+        """Write a request, by which it is known again; in a thread."""
+
+    async def check(self, app_state: AppState, requested: R) -> None:
+        """Check what needs more than the fields."""
+
+    def begin(
+        self, app_state: AppState, requested: R, owner: str, key: str | None
+    ) -> FirstResponse:
+        """Begin what is requested, on an owner's account, kept with a key."""
+
+    async def find(
+        self, app_state: AppState, key: str, max_age_s: float
+    ) -> tuple[R, FirstResponse] | None:
+        """Find what was begun with a key, if the store remembers it."""
+
+    def begun(self, app_state: AppState, identity: str) -> Begun | None:
+        """Return what was begun, as long as it is in memory."""
+
+    def delete(self, app_state: AppState, identity: str) -> None:
+        """Let what was begun never have been."""
+
+
+@frozen
+class _Sent:
+    """Who sent a request, and what tells it apart from others."""
+
+    client: str
+    key: str | None
+    digest: bytes
+
+
+async def submission_response(
+    app_state: AppState, document: object, kind: Submittable[R]
+) -> Response:
+    """Respond to a submission, once what it began is as durable as the store promises.
+
+    A request that is repeated with its idempotency key gets the first response again.
+    """
+    client, key = presented_key(request.headers) or "", idempotency_key(request.headers)
+
+    def read() -> tuple[R, bytes]:
+        with located("body"):
+            requested = kind.read(document, app_state.converter)
+        # Parsed requests are compared: their JSON may differ in order, spelling and defaults.
+        return requested, digest_of(kind.write(requested))
+
+    # A request of a thousand symbols takes milliseconds to read and tens of them to check.
+    requested, digest = await trio.to_thread.run_sync(read, limiter=app_state.readers)
+    sent = _Sent(client, key, digest)
+    first = await _first_response(app_state, kind, requested, sent)
+    if first is None:
+        with located("body"):
+            await kind.check(app_state, requested)
+        # Meanwhile the same request may have come once more.
+        first = await _first_response(app_state, kind, requested, sent)
+    if first is None:
+        kept_key = stored_key(client, key) if key else None
+        with located("body"):
+            first = kind.begin(app_state, requested, client, kept_key)
+        if key:
+            # Only a success is kept, so that a corrected request may use the same key.
+            app_state.idempotency.keep(client, key, digest, first)
+    await _wait_stored(app_state, kind, first.identity, sent)
+    location = f"{prefix(request.path)}{kind.path}/{first.identity}"
+    return json_response(first.body, 201, {"Location": location})
+
+
+async def _first_response(
+    app_state: AppState, kind: Submittable[R], requested: R, sent: _Sent
+) -> FirstResponse | None:
+    """Return the first response to a request that is repeated; None if it is new.
+
+    There is no wait between the last look and the return, so a second request finds the first.
+    """
+    if sent.key is None:
+        return None
+    if (first := app_state.idempotency.find(sent.client, sent.key, sent.digest)) is not None:
+        return first
+    kept = await kind.find(app_state, stored_key(sent.client, sent.key), KEPT_S)
+    if kept is not None:
+        known, first = kept
+        check_same(same=known == requested, key=sent.key)
+        return first
+    return app_state.idempotency.find(sent.client, sent.key, sent.digest)
+
+
+async def _wait_stored(
+    app_state: AppState, kind: Submittable[R], identity: str, sent: _Sent
+) -> None:
+    """Wait until what was begun is stored; where it cannot be, let it never have been.
+
+    Raises:
+        StoreError: It cannot be stored at the moment.
+    """
+    if (begun := kind.begun(app_state, identity)) is None:
+        return  # it was deleted, or has left memory for the store
+    try:
+        await begun.wait_stored()
+    except StoreError:
+        if kind.begun(app_state, identity) is not None:
+            kind.delete(app_state, identity)
+        if sent.key:
+            app_state.idempotency.forget(sent.client, sent.key)
+        raise
