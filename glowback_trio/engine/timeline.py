@@ -47,11 +47,6 @@ class Timeline:
         """The symbols, alphabetically."""
         return tuple(bars.symbol for bars in self.bars)
 
-    @property
-    def cells(self) -> int:
-        """The cells of a table of all symbols at all times."""
-        return len(self.time) * len(self.bars)
-
     def seen(self, symbol: int) -> Bars:
         """Return the bars of a symbol with those for warming up before them."""
         bars, earlier = self.bars[symbol], self.warmup.get(symbol)
@@ -81,10 +76,10 @@ class Timeline:
                 endings[row].append(symbol)
         return endings
 
-    def groups(self, cells: int) -> Iterator[Sequence[int]]:
+    def groups(self, cells: int | None = None) -> Iterator[Sequence[int]]:
         """Group the symbols by their bar times, with about `cells` bars to a group at most.
 
-        Symbols of a group have the same times for warming up too.
+        None means any number. Symbols of a group have the same times for warming up too.
         """
         groups: dict[bytes, list[int]] = {}
         for symbol, rows in enumerate(self.rows):
@@ -95,7 +90,7 @@ class Timeline:
             groups.setdefault(times, []).append(symbol)
         for symbols in groups.values():
             length = len(self.rows[symbols[0]]) + len(self.warmup.get(symbols[0], ()))
-            most = max(1, cells // length)
+            most = len(symbols) if cells is None else max(1, cells // length)
             for first in range(0, len(symbols), most):
                 yield symbols[first : first + most]
 

@@ -198,6 +198,24 @@ def test_a_custom_strategy_has_to_give_targets_for_the_bars_for_warming_up_too()
         backtest(requested(bars, Given(wanted="0 0 0"), 2), bars)
 
 
+@frozen
+class Together(TargetStrategy):
+    """Holds what it is told of each panel: as much as it has symbols."""
+
+    name: ClassVar[str] = "together"
+    title: ClassVar[str] = "Together"
+
+    def targets(self, panel: Panel) -> Floats:
+        return np.full((len(panel.time), len(panel.symbols)), len(panel.symbols) / 10)
+
+
+def test_symbols_that_share_their_bars_stay_one_panel() -> None:
+    bars = market(3, 3, 60, gaps=0.0, spread=0.01)
+    result = backtest(requested(bars, Together(), 30), bars)
+    held = [result.final_positions[one.symbol] * one.close[-1] for one in bars]
+    assert held == pytest.approx([100.0] * 3, rel=0.1)  # 0.3 of a third of 1000
+
+
 def test_symbols_with_different_bars_before_the_range_have_panels_of_their_own() -> None:
     one = make_bars("A", [10.0] * 43)
     other = make_bars("B", [10.0] * 43, keep=[*range(38), 40, 41, 42])

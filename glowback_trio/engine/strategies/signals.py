@@ -76,7 +76,7 @@ def work_out(
     parts = []
     # Groups of symbols that share their bars are bounded in cells, so that no (T, N) array of all
     # symbols is made next to the bars. A custom strategy may compare symbols: it sees all at once.
-    cells = timeline.cells if isinstance(strategy, TargetStrategy) else _CELLS
+    cells = None if isinstance(strategy, TargetStrategy) else _CELLS
     for group in timeline.groups(cells):
         checkpoint()
         parts.append(_of_group(strategy, costs, timeline, group))
