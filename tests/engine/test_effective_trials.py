@@ -52,7 +52,7 @@ def test_independent_trials_all_count() -> None:
     assert count(np.random.default_rng(3).normal(0.0, 0.01, (2520, 900))) == 900
 
 
-def test_opposites_are_different_attempts() -> None:
+def test_opposites_count_as_two() -> None:
     one = np.random.default_rng(3).normal(0.0, 0.01, (300, 1))
     assert count(np.concatenate((one, -one, 2 * one), axis=1)) == 2
 

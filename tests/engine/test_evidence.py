@@ -54,7 +54,7 @@ def test_each_figure_is_the_one_of_its_formula() -> None:
     assert found.sharpe == pytest.approx(ratio)
     assert found.count == 1024
     assert (found.skewness, found.kurtosis) == pytest.approx(moments[2:])
-    assert found.attempts == effective_trials(batch) == 60
+    assert found.effective == effective_trials(batch) == 60
     assert found.luck == pytest.approx(expected_max_sharpe(60, 1 / 1023))
     assert found.probabilistic == pytest.approx(probabilistic_sharpe(*moments))
     assert found.deflated == pytest.approx(deflated_sharpe(*moments, trials=60, variance=1 / 1023))
@@ -71,7 +71,7 @@ def test_a_planted_edge_qualifies_and_noise_does_not() -> None:
     reasons = weighed(made(1)).shortcomings
     assert len(reasons) >= 2
     assert reasons[0].startswith("The deflated Sharpe ratio is 0.")
-    assert reasons[0].endswith(" among 60 attempts, and should be above 0.95")
+    assert reasons[0].endswith(" among 60 trials that count, and should be above 0.95")
 
 
 @pytest.mark.parametrize("kind", ["independent", "alike by three quarters", "groups"])
@@ -87,19 +87,19 @@ def test_noise_seldom_qualifies_whatever_its_correlations(kind: str) -> None:
     assert qualified <= 3
 
 
-def test_trials_that_failed_or_never_moved_were_no_attempts() -> None:
+def test_trials_that_failed_or_never_moved_do_not_count() -> None:
     returns = made(1, edge=0.002)
     found = weighed(np.concatenate((returns, np.zeros((1024, 40))), axis=1), failed=9)
-    assert (found.trials, found.attempts) == (109, 60)
+    assert (found.trials, found.effective) == (109, 60)
     assert found.deflated == weighed(returns).deflated
 
 
-def test_trials_on_a_record_of_another_length_are_all_attempts() -> None:
+def test_trials_on_a_record_of_another_length_all_count() -> None:
     sketches = dict(enumerate(sketches_of(made(1, edge=0.002))))
     others = dict(enumerate(sketches_of(made(2, bars=800)), start=100))
     found = weigh(sketches | others, 7, trials=120, failed=0, seed=1)
     assert found is not None
-    assert found.attempts == 120
+    assert found.effective == 120
     assert found.overfit == weighed(made(1, edge=0.002)).overfit
 
 
@@ -108,13 +108,13 @@ def test_what_others_have_tried_counts() -> None:
     assert own.shortcomings == ()
     totals = TrialTotals(trials=100_060, rated=100_060, sharpe_square_sum=98.0, alike=60)
     honest = own.with_ledger(totals)
-    assert (honest.trials, honest.attempts) == (100_060, 100_000)
+    assert (honest.trials, honest.effective) == (100_060, 100_000)
     assert honest.variance == pytest.approx(98 / 100_059)
     assert honest.deflated is not None
     assert own.deflated is not None
     assert honest.deflated < own.deflated
     assert honest.shortcomings[0].startswith("The deflated Sharpe ratio is 0.")
-    assert "among 100,000 attempts" in honest.shortcomings[0]
+    assert "among 100,000 trials that count" in honest.shortcomings[0]
 
 
 def test_a_ledger_that_knows_less_takes_nothing_away() -> None:
@@ -145,7 +145,7 @@ def test_moments_that_no_series_has_do_not_qualify() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"overfit": 0.5}, "The probability of backtest overfitting is 0.500"),
+        ({"overfit": 0.5, "loss": 0.05}, "The probability of backtest overfitting is 0.500"),
         (
             {"superior": SuperiorAbility(1.0, 0.05, 0.05, 0.05, 0.05)},
             "The p-value of the test for superior ability is 0.050",
@@ -156,6 +156,11 @@ def test_each_bound_alone_disqualifies(changes: dict[str, Any], reason: str) -> 
     sound = weighed(made(1, edge=0.002))
     (found,) = evolve(sound, **changes).shortcomings
     assert found.startswith(reason)
+
+
+def test_where_nothing_that_is_picked_loses_it_does_not_matter_what_is_picked() -> None:
+    found = evolve(weighed(made(1, edge=0.002)), overfit=0.7, loss=0.049)
+    assert found.shortcomings == ()
 
 
 def test_the_figures_are_plain_json_and_ratios_are_annualised() -> None:

@@ -145,7 +145,7 @@ def test_the_order_of_trials_in_a_batch_changes_nothing(
 def test_trials_that_resemble_others_are_known_at_the_end_and_then_count_no_more() -> None:
     end = evolve(counted(0.0), trials=0, rated=0, alike=5)
     totals = totals_of([counted(0.1, 0.1, 0.1, 0.2), counted(0.1, 0.2, 0.1), end], CROSSOVER, BARS)
-    assert (totals.trials, totals.rated, totals.attempts) == (7, 7, 2)
+    assert (totals.trials, totals.rated, totals.effective) == (7, 7, 2)
     assert first_broken(chain(counted(0.1), end, counted(0.2))) is None
 
 

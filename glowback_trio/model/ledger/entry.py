@@ -39,7 +39,7 @@ class Tally:
         sharpe_sum: Sum of these ratios, which are per bar and not annualised.
         sharpe_square_sum: Sum of their squares.
         alike: How many trials of this origin, entered here or before, turned out to resemble
-            others of them, and so are no attempts of their own.
+            others of them, and so do not count.
 
     Raises:
         ValueError: A count or a sum that no trials have, or something that is not a digest.

@@ -1,4 +1,4 @@
-"""Families of strategies: the trials that are attempts at one idea, and so are counted together."""
+"""Families of strategies: the trials of one idea, which are counted together."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Family:
     fingerprint: str | None = None
 
     def is_akin(self, other: Family) -> bool:
-        """Return whether trials of another family are attempts at the same idea.
+        """Return whether trials of another family are of the same idea.
 
         They are under the same name, because a class that was changed and tried again is one more
-        attempt, and under another name if the class is the same.
+        trial, and under another name if the class is the same.
         """
         if self.name == other.name:
             return True

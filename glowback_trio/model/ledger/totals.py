@@ -31,7 +31,7 @@ class TrialTotals:
     alike: int = 0
 
     @property
-    def attempts(self) -> int:
+    def effective(self) -> int:
         """Number of trials without those that resemble others: an honest N."""
         return self.trials - self.alike
 

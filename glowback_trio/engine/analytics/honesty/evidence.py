@@ -22,7 +22,8 @@ from glowback_trio.model.ledger.totals import TrialTotals
 
 __all__ = ["Evidence", "shortcomings", "weigh"]
 
-LEAST_DEFLATED, LEAST_SUPERIOR, MOST_OVERFIT = 0.95, 0.05, 0.5
+_LEAST_DEFLATED, _MOST_BY_CHANCE = 0.95, 0.05
+_MOST_OVERFIT, _MOST_LOSING = 0.5, 0.05
 
 
 @frozen(kw_only=True)
@@ -35,7 +36,7 @@ class Evidence:
         skewness: Their skewness.
         kurtosis: Their excess kurtosis.
         trials: Number of trials.
-        alike: How many of them are no attempts: they failed, never moved, or resemble others; see
+        alike: How many of them do not count: they failed, never moved, or resemble others; see
             `effective_trials`.
         variance: Variance of all trials' Sharpe ratios.
         overfit: Probability of backtest overfitting; None for a single trial.
@@ -55,18 +56,18 @@ class Evidence:
     superior: SuperiorAbility | None
 
     @property
-    def attempts(self) -> int:
-        """Number of trials that do not resemble others, at least 1: the honest N."""
+    def effective(self) -> int:
+        """Number of trials that count, at least 1: the honest N."""
         return max(self.trials - self.alike, 1)
 
     @property
     def luck(self) -> float:
-        """The best Sharpe ratio to expect of so many attempts without skill.
+        """The best Sharpe ratio to expect of so many trials without skill.
 
         The variance of a ratio without skill is 1 / (T - 1). The variance between the trials would
         be too large where some are really better than others.
         """
-        return expected_max_sharpe(self.attempts, 1.0 / (self.count - 1))
+        return expected_max_sharpe(self.effective, 1.0 / (self.count - 1))
 
     @property
     def probabilistic(self) -> float | None:
@@ -75,14 +76,14 @@ class Evidence:
 
     @property
     def deflated(self) -> float | None:
-        """Probability that the true ratio is above what luck among all attempts gives."""
+        """Probability that the true ratio is above what luck among these gives."""
         moments = (self.sharpe, self.count, self.skewness, self.kurtosis)
         variance = 1.0 / (self.count - 1)
-        return deflated_sharpe(*moments, trials=self.attempts, variance=variance)
+        return deflated_sharpe(*moments, trials=self.effective, variance=variance)
 
     @property
     def strictly_deflated(self) -> float | None:
-        """The same with every trial as an attempt, and the variance between the trials."""
+        """The same if every trial counts, with the variance between the trials."""
         moments = (self.sharpe, self.count, self.skewness, self.kurtosis)
         return deflated_sharpe(*moments, trials=max(self.trials, 1), variance=self.variance)
 
@@ -111,7 +112,7 @@ class Evidence:
         year, test = periods**0.5, self.superior
         return {
             "trials_considered": self.trials,
-            "effective_number_of_trials": self.attempts,
+            "effective_number_of_trials": self.effective,
             "probabilistic_sharpe_ratio": self.probabilistic,
             "deflated_sharpe_ratio": self.deflated,
             "deflated_sharpe_ratio_all_trials": self.strictly_deflated,
@@ -145,7 +146,7 @@ def weigh(
         sketches: Of the trials that have returns, by number.
         best: Number of the best one.
         trials: Number of all trials, those that failed included.
-        failed: Number of those, which were no attempts, as they could not win.
+        failed: Number of those, which do not count, as they could not win.
         seed: Of the bootstrap.
 
     Returns:
@@ -176,24 +177,28 @@ def shortcomings(evidence: Evidence) -> Iterator[str]:
     """Yield why the best trial does not qualify as more than luck.
 
     It qualifies with a deflated Sharpe ratio above 0.95, a p-value of Hansen's test below 0.05 and
-    a probability of overfitting below 0.5, if there is a choice to overfit by.
+    a probability of overfitting below 0.5. Where nearly all trials are equally good the last one
+    says little, so it does not matter if the trial that is picked loses less often than in 0.05 of
+    the splits.
     """
     if evidence.deflated is None:
         yield "The returns have no deflated Sharpe ratio"
-    elif evidence.deflated <= LEAST_DEFLATED:
+    elif evidence.deflated <= _LEAST_DEFLATED:
         yield (
             f"The deflated Sharpe ratio is {evidence.deflated:.3f} among "
-            f"{evidence.attempts:,} attempts, and should be above {LEAST_DEFLATED}"
+            f"{evidence.effective:,} trials that count, and should be above {_LEAST_DEFLATED}"
         )
     if evidence.superior is None:
         yield "The record is too short for a test of superior ability"
-    elif evidence.superior.consistent >= LEAST_SUPERIOR:
+    elif evidence.superior.consistent >= _MOST_BY_CHANCE:
         yield (
             "The p-value of the test for superior ability is "
-            f"{evidence.superior.consistent:.3f}, and should be below {LEAST_SUPERIOR}"
+            f"{evidence.superior.consistent:.3f}, and should be below {_MOST_BY_CHANCE}"
         )
-    if evidence.overfit is not None and evidence.overfit >= MOST_OVERFIT:
+    overfit, loss = evidence.overfit or 0.0, evidence.loss or 0.0
+    if overfit >= _MOST_OVERFIT and loss >= _MOST_LOSING:
         yield (
-            f"The probability of backtest overfitting is {evidence.overfit:.3f}, "
-            f"and should be below {MOST_OVERFIT}"
+            f"The probability of backtest overfitting is {overfit:.3f}, and should be below "
+            f"{_MOST_OVERFIT}, as what is picked in one half of the bars loses in the other with "
+            f"a probability of {loss:.3f}"
         )
