@@ -10,7 +10,7 @@ from attrs import frozen
 
 from glowback_trio.errors import DataError
 
-__all__ = ["CALENDARS", "PARQUET", "Extra"]
+__all__ = ["CALENDARS", "PANDAS", "PARQUET", "Extra"]
 
 
 @frozen
@@ -53,3 +53,4 @@ class Extra:
 
 PARQUET = Extra("pyarrow", "Parquet files")
 CALENDARS = Extra("exchange_calendars", "Exchange calendars")
+PANDAS = Extra("pandas", "Data frames")

@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "actors": _ACTORS,
     "serving": {"border", "errors", "serving"},
     "server": _SERVER,
-    "client": _WIRE | {"client"},
+    "client": _WIRE | {"extras", "client"},
     "cli": _TOP | {"cli"},
     "testing": _TOP | {"lazy", "testing"},
     "__main__": {"cli"},

@@ -14,8 +14,10 @@ May be imported by: `cli` and `testing`.
 `glowback_trio.client.sync` is the same for programs without trio.
 """
 
-from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.client import Client
+from glowback_trio.client.client_opening import open_client
 from glowback_trio.client.files import File
+from glowback_trio.client.optimization import OptimizationHandle
 from glowback_trio.client.stream import EventStream, Retry
 
-__all__ = ["Client", "EventStream", "File", "Retry", "open_client"]
+__all__ = ["Client", "EventStream", "File", "OptimizationHandle", "Retry", "open_client"]

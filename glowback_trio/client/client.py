@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-import random
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx2
-import trio
 from attrs import define
 
-from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.files import File, file_parameters, result_parameters
 from glowback_trio.client.http_api import HttpApi
-from glowback_trio.client.log_verifier import LogVerifier
-from glowback_trio.client.responses import list_of, object_of, status_of
-from glowback_trio.client.stream import EventStream, Retry
+from glowback_trio.client.optimization import OptimizationHandle
+from glowback_trio.client.responses import (
+    list_of,
+    object_of,
+    optimization_status_of,
+    status_of,
+)
+from glowback_trio.client.stream import EventStream, LogPart, Retry, StreamOpener
+from glowback_trio.client.subjects import run_subject
 from glowback_trio.errors import (
-    EventLoopError,
     GlowbackError,
     InvalidRequestError,
     NotReadyError,
-    Problem,
     ServerRefusedError,
     UnexpectedAnswerError,
 )
-from glowback_trio.model.events import EventType
+from glowback_trio.model.events import EVENT_TYPES, EventType
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 from glowback_trio.wire.exports.verdict import Verdict, parse_verdict
 from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.optimizations.requests import optimization_document
 from glowback_trio.wire.requests import request_document
 
-__all__ = ["Client", "open_client"]
+__all__ = ["Client"]
 
 # A run without a result is refused with this status; its own status says why.
 _CONFLICT = 409
 # Seconds without a byte until a verification is given up: other runs may be computed before it.
 _VERIFY_S = 600.0
-
-_INSTEAD = (
-    "this client needs trio, so open it within trio.run, or use glowback_trio.client.sync.connect, "
-    "which blocks and needs no event loop (under asyncio, call it by asyncio.to_thread)"
-)
 
 
 @define(eq=False, repr=False)
@@ -66,8 +62,7 @@ class Client:
     """
 
     _api: HttpApi
-    _jitter: Callable[[], float]
-    _sleep: Callable[[float], Awaitable[object]]
+    _streams: StreamOpener
 
     def __repr__(self) -> str:
         return describe(self, self._api.shown_url())
@@ -89,9 +84,7 @@ class Client:
         Raises:
             InvalidRequestError: The request has problems; or the key was used for another request.
         """
-        headers = {"Content-Type": "application/json"}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
+        headers = _json_headers(idempotency_key)
         document = request_document(request) if isinstance(request, BacktestRequest) else request
         body = dumps(document)
         return status_of(
@@ -104,7 +97,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._api.request_run("GET", run_id))
+        return status_of(await self._about(run_id, "GET"))
 
     async def request(self, run_id: str) -> Mapping[str, Any]:
         """Return the request of a run as its JSON document, which `submit` takes.
@@ -112,7 +105,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return object_of(await self._api.request_run("GET", run_id, "/request"))
+        return object_of(await self._about(run_id, "GET", "/request"))
 
     async def list(
         self,
@@ -178,7 +171,9 @@ class Client:
         parameters = result_parameters(include, max_points)
         try:
             return object_of(
-                await self._api.request_run("GET", run_id, "/results", params=parameters)
+                await self._api.request_about(
+                    run_subject(run_id), "GET", "/results", params=parameters
+                )
             )
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
@@ -210,7 +205,7 @@ class Client:
         """
         parameters = file_parameters(file, include, max_points)
         try:
-            await self._api.download(run_id, f"/{file}", parameters, write)
+            await self._api.download(run_subject(run_id), f"/{file}", parameters, write)
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
 
@@ -225,7 +220,7 @@ class Client:
             UnknownRunError: There is no such run.
             ServerRefusedError: It has not ended.
         """
-        await self._api.download(run_id, "/export", {}, write)
+        await self._api.download(run_subject(run_id), "/export", {}, write)
 
     async def import_run(self, data: bytes) -> Status:
         """Have the server keep a finished run of another one. The same run may be sent again.
@@ -247,7 +242,9 @@ class Client:
             UnknownRunError: There is no such run.
             ServerRefusedError: It has not ended, or cannot be computed again there.
         """
-        document = await self._api.request_run("POST", run_id, "/verify", timeout=_VERIFY_S)
+        document = await self._api.request_about(
+            run_subject(run_id), "POST", "/verify", timeout=_VERIFY_S
+        )
         try:
             return parse_verdict(document)
         except InvalidRequestError as error:
@@ -262,7 +259,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._api.request_run("POST", run_id, "/cancel"))
+        return status_of(await self._about(run_id, "POST", "/cancel"))
 
     async def pause(self, run_id: str) -> Status:
         """Pause a run: it emits no events until it is resumed. Its log does not show the pause.
@@ -270,7 +267,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._api.request_run("POST", run_id, "/pause"))
+        return status_of(await self._about(run_id, "POST", "/pause"))
 
     async def resume(self, run_id: str) -> Status:
         """Resume a paused run.
@@ -278,7 +275,7 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        return status_of(await self._api.request_run("POST", run_id, "/resume"))
+        return status_of(await self._about(run_id, "POST", "/resume"))
 
     async def edit(
         self,
@@ -304,7 +301,9 @@ class Client:
         body = dumps({field: value for field, value in given.items() if value is not None})
         headers = {"Content-Type": "application/json"}
         return status_of(
-            await self._api.request_run("PATCH", run_id, content=body, headers=headers)
+            await self._api.request_about(
+                run_subject(run_id), "PATCH", content=body, headers=headers
+            )
         )
 
     async def delete(self, run_id: str) -> None:
@@ -313,7 +312,63 @@ class Client:
         Raises:
             UnknownRunError: There is no such run.
         """
-        await self._api.request_run("DELETE", run_id)
+        await self._about(run_id, "DELETE")
+
+    async def optimize(
+        self,
+        request: OptimizationRequest | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> OptimizationHandle:
+        """Start an optimization.
+
+        Args:
+            request: What to search. A mapping is sent as it is, for the server to check.
+            idempotency_key: As for `submit`.
+
+        Raises:
+            InvalidRequestError: The request has problems; or the key was used for another request.
+        """
+        document = (
+            optimization_document(request) if isinstance(request, OptimizationRequest) else request
+        )
+        body, headers = dumps(document), _json_headers(idempotency_key)
+        answer = await self._api.request("POST", "/optimizations", content=body, headers=headers)
+        return self.optimization(optimization_status_of(answer).optimization_id)
+
+    def optimization(self, optimization_id: str) -> OptimizationHandle:
+        """Return what reads and steers an optimization; this sends nothing."""
+        return OptimizationHandle(optimization_id, self._api, self._streams)
+
+    async def optimizations(
+        self, *, limit: int = 50, before: str | None = None
+    ) -> Sequence[OptimizationStatus]:
+        """List optimizations, newest first.
+
+        Args:
+            limit: The most to return, from 1 to 200.
+            before: Id of an optimization; only those older than it.
+
+        Raises:
+            InvalidRequestError: The server knows no such optimization, or the limit is out of
+                bounds.
+        """
+        parameters = {"limit": limit} | ({} if before is None else {"before": before})
+        listed = await self._api.request("GET", "/optimizations", params=parameters)
+        return [optimization_status_of(each) for each in list_of(listed)]
+
+    async def ledger(
+        self, *, strategy: str | None = None, dataset: str | None = None
+    ) -> Mapping[str, Any]:
+        """Return how many trials the server has counted, and those of this key.
+
+        Args:
+            strategy: Only trials of the strategy with this name.
+            dataset: Only trials on the bars with this digest.
+        """
+        given = {"strategy": strategy, "dataset": dataset}
+        parameters = {name: value for name, value in given.items() if value is not None}
+        return object_of(await self._api.request("GET", "/ledger", params=parameters))
 
     async def strategies(self) -> Sequence[Mapping[str, Any]]:
         """List the strategies that the server offers, with their parameters."""
@@ -346,20 +401,17 @@ class Client:
         Raises:
             InvalidRequestError: `after` is negative, `types` is empty or names an unknown type.
         """
-        types = checked_types(after, types)
-        events = EventStream(
-            http=self._api.http,
-            url=self._api.run_url(run_id, "/stream"),
-            types=types,
-            verifier=LogVerifier(run_id, after, filtered=types is not None),
-            backoff=Backoff(retry_for, self._jitter),
-            sleep=self._sleep,
-            on_retry=on_retry,
+        part = LogPart(
+            subject=run_subject(run_id),
+            after=after,
+            types=checked_types(after, types),
+            known_types=EVENT_TYPES,
         )
-        try:
+        async with self._streams.opened(part, retry_for, on_retry) as events:
             yield events
-        finally:
-            await events.aclose()
+
+    async def _about(self, run_id: str, method: str, resource: str = "", **options: Any) -> Any:
+        return await self._api.request_about(run_subject(run_id), method, resource, **options)
 
     async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
         """Replace the refusal of a result by the error that says why there is none."""
@@ -369,55 +421,10 @@ class Client:
         return error
 
 
-@asynccontextmanager
-async def open_client(
-    url: str = "http://127.0.0.1:8000",
-    api_key: str | None = None,
-    *,
-    silent_for: float = 30.0,
-    ssl_context: ssl.SSLContext | None = None,
-    jitter: Callable[[], float] = random.random,
-    sleep: Callable[[float], Awaitable[object]] = trio.sleep,
-    transport: httpx2.AsyncBaseTransport | None = None,
-) -> AsyncIterator[Client]:
-    """Open a client for the length of an `async with` block. Opening it sends nothing.
-
-    Args:
-        url: The server, with the path under which it is mounted, if any.
-        api_key: Sent with every request.
-        silent_for: Seconds without a byte from the server until a request fails.
-        ssl_context: Trusted certificates; None: those that the system trusts.
-        jitter: Returns numbers from 0 to 1, by which streams vary their delays.
-        sleep: Waits between two attempts of a stream to reconnect.
-        transport: Carries the requests; None: the network.
-
-    Raises:
-        EventLoopError: There is no trio event loop here, such as under asyncio.
-        InvalidRequestError: `url` is not an http(s) URL of a server.
-    """
-    if not trio.lowlevel.in_trio_task():
-        raise EventLoopError.here("open_client", _INSTEAD)
-    root = f"{_server_url(url)}/v1"
-    headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    # Every stream occupies a connection, so a limit here would cap the streams; the server has one.
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
-    async with httpx2.AsyncClient(
-        headers=headers,
-        timeout=silent_for,
-        limits=limits,
-        verify=ssl_context or True,
-        transport=transport,
-    ) as http:
-        yield Client(HttpApi(http, root), jitter, sleep)
+def _json_headers(idempotency_key: str | None) -> dict[str, str]:
+    key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    return {"Content-Type": "application/json", **key}
 
 
 def _written(moment: datetime | date) -> str:
     return stamp(start_instant(moment))
-
-
-def _server_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        message = f"Input should be a server's URL, such as http://127.0.0.1:8000, not {url!r}"
-        raise InvalidRequestError([Problem("value_error", ("url",), message, url)])
-    return url.rstrip("/")

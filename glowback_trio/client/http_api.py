@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
@@ -12,14 +11,11 @@ import httpx2
 from attrs import frozen
 
 from glowback_trio.client.responses import document_of, error_of, reason_of
-from glowback_trio.errors import UnknownRunError, UnreachableError
+from glowback_trio.client.subjects import Subject
+from glowback_trio.errors import UnreachableError
 from glowback_trio.model.short_repr import describe
 
 __all__ = ["HttpApi", "without_password"]
-
-# The form of the ids that a server gives. It is checked before a URL is built, because an id such
-# as `../metrics` would lead to another path than the run's.
-_RUN_ID = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
 @frozen(eq=False, repr=False)
@@ -41,15 +37,13 @@ class HttpApi:
         """Return the root for people to read: without the password that a URL may have."""
         return without_password(self.root)
 
-    def run_url(self, run_id: str, resource: str = "") -> str:
-        """Return the URL of a run or of something below it, such as `/results`.
+    def url(self, subject: Subject, resource: str = "") -> str:
+        """Return the URL of a run or an optimization, or of something below it.
 
         Raises:
             UnknownRunError: No server gives such an id.
         """
-        if not _RUN_ID.fullmatch(run_id):
-            raise UnknownRunError(run_id)
-        return f"{self.root}/backtests/{run_id}{resource}"
+        return self.root + subject.path(resource)
 
     async def request(self, method: str, path: str, **options: Any) -> Any:
         """Send a request to a path below the root, and return the decoded body of the response.
@@ -65,15 +59,15 @@ class HttpApi:
         """
         return await self._send(method, self.root + path, None, **options)
 
-    async def request_run(
-        self, method: str, run_id: str, resource: str = "", **options: Any
+    async def request_about(
+        self, subject: Subject, method: str, resource: str = "", **options: Any
     ) -> Any:
-        """Send a request about a run; see `request`."""
-        return await self._send(method, self.run_url(run_id, resource), run_id, **options)
+        """Send a request about a run or an optimization; see `request`."""
+        return await self._send(method, self.url(subject, resource), subject, **options)
 
     async def download(
         self,
-        run_id: str,
+        subject: Subject,
         resource: str,
         parameters: Mapping[str, str],
         write: Callable[[bytes], object],
@@ -83,7 +77,7 @@ class HttpApi:
         Raises:
             GlowbackError: See `request`.
         """
-        url = self.run_url(run_id, resource)
+        url = self.url(subject, resource)
         with self._reporting_lost_connections():
             async with self.http.stream("GET", url, params=parameters) as response:
                 if response.is_success:
@@ -93,13 +87,13 @@ class HttpApi:
                             write(chunk)
                     return
                 await response.aread()
-        raise error_of(response, run_id)
+        raise error_of(response, subject)
 
-    async def _send(self, method: str, url: str, run_id: str | None, **options: Any) -> Any:
+    async def _send(self, method: str, url: str, subject: Subject | None, **options: Any) -> Any:
         with self._reporting_lost_connections():
             response = await self.http.request(method, url, **options)
         if not response.is_success:
-            raise error_of(response, run_id)
+            raise error_of(response, subject)
         return document_of(response) if response.content else None
 
     @contextmanager

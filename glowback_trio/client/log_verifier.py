@@ -1,4 +1,4 @@
-"""Check that a stream is the run's log: complete, in order and unchanged, by the log laws.
+"""Check that a stream is a log: complete, in order and unchanged, by the log laws.
 
 No I/O: bytes go in, events come out. Anything but the next event of the log is an error. The state
 outlives connections, so that the check covers the whole stream and not just each connection.
@@ -6,6 +6,7 @@ outlives connections, so that the check covers the whole stream and not just eac
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -21,12 +22,13 @@ __all__ = ["LogVerifier"]
 
 @define(eq=False)
 class LogVerifier:
-    """The record of what one stream has received of a run's log, over all its connections.
+    """The record of what one stream has received of a log, over all its connections.
 
     Attributes:
-        run_id: The run.
+        run_id: Id of the run or the optimization.
         after: Id after which the stream began.
         filtered: True if the stream leaves out event types; then ids only have to rise.
+        types: The types that events of this log have.
         cursor: Id of the last event received.
         ended: True after the terminal event, or if the server has no more events.
     """
@@ -34,6 +36,7 @@ class LogVerifier:
     run_id: str
     after: int
     filtered: bool
+    types: Collection[str] = EVENT_TYPES
     cursor: int = field(init=False)
     ended: bool = field(default=False, init=False)
     #: Digest of all events so far; None if the stream does not have them all, so that the digest in
@@ -49,10 +52,10 @@ class LogVerifier:
 
         Raises:
             UnexpectedAnswerError: The bytes are not an event.
-            LogError: The event is not the next one of this run's log; or the count or digest in the
+            LogError: The event is not the next one of this log; or the count or digest in the
                 terminal event shows that an event was lost or changed on the way.
         """
-        event, fields = _decode(data)
+        event, fields = _decode(data, self.types)
         self._check_place(event, fields["run_id"])
         if event.type == "state" and fields["payload"].get("state") in TERMINAL:
             self._check_end(event, fields["payload"])
@@ -71,12 +74,12 @@ class LogVerifier:
         """
         # A stream that starts after the terminal event is rightly closed without any event.
         if not self.ended and (self.after == 0 or self.cursor > self.after):
-            raise LogError(f"law 3: the stream ended after event {self.cursor}, before the run did")
+            raise LogError(f"law 3: the stream ended after event {self.cursor}, before the log did")
         self.ended = True
 
     def _check_place(self, event: Event, run_id: str) -> None:
         if run_id != self.run_id:
-            raise LogError(f"law 1: event {event.event_id} belongs to another run: {run_id!r}")
+            raise LogError(f"law 1: event {event.event_id} belongs to another log: {run_id!r}")
         if self.ended:
             raise LogError(f"law 3: event {event.event_id} came after the terminal event")
         behind = event.event_id <= self.cursor
@@ -96,12 +99,12 @@ class LogVerifier:
             )
 
 
-def _decode(data: bytes) -> tuple[Event, dict[str, Any]]:
+def _decode(data: bytes, types: Collection[str]) -> tuple[Event, dict[str, Any]]:
     try:
         fields: dict[str, Any] = orjson.loads(data)
         # Not isinstance, which would accept true as a number.
         numbered = type(fields["event_id"]) is int and isinstance(fields["run_id"], str)
-        if numbered and fields["type"] in EVENT_TYPES and isinstance(fields["payload"], dict):
+        if numbered and fields["type"] in types and isinstance(fields["payload"], dict):
             return Event(fields["event_id"], fields["type"], data), fields
     except (orjson.JSONDecodeError, KeyError, TypeError):
         pass

@@ -8,6 +8,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from glowback_trio.client.subjects import Subject
 from glowback_trio.errors import (
     GlowbackError,
     InvalidRequestError,
@@ -17,7 +18,9 @@ from glowback_trio.errors import (
     UnknownRunError,
 )
 from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.wire.json_text import parse_json
+from glowback_trio.wire.optimizations.statuses import parse_optimization_status
 from glowback_trio.wire.statuses import parse_status
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "is_transient",
     "list_of",
     "object_of",
+    "optimization_status_of",
     "reason_of",
     "status_of",
 ]
@@ -60,6 +64,19 @@ def status_of(document: object) -> Status:
         raise UnexpectedAnswerError(f"the response should be a run's status: {error}") from None
 
 
+def optimization_status_of(document: object) -> OptimizationStatus:
+    """Read a document as the status of an optimization.
+
+    Raises:
+        UnexpectedAnswerError: It is not one.
+    """
+    try:
+        return parse_optimization_status(document)
+    except InvalidRequestError as error:
+        message = f"the response should be an optimization's status: {error}"
+        raise UnexpectedAnswerError(message) from None
+
+
 def list_of(document: object) -> list[Any]:
     """Check that a document is a list.
 
@@ -87,17 +104,17 @@ def is_transient(response: httpx2.Response) -> bool:
     return response.status_code >= 500 or response.status_code in _TRANSIENT
 
 
-def error_of(response: httpx2.Response, run_id: str | None = None) -> GlowbackError:
+def error_of(response: httpx2.Response, subject: Subject | None = None) -> GlowbackError:
     """Return the error that a refusal stands for.
 
     Args:
         response: A response whose status is not a success.
-        run_id: The run that the request was about, if any.
+        subject: What the request was about, if it was about one run or optimization.
     """
     error = _envelope(response)
     # The status 404 by itself could also come from a proxy, or mean that the path is wrong.
-    if error.get("code") == UnknownRunError.code and run_id is not None:
-        return UnknownRunError(run_id)
+    if error.get("code") == UnknownRunError.code and subject is not None:
+        return subject.unknown(str(error.get("message")))
     if problems := _problems(error.get("details")):
         return InvalidRequestError(problems)
     return ServerRefusedError(

@@ -1,4 +1,4 @@
-"""A run's events in order, over as many connections as it takes.
+"""The events of a log in order, over as many connections as it takes.
 
 `EventStream` connects, reads, and decides after a lost connection whether to reconnect. What it
 received is checked by `LogVerifier`; how long it waits is up to `Backoff`.
@@ -6,7 +6,8 @@ received is checked by `LogVerifier`; how long it waits is up to `Backoff`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import assert_never
 
 import httpx2
@@ -14,24 +15,32 @@ import trio
 from attrs import define, field, frozen
 
 from glowback_trio.client.backoff import Backoff
-from glowback_trio.client.http_api import without_password
+from glowback_trio.client.http_api import HttpApi, without_password
 from glowback_trio.client.log_verifier import LogVerifier
 from glowback_trio.client.responses import error_of, is_transient
+from glowback_trio.client.subjects import Subject
 from glowback_trio.client.websocket import Broken, Closed, Rejected, WebSocket, open_websocket
 from glowback_trio.errors import (
     GlowbackError,
     ServerRefusedError,
-    UnknownRunError,
     UnreachableError,
 )
-from glowback_trio.model.events import Event, EventType
+from glowback_trio.model.events import Event
 from glowback_trio.model.short_repr import describe
-from glowback_trio.model.stream_protocol import CURSOR_AHEAD, ENDED, RUN_NOT_FOUND, is_final
+from glowback_trio.model.stream_protocol import (
+    ATTEMPT_NOT_FOUND,
+    CURSOR_AHEAD,
+    ENDED,
+    OPTIMIZATION_NOT_FOUND,
+    RUN_NOT_FOUND,
+    is_final,
+)
 
-__all__ = ["EventStream", "Retry"]
+__all__ = ["EventStream", "LogPart", "Retry", "StreamOpener"]
 
 # The `reason` of ServerRefusedError by close code.
 _REASONS = {RUN_NOT_FOUND.code: "forbidden", CURSOR_AHEAD.code: "cursor_ahead"}
+_NOT_FOUND = {close.reason for close in (RUN_NOT_FOUND, OPTIMIZATION_NOT_FOUND, ATTEMPT_NOT_FOUND)}
 # After the terminal event the server closes. A client that closes first looks to it like a lost
 # connection, and would be counted as one.
 _CLOSE_WAIT_S = 2.0
@@ -60,7 +69,7 @@ class Retry:
 
 @define(eq=False, repr=False)
 class EventStream:
-    """An async iterator over a run's events. Made by `Client.stream`, which closes it.
+    """An async iterator over the events of a log. Made by `Client.stream`, which closes it.
 
     Nothing runs in the background: a slow caller slows the server down by backpressure, and events
     lost with a connection are fetched again. Waiting for an event may be cancelled and repeated
@@ -68,8 +77,10 @@ class EventStream:
     """
 
     _http: httpx2.AsyncClient
+    _subject: Subject
     _url: str
-    _types: Sequence[EventType] | None
+    #: What each connection asks for besides its cursor.
+    _query: Mapping[str, str]
     _verifier: LogVerifier
     _backoff: Backoff
     _sleep: Callable[[float], Awaitable[object]]
@@ -97,7 +108,7 @@ class EventStream:
             ServerRefusedError: The server refuses to stream the run.
             UnreachableError: The server could not be reached again in time.
             UnexpectedAnswerError: A message is not an event.
-            LogError: An event is missing, doubled or changed, so this is not the run's log.
+            LogError: An event is missing, doubled or changed, so this is not the log.
         """
         while not self._verifier.ended:
             match await self._receive():
@@ -135,8 +146,7 @@ class EventStream:
         return await self._socket.receive()
 
     def _parameters(self) -> dict[str, str]:
-        types = {} if self._types is None else {"types": ",".join(self._types)}
-        return {"last_event_id": str(self._verifier.cursor), **types}
+        return {"last_event_id": str(self._verifier.cursor), **self._query}
 
     async def _recover(self, end: Closed | Rejected | Broken) -> None:
         """Wait until it is time to reconnect, or raise if a new attempt would fail as well."""
@@ -144,7 +154,7 @@ class EventStream:
             # Up to the last byte and not to the loss, which a dead connection reports late.
             self._backoff.connection_lasted(self._socket.heard_at - self._opened_at)
         await self.aclose()
-        failure = _failure(end, self._verifier.run_id)
+        failure = _failure(end, self._subject)
         delay = self._backoff.delay(trio.current_time()) if _is_transient(end) else None
         if delay is None:
             raise failure
@@ -160,6 +170,68 @@ class EventStream:
         await self.aclose()
 
 
+@frozen(kw_only=True)
+class LogPart:
+    """Which part of a log a stream gives.
+
+    Attributes:
+        subject: What the log is of.
+        after: Only events with higher ids.
+        types: Only events of these types, and the terminal one; None: all.
+        known_types: The types that events of this log have.
+        query: What tells the log apart from others of its subject.
+    """
+
+    subject: Subject
+    after: int
+    types: Collection[str] | None
+    known_types: Collection[str]
+    query: Mapping[str, str] = {}
+
+
+@frozen(eq=False)
+class StreamOpener:
+    """Opens the streams of one server.
+
+    Attributes:
+        api: The API of the server.
+        jitter: Returns numbers from 0 to 1, by which streams vary their delays.
+        sleep: Waits between two attempts to reconnect.
+    """
+
+    api: HttpApi
+    jitter: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]]
+
+    @asynccontextmanager
+    async def opened(
+        self, part: LogPart, retry_for: float, on_retry: Callable[[Retry], object] | None
+    ) -> AsyncIterator[EventStream]:
+        """Stream a part of a log for the length of an `async with` block.
+
+        Args:
+            part: The part.
+            retry_for: Seconds to try to reconnect before giving up.
+            on_retry: Called before each attempt to reconnect.
+        """
+        filtered = part.types is not None
+        types = {} if part.types is None else {"types": ",".join(part.types)}
+        events = EventStream(
+            http=self.api.http,
+            subject=part.subject,
+            url=self.api.url(part.subject, "/stream"),
+            query={**types, **part.query},
+            verifier=LogVerifier(part.subject.identity, part.after, filtered, part.known_types),
+            backoff=Backoff(retry_for, self.jitter),
+            sleep=self.sleep,
+            on_retry=on_retry,
+        )
+        try:
+            yield events
+        finally:
+            await events.aclose()
+
+
 def _is_transient(end: Closed | Rejected | Broken) -> bool:
     match end:
         case Broken():
@@ -172,14 +244,14 @@ def _is_transient(end: Closed | Rejected | Broken) -> bool:
             assert_never(never)
 
 
-def _failure(end: Closed | Rejected | Broken, run_id: str) -> GlowbackError:
+def _failure(end: Closed | Rejected | Broken, subject: Subject) -> GlowbackError:
     match end:
         case Broken(why):
             return UnreachableError(why)
         case Rejected(response):
-            return error_of(response, run_id)
-        case Closed(RUN_NOT_FOUND.code, RUN_NOT_FOUND.reason):
-            return UnknownRunError(run_id)
+            return error_of(response, subject)
+        case Closed(RUN_NOT_FOUND.code, reason) if reason in _NOT_FOUND:
+            return subject.unknown(reason)
         case Closed(code, reason):
             word = _REASONS.get(code, "unavailable")
             return ServerRefusedError(code, reason or "no reason given", reason=word)

@@ -21,11 +21,15 @@ import trio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import define, field
 
-from glowback_trio.client.client import Client, open_client
+from glowback_trio.client.client import Client
+from glowback_trio.client.client_opening import open_client
 from glowback_trio.client.files import File
 from glowback_trio.client.stream import EventStream, Retry
+from glowback_trio.client.sync_optimization import SyncOptimization
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
 from glowback_trio.wire.exports.verdict import Verdict
@@ -157,6 +161,33 @@ class SyncClient:
         """Delete a run; see `Client.delete`."""
         self._call(self._client.delete, run_id)
 
+    def optimize(
+        self,
+        request: OptimizationRequest | Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> SyncOptimization:
+        """Start an optimization; see `Client.optimize`."""
+        handle = self._call(self._client.optimize, request, idempotency_key=idempotency_key)
+        return SyncOptimization(handle, self._call, self._read)
+
+    def optimization(self, optimization_id: str) -> SyncOptimization:
+        """Return what reads and steers an optimization; this sends nothing."""
+        handle = self._client.optimization(optimization_id)
+        return SyncOptimization(handle, self._call, self._read)
+
+    def optimizations(
+        self, *, limit: int = 50, before: str | None = None
+    ) -> Sequence[OptimizationStatus]:
+        """List optimizations, newest first; see `Client.optimizations`."""
+        return self._call(self._client.optimizations, limit=limit, before=before)
+
+    def ledger(
+        self, *, strategy: str | None = None, dataset: str | None = None
+    ) -> Mapping[str, Any]:
+        """Return how many trials the server has counted; see `Client.ledger`."""
+        return self._call(self._client.ledger, strategy=strategy, dataset=dataset)
+
     def strategies(self) -> Sequence[Mapping[str, Any]]:
         """List the strategies that the server offers, with their parameters."""
         return self._call(self._client.strategies)
@@ -181,6 +212,11 @@ class SyncClient:
         stream = self._client.stream(
             run_id, after=after, types=types, retry_for=retry_for, on_retry=on_retry
         )
+        return self._read(stream)
+
+    def _read(
+        self, stream: AbstractAsyncContextManager[EventStream]
+    ) -> Generator[Event, None, None]:
         events = self._call(stream.__aenter__)
         self._open[stream] = None
         try:

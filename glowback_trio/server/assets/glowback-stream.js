@@ -1,11 +1,11 @@
-// A run's events in a browser: each once and in order, over as many connections as it takes.
+// The events of a log in a browser: each once and in order, over as many connections as it takes.
 //
-//   import { streamRun } from "/glowback-stream.js";
+//   import { streamRun, streamOptimization } from "/glowback-stream.js";
 //   for await (const event of streamRun(location.origin, runId)) console.log(event.payload);
 
 const FIRST_DELAY_MS = 250, LONGEST_DELAY_MS = 5000, WEBSOCKET_ATTEMPTS = 3;
 
-/** An error that another attempt would not mend: a rejection, or events that are not the run's log. */
+/** An error that another attempt would not mend: a rejection, or events that are not the log. */
 export class StreamError extends Error {}
 
 /**
@@ -17,15 +17,28 @@ export class StreamError extends Error {}
  * A log received from its first event on is checked against the digest in its last one. Browsers can compute
  * digests on https and localhost only; elsewhere, and for parts of a log, order and count are checked.
  */
-export async function* streamRun(base, runId, { after = 0, types, apiKey, signal, transport = "websocket" } = {}) {
-  const headers = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
+export async function* streamRun(base, runId, options) {
+  yield* streamLog(base, `backtests/${runId}`, {}, options);
+}
+
+/** Yield the events of an optimization's attempt, as for a run. attempt: its number; left out, the newest one's. */
+export async function* streamOptimization(base, optimizationId, { attempt, ...options } = {}) {
+  const path = `optimizations/${optimizationId}`, { signal } = options;
+  // Named, so that a connection that is resumed goes on with the same log.
+  attempt ??= (await (await request(`${base}/v1/${path}`, { headers: keyed(options), signal })).json()).attempt;
+  yield* streamLog(base, path, { attempt }, options);
+}
+
+async function* streamLog(base, path, place, options = {}) {
+  const { after = 0, types, signal } = options, headers = keyed(options);
+  let { transport = "websocket" } = options;
   const received = after === 0 && !types && globalThis.crypto?.subtle ? [] : null;
   let cursor = after, delay = FIRST_DELAY_MS, failures = 0;
   for (;;) {
     try {
       signal?.throwIfAborted();
       const connect = transport === "sse" ? overFetch : overWebSocket;
-      for await (const text of connect(`${base}/v1`, `backtests/${runId}`, cursor, types, { headers, signal })) {
+      for await (const text of connect(`${base}/v1`, path, { cursor, types, place }, { headers, signal })) {
         const event = JSON.parse(text), { event_id: id, type, payload } = event;
         if (types ? id <= cursor : id !== cursor + 1) throw new StreamError(`event ${id} came after event ${cursor}`);
         const ended = type === "state" && ["completed", "failed", "cancelled"].includes(payload.state);
@@ -36,7 +49,7 @@ export async function* streamRun(base, runId, { after = 0, types, apiKey, signal
         if (ended) return;
       }
       if (after > 0 && cursor === after) return; // after the terminal event there is nothing
-      throw new StreamError(`the stream ended after event ${cursor}, before the run did`);
+      throw new StreamError(`the stream ended after event ${cursor}, before the log did`);
     } catch (error) {
       if (error instanceof StreamError) throw error;
       signal?.throwIfAborted();
@@ -56,11 +69,11 @@ async function checkEnd({ event_id: id, payload: { event_count: count, digest } 
     throw new StreamError(`the digest of the received events is sha256:${hex}, not ${digest}`);
 }
 
-async function* overWebSocket(root, run, cursor, types, options) {
-  const keyed = "Authorization" in options.headers; // a header, which a WebSocket of a browser cannot send
+async function* overWebSocket(root, path, { cursor, types, place }, options) {
+  const hasKey = "Authorization" in options.headers; // a header, which a WebSocket of a browser cannot send
   const requestTicket = () => request(`${root}/stream-tickets`, { method: "POST", ...options });
-  const ticket = keyed && (await (await requestTicket()).json()).ticket;
-  const url = `${root.replace(/^http/, "ws")}/${run}/stream?${query({ last_event_id: cursor, types })}`;
+  const ticket = hasKey && (await (await requestTicket()).json()).ticket;
+  const url = `${root.replace(/^http/, "ws")}/${path}/stream?${query({ last_event_id: cursor, ...place, types })}`;
   const socket = new WebSocket(url, ticket ? ["glowback.v1", `ticket.${ticket}`] : []);
   const inbox = [];
   let wake = () => {};
@@ -83,9 +96,9 @@ async function* overWebSocket(root, run, cursor, types, options) {
   }
 }
 
-async function* overFetch(root, run, cursor, types, { headers, signal }) {
+async function* overFetch(root, path, { cursor, types, place }, { headers, signal }) {
   const accept = { headers: { ...headers, Accept: "text/event-stream" }, signal };
-  const response = await request(`${root}/${run}/events?${query({ after: cursor, types })}`, accept);
+  const response = await request(`${root}/${path}/events?${query({ after: cursor, ...place, types })}`, accept);
   if (response.status === 204) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
@@ -107,5 +120,6 @@ async function request(url, options) {
   throw failure(status < 500 && status !== 429, status, error?.message);
 }
 
+const keyed = ({ apiKey }) => (apiKey ? { Authorization: `Bearer ${apiKey}` } : {});
 const query = ({ types, ...cursor }) => new URLSearchParams(types ? { ...cursor, types } : cursor);
 const failure = (final, code, why) => new (final ? StreamError : Error)(`${code}: ${why || "no reason given"}`);
