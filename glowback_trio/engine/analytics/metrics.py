@@ -19,7 +19,7 @@ from glowback_trio.wire.percent import as_percent
 
 Metrics = dict[str, float | int | None]
 
-__all__ = ["Metrics", "curve_metrics", "metrics", "plain"]
+__all__ = ["Metrics", "curve_metrics", "dataset_metrics", "metrics", "plain", "trade_metrics"]
 
 
 @quiet
@@ -64,9 +64,16 @@ def metrics(
         **{name: plain(number) for name, number in measured.items()},
         "periods_per_year": periods,
         "exposure_time": float(stats.exposure_time(curve.gross)),
-        **_trade_metrics(curve, trades, round_trips),
+        **trade_metrics(
+            float(curve.value.mean()),
+            np.array(round_trips),
+            quantity=trades.quantity,
+            price=trades.price,
+            commission=trades.commission,
+            slippage_cost=trades.slippage_cost,
+        ),
         "total_financing_cost": math.fsum(-amount for amount in (carry or {}).values()),
-        **_dataset_metrics(dataset),
+        **dataset_metrics(dataset),
         **_benchmark_metrics(request, curve, periods, benchmark),
     }
 
@@ -118,10 +125,28 @@ def curve_metrics(
     }
 
 
-def _trade_metrics(curve: Curve, trades: Fills, round_trips: Sequence[float]) -> Metrics:
-    closed = trips.tally(np.array(round_trips))
+def trade_metrics(
+    mean_value: float,
+    round_trips: Floats,
+    *,
+    quantity: Floats,
+    price: Floats,
+    commission: Floats,
+    slippage_cost: Floats,
+) -> Metrics:
+    """Measure what was traded.
+
+    Args:
+        mean_value: Mean of the account's value, currency.
+        round_trips: Net profit of each closed round trip, (R,) currency.
+        quantity: Signed units of each fill, (F,).
+        price: Of each fill after slippage, currency.
+        commission: Of each fill, currency.
+        slippage_cost: Of each fill, currency.
+    """
+    closed = trips.tally(round_trips)
     return {
-        "total_trades": len(trades),
+        "total_trades": len(quantity),
         "round_trips": len(closed.profits),
         "win_rate": trips.win_rate(closed),
         "profit_factor": trips.profit_factor(closed),
@@ -131,16 +156,17 @@ def _trade_metrics(curve: Curve, trades: Fills, round_trips: Sequence[float]) ->
         "largest_loss": trips.largest_loss(closed),
         "sqn": trips.sqn(closed),
         "kelly": trips.kelly(closed),
-        "turnover": turnover(curve.value, trades),
-        "total_commissions": float(trades.commission.sum()),
-        "total_slippage_cost": float(trades.slippage_cost.sum()),
+        "turnover": turnover(mean_value, quantity, price),
+        "total_commissions": float(commission.sum()),
+        "total_slippage_cost": float(slippage_cost.sum()),
         # Clients of the reference server read these; there are no options here.
         "option_trade_count": 0,
         "option_event_count": 0,
     }
 
 
-def _dataset_metrics(dataset: Dataset) -> Metrics:
+def dataset_metrics(dataset: Dataset) -> Metrics:
+    """Count what was found about the bars."""
     return {
         "data_quality_warning_count": sum(len(one.warnings) for one in dataset.quality),
         "data_quality_critical_count": sum(len(one.critical) for one in dataset.quality),
@@ -158,15 +184,16 @@ def _benchmark_metrics(
     return {name: plain(number) for name, number in measured.items()}
 
 
-def turnover(value: Floats, trades: Fills) -> float | None:
+def turnover(mean_value: float, quantity: Floats, price: Floats) -> float | None:
     """Return notional bought and sold over the mean value; None if that is not positive.
 
     Args:
-        value: (T,) currency.
-        trades: All fills.
+        mean_value: Currency.
+        quantity: Signed units of each fill, (F,).
+        price: Of each fill, currency.
     """
-    mean = float(value.mean())
-    return float((np.abs(trades.quantity) * trades.price).sum()) / mean if mean > 0 else None
+    bought_and_sold = float((np.abs(quantity) * price).sum())
+    return bought_and_sold / mean_value if mean_value > 0 else None
 
 
 def plain(number: Numbers) -> float | None:

@@ -1,9 +1,11 @@
 """Statistics of curves: one metric, one function, for one curve or for many at once.
 
 Returns are per bar, as fractions: (T,) for one curve, which gives a number, or (T, K) for K curves,
-which gives (K,). Ratios are annualised by the number of periods per year. Undefined statistics are
-NaN, without a warning: a ratio over a spread of zero, a statistic of too few returns. Functions
-with a name of `empyrical` have its formula, unless their docstring says otherwise.
+which gives (K,). In Fortran order, each curve in one piece, its statistics do not depend on the
+curves beside it, to the last bit: sums run along a curve. Ratios are annualised by the number of
+periods per year. Undefined statistics are NaN, without a warning: a ratio over a spread of zero, a
+statistic of too few returns. Functions with a name of `empyrical` have its formula, unless their
+docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def bar_returns(value: Floats) -> Floats:
     """
     before = value[:-1]
     # Written into one array: with many long curves, memory is what takes the time.
-    growth = np.ones(before.shape)
+    growth = np.ones_like(before)
     np.divide(value[1:], before, out=growth, where=before > 0)
     growth -= 1.0
     return growth
@@ -100,21 +102,33 @@ def drawdowns(value: Floats, capital: float) -> Floats:
 
 def moments(returns: Floats) -> Moments:
     """Work out the moments of returns, (T,) or (T, K); all zero for no returns."""
+    # Each curve in one piece, whatever the order of the array: a sum has the same last digit only
+    # in the same order of additions. As many curves at a time as stay near the processor.
+    curves = np.ascontiguousarray(returns.T)
+    if curves.ndim == 1:
+        return Moments(len(curves), *_moments(curves))
+    some = max(1, _STRETCH // max(len(returns), 1))
+    parts = [_moments(curves[first : first + some]) for first in range(0, len(curves), some)]
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else ()
+    return Moments(len(returns), *columns)
+
+
+def _moments(curves: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return mean, moments and deviation of (T,) returns, or of each row of (K, T)."""
     # The powers of long series are summed slice by slice, in memory near the processor.
-    count = len(returns)
+    count = curves.shape[-1]
     share = 1.0 / max(count, 1)
-    mean = returns.sum(axis=0) * share
-    second, third, fourth = (np.zeros(returns.shape[1:]) for _ in range(3))
-    length = max(1, _STRETCH * count // max(returns.size, 1))
-    for start in range(0, count, length):
-        deviation = returns[start : start + length] - mean
+    mean: Floats = curves.sum(axis=-1) * share
+    second, third, fourth = (np.zeros(curves.shape[:-1]) for _ in range(3))
+    for start in range(0, count, _STRETCH):
+        deviation = curves[..., start : start + _STRETCH] - mean[..., np.newaxis]
         square = deviation * deviation
-        second += square.sum(axis=0)
-        third += np.multiply(deviation, square, out=deviation).sum(axis=0)
-        fourth += np.multiply(square, square, out=square).sum(axis=0)
+        second += square.sum(axis=-1)
+        third += np.multiply(deviation, square, out=deviation).sum(axis=-1)
+        fourth += np.multiply(square, square, out=square).sum(axis=-1)
     second, third, fourth = second * share, third * share, fourth * share
     sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
-    return Moments(count, mean, second, third, fourth, sd)
+    return mean, second, third, fourth, sd
 
 
 def annualized_return(growth: Numbers, returns: int, periods: float) -> Numbers:

@@ -35,8 +35,18 @@ from glowback_trio.model.strategies.parameters import (
 from glowback_trio.wire.percent import as_percent
 
 Sides = NDArray[np.int8]
+Numbers = Floats | float
 
-__all__ = ["Targets", "custom_targets", "targets"]
+__all__ = [
+    "Targets",
+    "changes",
+    "crossed_sides",
+    "custom_targets",
+    "levels",
+    "rsi_sides",
+    "size_below",
+    "targets",
+]
 
 
 class Targets(NamedTuple):
@@ -141,12 +151,26 @@ def _ma_crossover(
 ) -> Targets:
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
+    below = size_below(strategy, allow_short=allow_short)
+    return _on_change(crossed_sides(fast, slow)[warmup:], strategy.position_size, below)
+
+
+def crossed_sides(fast: Floats, slow: Floats) -> Sides:
+    """Return on which side of the slow mean the fast one is: 1, -1, or 0 where there is none.
+
+    Args:
+        fast: Of any shape, currency; used up.
+        slow: Of the same shape, currency; used up.
+    """
     lead = np.subtract(fast, slow, out=fast)
     tie = np.multiply(slow, EQUAL, out=slow)
-    sides = _sides(lead > tie, lead < np.negative(tie, out=tie))
+    return _sides(lead > tie, lead < np.negative(tie, out=tie))
+
+
+def size_below(strategy: MaCrossover, *, allow_short: bool) -> float:
+    """Return the target of a crossover while its fast mean is below."""
     short = allow_short and strategy.direction == "long_short"
-    below = -strategy.position_size if short else 0.0
-    return _on_change(sides[warmup:], strategy.position_size, below)
+    return -strategy.position_size if short else 0.0
 
 
 def _momentum(strategy: Momentum, close: Floats, warmup: int) -> Targets:
@@ -164,9 +188,19 @@ def _momentum(strategy: Momentum, close: Floats, warmup: int) -> Targets:
 
 def _rsi(strategy: Rsi, close: Floats, warmup: int) -> Targets:
     index = rsi(close, strategy.lookback_period, strategy.smoothing)[warmup:]
-    below, above = strategy.oversold_threshold, strategy.overbought_threshold
-    sides = _sides(index < below * (1.0 - EQUAL), index > above * (1.0 + EQUAL))
+    sides = rsi_sides(index, strategy.oversold_threshold, strategy.overbought_threshold)
     return _on_change(sides, strategy.position_size, 0.0)
+
+
+def rsi_sides(index: Floats, oversold: Numbers, overbought: Numbers) -> Sides:
+    """Return 1 where an index is oversold, -1 where it is overbought, else 0.
+
+    Args:
+        index: (T, N).
+        oversold: The level below which it is, one for all or (N,).
+        overbought: The level above which it is, likewise.
+    """
+    return _sides(index < oversold * (1.0 - EQUAL), index > overbought * (1.0 + EQUAL))
 
 
 def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
@@ -174,9 +208,18 @@ def _sides(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Sides:
 
 
 def _on_change(sides: Sides, above: float, below: float) -> Targets:
-    """Turn sides (1, -1, or 0 for none) into targets on the bars where the side changes.
+    """Turn sides into targets on the bars where the side changes; see `changes`."""
+    row, column, side = changes(sides)
+    return Targets(row, column, np.where(side > 0, above, below))
+
+
+def changes(sides: Sides) -> tuple[Indices, Indices, Sides]:
+    """Find the bars where a side changes: 1, -1, or 0 for none, (T, N).
 
     The first side counts as a change; a bar without a side keeps the side before it.
+
+    Returns:
+        Row, column and side of each change, (S,), column by column.
     """
     before = np.zeros_like(sides)
     before[1:] = sides[:-1]
@@ -184,7 +227,7 @@ def _on_change(sides: Sides, above: float, below: float) -> Targets:
     side = sides[row, column]
     new = np.ones(len(side), dtype=bool)
     new[1:] = (side[1:] != side[:-1]) | (column[1:] != column[:-1])
-    return Targets(row[new], column[new], np.where(side[new] > 0, above, below))
+    return row[new], column[new], side[new]
 
 
 def _mean_reversion(
@@ -194,13 +237,13 @@ def _mean_reversion(
     made = [
         (bar, column, level)
         for column in range(close.shape[1])
-        for bar, level in _levels(scores[:, column], strategy, allow_short=allow_short)
+        for bar, level in levels(scores[:, column], strategy, allow_short=allow_short)
     ]
     bar, column, level = np.array(made).reshape(-1, 3).T
     return Targets(bar.astype(np.intp), column.astype(np.intp), level)
 
 
-def _levels(
+def levels(
     score: Floats, strategy: MeanReversion, *, allow_short: bool
 ) -> Iterator[tuple[int, float]]:
     """Yield bars and levels of one symbol, walking from one extreme score to the next.

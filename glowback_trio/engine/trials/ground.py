@@ -15,7 +15,7 @@ __all__ = ["Ground", "on_segment"]
 
 _MOST_PARTS = 32  # kept at once: where symbols are chosen there may be any number
 
-_Key = tuple[DateRange, tuple[str, ...], int]
+_Key = tuple[DateRange, tuple[str, ...], tuple[str, ...], int]
 
 
 def on_segment(request: BacktestRequest, segment: Segment) -> BacktestRequest:
@@ -35,7 +35,15 @@ class Ground:
     """
 
     _dataset: Dataset
+    _whole: Sequence[Bars] = field(init=False)
     _parts: dict[_Key, Dataset] = field(factory=dict, init=False)
+
+    @_whole.default
+    def _joined(self) -> Sequence[Bars]:
+        """The bars of each symbol, with those for warming up before them."""
+        earlier = {one.symbol: one for one in self._dataset.warmup}
+        bars = self._dataset.bars
+        return [one.after(earlier[one.symbol]) if one.symbol in earlier else one for one in bars]
 
     def part(self, request: BacktestRequest) -> Dataset:
         """Return the bars of one request, the same object for requests on the same bars.
@@ -43,25 +51,17 @@ class Ground:
         Quality is that of all bars, because a row that is no bar has no place in a part.
         """
         span = DateRange.of(request.start_date, request.end_date)
-        key = (span, request.priced, 0)
+        key = (span, request.symbols, request.priced, request.warmup_bars)
         if (known := self._parts.get(key)) is not None:
             return known
         if len(self._parts) >= _MOST_PARTS:
             self._parts.clear()
-        wanted = frozenset(request.priced)
+        wanted = [one for one in self._whole if one.symbol in frozenset(request.priced)]
+        parts = [span.parted(one, request.warmup_of(one.symbol)) for one in wanted]
         found = self._parts[key] = evolve(
             self._dataset,
-            bars=[_cut(bars, span) for bars in self._dataset.bars if bars.symbol in wanted],
-            quality=[one for one in self._dataset.quality if one.symbol in wanted],
+            bars=[own for _, own in parts],
+            warmup=[early for early, _ in parts if len(early)],
+            quality=[one for one in self._dataset.quality if one.symbol in request.priced],
         )
         return found
-
-
-def _cut(bars: Bars, span: DateRange) -> Bars:
-    part = span.part(bars.time, bars.offset)
-    if part == slice(0, len(bars)):
-        return bars
-    names = ("time", "open", "high", "low", "close", "volume")
-    columns: Sequence[object] = [getattr(bars, name)[part] for name in names]
-    offset = None if bars.offset is None else bars.offset[part]
-    return Bars(bars.symbol, *columns, offset=offset)  # type: ignore[arg-type]  # six arrays

@@ -26,10 +26,11 @@ from glowback_trio.engine.trials.metric_names import score
 from glowback_trio.engine.trials.plan import FULL, Segment, Splits, TrialOutcome, TrialPlan
 from glowback_trio.engine.trials.splits import fold_splits
 from glowback_trio.errors import GlowbackError
-from glowback_trio.model.bars import Bars, Floats
+from glowback_trio.model.bars import Bars, Dataset, Floats
 from glowback_trio.model.optimization.overlay import applied
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.sessions.date_range import DateRange
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
 from glowback_trio.model.strategies.parameters import MaCrossover
 
@@ -74,11 +75,19 @@ def exactly(metrics: Mapping[str, Metrics]) -> dict[str, dict[str, str]]:
     }
 
 
+def loaded(base: BacktestRequest, bars: Sequence[Bars]) -> Dataset:
+    """The bars of the base request as a source loads them, with those for warming up apart."""
+    span = DateRange.of(base.start_date, base.end_date)
+    parts = [span.parted(one, base.warmup_bars) for one in bars]
+    dataset = in_memory([own for _, own in parts])
+    return evolve(dataset, warmup=[early for early, _ in parts if len(early)])
+
+
 def check(
     base: BacktestRequest, bars: Sequence[Bars], plans: Sequence[TrialPlan]
 ) -> list[TrialOutcome]:
     """Evaluate, and compare with the same backtests one by one."""
-    outcomes = list(evaluate(base, in_memory(bars), plans))
+    outcomes = list(evaluate(base, loaded(base, bars), plans))
     assert [one.trial_number for one in outcomes] == [one.trial_number for one in plans]
     for each, outcome in zip(plans, outcomes, strict=True):
         expected = one_by_one(base, bars, each)
@@ -90,7 +99,8 @@ def check(
 @st.composite
 def searches(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars], list[TrialPlan]]:
     """A base request, its bars, and trials that differ in the strategy and its costs."""
-    rows = draw(st.integers(4, 60))
+    rows = draw(st.integers(6, 60))
+    late = draw(st.sampled_from([0, 0, 3]))  # bars before the range
     bars = market(
         draw(st.integers(0, 2**32 - 1)),
         symbols=draw(st.sampled_from([1, 1, 1, 3])),
@@ -103,9 +113,11 @@ def searches(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars], list[TrialPl
         draw(st.sampled_from(STRATEGIES)),
         execution=draw(EXECUTIONS),
         risk_free_rate=draw(st.sampled_from([0.0, 0.03])),
+        start_date=START + timedelta(days=late),
+        warmup_bars=draw(st.sampled_from([0, 0, 2, 50])),
     )
-    cut = draw(st.integers(1, rows - 1))
-    segments = [whole(base), segment("train", 0, cut), segment("window-1", cut, rows)]
+    cut = draw(st.integers(late + 1, rows - 1))
+    segments = [whole(base), segment("train", late, cut), segment("window-1", cut, rows)]
     sizes = draw(st.lists(st.sampled_from([0.2, 0.95, 1.0]), min_size=1, max_size=6))
     costs = st.sampled_from([0.0, 3.0, 200.0])
     plans = [

@@ -53,7 +53,7 @@ def test_a_metric_of_all_returns_is_that_of_the_run(name: str, result: Result) -
 
 @pytest.mark.parametrize("name", sorted(RETURN_METRICS))
 def test_a_metric_of_many_curves_is_that_of_each_to_the_last_bit(name: str) -> None:
-    many = np.asfortranarray(np.random.default_rng(3).normal(0.0005, 0.01, (300, 70)))
+    many = np.asfortranarray(np.random.default_rng(3).normal(0.0005, 0.01, (3000, 70)))
     together = np.asarray(score(name, many, 252.0, 0.01))
     alone = [float(np.asarray(score(name, many[:, k], 252.0, 0.01))) for k in range(70)]
     assert together.tolist() == alone
