@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from glowback_trio.engine.trials.company.block import Division, Tracks, evaluate_block
+from glowback_trio.engine.trials.company.entrants import Entrant, entrant
 from glowback_trio.engine.trials.ground import Ground
 from glowback_trio.engine.trials.one_by_one import LoneTrial, failure_sentence
 from glowback_trio.engine.trials.plan import FULL, Splits, TrialOutcome, TrialPlan
 from glowback_trio.engine.trials.splits import FoldSplit, fold_splits
 from glowback_trio.errors import GlowbackError
 from glowback_trio.model.bars import Dataset
+from glowback_trio.model.optimization.overlay import applied
 from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["evaluate", "evaluate_in_turns"]
 
-# Symbol-bars between two chances to stop, some ten milliseconds.
-_TURN = 20_000
+# Symbol-bars between two chances to stop, some ten milliseconds one by one; and of the curves that
+# are worked on at once, some fifty milliseconds and megabytes.
+_TURN, _BLOCK = 20_000, 1 << 18
+# Trials below which arrays do not pay.
+_FEW = 3
 
 
 def _nothing() -> None:
@@ -40,7 +46,8 @@ def evaluate(
     """Evaluate trials, and yield their outcomes in the order of the plans.
 
     The metrics of a segment are those of `backtest` for the same request and bars, to the last bit,
-    but that data quality is counted over all bars.
+    but that data quality is counted over all bars. Trials of one built-in strategy on one symbol
+    are evaluated together where that changes nothing but the time it takes.
 
     Args:
         base: The request that the trials' parameters are put into.
@@ -71,60 +78,127 @@ def evaluate_in_turns(
     Yields:
         The outcomes that are ready after each turn, often none.
     """
-    evaluation = _Evaluation(base, Ground(dataset), objective, checkpoint, clock)
-    done, ready = 0, list[TrialOutcome]()
-    for plan in plans:
-        started = clock()
-        trial = LoneTrial(plan, base, evaluation.ground, checkpoint)
-        for bars in trial.slices():
-            done += bars
-            if done >= _TURN:
-                yield ready
-                done, ready = 0, []
-        ready.append(evaluation.outcome(trial, started))
-    yield ready
+    ground = Ground(dataset)
+    evaluation = _Evaluation(base, ground, Tracks(ground), objective, checkpoint, clock)
+    return evaluation.turns(plans)
 
 
 @define(eq=False)
 class _Evaluation:
-    """What the trials of one call have in common."""
+    """One call's work."""
 
-    base: BacktestRequest
-    ground: Ground
-    objective: str
-    checkpoint: Callable[[], object]
-    clock: Callable[[], float]
-    _splits: dict[tuple[int, Splits], Sequence[FoldSplit]] = field(factory=dict, init=False)
+    _base: BacktestRequest
+    _ground: Ground
+    _tracks: Tracks
+    _objective: str
+    _checkpoint: Callable[[], object]
+    _clock: Callable[[], float]
+    _divided: dict[tuple[int, Splits], Sequence[FoldSplit]] = field(factory=dict, init=False)
+    #: Symbol-bars since the last turn.
+    _done: int = field(default=0, init=False)
 
-    def outcome(self, trial: LoneTrial, started: float) -> TrialOutcome:
-        """Return the outcome of a trial that has ended."""
+    def turns(self, plans: Sequence[TrialPlan]) -> Iterator[Sequence[TrialOutcome]]:
+        """Evaluate trials in turns; those that stand beside each other and can, together."""
+        block: list[Entrant] = []
+        for plan in plans:
+            able = self._entrant(plan)
+            if block and (able is None or self._is_full(block, able)):
+                yield from self._together(block)
+                block = []
+            if able is None:
+                yield from self._alone(plan)
+            else:
+                block.append(able)
+        if block:
+            yield from self._together(block)
+
+    def _entrant(self, plan: TrialPlan) -> Entrant | None:
+        try:
+            return entrant(plan, applied(self._base, plan.parameters))
+        except Exception:  # noqa: BLE001 - it fails by itself, and says why
+            return None
+
+    def _is_full(self, block: Sequence[Entrant], following: Entrant) -> bool:
+        return following.company != block[0].company or len(block) >= self._most(block[0])
+
+    def _most(self, one: Entrant) -> int:
+        """Return how many trials make a block."""
+        try:
+            tracks = [self._tracks.on(one.request, each) for each in one.plan.segments]
+        except GlowbackError:
+            return _FEW
+        return max(_FEW, _BLOCK // max(1, sum(map(len, tracks))))
+
+    def _together(self, block: Sequence[Entrant]) -> Iterator[Sequence[TrialOutcome]]:
+        """Evaluate a block; what arrays cannot, one by one."""
+        started, plan = self._clock(), block[0].plan
+        division = None
+        if plan.splits is not None:
+            splits = plan.splits
+            division = Division(lambda returns: self._splits(returns, splits), self._objective)
+        try:
+            found = (
+                [None] * len(block)
+                if len(block) < _FEW
+                else evaluate_block(block, self._tracks, division)
+            )
+        except GlowbackError:
+            found = [None] * len(block)
+        took = (self._clock() - started) / len(block)
+        ready: list[TrialOutcome] = []
+        for one, each in zip(block, found, strict=True):
+            if each is None:
+                yield ready
+                ready = []
+                yield from self._alone(one.plan)
+                continue
+            metrics, sketch, scores = each
+            ready.append(
+                TrialOutcome(
+                    trial_number=one.plan.trial_number,
+                    metrics=metrics,
+                    split_scores=scores,
+                    sketch=sketch,
+                    duration_s=took,
+                )
+            )
+        self._done = 0
+        yield ready
+
+    def _alone(self, plan: TrialPlan) -> Iterator[Sequence[TrialOutcome]]:
+        """Evaluate one trial by itself."""
+        started = self._clock()
+        trial = LoneTrial(plan, self._base, self._ground, self._checkpoint)
+        for bars in trial.slices():
+            self._done += bars
+            if self._done >= _TURN:
+                yield ()
+                self._done = 0
+        yield [evolve(self._outcome(trial), duration_s=self._clock() - started)]
+
+    def _outcome(self, trial: LoneTrial) -> TrialOutcome:
         number, full = trial.plan.trial_number, trial.runs.get(FULL)
         if trial.error is not None:
-            return TrialOutcome(
-                trial_number=number, error=trial.error, duration_s=self.clock() - started
-            )
-        free = self.base.risk_free_rate
+            return TrialOutcome(trial_number=number, error=trial.error)
+        if full is None:
+            return TrialOutcome(trial_number=number, metrics=trial.metrics)
+        free = self._base.risk_free_rate
         scores: Sequence[tuple[float | None, float | None]] = ()
-        if trial.plan.splits is not None and full is not None:
+        if trial.plan.splits is not None:
             try:
-                splits = self._divided(len(full.value) - 1, trial.plan.splits)
+                splits = self._splits(len(full.value) - 1, trial.plan.splits)
             except GlowbackError as error:
-                return TrialOutcome(
-                    trial_number=number,
-                    error=failure_sentence(error),
-                    duration_s=self.clock() - started,
-                )
-            scores = full.scores(splits, self.objective, free)
+                return TrialOutcome(trial_number=number, error=failure_sentence(error))
+            scores = full.scores(splits, self._objective, free)
         return TrialOutcome(
             trial_number=number,
             metrics=trial.metrics,
             split_scores=scores,
-            sketch=None if full is None else full.sketch(free),
-            duration_s=self.clock() - started,
+            sketch=full.sketch(free),
         )
 
-    def _divided(self, returns: int, splits: Splits) -> Sequence[FoldSplit]:
+    def _splits(self, returns: int, splits: Splits) -> Sequence[FoldSplit]:
         key = returns, splits
-        if key not in self._splits:
-            self._splits[key] = fold_splits(returns, splits)
-        return self._splits[key]
+        if key not in self._divided:
+            self._divided[key] = fold_splits(returns, splits)
+        return self._divided[key]

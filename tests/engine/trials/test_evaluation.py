@@ -7,8 +7,7 @@ and costs; and whatever goes wrong in one trial is that trial's outcome.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,83 +16,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.engine_bars import in_memory, make_bars, make_request
 from support.random_runs import EXECUTIONS, STRATEGIES, market
+from support.trials import (
+    START,
+    assert_same_as_backtests,
+    exactly,
+    plan,
+    segment,
+    whole,
+)
 
 from glowback_trio.engine import backtest
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.analytics.returns import bar_returns
 from glowback_trio.engine.trials.evaluation import evaluate, evaluate_in_turns
 from glowback_trio.engine.trials.metric_names import score
-from glowback_trio.engine.trials.plan import FULL, Segment, Splits, TrialOutcome, TrialPlan
+from glowback_trio.engine.trials.plan import FULL, Splits, TrialPlan
 from glowback_trio.engine.trials.splits import fold_splits
-from glowback_trio.errors import GlowbackError
-from glowback_trio.model.bars import Bars, Dataset, Floats
+from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.optimization.overlay import applied
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.sessions.date_range import DateRange
 from glowback_trio.model.strategies.api import Panel, TargetStrategy
 from glowback_trio.model.strategies.parameters import MaCrossover
-
-START = datetime(2024, 1, 1, tzinfo=UTC)
-Metrics = Mapping[str, float | int | None]
-
-
-def segment(name: str, first: int, after: int) -> Segment:
-    """A segment from one day to before another, both counted from the first."""
-    last = START + timedelta(days=after) - timedelta(microseconds=1)
-    return Segment(name, START + timedelta(days=first), last)
-
-
-def whole(request: BacktestRequest) -> Segment:
-    return Segment(FULL, request.start_date, request.end_date)
-
-
-def plan(number: int, segments: Sequence[Segment], **parameters: object) -> TrialPlan:
-    return TrialPlan(trial_number=number, parameters=parameters, segments=tuple(segments))
-
-
-def one_by_one(
-    base: BacktestRequest, bars: Sequence[Bars], each: TrialPlan
-) -> Mapping[str, Metrics] | None:
-    """The metrics of the same backtests, each for itself; None if one of them fails."""
-    found: dict[str, Metrics] = {}
-    try:
-        request = applied(base, each.parameters)
-        for part in each.segments:
-            own = evolve(request, start_date=part.start_date, end_date=part.end_date)
-            needed = [one for one in bars if one.symbol in request.priced]
-            found[part.name] = backtest(own, needed).metrics
-    except GlowbackError:
-        return None
-    return found
-
-
-def exactly(metrics: Mapping[str, Metrics]) -> dict[str, dict[str, str]]:
-    """Metrics such that two are equal if no bit, type or sign of zero differs."""
-    return {
-        name: {key: repr(value) for key, value in part.items()} for name, part in metrics.items()
-    }
-
-
-def loaded(base: BacktestRequest, bars: Sequence[Bars]) -> Dataset:
-    """The bars of the base request as a source loads them, with those for warming up apart."""
-    span = DateRange.of(base.start_date, base.end_date)
-    parts = [span.parted(one, base.warmup_bars) for one in bars]
-    dataset = in_memory([own for _, own in parts])
-    return evolve(dataset, warmup=[early for early, _ in parts if len(early)])
-
-
-def check(
-    base: BacktestRequest, bars: Sequence[Bars], plans: Sequence[TrialPlan]
-) -> list[TrialOutcome]:
-    """Evaluate, and compare with the same backtests one by one."""
-    outcomes = list(evaluate(base, loaded(base, bars), plans))
-    assert [one.trial_number for one in outcomes] == [one.trial_number for one in plans]
-    for each, outcome in zip(plans, outcomes, strict=True):
-        expected = one_by_one(base, bars, each)
-        assert (outcome.error is None) == (expected is not None)
-        assert exactly(outcome.metrics) == exactly(expected or {})
-    return outcomes
 
 
 @st.composite
@@ -139,7 +83,7 @@ def searches(draw: st.DrawFn) -> tuple[BacktestRequest, list[Bars], list[TrialPl
 def test_metrics_of_trials_are_those_of_backtests_to_the_last_bit(
     search: tuple[BacktestRequest, list[Bars], list[TrialPlan]],
 ) -> None:
-    check(*search)
+    assert_same_as_backtests(*search)
 
 
 def crossovers() -> tuple[BacktestRequest, list[Bars], list[TrialPlan]]:
@@ -155,7 +99,7 @@ def crossovers() -> tuple[BacktestRequest, list[Bars], list[TrialPlan]]:
 
 
 def test_a_grid_of_crossovers_equals_its_backtests_and_fails_where_they_do() -> None:
-    outcomes = check(*crossovers())
+    outcomes = assert_same_as_backtests(*crossovers())
     (failed, *_) = [one for one in outcomes if one.error is not None]
     assert failed.error is not None
     assert "short_period: Input should be less than long_period" in failed.error
@@ -185,7 +129,7 @@ def test_a_sketch_is_that_of_the_full_runs_excess_returns() -> None:
 def test_a_trial_without_a_full_segment_has_no_sketch() -> None:
     base, bars, _plans = crossovers()
     part = plan(1, [segment("part", 0, 100)], short_period=2, long_period=5)
-    (outcome,) = check(base, bars, [part])
+    (outcome,) = assert_same_as_backtests(base, bars, [part])
     assert outcome.sketch is None
 
 
@@ -223,7 +167,7 @@ def test_symbols_weights_and_a_benchmark_are_carried_out_too() -> None:
         plan(2, [whole(base)], symbols=("S0", "S1")),
         plan(3, [whole(base)], symbols="S0", long_period=9),
     ]
-    outcomes = check(base, bars, plans)
+    outcomes = assert_same_as_backtests(base, bars, plans)
     assert outcomes[0].metrics[FULL]["beta"] is not None
     weighted = BacktestRequest(
         symbols=("S0", "S1"),
@@ -231,7 +175,9 @@ def test_symbols_weights_and_a_benchmark_are_carried_out_too() -> None:
         end_date=base.end_date,
         portfolio_construction=PortfolioConstruction(target_weights={"S0": 0.5}),
     )
-    check(weighted, bars[:2], [plan(1, [whole(weighted)], **{"weights.S1": 0.3})])
+    assert_same_as_backtests(
+        weighted, bars[:2], [plan(1, [whole(weighted)], **{"weights.S1": 0.3})]
+    )
 
 
 @frozen
@@ -256,7 +202,7 @@ def test_a_custom_strategy_that_fails_on_some_trials_fails_these_alone() -> None
     base = make_request(["A"], FailsFrom())
     levels = (0.1, 2.0, 0.5, 3.0)
     plans = [plan(n, [whole(base)], level=level) for n, level in enumerate(levels, 1)]
-    outcomes = check(base, bars, plans)
+    outcomes = assert_same_as_backtests(base, bars, plans)
     assert [one.error for one in outcomes] == [
         None,
         "fails_from failed: RuntimeError: level 2.0 is too high",

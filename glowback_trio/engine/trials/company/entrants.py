@@ -1,0 +1,59 @@
+"""Entrants: trials that arrays can evaluate, each with its strategy and its costs."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from glowback_trio.engine.batch.gate import is_batchable
+from glowback_trio.engine.execution.costs import CostModel, cost_model
+from glowback_trio.engine.trials.plan import TrialPlan
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.parameters import (
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+)
+
+__all__ = ["Entrant", "entrant"]
+
+_Vectorised = BuyAndHold | MaCrossover | MeanReversion | Momentum | Rsi
+
+
+@frozen(eq=False)
+class Entrant:
+    """One trial.
+
+    Attributes:
+        plan: Its plan.
+        request: Its backtest on the whole range.
+        strategy: A built-in strategy.
+        costs: Conditions of its fills, which arrays account for.
+    """
+
+    plan: TrialPlan = field(repr=False)
+    request: BacktestRequest
+    strategy: _Vectorised
+    costs: CostModel
+
+    @property
+    def company(self) -> tuple[object, ...]:
+        """What trials that are evaluated together have in common."""
+        plan = self.plan
+        return type(self.strategy), self.request.symbols, plan.segments, plan.splits
+
+
+def entrant(plan: TrialPlan, request: BacktestRequest) -> Entrant | None:
+    """Return the entrant of a plan; None if only the simulation can carry it out.
+
+    Args:
+        plan: The trial.
+        request: Its backtest.
+    """
+    strategy, costs = request.strategy, cost_model(request.execution)
+    if len(request.symbols) != 1 or request.benchmark_symbol is not None:
+        return None
+    if not isinstance(strategy, _Vectorised) or not is_batchable(costs):
+        return None
+    return Entrant(plan, request, strategy, costs)

@@ -1,0 +1,167 @@
+"""Trials evaluated together in arrays.
+
+Doctrine: together changes nothing but the time it takes. So large companies of each built-in
+strategy, with costs of all kinds drawn for each trial, are compared bit for bit, order of the names
+included, with the same backtests one by one; and that arrays are what evaluates them is checked on
+the block itself, so that the comparison cannot pass by never using them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from support.engine_bars import in_memory, make_bars, make_request
+from support.random_runs import DAY_MS, market
+from support.trials import assert_same_as_backtests, plan, segment, whole
+
+from glowback_trio.engine.trials.company import block, fills
+from glowback_trio.engine.trials.company.block import Tracks, evaluate_block
+from glowback_trio.engine.trials.company.entrants import Entrant, entrant
+from glowback_trio.engine.trials.ground import Ground
+from glowback_trio.engine.trials.plan import TrialPlan
+from glowback_trio.model.bars import Bars
+from glowback_trio.model.optimization.overlay import applied
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.strategies.parameters import (
+    BuyAndHold,
+    MaCrossover,
+    MeanReversion,
+    Momentum,
+    Rsi,
+    Strategy,
+)
+
+#: By strategy, what its parameters are drawn from.
+SPACES: dict[Strategy, dict[str, list[object]]] = {
+    BuyAndHold(): {},
+    MaCrossover(): {
+        "short_period": [1, 2, 3, 5],
+        "long_period": [6, 9, 15],
+        "direction": ["long_short", "long_only"],
+    },
+    Momentum(): {
+        "lookback_period": [1, 2, 5],
+        "momentum_threshold": [0.0, 0.5, 3.0],
+        "rebalance_frequency": [1, 2, 7],
+    },
+    MeanReversion(position_size=0.1): {
+        "lookback_period": [2, 5, 9],
+        "entry_threshold": [0.5, 1.0, 1.5],
+        "exit_threshold": [0.0, 0.3],
+        "max_position_size": [0.95, 1.0],
+    },
+    Rsi(): {
+        "lookback_period": [2, 5, 14],
+        "smoothing": ["wilder", "cutler"],
+        "oversold_threshold": [30.0, 45.0],
+        "overbought_threshold": [55.0, 70.0],
+    },
+}
+#: Costs that arrays account for.
+COSTS: dict[str, list[object]] = {
+    "execution.slippage_bps": [0.0, 5.0],
+    "execution.commission_bps": [0.0, 1.5, 100.0],
+    "execution.commission_per_share": [0.0, 0.01],
+    "execution.commission_minimum": [0.0, 1.0, 40.0],
+    "execution.whole_shares": [False, False, True],
+    "execution.allow_short": [True, True, False],
+    "execution.max_leverage": [0.4, 1.0, 3.0],
+    "execution.latency_ms": [0, 0, 0, 1, 3 * DAY_MS],
+}
+SIZES: list[object] = [0.1, 0.3, 0.95, 1.0]
+
+
+def company(strategy: Strategy, base: BacktestRequest, count: int, seed: int) -> list[TrialPlan]:
+    """Trials of one strategy, their parameters and costs drawn."""
+    random = np.random.default_rng(seed)
+    space = SPACES[strategy] | COSTS
+    if not isinstance(strategy, MeanReversion):
+        space = space | {"position_size": SIZES}
+    segments = [whole(base), segment("train", 0, 100), segment("window-1", 100, 150)]
+    return [
+        plan(
+            number,
+            segments,
+            **{name: values[random.integers(len(values))] for name, values in space.items()},
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def entered(base: BacktestRequest, plans: Sequence[TrialPlan]) -> list[Entrant]:
+    found = [entrant(each, applied(base, each.parameters)) for each in plans]
+    return [one for one in found if one is not None]
+
+
+def evaluated(base: BacktestRequest, bars: list[Bars], plans: Sequence[TrialPlan]) -> int:
+    """How many of some trials arrays evaluate."""
+    outcomes = evaluate_block(entered(base, plans), Tracks(Ground(in_memory(bars))), None)
+    return sum(one is not None for one in outcomes)
+
+
+@pytest.mark.parametrize("strategy", SPACES, ids=lambda strategy: strategy.name)
+@pytest.mark.parametrize("few", [0, fills._FEW, 10**9])
+def test_a_company_of_trials_equals_their_backtests(
+    strategy: Strategy, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From so many accounts on, orders are carried out turn by turn: always, usually, never.
+    monkeypatch.setattr(fills, "_FEW", few)
+    bars = market(7, 1, 150, gaps=0.0, spread=0.02)
+    base = make_request(["S0"], strategy, risk_free_rate=0.02)
+    plans = company(strategy, base, 60, seed=few % 1000)
+    assert evaluated(base, bars, plans) > 30
+    assert_same_as_backtests(base, bars, plans)
+
+
+@pytest.mark.parametrize("strategy", SPACES, ids=lambda strategy: strategy.name)
+def test_accounts_that_are_lost_are_left_to_the_simulation(strategy: Strategy) -> None:
+    bars = market(3, 1, 150, gaps=0.1, spread=0.35)
+    base = make_request(["S0"], strategy)
+    plans = company(strategy, base, 60, seed=1)
+    assert_same_as_backtests(base, bars, plans)
+    if strategy.name == "ma_crossover":
+        assert 0 < evaluated(base, bars, plans) < 60
+
+
+def test_prices_beyond_all_measure_are_left_to_the_simulation() -> None:
+    close = np.geomspace(1e-60, 1e-40, 40).tolist()
+    bars = [make_bars("A", close)]
+    base = make_request(["A"], MaCrossover(short_period=1, long_period=2))
+    plans = [plan(n, [whole(base)], long_period=n + 1) for n in range(1, 6)]
+    assert evaluated(base, bars, plans) == 0
+    assert_same_as_backtests(base, bars, plans)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("execution.max_volume_participation", 0.1),
+        ("execution.size_at", "fill"),
+        ("execution.borrow_rate", 0.1),
+        ("execution.on_data_end", "close"),
+    ],
+)
+def test_costs_that_arrays_do_not_know_are_no_entrants(field: str, value: object) -> None:
+    base = make_request(["A"], MaCrossover())
+    assert entered(base, [plan(1, [whole(base)])])
+    assert not entered(base, [plan(1, [whole(base)], **{field: value})])
+
+
+def test_blocks_divide_a_company_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = market(7, 1, 150, gaps=0.0, spread=0.02)
+    base = make_request(["S0"], MaCrossover())
+    plans = company(MaCrossover(), base, 40, seed=4)
+    monkeypatch.setattr("glowback_trio.engine.trials.evaluation._BLOCK", 7 * 300)
+    assert_same_as_backtests(base, bars, plans)
+
+
+def test_tracks_are_kept_in_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "_MOST_TRACKS", 2)
+    base = make_request(["S0"], MaCrossover())
+    tracks = Tracks(Ground(in_memory(market(7, 1, 150, gaps=0.0, spread=0.02))))
+    parts = [segment(f"window-{n}", n, n + 50) for n in range(5)]
+    for part in (*parts, *parts):
+        assert len(tracks.on(base, part)) == 50
+        assert len(tracks._tracks) <= 2
