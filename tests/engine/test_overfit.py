@@ -196,6 +196,21 @@ def test_sketches_give_the_same_probability_as_the_returns(bars: int, blocks: in
     assert found.logits.mean() == pytest.approx(expected.logits.mean(), abs=2e-3)
 
 
+def test_a_sketch_knows_in_which_half_a_trial_did_not_move() -> None:
+    """There it scores exactly 0, which is neither a loss nor better than another such trial."""
+    returns = np.random.default_rng(4).normal(0.002, 0.01, (512, 12))
+    returns[256:, :6] = 0.0
+    returns[:256, 6:] = 0.0
+    expected = backtest_overfit(returns)
+    found = sketched_overfit(SketchBatch.of(sketches_of(returns)))
+    assert found is not None
+    # The first split is the one in halves: six trials share the lowest ranks.
+    for one in (found, expected):
+        assert one.logits[0] == pytest.approx(math.log(3.5 / 9.5))
+    assert found.loss_probability == pytest.approx(expected.loss_probability, abs=1e-3)
+    assert found.probability == pytest.approx(expected.probability, abs=1e-3)
+
+
 def test_nothing_to_choose_from_or_to_cut_has_no_probability() -> None:
     for shape in ((100, 1), (3, 5)):
         returns = np.random.default_rng(1).normal(0.0, 0.01, shape)

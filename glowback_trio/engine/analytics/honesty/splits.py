@@ -23,6 +23,7 @@ from glowback_trio.model.bars import Floats
 __all__ = ["Overfit", "backtest_overfit", "sketched_overfit"]
 
 _CELLS = 1 << 15  # of an intermediate array, such that it stays in a processor's cache
+_ROUNDING = 1e-12  # part of a variance that is left where sums should cancel
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -110,6 +111,7 @@ class _BlockSums:
         mean: (N,) mean return of each trial.
         unit: (N,) what the sums count.
         square_unit: (N,) what the sums of squares count.
+        flat: (N,) variance that is nothing but rounding.
     """
 
     bars: Numbers
@@ -118,6 +120,7 @@ class _BlockSums:
     mean: Numbers
     unit: Numbers
     square_unit: Numbers
+    flat: Numbers
 
     @classmethod
     def of(cls, returns: Floats, blocks: int) -> _BlockSums:
@@ -128,14 +131,18 @@ class _BlockSums:
         square = np.add.reduceat(np.square(beyond, out=beyond), starts)
         bars = np.diff(starts, append=len(returns)).astype(float)[:, np.newaxis]
         one = np.ones_like(mean)
-        return cls(bars, total, square, mean, one, one)
+        flat = FLAT_VARIANCE + _ROUNDING * square.sum(axis=0) / len(returns)
+        return cls(bars, total, square, mean, one, one, flat)
 
     @classmethod
     def sketched(cls, batch: SketchBatch) -> _BlockSums:
         trials, blocks = batch.square.shape
         bars = np.diff(block_starts(batch.count, blocks), append=batch.count)[:, np.newaxis]
         total = batch.total.reshape(trials, blocks, -1).sum(axis=2)
-        columns = (bars, total.T, batch.square.T, batch.mean, batch.unit, batch.square_unit)
+        # Half a unit of each block, with as much to spare.
+        flat = FLAT_VARIANCE + batch.square_unit * (blocks / batch.count)
+        units = (batch.unit, batch.square_unit, flat)
+        columns = (bars, total.T, batch.square.T, batch.mean, *units)
         # Single precision, because it is faster, and still has all bits of sums of units.
         return cls(*(np.ascontiguousarray(one, dtype=np.float32) for one in columns))
 
@@ -157,8 +164,8 @@ class _BlockSums:
         variance /= bars
         variance -= beyond * beyond
         beyond += self.mean
-        beyond[variance <= FLAT_VARIANCE] = 0.0
-        spread = np.maximum(variance, FLAT_VARIANCE, out=variance)
+        beyond[variance <= self.flat] = 0.0
+        spread = np.maximum(variance, self.flat, out=variance)
         beyond /= np.sqrt(spread, out=spread)
         return beyond
 
