@@ -23,7 +23,7 @@ from glowback_trio.version import VERSION as __version__
 # of its names is first used. A test holds both, and `__all__`, to the same names.
 if TYPE_CHECKING:
     from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
-    from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify
+    from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify, warm
     from glowback_trio.data import Catalogue, FileLimits, MemoryCatalogue, demo_path, load_dataset
     from glowback_trio.engine import backtest, result_json, result_rows
     from glowback_trio.model.bars import Bars
@@ -57,7 +57,13 @@ else:
         __name__,
         {
             "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
-            "glowback_trio.compute": ("InlineCompute", "ProcessCompute", "ThreadCompute", "verify"),
+            "glowback_trio.compute": (
+                "InlineCompute",
+                "ProcessCompute",
+                "ThreadCompute",
+                "verify",
+                "warm",
+            ),
             "glowback_trio.data": (
                 "Catalogue",
                 "FileLimits",
@@ -141,5 +147,6 @@ __all__ = [
     "result_json",
     "result_rows",
     "verify",
+    "warm",
     "write_export",
 ]

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from glowback_trio.errors import DataError
 
-__all__ = ["CALENDARS", "PANDAS", "PARQUET", "Extra"]
+__all__ = ["CALENDARS", "FAST", "PANDAS", "PARQUET", "Extra"]
 
 
 @frozen
@@ -54,3 +54,4 @@ class Extra:
 PARQUET = Extra("pyarrow", "Parquet files")
 CALENDARS = Extra("exchange_calendars", "Exchange calendars")
 PANDAS = Extra("pandas", "Data frames")
+FAST = Extra("numba", "Compiled runs")

@@ -71,7 +71,7 @@ CONFINED = {
     "httpx2": {"client"},
     "hypercorn": {"serving"},
     "hypothesis": {"testing"},
-    "platformdirs": {"cli"},
+    "platformdirs": {"cli", "compute"},
     "prometheus_client": {"server"},
     "pytest": {"testing"},
     "quart": {"server", "cli", "testing"},

@@ -56,6 +56,7 @@ for _name, _place, _help in (
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
     ("store", "store:app", "Look after the file that a server keeps its runs in; move its runs."),
     ("verify", "verify:app", "Compute a finished run again, and say where it differs."),
+    ("warm", "warm:app", "Compile the engine's kernel, which makes later runs faster."),
     ("submit", "runs.submit:app", "Submit a backtest to a server, and print the id of its run."),
     ("stream", "runs.stream:app", "Print a run's events as JSON lines; resume lost connections."),
     ("watch", "runs.watch:app", "Watch a run live, and print its summary when it has completed."),

@@ -8,6 +8,7 @@ May be imported by: `actors`, `server`, `cli` and `testing`.
 from glowback_trio.compute.compute import Compute, InlineCompute, ThreadCompute, carry_out
 from glowback_trio.compute.faults import fault_step
 from glowback_trio.compute.job import BacktestJob, Job
+from glowback_trio.compute.kernel import warm
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
@@ -37,4 +38,5 @@ __all__ = [
     "usable_cores",
     "verdict_of",
     "verify",
+    "warm",
 ]

@@ -33,7 +33,6 @@ from glowback_trio.engine.traders.trader import Trader
 from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.model.bars import Dataset, Floats
 from glowback_trio.model.events import EventDraft
-from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Curve, Result
 
@@ -78,10 +77,12 @@ class Simulation:
         self._booked: list[BookedRecords] = []
         self._booked_bytes = 0
         self._ledger = Ledger(len(traded))
-        self._new_trader = trader_factory(request, self._timeline, self._journal, checkpoint)
-        self._trader = self._new_trader()
         capital = request.initial_capital
         self._curve = blank_curve(capital, self._timeline.time, self._timeline.date)
+        self._new_trader = trader_factory(
+            request, self._timeline, self._journal, self._curve, checkpoint
+        )
+        self._trader = self._new_trader()
         self._peak = capital
         self._done = 0  # rows that are final
         self._ruined = False
@@ -176,7 +177,7 @@ class Simulation:
             self._timeline,
             self._statement(self._booked),
             self._ledger.round_trips,
-            self._trader.broker.account,
+            self._trader.account,
             self._trader.portfolio(self._curve),
         )
 
@@ -192,7 +193,7 @@ class Simulation:
 
     def _statement(self, booked: Sequence[BookedRecords]) -> Statement:
         symbols, name = self._timeline.symbols, self._request.strategy.name
-        specs = self._trader.broker.blotter.specs
+        specs = self._trader.specs
         return Statement(booked, self._timeline.time, symbols, name, specs)
 
     def _simulate(self, stop: int) -> None:
@@ -202,7 +203,7 @@ class Simulation:
         while self._done < stop and self._failure is None:
             self._done = self._block(self._done, min(self._done + self._rows_at_once, stop))
         if self.finished:
-            self._trader.broker.blotter.close_all(self.bars - 1, OrderEventKind.DATA_ENDED)
+            self._trader.end(self.bars - 1)
             self._enter(self._journal.take(), stop)
             filled = [booked.records.filled for booked in self._booked]
             for warning in volume_warnings(self._timeline, filled):
@@ -222,16 +223,18 @@ class Simulation:
         Returns:
             One past the last row that is now final.
         """
-        account = self._trader.broker.account
+        account = self._trader.account
         # The units are copied, because the trader changes the array.
         before = account.cash, account.units.copy()
         marks = self._timeline.marks(max(start - 1, 0), stop)
         stopped = self._trader.run(start, stop, marks)
         self._failure, stop, ruined = stopped.failure, stopped.row, stopped.ruined
+        drawn = stopped.drawn
         del stopped  # this frame is in the traceback that a failure holds
         records = self._journal.take()
         first = min(start, 1)  # of the marks: the row before comes along
-        draw(self._curve, before, records, marks[first : first + stop - start], start)
+        if not drawn:
+            draw(self._curve, before, records, marks[first : first + stop - start], start)
         sound = first_beyond_range(self._curve, records, start, stop)
         ruined = ruined and sound == stop
         if not (ruined or self._ruined) and len(
@@ -284,7 +287,7 @@ class Simulation:
             for symbol in self._endings[row]:
                 # Without a bar nothing trades but what closes the position, on this row.
                 late = (filled["symbol"] == symbol) & (filled["row"] >= row)
-                units = self._trader.broker.account.units.item(symbol)
+                units = self._trader.account.units.item(symbol)
                 if units := units - float(filled["quantity"][late].sum()):
                     self._warn(
                         row, ending_warning(self._timeline.bars[symbol], units, closed=closed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 from attrs import field, frozen
@@ -42,7 +44,7 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.time)
 
-    @property
+    @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The symbols, alphabetically."""
         return tuple(bars.symbol for bars in self.bars)
@@ -60,6 +62,18 @@ class Timeline:
         """
         columns = [
             _marks(bars.close, rows, start, stop)
+            for bars, rows in zip(self.bars, self.rows, strict=True)
+        ]
+        return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
+
+    def column(self, name: Literal["open", "volume"], start: int, stop: int) -> Floats:
+        """Return a column of every symbol's bars at the rows from `start` to before `stop`.
+
+        Returns:
+            (stop - start, N); NaN where a symbol has no bar.
+        """
+        columns = [
+            _spread(getattr(bars, name), rows, start, stop)
             for bars, rows in zip(self.bars, self.rows, strict=True)
         ]
         return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
@@ -169,3 +183,12 @@ def _marks(close: Floats, rows: Indices, start: int, stop: int) -> Floats:
     # Each close holds until the next bar of the symbol, the one before the stretch included.
     lasting = np.diff(rows[first:last], prepend=start, append=stop)
     return np.repeat(np.concatenate(((before,), close[first:last])), lasting)
+
+
+def _spread(column: Floats, rows: Indices, start: int, stop: int) -> Floats:
+    first, last = np.searchsorted(rows, (start, stop))
+    if last - first == stop - start:
+        return column[first:last]
+    spread = np.full(stop - start, np.nan)
+    spread[rows[first:last] - start] = column[first:last]
+    return spread

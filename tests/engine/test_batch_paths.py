@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from support.engine_bars import audit, make_request
 from support.random_runs import DAY_MS, EXECUTIONS, STRATEGIES, market, runs
 from support.reference_strategies import reference_strategy
+from support.same_results import assert_same
 
 from glowback_trio.engine import backtest
 from glowback_trio.engine.execution.broker import Broker
@@ -53,23 +54,6 @@ COSTS = {
     "commission_per_share": 0.005,
     "commission_minimum": 1.0,
 }
-
-
-def assert_same(result: Result, other: Result) -> None:
-    """Every number of both, to the last bit."""
-    for block, names in (
-        ("curve", ("time", "value", "cash", "gross", "drawdown")),
-        ("trades", ("time", "symbol", "quantity", "price", "commission", "slippage_cost", "order")),
-        ("orders", ("what", "time", "order", "symbol", "quantity")),
-    ):
-        for name in names:
-            one, two = (getattr(getattr(each, block), name) for each in (result, other))
-            assert one.tobytes() == two.tobytes(), f"{block}.{name}"
-    assert result.trades.pnl.tolist() == pytest.approx(
-        other.trades.pnl.tolist(), nan_ok=True, abs=0
-    )
-    assert result.metrics == other.metrics
-    assert result.carry == other.carry
 
 
 def both(

@@ -16,6 +16,7 @@ from support.scripted_orders import acting, ordering
 
 from glowback_trio.engine.accounting.curve import blank_curve
 from glowback_trio.engine.execution.journal import EventJournal
+from glowback_trio.engine.kernel.choice import INTERPRETED, Kernel, using
 from glowback_trio.engine.timeline import Timeline, align
 from glowback_trio.engine.traders.factory import trader_factory
 from glowback_trio.engine.traders.trader import Trader
@@ -40,9 +41,12 @@ class Trade:
         return trader.run(start, stop, self.timeline.marks(max(start - 1, 0), stop))
 
 
-def trade(request: BacktestRequest) -> Trade:
+def trade(request: BacktestRequest, kernel: Kernel | None = None) -> Trade:
     timeline, journal = align([make_bars("A", CLOSES)]), EventJournal()
-    return Trade(timeline, journal, trader_factory(request, timeline, journal, lambda: None))
+    curve = blank_curve(request.initial_capital, timeline.time, timeline.date)
+    with using(kernel):
+        trader = trader_factory(request, timeline, journal, curve, lambda: None)
+    return Trade(timeline, journal, trader)
 
 
 REQUESTS = {
@@ -55,34 +59,35 @@ REQUESTS = {
 }
 
 
+@pytest.mark.parametrize("kernel", [None, INTERPRETED], ids=["broker", "kernel"])
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 def test_a_trader_that_nothing_befalls_stops_where_it_was_told_to(
-    request_: BacktestRequest,
+    request_: BacktestRequest, kernel: Kernel | None
 ) -> None:
-    made = trade(request_)
+    made = trade(request_, kernel)
     trader = made.trader()
     stopped = trader.run(0, 5, made.timeline.marks(0, 5))
     assert (stopped.row, stopped.ruined, stopped.failure) == (5, False, None)
 
 
+@pytest.mark.parametrize("kernel", [None, INTERPRETED], ids=["broker", "kernel"])
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 def test_a_trader_that_liquidates_sells_everything_and_orders_nothing_after(
-    request_: BacktestRequest,
+    request_: BacktestRequest, kernel: Kernel | None
 ) -> None:
-    made = trade(request_)
+    made = trade(request_, kernel)
     trader = made.trader()
     made.run(trader, 0, 3)
-    held = trader.broker.account.units.item(0)
+    held = trader.account.units.item(0)
     assert held > 0.0
-    made.run(trader, 3, 3)
-    trader.broker.set_marks(made.timeline.marks(2, 4), 2)
+    trader.run(3, 3, made.timeline.marks(2, 4))
     trader.liquidate(3)
     made.journal.take()
     made.run(trader, 4, 8)
     records = made.journal.take()
     assert records.events["what"].tolist() == [OrderEventKind.FILLED]
     assert records.events["quantity"].tolist() == [-held]
-    assert trader.broker.account.units.item(0) == 0.0
+    assert trader.account.units.item(0) == 0.0
 
 
 def test_a_failure_is_returned_with_the_row_after_it() -> None:
@@ -94,9 +99,12 @@ def test_a_failure_is_returned_with_the_row_after_it() -> None:
     assert isinstance(stopped.failure.__cause__, ZeroDivisionError)
 
 
+@pytest.mark.parametrize("kernel", [None, INTERPRETED], ids=["broker", "kernel"])
 @pytest.mark.parametrize(("name", "request_"), REQUESTS.items(), ids=REQUESTS)
-def test_only_a_trader_of_weights_has_a_portfolio(name: str, request_: BacktestRequest) -> None:
-    made = trade(request_)
+def test_only_a_trader_of_weights_has_a_portfolio(
+    name: str, request_: BacktestRequest, kernel: Kernel | None
+) -> None:
+    made = trade(request_, kernel)
     trader = made.trader()
     made.run(trader, 0, 8)
     curve = blank_curve(1000.0, made.timeline.time, made.timeline.date)

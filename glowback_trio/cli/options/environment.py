@@ -9,7 +9,7 @@ __all__ = ["misspelt_variables", "unknown_variables"]
 
 _PREFIX = "GLOWBACK_"
 #: The variables that commands other than `serve` read.
-_OF_COMMANDS = ("API_KEY", "CACHE", "DATA", "STRATEGIES", "URL")
+_OF_COMMANDS = ("API_KEY", "CACHE", "DATA", "KERNEL_CACHE", "STRATEGIES", "URL")
 # `URI` is near `URL`, but no other setting of the server is near any of them.
 _NEAR = 0.65
 

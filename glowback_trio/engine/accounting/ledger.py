@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
 from glowback_trio.engine.finite import quiet
+from glowback_trio.engine.kernel.choice import Kernel, chosen
 from glowback_trio.engine.tolerance import is_rounding
 from glowback_trio.model.bars import Floats, Indices
 
@@ -62,6 +63,8 @@ class Ledger:
             (F,) what each fill realised, net of its own commission and the pro-rata commission of
             its entry, both for the closed quantity only; NaN where it only opens. Currency.
         """
+        if (kernel := chosen()) is not None:
+            return self._book_by(kernel, records)
         filled, figures = records.filled, records.fills
         # Stable, so that the fills of one symbol keep their order.
         order = np.argsort(filled["symbol"], kind="stable")
@@ -76,6 +79,12 @@ class Ledger:
         for which, booked in self._book(fills):
             pnl[order[which]], trips[order[which]] = booked
         self.round_trips += trips[~np.isnan(trips)].tolist()
+        return pnl
+
+    def _book_by(self, kernel: Kernel, records: Records) -> Floats:
+        pnl, trips = np.empty((2, len(records.fills)))
+        closed = kernel.book(records.events, records.fills, self._held, pnl, trips)
+        self.round_trips += trips[:closed].tolist()
         return pnl
 
     def _book(self, fills: _Fills) -> Iterator[tuple[Indices | slice, tuple[Floats, Floats]]]:

@@ -21,7 +21,11 @@ def cumulative(before: float, steps: Floats) -> Floats:
 
 
 def event_records(
-    kind: int | Indices, row: Indices, number: Indices, symbol: Indices | int, quantity: Floats
+    kind: int | Indices,
+    row: Indices | int,
+    number: Indices,
+    symbol: Indices | int,
+    quantity: Floats,
 ) -> RecordArray:
     """Return the records of one event of each of (n,) orders."""
     records = np.empty(len(number), EVENT)

@@ -14,7 +14,7 @@ from glowback_trio.model.orders import OrderEventKind
 
 RecordArray = NDArray[Any]
 
-__all__ = ["EVENT", "FILL", "EventJournal", "RecordArray", "Records"]
+__all__ = ["EVENT", "FILL", "PAYMENT", "EventJournal", "RecordArray", "Records"]
 
 EVENT = np.dtype(
     [("what", "i4"), ("row", "i4"), ("order", "i4"), ("symbol", "i4"), ("quantity", "f8")]
@@ -23,7 +23,8 @@ FILL = np.dtype(
     [("price", "f8"), ("commission", "f8"), ("slippage", "f8"), ("units", "f8"), ("cash", "f8")]
 )
 _FILLED = int(OrderEventKind.FILLED)  # numpy takes four times as long over a member of an enum
-_FINANCING = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
+PAYMENT = np.dtype([("row", "i8"), ("borrow", "f8"), ("interest", "f8"), ("cash", "f8")])
+_NO_EVENT, _NO_FILL, _NOTHING_PAID = (np.empty(0, kind) for kind in (EVENT, FILL, PAYMENT))
 # The formats that pack exactly these records: "=" leaves no padding between the fields.
 _pack_event = Struct("=4id").pack
 _pack_fill = Struct("=5d").pack
@@ -66,13 +67,14 @@ class EventJournal:
     """Records what happens to orders, until it is taken as arrays.
 
     The broker's events are packed one by one into a byte array: no other way costs a loop less,
-    because no object is made for an event, and numpy reads the bytes without copying them. Batches
-    append whole arrays.
+    because no object is made for an event, and numpy reads the bytes without copying them. What
+    works on whole rows appends whole arrays.
     """
 
     _events: bytearray = field(factory=bytearray, init=False, repr=False)
     _fills: bytearray = field(factory=bytearray, init=False, repr=False)
     _financing: bytearray = field(factory=bytearray, init=False, repr=False)
+    _parts: list[Records] = field(factory=list, init=False, repr=False)
 
     def event(self, kind: int, row: int, order: int, symbol: int, quantity: float) -> None:
         """Record what happened to an order; `kind` is the number of an `OrderEventKind`."""
@@ -88,18 +90,37 @@ class EventJournal:
         """Record what was paid at a row for borrowed units and borrowed cash."""
         self._financing += _pack_financing(row, borrow, interest, cash)
 
-    def extend(self, events: RecordArray, fills: RecordArray) -> None:
-        """Record the events of many orders, and the figures of their fills."""
-        self._events += events.view(np.uint8).data
-        self._fills += fills.view(np.uint8).data
+    def extend(
+        self, events: RecordArray, fills: RecordArray, financing: RecordArray = _NOTHING_PAID
+    ) -> None:
+        """Record the events of many orders, the figures of their fills, and payments.
+
+        The arrays are kept as they are: the caller writes into them no more.
+        """
+        self._part()
+        self._parts.append(Records(events, fills, financing))
 
     def take(self) -> Records:
         """Return everything recorded since the last call, and start afresh."""
-        records = Records(
+        self._part()
+        parts, self._parts = self._parts, []
+        if len(parts) == 1:
+            return parts[0]
+        return Records(
+            np.concatenate([_NO_EVENT, *(one.events for one in parts)]),
+            np.concatenate([_NO_FILL, *(one.fills for one in parts)]),
+            np.concatenate([_NOTHING_PAID, *(one.financing for one in parts)]),
+        )
+
+    def _part(self) -> None:
+        """Put aside what has been recorded one by one, so that what follows comes after it."""
+        if not (self._events or self._financing):
+            return
+        part = Records(
             np.frombuffer(self._events, EVENT),
             np.frombuffer(self._fills, FILL),
-            np.frombuffer(self._financing, _FINANCING),
+            np.frombuffer(self._financing, PAYMENT),
         )
+        self._parts.append(part)
         # New buffers, because the arrays keep reading the old ones.
         self._events, self._fills, self._financing = bytearray(), bytearray(), bytearray()
-        return records

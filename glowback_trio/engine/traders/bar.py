@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.finite import quiet
@@ -12,6 +15,7 @@ from glowback_trio.errors import StrategyError
 from glowback_trio.interrupt import is_interrupt
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.instant import in_words
+from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.result import Curve
 from glowback_trio.model.short_repr import shown
 from glowback_trio.model.strategies.api import BarStrategy, OnBar
@@ -50,6 +54,16 @@ class BarTrader:
         self._name = strategy.name
         self._on_bar = _started(strategy)
 
+    @property
+    def account(self) -> Account:
+        """The broker's account."""
+        return self.broker.account
+
+    @property
+    def specs(self) -> Mapping[int, OrderSpec]:
+        """By order number, the spec of every order that is not a plain market order."""
+        return self.broker.blotter.specs
+
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
         self.broker.set_marks(marks, max(start - 1, 0))
@@ -61,6 +75,10 @@ class BarTrader:
         """Carry out what is due at this row, order every position closed, and then nothing more."""
         self.broker.begin_row(row)
         self._close_positions(row)
+
+    def end(self, row: int) -> None:
+        """Cancel every open order: the row was the last."""
+        self.broker.blotter.close_all(row, OrderEventKind.DATA_ENDED)
 
     def take_messages(self) -> list[tuple[int, str]]:
         """Return what the strategy has logged since the last call."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glowback_trio.engine.kernel.tables import DECISION
 from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.engine.traders.plan import Plan
 from glowback_trio.model.bars import Floats, Indices
@@ -16,18 +17,12 @@ from glowback_trio.model.portfolio import NONE, Constraint, Hits, Portfolio, Reb
 from glowback_trio.model.result import Curve
 from glowback_trio.wire.percent import as_fraction
 
-__all__ = ["PortfolioRecord"]
-
-#: A decision at a close: its reason, the turnover it wanted and the turnover it was allowed, both
-#: fractions of equity, and how far equity was below its peak.
-_DECISION = np.dtype(
-    [("row", "i8"), ("reason", "i8"), ("wanted", "f8"), ("allowed", "f8"), ("drawdown", "f8")]
-)
+__all__ = ["PortfolioRecord", "held_portfolio"]
 
 _HIT = np.dtype(
     [("row", "i8"), ("what", "i8"), ("symbol", "i8"), ("wanted", "f8"), ("allowed", "f8")]
 )
-_pack = Struct("=2q3d").pack  # the bytes of a `_DECISION`
+_pack = Struct("=2q3d").pack  # the bytes of a `DECISION`
 
 
 class PortfolioRecord:
@@ -63,15 +58,16 @@ class PortfolioRecord:
 
     def portfolio(self, curve: Curve) -> Portfolio:
         """Return how the portfolio was held, given the finished curve."""
-        return _portfolio(self._plan, np.frombuffer(self._decisions, _DECISION), self._worth, curve)
+        decisions = np.frombuffer(self._decisions, DECISION)
+        return held_portfolio(self._plan, decisions, self._worth, curve)
 
 
-def _portfolio(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) -> Portfolio:
+def held_portfolio(plan: Plan, decisions: NDArray[Any], worth: Floats, curve: Curve) -> Portfolio:
     """Return how a portfolio was held.
 
     Args:
         plan: Its plan.
-        decisions: (R,) `_DECISION`, in their order.
+        decisions: (R,) `DECISION`, in their order.
         worth: (T, M) market value of each symbol at the bars' closes, currency.
         curve: The finished curve.
     """

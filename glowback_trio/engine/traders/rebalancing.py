@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
@@ -17,11 +20,13 @@ from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.engine.traders.watch import Watch
 from glowback_trio.engine.traders.weights import Selection, WeightOrders
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import NONE, Portfolio, RebalanceReason
+from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.result import Curve
 from glowback_trio.wire.percent import as_fraction, as_percent
 
-__all__ = ["RebalancingTrader"]
+__all__ = ["RebalancingTrader", "stop_sentence"]
 
 
 class RebalancingTrader:
@@ -73,6 +78,16 @@ class RebalancingTrader:
         self._messages: list[tuple[int, str]] = []
         self._over = False  # after ruin, nothing is ordered any more
 
+    @property
+    def account(self) -> Account:
+        """The broker's account."""
+        return self.broker.account
+
+    @property
+    def specs(self) -> Mapping[int, OrderSpec]:
+        """By order number, the spec of every order that is not a plain market order."""
+        return self.broker.blotter.specs
+
     @quiet
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
@@ -92,6 +107,10 @@ class RebalancingTrader:
         self._record.hold([(row, self._begun(row))], row + 1, self.broker.marks(row, row + 1))
         self.broker.liquidate(row)
         self._over = True
+
+    def end(self, row: int) -> None:
+        """Cancel every open order: the row was the last."""
+        self.broker.blotter.close_all(row, OrderEventKind.DATA_ENDED)
 
     def take_messages(self) -> list[tuple[int, str]]:
         """Return when a stop sold everything, and when it ended, since the last call."""
@@ -169,15 +188,20 @@ class RebalancingTrader:
 
     def _log_stop(self, row: int, reason: int, value: float, fall: float) -> None:
         """Log when a drawdown stop begins and ends; restart the peak where it ends."""
-        every = self._plan.construction.rebalance_frequency
+        construction = self._plan.construction
         if reason == RebalanceReason.GUARD and not self._agenda.out:
-            most = self._plan.construction.max_drawdown_pct
-            sentence = (
-                f"Drawdown of {as_percent(fall):.2f}% has reached max_drawdown_pct of {most:g}: "
-                f"everything is sold until the next {every} rebalance"
-            )
-            self._messages.append((row, sentence))
+            self._messages.append((row, stop_sentence(construction, fall)))
         elif reason != RebalanceReason.GUARD and self._agenda.out:
-            sentence = f"Back to the target weights with the {every} rebalance"
-            self._messages.append((row, sentence))
+            self._messages.append((row, stop_sentence(construction, None)))
             self._watch.restart(value)
+
+
+def stop_sentence(construction: PortfolioConstruction, fall: float | None) -> str:
+    """Return the sentence that a drawdown stop has begun, at a fall from the peak, or has ended."""
+    every = construction.rebalance_frequency
+    if fall is None:
+        return f"Back to the target weights with the {every} rebalance"
+    return (
+        f"Drawdown of {as_percent(fall):.2f}% has reached max_drawdown_pct of "
+        f"{construction.max_drawdown_pct:g}: everything is sold until the next {every} rebalance"
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.batch.many_symbols import BatchFiller, RowTargets
 from glowback_trio.engine.batch.single_symbol import fill_single_symbol
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
@@ -15,6 +18,7 @@ from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.strategies.signals import Signals
 from glowback_trio.engine.traders.trader import Stopped
 from glowback_trio.model.bars import Floats, Indices
+from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.result import Curve
 
 __all__ = ["TargetTrader"]
@@ -56,6 +60,16 @@ class TargetTrader:
         self._apart = _apart(signals, rows, first, single=single)
         self._crowded = np.append(np.flatnonzero(~self._apart), len(rows))
 
+    @property
+    def account(self) -> Account:
+        """The broker's account."""
+        return self.broker.account
+
+    @property
+    def specs(self) -> Mapping[int, OrderSpec]:
+        """By order number, the spec of every order that is not a plain market order."""
+        return self.broker.blotter.specs
+
     @quiet
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out the rows from `start` to before `stop`; see `Trader`."""
@@ -78,6 +92,10 @@ class TargetTrader:
         self.broker.liquidate(row)
         # The end of the rows with signals, so that no further target is reached.
         self._at = len(self._rows) - 1
+
+    def end(self, row: int) -> None:
+        """Cancel every open order: the row was the last."""
+        self.broker.blotter.close_all(row, OrderEventKind.DATA_ENDED)
 
     def take_messages(self) -> list[tuple[int, str]]:
         """Return nothing: vectorised strategies log no sentences."""

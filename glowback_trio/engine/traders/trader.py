@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from attrs import frozen
 
-from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
+from glowback_trio.model.orders import OrderSpec
 from glowback_trio.model.portfolio import Portfolio
 from glowback_trio.model.result import Curve
 
@@ -24,21 +26,25 @@ class Stopped:
         ruined: True if equity was at or below zero at that row's close: the trader has ordered
             every position closed, and orders nothing more.
         failure: What went wrong at that row; the trader carries out no more.
+        drawn: True if the trader has drawn value, cash and gross exposure of its rows itself.
     """
 
     row: int
     ruined: bool = False
     failure: StrategyError | None = None
+    drawn: bool = False
 
 
 class Trader(Protocol):
-    """Decides what to order, and has a broker fill it.
+    """Decides what to order, and has it filled."""
 
-    Attributes:
-        broker: Fills the orders.
-    """
+    @property
+    def account(self) -> Account:
+        """The account, after the rows that were carried out."""
 
-    broker: Broker
+    @property
+    def specs(self) -> Mapping[int, OrderSpec]:
+        """By order number, the spec of every order that is not a plain market order."""
 
     def run(self, start: int, stop: int, marks: Floats) -> Stopped:
         """Carry out everything that happens on the rows from `start` to before `stop`.
@@ -54,6 +60,9 @@ class Trader(Protocol):
 
     def liquidate(self, row: int) -> None:
         """Carry out what is due at this row, order every position closed, and then nothing more."""
+
+    def end(self, row: int) -> None:
+        """Cancel every open order: the row was the last."""
 
     def take_messages(self) -> list[tuple[int, str]]:
         """Return the rows and sentences that were logged since the last call."""

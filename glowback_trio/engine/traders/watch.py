@@ -12,7 +12,7 @@ from glowback_trio.model.bars import Floats
 from glowback_trio.model.portfolio import NONE, RebalanceReason
 from glowback_trio.wire.percent import as_fraction
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "reached"]
 
 _LEAST, _MOST = 32, 1 << 18  # rows, and cells, that are looked at together
 
@@ -28,8 +28,9 @@ class Watch:
     def __init__(self, plan: Plan, broker: Broker) -> None:
         self._plan = plan
         self._broker = broker
-        self._drift = _limit(plan.construction.drift_threshold_pct)
-        self._fall = _limit(plan.construction.max_drawdown_pct)
+        drift, fall = plan.construction.drift_threshold_pct, plan.construction.max_drawdown_pct
+        self._drift = None if drift is None else reached(drift)
+        self._fall = None if fall is None else reached(fall)
         self._peak = broker.account.cash
 
     @property
@@ -100,6 +101,6 @@ class Watch:
         return drifted
 
 
-def _limit(percent: float | None) -> float | None:
+def reached(percent: float) -> float:
     """Return the fraction from which on a limit is reached: what equals it has reached it."""
-    return None if percent is None else as_fraction(percent) * (1.0 - EQUAL)
+    return as_fraction(percent) * (1.0 - EQUAL)

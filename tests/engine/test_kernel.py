@@ -1,0 +1,167 @@
+"""The kernel gives the broker's bytes, as plain Python and compiled.
+
+Whole runs are compared, on random requests with every option of `execution` and on bars that are
+not all there: curve, orders, fills, metrics, logs, and how weights were held. The compiled kernel
+is tested where numba is installed; it must have no instruction that multiplies and adds in one
+rounding, because such a sum has other digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.engine_bars import make_request
+from support.random_portfolios import portfolios
+from support.random_runs import EXECUTIONS, STRATEGIES, market, runs
+from support.same_results import assert_same
+
+from glowback_trio.compute import kernel as kernels
+from glowback_trio.engine import backtest
+from glowback_trio.engine.kernel.arithmetic import added
+from glowback_trio.engine.kernel.choice import INTERPRETED, Kernel, choose, chosen, using
+from glowback_trio.engine.kernel.tables import HALF
+from glowback_trio.errors import DataError, GlowbackError
+from glowback_trio.extras import FAST, Extra
+from glowback_trio.model.bars import Bars
+from glowback_trio.model.request import BacktestRequest, Execution
+from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.parameters import BuiltIn
+
+needs_numba = pytest.mark.skipif(not FAST.is_installed, reason="numba is not installed")
+FUSED = re.compile(r"\b(v?fn?m(add|sub|la|ls)\w*|llvm\.fmuladd|llvm\.fma)\b")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory for compiled kernels, shared by all workers of a session."""
+    directory = tmp_path_factory.getbasetemp().parent / "kernels"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(kernels.DIRECTORY, str(directory))
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def compiled(cache: Path) -> Kernel:
+    """The compiled kernel, which no other test takes."""
+    before = chosen()
+    kernels.warm()
+    found = chosen()
+    choose(before)
+    assert found is not None
+    return found
+
+
+def outcome(run: tuple[BacktestRequest, list[Bars]], kernel: Kernel | None) -> Result | str:
+    """A run's result, or why it failed."""
+    with using(kernel):
+        try:
+            return backtest(*run)
+        except GlowbackError as error:
+            return str(error)
+
+
+def assert_agrees(run: tuple[BacktestRequest, list[Bars]], kernel: Kernel) -> None:
+    expected, found = outcome(run, None), outcome(run, kernel)
+    if isinstance(expected, Result) and isinstance(found, Result):
+        assert_same(found, expected)
+    else:
+        assert found == expected
+
+
+@given(runs())
+@settings(max_examples=100)
+def test_the_kernel_gives_the_brokers_result(run: tuple[BacktestRequest, list[Bars]]) -> None:
+    assert_agrees(run, INTERPRETED)
+
+
+@given(portfolios())
+@settings(max_examples=100)
+def test_the_kernel_holds_the_brokers_portfolio(run: tuple[BacktestRequest, list[Bars]]) -> None:
+    assert_agrees(run, INTERPRETED)
+
+
+@given(portfolios(), EXECUTIONS)
+@settings(max_examples=100)
+def test_the_kernel_holds_the_brokers_portfolio_under_every_execution(
+    run: tuple[BacktestRequest, list[Bars]], execution: dict[str, Any]
+) -> None:
+    request, bars = run
+    assert_agrees((evolve(request, execution=Execution(**execution)), bars), INTERPRETED)
+
+
+@needs_numba
+@given(st.one_of(runs(), portfolios()), st.one_of(st.none(), EXECUTIONS))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_compiled_kernel_gives_the_brokers_result(
+    compiled: Kernel, run: tuple[BacktestRequest, list[Bars]], execution: dict[str, Any] | None
+) -> None:
+    request, bars = run
+    if execution is not None:
+        request = evolve(request, execution=Execution(**execution))
+    assert_agrees((request, bars), compiled)
+
+
+@needs_numba
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: str(one.name))
+@pytest.mark.parametrize("symbols", [1, 12, 150])
+def test_the_compiled_kernel_gives_the_same_over_long_runs(
+    compiled: Kernel, strategy: BuiltIn, symbols: int
+) -> None:
+    bars = market(3, symbols, 3000 // symbols + 300, gaps=0.05, spread=0.02)
+    execution = {"slippage_bps": 5.0, "commission_bps": 2.5, "commission_minimum": 1.0}
+    request = make_request([one.symbol for one in bars], strategy, execution=execution)
+    assert_agrees((request, bars), compiled)
+
+
+@needs_numba
+def test_no_compiled_function_rounds_a_product_and_its_sum_once(compiled: Kernel) -> None:
+    for function in compiled:
+        made: Any = function
+        for written in (*made.inspect_asm().values(), *made.inspect_llvm().values()):
+            assert not FUSED.search(written)
+
+
+@needs_numba
+def test_a_second_process_finds_what_the_first_has_compiled(compiled: Kernel, cache: Path) -> None:
+    choose(None)
+    assert not kernels.warm()
+    choose(None)
+
+
+@needs_numba
+def test_a_directory_that_cannot_be_written_to_is_read(
+    compiled: Kernel, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As root every directory can be written to, so the place of the lock is taken by a directory.
+    copied = tmp_path / "kernels"
+    for file in cache.rglob("*"):
+        if file.is_file() and file.name != "lock":
+            target = copied / file.relative_to(cache)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    for directory in copied.iterdir():
+        (directory / "lock").mkdir()
+    monkeypatch.setenv(kernels.DIRECTORY, str(copied))
+    assert not kernels.warm()
+    choose(None)
+
+
+def test_without_the_extra_warming_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "FAST", Extra("no_such_compiler", "Compiled runs"))
+    with pytest.raises(DataError, match="pip install no-such-compiler"):
+        kernels.warm()
+
+
+@given(st.integers(1, 3000), st.integers(0, 2**32 - 1))
+def test_numbers_are_added_in_the_order_in_which_numpy_adds_them(count: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    values = random.normal(size=count) * np.exp(random.normal(0.0, 8.0, count))
+    assert 0.0 + added(values, count, np.zeros(40, HALF)) == np.add.reduce(values)
