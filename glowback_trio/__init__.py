@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from glowback_trio.model.events import Event
     from glowback_trio.model.invariants import assert_sound
     from glowback_trio.model.lifecycle import State, Status
+    from glowback_trio.model.optimization.objectives import Objective
+    from glowback_trio.model.optimization.request import OptimizationRequest
+    from glowback_trio.model.optimization.result import OptimizationResult
+    from glowback_trio.model.optimization.space import Parameter, SearchSpace
+    from glowback_trio.model.optimization.trial import Trial
     from glowback_trio.model.portfolio_construction import PortfolioConstruction
     from glowback_trio.model.request import BacktestRequest, Execution, Stream
     from glowback_trio.model.result import Result
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
         Momentum,
         Rsi,
     )
+    from glowback_trio.search.optimize import SearchProgress, optimize
     from glowback_trio.store import MemoryStore, RunFilter
     from glowback_trio.store.sqlite import SqliteStore
     from glowback_trio.wire.exports.run_export import RunExport, read_export, write_export
@@ -76,6 +82,11 @@ else:
             "glowback_trio.model.events": ("Event",),
             "glowback_trio.model.invariants": ("assert_sound",),
             "glowback_trio.model.lifecycle": ("State", "Status"),
+            "glowback_trio.model.optimization.objectives": ("Objective",),
+            "glowback_trio.model.optimization.request": ("OptimizationRequest",),
+            "glowback_trio.model.optimization.result": ("OptimizationResult",),
+            "glowback_trio.model.optimization.space": ("Parameter", "SearchSpace"),
+            "glowback_trio.model.optimization.trial": ("Trial",),
             "glowback_trio.model.portfolio_construction": ("PortfolioConstruction",),
             "glowback_trio.model.request": ("BacktestRequest", "Execution", "Stream"),
             "glowback_trio.model.result": ("Result",),
@@ -94,6 +105,7 @@ else:
                 "Momentum",
                 "Rsi",
             ),
+            "glowback_trio.search.optimize": ("SearchProgress", "optimize"),
             "glowback_trio.store": ("MemoryStore", "RunFilter"),
             "glowback_trio.store.sqlite": ("SqliteStore",),
             "glowback_trio.wire.exports.run_export": ("RunExport", "read_export", "write_export"),
@@ -120,8 +132,12 @@ __all__ = [
     "MemoryCatalogue",
     "MemoryStore",
     "Momentum",
+    "Objective",
     "OnBar",
+    "OptimizationRequest",
+    "OptimizationResult",
     "Panel",
+    "Parameter",
     "PortfolioConstruction",
     "ProcessCompute",
     "Result",
@@ -129,6 +145,8 @@ __all__ = [
     "Run",
     "RunExport",
     "RunFilter",
+    "SearchProgress",
+    "SearchSpace",
     "SqliteStore",
     "State",
     "Status",
@@ -136,6 +154,7 @@ __all__ = [
     "Subscription",
     "TargetStrategy",
     "ThreadCompute",
+    "Trial",
     "Verdict",
     "__version__",
     "assert_sound",
@@ -143,6 +162,7 @@ __all__ = [
     "demo_path",
     "load_dataset",
     "open_gateway",
+    "optimize",
     "read_export",
     "result_json",
     "result_rows",

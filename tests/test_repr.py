@@ -28,12 +28,19 @@ from glowback_trio import (
     Execution,
     MemoryCatalogue,
     MemoryStore,
+    Objective,
+    OptimizationRequest,
+    OptimizationResult,
+    Parameter,
     PortfolioConstruction,
     ProcessCompute,
     RunFilter,
+    SearchProgress,
+    SearchSpace,
     State,
     Stream,
     ThreadCompute,
+    Trial,
     actors,
     backtest,
     client,
@@ -45,12 +52,15 @@ from glowback_trio import (
 from glowback_trio.client import Retry, open_client
 from glowback_trio.compute import BacktestJob, Done, Failed, InlineCompute, Progressed
 from glowback_trio.compute.steps import Answered
+from glowback_trio.compute.trials.jobs import LoadJob, TrialsJob
 from glowback_trio.compute.verification.job import VerifyJob
 from glowback_trio.data import FileLimits, Listing
+from glowback_trio.engine.trials.plan import TrialPlan
 from glowback_trio.errors import FailureTraceback, GlowbackError, Problem, RunFailedError
 from glowback_trio.model.bars import Dataset, Quality
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.strategies import parameters
 from glowback_trio.model.strategies.api import Bar, CustomStrategy, Panel
 from glowback_trio.server import Settings
@@ -141,6 +151,33 @@ def values() -> Iterator[object]:
     yield from (each() for each in parameters.STRATEGIES.values())
     yield State.RUNNING
     yield RunFilter(tag="t", q="x" * 100)
+    yield from searches()
+
+
+def searches() -> Iterator[object]:
+    """A search of many parameters, and what it finds."""
+    names = (f"strategy.{'x' * 100}{number}" for number in range(50))
+    every = [Parameter(name=name, kind="float_range", low=0, high=1) for name in names]
+    space = SearchSpace(parameters=tuple(every))
+    yield from (every[0], space, Objective(metric="x" * 64, weight=1.125))
+    yield OptimizationRequest(name="n" * 256, search_space=space, base_backtest=REQUEST)
+    chosen = {each.name: 0.125 for each in every}
+    bars_of_all = Dataset([bars(name) for name in NAMES], "memory", "user_provided", ())
+    plan = TrialPlan(trial_number=1, parameters=chosen, segments=())
+    yield from (LoadJob(REQUEST, Catalogue()), TrialsJob(REQUEST, bars_of_all, [plan] * 1000))
+    trial = Trial(trial_number=1, status="failed", parameters=chosen, error=LONG)
+    yield from (trial, SearchProgress(trial, trial, 1, 10_000))
+    yield OptimizationResult(
+        optimization_id="o" * 36,
+        state=OptimizationState.COMPLETED,
+        best_trial=trial,
+        trials=[trial] * 10_000,
+        front=range(10_000),
+        replay_backtest={"x": LONG},
+        diagnostics={"x": LONG},
+        validation={"x": LONG},
+        manifest={"x": LONG},
+    )
 
 
 async def actors_and_clients() -> list[object]:
@@ -162,7 +199,7 @@ async def actors_and_clients() -> list[object]:
         open_client("https://user:secret@localhost:1/" + "x" * 1000) as plain,
         plain.stream("r") as events,
     ):
-        found += [plain, events]
+        found += [plain, events, plain.optimization("o" * 36)]
         assert not [each for each in (plain, events) if "secret" in described(each)]
     return found
 

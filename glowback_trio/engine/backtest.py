@@ -14,7 +14,7 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.sessions.date_range import DateRange
 from glowback_trio.model.sessions.stamps import Stamps
 
-__all__ = ["backtest"]
+__all__ = ["backtest", "dataset_for"]
 
 
 def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result:
@@ -30,8 +30,22 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
         DataError: As `Simulation`, or no bar of a symbol lies within the range.
     """
     check_type("request", request, BacktestRequest)
+    return _simulated(request, dataset_for(request, bars))
+
+
+def dataset_for(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Dataset:
+    """Return the dataset of a request from bars in memory; one that is given is taken as it is.
+
+    Args:
+        request: The request.
+        bars: As `backtest` takes them.
+
+    Raises:
+        InvalidRequestError: The request requires adjusted prices.
+        DataError: `bars` are none.
+    """
     if isinstance(bars, Dataset):
-        return _simulated(request, bars)
+        return bars
     _check_bars(bars)
     if request.adjustment != "none":
         message = "Bars in memory are used as they are; adjust their prices beforehand"
@@ -44,8 +58,7 @@ def backtest(request: BacktestRequest, bars: Sequence[Bars] | Dataset) -> Result
         Quality(own.symbol, rows=len(early) + len(own), bars=len(early) + len(own))
         for early, own in parts
     ]
-    dataset = Dataset(within, "memory", "user_provided", quality, warmup=warmup)
-    return _simulated(request, dataset)
+    return Dataset(within, "memory", "user_provided", quality, warmup=warmup)
 
 
 def _check_bars(bars: object) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.trials.plan import TrialOutcome, TrialPlan
 from glowback_trio.errors import DataError
 from glowback_trio.model.events import EventDraft
+from glowback_trio.model.ledger.totals import TrialTotals
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.trial import Trial
 from glowback_trio.search.courses import Course, courses_of
 from glowback_trio.search.evaluation import Evaluation
+from glowback_trio.search.outcome.diagnostics import diagnostics
+from glowback_trio.search.outcome.report import Report, manifest, replay_backtest
+from glowback_trio.search.outcome.validation import Validation, validation_of
 from glowback_trio.search.samplers.domain import identity
 from glowback_trio.search.samplers.sampler import Candidate
 from glowback_trio.search.search_events import (
@@ -76,6 +81,7 @@ class Study:
         self._failed = 0
         self._notes: list[str] = []
         self._history: list[EventDraft] = []
+        self._validation: Validation | None = None
 
     @classmethod
     def restored(cls, request: OptimizationRequest, trials: Sequence[Trial]) -> Study:
@@ -175,6 +181,46 @@ class Study:
         batch = self._batches[0]
         candidate = batch.candidates[number - batch.first]
         return self._enter(self._evaluation.trial(number, candidate, batch.course.split, outcome))
+
+    def validations(self) -> Sequence[TrialPlan]:
+        """Return the winners of windows or splits on what was held out, once all trials are told.
+
+        Their numbers count these plans, from 1; they are evaluated like trials, and told in this
+        order by `tell_validation`. Asking again begins the validation anew.
+
+        Raises:
+            ValueError: Trials are missing.
+        """
+        if not self.told_all:
+            raise ValueError("there are no winners before all trials are told")
+        self._validation = validation_of(self._evaluation, self._trials)
+        return self._validation.plans()
+
+    def tell_validation(self, outcome: TrialOutcome) -> Sequence[EventDraft]:
+        """Take the outcome of the next plan of `validations`, and return its events' drafts."""
+        if self._validation is None:
+            raise ValueError("no validation has been asked for")
+        return self._validation.tell(outcome)
+
+    def report(
+        self, sketches: Mapping[int, ReturnsSketch], totals: TrialTotals | None = None
+    ) -> Report:
+        """Return the report on what was told so far; for many trials that takes seconds.
+
+        Args:
+            sketches: Sketches of the full runs of the trials, by number.
+            totals: What the ledger knows of all trials ever made of this strategy on these bars,
+                those of this search included; None if there is no ledger.
+        """
+        found = diagnostics(self._request, self._trials, self.best, sketches, totals)
+        document = {} if self._validation is None else self._validation.document()
+        mode = {"mode": self._request.validation_mode} if document else {}
+        return Report(
+            diagnostics=found,
+            validation={**mode, **document},
+            replay_backtest=replay_backtest(self._request, self.best),
+            manifest=manifest(self._request, self._trials, self.best, found),
+        )
 
     def _take_over(self, trial: Trial) -> Sequence[EventDraft]:
         number = len(self._trials) + 1

@@ -113,6 +113,8 @@ class _Evaluation:
             yield from self._together(block)
 
     def _entrant(self, plan: TrialPlan) -> Entrant | None:
+        if plan.keep_returns:
+            return None  # a block has returns of the full range only
         try:
             return entrant(plan, applied(self._base, plan.parameters))
         except Exception:  # noqa: BLE001 - it fails by itself, and says why
@@ -181,7 +183,7 @@ class _Evaluation:
         if trial.error is not None:
             return TrialOutcome(trial_number=number, error=trial.error)
         if full is None:
-            return TrialOutcome(trial_number=number, metrics=trial.metrics)
+            return TrialOutcome(trial_number=number, metrics=trial.metrics, returns=trial.returns)
         free = self._base.risk_free_rate
         scores: Sequence[tuple[float | None, float | None]] = ()
         if trial.plan.splits is not None:
@@ -195,6 +197,7 @@ class _Evaluation:
             metrics=trial.metrics,
             split_scores=scores,
             sketch=full.sketch(free),
+            returns=trial.returns,
         )
 
     def _splits(self, returns: int, splits: Splits) -> Sequence[FoldSplit]:

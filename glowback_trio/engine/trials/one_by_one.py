@@ -9,7 +9,7 @@ from attrs import define, field
 from glowback_trio.engine.simulation import Simulation
 from glowback_trio.engine.trials.ground import Ground, on_segment
 from glowback_trio.engine.trials.measured_run import MeasuredRun
-from glowback_trio.engine.trials.plan import Segment, TrialPlan
+from glowback_trio.engine.trials.plan import Segment, SegmentReturns, TrialPlan
 from glowback_trio.errors import GlowbackError
 from glowback_trio.model.optimization.overlay import applied
 from glowback_trio.model.request import BacktestRequest
@@ -41,6 +41,7 @@ class LoneTrial:
 
     Attributes:
         runs: What came of each segment, by name.
+        returns: Returns of each segment, by name; empty unless the plan asks for them.
         error: Why the trial has failed, as a sentence; None if it has not.
     """
 
@@ -49,6 +50,7 @@ class LoneTrial:
     _ground: Ground
     _checkpoint: Callable[[], object]
     runs: dict[str, MeasuredRun] = field(factory=dict, init=False)
+    returns: dict[str, SegmentReturns] = field(factory=dict, init=False)
     error: str | None = field(default=None, init=False)
 
     def slices(self) -> Iterator[int]:
@@ -83,6 +85,10 @@ class LoneTrial:
         self.runs[segment.name] = MeasuredRun(
             measured.metrics, simulation.curve.value, measured.year.periods
         )
+        if self.plan.keep_returns:
+            curve = simulation.curve
+            returns = curve.returns_at(slice(None))
+            self.returns[segment.name] = SegmentReturns(curve.time, returns)
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, float | int | None]]:

@@ -6,6 +6,7 @@ from glowback_trio.errors import GlowbackError, QueueFullError, UnknownRunError
 
 __all__ = [
     "OptimizationConflictError",
+    "OptimizationFailedError",
     "OptimizationsFullError",
     "UnknownAttemptError",
     "UnknownOptimizationError",
@@ -55,3 +56,12 @@ class OptimizationsFullError(QueueFullError):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self.args = (f"{limit} optimizations have not ended, and the limit is {limit}; try later",)
+
+
+class OptimizationFailedError(GlowbackError, RuntimeError):
+    """Raised by `optimize` when every trial has failed. The message quotes the first one's reason.
+
+    Correct what it says; the same request fails again.
+    """
+
+    code = "optimization_failed"

@@ -18,6 +18,7 @@ MADE: list[GlowbackError] = [
     errors.UnknownTrialError("o", 7),
     errors.OptimizationConflictError("It is running"),
     errors.OptimizationsFullError(5),
+    errors.OptimizationFailedError("All optimization trials failed"),
 ]
 
 
