@@ -220,17 +220,21 @@ def changed(checked: _T, changes: Mapping[str, Any]) -> _T:
     for name, given in changes.items():
         convert: Any = by_name[name].converter
         values[name] = convert(given) if convert is not None else given
-    _check_changes(cls, values, changes)
+    _check_changes(checked, values, changes)
     for name, value in values.items():
         is_whole = name in changes and type(value) is int and holds(by_name[name].type, float)
         object.__setattr__(copy, name, float(value) if is_whole else value)
     return copy
 
 
-def _check_changes(cls: Any, values: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+def _check_changes(checked: Any, values: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    cls: Any = type(checked)
     fields = _fields(cls)
     complaints = {
-        name: _complaints(values[name], fields[name].type) for name in fields if name in changes
+        name: _complaints(values[name], fields[name].type)
+        for name in fields
+        # What is checked itself, and of the class of the value before it, is what it should be.
+        if name in changes and not _is_alike(getattr(checked, name), values[name])
     }
     fine = {name: value for name, value in values.items() if not complaints.get(name)}
     problems = [each.under(name) for name, found in complaints.items() for each in found]
@@ -240,6 +244,10 @@ def _check_changes(cls: Any, values: Mapping[str, Any], changes: Mapping[str, An
             problems += check(**{name: fine[name] for name in names})
     if problems:
         raise InvalidRequestError(problems)
+
+
+def _is_alike(before: object, after: object) -> bool:
+    return isinstance(after, Checked) and type(after) is type(before)
 
 
 @lru_cache(maxsize=256)

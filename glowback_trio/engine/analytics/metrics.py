@@ -19,7 +19,15 @@ from glowback_trio.wire.percent import as_percent
 
 Metrics = dict[str, float | int | None]
 
-__all__ = ["Metrics", "curve_metrics", "dataset_metrics", "metrics", "plain", "trade_metrics"]
+__all__ = [
+    "Metrics",
+    "curve_metrics",
+    "dataset_metrics",
+    "metrics",
+    "plain",
+    "plain_each",
+    "trade_metrics",
+]
 
 
 @quiet
@@ -200,3 +208,12 @@ def plain(number: Numbers) -> float | None:
     """Convert a statistic to a float, or None if it is NaN or infinite: documents have neither."""
     single = float(number)
     return unsigned(single) if math.isfinite(single) else None
+
+
+def plain_each(numbers: Numbers) -> list[float | None]:
+    """Convert statistics of many curves, (K,), as `plain` converts that of one."""
+    each = np.asarray(numbers) + 0.0
+    found: list[float | None] = each.tolist()
+    for index in np.flatnonzero(~np.isfinite(each)).tolist():
+        found[index] = None
+    return found

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 
 from attrs import define, evolve, field
 
-from glowback_trio.engine.trials.company.block import Division, Tracks, evaluate_block
+from glowback_trio.engine.trials.company.block import (
+    Division,
+    Tracks,
+    TrialFindings,
+    evaluate_block,
+)
 from glowback_trio.engine.trials.company.entrants import Entrant, entrant
 from glowback_trio.engine.trials.ground import Ground
 from glowback_trio.engine.trials.one_by_one import LoneTrial, failure_sentence
@@ -19,11 +25,10 @@ from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["evaluate", "evaluate_in_turns"]
 
-# Symbol-bars between two chances to stop, some ten milliseconds one by one; and of the curves that
-# are worked on at once, some fifty milliseconds and megabytes.
-_TURN, _BLOCK = 20_000, 1 << 18
-# Trials below which arrays do not pay.
-_FEW = 3
+# Symbol-bars between two chances to stop, some ten milliseconds one by one; and those of a block,
+# some tenth of a second.
+_TURN, _BLOCK = 20_000, 1 << 20
+_FEW = 3  # trials below which arrays do not pay
 
 
 def _nothing() -> None:
@@ -99,16 +104,18 @@ class _Evaluation:
 
     def turns(self, plans: Sequence[TrialPlan]) -> Iterator[Sequence[TrialOutcome]]:
         """Evaluate trials in turns; those that stand beside each other and can, together."""
-        block: list[Entrant] = []
+        block, most = list[Entrant](), 0
         for plan in plans:
             able = self._entrant(plan)
-            if block and (able is None or self._is_full(block, able)):
+            if block and (able is None or len(block) >= most or not able.goes_with(block[0])):
                 yield from self._together(block)
                 block = []
             if able is None:
                 yield from self._alone(plan)
-            else:
-                block.append(able)
+                continue
+            if not block:
+                most = self._most(able)
+            block.append(able)
         if block:
             yield from self._together(block)
 
@@ -120,9 +127,6 @@ class _Evaluation:
         except Exception:  # noqa: BLE001 - it fails by itself, and says why
             return None
 
-    def _is_full(self, block: Sequence[Entrant], following: Entrant) -> bool:
-        return following.company != block[0].company or len(block) >= self._most(block[0])
-
     def _most(self, one: Entrant) -> int:
         """Return how many trials make a block."""
         try:
@@ -133,39 +137,39 @@ class _Evaluation:
 
     def _together(self, block: Sequence[Entrant]) -> Iterator[Sequence[TrialOutcome]]:
         """Evaluate a block; what arrays cannot, one by one."""
-        started, plan = self._clock(), block[0].plan
-        division = None
-        if plan.splits is not None:
-            splits = plan.splits
-            division = Division(lambda returns: self._splits(returns, splits), self._objective)
-        try:
-            found = (
-                [None] * len(block)
-                if len(block) < _FEW
-                else evaluate_block(block, self._tracks, division)
-            )
-        except GlowbackError:
-            found = [None] * len(block)
-        took = (self._clock() - started) / len(block)
+        started = self._clock()
+        found = yield from self._by_arrays(block)
+        took, self._done = (self._clock() - started) / len(block), 0
         ready: list[TrialOutcome] = []
-        for one, each in zip(block, found, strict=True):
-            if each is None:
+        for one, own in zip(block, found, strict=True):
+            if own is None:
                 yield ready
                 ready = []
                 yield from self._alone(one.plan)
                 continue
-            metrics, sketch, scores = each
             ready.append(
                 TrialOutcome(
                     trial_number=one.plan.trial_number,
-                    metrics=metrics,
-                    split_scores=scores,
-                    sketch=sketch,
+                    metrics=own.metrics,
+                    split_scores=own.scores,
+                    sketch=own.sketch,
                     duration_s=took,
                 )
             )
-        self._done = 0
         yield ready
+
+    def _by_arrays(
+        self, block: Sequence[Entrant]
+    ) -> Generator[tuple[()], None, Sequence[TrialFindings | None]]:
+        splits, division = block[0].plan.splits, None
+        if splits is not None:
+            division = Division(lambda returns: self._splits(returns, splits), self._objective)
+        if len(block) >= _FEW:
+            # What goes wrong here goes wrong in each of them, and they say it one by one.
+            with suppress(GlowbackError):
+                found = yield from evaluate_block(block, self._tracks, division)
+                return found
+        return [None] * len(block)
 
     def _alone(self, plan: TrialPlan) -> Iterator[Sequence[TrialOutcome]]:
         """Evaluate one trial by itself."""

@@ -16,6 +16,7 @@ from support.engine_bars import in_memory, make_bars, make_request
 from support.random_runs import DAY_MS, market
 from support.trials import assert_same_as_backtests, plan, segment, whole
 
+from glowback_trio.engine.trials import evaluation
 from glowback_trio.engine.trials.company import block, fills
 from glowback_trio.engine.trials.company.block import Tracks, evaluate_block
 from glowback_trio.engine.trials.company.entrants import Entrant, entrant
@@ -97,8 +98,12 @@ def entered(base: BacktestRequest, plans: Sequence[TrialPlan]) -> list[Entrant]:
 
 def evaluated(base: BacktestRequest, bars: list[Bars], plans: Sequence[TrialPlan]) -> int:
     """How many of some trials arrays evaluate."""
-    outcomes = evaluate_block(entered(base, plans), Tracks(Ground(in_memory(bars))), None)
-    return sum(one is not None for one in outcomes)
+    work = evaluate_block(entered(base, plans), Tracks(Ground(in_memory(bars))), None)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return sum(one is not None for one in end.value)
 
 
 @pytest.mark.parametrize("strategy", SPACES, ids=lambda strategy: strategy.name)
@@ -153,7 +158,11 @@ def test_blocks_divide_a_company_and_change_nothing(monkeypatch: pytest.MonkeyPa
     bars = market(7, 1, 150, gaps=0.0, spread=0.02)
     base = make_request(["S0"], MaCrossover())
     plans = company(MaCrossover(), base, 40, seed=4)
-    monkeypatch.setattr("glowback_trio.engine.trials.evaluation._BLOCK", 7 * 300)
+    monkeypatch.setattr(evaluation, "_BLOCK", 7 * 300)
+    assert_same_as_backtests(base, bars, plans)
+    monkeypatch.setattr(block, "_CELLS", 500)
+    assert_same_as_backtests(base, bars, plans)
+    monkeypatch.setattr(block, "_MOST_ORDERS", 30)
     assert_same_as_backtests(base, bars, plans)
 
 

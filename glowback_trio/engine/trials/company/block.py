@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 from attrs import define, field, frozen
 
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch, sketches_of
-from glowback_trio.engine.analytics.metrics import plain
+from glowback_trio.engine.analytics.metrics import plain_each
 from glowback_trio.engine.analytics.returns import bar_returns
 from glowback_trio.engine.finite import quiet
-from glowback_trio.engine.trials.company.curves import draw_curves
+from glowback_trio.engine.trials.company.curves import Curves, draw_curves
 from glowback_trio.engine.trials.company.entrants import Entrant
 from glowback_trio.engine.trials.company.fills import fill_orders
 from glowback_trio.engine.trials.company.measures import Traded, metrics_of, profits_of
-from glowback_trio.engine.trials.company.orders import joined, orders_of
+from glowback_trio.engine.trials.company.orders import Orders, joined, orders_of
 from glowback_trio.engine.trials.company.track import Track
 from glowback_trio.engine.trials.ground import Ground, on_segment
 from glowback_trio.engine.trials.metric_names import score
@@ -24,12 +24,14 @@ from glowback_trio.engine.trials.splits import FoldSplit
 from glowback_trio.model.bars import Floats, Indices
 from glowback_trio.model.request import BacktestRequest
 
-__all__ = ["Division", "Tracks", "evaluate_block"]
+__all__ = ["Division", "Tracks", "TrialFindings", "evaluate_block"]
 
+# Cells of curves that are worked on at once, such that they stay in a processor's cache; and orders
+# that are carried out at once, of a quarter of a kilobyte each.
+_CELLS, _MOST_ORDERS = 1 << 16, 1 << 18
 _MOST_TRACKS = 64  # kept at once: where symbols are chosen there may be any number
 
 Scores = Sequence[tuple[float | None, float | None]]
-SegmentMetrics = Mapping[str, Mapping[str, float | int | None]]
 
 
 @define(eq=False)
@@ -59,6 +61,21 @@ class Tracks:
         return self._tracks[key]
 
 
+@define(eq=False)
+class TrialFindings:
+    """What was found of one trial.
+
+    Attributes:
+        metrics: By segment.
+        sketch: Of the full run's returns; None without a full run.
+        scores: By split; empty without splits.
+    """
+
+    metrics: dict[str, Mapping[str, float | int | None]] = field(factory=dict)
+    sketch: ReturnsSketch | None = None
+    scores: Scores = ()
+
+
 @frozen(eq=False)
 class Division:
     """How the returns of full runs are scored on splits.
@@ -72,11 +89,10 @@ class Division:
     metric: str
 
 
-@quiet
 def evaluate_block(
     entrants: Sequence[Entrant], tracks: Tracks, division: Division | None
-) -> list[tuple[SegmentMetrics, ReturnsSketch | None, Scores] | None]:
-    """Evaluate trials that have their company in common.
+) -> Generator[tuple[()], None, list[TrialFindings | None]]:
+    """Evaluate trials that go with each other, and yield nothing every few milliseconds.
 
     Args:
         entrants: The trials.
@@ -84,41 +100,67 @@ def evaluate_block(
         division: How the full runs are divided; None: not at all.
 
     Returns:
-        Of each trial the metrics by segment, the sketch of the full run and its scores; None where
-        only the simulation itself can carry it out.
+        What was found of each trial; None where only the simulation itself can carry it out.
 
     Raises:
         DataError: As `Tracks.on`, or of the splits.
     """
     base, segments, count = entrants[0].request, entrants[0].plan.segments, len(entrants)
     lanes = [tracks.on(base, segment) for segment in segments]
-    orders = joined([orders_of(entrants, lane) for lane in lanes])
+    made: list[Orders] = []
+    for lane in lanes:
+        for some in _groups(count, lane):
+            made.append(orders_of(entrants[some], lane))
+            yield ()
+    orders = joined(made)
+    if len(orders.due) > _MOST_ORDERS and count > 1:
+        del made, orders
+        first = yield from evaluate_block(entrants[: count // 2], tracks, division)
+        rest = yield from evaluate_block(entrants[count // 2 :], tracks, division)
+        return [*first, *rest]
     costs = [one.costs for one in entrants] * len(lanes)
     fills = fill_orders(orders, costs, base.initial_capital)
-    profits = profits_of(fills)
-    sound = orders.is_apart.reshape(len(lanes), count).all(axis=0)
-    sound &= all(lane.is_plain for lane in lanes)
-    found: list[dict[str, Mapping[str, float | int | None]]] = [{} for _ in entrants]
-    sketches: Sequence[ReturnsSketch | None] = [None] * count
-    scores: Sequence[Scores] = [()] * count
+    traded = Traded(fills, profits_of(fills))
+    sound = np.asarray(orders.is_apart.reshape(len(lanes), count).all(axis=0))
+    found = [TrialFindings() for _ in entrants]
     for number, (segment, lane) in enumerate(zip(segments, lanes, strict=True)):
-        accounts = slice(number * count, (number + 1) * count)
-        curves = draw_curves(fills, accounts, lane.close, base.initial_capital)
-        sound &= curves.is_sound
-        for metrics, own in zip(
-            found, metrics_of(base, curves, lane, Traded(fills, profits), accounts), strict=True
-        ):
-            metrics[segment.name] = own
-        if segment.name == FULL:
-            returns = bar_returns(curves.value.T)
-            sketches = sketches_of(returns - base.risk_free_rate / lane.periods)
-            if division is not None:
-                scores = _scores(returns, division, lane.periods, base.risk_free_rate)
-    outcomes = zip(found, sketches, scores, strict=True)
-    return [
-        each if fine else None
-        for each, fine in zip(outcomes, np.asarray(sound).tolist(), strict=True)
-    ]
+        sound &= lane.is_plain
+        for some in _groups(count, lane):
+            yield ()
+            accounts = slice(number * count + some.start, number * count + some.stop)
+            curves = draw_curves(fills, accounts, lane.close, base.initial_capital)
+            sound[some] &= curves.is_sound
+            measured = metrics_of(base, curves, lane, traded, accounts)
+            for own, metrics in zip(found[some], measured, strict=True):
+                own.metrics[segment.name] = metrics
+            if segment.name == FULL:
+                _note_returns(found[some], base, curves, lane, division)
+    return [own if fine else None for own, fine in zip(found, sound.tolist(), strict=True)]
+
+
+def _groups(count: int, track: Track) -> Iterator[slice]:
+    """Divide trials into groups whose curves stay near the processor."""
+    most = max(1, _CELLS // len(track))
+    for first in range(0, count, most):
+        yield slice(first, min(first + most, count))
+
+
+@quiet
+def _note_returns(
+    found: Sequence[TrialFindings],
+    base: BacktestRequest,
+    curves: Curves,
+    track: Track,
+    division: Division | None,
+) -> None:
+    """Sketch the returns of the full runs, and score them on the splits."""
+    returns, free = bar_returns(curves.value.T), base.risk_free_rate
+    for own, sketch in zip(found, sketches_of(returns - free / track.periods), strict=True):
+        own.sketch = sketch
+    if division is not None:
+        scores = _scores(returns, division, track.periods, free)
+        for own, pairs in zip(found, scores, strict=True):
+            own.scores = pairs
 
 
 def _scores(
@@ -130,7 +172,7 @@ def _scores(
     def scored(part: Indices) -> list[float | None]:
         # `take`, unlike an index, leaves each curve in one piece.
         found = score(metric, rows.take(part, axis=1).T, periods, risk_free_rate)
-        return [plain(number) for number in np.asarray(found).tolist()]
+        return plain_each(found)
 
     pairs = [
         zip(scored(split.train), scored(split.test), strict=True)

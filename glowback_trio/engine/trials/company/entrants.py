@@ -37,11 +37,14 @@ class Entrant:
     strategy: _Vectorised
     costs: CostModel
 
-    @property
-    def company(self) -> tuple[object, ...]:
-        """What trials that are evaluated together have in common."""
-        plan = self.plan
-        return type(self.strategy), self.request.symbols, plan.segments, plan.splits
+    def goes_with(self, other: Entrant) -> bool:
+        """Return whether two trials can be evaluated together."""
+        mine, its = self.plan, other.plan
+        return (
+            type(self.strategy) is type(other.strategy)
+            and self.request.symbols == other.request.symbols
+            and (mine.segments, mine.splits) == (its.segments, its.splits)
+        )
 
 
 def entrant(plan: TrialPlan, request: BacktestRequest) -> Entrant | None:

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from glowback_trio.engine.accounting.ledger import Ledger
-from glowback_trio.engine.analytics.metrics import Metrics, curve_metrics, plain, trade_metrics
+from glowback_trio.engine.analytics.metrics import Metrics, curve_metrics, plain_each, trade_metrics
 from glowback_trio.engine.analytics.relative import RELATIVE
 from glowback_trio.engine.batch.records import event_records, fill_records
 from glowback_trio.engine.execution.journal import EventJournal
@@ -67,9 +67,8 @@ def _of_curves(
         periods=track.periods,
         risk_free_rate=risk_free_rate,
     )
-    names, columns = measured.keys(), (np.asarray(c).tolist() for c in measured.values())
-    for numbers in zip(*columns, strict=True):
-        yield {name: plain(number) for name, number in zip(names, numbers, strict=True)}
+    for numbers in zip(*map(plain_each, measured.values()), strict=True):
+        yield dict(zip(measured, numbers, strict=True))
 
 
 @quiet
