@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
     from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify, warm
     from glowback_trio.data import Catalogue, FileLimits, MemoryCatalogue, demo_path, load_dataset
-    from glowback_trio.engine import backtest, result_json, result_rows
+    from glowback_trio.engine import backtest, check_strategy, result_json, result_rows
     from glowback_trio.model.bars import Bars
     from glowback_trio.model.events import Event
     from glowback_trio.model.invariants import assert_sound
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Panel,
         TargetStrategy,
     )
+    from glowback_trio.model.strategies.leak_report import ChangedDecision, LeakReport
     from glowback_trio.model.strategies.parameters import (
         BuyAndHold,
         MaCrossover,
@@ -77,7 +78,7 @@ else:
                 "demo_path",
                 "load_dataset",
             ),
-            "glowback_trio.engine": ("backtest", "result_json", "result_rows"),
+            "glowback_trio.engine": ("backtest", "check_strategy", "result_json", "result_rows"),
             "glowback_trio.model.bars": ("Bars",),
             "glowback_trio.model.events": ("Event",),
             "glowback_trio.model.invariants": ("assert_sound",),
@@ -98,6 +99,7 @@ else:
                 "Panel",
                 "TargetStrategy",
             ),
+            "glowback_trio.model.strategies.leak_report": ("ChangedDecision", "LeakReport"),
             "glowback_trio.model.strategies.parameters": (
                 "BuyAndHold",
                 "MaCrossover",
@@ -120,6 +122,7 @@ __all__ = [
     "Bars",
     "BuyAndHold",
     "Catalogue",
+    "ChangedDecision",
     "Context",
     "Difference",
     "Event",
@@ -127,6 +130,7 @@ __all__ = [
     "FileLimits",
     "Gateway",
     "InlineCompute",
+    "LeakReport",
     "MaCrossover",
     "MeanReversion",
     "MemoryCatalogue",
@@ -159,6 +163,7 @@ __all__ = [
     "__version__",
     "assert_sound",
     "backtest",
+    "check_strategy",
     "demo_path",
     "load_dataset",
     "open_gateway",

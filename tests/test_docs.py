@@ -117,7 +117,8 @@ def test_the_tables_of_a_result_are_listed() -> None:
 @pytest.mark.parametrize("name", ["data", "embedding", "engine", "strategies"])
 def test_programs_run_as_they_stand(name: str) -> None:
     for program in blocks(page(f"docs/{name}.md"), "python"):
-        exec(program, {"__name__": "page"})
+        # Not with the future of this module, which would make texts of annotations.
+        exec(compile(program, name, "exec", dont_inherit=True), {"__name__": "page"})
 
 
 def test_the_report_of_a_finding_is_the_one_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,7 @@ from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.strategies import parameters
 from glowback_trio.model.strategies.api import Bar, CustomStrategy, Panel
+from glowback_trio.model.strategies.leak_report import ChangedDecision, LeakReport
 from glowback_trio.server import Settings
 from glowback_trio.testing import open_virtual_gateway
 from glowback_trio.wire.exports.run_export import RunExport
@@ -129,6 +130,18 @@ def values() -> Iterator[object]:
         BacktestJob(REQUEST, Catalogue()),
     )
     export = RunExport("r", {}, b"{}\n" * 100_000, result)
+    changed = ChangedDecision(
+        later_bars="missing",
+        cut="2024-01-02",
+        bar="2024-01-01",
+        symbol=LONG,
+        decided=LONG,
+        decided_instead=LONG,
+    )
+    yield changed
+    yield LeakReport(
+        strategy=LONG, verdict="leaks", cuts=64, bars=1000, decisions=10, changed=changed
+    )
     difference = Difference(part="events", message=LONG, field=LONG, then=LONG, now=LONG)
     yield Verdict(
         run_id="r",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from glowback_trio.engine.analytics.tearsheet import tear_sheet
 from glowback_trio.engine.backtest import backtest
+from glowback_trio.engine.lookahead.check import check_strategy
 from glowback_trio.engine.reporting.result_rows import result_json, result_rows
 from glowback_trio.engine.simulation import Simulation
 
-__all__ = ["Simulation", "backtest", "result_json", "result_rows", "tear_sheet"]
+__all__ = ["Simulation", "backtest", "check_strategy", "result_json", "result_rows", "tear_sheet"]

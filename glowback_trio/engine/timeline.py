@@ -33,6 +33,7 @@ class Timeline:
         rows: For each symbol, the row on `time` of each of its bars, (bars of the symbol,).
         warmup: By index of the symbol, the bars before its first one that only indicators see; none
             of a symbol that is left out.
+        joined: By index of the symbol, all bars that are seen, where they have been joined already.
     """
 
     bars: Sequence[Bars]
@@ -40,6 +41,7 @@ class Timeline:
     date: Times = field(repr=False)
     rows: Sequence[Indices] = field(repr=False)
     warmup: Mapping[int, Bars] = field(factory=dict, repr=False)
+    joined: Mapping[int, Bars] = field(factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -51,6 +53,8 @@ class Timeline:
 
     def seen(self, symbol: int) -> Bars:
         """Return the bars of a symbol with those for warming up before them."""
+        if symbol in self.joined:
+            return self.joined[symbol]
         bars, earlier = self.bars[symbol], self.warmup.get(symbol)
         return bars if earlier is None else bars.after(earlier)
 

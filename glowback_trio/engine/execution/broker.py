@@ -9,6 +9,7 @@ made on.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -142,6 +143,21 @@ class Broker:
         if is_worthless(quantity, close, self.value(row)[0]):
             self.blotter.close(row, order, OrderEventKind.TOO_SMALL)
         return order
+
+    def first_bar(self, row: int, symbol: int) -> int:
+        """Return the symbol's first bar that may fill an order made at a row's close."""
+        return self.blotter.first_bar(row, symbol, self._costs.latency)
+
+    def cancel(self, row: int, number: int) -> bool:
+        """Cancel an order; return True if it was still open."""
+        order = self.blotter.open.get(number)
+        if order is not None:
+            self.blotter.close(row, order, OrderEventKind.CANCELLED)
+        return order is not None
+
+    def open_orders(self) -> Iterable[tuple[int, int]]:
+        """Return number and symbol of each open order, oldest first."""
+        return [(order.number, order.symbol) for order in self.blotter.open.values()]
 
     def liquidate(self, row: int) -> None:
         """Cancel all open orders and order every position closed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.broker import Broker
@@ -18,13 +19,24 @@ from glowback_trio.model.instant import in_words
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.result import Curve
 from glowback_trio.model.short_repr import shown
-from glowback_trio.model.strategies.api import BarStrategy, OnBar
+from glowback_trio.model.strategies.api import OnBar
 from glowback_trio.model.strategies.foreign import said, text_of
 
-__all__ = ["BarTrader"]
+__all__ = ["BarTrader", "Starting"]
 
 _LEAST, _MOST = 32, 4096  # rows looked ahead
 _NEAR = 1e-6  # of gross exposure: far more than the rounding of a sum of positions
+
+
+class Starting(Protocol):
+    """What begins a run by returning the function to call at every bar: a `BarStrategy`."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def start(self) -> OnBar:
+        """Begin a run."""
 
 
 class BarTrader:
@@ -44,7 +56,7 @@ class BarTrader:
     """
 
     def __init__(
-        self, strategy: BarStrategy, timeline: Timeline, broker: Broker, costs: CostModel
+        self, strategy: Starting, timeline: Timeline, broker: Broker, costs: CostModel
     ) -> None:
         self.broker = broker
         self.context = BrokerContext(timeline, broker, costs)
@@ -160,7 +172,7 @@ class BarTrader:
         return Stopped(stop)
 
 
-def _started(strategy: BarStrategy) -> OnBar:
+def _started(strategy: Starting) -> OnBar:
     try:
         on_bar = strategy.start()
     except BaseException as error:

@@ -3,33 +3,69 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, get_args
 
 import numpy as np
 
-from glowback_trio.engine.execution.broker import Broker
+from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.errors import StrategyError
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.bounds import one_of
-from glowback_trio.model.orders import PLAIN, Kind, OrderEventKind, OrderSpec, TimeInForce
+from glowback_trio.model.orders import PLAIN, Kind, OrderSpec, TimeInForce
 from glowback_trio.model.strategies.api import Bar, ColumnName
 
-__all__ = ["BrokerContext"]
+__all__ = ["BrokerContext", "OrderDesk"]
+
+
+class _Numbered(Protocol):
+    @property
+    def number(self) -> int:
+        """The number of an order."""
+
+
+class OrderDesk(Protocol):
+    """What a context needs of a broker; see `Broker`."""
+
+    @property
+    def account(self) -> Account:
+        """Cash and positions."""
+
+    def value(self, row: int) -> tuple[float, float]:
+        """Return equity and gross exposure at the closes of a row."""
+
+    def first_bar(self, row: int, symbol: int) -> int:
+        """Return the symbol's first bar that may fill an order made at a row's close."""
+
+    def order_target(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
+        """Order what a target lacks."""
+
+    def order(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> _Numbered:
+        """Order so many units."""
+
+    def cancel(self, row: int, number: int) -> bool:
+        """Cancel an order; return True if it was still open."""
+
+    def open_orders(self) -> Iterable[tuple[int, int]]:
+        """Return number and symbol of each open order, oldest first."""
 
 
 class BrokerContext:
     """The context of one run; see `model.strategies.api.Context` for every name."""
 
-    def __init__(self, timeline: Timeline, broker: Broker, costs: CostModel) -> None:
-        self.symbols: Sequence[str] = timeline.symbols
+    def __init__(self, timeline: Timeline, broker: OrderDesk, costs: CostModel) -> None:
         self.row = 0
         self.messages: list[tuple[int, str]] = []
-        self._timeline = timeline
         self._broker = broker
         self._costs = costs
+        self.show(timeline)
+
+    def show(self, timeline: Timeline) -> None:
+        """Show these bars from now on."""
+        self.symbols: Sequence[str] = timeline.symbols
+        self._timeline = timeline
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
         self._aligned = all(len(rows) == len(timeline) for rows in timeline.rows)
         # What the strategy is shown of each symbol, where bars before the range come with it.
@@ -116,7 +152,7 @@ class BrokerContext:
         at = self._tradable(symbol)
         if not math.isfinite(fraction):
             raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
-        bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
+        bar = self._broker.first_bar(self.row, at)
         self._broker.order_target(self.row, at, float(fraction), self.close(symbol), bar)
 
     def order(
@@ -142,22 +178,17 @@ class BrokerContext:
         exits = {"stop_loss": stop_loss, "take_profit": take_profit}
         spec = _spec(prices, exits, time_in_force)
         # The number is all a strategy gets of an order: an `Order` is changed by the broker only.
-        bar = self._broker.blotter.first_bar(self.row, at, self._costs.latency)
+        bar = self._broker.first_bar(self.row, at)
         return self._broker.order(self.row, at, quantity, bar, spec).number
 
     def cancel(self, order: int) -> bool:
         """Cancel an order; return True if it was still open."""
-        blotter = self._broker.blotter
-        if order not in blotter.open:
-            return False
-        blotter.close(self.row, blotter.open[order], OrderEventKind.CANCELLED)
-        return True
+        return self._broker.cancel(self.row, order)
 
     def open_orders(self, symbol: str | None = None) -> Sequence[int]:
         """Return the numbers of the open orders, oldest first."""
         at = None if symbol is None else self._at(symbol)
-        orders = self._broker.blotter.open.values()
-        return [order.number for order in orders if at in (None, order.symbol)]
+        return [number for number, own in self._broker.open_orders() if at in (None, own)]
 
     def log(self, message: str) -> None:
         """Log a sentence, which goes into the run's events and its result."""
