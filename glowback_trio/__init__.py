@@ -22,7 +22,7 @@ from glowback_trio.version import VERSION as __version__
 # Type checkers and editors read the imports; Python reads the table, and imports a module when one
 # of its names is first used. A test holds both, and `__all__`, to the same names.
 if TYPE_CHECKING:
-    from glowback_trio.actors import Gateway, Run, Subscription, open_gateway
+    from glowback_trio.actors import Attempt, Gateway, Optimization, Run, Subscription, open_gateway
     from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify, warm
     from glowback_trio.data import Catalogue, FileLimits, MemoryCatalogue, demo_path, load_dataset
     from glowback_trio.engine import backtest, check_strategy, result_json, result_rows
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from glowback_trio.model.events import Event
     from glowback_trio.model.invariants import assert_sound
     from glowback_trio.model.lifecycle import State, Status
+    from glowback_trio.model.optimization.lifecycle import OptimizationState, OptimizationStatus
     from glowback_trio.model.optimization.objectives import Objective
     from glowback_trio.model.optimization.request import OptimizationRequest
     from glowback_trio.model.optimization.result import OptimizationResult
@@ -63,7 +64,14 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "glowback_trio.actors": ("Gateway", "Run", "Subscription", "open_gateway"),
+            "glowback_trio.actors": (
+                "Attempt",
+                "Gateway",
+                "Optimization",
+                "Run",
+                "Subscription",
+                "open_gateway",
+            ),
             "glowback_trio.compute": (
                 "InlineCompute",
                 "ProcessCompute",
@@ -83,6 +91,10 @@ else:
             "glowback_trio.model.events": ("Event",),
             "glowback_trio.model.invariants": ("assert_sound",),
             "glowback_trio.model.lifecycle": ("State", "Status"),
+            "glowback_trio.model.optimization.lifecycle": (
+                "OptimizationState",
+                "OptimizationStatus",
+            ),
             "glowback_trio.model.optimization.objectives": ("Objective",),
             "glowback_trio.model.optimization.request": ("OptimizationRequest",),
             "glowback_trio.model.optimization.result": ("OptimizationResult",),
@@ -116,6 +128,7 @@ else:
     )
 
 __all__ = [
+    "Attempt",
     "BacktestRequest",
     "Bar",
     "BarStrategy",
@@ -138,8 +151,11 @@ __all__ = [
     "Momentum",
     "Objective",
     "OnBar",
+    "Optimization",
     "OptimizationRequest",
     "OptimizationResult",
+    "OptimizationState",
+    "OptimizationStatus",
     "Panel",
     "Parameter",
     "PortfolioConstruction",

@@ -31,7 +31,7 @@ def test_what_a_function_and_a_class_show() -> None:
     assert "- `max_running`: How many runs" in page
     assert "#### Gateway.submit\n" in page
     assert "    initial_capital: " in page
-    assert "def assert_sound(events: Iterable[Event], *, ended: bool = True) -> None" in page
+    assert "def assert_sound(events: Iterable[Event], *, ended: bool = True, " in page
     assert "    carry: Mapping[str, float] = …" in page
     assert "_nursery" not in page
 

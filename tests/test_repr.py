@@ -16,6 +16,7 @@ from typing import Any, get_origin
 import numpy as np
 import pytest
 from attrs import evolve
+from support.optimizations import search_request
 from support.sqlite_files import inline_store
 from trio.testing import MockClock
 
@@ -31,6 +32,8 @@ from glowback_trio import (
     Objective,
     OptimizationRequest,
     OptimizationResult,
+    OptimizationState,
+    OptimizationStatus,
     Parameter,
     PortfolioConstruction,
     ProcessCompute,
@@ -50,9 +53,16 @@ from glowback_trio import (
     store,
 )
 from glowback_trio.client import Retry, open_client
-from glowback_trio.compute import BacktestJob, Done, Failed, InlineCompute, Progressed
+from glowback_trio.compute import (
+    BacktestJob,
+    Done,
+    Failed,
+    InlineCompute,
+    LoadJob,
+    Progressed,
+    TrialsJob,
+)
 from glowback_trio.compute.steps import Answered
-from glowback_trio.compute.trials.jobs import LoadJob, TrialsJob
 from glowback_trio.compute.verification.job import VerifyJob
 from glowback_trio.data import FileLimits, Listing
 from glowback_trio.engine.trials.plan import TrialPlan
@@ -60,11 +70,11 @@ from glowback_trio.errors import FailureTraceback, GlowbackError, Problem, RunFa
 from glowback_trio.model.bars import Dataset, Quality
 from glowback_trio.model.events import EventDraft
 from glowback_trio.model.lifecycle import Status
-from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.strategies import parameters
 from glowback_trio.model.strategies.api import Bar, CustomStrategy, Panel
 from glowback_trio.model.strategies.leak_report import ChangedDecision, LeakReport
 from glowback_trio.server import Settings
+from glowback_trio.store import StoredOptimization, TrialNote
 from glowback_trio.testing import open_virtual_gateway
 from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Difference, Verdict
@@ -97,13 +107,12 @@ COSTS = Execution(
     size_at="fill",
 )
 
+CROSSING = evolve(SMALL, strategy=parameters.MaCrossover(short_period=2, long_period=5))
+
 
 def values() -> Iterator[object]:
     """Values of the model, and what makes and keeps them, each as large as it may get."""
-    result = backtest(
-        evolve(SMALL, strategy=parameters.MaCrossover(short_period=2, long_period=5)),
-        [bars("A"), bars("B")],
-    )
+    result = backtest(CROSSING, [bars("A"), bars("B")])
     held = backtest(
         BacktestRequest(
             symbols=["A"],
@@ -162,7 +171,7 @@ def values() -> Iterator[object]:
     yield errors.InvalidRequestError([Problem("missing", ("a", 1), LONG)] * 1000)
     yield Bar(1.0, 1.0, 1.0, 1.0, 1.0)
     yield from (each() for each in parameters.STRATEGIES.values())
-    yield State.RUNNING
+    yield from (State.RUNNING, *optimization_values())
     yield RunFilter(tag="t", q="x" * 100)
     yield from searches()
 
@@ -193,6 +202,14 @@ def searches() -> Iterator[object]:
     )
 
 
+def optimization_values() -> Iterator[object]:
+    request = search_request(name=LONG[:256])
+    pending = OptimizationStatus.pending("o", request, REQUEST.start_date)
+    status = evolve(pending, state=OptimizationState.FAILED, error=LONG)
+    yield from (status, OptimizationState.RUNNING)
+    yield from (TrialNote(1, 0.1, b"x" * 1000), StoredOptimization(request, [status]))
+
+
 async def actors_and_clients() -> list[object]:
     """Actors with a store full of runs, and clients of a server that is not there."""
     kept = MemoryStore()
@@ -202,8 +219,12 @@ async def actors_and_clients() -> list[object]:
         run = runs[0]
         log = run.broadcaster.log
         stored = await kept.reopen(run.run_id, lambda: None)
-        found: list[object] = [gw, run, run.subscribe(), run.broadcaster, kept, log, stored]
-        lines = [described(each) for each in found]
+        search = gw.optimize(evolve(search_request(max_trials=1), base_backtest=CROSSING))
+        await search.wait_finished()
+        found: list[object] = [gw, search, search.attempt()]
+        assert "1 of 1 trials" in described(search)
+        found += [run, run.subscribe(), run.broadcaster, kept, log, stored]
+        lines = [described(each) for each in found if each not in (search, search.attempt())]
         assert "30 runs" in lines[0]
         assert f"{run.status.event_count}" in lines[1]
         assert "completed" in lines[1]

@@ -8,6 +8,17 @@ May be imported by: `server`, `cli` and `testing`.
 from glowback_trio.actors.broadcaster import Streamed, Subscription
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.gateway_opening import open_gateway, random_id
+from glowback_trio.actors.optimizations.attempt import Attempt
+from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.run import Run
 
-__all__ = ["Gateway", "Run", "Streamed", "Subscription", "open_gateway", "random_id"]
+__all__ = [
+    "Attempt",
+    "Gateway",
+    "Optimization",
+    "Run",
+    "Streamed",
+    "Subscription",
+    "open_gateway",
+    "random_id",
+]

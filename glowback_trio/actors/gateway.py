@@ -1,4 +1,4 @@
-"""The gateway: it takes requests, owns the only long-lived nursery, and ends what it began."""
+"""The gateway: it takes requests, finds what it began, and ends it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
 
 import trio
-from attrs import define, evolve, field
+from attrs import define, field
 
 from glowback_trio.actors.event_loop import EventLoop
+from glowback_trio.actors.optimizations.optimization import Optimization
+from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.run import Run
-from glowback_trio.actors.run_slots import RunSlots, SlotTurn
+from glowback_trio.actors.run_slots import RunSlots
+from glowback_trio.actors.run_tasks import RunTasks
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import (
     check_same,
@@ -22,8 +25,7 @@ from glowback_trio.actors.transfers import (
     import_export,
     verify_run,
 )
-from glowback_trio.border import Border
-from glowback_trio.compute import BacktestJob, Compute
+from glowback_trio.compute import Compute
 from glowback_trio.data import Source
 from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import (
@@ -36,9 +38,11 @@ from glowback_trio.errors import (
     StoreError,
     UnknownRunError,
 )
-from glowback_trio.memory import Holding, Memory
+from glowback_trio.memory import Memory
 from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
@@ -50,12 +54,8 @@ __all__ = ["Gateway"]
 
 _log = logging.getLogger(__name__)
 
-# Runs whose statuses are computed in a row: a millisecond's work.
-_LOOKED_AT_PER_TURN = 100
 # Each may take as much memory as the log of its run.
 _TRANSFERS = 2
-# Seconds after which a log that did not take the end of its run is asked again.
-_RETRY_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,16 +78,15 @@ class Gateway:
     strategies: StrategyRegistry
     #: The bound on what everything takes, and who takes how much.
     memory: Memory
-    _nursery: trio.Nursery
     _store: Store
     _compute: Compute
     _clock: Callable[[], datetime]
     _new_id: Callable[[], str]
     _slots: RunSlots
     _max_queued: int
-    _max_log_bytes: int
-    _max_result_bytes: int
+    _tasks: RunTasks
     _runs: dict[str, Run]
+    _optimizations: Optimizations
     _loop: EventLoop
     _thread_calls: ThreadCalls
     #: Exports that are held in memory at once, to be verified or kept.
@@ -163,14 +162,8 @@ class Gateway:
             raise StoreError("No new runs are accepted: the store cannot be written at the moment")
         run = Run.queued(self._new_id(), request, self._store, self._clock, key)
         self._runs[run.run_id] = run
-        self._start(run, owner)
+        self._tasks.start(run, owner)
         return run
-
-    def _start(self, run: Run, owner: str = "") -> None:
-        # The slot is requested here: started tasks begin in no particular order.
-        turn = self._slots.request(owner, run.request.priority, run.run_id)
-        run.take_turns(turn)
-        self._nursery.start_soon(self._carry_out, run, turn, name=run.run_id)
 
     @overload
     def from_thread(
@@ -237,7 +230,7 @@ class Gateway:
             if run is restored:
                 self._take_up(run)
         if not run.needs_task:
-            self._retire(run)
+            self._tasks.retire(run)
         return run
 
     def _take_up(self, run: Run) -> None:
@@ -247,7 +240,7 @@ class Gateway:
         """
         run.settle()
         if run.needs_task and self._closed is None:
-            self._start(run)
+            self._tasks.start(run)
 
     def runs(self) -> Sequence[Run]:
         """Return the runs that are in memory, newest first: see `run`."""
@@ -269,26 +262,7 @@ class Gateway:
         """
         self._loop.check("gateway.statuses")
         await trio.lowlevel.checkpoint()
-        kept = await self._store.statuses(only, before, limit)
-        if kept is not None:
-            return [self._current(status) for status in kept]
-        runs = self.runs()
-        if before is not None:
-            runs = runs[runs.index(self.run(before)) + 1 :]
-        found: list[Status] = []
-        for looked_at, run in enumerate(runs, start=1):
-            if only.matches(status := run.status):
-                found.append(status)
-            if len(found) == limit:
-                break
-            if looked_at % _LOOKED_AT_PER_TURN == 0:
-                await trio.lowlevel.checkpoint()
-        return found
-
-    def _current(self, status: Status) -> Status:
-        """Return a stored status with what no log says."""
-        run = self._runs.get(status.run_id)
-        return evolve(status, paused=run is not None and run.status.paused)
+        return await self._tasks.statuses(only, before, limit)
 
     async def find_key(self, key: str, max_age_s: float = math.inf) -> Run | None:
         """Return the run that was submitted with this key; None if there is none.
@@ -392,6 +366,90 @@ class Gateway:
         self._loop.check("gateway.flush")
         await self._store.flush()
 
+    def optimize(
+        self,
+        request: OptimizationRequest,
+        *,
+        key: str | None = None,
+        owner: str = "",
+        checked: bool = False,
+    ) -> Optimization:
+        """Begin an optimization; its trials take turns at the slots with runs.
+
+        Args:
+            request: What to search.
+            key: Kept with it, for `find_optimization_key`.
+            owner: On whose account.
+            checked: True if nothing has been found wrong with it already.
+
+        Raises:
+            InvalidRequestError: It is no `OptimizationRequest`, or the data source cannot serve it.
+            OptimizationsFullError: As many have not ended as may.
+            ResourceError: No memory is left of `max_memory`.
+            StoreError: The store cannot be written at the moment.
+            GatewayClosedError: The gateway is closing or closed.
+            EventLoopError: Called outside the gateway's event loop; see `from_thread`.
+        """
+        return self._optimizations.optimize(request, key, owner, checked=checked)
+
+    def optimization(self, optimization_id: str) -> Optimization:
+        """Return an optimization that is in memory.
+
+        Raises:
+            UnknownOptimizationError: It never was, was deleted, or had to leave memory.
+        """
+        return self._optimizations.get(optimization_id)
+
+    def holds_optimization(self, optimization_id: str) -> bool:
+        """Return whether `optimization` finds one."""
+        return self._optimizations.holds(optimization_id)
+
+    async def load_optimization(self, optimization_id: str) -> Optimization:
+        """Return an optimization, wherever the store has it.
+
+        Raises:
+            UnknownOptimizationError: It never was, was deleted, or had to leave the store.
+            StoreError: The store cannot be read.
+        """
+        return await self._optimizations.load(optimization_id)
+
+    def optimizations(self) -> Sequence[Optimization]:
+        """Return the optimizations that are in memory, newest first."""
+        return self._optimizations.all()
+
+    async def optimization_statuses(
+        self, *, before: str | None = None, limit: int = 50
+    ) -> Sequence[OptimizationStatus]:
+        """Return statuses of all optimizations, newest first.
+
+        Args:
+            before: Only those that were begun before this one; None: all.
+            limit: How many at most.
+
+        Raises:
+            UnknownOptimizationError: There is none `before`.
+        """
+        return await self._optimizations.statuses(before, limit)
+
+    async def find_optimization_key(
+        self, key: str, max_age_s: float = math.inf
+    ) -> Optimization | None:
+        """Return the optimization that was begun with this key; None if there is none.
+
+        Args:
+            key: The key.
+            max_age_s: Only one that was begun in the last so many seconds.
+        """
+        return await self._optimizations.find_key(key, max_age_s)
+
+    def delete_optimization(self, optimization_id: str) -> None:
+        """Forget an optimization with all its attempts; cancel it first if it has not ended.
+
+        Raises:
+            UnknownOptimizationError: There is none of this id.
+        """
+        self._optimizations.delete(optimization_id)
+
     def _drop(self, run_id: str) -> None:
         """Forget a finished run."""
         self._runs.pop(run_id, None)
@@ -410,49 +468,13 @@ class Gateway:
         self._closed = self._closed or reason
         for run in self._runs.values():
             run.close(reason)
+        self._optimizations.close(reason)
         self._thread_calls.close()
 
     async def wait_idle(self) -> None:
-        """Wait until every run that is listed now has ended."""
+        """Wait until every run and optimization that is listed now has ended."""
         self._loop.check("gateway.wait_idle")
         for run in self.runs():
             await run.wait_finished()
-
-    async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
-        """Be the run's task, and give back what it holds when it has ended."""
-        with Border(run.fail):
-            try:
-                with Border(run.fail):
-                    budget = self._log_budget(run.request)
-                    job = BacktestJob(run.request, self.source, budget, self._max_result_bytes)
-                    await run.carry_out(self._compute, job, Holding(self.memory.account("results")))
-            finally:
-                turn.end()
-                if not run.needs_task:
-                    self._retire(run)
-            if run.needs_task and not run.survives:
-                await self._end_late(run)
-                self._retire(run)
-
-    async def _end_late(self, run: Run) -> None:
-        """End a run whose log did not take its end: try again until it does, or it is too late."""
-        given_up = False
-        while run.needs_task and not given_up:
-            given_up = self._closed is not None
-            await trio.sleep(_RETRY_S)
-            with Border(_take_no_note):  # it is logged already
-                run.cut_off()
-
-    def _log_budget(self, request: BacktestRequest) -> int | None:
-        """Return how many bytes the run's events may take in memory; None if they are on disk."""
-        # All events of a paced run wait in memory for their time, whatever the store.
-        on_disk = self._store.durability != "memory" and request.stream.pace_bars_per_s is None
-        return None if on_disk else self._max_log_bytes
-
-    def _retire(self, run: Run) -> None:
-        for evicted in self._store.retire(run.run_id):
-            self._runs.pop(evicted, None)
-
-
-def _take_no_note(_error: BaseException) -> None:
-    """Take no note of an error."""
+        for optimization in self.optimizations():
+            await optimization.wait_finished()

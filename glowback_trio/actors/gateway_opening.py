@@ -12,15 +12,18 @@ import trio
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.gateway import Gateway
+from glowback_trio.actors.optimizations.optimizations import Optimizations
+from glowback_trio.actors.optimizations.work import Equipment
 from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.retention import remove_expired
 from glowback_trio.actors.run_slots import RunSlots
+from glowback_trio.actors.run_tasks import RunTasks
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.compute.result_budget import MOST_RESULT_BYTES
 from glowback_trio.data import Source, open_source
 from glowback_trio.errors import EventLoopError
-from glowback_trio.memory import Memory
+from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.instant import utc_now
 from glowback_trio.model.strategies.api import CustomStrategy
 from glowback_trio.model.strategies.registry import make_registry
@@ -50,6 +53,7 @@ async def open_gateway(
     max_log_bytes: int = 1 << 28,
     max_result_bytes: int = MOST_RESULT_BYTES,
     max_memory: int | None = None,
+    max_optimizations: int = 100,
     strategies: Iterable[type[CustomStrategy]] = (),
 ) -> AsyncIterator[Gateway]:
     """Open a gateway for the length of an `async with` block.
@@ -83,6 +87,7 @@ async def open_gateway(
             take more fails.
         max_memory: How many bytes of memory logs, results and whatever else is served may take
             together; beyond it `submit` raises `ResourceError`. None: any number.
+        max_optimizations: How many optimizations may not have ended, paused ones included.
         strategies: Classes of strategies that requests may name in addition to the built-in ones.
             They are code of the program that opens the gateway, never of its clients.
 
@@ -102,36 +107,63 @@ async def open_gateway(
     computing = compute or ThreadCompute()
     retention = trio.CancelScope()
     memory = Memory(max_memory)
+    now = clock or utc_now
+    closing = trio.Event()
     async with kept.opened(registry, memory), computing.opened(), open_bare_nursery() as nursery:
+        slots = RunSlots(
+            min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
+        )
+        runs = await restored_runs(kept, now)
+        tasks = RunTasks(
+            source=source,
+            store=kept,
+            compute=computing,
+            memory=memory,
+            slots=slots,
+            nursery=nursery,
+            runs=runs,
+            max_log_bytes=max_log_bytes,
+            max_result_bytes=max_result_bytes,
+            closed=closing.is_set,
+        )
+        optimizations = Optimizations(
+            equipment=Equipment(
+                kept, source, computing, slots, lambda: Holding(memory.account("results"))
+            ),
+            memory=memory,
+            clock=now,
+            new_id=new_id or random_id,
+            nursery=nursery,
+            most=max_optimizations,
+        )
         gateway = Gateway(
             source=source,
             strategies=registry,
             memory=memory,
-            nursery=nursery,
             store=kept,
             compute=computing,
-            clock=clock or utc_now,
+            clock=now,
             new_id=new_id or random_id,
-            slots=RunSlots(
-                min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
-            ),
+            slots=slots,
             max_queued=max_queued,
-            max_log_bytes=max_log_bytes,
-            max_result_bytes=max_result_bytes,
-            runs=await restored_runs(kept, clock or utc_now),
+            tasks=tasks,
+            runs=runs,
+            optimizations=optimizations,
             loop=loop,
             thread_calls=ThreadCalls(loop),
         )
         if kept.expires:
             drop = gateway._drop  # noqa: SLF001 - opening owns what it made
-            nursery.start_soon(remove_expired, kept, clock or utc_now, drop, retention)
+            nursery.start_soon(remove_expired, kept, now, drop, retention)
         for run in gateway.runs()[::-1]:
             if run.needs_task:
-                gateway._start(run)  # noqa: SLF001 - opening owns what it made
+                tasks.start(run)
+        await optimizations.restore()
         try:
             yield gateway
         finally:
             retention.cancel()
+            closing.set()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
 

@@ -18,7 +18,7 @@ from glowback_trio.model.invariants import Digest
 from glowback_trio.store import EventLog
 from glowback_trio.wire.json_text import dumps
 
-__all__ = ["Life", "LogWriter", "log_failure", "log_late_error"]
+__all__ = ["Announced", "Life", "LogWriter", "S", "log_failure", "log_late_error"]
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +47,10 @@ class Announced(Protocol):
 S = TypeVar("S", bound=Announced)
 
 
+def _ignore(_status: object) -> None:
+    """Do nothing."""
+
+
 @frozen
 class Life(Generic[S]):
     """What events do to the status of what has a log.
@@ -55,10 +59,12 @@ class Life(Generic[S]):
         check: Raises `InvalidTransitionError` if the lifecycle table allows no event of this type.
         after: Returns the status after an event that changes no state; the same object if that
             changes nothing of it but the number of events.
+        announced: Called with the status after a change of state.
     """
 
     check: Callable[[S, AnyEventType], object]
     after: Callable[[S, EventDraft], S]
+    announced: Callable[[S], object] = _ignore
 
 
 @define(eq=False)
@@ -194,6 +200,7 @@ class LogWriter(Generic[S]):
         status = before.announcing(state, moment, error)
         self._append("state", dumps({"state": state, "error": error, **more}), moment)
         self._note_change(status)
+        self._life.announced(status)
 
     def end(self, state: str, error: str | None = None) -> int:
         """Append the terminal event, with the count and digest of the log; return its id."""
@@ -221,11 +228,11 @@ def _changed(status: S, **changes: object) -> S:
     return changed
 
 
-def log_failure(run_id: str, error: str, traceback: str) -> None:
-    """Write a run's failure to the log of the program, if foreign code has a traceback for it.
+def log_failure(what: str, error: str, traceback: str) -> None:
+    """Write a failure to the log of the program, if foreign code has a traceback for it.
 
     Args:
-        run_id: The run's id.
+        what: What has failed, such as `Run 7`.
         error: Why it failed, as a sentence.
         traceback: The traceback as text; empty: there is none.
     """
@@ -234,11 +241,9 @@ def log_failure(run_id: str, error: str, traceback: str) -> None:
     cause = FailureTraceback(traceback)
     # On one line: an exception's text may hold what a client sent, which must not look like
     # another line of the log.
-    _log.error(
-        "Run %s failed: %s", run_id, " ".join(error.split()), exc_info=(type(cause), cause, None)
-    )
+    _log.error("%s failed: %s", what, " ".join(error.split()), exc_info=(type(cause), cause, None))
 
 
-def log_late_error(run_id: str, error: BaseException) -> None:
-    """Write an error of a run that has ended already to the log of the program."""
-    _log.error("An error after the end of run %s", run_id, exc_info=error)
+def log_late_error(what: str, error: BaseException) -> None:
+    """Write an error of what has ended already to the log of the program."""
+    _log.error("An error after the end of %s", what, exc_info=error)

@@ -12,8 +12,9 @@ from typing import assert_never
 import trio
 from attrs import define, field
 
-from glowback_trio.actors.broadcaster import GOES_ON, Bell, Broadcaster, Subscription
-from glowback_trio.actors.log_writer import LogWriter, log_failure, log_late_error
+from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
+from glowback_trio.actors.course import Course
+from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.run_slots import SlotTurn, compute_in_turns
 from glowback_trio.actors.runs.emission import Emission
 from glowback_trio.actors.runs.life import RUN_LIFE, begin_run_log
@@ -27,9 +28,8 @@ from glowback_trio.compute import (
     Job,
     Progressed,
     Step,
-    fault_step,
 )
-from glowback_trio.errors import FailureTraceback, GatewayClosedError, LogError, NotReadyError
+from glowback_trio.errors import FailureTraceback, NotReadyError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
@@ -69,22 +69,16 @@ class Run:
     _emission: Emission = field(init=False)
     #: When it may be computed; None for one that has no task.
     _turn: SlotTurn | None = field(default=None, init=False)
-    #: The reason of the first `cancel`.
-    _reason: str | None = field(default=None, init=False)
-    #: True if its task has stopped, and the next gateway goes on with it.
-    _left: bool = field(default=False, init=False)
-    #: Traceback of the code that failed, as text: for its author, so never in the log.
-    _traceback: str = field(default="", init=False)
     _held: Holding | None = field(default=None, init=False)
-    #: What ended the run, from the moment that it was known.
-    _failure: str | None = field(default=None, init=False)
-    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
-    _finished: trio.Event = field(factory=trio.Event, init=False)
+    #: How it ends.
+    _course: Course[Status] = field(init=False)
     #: One change at a time: each begins with what the last one has left.
     _labelling: trio.Lock = field(factory=trio.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pacer = Pacer(self.request.stream.pace_bars_per_s)
+        what, lasts = f"Run {self.run_id}", partial(_lasts, self._store, self.request)
+        self._course = Course(what, self._broadcaster, self._writer, lasts)
         log = self._broadcaster.log
         self._emission = Emission(log, self._writer, self._store, self._pacer)
 
@@ -128,7 +122,7 @@ class Run:
         if status.paused:
             run._pacer.pause()
         if writer.finished:
-            run._close(status.event_count)
+            run._course.close_log(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
             run._emission.repeat()
         return run
@@ -141,9 +135,9 @@ class Run:
         if self._writer.finished:
             return
         if isinstance(strategy := self.request.strategy, LostStrategy):
-            self._end(State.FAILED, strategy.advice)
+            self._course.end(State.FAILED, strategy.advice)
         elif self.status.state is State.RUNNING and not self._emission.repeats:
-            self._end(State.FAILED, INTERRUPTED)
+            self._course.end(State.FAILED, INTERRUPTED)
 
     @property
     def status(self) -> Status:
@@ -172,10 +166,7 @@ class Run:
     @property
     def survives(self) -> bool:
         """True if the next gateway on its store goes on with it: queued, or computed again."""
-        ends = self._writer.finished or self._reason is not None or bool(self._failure)
-        if self._store.durability == "memory" or ends:
-            return False
-        return self._writer.newest.state is State.QUEUED or self.request.on_restart == "rerun"
+        return self._course.survives
 
     @property
     def broadcaster(self) -> Broadcaster:
@@ -243,12 +234,7 @@ class Run:
                 that failed or was cancelled is no error here.
         """
         self._broadcaster.loop.check("run.wait_finished")
-        await self._finished.wait()
-        if self._left and not self._writer.finished:
-            raise GatewayClosedError(GOES_ON)
-        # A store may still be writing the terminal event.
-        while not self.finished:
-            await self._broadcaster.wait_ring()
+        await self._course.wait_finished()
         return self.status
 
     def result(self) -> Result:
@@ -278,7 +264,7 @@ class Run:
 
     def _check_completed(self) -> None:
         if (refusal := self.status.result_error) is not None:
-            cause = FailureTraceback(self._traceback) if self._traceback else None
+            cause = FailureTraceback(text) if (text := self._course.traceback) else None
             try:
                 raise refusal from cause
             finally:
@@ -317,18 +303,19 @@ class Run:
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""
         self._broadcaster.loop.check("run.cancel")
-        # What has ended stays as it ended: the terminal event is in the log.
-        if self._reason is None and not self._writer.finished:
-            self._reason = reason
-            self._scope.cancel(reason)
+        self._course.cancel(reason)
 
     def close(self, reason: str) -> None:
         """Stop the run without an end if it survives its gateway; otherwise cancel it."""
-        if self.survives:
-            self._left = True
-            self._scope.cancel(reason)
-        else:
-            self.cancel(reason)
+        self._course.close(reason)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run because of an error in its task or beneath it; after the end, log it only."""
+        self._course.fail(error)
+
+    def cut_off(self) -> None:
+        """End the run that did not come to its end by itself. Only its task calls this."""
+        self._course.cut_off()
 
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. The store keeps it, the log does not."""
@@ -371,24 +358,15 @@ class Run:
         with ExitStack() as channels:
             async with trio.open_nursery() as workers:
                 try:
-                    with self._scope, Border(self.fail):
+                    with self._course.scope, Border(self.fail):
                         await self._complete(
                             partial(compute_in_turns, compute, job), workers, channels
                         )
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
-                    self._stop()
+                    self._course.stop()
                     workers.cancel_scope.cancel()
                     self._held = None
-
-    def _stop(self) -> None:
-        """End the run if nothing else has, or leave it to the next gateway."""
-        self._left = self.survives
-        if self._left:
-            self._broadcaster.break_off()
-            self._finished.set()
-        elif not self._writer.finished:
-            self.cut_off()
 
     async def _complete(
         self, work: Callable[..., Awaitable[None]], workers: trio.Nursery, channels: ExitStack
@@ -412,7 +390,7 @@ class Run:
                 self._turn.begin_again()
                 await self._turn.wait()
             elif not self._writer.finished:
-                self._end(State.FAILED, "The run was given up where it was computed")
+                self._course.end(State.FAILED, "The run was given up where it was computed")
 
     async def _follow(self, steps: AsyncIterable[Step]) -> None:
         self._pacer.begin()
@@ -429,12 +407,11 @@ class Run:
                     await self._store.keep_result(self.run_id, result)
                     # The run may have been paused while the store wrote.
                     await self._pacer.wait_resumed()
-                    self._end(State.COMPLETED)
-                case Failed(error, traceback):
+                    self._course.end(State.COMPLETED)
+                case Failed(error):
                     await self._pacer.wait_resumed()
-                    self._traceback = traceback
-                    log_failure(self.run_id, error, traceback)
-                    self._end(State.FAILED, error)
+                    self._course.note_failure(taken)
+                    self._course.end(State.FAILED, error)
                 case Answered():
                     raise AssertionError("a run's job is a backtest")
                 case never:
@@ -449,27 +426,8 @@ class Run:
         if self._held is not None:
             self._held.resize(size)
 
-    def fail(self, error: BaseException) -> None:
-        """End the run because of an error in its task or beneath it; after the end, log it only."""
-        if self._writer.finished:
-            log_late_error(self.run_id, error)
-            return
-        # A log that differs from its recomputation says how.
-        step = Failed(str(error)) if isinstance(error, LogError) else fault_step(error)
-        self._traceback = step.traceback
-        log_failure(self.run_id, step.error, step.traceback)
-        self._failure = self._failure or step.error
-        self.cut_off()
 
-    def cut_off(self) -> None:
-        """End the run that did not come to its end by itself. Only its task calls this."""
-        cancelled = State.CANCELLED, self._reason or "the gateway was closed"
-        self._end(*((State.FAILED, self._failure) if self._failure else cancelled))
-
-    def _end(self, state: State, error: str | None = None) -> None:
-        self._close(self._writer.end(state, error))
-
-    def _close(self, terminal_id: int) -> None:
-        """Wake what waits for the end."""
-        self._broadcaster.announce_end(terminal_id)
-        self._finished.set()
+def _lasts(store: Store, request: BacktestRequest, status: Status) -> bool:
+    """Return whether the next gateway on a store goes on with a run: queued, or computed again."""
+    goes_on = status.state is State.QUEUED or request.on_restart == "rerun"
+    return store.durability != "memory" and goes_on

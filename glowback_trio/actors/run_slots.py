@@ -105,8 +105,8 @@ class SlotTurn:
         self._slots.put_away(self)
 
     def begin_again(self) -> None:
-        """Wait for a slot once more, for work that was dropped."""
-        self.dropped = False
+        """Want a slot once more: for work that was dropped, or for further work."""
+        self.dropped = self._over = False
         self._slots.reconsider(self)
 
     def end(self) -> None:
@@ -214,6 +214,12 @@ class RunSlots:
         self.reconsider(turn)
         return turn
 
+    def further(self, turn: SlotTurn) -> SlotTurn:
+        """Return another turn for the work of one that has begun; it wants no slot yet."""
+        other = SlotTurn(turn.name, turn.owner, turn.priority, self)
+        other.rest()
+        return other
+
     def holds(self, turn: SlotTurn) -> bool:
         """Return whether a turn has its slot now."""
         return turn in self._holders
@@ -295,7 +301,7 @@ class RunSlots:
     def _rank(self, turn: SlotTurn, leaving: SlotTurn | None) -> tuple[int, int, int, bool]:
         """Return what decides among turns that wait."""
         held = sum(one.owner == turn.owner for one in self._holders if one is not leaving)
-        return -turn.priority, held, self._served.get(turn.owner, 0), turn in self._begun
+        return -turn.priority, held, self._served.get(turn.owner, 0), turn not in self._new
 
     def _drop_paused(self) -> bool:
         """Drop the work of the run that was laid aside first and is paused, if others need room.

@@ -55,10 +55,12 @@ class Failed:
         traceback: The traceback of an error in code that is not this package's, as text; empty
             where there is none. For the author of that code, never for clients. Text, because a
             step has to survive a pickle, and because a real traceback holds on to every frame.
+        lost: True if the worker process has ended in the middle, by whatever fault.
     """
 
     error: str = field(converter=_cut)
     traceback: str = ""
+    lost: bool = False
 
     def __repr__(self) -> str:
         return describe(self, error=self.error, traceback=bool(self.traceback))

@@ -5,8 +5,15 @@ Never here: what a run is in the middle of, where work is carried out, HTTP.
 May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
-from glowback_trio.store.memory import MemoryLog, MemoryStore
-from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, EventLog, Store, StoredRun
+from glowback_trio.store.event_log import EVENT_OVERHEAD, EventLog
+from glowback_trio.store.memory import MemoryStore
+from glowback_trio.store.memory_log import MemoryLog
+from glowback_trio.store.optimization_shelf import (
+    OptimizationShelf,
+    StoredOptimization,
+    TrialNote,
+)
+from glowback_trio.store.protocol import Durability, Store, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 
 __all__ = [
@@ -15,7 +22,10 @@ __all__ = [
     "EventLog",
     "MemoryLog",
     "MemoryStore",
+    "OptimizationShelf",
     "RunFilter",
     "Store",
+    "StoredOptimization",
     "StoredRun",
+    "TrialNote",
 ]

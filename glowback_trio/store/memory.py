@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -13,102 +11,23 @@ from attrs import define, evolve, field
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
-from glowback_trio.model.events import AnyEventType, Event
+from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.store.protocol import EVENT_OVERHEAD, Durability, StoredRun
+from glowback_trio.store.memory_log import MemoryLog
+from glowback_trio.store.memory_optimizations import MemoryOptimizations
+from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.store.sizes import result_bytes
 
-__all__ = ["MemoryLog", "MemoryStore"]
+__all__ = ["MemoryStore"]
 
-# A log tells the account of what it holds when it has grown by so much.
-_GROWTH = 1 << 16
 # A millisecond's work.
 _IMPORTED_PER_TURN = 2048
-
-
-@define(eq=False, repr=False, weakref_slot=True)
-class MemoryLog:
-    """A run's events in a list: event n has index n - 1. An event is durable at once.
-
-    What it takes counts until its last reader has let it go.
-    """
-
-    _on_durable: Callable[[], None]
-    _held: Holding = field(factory=lambda: Holding(Memory().account("logs")))
-    _events: list[Event] = field(factory=list, init=False)
-    #: The ids of the events of each type.
-    _ids: dict[AnyEventType, array[int]] = field(factory=dict, init=False)
-    #: Bytes that the events take, roughly.
-    size: int = field(default=0, init=False)
-
-    def __repr__(self) -> str:
-        return describe(self, counted(len(self._events), "event"), size=self.size)
-
-    @property
-    def watermark(self) -> int:
-        """Id of the newest event."""
-        return len(self._events)
-
-    def append(self, event: Event) -> None:
-        """Take the next event and say that it is durable."""
-        self._events.append(event)
-        if event.type not in self._ids:
-            self._ids[event.type] = array("Q")
-        self._ids[event.type].append(event.event_id)
-        self.size += len(event.data) + EVENT_OVERHEAD
-        if self.size - self._held.size >= _GROWTH:
-            self._held.grow_to(self.size)
-        self._on_durable()
-
-    def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
-        """Return up to `limit` events with ids above `after`."""
-        return self._events[after : after + limit]
-
-    async def read(self, after: int, limit: int) -> Sequence[Event]:
-        """Return the same: no event leaves memory before its run does."""
-        return self.read_nowait(after, limit)
-
-    def select_nowait(
-        self, after: int, limit: int, types: Collection[AnyEventType]
-    ) -> tuple[Sequence[Event], int]:
-        """Return up to `limit` events of these types, and the id up to which there is no other."""
-        newest = self.watermark
-        found: list[int] = []
-        for kind in types:
-            ids = self._ids.get(kind, ())
-            first = bisect_right(ids, after)
-            found += ids[first : first + limit]
-        found = sorted(found)[:limit]
-        events = [self._events[event_id - 1] for event_id in found]
-        return events, found[-1] if len(found) == limit else max(after, newest)
-
-    async def select(
-        self, after: int, limit: int, types: Collection[AnyEventType]
-    ) -> tuple[Sequence[Event], int]:
-        """Return the same: no event leaves memory before its run does."""
-        return self.select_nowait(after, limit, types)
-
-    def changes(self) -> Sequence[Event]:
-        """Return the events that the status depends on: changes of state, the last progress."""
-        state: AnyEventType = "state"
-        states, _ = self.select_nowait(0, self.watermark, [state])
-        last = [self._events[event_id - 1] for event_id in self._ids.get("progress", ())[-1:]]
-        return sorted([*states, *last], key=lambda event: event.event_id)
-
-    def ring(self, on_durable: Callable[[], None]) -> None:
-        """Call this function from now on when an event is durable."""
-        self._on_durable = on_durable
-
-    def hold(self, held: Holding | None = None) -> None:
-        """Tell the account, from now on perhaps another one, of all that it holds."""
-        self._held = held or self._held
-        self._held.grow_to(self.size)
 
 
 @define(eq=False)
@@ -153,8 +72,13 @@ class MemoryStore:
     _finished: dict[str, int] = field(factory=dict, init=False)
     _finished_bytes: int = field(default=0, init=False)
     _in_use: bool = field(default=False, init=False)
+    #: The optimizations, which have the same bounds of their own.
+    optimizations: MemoryOptimizations = field(init=False)
     #: The memory of the gateway that has the store open.
     _memory: Memory = field(factory=Memory, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.optimizations = MemoryOptimizations(self.keep_runs, self.keep_bytes)
 
     def __repr__(self) -> str:
         runs = counted(len(self._kept), "run")
@@ -189,6 +113,7 @@ class MemoryStore:
             raise StoreError("This store is open in another gateway")
         self._in_use = True
         self._memory = memory or Memory()
+        self.optimizations.count_in(self._memory)
         for kept in self._kept.values():
             kept.log.hold(Holding(self._memory.account("logs")))
             kept.keep(kept.result, self._memory)

@@ -6,7 +6,7 @@ here starts a task outside `Store.opened`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Literal, Protocol
@@ -14,70 +14,22 @@ from typing import Literal, Protocol
 from attrs import frozen
 
 from glowback_trio.memory import Memory
-from glowback_trio.model.events import AnyEventType, Event
+from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.event_log import EventLog
+from glowback_trio.store.optimization_shelf import OptimizationShelf
 from glowback_trio.store.run_filter import RunFilter
 
-__all__ = ["EVENT_OVERHEAD", "Durability", "EventLog", "Store", "StoredRun"]
-
-#: Bytes that Python needs to hold an event besides those of `Event.data`: the value, its id, the
-#: head of the bytes, the list's slot. 137 by tracemalloc over 100,000 events on CPython 3.11, and
-#: 145 for a draft; rounded up.
-EVENT_OVERHEAD = 150
+__all__ = ["Durability", "Store", "StoredRun"]
 
 #: What an event that can be read survives: nothing; the end of the process, however it ends; that
 #: and a power cut.
 Durability = Literal["memory", "process", "power"]
-
-
-class EventLog(Protocol):
-    """The events of one run: only the run appends, many read, at any time and from any cursor."""
-
-    @property
-    def watermark(self) -> int:
-        """Id of the newest event that is as durable as the store promises; 0 before the first."""
-
-    def append(self, event: Event) -> None:
-        """Take the next event over. It can be read once the watermark has passed it.
-
-        When this raises, the log is as it was.
-        """
-
-    def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
-        """Return up to `limit` events in order, the first of them with the id `after` + 1.
-
-        Empty where that one is above the watermark, or has left memory: `read` gives it then.
-        """
-
-    async def read(self, after: int, limit: int) -> Sequence[Event]:
-        """Return what `read_nowait` does, after waiting for events that have left memory.
-
-        Empty only where `after` is at the watermark.
-        """
-
-    def select_nowait(
-        self, after: int, limit: int, types: Collection[AnyEventType]
-    ) -> tuple[Sequence[Event], int]:
-        """Return up to `limit` events of these types with ids above `after`, found by an index.
-
-        Returns:
-            The events, and the id up to which none other is of these types: `after` where the one
-            after it is above the watermark, or has left memory.
-        """
-
-    async def select(
-        self, after: int, limit: int, types: Collection[AnyEventType]
-    ) -> tuple[Sequence[Event], int]:
-        """Return what `select_nowait` does, after waiting for events that have left memory.
-
-        The id is `after` only where that is at the watermark. There may be no event though there
-        are some further on: a part of a long log is looked through at once.
-        """
 
 
 @frozen(repr=False)
@@ -100,7 +52,11 @@ class StoredRun:
 
 
 class Store(Protocol):
-    """Event logs and results by run."""
+    """Event logs and results by run, and optimizations."""
+
+    @property
+    def optimizations(self) -> OptimizationShelf:
+        """The optimizations that are kept."""
 
     @property
     def durability(self) -> Durability:

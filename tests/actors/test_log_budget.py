@@ -21,7 +21,7 @@ from glowback_trio import (
 )
 from glowback_trio.model.invariants import essence
 from glowback_trio.store import Store
-from glowback_trio.store.memory import MemoryLog
+from glowback_trio.store.memory_log import MemoryLog
 from glowback_trio.testing import virtual_now
 
 # So many symbols that the work is cut into several slices.

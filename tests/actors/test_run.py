@@ -37,7 +37,7 @@ from glowback_trio.model.instant import stamp
 from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.model.result import Result
 from glowback_trio.store import MemoryStore
-from glowback_trio.store.memory import MemoryLog
+from glowback_trio.store.memory_log import MemoryLog
 from glowback_trio.testing import (
     EPOCH,
     cancel_at_every_step,

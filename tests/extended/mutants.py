@@ -22,10 +22,11 @@ from attrs import frozen
 ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
+COURSE = "glowback_trio/actors/course.py"
 WRITER = "glowback_trio/actors/log_writer.py"
 RECOMPUTATION = "glowback_trio/actors/runs/recomputation.py"
 EMISSION = "glowback_trio/actors/runs/emission.py"
-MEMORY = "glowback_trio/store/memory.py"
+MEMORY_LOG = "glowback_trio/store/memory_log.py"
 SQLITE = "glowback_trio/store/sqlite"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
 SUBMISSION = "glowback_trio/server/routes/submission.py"
@@ -103,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         "filter that does not move the cursor over what it leaves out",
-        MEMORY,
+        MEMORY_LOG,
         "else max(after, newest)",
         "else after",
         STORES,
@@ -122,25 +123,25 @@ MUTANTS = (
     ),
     Mutant(
         "an event after the end",
-        RUN,
-        "announce_end(terminal_id)\n        self._finished.set()\n",
-        "announce_end(terminal_id)\n        self._finished.set()\n"
-        '        self._writer._append("log", b"{}", self._clock())\n',
+        COURSE,
+        "announce_end(terminal_id)\n        self._ended.set()\n",
+        "announce_end(terminal_id)\n        self._ended.set()\n"
+        '        self.writer._append("log", b"{}", self.writer._clock())\n',
     ),
     Mutant(
         "the end emitted before the result is kept",
         RUN,
         "                    await self._store.keep_result(self.run_id, result)\n",
-        "                    self._end(State.COMPLETED)\n"
+        "                    self._course.end(State.COMPLETED)\n"
         "                    await trio.lowlevel.checkpoint()\n"
         "                    await self._store.keep_result(self.run_id, result)\n"
         "                    return\n",
     ),
     Mutant(
         "no end when the program around is cancelled",
-        RUN,
-        "        elif not self._writer.finished:\n            self.cut_off(",
-        "        elif self._reason and not self._writer.finished:\n            self.cut_off(",
+        COURSE,
+        "        elif not self.writer.finished:\n            self.cut_off(",
+        "        elif self._reason and not self.writer.finished:\n            self.cut_off(",
     ),
     Mutant(
         "a number taken though the store refused the event",
@@ -151,8 +152,8 @@ MUTANTS = (
     Mutant(
         "store: an interrupted run is restored as if it had ended",
         RUN,
-        "self._end(State.FAILED, INTERRUPTED)",
-        "self._close(self._writer.count)",
+        "self._course.end(State.FAILED, INTERRUPTED)",
+        "self._course.close_log(self._writer.count)",
     ),
     Mutant(
         "store: the digest of an interrupted run begins anew",
@@ -169,8 +170,8 @@ MUTANTS = (
     Mutant(
         "store: a run that is paused while its result is written completes",
         RUN,
-        "await self._pacer.wait_resumed()\n                    self._end(State.COMP",
-        "self._end(State.COMP",
+        "await self._pacer.wait_resumed()\n                    self._course.end(State.COMP",
+        "self._course.end(State.COMP",
     ),
     Mutant(
         "store: events that have left memory are never loaded",

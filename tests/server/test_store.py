@@ -20,7 +20,7 @@ from trio.testing import MockClock
 from glowback_trio import BacktestRequest, Event, MemoryStore, Stream
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, serve
-from glowback_trio.store.memory import MemoryLog
+from glowback_trio.store.memory_log import MemoryLog
 from glowback_trio.testing import open_virtual_gateway
 
 TEXT, CLOSE, PING = 1, 8, 9

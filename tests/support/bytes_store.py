@@ -26,6 +26,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, StoredRun
+from glowback_trio.store.memory_optimizations import MemoryOptimizations
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_kept_request, request_document
@@ -126,6 +127,9 @@ class BytesStore:
     lag: bool = False
     full: bool = False
     records: dict[str, Record] = field(factory=dict)
+    optimizations: MemoryOptimizations = field(
+        factory=lambda: MemoryOptimizations(1000, 1 << 30), init=False
+    )
     _finished: dict[str, None] = field(factory=dict, init=False)
     _strategies: StrategyRegistry = field(factory=make_registry, init=False)
     _handed_over: dict[BytesLog, None] = field(factory=dict, init=False)

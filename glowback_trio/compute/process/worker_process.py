@@ -83,7 +83,8 @@ class WorkerProcess:
                 await self._follow(send, turn)
                 driven.cancel_scope.cancel()
         except WorkerError:
-            await send.send(Failed(why_ended(await self._process.wait(), self._limits)))
+            why = why_ended(await self._process.wait(), self._limits)
+            await send.send(Failed(why, lost=True))
         finally:
             self._go()
 

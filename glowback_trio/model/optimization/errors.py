@@ -55,7 +55,11 @@ class OptimizationsFullError(QueueFullError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self.args = (f"{limit} optimizations have not ended, and the limit is {limit}; try later",)
+        message = (
+            f"{limit} optimizations have not ended, paused ones included, and the limit is "
+            f"max_optimizations = {limit}; cancel some, or try later"
+        )
+        self.args = (message,)
 
 
 class OptimizationFailedError(GlowbackError, RuntimeError):

@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.short_repr import describe
-from glowback_trio.store.protocol import EVENT_OVERHEAD
+from glowback_trio.store.event_log import EVENT_OVERHEAD
 from glowback_trio.store.sqlite.queries import read_events, select_events
 from glowback_trio.store.sqlite.reader import Reader
 from glowback_trio.store.sqlite.writer import Writer

@@ -26,6 +26,7 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store.memory_optimizations import MemoryOptimizations
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.store.sqlite import queries, statements
@@ -78,6 +79,10 @@ class SqliteStore:
     keep_bytes: int | None = None
     _call: CallInThread = field(alias="call_in_thread", factory=_threads)
     _session: Session | None = field(default=None, init=False)
+    #: The optimizations.
+    optimizations: MemoryOptimizations = field(
+        factory=lambda: MemoryOptimizations(1000, 1 << 30), init=False
+    )
 
     def __repr__(self) -> str:
         state = "closed" if self._session is None else "open"

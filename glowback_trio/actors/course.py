@@ -1,0 +1,124 @@
+"""The way of what has a log to its end: by itself, by a cancellation, an error or a closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic
+
+import trio
+from attrs import define, field
+
+from glowback_trio.actors.broadcaster import GOES_ON, Broadcaster
+from glowback_trio.actors.log_writer import LogWriter, S, log_failure, log_late_error
+from glowback_trio.compute import Failed, fault_step
+from glowback_trio.errors import GatewayClosedError, LogError
+
+__all__ = ["Course"]
+
+
+@define(eq=False)
+class Course(Generic[S]):
+    """Whether and how something has ended, and what will end it.
+
+    Its log gets a terminal event however it ends, unless it survives its gateway.
+
+    Args:
+        what: What it is, for the log of the program, such as `Run 7`.
+        broadcaster: Its log as readers see it.
+        writer: Appends to the log.
+        lasts: Returns whether the next gateway on the store goes on with it, if nothing ends it.
+    """
+
+    _what: str
+    broadcaster: Broadcaster
+    writer: LogWriter[S]
+    _lasts: Callable[[S], bool]
+    #: Cancelled when the work is to stop.
+    scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    #: The reason of the first `cancel`.
+    _reason: str | None = field(default=None, init=False)
+    #: What ended it, from the moment that it was known.
+    _failure: str | None = field(default=None, init=False)
+    #: Traceback of the code that failed, as text: for its author, so never in the log.
+    traceback: str = field(default="", init=False)
+    #: True if its task has stopped, and the next gateway goes on with it.
+    _left: bool = field(default=False, init=False)
+    _ended: trio.Event = field(factory=trio.Event, init=False)
+
+    @property
+    def survives(self) -> bool:
+        """True if the next gateway on its store goes on with it."""
+        ends = self.writer.finished or self._reason is not None or bool(self._failure)
+        return not ends and self._lasts(self.writer.newest)
+
+    async def wait_finished(self) -> None:
+        """Wait for the end, as durable as the store promises.
+
+        Raises:
+            GatewayClosedError: The gateway has closed; the next one on the store goes on.
+        """
+        await self._ended.wait()
+        if self._left and not self.writer.finished:
+            raise GatewayClosedError(GOES_ON)
+        # A store may still be writing the terminal event.
+        while not self.writer.ended:
+            await self.broadcaster.wait_ring()
+
+    def cancel(self, reason: str) -> None:
+        """Cancel it. The first reason counts; after the end this does nothing."""
+        # What has ended stays as it ended: the terminal event is in the log.
+        if self._reason is None and not self.writer.finished:
+            self._reason = reason
+            self.scope.cancel(reason)
+
+    def close(self, reason: str) -> None:
+        """Stop it without an end if it survives its gateway; otherwise cancel it."""
+        if self.survives:
+            self._left = True
+            self.scope.cancel(reason)
+        else:
+            self.cancel(reason)
+
+    def stop(self) -> None:
+        """End it if nothing else has, or leave it to the next gateway: its task is over."""
+        self._left = self.survives
+        if self._left:
+            self.broadcaster.break_off()
+            self._ended.set()
+        elif not self.writer.finished:
+            self.cut_off()
+
+    def fail(self, error: BaseException) -> None:
+        """End it because of an error in its task or beneath it; after the end, log it only."""
+        if self.writer.finished:
+            log_late_error(self._what, error)
+            return
+        # A log that differs from its recomputation says how.
+        self.give_up(Failed(str(error)) if isinstance(error, LogError) else fault_step(error))
+
+    def give_up(self, step: Failed) -> None:
+        """End it because its work has failed."""
+        self.note_failure(step)
+        self._failure = self._failure or step.error
+        self.cut_off()
+
+    def note_failure(self, step: Failed) -> None:
+        """Keep the traceback of a failure, and write it to the log of the program."""
+        self.traceback = step.traceback
+        log_failure(self._what, step.error, step.traceback)
+
+    def cut_off(self) -> None:
+        """End what did not come to its end by itself. Only its task calls this."""
+        if self._failure:
+            self.end("failed", self._failure)
+        else:
+            self.end("cancelled", self._reason or "the gateway was closed")
+
+    def end(self, state: str, error: str | None = None) -> None:
+        """Write the terminal event."""
+        self.close_log(self.writer.end(state, error))
+
+    def close_log(self, terminal_id: int) -> None:
+        """Wake what waits for the end."""
+        self.broadcaster.announce_end(terminal_id)
+        self._ended.set()

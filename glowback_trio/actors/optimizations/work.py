@@ -1,0 +1,233 @@
+"""The work of an attempt: ask for trials, have them evaluated, tell what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import trio
+from attrs import define, field
+
+from glowback_trio.actors.optimizations.attempt import Attempt
+from glowback_trio.actors.optimizations.chunks import ChunkQueue
+from glowback_trio.actors.optimizations.lanes import Lane, LostWorkError, computed
+from glowback_trio.actors.optimizations.trials import load_trials
+from glowback_trio.actors.run_slots import RunSlots, SlotTurn
+from glowback_trio.actors.runs.pacing import Pacer
+from glowback_trio.border import Border
+from glowback_trio.compute import Compute, Failed, Job, LoadJob, TrialsJob
+from glowback_trio.data import Source
+from glowback_trio.engine.trials.plan import TrialOutcome, TrialPlan
+from glowback_trio.errors import GlowbackError
+from glowback_trio.memory import Holding
+from glowback_trio.model.bars import Dataset
+from glowback_trio.model.events import EventDraft
+from glowback_trio.model.optimization.lifecycle import OptimizationState
+from glowback_trio.model.optimization.overlay import loading_request
+from glowback_trio.model.optimization.request import LEARNING, OptimizationRequest
+from glowback_trio.search.study import Study
+from glowback_trio.store import Store, TrialNote
+
+__all__ = ["Equipment", "Work"]
+
+T = TypeVar("T")
+
+# Trials that are told in a row: a millisecond or two of work.
+_TOLD_PER_TURN = 16
+# What a trial with its sketch takes in memory, roughly.
+_TRIAL_BYTES = 4096
+
+
+@define(eq=False)
+class Equipment:
+    """What the work of every optimization needs.
+
+    Attributes:
+        store: Where it is kept.
+        source: Where bars come from.
+        compute: Where trials are evaluated.
+        slots: Their slots.
+        held: Makes what counts the memory that trials take.
+    """
+
+    store: Store
+    source: Source
+    compute: Compute
+    slots: RunSlots
+    held: Callable[[], Holding]
+
+
+@define(eq=False)
+class Work:
+    """The work of one attempt, in one task and one lane for each chunk that is under way.
+
+    Args:
+        request: The optimization's request.
+        attempt: The attempt.
+        earlier: The attempts before it.
+        equipment: What it needs.
+        pacer: Says when it is paused.
+        turn: The turns of its first lane.
+    """
+
+    _request: OptimizationRequest
+    _attempt: Attempt
+    _earlier: Sequence[Attempt]
+    _equipment: Equipment
+    _pacer: Pacer
+    _turn: SlotTurn
+    _turns: list[SlotTurn] = field(factory=list, init=False)
+    _queue: ChunkQueue | None = field(default=None, init=False)
+    _held: Holding = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._turns.append(self._turn)
+        self._held = self._equipment.held()
+        if self._pacer.paused:
+            self._turn.pause()
+
+    @property
+    def under_way(self) -> int:
+        """How many trials are being evaluated."""
+        return 0 if self._queue is None else self._queue.out
+
+    def pause(self) -> None:
+        """Lay all chunks aside."""
+        for turn in self._turns:
+            turn.pause()
+
+    def resume(self) -> None:
+        """Go on with them."""
+        for turn in self._turns:
+            turn.resume()
+
+    async def carry_out(self) -> None:
+        """Be the attempt's task: wait for a slot, work, tell, end.
+
+        However it ends, its log gets a terminal event, unless it survives its gateway. That is
+        written at once; chunks in the middle of a step are waited for afterwards.
+        """
+        course = self._attempt.course
+        try:
+            async with trio.open_nursery() as lanes:
+                try:
+                    with course.scope, Border(self.fail):
+                        await self._complete(lanes)
+                finally:
+                    # Synchronous, so that a cancellation from outside cannot interrupt it.
+                    course.stop()
+                    lanes.cancel_scope.cancel()
+        finally:
+            for turn in self._turns:
+                turn.end()
+
+    def fail(self, error: BaseException) -> None:
+        """End the attempt because of an error in its tasks."""
+        course = self._attempt.course
+        if isinstance(error, LostWorkError):
+            course.give_up(error.step)
+        elif isinstance(error, GlowbackError) and self._attempt.needs_task:
+            course.give_up(Failed(str(error)))
+        else:
+            course.fail(error)
+        course.scope.cancel()
+
+    async def _complete(self, lanes: trio.Nursery) -> None:
+        await self._turn.wait()
+        await self._pacer.wait_resumed()
+        if self._attempt.newest.state is OptimizationState.PENDING:
+            self._attempt.writer.announce(OptimizationState.RUNNING)
+        self._turn.rest()
+        study = await self._study()
+        loading = loading_request(self._request.base_backtest, self._request.search_space)
+        dataset = await self._compute(LoadJob(loading, self._equipment.source))
+        assert isinstance(dataset, Dataset), "the answer of a loading"
+        self._open_lanes(lanes, dataset)
+        await self._evaluate(study)
+        await self._conclude(study)
+
+    async def _study(self) -> Study:
+        """Return the study as the trials leave it that were told before."""
+        for attempt in self._earlier:
+            await attempt.course.wait_finished()
+        trials = [*await load_trials(self._earlier), *self._attempt.told.trials]
+        self._held.grow_to(len(trials) * _TRIAL_BYTES)
+        # A space may have a million combinations to look through.
+        return await trio.to_thread.run_sync(Study.restored, self._request, trials)
+
+    async def _compute(self, job: Job) -> object:
+        return await computed(self._equipment.compute, job, self._turn)
+
+    def _open_lanes(self, lanes: trio.Nursery, dataset: Dataset) -> None:
+        """Start as many lanes as may and can be at work at once."""
+        slots = self._equipment.slots
+        count = min(self._request.concurrency, slots.slots)
+        self._queue = ChunkQueue(count)
+        self._turns += [slots.further(self._turn) for _ in range(count - 1)]
+        if self._pacer.paused:
+            self.pause()
+        for turn in self._turns:
+            job = partial(self._job, dataset)
+            lane = Lane(self._queue, turn, self._equipment.compute, job)
+            lanes.start_soon(self._be_lane, lane)
+
+    async def _be_lane(self, lane: Lane) -> None:
+        with Border(self.fail):
+            await lane.run()
+
+    def _job(self, dataset: Dataset, plans: Sequence[TrialPlan]) -> TrialsJob:
+        first, *_ = self._request.scored_by
+        return TrialsJob(self._request.base_backtest, dataset, plans, first.metric)
+
+    async def _evaluate(self, study: Study) -> None:
+        """Ask and tell until every trial is told."""
+        assert self._queue is not None, "the lanes come first"
+        while not study.told_all:
+            await self._ask(study, self._queue)
+            outcomes = self._queue.leave(_TOLD_PER_TURN)
+            if outcomes:
+                await self._tell(study, outcomes)
+            else:
+                await self._queue.wait()
+
+    async def _ask(self, study: Study, queue: ChunkQueue) -> None:
+        while (room := queue.room) and not study.asked_all:
+            plans = await self._by(partial(study.ask, room))
+            if not plans:
+                break  # a search that learns waits to be told
+            queue.put(plans)
+
+    async def _tell(self, study: Study, outcomes: Sequence[TrialOutcome]) -> None:
+        """Tell some outcomes, and emit what comes of them in one step with the notes on them."""
+        drafts = await self._by(partial(_told, study, outcomes))
+        await self._pacer.wait_resumed()
+        self._held.resize(self._held.size + len(outcomes) * _TRIAL_BYTES)
+        shelf, status = self._equipment.store.optimizations, self._attempt.newest
+        shelf.note_trials(status.optimization_id, [_note(each) for each in outcomes])
+        for draft in drafts:
+            self._attempt.writer.emit(draft)
+        shelf.note_status(self._attempt.newest)
+        await self._equipment.store.wait_room()
+
+    async def _by(self, function: Callable[[], T]) -> T:
+        """Call what may think for long where a search learns, and then in a thread."""
+        if self._request.strategy in LEARNING:
+            return await trio.to_thread.run_sync(function)
+        return function()
+
+    async def _conclude(self, study: Study) -> None:
+        await self._pacer.wait_resumed()
+        if study.failure is not None:
+            self._attempt.course.end(OptimizationState.FAILED, study.failure)
+            return
+        self._attempt.course.end(OptimizationState.COMPLETED)
+
+
+def _told(study: Study, outcomes: Sequence[TrialOutcome]) -> Sequence[EventDraft]:
+    return [draft for outcome in outcomes for draft in study.tell(outcome)]
+
+
+def _note(outcome: TrialOutcome) -> TrialNote:
+    sketch = b"" if outcome.sketch is None else outcome.sketch.data
+    return TrialNote(outcome.trial_number, outcome.duration_s, sketch)

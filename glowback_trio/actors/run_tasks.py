@@ -1,0 +1,127 @@
+"""The runs of a gateway in memory: their tasks, their statuses, and when they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+from attrs import define, evolve
+
+from glowback_trio.actors.run import Run
+from glowback_trio.actors.run_slots import RunSlots, SlotTurn
+from glowback_trio.border import Border
+from glowback_trio.compute import BacktestJob, Compute
+from glowback_trio.data import Source
+from glowback_trio.errors import UnknownRunError
+from glowback_trio.memory import Holding, Memory
+from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.store import RunFilter, Store
+
+__all__ = ["RETRY_S", "RunTasks", "take_no_note"]
+
+# Runs whose statuses are computed in a row: a millisecond's work.
+_LOOKED_AT_PER_TURN = 100
+#: Seconds after which a log that did not take the end of its run is asked again.
+RETRY_S = 1.0
+
+
+@define(eq=False)
+class RunTasks:
+    """Starts runs, and lets those leave memory that have ended.
+
+    Args:
+        source: Where bars come from.
+        store: Where the runs are kept.
+        compute: Where they are computed.
+        memory: The bound on what everything takes.
+        slots: Their slots.
+        nursery: Where the tasks are started.
+        runs: The runs in memory, by id.
+        max_log_bytes: Bytes of memory that the events of one may take.
+        max_result_bytes: Bytes that the arrays of a result may take.
+        closed: Returns whether the gateway is closing.
+    """
+
+    source: Source
+    store: Store
+    compute: Compute
+    memory: Memory
+    slots: RunSlots
+    nursery: trio.Nursery
+    runs: dict[str, Run]
+    max_log_bytes: int
+    max_result_bytes: int
+    closed: Callable[[], bool]
+
+    def start(self, run: Run, owner: str = "") -> None:
+        """Start the task of a run that has not ended."""
+        # The slot is requested here: started tasks begin in no particular order.
+        turn = self.slots.request(owner, run.request.priority, run.run_id)
+        run.take_turns(turn)
+        self.nursery.start_soon(self._carry_out, run, turn, name=run.run_id)
+
+    async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
+        """Be the run's task, and give back what it holds when it has ended."""
+        with Border(run.fail):
+            try:
+                with Border(run.fail):
+                    budget = self._log_budget(run.request)
+                    job = BacktestJob(run.request, self.source, budget, self.max_result_bytes)
+                    await run.carry_out(self.compute, job, Holding(self.memory.account("results")))
+            finally:
+                turn.end()
+                if not run.needs_task:
+                    self.retire(run)
+            if run.needs_task and not run.survives:
+                await self._end_late(run)
+                self.retire(run)
+
+    async def _end_late(self, run: Run) -> None:
+        """End a run whose log did not take its end: try again until it does, or it is too late."""
+        given_up = False
+        while run.needs_task and not given_up:
+            given_up = self.closed()
+            await trio.sleep(RETRY_S)
+            with Border(take_no_note):  # it is logged already
+                run.cut_off()
+
+    def _log_budget(self, request: BacktestRequest) -> int | None:
+        """Return how many bytes the run's events may take in memory; None if they are on disk."""
+        # All events of a paced run wait in memory for their time, whatever the store.
+        on_disk = self.store.durability != "memory" and request.stream.pace_bars_per_s is None
+        return None if on_disk else self.max_log_bytes
+
+    async def statuses(self, only: RunFilter, before: str | None, limit: int) -> Sequence[Status]:
+        """Return statuses of all runs, newest first; see `Gateway.statuses`."""
+        kept = await self.store.statuses(only, before, limit)
+        if kept is not None:
+            return [self._current(status) for status in kept]
+        runs = list(reversed(self.runs.values()))
+        if before is not None:
+            if before not in self.runs:
+                raise UnknownRunError(before)
+            runs = runs[runs.index(self.runs[before]) + 1 :]
+        found: list[Status] = []
+        for looked_at, run in enumerate(runs, start=1):
+            if only.matches(status := run.status):
+                found.append(status)
+            if len(found) == limit:
+                break
+            if looked_at % _LOOKED_AT_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
+        return found
+
+    def _current(self, status: Status) -> Status:
+        """Return a stored status with what no log says."""
+        run = self.runs.get(status.run_id)
+        return evolve(status, paused=run is not None and run.status.paused)
+
+    def retire(self, run: Run) -> None:
+        """Count a run as finished, and let those leave memory that have to."""
+        for evicted in self.store.retire(run.run_id):
+            self.runs.pop(evicted, None)
+
+
+def take_no_note(_error: BaseException) -> None:
+    """Take no note of an error."""
