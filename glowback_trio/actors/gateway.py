@@ -366,6 +366,11 @@ class Gateway:
         self._loop.check("gateway.flush")
         await self._store.flush()
 
+    async def _submit_once(self, request: BacktestRequest, owner: str, key: str) -> str:
+        """Submit a run unless there is one with this key; return its id."""
+        found = await self.find_key(key)
+        return (found or self.submit(request, key=key, owner=owner)).run_id
+
     def optimize(
         self,
         request: OptimizationRequest,

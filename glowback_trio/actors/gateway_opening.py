@@ -126,10 +126,11 @@ async def open_gateway(
             max_result_bytes=max_result_bytes,
             closed=closing.is_set,
         )
+        equipment = Equipment(
+            kept, source, computing, slots, lambda: Holding(memory.account("results"))
+        )
         optimizations = Optimizations(
-            equipment=Equipment(
-                kept, source, computing, slots, lambda: Holding(memory.account("results"))
-            ),
+            equipment=equipment,
             memory=memory,
             clock=now,
             new_id=new_id or random_id,
@@ -158,6 +159,7 @@ async def open_gateway(
         for run in gateway.runs()[::-1]:
             if run.needs_task:
                 tasks.start(run)
+        equipment.submit = gateway._submit_once  # noqa: SLF001 - opening owns what it made
         await optimizations.restore()
         try:
             yield gateway

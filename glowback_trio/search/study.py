@@ -120,6 +120,15 @@ class Study:
         """Numbers of the trials that no other beats, where objectives are kept apart."""
         return self._standings.front
 
+    def leaders(self, count: int) -> Sequence[Trial]:
+        """Return the best trials, the best one first; fewer where fewer can win."""
+        score = self._evaluation.scoring.score
+        scored = [(score(each), each) for each in self._trials if each.split is None]
+        ranked = [(known, each) for known, each in scored if known is not None and each.ranked]
+        # Of equal ones the earliest comes first.
+        ranked.sort(key=lambda one: one[0], reverse=True)
+        return [each for _, each in ranked[:count]]
+
     @property
     def history(self) -> Sequence[EventDraft]:
         """The drafts that the trials had given with which a study was restored."""

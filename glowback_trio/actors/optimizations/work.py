@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -12,12 +13,14 @@ from attrs import define, field
 from glowback_trio.actors.optimizations.attempt import Attempt
 from glowback_trio.actors.optimizations.chunks import ChunkQueue
 from glowback_trio.actors.optimizations.lanes import Lane, LostWorkError, computed
+from glowback_trio.actors.optimizations.results import replayed, result_of
 from glowback_trio.actors.optimizations.trials import load_trials
 from glowback_trio.actors.run_slots import RunSlots, SlotTurn
 from glowback_trio.actors.runs.pacing import Pacer
 from glowback_trio.border import Border
 from glowback_trio.compute import Compute, Failed, Job, LoadJob, TrialsJob
 from glowback_trio.data import Source
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.trials.plan import TrialOutcome, TrialPlan
 from glowback_trio.errors import GlowbackError
 from glowback_trio.memory import Holding
@@ -26,12 +29,15 @@ from glowback_trio.model.events import EventDraft
 from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.optimization.overlay import loading_request
 from glowback_trio.model.optimization.request import LEARNING, OptimizationRequest
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.study import Study
 from glowback_trio.store import Store, TrialNote
 
 __all__ = ["Equipment", "Work"]
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 # Trials that are told in a row: a millisecond or two of work.
 _TOLD_PER_TURN = 16
@@ -49,6 +55,7 @@ class Equipment:
         compute: Where trials are evaluated.
         slots: Their slots.
         held: Makes what counts the memory that trials take.
+        submit: Submits a run for an owner, once for each key, and returns its id.
     """
 
     store: Store
@@ -56,6 +63,7 @@ class Equipment:
     compute: Compute
     slots: RunSlots
     held: Callable[[], Holding]
+    submit: Callable[[BacktestRequest, str, str], Awaitable[str]] = field(init=False)
 
 
 @define(eq=False)
@@ -80,6 +88,9 @@ class Work:
     _turns: list[SlotTurn] = field(factory=list, init=False)
     _queue: ChunkQueue | None = field(default=None, init=False)
     _held: Holding = field(init=False)
+    _sketches: dict[int, ReturnsSketch] = field(factory=dict, init=False)
+    #: How many drafts of validations there were.
+    _validated: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._turns.append(self._turn)
@@ -153,6 +164,12 @@ class Work:
             await attempt.course.wait_finished()
         trials = [*await load_trials(self._earlier), *self._attempt.told.trials]
         self._held.grow_to(len(trials) * _TRIAL_BYTES)
+        notes = await self._equipment.store.optimizations.notes(
+            self._attempt.newest.optimization_id
+        )
+        self._sketches = {
+            note.trial_number: ReturnsSketch(note.sketch) for note in notes if note.sketch
+        }
         # A space may have a million combinations to look through.
         return await trio.to_thread.run_sync(Study.restored, self._request, trials)
 
@@ -205,9 +222,10 @@ class Work:
         self._held.resize(self._held.size + len(outcomes) * _TRIAL_BYTES)
         shelf, status = self._equipment.store.optimizations, self._attempt.newest
         shelf.note_trials(status.optimization_id, [_note(each) for each in outcomes])
-        for draft in drafts:
-            self._attempt.writer.emit(draft)
-        shelf.note_status(self._attempt.newest)
+        self._sketches.update(
+            {each.trial_number: each.sketch for each in outcomes if each.sketch is not None}
+        )
+        self._emit(drafts)
         await self._equipment.store.wait_room()
 
     async def _by(self, function: Callable[[], T]) -> T:
@@ -217,11 +235,54 @@ class Work:
         return function()
 
     async def _conclude(self, study: Study) -> None:
+        """Validate the winners, and keep the result before the end is announced."""
         await self._pacer.wait_resumed()
         if study.failure is not None:
             self._attempt.course.end(OptimizationState.FAILED, study.failure)
             return
+        await self._validate(study)
+        # Statistics of thousands of trials take a second or two.
+        report = await trio.to_thread.run_sync(study.report, self._sketches, None)
+        kept = await self._keep_best(study)
+        result = result_of(self._attempt.newest, study, report, kept)
+        await self._equipment.store.optimizations.keep_result(result)
+        await self._pacer.wait_resumed()
         self._attempt.course.end(OptimizationState.COMPLETED)
+
+    async def _validate(self, study: Study) -> None:
+        assert self._queue is not None, "the lanes come first"
+        plans = await trio.to_thread.run_sync(study.validations)
+        self._queue.put(plans)
+        told = 0
+        while told < len(plans):
+            for outcome in self._queue.leave(_TOLD_PER_TURN):
+                told += 1
+                drafts = study.tell_validation(outcome)
+                # Those that an earlier gateway has told are in the log.
+                new = max(0, self._attempt.told.validations - self._validated)
+                self._validated += len(drafts)
+                await self._pacer.wait_resumed()
+                self._emit(drafts[new:])
+            if told < len(plans):
+                await self._queue.wait()
+
+    async def _keep_best(self, study: Study) -> Sequence[str]:
+        """Submit the best trials as runs; those that are refused are left out, and logged."""
+        kept: list[str] = []
+        optimization_id = self._attempt.newest.optimization_id
+        for trial in study.leaders(self._request.keep_top):
+            request = replayed(self._request, optimization_id, trial)
+            key = f"{optimization_id} {trial.trial_id}"
+            try:
+                kept.append(await self._equipment.submit(request, self._turn.owner, key))
+            except GlowbackError as error:
+                _log.warning("%s of %s is not kept: %s", trial.trial_id, optimization_id, error)
+        return kept
+
+    def _emit(self, drafts: Sequence[EventDraft]) -> None:
+        for draft in drafts:
+            self._attempt.writer.emit(draft)
+        self._equipment.store.optimizations.note_status(self._attempt.newest)
 
 
 def _told(study: Study, outcomes: Sequence[TrialOutcome]) -> Sequence[EventDraft]:

@@ -15,7 +15,14 @@ from support.backends import open_virtual_gateway
 from support.optimizations import read_log, search_request
 from trio.testing import MockClock
 
-from glowback_trio import Event, InlineCompute, ProcessCompute, ThreadCompute, open_gateway
+from glowback_trio import (
+    Event,
+    InlineCompute,
+    ProcessCompute,
+    ThreadCompute,
+    open_gateway,
+    optimize,
+)
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.compute import Compute
 from glowback_trio.model.invariants import assert_sound, essence
@@ -26,6 +33,7 @@ from glowback_trio.model.optimization.errors import (
     UnknownOptimizationError,
 )
 from glowback_trio.model.optimization.lifecycle import OptimizationState
+from glowback_trio.wire.optimizations.results import kept_result_document
 
 pytestmark = pytest.mark.usefixtures("backends")
 
@@ -201,3 +209,35 @@ def test_the_log_is_the_same_wherever_trials_are_evaluated(compute: Callable[[],
             return await read_log(gateway.optimize(search_request()))
 
     assert essence(trio.run(log_on, compute())) == essence(trio.run(log_on, InlineCompute()))
+
+
+async def test_the_result_has_all_that_the_search_without_tasks_finds(
+    autojump_clock: MockClock,
+) -> None:
+    request = search_request(validation_mode="walk_forward_refit", walk_forward_windows=2)
+    async with open_virtual_gateway() as gateway:
+        optimization = gateway.optimize(request)
+        log = await read_log(optimization)
+        result = await optimization.load_result()
+        bars = gateway.source.load(request.base_backtest, lambda: None)
+    assert_sound(log, kind="optimization")
+    alone = optimize(request, bars)
+    ours, theirs = kept_result_document(result), kept_result_document(alone)
+    ours["diagnostics"] = {k: v for k, v in ours["diagnostics"].items() if k != "ledger"}
+    assert ours == {**theirs, "optimization_id": optimization.optimization_id}
+    assert [event.type for event in log].count("validation") == 2
+
+
+async def test_the_best_trials_are_kept_as_runs(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway() as gateway:
+        optimization = gateway.optimize(search_request(keep_top=2))
+        await optimization.wait_finished()
+        result = await optimization.load_result()
+        runs = [gateway.run(run_id) for run_id in result.kept_runs]
+        await gateway.wait_idle()
+        replayed = await runs[0].load_result()
+    best = result.best_trial
+    assert best is not None
+    assert len(runs) == 2
+    assert replayed.metrics["sharpe_ratio"] == best.objective
+    assert runs[0].status.tags == (f"optimization:{optimization.optimization_id}",)

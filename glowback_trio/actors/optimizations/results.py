@@ -1,0 +1,55 @@
+"""What comes of an optimization besides its log: its result, and its best trials as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from glowback_trio.model.optimization.lifecycle import OptimizationState, OptimizationStatus
+from glowback_trio.model.optimization.overlay import applied
+from glowback_trio.model.optimization.request import OptimizationRequest
+from glowback_trio.model.optimization.result import OptimizationResult
+from glowback_trio.model.optimization.trial import Trial
+from glowback_trio.model.request import BacktestRequest
+from glowback_trio.search.outcome.report import Report
+from glowback_trio.search.study import Study
+
+__all__ = ["replayed", "result_of"]
+
+
+def result_of(
+    status: OptimizationStatus, study: Study, report: Report, kept_runs: Sequence[str]
+) -> OptimizationResult:
+    """Return the result of an attempt that is about to complete.
+
+    Args:
+        status: Its status.
+        study: What it was told.
+        report: What that means.
+        kept_runs: Ids of the runs that keep the best trials.
+    """
+    return OptimizationResult(
+        optimization_id=status.optimization_id,
+        state=OptimizationState.COMPLETED,
+        best_trial=study.best,
+        trials=tuple(study.trials),
+        front=tuple(study.front),
+        replay_backtest=report.replay_backtest,
+        diagnostics=report.diagnostics,
+        validation=report.validation,
+        manifest=report.manifest,
+        kept_runs=tuple(kept_runs),
+        attempt=status.attempt,
+    )
+
+
+def replayed(request: OptimizationRequest, optimization_id: str, trial: Trial) -> BacktestRequest:
+    """Return the backtest of a trial, tagged with the optimization that it is of."""
+    backtest = applied(request.base_backtest, trial.parameters)
+    tag = f"optimization:{optimization_id}"
+    return evolve(backtest, tags=(*backtest.tags[: _MOST_TAGS - 1], tag))
+
+
+# As many as a run may have.
+_MOST_TAGS = 32
