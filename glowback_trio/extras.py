@@ -10,7 +10,7 @@ from attrs import frozen
 
 from glowback_trio.errors import DataError
 
-__all__ = ["CALENDARS", "FAST", "PANDAS", "PARQUET", "Extra"]
+__all__ = ["CALENDARS", "CMAES", "FAST", "OPTUNA", "PANDAS", "PARQUET", "Extra"]
 
 
 @frozen
@@ -55,3 +55,5 @@ PARQUET = Extra("pyarrow", "Parquet files")
 CALENDARS = Extra("exchange_calendars", "Exchange calendars")
 PANDAS = Extra("pandas", "Data frames")
 FAST = Extra("numba", "Compiled runs")
+OPTUNA = Extra("optuna", "Bayesian searches")
+CMAES = Extra("cmaes", "Searches by CMA-ES")

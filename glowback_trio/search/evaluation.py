@@ -90,11 +90,15 @@ class Evaluation:
         train = [] if self.held.train is None else [self.held.train]
         return [*train, *self.held.windows]
 
+    def trained_on(self, split: int | None) -> Segment:
+        """Return what a search sees that shortens the range: nothing of what is held out."""
+        if self.refits and split is not None:
+            return self.refits[split].train
+        return self.held.train or self.whole
+
     def _part(self, budget: float, split: int | None) -> Segment:
         """Return the beginning of what is trained on, in whole days."""
-        inside = self.held.train or self.whole
-        if self.refits and split is not None:
-            inside = self.refits[split].train
+        inside = self.trained_on(split)
         first, last = inside.start_date.date(), inside.end_date.date()
         days = max(1, round(((last - first).days + 1) * budget))
         end = datetime.combine(first + timedelta(days=days - 1), time.max, UTC)

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from glowback_trio.engine.trials.windows import refit_windows
 from glowback_trio.errors import Problem
-from glowback_trio.model.optimization.request import FOLDED, OptimizationRequest
+from glowback_trio.extras import CMAES, OPTUNA, Extra
+from glowback_trio.model.optimization.request import FOLDED, OptimizationRequest, Search
 
 __all__ = ["mode_problems"]
 
+_EXTRAS: Mapping[Search, Extra] = {"bayesian": OPTUNA, "cma": CMAES}
+_RANKING = frozenset({"cma", "successive_halving"})
 _ONE_WINNER = frozenset({"walk_forward_refit", *FOLDED})
 
 
 def mode_problems(request: OptimizationRequest) -> Iterator[Problem]:
     """Yield a problem for each combination of settings that cannot be carried out."""
+    yield from _sampler_problems(request)
     yield from _objective_problems(request)
     yield from _range_problems(request)
+
+
+def _sampler_problems(request: OptimizationRequest) -> Iterator[Problem]:
+    path, how = ("strategy",), request.strategy
+    extra = _EXTRAS.get(how)
+    if extra is not None and not extra.is_installed:
+        yield Problem("not_available", path, extra.advice, how)
+    if how in _RANKING and request.pareto:
+        message = f"{how} ranks trials by one number: give the objectives weights, or use bayesian"
+        yield Problem("value_error", ("objectives",), message)
+    if how == "successive_halving" and request.validation_mode in FOLDED:
+        message = f"{request.validation_mode} needs trials on the whole range, which {how} shortens"
+        yield Problem("value_error", path, message, how)
+    if how == "cma":
+        parameters = request.search_space.parameters
+        for index, each in enumerate(parameters):
+            if each.kind == "choice":
+                message = "cma moves through ranges, and a choice has none: use bayesian"
+                place = ("search_space", "parameters", index, "kind")
+                yield Problem("value_error", place, message, each.kind)
+        if len(parameters) < 2:
+            message = "cma needs two parameters at least: use bayesian, or a grid"
+            yield Problem("value_error", path, message, how)
 
 
 def _objective_problems(request: OptimizationRequest) -> Iterator[Problem]:

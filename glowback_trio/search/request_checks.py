@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from random import Random
 from typing import Any
 
 from glowback_trio.engine.trials.splits import split_count
@@ -14,11 +15,13 @@ from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.space import Parameter
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.search.courses import courses_of
+from glowback_trio.search.courses import course_count
 from glowback_trio.search.evaluation import Evaluation, splits_of
 from glowback_trio.search.metric_checks import metric_problems
 from glowback_trio.search.mode_checks import mode_problems
 from glowback_trio.search.samplers.domain import Domain
+from glowback_trio.search.samplers.drawn import fresh_combinations
+from glowback_trio.search.samplers.points import random_points
 
 __all__ = ["request_problems"]
 
@@ -116,8 +119,10 @@ def _combination_problems(request: OptimizationRequest) -> Iterator[Problem]:
             yield Problem("too_many_trials", ("max_trials",), message, request.max_trials)
             return
     yield from _split_problems(request)
-    first, *_ = courses_of(Evaluation.of(request))
-    if not first.sampler.ask():
+    # A single combination is looked for at random, whatever the search: that takes no extra.
+    draw = Random(request.random_seed)  # noqa: S311 - the same answer every time
+    drawn = fresh_combinations(domain, random_points, 1, draw)
+    if next(iter(domain.grid()) if request.strategy == "grid" else drawn, None) is None:
         reasons = "; ".join(dict.fromkeys(rule.reason for rule in domain.rules))
         message = f"No combination of the parameters meets all of: {reasons}"
         path = ("search_space", "constraints")
@@ -137,7 +142,7 @@ def _split_problems(request: OptimizationRequest) -> Iterator[Problem]:
         )
         yield Problem("too_many_splits", ("test_folds",), message, request.test_folds)
         return
-    searches = len(courses_of(Evaluation.of(request)))
+    searches = course_count(Evaluation.of(request))
     if (total := searches * request.max_trials) > _MOST_TRIALS:
         message = (
             f"{request.strategy} searches {searches - 1} times before what is held out, and once "

@@ -96,7 +96,8 @@ class Study:
                 another version of the program made them.
         """
         study = cls(request)
-        for trial in trials:
+        for index, trial in enumerate(trials):
+            study._retake(trials, index)
             study._history += study._take_over(trial)
         return study
 
@@ -245,6 +246,15 @@ class Study:
         self._asked = number
         return self._enter(trial)
 
+    def _retake(self, trials: Sequence[Trial], first: int) -> None:
+        """Let the sampler take the next batch from trials, where it has to choose one."""
+        if self._batches or not self._courses:
+            return
+        course = self._courses[0]
+        own = [each for each in trials[first:] if each.split == course.split]
+        if count := course.sampler.retake(own):
+            self._add(course, [Candidate(dict(each.parameters)) for each in own[:count]])
+
     def _refill(self) -> bool:
         """Make sure that there is a candidate to ask for, if there can be, and return whether."""
         while self._asked == self._made and self._courses:
@@ -252,15 +262,17 @@ class Study:
             if course.sampler.learns and len(self._trials) < self._made:
                 return False
             if candidates := course.sampler.ask():
-                self._generations += course.sampler.learns
-                batch = _Batch(self._generations, self._made + 1, candidates, course)
-                self._batches.append(batch)
-                self._made = batch.last
+                self._add(course, candidates)
             else:
                 self._courses.popleft()
                 if course.sampler.shortfall:
                     self._notes.append(course.sampler.shortfall)
         return self._asked < self._made
+
+    def _add(self, course: Course, candidates: Sequence[Candidate]) -> None:
+        self._generations += course.sampler.learns
+        self._batches.append(_Batch(self._generations, self._made + 1, candidates, course))
+        self._made += len(candidates)
 
     def _enter(self, trial: Trial) -> Sequence[EventDraft]:
         drafts: list[EventDraft] = []

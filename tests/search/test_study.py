@@ -32,6 +32,7 @@ from glowback_trio.search.study import Study
 from glowback_trio.wire.optimizations.trials import parse_trial
 
 SEARCHES = ["grid", "random", "sobol", "latin_hypercube"]
+LEARNING = ["bayesian", "cma", "successive_halving"]
 
 
 def rough(values: Mapping[str, Any]) -> float | None:
@@ -62,18 +63,26 @@ def test_the_best_of_a_grid_is_the_best_of_its_backtests_done_one_by_one() -> No
     assert dict(study.best.metrics) == best
 
 
-@pytest.mark.parametrize("strategy", SEARCHES)
+@pytest.mark.parametrize("strategy", [*SEARCHES, *LEARNING])
 @pytest.mark.parametrize("mode", ["none", "holdout", "walk_forward", "walk_forward_refit"])
 def test_how_many_trials_are_under_way_changes_no_draft(strategy: Any, mode: Any) -> None:
-    request = search(strategy=strategy, validation_mode=mode, max_trials=17)
+    request = search(strategy=strategy, validation_mode=mode, max_trials=11, batch_size=4)
     alone = drive(Study(request), formula(rough), most=1)
     assert drive(Study(request), formula(rough), most=3) == alone
     assert drive(Study(request), formula(rough), most=100) == alone
 
 
-@pytest.mark.parametrize("strategy", SEARCHES)
+@pytest.mark.parametrize("strategy", [*SEARCHES, *LEARNING])
 def test_a_study_restored_at_any_trial_goes_on_as_if_nothing_had_happened(strategy: Any) -> None:
-    request = search(strategy=strategy, validation_mode="walk_forward", max_trials=17)
+    mode = "walk_forward" if strategy in SEARCHES else "walk_forward_refit"
+    request = search(
+        strategy=strategy,
+        validation_mode=mode,
+        walk_forward_windows=1,
+        max_trials=7 if strategy in LEARNING else 17,
+        batch_size=3,
+        exploration_weight=0.4,
+    )
     whole = Study(request)
     drafts = drive(whole, formula(rough))
     told = [parse_trial(payload) for payload in payloads(drafts, "trial")]
@@ -83,6 +92,23 @@ def test_a_study_restored_at_any_trial_goes_on_as_if_nothing_had_happened(strate
         assert [*restored.history, *drive(restored, formula(rough), most=2)] == drafts
         assert restored.trials == whole.trials
         assert restored.best == whole.best
+
+
+@pytest.mark.parametrize("mode", ["purged_k_fold", "cpcv"])
+@pytest.mark.parametrize("strategy", ["random", "bayesian", "cma"])
+def test_folds_are_searched_alike_whatever_is_under_way(strategy: Any, mode: Any) -> None:
+    request = search(
+        strategy=strategy, validation_mode=mode, folds=3, test_folds=2, max_trials=8, batch_size=4
+    )
+    alone = drive(Study(request), formula(rough, splits=3), most=1)
+    assert drive(Study(request), formula(rough, splits=3), most=100) == alone
+    trials = payloads(alone, "trial")
+    if strategy in LEARNING:
+        assert [each["split"] for each in trials] == [0] * 8 + [1] * 8 + [2] * 8 + [None] * 8
+    for cut in (3, 4, 11, 30):
+        told = [parse_trial(each) for each in trials[:cut]]
+        restored = Study.restored(request, told)
+        assert [*restored.history, *drive(restored, formula(rough, splits=3))] == alone
 
 
 def test_trials_of_another_search_cannot_be_taken_over() -> None:

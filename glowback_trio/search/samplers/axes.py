@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from glowback_trio.model.optimization.space import Parameter
 
@@ -21,12 +21,22 @@ class Axis:
         grid: Its values in a grid, in the order they are tried.
         count: Number of values that it can have; None: any number within a range.
         at: Returns the value at a point from 0 to 1; every value takes an equal part of that.
+        ordered: Whether values that are near each other are alike.
+        log: Whether it is a range that is even in the logarithm.
     """
 
     name: str
     grid: Sequence[object]
     count: int | None
     at: Callable[[float], object] = field(repr=False)
+    ordered: bool = True
+    log: bool = False
+
+    def values(self) -> Sequence[object]:
+        """Return all values that it can have, in their order; empty if there are any number."""
+        count = self.count or 0
+        # The middle of each value's part.
+        return [self.at((index + 0.5) / count) for index in range(count)]
 
 
 def axis_of(parameter: Parameter, grid_steps: int) -> Axis:
@@ -37,7 +47,7 @@ def axis_of(parameter: Parameter, grid_steps: int) -> Axis:
         grid_steps: Values in a grid of one that has a range and no step.
     """
     if parameter.kind == "choice":
-        return _listed(parameter.name, parameter.values)
+        return evolve(_listed(parameter.name, parameter.values), ordered=False)
     low, high = parameter.low, parameter.high
     assert low is not None
     assert high is not None
@@ -87,7 +97,7 @@ def _logarithmic(name: str, low: float, high: float, grid_steps: int) -> Axis:
 
     inner = [min(max(math.exp(each), low), high) for each in _spread(first, last, grid_steps)]
     grid = [low] if len(inner) == 1 else [low, *inner[1:-1], high]
-    return Axis(name, grid, 1 if low == high else None, at)
+    return Axis(name, grid, 1 if low == high else None, at, log=low < high)
 
 
 def _spread(low: float, high: float, count: int) -> list[float]:

@@ -75,12 +75,7 @@ class Domain:
         size = self.size
         if size is None or size > _NODES:
             return None
-        # The middle of each value's part.
-        values = [
-            (axis.name, [axis.at((i + 0.5) / count) for i in range(count)])
-            for axis in self.axes
-            if (count := axis.count) is not None
-        ]
+        values = [(axis.name, axis.values()) for axis in self.axes]
         return Combinations(values, self.rules)
 
 

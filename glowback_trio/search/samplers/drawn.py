@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from random import Random
 
@@ -50,6 +50,10 @@ class FixedSampler:
         self._given += len(batch)
         return batch
 
+    def retake(self, trials: Sequence[Trial]) -> int:
+        """Prefer to be asked, which is little work."""
+        return 0
+
     def tell(self, trials: Sequence[Trial], scores: Sequence[Score | None]) -> None:
         """Take what came of the last batch, which changes nothing."""
 
@@ -90,7 +94,7 @@ def drawn_sampler(domain: Domain, points: Points, most: int, seed: int) -> Fixed
 
 
 def fresh_combinations(
-    domain: Domain, points: Points, wanted: int, draw: Random
+    domain: Domain, points: Points, wanted: int, draw: Random, tried: Iterable[Hashable] = ()
 ) -> Iterator[dict[str, object]]:
     """Yield combinations that may be tried, none of them twice, until no more can be found.
 
@@ -99,8 +103,9 @@ def fresh_combinations(
         points: How points are drawn.
         wanted: Number of combinations that the points should spread over the space.
         draw: What draws.
+        tried: What was tried before, by `identity`.
     """
-    seen: set[Hashable] = set()
+    seen = set(tried)
     missed = 0
     for point in points(len(domain.axes), wanted, draw):
         values = domain.at(point)

@@ -50,6 +50,16 @@ class Sampler(Protocol):
     def ask(self) -> Sequence[Candidate]:
         """Return the next batch; empty if there is none left."""
 
+    def retake(self, trials: Sequence[Trial]) -> int:
+        """Take trials as the next batch, as if they had been asked for, if that is less work.
+
+        Args:
+            trials: All trials that were told before a restart and are not taken yet.
+
+        Returns:
+            How many of them make the batch; 0 if the sampler would rather be asked.
+        """
+
     def tell(self, trials: Sequence[Trial], scores: Sequence[Score | None]) -> None:
         """Take what came of the last batch.
 
