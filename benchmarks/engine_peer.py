@@ -1,9 +1,10 @@
-"""The crossover by vectorbt, which is timed together with the engine where it is installed."""
+"""Crossovers by vectorbt, which are timed together with ours where it is installed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import vectorbt
@@ -11,7 +12,7 @@ from engine_cases import FAST, INVESTED, SLOW
 
 from glowback_trio.model.bars import Floats
 
-__all__ = ["peer"]
+__all__ = ["peer", "peer_grid"]
 
 
 def peer(open_price: Floats, close: Floats) -> Callable[[], float]:
@@ -49,3 +50,28 @@ def _crossover(open_price: Floats, close: Floats) -> float:
 def _after(rows: Floats, first: Floats) -> Floats:
     """Move each row one bar later."""
     return np.concatenate((first, rows[:-1]))
+
+
+def peer_grid(close: Floats, pairs: Sequence[tuple[int, int]]) -> Callable[[], object]:
+    """Return total return and Sharpe ratio of many crossovers of (T,) closes, as one call.
+
+    Each is long from the close at which the short mean has crossed above the long one to that at
+    which it has crossed below. The first call compiles, unless the engine in Rust is installed.
+    """
+    if find_spec("vectorbt_rust") is not None:
+        vectorbt.settings["engine"] = "rust"
+    return partial(_grid, close, pairs)
+
+
+def _grid(close: Floats, pairs: Sequence[tuple[int, int]]) -> object:
+    short, long = (vectorbt.MA.run(close, window=list(each)) for each in zip(*pairs, strict=True))
+    account = vectorbt.Portfolio.from_signals(
+        close[:, np.newaxis],
+        short.ma_crossed_above(long),
+        short.ma_crossed_below(long),
+        size=INVESTED,
+        size_type="percent",
+        init_cash=1e6,
+        freq="1D",
+    )
+    return account.total_return(), account.sharpe_ratio()

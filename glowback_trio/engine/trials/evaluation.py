@@ -27,7 +27,7 @@ __all__ = ["evaluate", "evaluate_in_turns"]
 
 # Symbol-bars between two chances to stop, some ten milliseconds one by one; and those of a block,
 # some tenth of a second.
-_TURN, _BLOCK = 20_000, 1 << 20
+_TURN, _BLOCK = 20_000, 1 << 21
 _FEW = 3  # trials below which arrays do not pay
 
 
