@@ -155,7 +155,7 @@ async def open_gateway(
         )
         if kept.expires:
             drop = gateway._drop  # noqa: SLF001 - opening owns what it made
-            nursery.start_soon(remove_expired, kept, now, drop, retention)
+            nursery.start_soon(remove_expired, kept, now, drop, optimizations.drop, retention)
         for run in gateway.runs()[::-1]:
             if run.needs_task:
                 tasks.start(run)

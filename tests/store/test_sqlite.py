@@ -413,7 +413,7 @@ OLD_RUN = {
         INSERT INTO found_by VALUES ('symbol', 'A', 1)
     """,
 }
-OLD_RUN[3] = OLD_RUN[4] = OLD_RUN[2]
+OLD_RUN[3] = OLD_RUN[4] = OLD_RUN[5] = OLD_RUN[2]
 
 
 @pytest.mark.parametrize("version", range(len(SCRIPTS) + 1))

@@ -15,7 +15,7 @@ from glowback_trio.model.short_repr import describe
 from glowback_trio.store.event_log import EVENT_OVERHEAD
 from glowback_trio.store.sqlite.queries import read_events, select_events
 from glowback_trio.store.sqlite.reader import Reader
-from glowback_trio.store.sqlite.writer import Writer
+from glowback_trio.store.sqlite.writer import LogTable, Writer
 
 __all__ = ["SqliteLog"]
 
@@ -60,8 +60,9 @@ class SqliteLog:
     """A run's events: those after `_before` are in memory, those up to `watermark` on disk.
 
     Args:
-        seq: Number of the run's row.
+        seq: Number of the row of the run or the attempt.
         watermark: Id of the newest event that is on disk.
+        of: The table that this row is in.
     """
 
     seq: int
@@ -70,6 +71,7 @@ class SqliteLog:
     _reader: Reader
     _on_durable: Callable[[], None]
     _held: Holding
+    of: LogTable = "runs"
     _most: int = field(default=_AT_HAND, init=False)
     _before: int = field(init=False)
     _events: list[Event] = field(factory=list, init=False)

@@ -17,6 +17,7 @@ from glowback_trio.model.invariants import assert_sound
 from glowback_trio.model.lifecycle import State
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.lock import held
+from glowback_trio.store.sqlite.optimizations.checks import check_optimizations
 from glowback_trio.store.sqlite.queries import find_run, read_events, read_result
 from glowback_trio.store.sqlite.schema import check_version
 from glowback_trio.wire.exports.run_export import RunExport
@@ -75,7 +76,7 @@ def check_store(path: Path) -> Iterator[str]:
     """Read a whole store, which may be in use, and yield a sentence for everything that is wrong.
 
     The database itself, the checksum of every batch of events, the laws of every log with its
-    digest, and every result are checked.
+    digest, every result, and the chain of the ledger of trials are checked.
 
     Raises:
         StoreError: There is no file, or it is no store that this package knows.
@@ -91,6 +92,7 @@ def check_store(path: Path) -> Iterator[str]:
                 _check_run(connection, seq, run_id, count, ended=finished_at is not None)
             except (GlowbackError, ValueError, KeyError) as error:
                 yield f"Run {run_id}: {error}"
+        yield from check_optimizations(connection)
 
 
 def _check_run(

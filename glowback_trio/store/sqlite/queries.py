@@ -65,18 +65,25 @@ def unfinished_ids(connection: apsw.Connection) -> list[str]:
 
 
 def forgotten(connection: apsw.Connection) -> list[tuple[int, int]]:
-    """Return number and count of event batches of each run whose rows may be removed."""
+    """Return number and count of event batches of each run or attempt that may be removed."""
     return list(
         connection.execute(
             "SELECT seq, (SELECT count(*) FROM event_batches WHERE run = seq) "
-            "FROM runs WHERE run_id IS NULL"
+            f"FROM (SELECT seq FROM runs WHERE run_id IS NULL UNION ALL {_FORGOTTEN})"
         )
     )
 
 
+_FORGOTTEN = (
+    "SELECT seq FROM attempts WHERE optimization IN "
+    "(SELECT seq FROM optimizations WHERE optimization_id IS NULL)"
+)
+
+
 def any_forgotten(connection: apsw.Connection) -> bool:
-    """Return whether there is a run whose rows may be removed."""
-    return bool(connection.execute("SELECT 1 FROM runs WHERE run_id IS NULL LIMIT 1").get)
+    """Return whether there is a run or an attempt whose rows may be removed."""
+    runs = connection.execute("SELECT 1 FROM runs WHERE run_id IS NULL LIMIT 1").get
+    return bool(runs or connection.execute(f"{_FORGOTTEN} LIMIT 1").get)
 
 
 def free_pages(connection: apsw.Connection) -> int:
@@ -127,8 +134,12 @@ def expired(connection: apsw.Connection, keeping: Keeping, limit: int) -> list[s
 
 
 def last_seq(connection: apsw.Connection) -> int:
-    """Return the number of the newest run; 0 if there is none."""
-    return int(connection.execute("SELECT ifnull(max(seq), 0) FROM runs").get)
+    """Return the number of the newest run or attempt; 0 if there is none."""
+    sql = (
+        "SELECT max((SELECT ifnull(max(seq), 0) FROM runs), "
+        "(SELECT ifnull(max(seq), 0) FROM attempts))"
+    )
+    return int(connection.execute(sql).get)
 
 
 def has_run(connection: apsw.Connection, run_id: str) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import trio
 from attrs import define, field
 
-from glowback_trio.errors import UnknownRunError
+from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.registry import StrategyRegistry
@@ -23,7 +23,7 @@ from glowback_trio.store.sqlite.reader import Reader
 from glowback_trio.store.sqlite.schema import upgrade
 from glowback_trio.store.sqlite.upkeep.checkpointer import Checkpointer
 from glowback_trio.store.sqlite.upkeep.cleaner import Cleaner
-from glowback_trio.store.sqlite.writer import CallInThread, Writer
+from glowback_trio.store.sqlite.writer import CallInThread, LogTable, Writer
 from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["Session"]
@@ -44,7 +44,7 @@ class Session:
         cleaner: Removes the rows of runs that were forgotten.
         reader: Asks it.
         converter: Reads requests.
-        last_seq: Number of the newest run's row.
+        last_seq: Number of the newest row of a run or an attempt.
     """
 
     writer: Writer
@@ -113,17 +113,32 @@ class Session:
         self, run_id: str, seq: int, watermark: int, on_durable: Callable[[], None]
     ) -> SqliteLog:
         """Make the log of a run."""
-        held = Holding(self.memory.account("logs"))
-        log = SqliteLog(seq, watermark, self.writer, self.reader, on_durable, held)
-        self.logs[run_id] = log
+        log = self.logs[run_id] = self.make_log(seq, watermark, on_durable)
         return log
+
+    def make_log(
+        self, seq: int, watermark: int, on_durable: Callable[[], None], of: LogTable = "runs"
+    ) -> SqliteLog:
+        """Make the log of a run or an attempt."""
+        held = Holding(self.memory.account("logs"))
+        return SqliteLog(seq, watermark, self.writer, self.reader, on_durable, held, of)
+
+    def next_seq(self) -> int:
+        """Return the number of the next row of a run or an attempt, which share their numbers."""
+        self.last_seq += 1
+        return self.last_seq
+
+    async def catch_up(self) -> None:
+        """Wait until what was handed over can be queried, if it can be written at all."""
+        if self.writer.problem is None:
+            with suppress(StoreError):
+                await self.writer.flush()
 
     def replace(self, run_id: str) -> int:
         """Make room for a new run of this id; return the number of its row."""
         self.forget(run_id)
         del self._forgotten[run_id]
-        self.last_seq += 1
-        return self.last_seq
+        return self.next_seq()
 
     async def find(self, run_id: str) -> queries.RunRow:
         """Return a run's row.

@@ -158,10 +158,17 @@ def remove_batches(seq: int, count: int) -> Statement:
     )
 
 
+# Forgotten optimizations without attempts.
+_LEFT = (
+    "(SELECT seq FROM optimizations WHERE optimization_id IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM attempts WHERE optimization = optimizations.seq))"
+)
+
+
 def remove_rest(seq: int) -> Sequence[Statement]:
-    """Return the statements that remove all other rows of a forgotten run."""
+    """Return the statements that remove all other rows of a forgotten run or attempt."""
     return [
-        Statement(sql.format("?1"), (seq,))
+        Statement(sql.format("?1"), (seq,) if "{0}" in sql else ())
         for sql in (
             _REMOVE_TAGS,
             _REMOVE_SYMBOLS,
@@ -169,6 +176,10 @@ def remove_rest(seq: int) -> Sequence[Statement]:
             "DELETE FROM requests WHERE run = {0}",
             "DELETE FROM results WHERE run = {0}",
             "DELETE FROM runs WHERE seq = {0}",
+            "DELETE FROM attempts WHERE seq = {0}",
+            f"DELETE FROM trial_notes WHERE optimization IN {_LEFT}",
+            f"DELETE FROM optimization_results WHERE optimization IN {_LEFT}",
+            f"DELETE FROM optimizations WHERE seq IN {_LEFT}",
         )
     ]
 
@@ -182,21 +193,28 @@ def give_back(pages: int) -> Statement:
     return Statement(f"PRAGMA incremental_vacuum({pages})", size=pages * _PAGE_BYTES)
 
 
-def append_events(logs: Sequence[tuple[int, Sequence[Event]]]) -> Iterator[Statement]:
-    """Return the statements that write the next events of runs, and what these change of statuses.
+_Logs = Sequence[tuple[int, Sequence[Event]]]
+
+
+def append_events(runs: _Logs, attempts: _Logs = ()) -> Iterator[Statement]:
+    """Return the statements that write the next events, and what these change of statuses.
 
     Few statements, each for many rows: a thread gives the interpreter up at each of them, and on a
     busy event loop it waits for milliseconds until it has it back.
 
     Args:
-        logs: For each run, the number of its row and its events.
+        runs: For each run, the number of its row and its events.
+        attempts: The same for attempts of optimizations.
     """
-    rows = [(seq, *row) for seq, events in logs for row in pack(events)]
+    rows = [(seq, *row) for seq, events in (*runs, *attempts) for row in pack(events)]
     for some in _chunks(rows):
         yield Statement(_INSERT_BATCHES.format(_places(some)), _flat(some))
-    changes = [(seq, *_changes(events)) for seq, events in logs if events]
+    changes = [(seq, *_changes(events)) for seq, events in runs if events]
     for some in _chunks(changes):
         yield Statement(_UPDATE_RUNS.format(_places(some)), _flat(some))
+    ends = [(seq, *_end(events)) for seq, events in attempts if events]
+    for some in _chunks(ends):
+        yield Statement(_UPDATE_ATTEMPTS.format(_places(some)), _flat(some))
 
 
 _INSERT_BATCHES = (
@@ -218,6 +236,15 @@ UPDATE runs SET
     error = new.error
 FROM new WHERE runs.seq = new.seq
 """
+# The rest of an attempt's status is noted as a whole.
+_UPDATE_ATTEMPTS = """
+WITH new (seq, bytes, event_count, finished_at) AS (VALUES {})
+UPDATE attempts SET
+    bytes = attempts.bytes + new.bytes,
+    event_count = new.event_count,
+    finished_at = new.finished_at
+FROM new WHERE attempts.seq = new.seq
+"""
 # SQLite takes 32,766 values in one statement.
 _ROWS = 1000
 
@@ -234,6 +261,14 @@ def _places(rows: Sequence[Row]) -> str:
 
 def _flat(rows: Sequence[Row]) -> list[Any]:
     return [value for row in rows for value in row]
+
+
+def _end(events: Sequence[Event]) -> Row:
+    """Return the columns of an attempt's `new`, from `bytes` on."""
+    last = events[-1]
+    fields = last.decode() if last.type == "state" else {}
+    finished = fields["timestamp"] if fields and fields["payload"]["state"] in TERMINAL else None
+    return sum([len(event.data) + 1 for event in events]), last.event_id, finished
 
 
 def _changes(events: Sequence[Event]) -> Row:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from weakref import ref
 
 import orjson
 import trio
@@ -26,13 +27,13 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.nursery import open_bare_nursery
-from glowback_trio.store.memory_optimizations import MemoryOptimizations
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.store.sqlite import queries, statements
 from glowback_trio.store.sqlite.listing import list_statuses
 from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.optimizations.shelf import SqliteOptimizations
 from glowback_trio.store.sqlite.session import Session
 from glowback_trio.store.sqlite.writer import CallInThread
 from glowback_trio.wire.requests import parse_kept_request
@@ -52,7 +53,7 @@ def _threads() -> CallInThread:
     return partial(trio.to_thread.run_sync, limiter=trio.CapacityLimiter(_THREADS))
 
 
-@define(eq=False, repr=False)
+@define(eq=False, repr=False, weakref_slot=True)
 class SqliteStore:
     """Logs, results and requests in a SQLite file, which survives the process.
 
@@ -80,9 +81,13 @@ class SqliteStore:
     _call: CallInThread = field(alias="call_in_thread", factory=_threads)
     _session: Session | None = field(default=None, init=False)
     #: The optimizations.
-    optimizations: MemoryOptimizations = field(
-        factory=lambda: MemoryOptimizations(1000, 1 << 30), init=False
-    )
+    optimizations: SqliteOptimizations = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Not a bound method: the store would be freed by the garbage collector alone.
+        self.optimizations = SqliteOptimizations(
+            partial(_kept_by, ref(self)), self._call, self.keep_runs, self.keep_days
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self._session is None else "open"
@@ -174,12 +179,12 @@ class SqliteStore:
 
     async def run_ids(self) -> Sequence[str]:
         """Return the ids of all runs, oldest first."""
-        await self._catch_up()
+        await self._kept.catch_up()
         return self._kept.known(await self._kept.reader.ask(queries.run_ids))
 
     async def resident_ids(self) -> Sequence[str]:
         """Return the ids of the runs that have not ended, oldest first."""
-        await self._catch_up()
+        await self._kept.catch_up()
         return self._kept.known(await self._kept.reader.ask(queries.unfinished_ids))
 
     async def statuses(self, only: RunFilter, before: str | None, limit: int) -> Sequence[Status]:
@@ -205,7 +210,7 @@ class SqliteStore:
         """
         kept = self._kept
         if run_id in kept.logs:
-            await self._catch_up()
+            await self._kept.catch_up()
         row = await kept.find(run_id)
         request = parse_kept_request(orjson.loads(row.request), kept.converter)
         log = kept.begin(run_id, row.seq, row.status.event_count, on_durable)
@@ -304,8 +309,9 @@ class SqliteStore:
         """Drop a run. Those who read its log can go on; its rows are removed afterwards."""
         self._kept.forget(run_id)
 
-    async def _catch_up(self) -> None:
-        """Wait until what was handed over can be queried, if it can be written at all."""
-        if self.writable:
-            with suppress(StoreError):
-                await self._kept.writer.flush()
+
+def _kept_by(store: ref[SqliteStore]) -> Session:
+    found = store()
+    if found is None:
+        raise StoreError("The store is closed")
+    return found._kept  # noqa: SLF001 - a part of the store

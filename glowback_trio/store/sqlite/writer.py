@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import apsw
 import trio
@@ -23,12 +23,14 @@ from glowback_trio.model.events import Event
 from glowback_trio.store.sqlite.database import failures_of, transaction
 from glowback_trio.store.sqlite.statements import Statement, append_events
 
-__all__ = ["CallInThread", "Pending", "Writer"]
+__all__ = ["CallInThread", "LogTable", "Pending", "Writer"]
 
 _log = logging.getLogger(__name__)
 
 #: Calls a function where it may block, and returns what it returns.
 CallInThread = Callable[..., Awaitable[Any]]
+#: The table that has the row of what a log is of.
+LogTable = Literal["runs", "attempts"]
 
 # When so much is waiting, the next commit is made at once.
 _GROUP_BYTES = 1 << 18
@@ -48,7 +50,11 @@ class Pending(Protocol):
 
     @property
     def seq(self) -> int:
-        """Number of the run's row."""
+        """Number of the row of the run or the attempt."""
+
+    @property
+    def of(self) -> LogTable:
+        """The table that the row is in."""
 
     def unwritten(self) -> Sequence[Event]:
         """Return the events that are not durable yet."""
@@ -205,7 +211,11 @@ class Writer:
             if self._find_identity() != self._identity:
                 raise StoreError(f"The store {self.path} cannot be used: its file was replaced")
             with transaction(self.connection):
-                events = append_events([(log.seq, events) for log, events in group.events])
+                logs = [(log.of, (log.seq, events)) for log, events in group.events]
+                events = append_events(
+                    [each for of, each in logs if of == "runs"],
+                    [each for of, each in logs if of == "attempts"],
+                )
                 for statement in (*group.statements, *events):
                     # To its end: some pragmas do a part of their work at each row.
                     self.connection.execute(statement.sql, statement.values).fetchall()

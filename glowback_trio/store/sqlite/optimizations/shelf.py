@@ -1,0 +1,205 @@
+"""The part of the store on disk that keeps optimizations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+import orjson
+from attrs import define, field
+
+from glowback_trio.model.instant import stamp
+from glowback_trio.model.optimization.errors import UnknownOptimizationError
+from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.optimization.request import OptimizationRequest
+from glowback_trio.model.optimization.result import OptimizationResult
+from glowback_trio.store.optimization_shelf import StoredOptimization, TrialNote
+from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.optimizations import rows
+from glowback_trio.store.sqlite.session import Session
+from glowback_trio.store.sqlite.writer import CallInThread
+from glowback_trio.wire.optimizations.requests import parse_kept_optimization
+
+__all__ = ["SqliteOptimizations"]
+
+# Finished ones that a gateway may hold, each with the ends of its logs.
+_AT_HAND = 64
+_EXPIRED_AT_ONCE = 64
+
+
+@define(eq=False)
+class SqliteOptimizations:
+    """The optimizations in a store's file.
+
+    Args:
+        session: Returns the open store.
+        call: Carries out what blocks.
+        keep: How many finished ones are kept; None: any number.
+        keep_days: How long one is kept after its end; None: for ever.
+    """
+
+    _session: Callable[[], Session]
+    _call: CallInThread
+    _keep: int | None
+    _keep_days: float | None
+    #: The logs that somebody holds, by id and attempt.
+    _logs: WeakValueDictionary[tuple[str, int], SqliteLog] = field(
+        factory=WeakValueDictionary, init=False
+    )
+    #: The finished ones that were used last, the one that was used longest ago first.
+    _finished: dict[str, None] = field(factory=dict, init=False)
+    #: Those that were forgotten, with the count of changes that must be written until no query
+    #: finds them.
+    _forgotten: dict[str, int] = field(factory=dict, init=False)
+
+    async def ids(self) -> Sequence[str]:
+        """Return the ids of all, oldest first."""
+        await self._session().catch_up()
+        return self._known(await self._session().reader.ask(rows.ids))
+
+    async def resident_ids(self) -> Sequence[str]:
+        """Return the ids of those that have not ended, oldest first."""
+        await self._session().catch_up()
+        return self._known(await self._session().reader.ask(rows.unfinished_ids))
+
+    async def statuses(self, before: str | None, limit: int) -> Sequence[OptimizationStatus]:
+        """Return statuses as they are written, newest first.
+
+        Raises:
+            UnknownOptimizationError: There is none `before`.
+        """
+        found = await self._session().reader.ask(rows.list_statuses, before, limit)
+        return [status for status in found if self._knows(status.optimization_id)]
+
+    async def find_key(self, key: str) -> str | None:
+        """Return the id of the one that was opened with this key."""
+        return await self._session().reader.ask(rows.find_by_key, key)
+
+    def open(
+        self, optimization_id: str, request: OptimizationRequest, key: str | None = None
+    ) -> None:
+        """Begin to keep one. One that had this id is forgotten."""
+        self.forget(optimization_id)
+        del self._forgotten[optimization_id]
+        self._session().writer.add(*rows.insert_optimization(optimization_id, key, request))
+
+    def open_attempt(
+        self, optimization_id: str, number: int, on_durable: Callable[[], None]
+    ) -> SqliteLog:
+        """Begin the log of an attempt."""
+        session = self._session()
+        seq = session.next_seq()
+        session.writer.add(rows.insert_attempt(seq, optimization_id, number))
+        self._finished.pop(optimization_id, None)
+        log = session.make_log(seq, 0, on_durable, of="attempts")
+        self._logs[optimization_id, number] = log
+        return log
+
+    async def reopen(self, optimization_id: str) -> StoredOptimization:
+        """Give back one.
+
+        Raises:
+            UnknownOptimizationError: It was never opened, or is gone.
+            InvalidRequestError: Its request cannot be read.
+            StoreError: It cannot be read.
+        """
+        row = await self._find(optimization_id)
+        request = parse_kept_optimization(orjson.loads(row.request), self._session().converter)
+        return StoredOptimization(request, [each.status for each in row.attempts])
+
+    async def reopen_attempt(
+        self, optimization_id: str, number: int, on_durable: Callable[[], None]
+    ) -> SqliteLog:
+        """Give back the log of an attempt."""
+        attempt = (await self._find(optimization_id)).attempts[number - 1]
+        log = self._session().make_log(
+            attempt.seq, attempt.status.event_count, on_durable, of="attempts"
+        )
+        self._logs[optimization_id, number] = log
+        return log
+
+    async def _find(self, optimization_id: str) -> rows.OptimizationRow:
+        await self._session().catch_up()
+        self._check(optimization_id)
+        row = await self._session().reader.ask(rows.find_optimization, optimization_id)
+        self._check(optimization_id)  # it may have been forgotten meanwhile
+        return row
+
+    def note_status(self, status: OptimizationStatus) -> None:
+        """Keep the status of an attempt."""
+        if self._knows(status.optimization_id):
+            self._session().writer.add(rows.note_status(status))
+
+    def note_pause(self, optimization_id: str, *, paused: bool) -> None:
+        """Keep whether one is paused."""
+        self._session().writer.add(rows.note_pause(optimization_id, paused=paused))
+
+    def note_trials(self, optimization_id: str, notes: Sequence[TrialNote]) -> None:
+        """Keep notes on trials."""
+        if notes:
+            self._session().writer.add(rows.note_trials(optimization_id, notes))
+
+    async def notes(self, optimization_id: str) -> Sequence[TrialNote]:
+        """Return the notes on all trials, by number."""
+        await self._session().catch_up()
+        self._check(optimization_id)
+        return await self._session().reader.ask(rows.read_notes, optimization_id)
+
+    async def keep_result(self, result: OptimizationResult) -> None:
+        """Keep a result, unless its optimization has been forgotten meanwhile."""
+        self._session().writer.add(await self._call(rows.insert_result, result))
+        # A disk that fails for a while must not fail the work: its events wait, too.
+        await self._session().writer.flush(patient=True)
+
+    async def result(self, optimization_id: str) -> OptimizationResult | None:
+        """Return the result that was kept last."""
+        self._check(optimization_id)
+        return await self._session().reader.ask(rows.read_result, optimization_id)
+
+    def retire(self, optimization_id: str) -> Sequence[str]:
+        """Let the events of a finished one leave memory; return those that should, too."""
+        for (held_id, _), log in self._logs.items():
+            if held_id == optimization_id:
+                log.shrink()
+        self._finished.pop(optimization_id, None)
+        self._finished[optimization_id] = None
+        excess = max(0, len(self._finished) - _AT_HAND)
+        leaving = list(self._finished)[:excess]
+        for each in leaving:
+            del self._finished[each]
+        return leaving
+
+    async def expired(self, now: datetime) -> Sequence[str]:
+        """Return some finished ones that are not to be kept any more, oldest first."""
+        if self._keep is None and self._keep_days is None:
+            return ()
+        since = None if self._keep_days is None else stamp(now - timedelta(days=self._keep_days))
+        reader = self._session().reader
+        return self._known(await reader.ask(rows.expired_ids, self._keep, since, _EXPIRED_AT_ONCE))
+
+    def forget(self, optimization_id: str) -> None:
+        """Drop one. Those who read its logs can go on; its rows are removed afterwards."""
+        session = self._session()
+        self._finished.pop(optimization_id, None)
+        session.writer.add(rows.forget(optimization_id))
+        held = [key for key in self._logs if key[0] == optimization_id]
+        logs = [log for key in held if (log := self._logs.pop(key, None)) is not None]
+        for log in logs:
+            session.cleaner.wake_after(log)
+        if not logs:
+            session.cleaner.wake()
+        written = session.writer.written
+        self._forgotten = {each: n for each, n in self._forgotten.items() if n > written}
+        self._forgotten[optimization_id] = session.writer.handed_over
+
+    def _knows(self, optimization_id: str) -> bool:
+        """Return False for one that was forgotten, though queries may still find it."""
+        return self._forgotten.get(optimization_id, 0) <= self._session().writer.written
+
+    def _known(self, found: Sequence[str]) -> list[str]:
+        return [each for each in found if self._knows(each)]
+
+    def _check(self, optimization_id: str) -> None:
+        if not self._knows(optimization_id):
+            raise UnknownOptimizationError(optimization_id)
