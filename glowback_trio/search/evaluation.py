@@ -77,6 +77,17 @@ class Evaluation:
         )
 
     @property
+    def shortcoming(self) -> str:
+        """Say that the range is too short for the windows asked for; empty if it is not."""
+        request, windows = self.request, len(self.held.windows)
+        wanted = {"holdout": 1, "walk_forward": request.walk_forward_windows}
+        if windows >= (count := wanted.get(request.validation_mode, 0)):
+            return ""
+        if not windows:
+            return "Nothing is held out: that takes a range of 8 days at least"
+        return f"Only {windows} of {count} windows fit into what is held out, a day at least each"
+
+    @property
     def whole(self) -> Segment:
         """The whole range."""
         base = self.request.base_backtest

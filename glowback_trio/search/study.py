@@ -137,8 +137,7 @@ class Study:
 
     @property
     def asked_all(self) -> bool:
-        """True if no plan is left to ask for."""
-        self._refill()
+        """True if no plan is left to ask for; known once one has been asked for, or told."""
         return self._asked == self._made and not self._courses
 
     @property
@@ -171,6 +170,7 @@ class Study:
             self._asked += 1
             candidate = batch.candidates[self._asked - batch.first]
             plans.append(self._evaluation.plan(self._asked, candidate, batch.course.split))
+        self._refill()  # so that it is known whether there are more
         return plans
 
     def tell(self, outcome: TrialOutcome) -> Sequence[EventDraft]:
@@ -297,6 +297,8 @@ class Study:
         drafts: list[EventDraft] = []
         if batch.first == 1:
             drafts += map(note_draft, batch.course.sampler.refused)
+            if self._evaluation.shortcoming:
+                drafts.append(note_draft(self._evaluation.shortcoming, "warning"))
         if batch.course.sampler.learns:
             drafts.append(generation_draft(batch.number, batch.first, len(batch.candidates)))
         return drafts
@@ -304,6 +306,7 @@ class Study:
     def _ending(self) -> Sequence[EventDraft]:
         """Return what comes after a trial: progress, and after the last one, what was left out."""
         done, steps = len(self._trials), self._request.progress_steps
+        self._refill()
         ended = self.told_all
         drafts: list[EventDraft] = []
         if ended or done * steps // self._total > (done - 1) * steps // self._total:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 from support.searches import (
@@ -209,4 +210,23 @@ def test_an_objective_that_a_trial_lacks_fails_it_with_the_metrics_it_has() -> N
     assert study.trials[0].error == (
         "Objective metric 'portfolio_rebalances' is unavailable for this trial. Available "
         "metrics: max_drawdown, sharpe_ratio, total_return"
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("2020-01-07", "Nothing is held out: that takes a range of 8 days at least"),
+        ("2020-01-08", "Only 2 of 3 windows fit into what is held out, a day at least each"),
+        ("2020-01-12", None),
+    ],
+)
+def test_a_range_too_short_for_its_windows_is_said_in_the_log(
+    end: str, message: str | None
+) -> None:
+    base = attrs.evolve(BASE, end_date=end)
+    request = search(base_backtest=base, search_space=ONE, validation_mode="walk_forward")
+    said = payloads(drive(Study(request), formula(rough)), "log")
+    assert [(each["level"], each["message"]) for each in said] == (
+        [] if message is None else [("warning", message)]
     )
