@@ -114,7 +114,7 @@ def test_the_tables_of_a_result_are_listed() -> None:
     assert named([listed]) == set(get_args(ResultTable))
 
 
-@pytest.mark.parametrize("name", ["data", "embedding", "engine", "strategies"])
+@pytest.mark.parametrize("name", ["data", "embedding", "engine", "optimizations", "strategies"])
 def test_programs_run_as_they_stand(name: str) -> None:
     for program in blocks(page(f"docs/{name}.md"), "python"):
         # Not with the future of this module, which would make texts of annotations.

@@ -23,9 +23,19 @@ import glowback_trio
 from glowback_trio.server.routes.table import ROUTES
 
 README = page("README.md")
-CLONING, SETTING_UP, TESTING, SERVING, LIVE, CHECKING, LOOKING, RUNNING, CUSTOM_RUN, EXTRAS = (
-    blocks(README, "bash")
-)
+(
+    CLONING,
+    SETTING_UP,
+    TESTING,
+    SERVING,
+    LIVE,
+    CHECKING,
+    LOOKING,
+    RUNNING,
+    SEARCHING,
+    CUSTOM_RUN,
+    EXTRAS,
+) = blocks(README, "bash")
 WATCH, EMBED, CANCEL, CUSTOM = blocks(README, "python")
 SYNC_CLIENT, NDJSON_CLIENT = blocks(page("docs/streams.md"), "python")
 (SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
@@ -151,6 +161,15 @@ def test_the_run_from_a_shell_works_as_it_stands(
 ) -> None:
     assert shell(RUNNING, environment, directory) == ""
     assert orjson.loads((directory / "result.json").read_text())["trades"]
+
+
+def test_the_search_from_a_shell_finds_what_the_readme_says(
+    environment: dict[str, str], directory: Path
+) -> None:
+    printed = shell(SEARCHING, environment, directory)
+    assert "33.5 %" in printed
+    assert "1.1628" in printed
+    assert re.search(r"^Qualified +no", printed, re.MULTILINE)
 
 
 def test_the_portfolio_from_a_shell_works_as_it_stands(

@@ -17,7 +17,7 @@ from glowback_trio.version import VERSION
 Glowback = Callable[..., CompletedProcess[str]]
 
 COMMANDS = (
-    *("demo", "run", "data", "serve"),
+    *("demo", "run", "optimize", "data", "serve"),
     *("submit", "stream", "watch", "list", "show", "results"),
     *("pause", "resume", "cancel", "delete"),
 )

@@ -52,16 +52,6 @@ def test_independent_trials_all_count() -> None:
     assert count(np.random.default_rng(3).normal(0.0, 0.01, (2520, 900))) == 900
 
 
-@pytest.mark.parametrize(("best", "clusters"), [(0, 2), (1, 1), (2, 2)])
-def test_clusters_begin_with_the_best_trial(best: int, clusters: int) -> None:
-    """The middle one resembles both others, which do not resemble each other."""
-    one, other = np.random.default_rng(3).normal(0.0, 0.01, (2, 2520))
-    returns = np.stack((one, 0.7 * (one + other), other), axis=1)
-    returns -= returns.mean(axis=0)
-    returns[:, best] += 0.001
-    assert count(returns, 0.4) == clusters
-
-
 def test_opposites_count_as_two() -> None:
     one = np.random.default_rng(3).normal(0.0, 0.01, (300, 1))
     assert count(np.concatenate((one, -one, 2 * one), axis=1)) == 2

@@ -118,7 +118,18 @@ class BacktestOptions:
             InvalidRequestError: The file cannot be read, a pair is not one, an option needs
                 another one, or required options are missing: all of them are named.
         """
-        document = {} if file is None else read_request(file)
+        document = self.applied_to({} if file is None else read_request(file))
+        missing = [flag for name, flag in _REQUIRED.items() if name not in document]
+        if missing and file is None:
+            raise _missing(missing)
+        return document
+
+    def applied_to(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a request's document with the fields that are given as options.
+
+        Raises:
+            InvalidRequestError: A pair is not one, or an option needs another one.
+        """
         for option, name in _PLAIN.items():
             if (value := getattr(self, option)) is not None:
                 document[name] = value
@@ -126,9 +137,6 @@ class BacktestOptions:
         _update(document, "stream", {} if self.pace is None else {"pace_bars_per_s": self.pace})
         self._set_strategy(document)
         self._set_weights(document)
-        missing = [flag for name, flag in _REQUIRED.items() if name not in document]
-        if missing and file is None:
-            raise _missing(missing)
         return document
 
     @contextmanager
@@ -137,9 +145,11 @@ class BacktestOptions:
         try:
             yield
         except InvalidRequestError as error:
-            raise InvalidRequestError(spelt(error.problems, self._given())) from None
+            raise InvalidRequestError(spelt(error.problems, self.given)) from None
 
-    def _given(self) -> frozenset[str]:
+    @property
+    def given(self) -> frozenset[str]:
+        """The options that were given, by their names on the command line."""
         names = {row: "--" + row.replace("_", "-") for row in self.__annotations__}
         return frozenset(flag for row, flag in names.items() if getattr(self, row) is not None)
 

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from glowback_trio.errors import Problem
 
-__all__ = ["OPTIONS", "spelt", "spelt_in_commands"]
+__all__ = ["OPTIONS", "renamed", "spelt", "spelt_in_commands"]
 
 #: Fields of a request, as beginnings of a problem's path, and the option that sets each.
 OPTIONS: Mapping[tuple[str, ...], str] = {
@@ -65,17 +65,23 @@ def spelt(problems: Iterable[Problem], given: Collection[str]) -> Iterator[Probl
         problems: Their paths are fields of a request.
         given: The options that were given; a field without one came from a file.
     """
-    return _renamed(problems, {path: name for path, name in OPTIONS.items() if name in given})
+    return renamed(problems, {path: name for path, name in OPTIONS.items() if name in given})
 
 
 def spelt_in_commands(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield problems that a client or a server found in what a command asked for."""
-    return _renamed(problems, _OF_COMMANDS)
+    return renamed(problems, _OF_COMMANDS)
 
 
-def _renamed(
+def renamed(
     problems: Iterable[Problem], options: Mapping[tuple[str, ...], str]
 ) -> Iterator[Problem]:
+    """Yield problems, those of fields that an option stands for named by the option.
+
+    Args:
+        problems: Their paths are fields of a request.
+        options: Options by the fields, as beginnings of paths.
+    """
     for problem in problems:
         path = tuple(str(step) for step in problem.path)
         beginnings = (path[:length] for length in range(len(path), 0, -1))

@@ -132,8 +132,7 @@ class _Largest:
         np.maximum(self._drawn[2], beyond.max(axis=1), out=self._drawn[2])
 
     def p_values(self) -> SuperiorAbility:
-        """Return the parts of replicates with a statistic as large as the record's."""
-        # Equal ones count: where no trial is better than the benchmark, all of them are 0.
-        lower, consistent, upper = (self._drawn >= self._statistic).mean(axis=1).tolist()
-        check = float((self._drawn_mean >= self._mean).mean())
+        """Return the parts of replicates with a larger statistic than the record's."""
+        lower, consistent, upper = (self._drawn > self._statistic).mean(axis=1).tolist()
+        check = float((self._drawn_mean > self._mean).mean())
         return SuperiorAbility(self._statistic, consistent, lower, upper, check)
