@@ -42,6 +42,7 @@ __all__ = [
     "has_fixed_default",
     "hints",
     "holds",
+    "is_plain",
     "is_scalar",
     "one_of",
     "takes",
@@ -212,7 +213,7 @@ def changed(checked: _T, changes: Mapping[str, Any]) -> _T:
     """
     cls: Any = type(checked)
     by_name = _fields(cls)
-    if not (changes.keys() <= by_name.keys() and _is_plain(cls)):
+    if not (changes.keys() <= by_name.keys() and is_plain(cls)):
         evolved: _T = attrs.evolve(checked, **changes)  # type: ignore[misc]  # each one is of attrs
         return evolved
     copy: _T = cls.__new__(cls)
@@ -251,7 +252,7 @@ def _is_alike(before: object, after: object) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _is_plain(cls: Any) -> bool:
+def is_plain(cls: Any) -> bool:
     """Return whether a value is its fields, and is checked by nothing but `Checked`."""
     fields = _fields(cls).values()
     by_checked = cls.__attrs_post_init__ is Checked.__attrs_post_init__

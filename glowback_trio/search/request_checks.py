@@ -15,13 +15,13 @@ from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.space import Parameter
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
-from glowback_trio.search.courses import course_count
 from glowback_trio.search.evaluation import Evaluation, splits_of
 from glowback_trio.search.metric_checks import metric_problems
 from glowback_trio.search.mode_checks import mode_problems
 from glowback_trio.search.samplers.domain import Domain
 from glowback_trio.search.samplers.drawn import fresh_combinations
 from glowback_trio.search.samplers.points import random_points
+from glowback_trio.search.split_searches import search_count
 
 __all__ = ["request_problems"]
 
@@ -142,7 +142,7 @@ def _split_problems(request: OptimizationRequest) -> Iterator[Problem]:
         )
         yield Problem("too_many_splits", ("test_folds",), message, request.test_folds)
         return
-    searches = course_count(Evaluation.of(request))
+    searches = search_count(Evaluation.of(request))
     if (total := searches * request.max_trials) > _MOST_TRIALS:
         message = (
             f"{request.strategy} searches {searches - 1} times before what is held out, and once "

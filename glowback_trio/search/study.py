@@ -14,7 +14,6 @@ from glowback_trio.model.events import EventDraft
 from glowback_trio.model.ledger.totals import TrialTotals
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.trial import Trial
-from glowback_trio.search.courses import Course, courses_of
 from glowback_trio.search.evaluation import Evaluation
 from glowback_trio.search.outcome.diagnostics import diagnostics
 from glowback_trio.search.outcome.report import Report, manifest, replay_backtest
@@ -28,6 +27,7 @@ from glowback_trio.search.search_events import (
     progress_draft,
     trial_draft,
 )
+from glowback_trio.search.split_searches import SplitSearch, split_searches
 from glowback_trio.search.standings import Standings
 
 __all__ = ["Study"]
@@ -41,13 +41,13 @@ class _Batch:
         number: Number of the batch within the study, from 1.
         first: Number of its first trial.
         candidates: The candidates.
-        course: The search they are of.
+        search: The search they are of.
     """
 
     number: int
     first: int
     candidates: Sequence[Candidate]
-    course: Course
+    search: SplitSearch
 
     @property
     def last(self) -> int:
@@ -70,8 +70,8 @@ class Study:
     def __init__(self, request: OptimizationRequest) -> None:
         self._evaluation = Evaluation.of(request)
         self._request = request
-        self._courses = deque(courses_of(self._evaluation))
-        self._total = sum(course.sampler.total for course in self._courses)
+        self._searches = deque(split_searches(self._evaluation))
+        self._total = sum(search.sampler.total for search in self._searches)
         self._batches: deque[_Batch] = deque()  # not told completely
         self._made = 0  # candidates
         self._asked = 0  # plans given out
@@ -138,7 +138,7 @@ class Study:
     @property
     def asked_all(self) -> bool:
         """True if no plan is left to ask for; known once one has been asked for, or told."""
-        return self._asked == self._made and not self._courses
+        return self._asked == self._made and not self._searches
 
     @property
     def told_all(self) -> bool:
@@ -169,7 +169,7 @@ class Study:
             batch = next(each for each in self._batches if each.last > self._asked)
             self._asked += 1
             candidate = batch.candidates[self._asked - batch.first]
-            plans.append(self._evaluation.plan(self._asked, candidate, batch.course.split))
+            plans.append(self._evaluation.plan(self._asked, candidate, batch.search.split))
         self._refill()  # so that it is known whether there are more
         return plans
 
@@ -190,7 +190,7 @@ class Study:
             raise ValueError(f"trial {number} is next, not trial {outcome.trial_number}")
         batch = self._batches[0]
         candidate = batch.candidates[number - batch.first]
-        return self._enter(self._evaluation.trial(number, candidate, batch.course.split, outcome))
+        return self._enter(self._evaluation.trial(number, candidate, batch.search.split, outcome))
 
     def validations(self) -> Sequence[TrialPlan]:
         """Return the winners of windows or splits on what was held out, once all trials are told.
@@ -248,30 +248,30 @@ class Study:
 
     def _retake(self, trials: Sequence[Trial], first: int) -> None:
         """Let the sampler take the next batch from trials, where it has to choose one."""
-        if self._batches or not self._courses:
+        if self._batches or not self._searches:
             return
-        course = self._courses[0]
-        own = [each for each in trials[first:] if each.split == course.split]
-        if count := course.sampler.retake(own):
-            self._add(course, [Candidate(dict(each.parameters)) for each in own[:count]])
+        search = self._searches[0]
+        own = [each for each in trials[first:] if each.split == search.split]
+        if count := search.sampler.retake(own):
+            self._add(search, [Candidate(dict(each.parameters)) for each in own[:count]])
 
     def _refill(self) -> bool:
         """Make sure that there is a candidate to ask for, if there can be, and return whether."""
-        while self._asked == self._made and self._courses:
-            course = self._courses[0]
-            if course.sampler.learns and len(self._trials) < self._made:
+        while self._asked == self._made and self._searches:
+            search = self._searches[0]
+            if search.sampler.learns and len(self._trials) < self._made:
                 return False
-            if candidates := course.sampler.ask():
-                self._add(course, candidates)
+            if candidates := search.sampler.ask():
+                self._add(search, candidates)
             else:
-                self._courses.popleft()
-                if course.sampler.shortfall:
-                    self._notes.append(course.sampler.shortfall)
+                self._searches.popleft()
+                if search.sampler.shortfall:
+                    self._notes.append(search.sampler.shortfall)
         return self._asked < self._made
 
-    def _add(self, course: Course, candidates: Sequence[Candidate]) -> None:
-        self._generations += course.sampler.learns
-        self._batches.append(_Batch(self._generations, self._made + 1, candidates, course))
+    def _add(self, search: SplitSearch, candidates: Sequence[Candidate]) -> None:
+        self._generations += search.sampler.learns
+        self._batches.append(_Batch(self._generations, self._made + 1, candidates, search))
         self._made += len(candidates)
 
     def _enter(self, trial: Trial) -> Sequence[EventDraft]:
@@ -289,17 +289,17 @@ class Study:
             self._batches.popleft()
             told = self._trials[batch.first - 1 :]
             scoring = self._evaluation.scoring
-            batch.course.sampler.tell(told, [scoring.score(each) for each in told])
+            batch.search.sampler.tell(told, [scoring.score(each) for each in told])
         return [*drafts, *self._ending()]
 
     def _beginning(self, batch: _Batch) -> Sequence[EventDraft]:
         """Return what comes before the first trial of a batch."""
         drafts: list[EventDraft] = []
         if batch.first == 1:
-            drafts += map(note_draft, batch.course.sampler.refused)
+            drafts += map(note_draft, batch.search.sampler.refused)
             if self._evaluation.shortcoming:
                 drafts.append(note_draft(self._evaluation.shortcoming, "warning"))
-        if batch.course.sampler.learns:
+        if batch.search.sampler.learns:
             drafts.append(generation_draft(batch.number, batch.first, len(batch.candidates)))
         return drafts
 

@@ -14,6 +14,7 @@ from support.searches import BASE, moving_averages, search, space
 from glowback_trio.errors import Problem
 from glowback_trio.model.optimization.objectives import Objective
 from glowback_trio.model.optimization.request import OptimizationRequest
+from glowback_trio.model.strategies.api import TargetStrategy
 from glowback_trio.model.strategies.parameters import Momentum
 from glowback_trio.search.request_checks import request_problems
 from glowback_trio.search.study import Study
@@ -180,3 +181,30 @@ def test_the_source_is_asked_for_all_symbols_that_may_be_chosen() -> None:
 
 def test_a_study_of_a_sound_request_has_as_many_trials_as_it_says() -> None:
     assert Study(search()).total == 16
+
+
+@attrs.frozen
+class Wary(TargetStrategy):
+    """A strategy that checks itself in two ways of its own."""
+
+    name = "wary"
+    title = "Wary"
+
+    low: int = attrs.field(default=1)
+    high: int = attrs.field(default=5, validator=attrs.validators.lt(10))
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.low >= self.high:
+            raise ValueError("low should be less than high")
+
+    def targets(self, panel: Any) -> Any:
+        return panel.close * 0.0
+
+
+def test_what_a_custom_strategy_refuses_in_its_own_way_costs_no_trial() -> None:
+    whole = {"kind": "int_range", "low": 1, "high": 12, "step": 1}
+    both = space({"name": "low", **whole}, {"name": "high", **whole})
+    base = attrs.evolve(BASE, strategy=Wary())
+    # High is below 10, and low below high.
+    assert Study(search(search_space=both, base_backtest=base)).total == sum(range(1, 9))

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from glowback_trio.errors import Problem
-from glowback_trio.model.bounds import Checked, takes
+from glowback_trio.model.bounds import Checked, changed, is_plain, takes
 from glowback_trio.model.optimization.overlay import place_of
 from glowback_trio.model.optimization.space import Comparison, SearchSpace
 from glowback_trio.model.request import BacktestRequest
@@ -66,11 +66,29 @@ def _field(name: str, place: str) -> str:
 
 
 def _checks(owner: Checked, fields: Mapping[str, str]) -> Iterator[Rule]:
-    for check in type(owner).__checks__:
+    cls: Any = type(owner)
+    if fields and not is_plain(cls):
+        # A custom strategy that checks itself in a way of its own.
+        yield Rule(frozenset(fields), _accepted(owner, fields), _reason(owner, fields))
+        return
+    for check in cls.__checks__:
         needed = takes(check)
         used = {name: key for name, key in fields.items() if key.partition(".")[0] in needed}
         if used:
             yield Rule(frozenset(used), _holds(owner, check, used), _reason(owner, used))
+
+
+def _accepted(owner: Checked, used: Mapping[str, str]) -> Callable[[Values], bool]:
+    def holds(values: Values) -> bool:
+        try:
+            changed(owner, {key: values[name] for name, key in used.items()})
+        except ValueError:
+            return False
+        except Exception:  # noqa: BLE001 - the trial fails by it, and says so
+            return True
+        return True
+
+    return holds
 
 
 def _holds(
@@ -85,7 +103,10 @@ def _holds(
             given[place] = {**given[place], entry: values[name]} if dot else values[name]
         if isinstance(given.get("symbols"), str):
             given["symbols"] = (given["symbols"],)
-        return next(iter(check(**given)), None) is None
+        try:
+            return next(iter(check(**given)), None) is None
+        except Exception:  # noqa: BLE001 - a custom check; the trial fails by it, and says so
+            return True
 
     return holds
 

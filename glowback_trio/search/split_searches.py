@@ -18,13 +18,13 @@ from glowback_trio.search.samplers.halving import HalvingSampler, rounds_of
 from glowback_trio.search.samplers.points import latin_points, random_points, sobol_points
 from glowback_trio.search.samplers.sampler import Sampler
 
-__all__ = ["Course", "course_count", "courses_of"]
+__all__ = ["SplitSearch", "search_count", "split_searches"]
 
 _POINTS = {"random": random_points, "sobol": sobol_points, "latin_hypercube": latin_points}
 
 
 @frozen
-class Course:
+class SplitSearch:
     """One search.
 
     Attributes:
@@ -36,7 +36,7 @@ class Course:
     split: int | None = None
 
 
-def course_count(evaluation: Evaluation) -> int:
+def search_count(evaluation: Evaluation) -> int:
     """Return how many searches there are: one for every split with a winner, and the last one."""
     if evaluation.request.strategy not in LEARNING:
         return 1  # all its trials are scored on all splits
@@ -44,14 +44,14 @@ def course_count(evaluation: Evaluation) -> int:
     return 1 + (len(evaluation.refits) if splits is None else split_count(splits))
 
 
-def courses_of(evaluation: Evaluation) -> Sequence[Course]:
+def split_searches(evaluation: Evaluation) -> Sequence[SplitSearch]:
     """Return the searches, in the order they are run."""
     request, domain = evaluation.request, Domain.of(evaluation.request)
-    numbers = [*range(course_count(evaluation) - 1), None]
+    numbers = [*range(search_count(evaluation) - 1), None]
     # Another seed for each, or their first trials would be the same.
     seeds = range(request.random_seed, request.random_seed + len(numbers))
     return [
-        Course(_sampler(request, domain, seed, _days(evaluation, split)), split)
+        SplitSearch(_sampler(request, domain, seed, _days(evaluation, split)), split)
         for split, seed in zip(numbers, seeds, strict=True)
     ]
 
