@@ -222,29 +222,37 @@ def changed(checked: _T, changes: Mapping[str, Any]) -> _T:
         convert: Any = by_name[name].converter
         values[name] = convert(given) if convert is not None else given
     _check_changes(checked, values, changes)
+    floats = _float_fields(cls)
+    for name in changes:
+        if type(values[name]) is int and name in floats:
+            values[name] = float(values[name])
+    assign = object.__setattr__
     for name, value in values.items():
-        is_whole = name in changes and type(value) is int and holds(by_name[name].type, float)
-        object.__setattr__(copy, name, float(value) if is_whole else value)
+        assign(copy, name, value)
     return copy
 
 
 def _check_changes(checked: Any, values: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
     cls: Any = type(checked)
     fields = _fields(cls)
-    complaints = {
-        name: _complaints(values[name], fields[name].type)
-        for name in fields
+    problems, bad = list[Problem](), set[str]()
+    for name in filter(changes.__contains__, fields):
         # What is checked itself, and of the class of the value before it, is what it should be.
-        if name in changes and not _is_alike(getattr(checked, name), values[name])
-    }
-    fine = {name: value for name, value in values.items() if not complaints.get(name)}
-    problems = [each.under(name) for name, found in complaints.items() for each in found]
+        if not _is_alike(getattr(checked, name), values[name]):
+            found = _complaints(values[name], fields[name].type)
+            problems += [each.under(name) for each in found]
+            bad |= {name} if found else set()
     for check in cls.__checks__:
         names = takes(check)
-        if names <= fine.keys() and not names.isdisjoint(changes):
-            problems += check(**{name: fine[name] for name in names})
+        if not names.isdisjoint(changes) and names.isdisjoint(bad):
+            problems += check(**{name: values[name] for name in names})
     if problems:
         raise InvalidRequestError(problems)
+
+
+@lru_cache(maxsize=256)
+def _float_fields(cls: Any) -> frozenset[str]:
+    return frozenset(name for name, each in _fields(cls).items() if holds(each.type, float))
 
 
 def _is_alike(before: object, after: object) -> bool:

@@ -16,6 +16,7 @@ from support.engine_bars import fills, make_bars, make_request
 
 from glowback_trio.engine import Simulation, backtest
 from glowback_trio.engine.analytics import returns, round_trips
+from glowback_trio.engine.analytics.metrics import plain
 from glowback_trio.model.bars import Dataset, Quality, Times
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuyAndHold, MaCrossover
@@ -180,14 +181,38 @@ def test_drawdown_duration_is_in_calendar_days_over_gaps_and_within_days() -> No
 def test_round_trip_statistics(statistic: object, mixed: float, losing: float | None) -> None:
     assert callable(statistic)
     tally = round_trips.tally
-    assert statistic(tally(np.array([10.0, -5.0, 0.0, 30.0]))) == pytest.approx(mixed)
-    assert statistic(tally(np.array([-2.0, -5.0, -8.0]))) == pytest.approx(losing)
-    assert statistic(tally(np.array([]))) is None
+    assert plain(statistic(tally(np.array([10.0, -5.0, 0.0, 30.0])))) == pytest.approx(mixed)
+    assert plain(statistic(tally(np.array([-2.0, -5.0, -8.0])))) == pytest.approx(losing)
+    assert plain(statistic(tally(np.array([])))) is None
 
 
 def test_only_winners_have_no_profit_factor() -> None:
-    assert round_trips.profit_factor(round_trips.tally(np.array([3.0, 4.0]))) is None
-    assert round_trips.sqn(round_trips.tally(np.array([0.1, 0.1, 0.1]))) is None
+    assert plain(round_trips.profit_factor(round_trips.tally(np.array([3.0, 4.0])))) is None
+    assert plain(round_trips.sqn(round_trips.tally(np.array([0.1, 0.1, 0.1])))) is None
+
+
+def test_many_tallies_are_those_of_each_to_the_last_bit() -> None:
+    rng = np.random.default_rng(5)
+    each = [rng.normal(0.0, 100.0, n).round(1) for n in (0, 1, 2, 0, 7, 8, 9, 130, 300, 8, 1)]
+    each.append(np.full(5, 0.1))
+    together = round_trips.tallied(np.concatenate(each), np.array([len(one) for one in each]))
+    for index, profits in enumerate(each):
+        alone = round_trips.tally(profits)
+        for statistic in STATISTICS:
+            many = plain(np.broadcast_to(statistic(together), len(each))[index])
+            assert many == plain(statistic(alone))
+
+
+STATISTICS = (
+    round_trips.win_rate,
+    round_trips.profit_factor,
+    round_trips.average_win,
+    round_trips.average_loss,
+    round_trips.largest_win,
+    round_trips.largest_loss,
+    round_trips.kelly,
+    round_trips.sqn,
+)
 
 
 def run(closes: list[float], **fields: Any) -> Result:

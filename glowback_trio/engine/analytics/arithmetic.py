@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices
 
 Numbers = Floats | float  # one for one curve, (K,) for K curves
 
-__all__ = ["Numbers", "each", "power", "unsigned"]
+__all__ = ["Numbers", "each", "over_each", "power", "unsigned"]
 
 
 def power(base: Numbers, exponent: float) -> Numbers:
@@ -49,3 +49,29 @@ def each(function: Callable[[float], float], numbers: Numbers) -> Numbers:
 def unsigned(number: float) -> float:
     """Return a number as it is, but zero without a sign: minus nothing reads as a loss."""
     return number + 0.0
+
+
+def over_each(values: Floats, count: Indices, *functions: np.ufunc) -> list[Floats]:
+    """Reduce many stretches of values, each to the same last digit as if it were the only one.
+
+    numpy adds up a stretch in an order that depends on its length. So those of the same length are
+    laid one to a row, and the rows are reduced.
+
+    Args:
+        values: Stretch after stretch, (N,).
+        count: The lengths of the stretches, (K,).
+        functions: Such as `np.add`.
+
+    Returns:
+        (K,) for each function; 0.0 for an empty stretch.
+    """
+    found = [np.zeros(len(count)) for _ in functions]
+    start = np.cumsum(count) - count
+    order = np.argsort(count, kind="stable")
+    lengths, first = np.unique(count[order], return_index=True)
+    for length, some in zip(lengths.tolist(), np.split(order, first[1:]), strict=True):
+        if length:
+            rows = values[start[some][:, np.newaxis] + np.arange(length)]
+            for function, reduced in zip(functions, found, strict=True):
+                reduced[some] = function.reduce(rows, axis=1)
+    return found

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from attrs import frozen
 
 from glowback_trio.engine.analytics import returns as stats
 from glowback_trio.engine.analytics import round_trips as trips
 from glowback_trio.engine.analytics.arithmetic import Numbers, unsigned
 from glowback_trio.engine.analytics.relative import RELATIVE, relative_metrics
 from glowback_trio.engine.finite import quiet
-from glowback_trio.model.bars import Dataset, Floats, Times
+from glowback_trio.model.bars import Dataset, Floats, Indices, Times
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Benchmark, Curve, Fills
 from glowback_trio.wire.percent import as_percent
@@ -21,6 +23,7 @@ Metrics = dict[str, float | int | None]
 
 __all__ = [
     "Metrics",
+    "Traded",
     "curve_metrics",
     "dataset_metrics",
     "metrics",
@@ -72,13 +75,10 @@ def metrics(
         **{name: plain(number) for name, number in measured.items()},
         "periods_per_year": periods,
         "exposure_time": float(stats.exposure_time(curve.gross)),
-        **trade_metrics(
-            float(curve.value.mean()),
-            np.array(round_trips),
-            quantity=trades.quantity,
-            price=trades.price,
-            commission=trades.commission,
-            slippage_cost=trades.slippage_cost,
+        **_documented(
+            trade_metrics(
+                float(curve.value.mean()), trips.tally(np.array(round_trips)), _traded(trades)
+            )
         ),
         "total_financing_cost": math.fsum(-amount for amount in (carry or {}).values()),
         **dataset_metrics(dataset),
@@ -133,29 +133,46 @@ def curve_metrics(
     }
 
 
-def trade_metrics(
-    mean_value: float,
-    round_trips: Floats,
-    *,
-    quantity: Floats,
-    price: Floats,
-    commission: Floats,
-    slippage_cost: Floats,
-) -> Metrics:
-    """Measure what was traded.
+@frozen(eq=False)
+class Traded:
+    """What a run has traded; or each of K runs, each attribute (K,).
+
+    Attributes:
+        fills: Number of fills.
+        notional: Currency bought and sold.
+        commission: Currency.
+        slippage: Currency.
+    """
+
+    fills: int | Indices
+    notional: Numbers
+    commission: Numbers
+    slippage: Numbers
+
+
+def _traded(trades: Fills) -> Traded:
+    return Traded(
+        len(trades),
+        float((np.abs(trades.quantity) * trades.price).sum()),
+        float(trades.commission.sum()),
+        float(trades.slippage_cost.sum()),
+    )
+
+
+def trade_metrics(mean_value: Numbers, closed: trips.Tally, traded: Traded) -> dict[str, Any]:
+    """Measure what one run has traded, or each of many.
 
     Args:
-        mean_value: Mean of the account's value, currency.
-        round_trips: Net profit of each closed round trip, (R,) currency.
-        quantity: Signed units of each fill, (F,).
-        price: Of each fill after slippage, currency.
-        commission: Of each fill, currency.
-        slippage_cost: Of each fill, currency.
+        mean_value: Mean of the account's value, currency; a number or (K,).
+        closed: The closed round trips.
+        traded: The fills.
+
+    Returns:
+        By name, numbers or (K,); NaN where undefined.
     """
-    closed = trips.tally(round_trips)
     return {
-        "total_trades": len(quantity),
-        "round_trips": len(closed.profits),
+        "total_trades": traded.fills,
+        "round_trips": closed.count,
         "win_rate": trips.win_rate(closed),
         "profit_factor": trips.profit_factor(closed),
         "average_win": trips.average_win(closed),
@@ -164,12 +181,19 @@ def trade_metrics(
         "largest_loss": trips.largest_loss(closed),
         "sqn": trips.sqn(closed),
         "kelly": trips.kelly(closed),
-        "turnover": turnover(mean_value, quantity, price),
-        "total_commissions": float(commission.sum()),
-        "total_slippage_cost": float(slippage_cost.sum()),
+        "turnover": turnover(traded.notional, mean_value),
+        "total_commissions": traded.commission,
+        "total_slippage_cost": traded.slippage,
         # Clients of the reference server read these; there are no options here.
         "option_trade_count": 0,
         "option_event_count": 0,
+    }
+
+
+def _documented(measured: Mapping[str, Any]) -> Metrics:
+    return {
+        name: number if isinstance(number, int) else plain(number)
+        for name, number in measured.items()
     }
 
 
@@ -192,16 +216,14 @@ def _benchmark_metrics(
     return {name: plain(number) for name, number in measured.items()}
 
 
-def turnover(mean_value: float, quantity: Floats, price: Floats) -> float | None:
-    """Return notional bought and sold over the mean value; None if that is not positive.
+def turnover(notional: Numbers, mean_value: Numbers) -> Numbers:
+    """Return notional bought and sold over the mean value; NaN if that is not positive.
 
     Args:
+        notional: Currency.
         mean_value: Currency.
-        quantity: Signed units of each fill, (F,).
-        price: Of each fill, currency.
     """
-    bought_and_sold = float((np.abs(quantity) * price).sum())
-    return bought_and_sold / mean_value if mean_value > 0 else None
+    return stats.ratio(notional, mean_value, least=0.0)
 
 
 def plain(number: Numbers) -> float | None:

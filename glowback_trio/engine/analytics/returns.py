@@ -275,7 +275,7 @@ def kurtosis(spread: Moments) -> Numbers:
     return ratio(spread.fourth, spread.second * spread.second, least=_FLAT**4) - 3.0
 
 
-def ratio(above: Numbers, below: Numbers, *, least: float = _FLAT) -> Numbers:
+def ratio(above: Numbers, below: Numbers, *, least: Numbers = _FLAT) -> Numbers:
     """Divide where the divisor is above `least`, which is above rounding by default; else NaN."""
     if isinstance(below, float):  # numpy takes microseconds to do this for one number
         return above / below if below > least else math.nan

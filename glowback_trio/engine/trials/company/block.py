@@ -14,7 +14,7 @@ from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.trials.company.curves import Curves, draw_curves
 from glowback_trio.engine.trials.company.entrants import Entrant
 from glowback_trio.engine.trials.company.fills import fill_orders
-from glowback_trio.engine.trials.company.measures import Traded, metrics_of, profits_of
+from glowback_trio.engine.trials.company.measures import ledgers_of, metrics_of
 from glowback_trio.engine.trials.company.orders import Orders, joined, orders_of
 from glowback_trio.engine.trials.company.track import Track
 from glowback_trio.engine.trials.ground import Ground, on_segment
@@ -120,7 +120,7 @@ def evaluate_block(
         return [*first, *rest]
     costs = [one.costs for one in entrants] * len(lanes)
     fills = fill_orders(orders, costs, base.initial_capital)
-    traded = Traded(fills, profits_of(fills))
+    ledgers = ledgers_of(fills)
     sound = np.asarray(orders.is_apart.reshape(len(lanes), count).all(axis=0))
     found = [TrialFindings() for _ in entrants]
     for number, (segment, lane) in enumerate(zip(segments, lanes, strict=True)):
@@ -130,7 +130,7 @@ def evaluate_block(
             accounts = slice(number * count + some.start, number * count + some.stop)
             curves = draw_curves(fills, accounts, lane.close, base.initial_capital)
             sound[some] &= curves.is_sound
-            measured = metrics_of(base, curves, lane, traded, accounts)
+            measured = metrics_of(base, curves, lane, ledgers.some(accounts))
             for own, metrics in zip(found[some], measured, strict=True):
                 own.metrics[segment.name] = metrics
             if segment.name == FULL:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import field, frozen
 
 from glowback_trio.engine.batch.gate import is_batchable
 from glowback_trio.engine.execution.costs import CostModel, cost_model
 from glowback_trio.engine.trials.plan import TrialPlan
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.strategies.parameters import (
     BuyAndHold,
     MaCrossover,
@@ -54,9 +56,14 @@ def entrant(plan: TrialPlan, request: BacktestRequest) -> Entrant | None:
         plan: The trial.
         request: Its backtest.
     """
-    strategy, costs = request.strategy, cost_model(request.execution)
-    if len(request.symbols) != 1 or request.benchmark_symbol is not None:
+    strategy, costs = request.strategy, _conditions(request.execution)
+    if costs is None or len(request.symbols) != 1 or request.benchmark_symbol is not None:
         return None
-    if not isinstance(strategy, _Vectorised) or not is_batchable(costs):
-        return None
-    return Entrant(plan, request, strategy, costs)
+    return Entrant(plan, request, strategy, costs) if isinstance(strategy, _Vectorised) else None
+
+
+@lru_cache(maxsize=64)
+def _conditions(execution: Execution) -> CostModel | None:
+    """Return the cost model of an execution; None if arrays do not account for it."""
+    costs = cost_model(execution)
+    return costs if is_batchable(costs) else None
