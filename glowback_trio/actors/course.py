@@ -10,10 +10,14 @@ from attrs import define, field
 
 from glowback_trio.actors.broadcaster import GOES_ON, Broadcaster
 from glowback_trio.actors.log_writer import LogWriter, S, log_failure, log_late_error
+from glowback_trio.border import Border
 from glowback_trio.compute import Failed, fault_step
 from glowback_trio.errors import GatewayClosedError, LogError
 
 __all__ = ["Course"]
+
+# Seconds after which a log that did not take its end is asked again.
+_RETRY_S = 1.0
 
 
 @define(eq=False)
@@ -114,6 +118,19 @@ class Course(Generic[S]):
         else:
             self.end("cancelled", self._reason or "the gateway was closed")
 
+    async def end_late(self, closing: Callable[[], bool]) -> None:
+        """End it though its log did not take the end: try until it does, or it is too late.
+
+        Args:
+            closing: Returns whether the gateway is closing.
+        """
+        given_up = False
+        while not self.writer.finished and not given_up:
+            given_up = closing()
+            await trio.sleep(_RETRY_S)
+            with Border(_take_no_note):  # it is logged already
+                self.cut_off()
+
     def end(self, state: str, error: str | None = None) -> None:
         """Write the terminal event."""
         self.close_log(self.writer.end(state, error))
@@ -122,3 +139,7 @@ class Course(Generic[S]):
         """Wake what waits for the end."""
         self.broadcaster.announce_end(terminal_id)
         self._ended.set()
+
+
+def _take_no_note(_error: BaseException) -> None:
+    """Take no note of an error."""

@@ -13,6 +13,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.actors.event_loop import EventLoop
+from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.run import Run
@@ -78,6 +79,8 @@ class Gateway:
     strategies: StrategyRegistry
     #: The bound on what everything takes, and who takes how much.
     memory: Memory
+    #: The trials that were ever made on the store, by runs and optimizations.
+    ledger: Ledger
     _store: Store
     _compute: Compute
     _clock: Callable[[], datetime]

@@ -12,6 +12,7 @@ import trio
 
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.gateway import Gateway
+from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.optimizations.work import Equipment
 from glowback_trio.actors.restoring import restored_runs
@@ -113,6 +114,8 @@ async def open_gateway(
         slots = RunSlots(
             min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
         )
+        ledger = Ledger(kept.ledger)
+        await ledger.open()
         runs = await restored_runs(kept, now)
         tasks = RunTasks(
             source=source,
@@ -120,6 +123,7 @@ async def open_gateway(
             compute=computing,
             memory=memory,
             slots=slots,
+            ledger=ledger,
             nursery=nursery,
             runs=runs,
             max_log_bytes=max_log_bytes,
@@ -127,7 +131,7 @@ async def open_gateway(
             closed=closing.is_set,
         )
         equipment = Equipment(
-            kept, source, computing, slots, lambda: Holding(memory.account("results"))
+            kept, source, computing, slots, ledger, lambda: Holding(memory.account("results"))
         )
         optimizations = Optimizations(
             equipment=equipment,
@@ -141,6 +145,7 @@ async def open_gateway(
             source=source,
             strategies=registry,
             memory=memory,
+            ledger=ledger,
             store=kept,
             compute=computing,
             clock=now,

@@ -49,6 +49,10 @@ __all__ = ["Run"]
 _SLICES_AHEAD = 4
 
 
+def _nothing(_result: Result) -> None:
+    """Enter nothing."""
+
+
 @define(eq=False, repr=False)
 class Run:
     """One backtest, from the moment it is queued. Made by `Gateway.submit`.
@@ -70,6 +74,7 @@ class Run:
     #: When it may be computed; None for one that has no task.
     _turn: SlotTurn | None = field(default=None, init=False)
     _held: Holding | None = field(default=None, init=False)
+    _enter: Callable[[Result], object] = field(default=_nothing, init=False)
     #: How it ends.
     _course: Course[Status] = field(init=False)
     #: One change at a time: each begins with what the last one has left.
@@ -313,9 +318,9 @@ class Run:
         """End the run because of an error in its task or beneath it; after the end, log it only."""
         self._course.fail(error)
 
-    def cut_off(self) -> None:
-        """End the run that did not come to its end by itself. Only its task calls this."""
-        self._course.cut_off()
+    async def end_late(self, closing: Callable[[], bool]) -> None:
+        """End the run though its log did not take its end: see `Course.end_late`."""
+        await self._course.end_late(closing)
 
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. The store keeps it, the log does not."""
@@ -340,7 +345,9 @@ class Run:
         if self._pacer.paused:
             turn.pause()
 
-    async def carry_out(self, compute: Compute, job: Job, held: Holding) -> None:
+    async def carry_out(
+        self, compute: Compute, job: Job, held: Holding, enter: Callable[[Result], object]
+    ) -> None:
         """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
@@ -351,8 +358,9 @@ class Run:
             compute: Where the work is carried out.
             job: The work.
             held: What the result takes of the memory, from the first bar until it is stored.
+            enter: Enters the result in the ledger of trials, in one step with the end.
         """
-        self._held = held
+        self._held, self._enter = held, enter
         # Closed after the worker has let go: a worker that still sends must find a reader or a
         # cancellation, not a broken channel.
         with ExitStack() as channels:
@@ -407,6 +415,7 @@ class Run:
                     await self._store.keep_result(self.run_id, result)
                     # The run may have been paused while the store wrote.
                     await self._pacer.wait_resumed()
+                    self._enter(result)
                     self._course.end(State.COMPLETED)
                 case Failed(error):
                     await self._pacer.wait_resumed()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import trio
 from attrs import define, evolve
 
+from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots, SlotTurn
 from glowback_trio.border import Border
@@ -16,14 +18,13 @@ from glowback_trio.errors import UnknownRunError
 from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.result import Result
 from glowback_trio.store import RunFilter, Store
 
-__all__ = ["RETRY_S", "RunTasks", "take_no_note"]
+__all__ = ["RunTasks"]
 
 # Runs whose statuses are computed in a row: a millisecond's work.
 _LOOKED_AT_PER_TURN = 100
-#: Seconds after which a log that did not take the end of its run is asked again.
-RETRY_S = 1.0
 
 
 @define(eq=False)
@@ -36,6 +37,7 @@ class RunTasks:
         compute: Where they are computed.
         memory: The bound on what everything takes.
         slots: Their slots.
+        ledger: Where those are entered that complete.
         nursery: Where the tasks are started.
         runs: The runs in memory, by id.
         max_log_bytes: Bytes of memory that the events of one may take.
@@ -48,6 +50,7 @@ class RunTasks:
     compute: Compute
     memory: Memory
     slots: RunSlots
+    ledger: Ledger
     nursery: trio.Nursery
     runs: dict[str, Run]
     max_log_bytes: int
@@ -68,23 +71,19 @@ class RunTasks:
                 with Border(run.fail):
                     budget = self._log_budget(run.request)
                     job = BacktestJob(run.request, self.source, budget, self.max_result_bytes)
-                    await run.carry_out(self.compute, job, Holding(self.memory.account("results")))
+                    held = Holding(self.memory.account("results"))
+                    enter = partial(self._enter, run, turn.owner)
+                    await run.carry_out(self.compute, job, held, enter)
             finally:
                 turn.end()
                 if not run.needs_task:
                     self.retire(run)
             if run.needs_task and not run.survives:
-                await self._end_late(run)
+                await run.end_late(self.closed)
                 self.retire(run)
 
-    async def _end_late(self, run: Run) -> None:
-        """End a run whose log did not take its end: try again until it does, or it is too late."""
-        given_up = False
-        while run.needs_task and not given_up:
-            given_up = self.closed()
-            await trio.sleep(RETRY_S)
-            with Border(take_no_note):  # it is logged already
-                run.cut_off()
+    def _enter(self, run: Run, owner: str, result: Result) -> None:
+        self.ledger.record_run(run.run_id, run.request, result, owner)
 
     def _log_budget(self, request: BacktestRequest) -> int | None:
         """Return how many bytes the run's events may take in memory; None if they are on disk."""
@@ -121,7 +120,3 @@ class RunTasks:
         """Count a run as finished, and let those leave memory that have to."""
         for evicted in self.store.retire(run.run_id):
             self.runs.pop(evicted, None)
-
-
-def take_no_note(_error: BaseException) -> None:
-    """Take no note of an error."""

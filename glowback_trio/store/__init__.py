@@ -6,6 +6,7 @@ May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
 from glowback_trio.store.event_log import EVENT_OVERHEAD, EventLog
+from glowback_trio.store.ledger_shelf import LedgerShelf
 from glowback_trio.store.memory import MemoryStore
 from glowback_trio.store.memory_log import MemoryLog
 from glowback_trio.store.optimization_shelf import (
@@ -20,6 +21,7 @@ __all__ = [
     "EVENT_OVERHEAD",
     "Durability",
     "EventLog",
+    "LedgerShelf",
     "MemoryLog",
     "MemoryStore",
     "OptimizationShelf",

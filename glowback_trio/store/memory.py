@@ -18,6 +18,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.memory_ledger import MemoryLedger
 from glowback_trio.store.memory_log import MemoryLog
 from glowback_trio.store.memory_optimizations import MemoryOptimizations
 from glowback_trio.store.protocol import Durability, StoredRun
@@ -74,6 +75,8 @@ class MemoryStore:
     _in_use: bool = field(default=False, init=False)
     #: The optimizations, which have the same bounds of their own.
     optimizations: MemoryOptimizations = field(init=False)
+    #: The ledger of trials, which has no bounds.
+    ledger: MemoryLedger = field(factory=MemoryLedger, init=False)
     #: The memory of the gateway that has the store open.
     _memory: Memory = field(factory=Memory, init=False)
 

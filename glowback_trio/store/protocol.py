@@ -22,6 +22,7 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store.event_log import EventLog
+from glowback_trio.store.ledger_shelf import LedgerShelf
 from glowback_trio.store.optimization_shelf import OptimizationShelf
 from glowback_trio.store.run_filter import RunFilter
 
@@ -57,6 +58,10 @@ class Store(Protocol):
     @property
     def optimizations(self) -> OptimizationShelf:
         """The optimizations that are kept."""
+
+    @property
+    def ledger(self) -> LedgerShelf:
+        """The ledger of trials."""
 
     @property
     def durability(self) -> Durability:

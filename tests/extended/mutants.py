@@ -170,8 +170,8 @@ MUTANTS = (
     Mutant(
         "store: a run that is paused while its result is written completes",
         RUN,
-        "await self._pacer.wait_resumed()\n                    self._course.end(State.COMP",
-        "self._course.end(State.COMP",
+        "await self._pacer.wait_resumed()\n                    self._enter(result)\n",
+        "self._enter(result)\n",
     ),
     Mutant(
         "store: events that have left memory are never loaded",

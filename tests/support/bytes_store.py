@@ -26,6 +26,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, StoredRun
+from glowback_trio.store.memory_ledger import MemoryLedger
 from glowback_trio.store.memory_optimizations import MemoryOptimizations
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.wire.converter import make_converter
@@ -127,6 +128,7 @@ class BytesStore:
     lag: bool = False
     full: bool = False
     records: dict[str, Record] = field(factory=dict)
+    ledger: MemoryLedger = field(factory=MemoryLedger, init=False)
     optimizations: MemoryOptimizations = field(
         factory=lambda: MemoryOptimizations(1000, 1 << 30), init=False
     )

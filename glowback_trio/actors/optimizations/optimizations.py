@@ -13,7 +13,6 @@ from attrs import define, evolve, field
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.optimizations.work import Equipment, Work
-from glowback_trio.actors.run_tasks import RETRY_S, take_no_note
 from glowback_trio.border import Border
 from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import (
@@ -132,13 +131,8 @@ class Optimizations:
             finally:
                 if not optimization.needs_task:
                     self._retire(optimization)
-            # A log that did not take the end: try again until it does, or it is too late.
-            given_up = False
-            while attempt.needs_task and not attempt.survives and not given_up:
-                given_up = self._closed is not None
-                await trio.sleep(RETRY_S)
-                with Border(take_no_note):  # it is logged already
-                    attempt.course.cut_off()
+            if attempt.needs_task and not attempt.survives:
+                await attempt.course.end_late(lambda: self._closed is not None)
                 self._retire(optimization)
 
     def _retire(self, optimization: Optimization) -> None:

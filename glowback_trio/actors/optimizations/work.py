@@ -8,11 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from glowback_trio.actors.optimizations.attempt import Attempt
 from glowback_trio.actors.optimizations.chunks import ChunkQueue
 from glowback_trio.actors.optimizations.lanes import Lane, LostWorkError, computed
+from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.optimizations.results import replayed, result_of
 from glowback_trio.actors.optimizations.trials import load_trials
 from glowback_trio.actors.run_slots import RunSlots, SlotTurn
@@ -26,10 +27,12 @@ from glowback_trio.errors import GlowbackError
 from glowback_trio.memory import Holding
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.events import EventDraft
+from glowback_trio.model.ledger.family import Family, family_of
 from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.optimization.overlay import loading_request
 from glowback_trio.model.optimization.request import LEARNING, OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.search.outcome.report import Report
 from glowback_trio.search.study import Study
 from glowback_trio.store import Store, TrialNote
 
@@ -54,6 +57,7 @@ class Equipment:
         source: Where bars come from.
         compute: Where trials are evaluated.
         slots: Their slots.
+        ledger: Where trials are entered.
         held: Makes what counts the memory that trials take.
         submit: Submits a run for an owner, once for each key, and returns its id.
     """
@@ -62,6 +66,7 @@ class Equipment:
     source: Source
     compute: Compute
     slots: RunSlots
+    ledger: Ledger
     held: Callable[[], Holding]
     submit: Callable[[BacktestRequest, str, str], Awaitable[str]] = field(init=False)
 
@@ -88,6 +93,9 @@ class Work:
     _turns: list[SlotTurn] = field(factory=list, init=False)
     _queue: ChunkQueue | None = field(default=None, init=False)
     _held: Holding = field(init=False)
+    #: What the ledger counts the trials by.
+    _family: Family = field(init=False)
+    _dataset: str = field(default="", init=False)
     _sketches: dict[int, ReturnsSketch] = field(factory=dict, init=False)
     #: How many drafts of validations there were.
     _validated: int = field(default=0, init=False)
@@ -95,6 +103,7 @@ class Work:
     def __attrs_post_init__(self) -> None:
         self._turns.append(self._turn)
         self._held = self._equipment.held()
+        self._family = family_of(type(self._request.base_backtest.strategy))
         if self._pacer.paused:
             self._turn.pause()
 
@@ -154,6 +163,7 @@ class Work:
         loading = loading_request(self._request.base_backtest, self._request.search_space)
         dataset = await self._compute(LoadJob(loading, self._equipment.source))
         assert isinstance(dataset, Dataset), "the answer of a loading"
+        self._dataset = f"sha256:{await trio.to_thread.run_sync(dataset.digest)}"
         self._open_lanes(lanes, dataset)
         await self._evaluate(study)
         await self._conclude(study)
@@ -225,6 +235,7 @@ class Work:
         self._sketches.update(
             {each.trial_number: each.sketch for each in outcomes if each.sketch is not None}
         )
+        self._enter([None if each.sketch is None else each.sketch.sharpe for each in outcomes])
         self._emit(drafts)
         await self._equipment.store.wait_room()
 
@@ -242,12 +253,38 @@ class Work:
             return
         await self._validate(study)
         # Statistics of thousands of trials take a second or two.
-        report = await trio.to_thread.run_sync(study.report, self._sketches, None)
+        totals = await self._equipment.ledger.totals_of(self._family, self._dataset)
+        report = await trio.to_thread.run_sync(study.report, self._sketches, totals)
+        report = self._quoting(report)
         kept = await self._keep_best(study)
         result = result_of(self._attempt.newest, study, report, kept)
         await self._equipment.store.optimizations.keep_result(result)
         await self._pacer.wait_resumed()
+        if alike := int(report.diagnostics.get("trials_alike") or 0):
+            self._enter([], alike)
         self._attempt.course.end(OptimizationState.COMPLETED)
+
+    def _quoting(self, report: Report) -> Report:
+        """Return the report with the hash that stands for the ledger as it is now."""
+        ledger = self._equipment.ledger
+        found = report.diagnostics.get("ledger")
+        if found is None:
+            return report
+        damage = None if ledger.broken is None else ledger.broken.reason
+        quoted = {**found, "head": ledger.head, "damage": damage}
+        return evolve(report, diagnostics={**report.diagnostics, "ledger": quoted})
+
+    def _enter(self, sharpes: Sequence[float | None], alike: int = 0) -> None:
+        """Enter trials in the ledger."""
+        self._equipment.ledger.record(
+            sharpes,
+            family=self._family,
+            dataset=self._dataset,
+            origin="optimization",
+            origin_id=self._attempt.newest.optimization_id,
+            owner=self._turn.owner,
+            alike=alike,
+        )
 
     async def _validate(self, study: Study) -> None:
         assert self._queue is not None, "the lanes come first"

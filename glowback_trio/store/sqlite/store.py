@@ -33,6 +33,7 @@ from glowback_trio.store.sqlite import queries, statements
 from glowback_trio.store.sqlite.listing import list_statuses
 from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.optimizations.ledger import SqliteLedger
 from glowback_trio.store.sqlite.optimizations.shelf import SqliteOptimizations
 from glowback_trio.store.sqlite.session import Session
 from glowback_trio.store.sqlite.writer import CallInThread
@@ -82,11 +83,15 @@ class SqliteStore:
     _session: Session | None = field(default=None, init=False)
     #: The optimizations.
     optimizations: SqliteOptimizations = field(init=False)
+    #: The ledger of trials.
+    ledger: SqliteLedger = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         # Not a bound method: the store would be freed by the garbage collector alone.
+        session = partial(_kept_by, ref(self))
+        self.ledger = SqliteLedger(session)
         self.optimizations = SqliteOptimizations(
-            partial(_kept_by, ref(self)), self._call, self.keep_runs, self.keep_days
+            session, self._call, self.keep_runs, self.keep_days
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ import apsw
 
 from glowback_trio.errors import GlowbackError, LogError
 from glowback_trio.model.invariants import assert_sound
+from glowback_trio.store.sqlite.optimizations.ledger import broken_entry
 from glowback_trio.store.sqlite.optimizations.rows import find_optimization, ids, read_result
 from glowback_trio.store.sqlite.queries import read_events
 
@@ -21,6 +22,8 @@ def check_optimizations(connection: apsw.Connection) -> Iterator[str]:
             _check(connection, optimization_id)
         except (GlowbackError, ValueError, KeyError) as error:
             yield f"Optimization {optimization_id}: {error}"
+    if (broken := broken_entry(connection)) is not None:
+        yield f"The ledger of trials: {broken.reason}"
 
 
 def _check(connection: apsw.Connection, optimization_id: str) -> None:

@@ -1,0 +1,140 @@
+"""The ledger of trials in a store's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apsw
+from attrs import define
+
+from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
+from glowback_trio.model.ledger.entry import LedgerEntry, Tally
+from glowback_trio.model.ledger.family import Family
+from glowback_trio.model.ledger.totals import TrialTotals
+from glowback_trio.store.sqlite.session import Session
+from glowback_trio.store.sqlite.statements import Statement
+
+__all__ = ["SqliteLedger", "broken_entry"]
+
+_COLUMNS = (
+    "number, previous, hash, name, fingerprint, dataset, origin, origin_id, owner, trials, rated, "
+    "sharpe_sum, sharpe_square_sum, alike"
+)
+_SUMS = (
+    "ifnull(sum(trials), 0), ifnull(sum(rated), 0), ifnull(sum(sharpe_sum), 0.0), "
+    "ifnull(sum(sharpe_square_sum), 0.0), ifnull(sum(alike), 0)"
+)
+_SOME = (
+    "(?1 IS NULL OR name = ?1) AND (?2 IS NULL OR dataset = ?2) AND (?3 IS NULL OR owner = ?3) "
+    "AND number > ?4"
+)
+
+
+@define(eq=False)
+class SqliteLedger:
+    """The entries as rows.
+
+    Args:
+        session: Returns the open store.
+    """
+
+    _session: Callable[[], Session]
+
+    async def head(self) -> LedgerEntry | None:
+        """Return the newest entry."""
+        return await self._session().reader.ask(_head)
+
+    async def broken(self) -> BrokenEntry | None:
+        """Return the first entry that does not follow from those before it."""
+        return await self._session().reader.ask(broken_entry)
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Keep the next entry."""
+        tally = entry.tally
+        values = (
+            entry.number,
+            entry.previous,
+            entry.hash,
+            tally.family.name,
+            tally.family.fingerprint,
+            tally.dataset,
+            tally.origin,
+            tally.origin_id,
+            tally.owner,
+            tally.trials,
+            tally.rated,
+            tally.sharpe_sum,
+            tally.sharpe_square_sum,
+            tally.alike,
+        )
+        places = ", ".join("?" * len(values))
+        self._session().writer.add(
+            Statement(f"INSERT INTO ledger ({_COLUMNS}) VALUES ({places})", values, 400)
+        )
+
+    async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
+        """Return the totals of a family, and those akin to it, on one dataset."""
+        await self._session().catch_up()
+        return await self._session().reader.ask(_totals_of, family, dataset)
+
+    async def totals(
+        self, strategy: str | None, dataset: str | None
+    ) -> Mapping[tuple[str, str], TrialTotals]:
+        """Return the totals by name of the strategy and digest of the bars."""
+        await self._session().catch_up()
+        return await self._session().reader.ask(_totals, strategy, dataset)
+
+    async def entries(
+        self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
+    ) -> Sequence[LedgerEntry]:
+        """Return entries in order."""
+        await self._session().catch_up()
+        wanted = (strategy, dataset, owner, after, limit)
+        return await self._session().reader.ask(_entries, wanted)
+
+
+def _entry(columns: Sequence[Any]) -> LedgerEntry:
+    number, previous, digest, name, fingerprint, *tally = columns
+    return LedgerEntry(number, previous, digest, Tally(Family(name, fingerprint), *tally))
+
+
+def _head(connection: apsw.Connection) -> LedgerEntry | None:
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY number DESC LIMIT 1")
+    return next(map(_entry, rows), None)
+
+
+def broken_entry(connection: apsw.Connection) -> BrokenEntry | None:
+    """Return the first entry of a file that does not follow from those before it."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY number")
+    seen = 0
+
+    def entries() -> Iterator[LedgerEntry]:
+        nonlocal seen
+        for row in found:
+            yield _entry(row)
+            seen += 1
+
+    try:
+        return first_broken(entries())
+    except ValueError as error:  # of a count or a digest that no entry has
+        return BrokenEntry(seen + 1, f"Entry {seen + 1} was changed: {error}")
+
+
+def _totals_of(connection: apsw.Connection, family: Family, dataset: str) -> TrialTotals:
+    sql = f"SELECT {_SUMS} FROM ledger WHERE dataset = ? AND (name = ? OR fingerprint = ?)"
+    [sums] = connection.execute(sql, (dataset, family.name, family.fingerprint))
+    return TrialTotals(*sums)
+
+
+def _totals(
+    connection: apsw.Connection, strategy: str | None, dataset: str | None
+) -> dict[tuple[str, str], TrialTotals]:
+    sql = f"SELECT name, dataset, {_SUMS} FROM ledger WHERE {_SOME} GROUP BY name, dataset"
+    rows = connection.execute(f"{sql} ORDER BY min(number)", (strategy, dataset, None, 0))
+    return {(name, bars): TrialTotals(*sums) for name, bars, *sums in rows}
+
+
+def _entries(connection: apsw.Connection, wanted: Sequence[Any]) -> list[LedgerEntry]:
+    sql = f"SELECT {_COLUMNS} FROM ledger WHERE {_SOME} ORDER BY number LIMIT ?5"
+    return [_entry(row) for row in connection.execute(sql, wanted)]
