@@ -60,6 +60,14 @@ def optimize(
     The result is what a gateway finds for the same request and bars, but that there is no ledger of
     trials, and no run is kept (`keep_top`). `concurrency` changes nothing.
 
+    A trial's objective is its metric over the whole range; with `holdout` and `walk_forward` the
+    mean over the windows held out, with `purged_k_fold` and `cpcv` over the splits. Parameters are
+    not fitted to anything within a trial, so the best trial has been chosen by what was held out,
+    too. `walk_forward_refit` and the folded modes therefore also pick a winner for every window or
+    split by what comes before it or is left of it, and score that one out of sample: these scores
+    and their stitched curve (`validation`) have not been chosen by anything that they show. A
+    search that learns begins anew for each of them, and once more over everything.
+
         space = SearchSpace(parameters=[Parameter(name="short_period", kind="int_range",
                                                   low=5, high=50, step=5)])
         request = OptimizationRequest(name="periods", search_space=space, base_backtest=base,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -79,7 +80,7 @@ class Domain:
         return Combinations(values, self.rules)
 
 
-@frozen
+@frozen(eq=False)
 class Combinations:
     """The combinations of listed values that meet the rules, in the order of a cartesian product.
 
@@ -90,25 +91,58 @@ class Combinations:
 
     values: Sequence[tuple[str, Sequence[object]]]
     rules: Sequence[Rule] = field(repr=False)
+    # Most rules need two parameters, so the same values come again and again.
+    _known: dict[Hashable, Sequence[object]] = field(factory=dict, init=False, repr=False)
 
     def __iter__(self) -> Iterator[dict[str, object]]:
-        yield from self._from(0, {}, self._due())
+        return self._from(0, {})
 
     def count(self, most: int) -> int | None:
         """Return how many there are; None if that takes too long to find out.
 
         Args:
-            most: Counting stops once there are more than this, and more than can be listed.
+            most: Up to so many are always counted.
         """
         size = 1
         for _, values in self.values:
             size *= len(values)
         if not self.rules:
             return size
-        return None if size > _NODES and size > most else sum(1 for _ in self)
+        return None if size > max(_NODES, most) else self._count(0, {})
 
+    def _from(self, depth: int, chosen: dict[str, object]) -> Iterator[dict[str, object]]:
+        name, last = self.values[depth][0], depth == len(self.values) - 1
+        for value in self._allowed(depth, chosen):
+            more = {**chosen, name: value}
+            if last:
+                yield more
+            else:
+                yield from self._from(depth + 1, more)
+
+    def _count(self, depth: int, chosen: dict[str, object]) -> int:
+        allowed = self._allowed(depth, chosen)
+        if depth == len(self.values) - 1:
+            return len(allowed)
+        name = self.values[depth][0]
+        return sum(self._count(depth + 1, {**chosen, name: value}) for value in allowed)
+
+    def _allowed(self, depth: int, chosen: dict[str, object]) -> Sequence[object]:
+        """Return the values of a parameter that go with those chosen before it."""
+        name, values = self.values[depth]
+        rules = self._due[depth]
+        needed = {each for rule in rules for each in rule.names} - {name}
+        key = depth, identity({each: chosen[each] for each in sorted(needed)})
+        if key not in self._known:
+            self._known[key] = [
+                value
+                for value in values
+                if all(rule.holds({**chosen, name: value}) for rule in rules)
+            ]
+        return self._known[key]
+
+    @cached_property
     def _due(self) -> Sequence[Sequence[Rule]]:
-        """Return the rules that can be looked at as soon as each parameter has a value."""
+        """The rules that can be looked at as soon as each parameter has a value."""
         known: set[str] = set()
         due: list[list[Rule]] = []
         left = list(self.rules)
@@ -117,16 +151,3 @@ class Combinations:
             due.append([rule for rule in left if rule.names <= known])
             left = [rule for rule in left if not rule.names <= known]
         return due
-
-    def _from(
-        self, depth: int, chosen: dict[str, object], due: Sequence[Sequence[Rule]]
-    ) -> Iterator[dict[str, object]]:
-        if depth == len(self.values):
-            yield dict(chosen)
-            return
-        name, values = self.values[depth]
-        for value in values:
-            chosen[name] = value
-            if all(rule.holds(chosen) for rule in due[depth]):
-                yield from self._from(depth + 1, chosen, due)
-        del chosen[name]
