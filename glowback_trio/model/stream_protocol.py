@@ -31,6 +31,7 @@ __all__ = [
     "EndStateName",
     "EventTypes",
     "OptimizationEventTypes",
+    "OptimizationStateName",
     "StateName",
     "StreamClose",
     "checked_types",
@@ -42,8 +43,10 @@ SUBPROTOCOL = "glowback.v1"
 #: Before the value of a ticket, where a page offers one as a subprotocol.
 TICKET_PREFIX = "ticket."
 
-# Annotations cannot be derived from an enum; a test holds these to `lifecycle.State`.
+# Annotations cannot be derived from an enum; a test holds these to `lifecycle.State`, and to
+# `optimization.lifecycle.OptimizationState`.
 StateName: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
+OptimizationStateName: TypeAlias = Literal["pending", "running", "completed", "failed", "cancelled"]
 EndStateName: TypeAlias = Literal["completed", "failed", "cancelled"]
 
 #: The id of the last event that a reader knows; 0: none.

@@ -10,10 +10,12 @@ from typing import get_args
 import pytest
 
 from glowback_trio.model.lifecycle import TERMINAL, State
+from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.stream_protocol import (
     CLOSES,
     RUN_NOT_FOUND,
     EndStateName,
+    OptimizationStateName,
     StateName,
     is_final,
 )
@@ -21,6 +23,7 @@ from glowback_trio.model.stream_protocol import (
 
 def test_state_names_are_the_states_in_their_order() -> None:
     assert get_args(StateName) == tuple(State)
+    assert get_args(OptimizationStateName) == tuple(OptimizationState)
     assert set(get_args(EndStateName)) == TERMINAL
     assert set(get_args(EndStateName)) <= set(get_args(StateName))
 

@@ -14,6 +14,7 @@ import openapi_spec_validator
 import pytest
 from quart.typing import TestClientProtocol as Client
 from quart.wrappers import Response
+from support.served_searches import ended, search
 
 from glowback_trio import Run
 from glowback_trio.actors import Gateway
@@ -25,6 +26,9 @@ from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.requests import parse_request
 
 DOCUMENT: Any = openapi_document(ROUTES)
+EVENTS = DOCUMENT["paths"]["/optimizations/{optimization_id}/events"]["get"]["responses"]["200"][
+    "content"
+]["application/json"]["schema"]["items"]
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
@@ -106,8 +110,30 @@ def test_what_a_new_run_leads_to_is_there() -> None:
         assert all(list(link["parameters"]) == ["run_id"] for link in links)
 
 
+def test_what_a_new_optimization_leads_to_is_there() -> None:
+    for prefix in ("", "/v1"):
+        operations = DOCUMENT["paths"][f"{prefix}/optimizations"]
+        links = operations["post"]["responses"]["201"]["links"].values()
+        assert {link["operationId"] for link in links} == {
+            operation["operationId"]
+            for path, item in DOCUMENT["paths"].items()
+            if path.startswith(f"{prefix}/optimizations/{{optimization_id}}")
+            for operation in item.values()
+        }
+        assert all(list(link["parameters"]) == ["optimization_id"] for link in links)
+
+
 def test_every_field_of_a_request_has_a_description() -> None:
-    for name in ("BacktestRequest", "Execution", "Stream"):
+    for name in (
+        "BacktestRequest",
+        "Execution",
+        "Stream",
+        "OptimizationRequest",
+        "SearchSpace",
+        "Parameter",
+        "Objective",
+        "RayCluster",
+    ):
         properties = DOCUMENT["components"]["schemas"][name]["properties"]
         assert [field for field, schema in properties.items() if "description" not in schema] == []
 
@@ -211,6 +237,58 @@ async def test_answers_are_what_the_document_promises(
     await check_answer(await client.post(f"{live}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.post(f"{done}/cancel"), "post", f"{one}/cancel")
     await check_answer(await client.delete(done), "delete", one)
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_answers_on_optimizations_are_what_the_document_promises(
+    client: Client, gateway: Gateway, prefix: str
+) -> None:
+    created = await client.post(f"{prefix}/optimizations", json=search())
+    await check_answer(created, "post", f"{prefix}/optimizations")
+    refused = await client.post(f"{prefix}/optimizations", json=search(max_trials=0))
+    await check_answer(refused, "post", f"{prefix}/optimizations")
+    (optimization,) = gateway.optimizations()
+    await optimization.wait_finished()
+    done = f"{prefix}/optimizations/{optimization.optimization_id}"
+    one = f"{prefix}/optimizations/{{optimization_id}}"
+    for url, path in (
+        (f"{prefix}/optimizations?limit=1", f"{prefix}/optimizations"),
+        (f"{prefix}/optimizations?limit=x", f"{prefix}/optimizations"),
+        (done, one),
+        (f"{prefix}/optimizations/nobody", one),
+        (f"{done}/request", f"{one}/request"),
+        (f"{done}/results", f"{one}/results"),
+        (f"{done}/events", f"{one}/events"),
+        (f"{done}/events?after=99999", f"{one}/events"),
+        (f"{done}/stream", f"{one}/stream"),
+    ):
+        await check_answer(await client.get(url), "get", path)
+    run = await client.post(f"{done}/trials/1/run")
+    await check_answer(run, "post", f"{one}/trials/{{trial_number}}/run")
+    for verb in ("cancel", "pause", "resume"):
+        await check_answer(await client.post(f"{done}/{verb}"), "post", f"{one}/{verb}")
+    await check_answer(await client.delete(done), "delete", one)
+    await gateway.wait_idle()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"validation_mode": "walk_forward"},
+        {"validation_mode": "walk_forward_refit"},
+        {"validation_mode": "purged_k_fold"},
+        {"validation_mode": "cpcv"},
+        {"strategy": "sobol", "max_trials": 5},
+    ],
+)
+async def test_every_event_of_an_optimization_is_described(
+    gateway: Gateway, changes: dict[str, Any]
+) -> None:
+    optimization = await ended(gateway, **changes)
+    assert optimization.status.error is None
+    for event in await optimization.load_events(limit=1000):
+        check(event.decode(), EVENTS)
 
 
 async def test_a_portfolio_is_reported_as_the_document_promises(

@@ -35,7 +35,7 @@ class UnknownAttemptError(UnknownOptimizationError):
 class UnknownTrialError(UnknownOptimizationError):
     """Raised when an optimization has no finished trial of this number."""
 
-    def __init__(self, optimization_id: str, trial_number: int) -> None:
+    def __init__(self, optimization_id: str, trial_number: int | str) -> None:
         self.trial_number = trial_number
         message = f"Trial not found: the optimization has no finished trial {trial_number}"
         super().__init__(optimization_id, message)

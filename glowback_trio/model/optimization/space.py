@@ -129,7 +129,8 @@ def _bounds_fit(
 
 
 def _values_are_scalars(values: tuple[object, ...]) -> Iterator[Problem]:
-    seen: list[object] = []
+    # With the type, since `True == 1`. A set, since a choice may have ten thousand values.
+    seen: set[tuple[type, object]] = set()
     for index, value in enumerate(values):
         texts = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
         if not (isinstance(value, bool | int | float | str) or texts):
@@ -137,15 +138,20 @@ def _values_are_scalars(values: tuple[object, ...]) -> Iterator[Problem]:
             yield Problem("type_error", ("values", index), message, value)
         elif isinstance(value, float) and not math.isfinite(value):
             yield Problem("finite_number", ("values", index), "Input should be finite", value)
-        elif any(type(value) is type(other) and value == other for other in seen):
+        elif (key := (type(value), _frozen(value))) in seen:
             yield Problem("duplicate", ("values", index), f"{value!r} is listed twice", value)
-        seen.append(value)
+        else:
+            seen.add(key)
 
 
 def _frozen_values(values: object) -> object:
     if not isinstance(values, list | tuple):
         return values
-    return tuple(tuple(each) if isinstance(each, list) else each for each in values)
+    return tuple(map(_frozen, values))
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @frozen(kw_only=True, repr=False)

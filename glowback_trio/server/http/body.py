@@ -14,9 +14,6 @@ from glowback_trio.wire.json_text import parse_json
 
 __all__ = ["check_encoding", "read_document", "try_document"]
 
-# Twice the values of the largest valid request, which has a thousand symbols and weights.
-_MOST_VALUES = 4000
-
 
 def check_encoding(headers: Headers) -> None:
     """Refuse a body that is compressed; nothing here decompresses.
@@ -32,31 +29,35 @@ def check_encoding(headers: Headers) -> None:
         raise HttpError(415, shorten(message), headers={"Accept-Encoding": "identity"})
 
 
-def read_document(text: bytes) -> Any:
+def read_document(text: bytes, most_values: int) -> Any:
     """Decode a JSON body.
+
+    Args:
+        text: The body.
+        most_values: How many values it may hold, those in lists and objects included.
 
     Raises:
         InvalidRequestError: It is not JSON, has too many values, or a key more than once.
     """
     document = parse_json(text)
-    _check_size(document)
+    _check_size(document, most_values)
     check_keys(text, document)
     return document
 
 
-def try_document(text: bytes) -> tuple[Any, Sequence[Problem]]:
+def try_document(text: bytes, most_values: int) -> tuple[Any, Sequence[Problem]]:
     """Decode a JSON body in a thread; return the document, or why there is none.
 
     An exception would take the document along, and the event loop would have to free it.
     """
     try:
-        return read_document(text), ()
+        return read_document(text, most_values), ()
     except InvalidRequestError as error:
         return None, error.problems
 
 
-def _check_size(document: Any) -> None:
-    """Refuse a document with more values than any valid request has.
+def _check_size(document: Any, most: int) -> None:
+    """Refuse a document with more values than a valid request has.
 
     The problems of all fields are reported together. A body of one megabyte has room for half a
     million of them, and collecting those would block the event loop for seconds.
@@ -67,7 +68,7 @@ def _check_size(document: Any) -> None:
     count = 1
     for value in containers(document):
         count += len(value)
-        if count > _MOST_VALUES:
-            message = f"Input should hold at most {_MOST_VALUES} values in total"
+        if count > most:
+            message = f"Input should hold at most {most} values in total"
             # The document must not live on: freeing it may take as long as reading it.
             raise InvalidRequestError([Problem("too_long", (), message, summary(document))])

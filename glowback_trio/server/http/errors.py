@@ -25,6 +25,10 @@ from glowback_trio.errors import (
     UnknownRunError,
     VerificationError,
 )
+from glowback_trio.model.optimization.errors import (
+    OptimizationConflictError,
+    UnknownOptimizationError,
+)
 from glowback_trio.server.http.route import is_versioned
 
 __all__ = [
@@ -47,6 +51,7 @@ STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     UnknownRunError: HTTPStatus.NOT_FOUND,
     ResultUnavailableError: HTTPStatus.CONFLICT,
     InvalidTransitionError: HTTPStatus.CONFLICT,
+    OptimizationConflictError: HTTPStatus.CONFLICT,
     CursorAheadError: HTTPStatus.CONFLICT,
     GatewayClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -72,7 +77,10 @@ _CODES: Mapping[int, str] = {
 _UNKNOWN_PATH = "Not Found: there is no such path; GET / lists those there are"
 # What a client can do about errors of the package that other programs meet as well.
 _ADVICE: Mapping[type[GlowbackError], str] = {
-    UnknownRunError: ": no run has this id, or no longer; GET /backtests lists those there are"
+    UnknownRunError: ": no run has this id, or no longer; GET /backtests lists those there are",
+    UnknownOptimizationError: (
+        ": no optimization has this id, or no longer; GET /optimizations lists those there are"
+    ),
 }
 _STORE_FAILED = "The store cannot be used at the moment; try again later"
 # A guess: how soon a place in the queue is free depends on the runs in it.

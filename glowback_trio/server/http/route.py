@@ -11,7 +11,10 @@ from attrs import field, frozen
 from glowback_trio.model.bounds import Checked
 from glowback_trio.server.http.responses import Response
 
-__all__ = ["PREFIXES", "Handler", "ResponseSpec", "Route", "is_versioned", "prefix"]
+__all__ = ["MOST_VALUES", "PREFIXES", "Handler", "ResponseSpec", "Route", "is_versioned", "prefix"]
+
+#: Twice the values of the largest valid request for a backtest: a thousand symbols and weights.
+MOST_VALUES = 4000
 
 #: Every route exists under each of these; they differ in the shape of errors.
 PREFIXES = ("", "/v1")
@@ -38,7 +41,8 @@ class ResponseSpec:
         schema: Annotation of the JSON body; None: no JSON.
         media: Further media types.
         headers: Headers that clients may rely on.
-        leads_to: Operations that take the `run_id` of this response.
+        leads_to: Operations that take the id that this response has.
+        names: The field with this id.
     """
 
     meaning: str
@@ -46,6 +50,7 @@ class ResponseSpec:
     media: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     leads_to: tuple[str, ...] = ()
+    names: str = "run_id"
 
 
 @frozen(kw_only=True)
@@ -64,6 +69,7 @@ class Route:
         errors: Descriptions of its errors, by status, beyond those that every route may answer.
         query: The class of its query parameters.
         body: The class of its JSON body.
+        most_values: How many values its body may hold, those in lists and objects included.
         file: The media type of its body, if that is a file and not JSON.
         example: A valid body.
         headers: Descriptions of the request headers that it reads.
@@ -81,6 +87,7 @@ class Route:
     errors: Mapping[int, str] = field(factory=dict)
     query: type[Checked] | None = None
     body: type[Checked] | None = None
+    most_values: int = MOST_VALUES
     file: str | None = None
     example: Any = None
     headers: Mapping[str, str] = field(factory=dict)

@@ -39,7 +39,7 @@ _SECURITY_SCHEMES = {
 }
 
 _HEADERS = {
-    "Location": "Path of the run's status.",
+    "Location": "Path of the status of what was begun.",
     "Content-Disposition": "A file name for the table.",
     "Link": 'The next page, with rel="next"; absent on the last page.',
     "Accept-Encoding": "identity.",
@@ -186,9 +186,9 @@ def _reply(reply: ResponseSpec, rate: Sequence[str], components: Components) -> 
 
 
 def _links(reply: ResponseSpec, prefix: str) -> Mapping[str, Any]:
-    run_id = {"run_id": "$response.body#/run_id"}
+    identity = {reply.names: f"$response.body#/{reply.names}"}
     links = {
-        name: {"operationId": _operation_id(name, prefix), "parameters": run_id}
+        name: {"operationId": _operation_id(name, prefix), "parameters": identity}
         for name in reply.leads_to
     }
     return {"links": links} if links else {}
@@ -220,7 +220,8 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
             (),
         )
     if "{" in route.path:
-        errors[404] = ("There is no run with this id.", ())
+        kind = "optimization" if "{optimization_id}" in route.path else "run"
+        errors[404] = (f"There is no {kind} with this id.", ())
     if route.body is not None or route.file is not None:
         errors[415] = ("The request body is compressed.", ("Accept-Encoding",))
     if route.checks_query or route.body is not None:

@@ -51,7 +51,7 @@ _SCALARS: Mapping[Any, Schema] = {
     str: {"type": "string"},
     NoneType: {"type": "null"},
     Any: {},
-    object: {"type": "object"},
+    object: {},
     datetime: {
         "type": "string",
         "description": "RFC 3339, a date or a date-time; without an offset it means UTC",

@@ -101,12 +101,11 @@ async def serve_match(app_state: AppState, match: Match) -> Response:
         elif route.checks_query:
             check_names(request.args, ())
         if route.body is not None:
-            arguments["document"] = await _read_document(app_state, limit)
+            arguments["document"] = await _read_document(app_state, route, limit)
         if route.file is not None:
             arguments["file"] = await _read_body(limit)
-        if "run_id" in match.arguments:
-            # Afterwards it is in memory, so that handlers find it without waiting.
-            await app_state.gateway.load_run(match.arguments["run_id"])
+        # Afterwards it is in memory, so that handlers find it without waiting.
+        await app_state.load_named(match.arguments)
         response = route.handler(app_state, **arguments)
         return response if isinstance(response, Response) else await response
 
@@ -142,7 +141,7 @@ async def _read_body(limit: int) -> bytes:
     return data
 
 
-async def _read_document(app_state: AppState, limit: int) -> Any:
+async def _read_document(app_state: AppState, route: Route, limit: int) -> Any:
     data = await _read_body(limit)
     if not request.is_json:
         message = "Send the body with Content-Type: application/json"
@@ -150,9 +149,9 @@ async def _read_document(app_state: AppState, limit: int) -> Any:
         raise InvalidRequestError([Problem("model_attributes_type", ("body",), message, given)])
     with located("body"):
         if len(data) <= _READ_AT_ONCE:
-            return read_document(data)
+            return read_document(data, route.most_values)
         document, problems = await trio.to_thread.run_sync(
-            try_document, data, limiter=app_state.readers
+            try_document, data, route.most_values, limiter=app_state.readers
         )
         if problems:
             raise InvalidRequestError(problems)

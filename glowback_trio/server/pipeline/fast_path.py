@@ -49,8 +49,7 @@ class FastPath:
         by_quart = match.route.checks_query and context.scope.get("query_string")
         if context.method != "GET" or not match.route.immediate or by_quart:
             return False
-        run_id = match.arguments.get("run_id")
-        return run_id is None or self.app_state.gateway.holds(run_id)  # else it has to be loaded
+        return self.app_state.holds(match.arguments)  # else it has to be loaded
 
     def _respond(self, context: RequestContext, match: Match) -> ImmediateResponse:
         try:

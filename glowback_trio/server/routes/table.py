@@ -29,6 +29,7 @@ from glowback_trio.server.routes import (
     tickets,
     transfers,
 )
+from glowback_trio.server.routes.optimizations.table import OPTIMIZATION_ROUTES
 from glowback_trio.server.streaming.run_stream import RUNS, StreamQuery, explain_stream
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 
@@ -212,6 +213,7 @@ ROUTES: Sequence[Route] = (
         query=StreamQuery,
         errors={426: "This path serves WebSocket only."},
     ),
+    *OPTIMIZATION_ROUTES,
     Route(
         method="POST",
         path="/stream-tickets",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import trio
 from attrs import define, field
 
-from glowback_trio.actors import Gateway, Run
+from glowback_trio.actors import Gateway, Optimization, Run
 from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.lifecycle import State
+from glowback_trio.model.optimization.lifecycle import OptimizationState
+from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
+from glowback_trio.search.request_checks import request_problems
 from glowback_trio.server.connection_budget import ConnectionBudget
 from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.observability.metrics import Metrics
@@ -32,6 +36,9 @@ __all__ = ["AppState"]
 # Worker threads, which mostly encode results. They share one interpreter lock, so more of them
 # would only make each other, and the event loop, wait longer.
 _THREADS = 2
+
+# Parameters of paths that name something which may have to be loaded.
+_NAMED = ("run_id", "optimization_id")
 
 _SHUT_DOWN = "the server was shut down"
 
@@ -140,32 +147,78 @@ class AppState:
             GatewayClosedError: The server is draining, or the gateway is closed; see
                 `Gateway.submit` for everything else.
         """
-        # The gateway stays open while it drains, for the runs that it has.
+        self._admit(request.priority)
+        return self.gateway.submit(request, key=key, owner=owner, checked=True)
+
+    async def check_optimization(self, request: OptimizationRequest) -> None:
+        """Look in a thread for what is wrong with a request beyond its fields.
+
+        Raises:
+            InvalidRequestError: It cannot be carried out here.
+        """
+        find = partial(request_problems, request, source_problems=self.gateway.source.problems)
+        await trio.to_thread.run_sync(lambda: raise_problems(find()), limiter=self.readers)
+
+    def optimize(
+        self, request: OptimizationRequest, owner: str, key: str | None = None
+    ) -> Optimization:
+        """Begin an optimization that `check_optimization` has checked; see `submit`."""
+        self._admit(request.priority)
+        return self.gateway.optimize(request, key=key, owner=owner, checked=True)
+
+    def _admit(self, priority: int) -> None:
+        self.check_open()
+        if priority > (most := self.settings.max_priority):
+            message = f"Input should be at most {most}, the server's limit"
+            problem = Problem("less_than_equal", ("priority",), message, priority)
+            raise InvalidRequestError([problem])
+
+    def check_open(self) -> None:
+        """Check that new work is accepted.
+
+        Raises:
+            GatewayClosedError: The server is draining.
+        """
+        # The gateway stays open while it drains, for what it has.
         if self.draining:
             raise GatewayClosedError("No new runs are accepted: the server is shutting down")
-        if request.priority > (most := self.settings.max_priority):
-            message = f"Input should be at most {most}, the server's limit"
-            raise InvalidRequestError(
-                [Problem("less_than_equal", ("priority",), message, request.priority)]
-            )
-        return self.gateway.submit(request, key=key, owner=owner, checked=True)
+
+    def holds(self, arguments: Mapping[str, str]) -> bool:
+        """Return whether what the parameters of a path name is in memory."""
+        run_id, optimization_id = (arguments.get(name) for name in _NAMED)
+        if run_id is not None:
+            return self.gateway.holds(run_id)
+        return optimization_id is None or self.gateway.holds_optimization(optimization_id)
+
+    async def load_named(self, arguments: Mapping[str, str]) -> None:
+        """Load what the parameters of a path name, so that it is in memory.
+
+        Raises:
+            UnknownRunError: There is no such run or optimization.
+        """
+        run_id, optimization_id = (arguments.get(name) for name in _NAMED)
+        if run_id is not None:
+            await self.gateway.load_run(run_id)
+        if optimization_id is not None:
+            await self.gateway.load_optimization(optimization_id)
 
     def announce_stop(self) -> None:
         """Answer 503 on `/readyz` from now on; everything else goes on."""
         self.stopping = True
 
     async def drain(self) -> None:
-        """Accept no further run, stop the queued ones, and wait for those that would be cancelled.
+        """Accept no further work, stop what waits, and wait for what would be cancelled.
 
-        Runs that survive the server, in a durable store, are not waited for.
+        What survives the server, in a durable store, is not waited for.
         """
         self.stopping = self.draining = True
-        for run in self.gateway.runs():
-            if run.status.state is State.QUEUED:
-                run.close(_SHUT_DOWN)
-        for run in self.gateway.runs():
-            if run.needs_task and not run.survives:
-                await run.wait_finished()
+        work: list[Run | Optimization] = [*self.gateway.runs(), *self.gateway.optimizations()]
+        for each in work:
+            if each.status.state in (State.QUEUED, OptimizationState.PENDING):
+                each.close(_SHUT_DOWN)
+        for each in work:
+            if each.needs_task and not each.survives:
+                await each.wait_finished()
 
     async def close(self) -> None:
         """Close the gateway, and wait until every stream has sent the end of its run.

@@ -32,13 +32,14 @@ from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.log_stream import StreamKind, StreamSelection, stream_events
+from glowback_trio.server.streaming.optimization_stream import OPTIMIZATIONS
 from glowback_trio.server.streaming.run_stream import RUNS
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
 
 __all__ = ["serve_stream"]
 
 # Type checkers cannot see that a kind finds by the query that it reads.
-_KINDS: Sequence[StreamKind[Any]] = (RUNS,)
+_KINDS: Sequence[StreamKind[Any]] = (RUNS, OPTIMIZATIONS)
 
 
 @frozen

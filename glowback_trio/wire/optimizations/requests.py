@@ -52,5 +52,6 @@ def optimization_document(request: OptimizationRequest) -> Document:
     return document
 
 
-def _whole(bound: float | None) -> int | None:
-    return None if bound is None else int(bound)
+def _whole(bound: float | None) -> float | None:
+    # Beyond this, JSON has no integers that everybody reads as they are.
+    return int(bound) if bound is not None and abs(bound) < 1 << 53 else bound
