@@ -7,6 +7,7 @@ Strategies, 2001; carried out by the package `cmaes`.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -17,12 +18,14 @@ from glowback_trio.extras import CMAES
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.optimization.trial import Trial
 from glowback_trio.search.samplers.domain import Domain, identity
+from glowback_trio.search.samplers.drawn import fresh_combinations
+from glowback_trio.search.samplers.points import random_points
 from glowback_trio.search.samplers.sampler import Candidate, Score
 
 __all__ = ["EvolutionSampler"]
 
 # Points for one candidate that may break a rule, and generations in a row without a new one.
-_PATIENCE, _BARREN = 100, 50
+_PATIENCE, _BARREN = 100, 20
 _SIGMA = 0.3  # of the unit cube
 _SEEDS = 1 << 32
 
@@ -39,7 +42,7 @@ class EvolutionSampler:
     """A sampler that learns by CMA-ES. A batch is one generation.
 
     What was tried before is not tried again: its score is known. When the cloud has shrunk to a
-    point, another begins elsewhere.
+    point, another begins elsewhere; when it meets nothing new, candidates are drawn at random.
 
     Args:
         domain: What may be chosen, on two axes at least.
@@ -81,7 +84,7 @@ class EvolutionSampler:
                     batch.setdefault(point.key, candidate)
             if batch:
                 return list(batch.values())[: self.total - len(self._scores)]
-        return []
+        return self._elsewhere()
 
     def retake(self, trials: Sequence[Trial]) -> int:
         """Prefer to be asked: the cloud has to move as it did."""
@@ -91,6 +94,13 @@ class EvolutionSampler:
         """Take what came of the last batch."""
         for trial, score in zip(trials, scores, strict=True):
             self._scores[identity(trial.parameters)] = score
+
+    def _elsewhere(self) -> Sequence[Candidate]:
+        """Return combinations drawn at random, for when the cloud meets nothing new any more."""
+        count = min(self._size, self.total - len(self._scores))
+        draw = Random(self._seed * 1_000_003 + len(self._scores))  # noqa: S311 - drawn again alike
+        fresh = fresh_combinations(self._domain, random_points, 1, draw, self._scores)
+        return [Candidate(values) for values in islice(fresh, count)]
 
     def _drawn(self) -> tuple[_Point, Candidate | None]:
         if self._cloud is None or self._cloud.should_stop():
