@@ -244,6 +244,13 @@ def interval_coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def honesty(session: nox.Session) -> None:
+    """Measure how often noise and planted edges qualify as more than luck; some 20 minutes."""
+    session.install("--no-compile", ".")
+    session.run("python", "benchmarks/honesty.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: all benchmarks, or those that are named after `--`."""
     _install(session, "bench")
