@@ -20,15 +20,11 @@ from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.run_tasks import RunTasks
 from glowback_trio.actors.thread_calls import ThreadCalls
-from glowback_trio.actors.transfers import (
-    check_same,
-    export_run,
-    import_export,
-    verify_run,
-)
-from glowback_trio.compute import Compute
+from glowback_trio.actors.transfers import check_same, export_run, import_export
+from glowback_trio.compute import Compute, LeakCheckJob, VerifyJob, leak_report_of, verdict_of
 from glowback_trio.data import Source
 from glowback_trio.data.loading import raise_problems
+from glowback_trio.engine.lookahead.check import CUTS, check_checkable
 from glowback_trio.errors import (
     GatewayClosedError,
     InvalidRequestError,
@@ -46,6 +42,7 @@ from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import counted, describe
+from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store import Durability, RunFilter, Store
 from glowback_trio.wire.exports.run_export import RunExport
@@ -148,16 +145,8 @@ class Gateway:
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
-        if self._closed is not None:
-            raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
         # Before the run exists: one without a task would be waited for for ever.
-        self._loop.check("gateway.submit")
-        check_type("request", request, BacktestRequest)
-        if not checked:
-            raise_problems(self.source.problems(request))
-        if self._slots.waiting >= self._max_queued:
-            raise QueueFullError(self._max_queued)
-        self.memory.check()
+        self._check("gateway.submit", request, checked=checked)
         # They may be paused, or have a slow pace: nobody knows when one will end.
         if self._slots.begun >= self._slots.live:
             raise LiveRunsFullError(self._slots.live)
@@ -167,6 +156,18 @@ class Gateway:
         self._runs[run.run_id] = run
         self._tasks.start(run, owner)
         return run
+
+    def _check(self, call: str, request: BacktestRequest, *, checked: bool) -> None:
+        """Check that work may be taken on."""
+        if self._closed is not None:
+            raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
+        self._loop.check(call)
+        check_type("request", request, BacktestRequest)
+        if not checked:
+            raise_problems(self.source.problems(request))
+        if self._slots.waiting >= self._max_queued:
+            raise QueueFullError(self._max_queued)
+        self.memory.check()
 
     @overload
     def from_thread(
@@ -309,11 +310,21 @@ class Gateway:
         """
         async with self._transfers:
             run = await self.load_run(run_id)
-            turn = self._slots.request(name=run_id)
-            try:
-                return await verify_run(run, self.source, self._compute, turn)
-            finally:
-                turn.end()
+            job = VerifyJob(await export_run(run), run.request, self.source)
+            return verdict_of(await self._slots.answer(job, self._compute))
+
+    async def check_strategy(
+        self, request: BacktestRequest, *, cuts: int = CUTS, owner: str = "", checked: bool = False
+    ) -> LeakReport:
+        """Check a strategy for look-ahead, in turn with runs: see `check_strategy` and `submit`.
+
+        Raises:
+            VerificationError: It cannot be checked, such as one that fails on these bars.
+        """
+        self._check("gateway.check_strategy", request, checked=checked)
+        check_checkable(request, cuts)
+        job = LeakCheckJob(request, self.source, cuts)
+        return leak_report_of(await self._slots.answer(job, self._compute, owner, request.priority))
 
     async def import_run(self, export: RunExport) -> Run:
         """Keep a run of another gateway, as the newest one. The same run, kept already, stays.

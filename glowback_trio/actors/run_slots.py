@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 import trio
 from attrs import define, field
 
-from glowback_trio.compute import Compute, Job, Step, carry_out
+from glowback_trio.compute import Compute, Job, Step, carry_out, last_step
 
 __all__ = ["RunSlots", "SlotTurn", "compute_in_turns"]
 
@@ -213,6 +213,21 @@ class RunSlots:
         self._new[turn] = None
         self.reconsider(turn)
         return turn
+
+    async def answer(self, job: Job, compute: Compute, owner: str = "", priority: int = 0) -> Step:
+        """Have work that is no run carried out, in turn with the runs; return its last step.
+
+        Args:
+            job: The work.
+            compute: Where it is carried out.
+            owner: As for `request`.
+            priority: As for `request`.
+        """
+        turn = self.request(owner, priority, repr(job))
+        try:
+            return await last_step(job, compute, turn)
+        finally:
+            turn.end()
 
     def further(self, turn: SlotTurn) -> SlotTurn:
         """Return another turn for the work of one that has begun; it wants no slot yet."""

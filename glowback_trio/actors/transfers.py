@@ -1,4 +1,4 @@
-"""Runs on their way between servers: exported, verified, imported."""
+"""Runs on their way between servers: exported, imported."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import orjson
 import trio
 
 from glowback_trio.actors.run import Run
-from glowback_trio.actors.run_slots import SlotTurn
-from glowback_trio.compute import Compute, Failed, Step, VerifyJob, carry_out, verdict_of
-from glowback_trio.data import Source
 from glowback_trio.errors import (
     DamagedError,
     InvalidTransitionError,
@@ -23,16 +20,14 @@ from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import State, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Store
 from glowback_trio.wire.converter import make_converter
 from glowback_trio.wire.exports.log_checks import check_log
 from glowback_trio.wire.exports.packed_result import pack_result
 from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport
-from glowback_trio.wire.exports.verdict import Verdict
 from glowback_trio.wire.requests import parse_request, request_document
 
-__all__ = ["check_same", "export_run", "import_export", "verify_run"]
+__all__ = ["check_same", "export_run", "import_export"]
 
 _READ_AT_ONCE = 2048
 
@@ -62,23 +57,6 @@ async def export_run(run: Run) -> RunExport:
     # Copying a hundred megabytes takes tens of milliseconds.
     lines = await trio.to_thread.run_sync(b"".join, parts)
     return RunExport(run.run_id, document, lines, result, labels=labels)
-
-
-async def verify_run(run: Run, source: Source, compute: Compute, turn: SlotTurn) -> Verdict:
-    """Verify a finished run where simulations are carried out, in turn with them.
-
-    Raises:
-        VerificationError: It cannot be computed here; and as `export_run` does.
-    """
-    job = VerifyJob(await export_run(run), run.request, source)
-    await turn.wait()
-    last: Step = Failed("nothing came of it")
-    send, steps = trio.open_memory_channel[Step](0)
-    async with steps, open_bare_nursery() as nursery:
-        nursery.start_soon(carry_out, compute, job, send, turn)
-        async for step in steps:
-            last = step
-    return verdict_of(last)
 
 
 async def import_export(export: RunExport, store: Store, strategies: StrategyRegistry) -> None:

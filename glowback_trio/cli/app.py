@@ -53,6 +53,7 @@ for _name, _place, _help in (
     ("demo", "demo:app", "Run a demo backtest on the shipped prices, and print its summary."),
     ("run", "run:app", "Run one backtest here, and print its summary or its result as JSON."),
     ("optimize", "optimizations.optimize:app", "Search the parameters of a backtest here."),
+    ("check", "check:app", "Check whether a strategy looks ahead."),
     ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
     ("store", "store:app", "Look after the file that a server keeps its runs in; move its runs."),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from attrs import define
 
@@ -34,10 +35,12 @@ from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
+from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 from glowback_trio.wire.exports.verdict import Verdict, parse_verdict
 from glowback_trio.wire.json_text import dumps
+from glowback_trio.wire.leak_reports import parse_leak_report
 from glowback_trio.wire.optimizations.requests import optimization_document
 from glowback_trio.wire.requests import request_document
 
@@ -250,6 +253,34 @@ class Client:
         except InvalidRequestError as error:
             raise UnexpectedAnswerError(f"the response should be a verdict: {error}") from None
 
+    async def check_strategy(
+        self, request: BacktestRequest | Mapping[str, Any], *, cuts: int | None = None
+    ) -> LeakReport:
+        """Have a strategy of the server checked for looking ahead; it waits its turn there.
+
+        Args:
+            request: The strategy, and the run it is checked in, as for `submit`.
+            cuts: At how many bars the later ones are taken away; None: the server's 64.
+
+        Raises:
+            InvalidRequestError: The request has problems.
+            ServerRefusedError: There is no such strategy, or it cannot be checked there.
+        """
+        document = request_document(request) if isinstance(request, BacktestRequest) else request
+        name = quote(_strategy_of(document), safe="")
+        answer = await self._api.request(
+            "POST",
+            f"/strategies/{name}/check",
+            content=dumps(document),
+            headers={"Content-Type": "application/json"},
+            params={} if cuts is None else {"cuts": str(cuts)},
+            timeout=_VERIFY_S,
+        )
+        try:
+            return parse_leak_report(answer)
+        except InvalidRequestError as error:
+            raise UnexpectedAnswerError(f"the response should be a report: {error}") from None
+
     async def cancel(self, run_id: str) -> Status:
         """Cancel a run; nothing changes if it has ended already.
 
@@ -424,6 +455,13 @@ class Client:
 def _json_headers(idempotency_key: str | None) -> dict[str, str]:
     key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
     return {"Content-Type": "application/json", **key}
+
+
+def _strategy_of(document: Mapping[str, Any]) -> str:
+    """Return the name of a request's strategy, or of the one that it has by default."""
+    strategy = document.get("strategy")
+    name = strategy.get("name") if isinstance(strategy, Mapping) else None
+    return name if isinstance(name, str) and name else "buy_and_hold"
 
 
 def _written(moment: datetime | date) -> str:

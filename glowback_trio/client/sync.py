@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, S
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import date, datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import trio
@@ -32,6 +33,7 @@ from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
+from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.wire.exports.verdict import Verdict
 
 __all__ = ["SyncClient", "connect"]
@@ -133,6 +135,12 @@ class SyncClient:
     def verify(self, run_id: str) -> Verdict:
         """Have a finished run computed again and compared; see `Client.verify`."""
         return self._call(self._client.verify, run_id)
+
+    def check_strategy(
+        self, request: BacktestRequest | Mapping[str, Any], *, cuts: int | None = None
+    ) -> LeakReport:
+        """Have a strategy checked for looking ahead; see `Client.check_strategy`."""
+        return self._call(partial(self._client.check_strategy, request, cuts=cuts))
 
     def cancel(self, run_id: str) -> Status:
         """Cancel a run; see `Client.cancel`."""

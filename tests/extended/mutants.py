@@ -505,7 +505,7 @@ MUTANTS = (
     Mutant(
         "outside the loop: a run is submitted from another thread",
         GATEWAY,
-        '        self._loop.check("gateway.submit")\n',
+        "        self._loop.check(call)\n",
         "",
         THREADS,
     ),

@@ -18,7 +18,7 @@ from glowback_trio.model.strategies.api import BarStrategy
 from glowback_trio.model.strategies.leak_report import ChangedDecision, LeakReport, LeakVerdict
 from glowback_trio.model.strategies.parameters import TargetWeights
 
-__all__ = ["CUTS", "MOST_CUTS", "check_cuts", "check_strategy", "leak_check"]
+__all__ = ["CUTS", "MOST_CUTS", "check_checkable", "check_strategy", "leak_check"]
 
 CUTS = 64
 MOST_CUTS = 1024
@@ -46,7 +46,7 @@ def check_strategy(
         DataError: As `backtest`.
     """
     check_type("request", request, BacktestRequest)
-    check_cuts(cuts)
+    check_checkable(request, cuts)
     steps = leak_check(request, dataset_for(request, bars), cuts, lambda: None)
     while True:
         try:
@@ -56,12 +56,15 @@ def check_strategy(
             return report
 
 
-def check_cuts(cuts: int) -> None:
-    """Check the number of cuts.
+def check_checkable(request: BacktestRequest, cuts: int) -> None:
+    """Check what needs no bars: that there is a strategy to check, and the number of cuts.
 
     Raises:
-        InvalidRequestError: It is out of bounds.
+        InvalidRequestError: There is none, or the number is out of bounds.
     """
+    if isinstance(request.strategy, TargetWeights):
+        message = "target_weights decides nothing by itself: there is no strategy to check"
+        raise InvalidRequestError([Problem("not_supported", ("strategy",), message)])
     if not (type(cuts) is int and 1 <= cuts <= MOST_CUTS):
         message = f"Input should be a whole number from 1 to {MOST_CUTS:,}"
         raise InvalidRequestError([Problem("value_error", ("cuts",), message, cuts)])
@@ -79,9 +82,7 @@ def leak_check(
         checkpoint: Called now and then; what it raises ends the check.
     """
     strategy = request.strategy
-    if isinstance(strategy, TargetWeights):
-        message = "target_weights decides nothing by itself: there is no strategy to check"
-        raise InvalidRequestError([Problem("not_supported", ("strategy",), message)])
+    assert not isinstance(strategy, TargetWeights)  # `check_checkable` refuses it
     symbols = frozenset(request.symbols)
     timeline = align([one for one in dataset.bars if one.symbol in symbols], dataset.warmup)
     if isinstance(strategy, BarStrategy):

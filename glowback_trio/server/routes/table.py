@@ -18,12 +18,14 @@ from glowback_trio.server.openapi.documents import (
     StreamTicket,
 )
 from glowback_trio.server.openapi.event_documents import EventDocument
+from glowback_trio.server.openapi.leak_documents import LeakReportDocument
 from glowback_trio.server.openapi.verdict_documents import VerdictDocument
 from glowback_trio.server.routes import (
     backtests,
     discovery,
     events,
     health,
+    leak_checks,
     pages,
     results,
     tickets,
@@ -227,6 +229,20 @@ ROUTES: Sequence[Route] = (
         tag="discovery",
         handler=discovery.list_strategies,
         responses={200: ResponseSpec("The strategies.", list[StrategyDescription])},
+    ),
+    Route(
+        method="POST",
+        path="/strategies/{name}/check",
+        tag="discovery",
+        handler=leak_checks.check_strategy,
+        query=leak_checks.CheckQuery,
+        body=BacktestRequest,
+        example={key: value for key, value in _EXAMPLE.items() if key != "strategy"},
+        responses={200: ResponseSpec("The report.", LeakReportDocument)},
+        errors={
+            409: "The strategy cannot be checked, such as one that fails on these bars.",
+            503: "The queue is full, or the server is shutting down.",
+        },
     ),
     Route(
         method="GET",

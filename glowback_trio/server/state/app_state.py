@@ -147,7 +147,7 @@ class AppState:
             GatewayClosedError: The server is draining, or the gateway is closed; see
                 `Gateway.submit` for everything else.
         """
-        self._admit(request.priority)
+        self.admit(request.priority)
         return self.gateway.submit(request, key=key, owner=owner, checked=True)
 
     async def check_optimization(self, request: OptimizationRequest) -> None:
@@ -163,10 +163,16 @@ class AppState:
         self, request: OptimizationRequest, owner: str, key: str | None = None
     ) -> Optimization:
         """Begin an optimization that `check_optimization` has checked; see `submit`."""
-        self._admit(request.priority)
+        self.admit(request.priority)
         return self.gateway.optimize(request, key=key, owner=owner, checked=True)
 
-    def _admit(self, priority: int) -> None:
+    def admit(self, priority: int) -> None:
+        """Check that new work of a priority is accepted.
+
+        Raises:
+            GatewayClosedError: The server is draining.
+            InvalidRequestError: The priority is higher than clients may set.
+        """
         self.check_open()
         if priority > (most := self.settings.max_priority):
             message = f"Input should be at most {most}, the server's limit"
