@@ -26,9 +26,9 @@ from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Division", "Tracks", "TrialFindings", "evaluate_block"]
 
-# Cells of curves that are worked on at once, such that they stay in a processor's cache; and orders
-# that are carried out at once, of a quarter of a kilobyte each.
-_CELLS, _MOST_ORDERS = 1 << 16, 1 << 18
+# Cells of curves that are worked on at once, a megabyte to an array; and orders that are carried
+# out at once, of a quarter of a kilobyte each.
+_CELLS, _MOST_ORDERS = 1 << 17, 1 << 18
 _MOST_TRACKS = 64  # kept at once: where symbols are chosen there may be any number
 
 Scores = Sequence[tuple[float | None, float | None]]
