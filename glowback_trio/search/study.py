@@ -81,6 +81,7 @@ class Study:
         self._failed = 0
         self._notes: list[str] = []
         self._history: list[EventDraft] = []
+        self._past: Sequence[Trial] = ()  # what is taken over, while it is
         self._validation: Validation | None = None
 
     @classmethod
@@ -96,9 +97,10 @@ class Study:
                 another version of the program made them.
         """
         study = cls(request)
-        for index, trial in enumerate(trials):
-            study._retake(trials, index)
+        study._past = trials
+        for trial in trials:
             study._history += study._take_over(trial)
+        study._past = ()
         return study
 
     @property
@@ -246,28 +248,26 @@ class Study:
         self._asked = number
         return self._enter(trial)
 
-    def _retake(self, trials: Sequence[Trial], first: int) -> None:
-        """Let the sampler take the next batch from trials, where it has to choose one."""
-        if self._batches or not self._searches:
-            return
-        search = self._searches[0]
-        own = [each for each in trials[first:] if each.split == search.split]
-        if count := search.sampler.retake(own):
-            self._add(search, [Candidate(dict(each.parameters)) for each in own[:count]])
-
     def _refill(self) -> bool:
         """Make sure that there is a candidate to ask for, if there can be, and return whether."""
         while self._asked == self._made and self._searches:
             search = self._searches[0]
             if search.sampler.learns and len(self._trials) < self._made:
                 return False
-            if candidates := search.sampler.ask():
+            if candidates := self._retaken(search) or search.sampler.ask():
                 self._add(search, candidates)
             else:
                 self._searches.popleft()
                 if search.sampler.shortfall:
                     self._notes.append(search.sampler.shortfall)
         return self._asked < self._made
+
+    def _retaken(self, search: SplitSearch) -> Sequence[Candidate]:
+        """Return the next batch from the trials of before a restart, if that is less work."""
+        if not (search.sampler.learns and self._past[self._made :]):
+            return []
+        own = [each for each in self._past[self._made :] if each.split == search.split]
+        return [Candidate(dict(each.parameters)) for each in own[: search.sampler.retake(own)]]
 
     def _add(self, search: SplitSearch, candidates: Sequence[Candidate]) -> None:
         self._generations += search.sampler.learns
