@@ -272,6 +272,12 @@ class Settings(Checked):
         "Maximum number of runs that have not begun",
         flag="--max-queued",
     )
+    max_optimizations: Count = _setting(
+        100,
+        "GLOWBACK_MAX_OPTIMIZATIONS",
+        "Maximum number of optimizations that have not ended, paused ones included",
+        flag="--max-optimizations",
+    )
     max_priority: Annotated[int, Ge(-100), Le(100)] = _setting(
         0,
         "GLOWBACK_MAX_PRIORITY",

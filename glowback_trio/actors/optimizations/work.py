@@ -96,6 +96,8 @@ class Work:
     #: What the ledger counts the trials by.
     _family: Family = field(init=False)
     _dataset: str = field(default="", init=False)
+    #: The bars, until the end: what lanes leave behind must not hold them.
+    _bars: Dataset | None = field(default=None, init=False)
     _sketches: dict[int, ReturnsSketch] = field(factory=dict, init=False)
     #: How many drafts of validations there were.
     _validated: int = field(default=0, init=False)
@@ -139,6 +141,7 @@ class Work:
                     course.stop()
                     lanes.cancel_scope.cancel()
         finally:
+            self._bars = None
             for turn in self._turns:
                 turn.end()
 
@@ -160,13 +163,17 @@ class Work:
             self._attempt.writer.announce(OptimizationState.RUNNING)
         self._turn.rest()
         study = await self._study()
-        loading = loading_request(self._request.base_backtest, self._request.search_space)
-        dataset = await self._compute(LoadJob(loading, self._equipment.source))
-        assert isinstance(dataset, Dataset), "the answer of a loading"
-        self._dataset = f"sha256:{await trio.to_thread.run_sync(dataset.digest)}"
-        self._open_lanes(lanes, dataset)
+        await self._load()
+        self._open_lanes(lanes)
         await self._evaluate(study)
         await self._conclude(study)
+
+    async def _load(self) -> None:
+        loading = loading_request(self._request.base_backtest, self._request.search_space)
+        bars = await self._compute(LoadJob(loading, self._equipment.source))
+        assert isinstance(bars, Dataset), "the answer of a loading"
+        self._dataset = f"sha256:{await trio.to_thread.run_sync(bars.digest)}"
+        self._bars = bars
 
     async def _study(self) -> Study:
         """Return the study as the trials leave it that were told before."""
@@ -186,7 +193,7 @@ class Work:
     async def _compute(self, job: Job) -> object:
         return await computed(self._equipment.compute, job, self._turn)
 
-    def _open_lanes(self, lanes: trio.Nursery, dataset: Dataset) -> None:
+    def _open_lanes(self, lanes: trio.Nursery) -> None:
         """Start as many lanes as may and can be at work at once."""
         slots = self._equipment.slots
         count = min(self._request.concurrency, slots.slots)
@@ -195,17 +202,17 @@ class Work:
         if self._pacer.paused:
             self.pause()
         for turn in self._turns:
-            job = partial(self._job, dataset)
-            lane = Lane(self._queue, turn, self._equipment.compute, job)
+            lane = Lane(self._queue, turn, self._equipment.compute, self._job)
             lanes.start_soon(self._be_lane, lane)
 
     async def _be_lane(self, lane: Lane) -> None:
         with Border(self.fail):
             await lane.run()
 
-    def _job(self, dataset: Dataset, plans: Sequence[TrialPlan]) -> TrialsJob:
+    def _job(self, plans: Sequence[TrialPlan]) -> TrialsJob:
+        assert self._bars is not None, "the bars come first"
         first, *_ = self._request.scored_by
-        return TrialsJob(self._request.base_backtest, dataset, plans, first.metric)
+        return TrialsJob(self._request.base_backtest, self._bars, plans, first.metric)
 
     async def _evaluate(self, study: Study) -> None:
         """Ask and tell until every trial is told."""
@@ -215,7 +222,7 @@ class Work:
             outcomes = self._queue.leave(_TOLD_PER_TURN)
             if outcomes:
                 await self._tell(study, outcomes)
-            else:
+            elif not study.told_all:  # it may have found nothing to try
                 await self._queue.wait()
 
     async def _ask(self, study: Study, queue: ChunkQueue) -> None:
@@ -294,7 +301,8 @@ class Work:
         while told < len(plans):
             for outcome in self._queue.leave(_TOLD_PER_TURN):
                 told += 1
-                drafts = study.tell_validation(outcome)
+                # The last one of many splits has them all measured.
+                drafts = await trio.to_thread.run_sync(study.tell_validation, outcome)
                 # Those that an earlier gateway has told are in the log.
                 new = max(0, self._attempt.told.validations - self._validated)
                 self._validated += len(drafts)

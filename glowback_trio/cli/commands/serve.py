@@ -114,6 +114,7 @@ async def serve_backtests(
         max_queued=settings.max_queued,
         max_live_runs=settings.max_live_runs,
         max_parked_runs=settings.max_parked_runs,
+        max_optimizations=settings.max_optimizations,
         max_log_bytes=settings.max_log_bytes,
         max_result_bytes=settings.max_result_bytes,
         max_memory=settings.max_memory or usable_memory() // 2,

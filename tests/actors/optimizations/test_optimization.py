@@ -241,3 +241,17 @@ async def test_the_best_trials_are_kept_as_runs(autojump_clock: MockClock) -> No
     assert len(runs) == 2
     assert replayed.metrics["sharpe_ratio"] == best.objective
     assert runs[0].status.tags == (f"optimization:{optimization.optimization_id}",)
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "successive_halving"])
+async def test_a_search_that_learns_has_one_log_whatever_the_concurrency(
+    strategy: str, autojump_clock: MockClock
+) -> None:
+    logs = []
+    for concurrency in (1, 8):
+        request = search_request(strategy=strategy, concurrency=concurrency, batch_size=4)
+        async with open_virtual_gateway() as gateway:
+            logs.append(await read_log(gateway.optimize(request)))
+    assert_sound(logs[0], kind="optimization")
+    assert essence(logs[0]) == essence(logs[1])
+    assert "generation" in {event.type for event in logs[0]}
