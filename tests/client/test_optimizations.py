@@ -184,3 +184,10 @@ async def test_the_blocking_client_does_the_same(url: str, completed: Optimizati
     assert len(result["all_trials"]) == len(rows) == NINE
     assert listed == [status.optimization_id, completed.optimization_id]
     assert shown.startswith("<SyncOptimization ")
+
+
+async def test_the_ledger_counts_the_trials_that_were_made(
+    client: Client, completed: Optimization
+) -> None:
+    assert (await client.ledger())["trials"] == NINE
+    assert (await client.ledger(strategy="rsi"))["trials"] == 0

@@ -263,6 +263,8 @@ async def test_answers_on_optimizations_are_what_the_document_promises(
         (f"{done}/stream", f"{one}/stream"),
     ):
         await check_answer(await client.get(url), "get", path)
+    for url in (f"{prefix}/ledger", f"{prefix}/ledger?dataset=x"):
+        await check_answer(await client.get(url), "get", f"{prefix}/ledger")
     run = await client.post(f"{done}/trials/1/run")
     await check_answer(run, "post", f"{one}/trials/{{trial_number}}/run")
     for verb in ("cancel", "pause", "resume"):

@@ -1,4 +1,4 @@
-"""The routes of optimizations, as part of the table of all routes."""
+"""The routes of optimizations and of the ledger, as part of the table of all routes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from functools import partial
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import StatusDocument
+from glowback_trio.server.openapi.ledger_documents import LedgerDocument
 from glowback_trio.server.openapi.optimization_documents import (
     OptimizationResultDocument,
     OptimizationStatusDocument,
 )
 from glowback_trio.server.openapi.optimization_event_documents import OptimizationEventDocument
+from glowback_trio.server.routes import ledger
 from glowback_trio.server.routes.events import NDJSON, SSE
 from glowback_trio.server.routes.optimizations import beginning, events, findings, steering
 from glowback_trio.server.routes.results import FORMS
@@ -188,5 +190,14 @@ OPTIMIZATION_ROUTES: Sequence[Route] = (
         handler=explain_optimization_stream,
         query=OptimizationStreamQuery,
         errors={426: "This path serves WebSocket only."},
+    ),
+    Route(
+        method="GET",
+        path="/ledger",
+        tag="optimizations",
+        handler=ledger.show_ledger,
+        query=ledger.LedgerQuery,
+        responses={200: ResponseSpec("The ledger.", LedgerDocument, headers=("Link",))},
+        errors={503: "The store cannot be read."},
     ),
 )
