@@ -62,6 +62,7 @@ from glowback_trio.compute import (
     Progressed,
     TrialsJob,
 )
+from glowback_trio.compute.leak_check import LeakCheckJob
 from glowback_trio.compute.steps import Answered
 from glowback_trio.compute.verification.job import VerifyJob
 from glowback_trio.data import FileLimits, Listing
@@ -186,6 +187,7 @@ def searches() -> Iterator[object]:
     chosen = {each.name: 0.125 for each in every}
     bars_of_all = Dataset([bars(name) for name in NAMES], "memory", "user_provided", ())
     plan = TrialPlan(trial_number=1, parameters=chosen, segments=())
+    yield LeakCheckJob(REQUEST, Catalogue(), 64)
     yield from (LoadJob(REQUEST, Catalogue()), TrialsJob(REQUEST, bars_of_all, [plan] * 1000))
     trial = Trial(trial_number=1, status="failed", parameters=chosen, error=LONG)
     yield from (trial, SearchProgress(trial, trial, 1, 10_000))
