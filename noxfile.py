@@ -25,7 +25,7 @@ BENCHMARKS = (
     "isolation",
     "rest",
     "connections",
-    "simulation",
+    "growth",
 )
 GROUPS = nox.project.load_toml("pyproject.toml")
 
@@ -252,7 +252,11 @@ def honesty(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed: all benchmarks, or those that are named after `--`."""
+    """Measure speed: all benchmarks, or those named after `--`; `--check` compares their ratios."""
     _install(session, "bench")
+    if "--check" in session.posargs:
+        named = [name for name in session.posargs if name != "--check"]
+        session.run("python", "benchmarks/check.py", *named)
+        return
     for name in session.posargs or BENCHMARKS:
         session.run("python", f"benchmarks/{name}.py")

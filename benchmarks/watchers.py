@@ -154,8 +154,8 @@ def _receive(
         selector.unregister(watcher.socket)
 
 
-def delays(watcher: Watcher) -> list[float]:
-    """Return arrival minus timestamp, in seconds, of every metric that arrived while watched."""
+def delays(watcher: Watcher, since: float = 0.0) -> list[float]:
+    """Return arrival minus timestamp, in seconds, of every metric that was emitted after a time."""
     ends = [
         (end, dt.datetime.fromisoformat(orjson.loads(payload)["timestamp"]).timestamp())
         for end, payload in frames(b"".join(watcher.kept))
@@ -165,7 +165,8 @@ def delays(watcher: Watcher) -> list[float]:
     for end, emitted in ends:
         while watcher.arrivals[at][1] < end:
             at += 1
-        delays.append(watcher.arrivals[at][0] - emitted)
+        if emitted >= since:
+            delays.append(watcher.arrivals[at][0] - emitted)
     return delays
 
 

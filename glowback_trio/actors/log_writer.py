@@ -94,6 +94,8 @@ class LogWriter(Generic[S]):
     #: The status as of the last change that is durable, and changes that are not, with their ids.
     _durable: S = field(init=False)
     _ahead: deque[tuple[int, S]] = field(factory=deque, init=False)
+    #: The status that was asked for last, after what it was made of.
+    _told: tuple[S, tuple[int, Mapping[str, object]], S] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._latest = self._newest.created_at
@@ -155,12 +157,17 @@ class LogWriter(Generic[S]):
     def status(self, **more: object) -> S:
         """Return the status: a fold over the events that are durable, and always the first.
 
-        Computed at each call. It leaves out what a store may still lose.
+        It leaves out what a store may still lose. While nothing changes it is the same object.
 
         Args:
             more: What no log says.
         """
-        return _changed(self.durable, event_count=max(self._log.watermark, 1), **more)
+        durable, count = self.durable, max(self._log.watermark, 1)
+        told = self._told
+        if told is None or told[0] is not durable or told[1] != (count, more):
+            changed = _changed(durable, event_count=count, **more)
+            told = self._told = durable, (count, more), changed
+        return told[2]
 
     def _note_change(self, status: S) -> None:
         """Let this be the status once the newest event is durable."""

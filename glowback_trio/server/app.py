@@ -11,13 +11,13 @@ from quart.ctx import RequestContext as QuartContext
 from quart.typing import ResponseReturnValue, ResponseTypes
 from quart.wrappers import BaseRequestWebsocket
 from quart_trio import QuartTrio
-from quart_trio.wrappers import TrioRequest
+from quart_trio.wrappers import TrioRequest, TrioResponse
 from werkzeug.routing import MapAdapter
 
-from glowback_trio.actors import Gateway, random_id
+from glowback_trio.actors import Gateway
 from glowback_trio.model.instant import utc_now
 from glowback_trio.server.http.request import RequestContext, current_request, match_of
-from glowback_trio.server.http.responses import Response
+from glowback_trio.server.http.responses import for_quart
 from glowback_trio.server.pipeline.checks import body_limit, error_response, serve_match
 from glowback_trio.server.pipeline.guard import Guard
 from glowback_trio.server.pipeline.headers import add_common_headers
@@ -25,6 +25,7 @@ from glowback_trio.server.routes.table import ROUTES
 from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.state.request_ids import RequestIds
 from glowback_trio.server.streaming.handshake import serve_stream
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
 from glowback_trio.serving import ImmediateResponse
@@ -61,7 +62,7 @@ def make_app_state(
 ) -> AppState:
     """Make the state that the handlers of one app share; None: the hosts of the settings."""
     hosts = hosts or ServedHosts.of(settings.allowed_hosts, settings.api_keys)
-    return AppState(gateway, settings, ROUTES, new_id or random_id, clock or utc_now, hosts)
+    return AppState(gateway, settings, ROUTES, new_id or RequestIds(), clock or utc_now, hosts)
 
 
 def build_app(app_state: AppState) -> QuartTrio:
@@ -116,12 +117,12 @@ class _App(QuartTrio):
         match = current_request().match
         if match is None:
             return await super().dispatch_request(request_context)
-        return await serve_match(self._app_state, match)
+        return for_quart(await serve_match(self._app_state, match))
 
 
 async def _send(send: Any, response: ImmediateResponse, *, head: bool) -> None:
     """Send a whole response, without its body in response to HEAD."""
-    start = {"status": response.status, "headers": [*response.headers]}
+    start = {"status": response.status, "headers": response.all_headers}
     await send({"type": "http.response.start", **start})
     body = b"" if head else response.body
     await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -146,18 +147,18 @@ def _hook(app: QuartTrio, app_state: AppState) -> None:
 
     async def after(response: ResponseTypes) -> ResponseTypes:
         add_common_headers(app_state, current_request(), response.headers)
-        if request.method == "HEAD" and isinstance(response, Response):
+        if request.method == "HEAD" and isinstance(response, TrioResponse):
             _empty(response)
         return response
 
-    async def respond_to_error(error: Exception) -> Response:
-        return error_response(error, current_request())
+    async def respond_to_error(error: Exception) -> TrioResponse:
+        return for_quart(error_response(error, current_request()))
 
     app.after_request(after)
     app.register_error_handler(Exception, respond_to_error)
 
 
-def _empty(response: Response) -> None:
+def _empty(response: TrioResponse) -> None:
     """Keep only the head of a response; the body of a stream is never started."""
     # Setting the body resets the length, and HEAD states the length that GET would have.
     length = response.headers.get("Content-Length")

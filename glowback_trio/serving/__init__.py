@@ -10,6 +10,7 @@ from __future__ import annotations
 from glowback_trio.serving.binding import Tls
 from glowback_trio.serving.http.immediate import ImmediateResponse
 from glowback_trio.serving.http.rejection import Rejection, RejectionResponse
+from glowback_trio.serving.http.response_head import HeaderBlock
 from glowback_trio.serving.hub import Feed
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.records import (
@@ -30,6 +31,7 @@ __all__ = [
     "FaultRecord",
     "Feed",
     "Handoff",
+    "HeaderBlock",
     "ImmediateResponse",
     "Limits",
     "Load",

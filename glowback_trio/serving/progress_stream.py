@@ -56,8 +56,8 @@ class ProgressStream(trio.abc.Stream):
     #: Those of them that the peer's kernel had taken at the last look.
     _taken: int = 0
     #: Since when `_taken` has had this value, or nothing was left to take.
-    _since: float = float("-inf")
-    _looked_at: float = float("-inf")
+    _since: float = field(factory=trio.current_time)
+    _looked_at: float = field(factory=trio.current_time)
     #: True if the kernel knows the socket: one that a test puts in its place has no descriptor.
     _is_kernels: bool = field(init=False)
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import trio
 from attrs import evolve, frozen
+from quart_trio.wrappers import TrioResponse as Response
 from support.cutting_proxy import open_cutting_proxy
 from support.served import TWO_YEARS, completed
 
 from glowback_trio import Run, Stream, open_gateway, serving
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app
-from glowback_trio.server.http.responses import Response
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from werkzeug.datastructures import Headers
-
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server.http.errors import HttpError, shorten, summary
+from glowback_trio.server.http.request import RequestHeaders
 from glowback_trio.wire.duplicate_keys import check_keys, containers
 from glowback_trio.wire.json_text import parse_json
 
 __all__ = ["check_encoding", "read_document", "try_document"]
 
 
-def check_encoding(headers: Headers) -> None:
+def check_encoding(headers: RequestHeaders) -> None:
     """Refuse a body that is compressed; nothing here decompresses.
 
     Raises:

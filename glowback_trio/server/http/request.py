@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast, overload
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from quart import request
-from werkzeug.datastructures import Headers
 
 from glowback_trio.server.http.router import Match
 
-__all__ = ["NOTES", "RequestContext", "RequestNotes", "current_request", "match_of"]
+__all__ = [
+    "NOTES",
+    "RequestContext",
+    "RequestHeaders",
+    "RequestNotes",
+    "current_request",
+    "match_of",
+]
 
 #: The key of a request's notes in its ASGI state, which the serving room hands back in its records.
 NOTES = "glowback_trio.notes"
@@ -48,7 +54,45 @@ class RequestNotes:
         return cast("RequestNotes | None", state.get(NOTES)) or cls()
 
 
+class RequestHeaders(Protocol):
+    """The headers of a request; the case of a name does not matter."""
+
+    @overload
+    def get(self, key: str, /) -> str | None: ...
+
+    @overload
+    def get(self, key: str, default: str, /) -> str: ...
+
+    def get(self, key: str, default: str | None = None, /) -> str | None:
+        """Return the first value of a name, or the default where there is none."""
+
+    def getlist(self, key: str) -> Sequence[str]:
+        """Return all values of a name."""
+
+
 @frozen(eq=False)
+class _HeadersOfScope:
+    """The headers of an ASGI scope."""
+
+    _lines: Sequence[tuple[bytes, bytes]]
+    _first: dict[str, str] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in self._lines:
+            self._first.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        return self._first.get(key.lower(), default)
+
+    def getlist(self, key: str) -> list[str]:
+        name = key.lower()
+        if name not in self._first:
+            return []
+        wanted = name.encode("latin-1")
+        return [value.decode("latin-1") for each, value in self._lines if each == wanted]
+
+
+@define(eq=False)
 class RequestContext:
     """The HTTP request or WebSocket handshake, independent of Quart.
 
@@ -56,28 +100,28 @@ class RequestContext:
         scope: Its ASGI scope.
         path: Its path, without the prefix under which the app is mounted.
         headers: Its headers.
+        notes: The request's notes; they live in its scope, which every context of it shares.
     """
 
     scope: dict[str, Any]
     path: str
-    headers: Headers
+    headers: RequestHeaders
+    notes: RequestNotes = field(init=False)
 
-    @classmethod
-    def of(cls, scope: dict[str, Any]) -> RequestContext:
-        """Read an ASGI scope."""
-        headers = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
-        path: str = scope["path"]
-        return cls(scope, path.removeprefix(scope.get("root_path", "")), headers)
-
-    @property
-    def notes(self) -> RequestNotes:
-        """The request's notes; they live in its scope, which every context of it shares."""
+    def __attrs_post_init__(self) -> None:
         # The server gives each request its own copy of the lifespan state, others may give none.
         state: dict[str, Any] = self.scope.setdefault("state", {})
         notes: RequestNotes | None = state.get(NOTES)
         if notes is None:
             notes = state[NOTES] = RequestNotes()
-        return notes
+        self.notes = notes
+
+    @classmethod
+    def of(cls, scope: dict[str, Any]) -> RequestContext:
+        """Read an ASGI scope."""
+        path: str = scope["path"]
+        path = path.removeprefix(scope.get("root_path", ""))
+        return cls(scope, path, _HeadersOfScope(scope["headers"]))
 
     @property
     def method(self) -> str:

@@ -76,6 +76,8 @@ class Route:
         rate_limited: Whether its requests count against the rate of their caller.
         needs_key: Whether it needs a key, on a server that has keys.
         documented: Whether it belongs to the API, unlike the pages about it.
+        immediate: True if the handler needs nothing but the path, and does not wait: the fast
+            path's.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -94,15 +96,15 @@ class Route:
     rate_limited: bool = True
     needs_key: bool = True
     documented: bool = True
+    immediate: bool = field(init=False)
 
     @property
     def name(self) -> str:
         """Name of the handler and of the operation."""
         return self.handler.__name__
 
-    @property
-    def immediate(self) -> bool:
-        """True if the handler needs nothing but the path, and does not wait: the fast path's."""
+    @immediate.default
+    def _is_immediate(self) -> bool:
         # A query or a body would have to be read from Quart's request.
         reads = self.query is not None or self.body is not None or self.file is not None
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)

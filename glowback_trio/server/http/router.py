@@ -50,7 +50,8 @@ class Router:
     """Finds paths in a table of routes."""
 
     _fixed: dict[str, FoundPath] = field(factory=dict, init=False)
-    _varying: list[tuple[re.Pattern[str], FoundPath]] = field(factory=list, init=False)
+    #: By the number of slashes.
+    _varying: dict[int, list[tuple[re.Pattern[str], FoundPath]]] = field(factory=dict, init=False)
 
     @classmethod
     def of(cls, routes: Iterable[Route]) -> Router:
@@ -59,7 +60,8 @@ class Router:
         for template, methods in _by_path(routes).items():
             path, found = template.removesuffix("/"), FoundPath(template, methods)
             if "{" in path:
-                router._varying.append((_pattern(path), found))
+                alike = router._varying.setdefault(path.count("/"), [])
+                alike.append((_pattern(path), found))
             else:
                 router._fixed[path] = found
         return router
@@ -70,7 +72,7 @@ class Router:
         path = f"/{path.lstrip('/')}".removesuffix("/")
         if (fixed := self._fixed.get(path)) is not None:
             return fixed
-        for pattern, found in self._varying:
+        for pattern, found in self._varying.get(path.count("/"), ()):
             if match := pattern.fullmatch(path):
                 return FoundPath(found.template, found.routes, match.groupdict())
         return None

@@ -121,13 +121,18 @@ class Metrics(Collector):
                 self._observe_websocket(record)
 
     def _observe_request(self, record: RequestRecord) -> None:
-        labels = self._count_request(record.facts, record.status)
+        notes = RequestNotes.of(record.facts.state)
+        labels = self._count_request(record.facts, record.status, notes.route)
         self._bytes += record.sent_bytes or 0
-        if record.duration is not None and not RequestNotes.of(record.facts.state).is_stream:
-            self._durations.setdefault(labels, _Durations()).add(record.duration)
+        if record.duration is None or notes.is_stream:
+            return
+        if (durations := self._durations.get(labels)) is None:
+            durations = self._durations[labels] = _Durations()
+        durations.add(record.duration)
 
     def _observe_websocket(self, record: WebSocketRecord) -> None:
-        self._count_request(record.facts, record.status)
+        notes = RequestNotes.of(record.facts.state)
+        self._count_request(record.facts, record.status, notes.route)
         # The bytes of a stream are known when it ends, so an open one is not counted yet.
         self._bytes += record.sent_bytes
         if record.status != 101:
@@ -136,10 +141,10 @@ class Metrics(Collector):
         reason = record.close_reason
         self._closes[code, self._label(reason, REASONS) if reason else _NONE] += 1
 
-    def _count_request(self, facts: RequestFacts, status: int | None) -> _Labels:
+    def _count_request(self, facts: RequestFacts, status: int | None, route: str | None) -> _Labels:
         """Count one request and return its method and route as labels."""
         method = self._label(facts.method, METHODS)
-        route = self._label(RequestNotes.of(facts.state).route, self.routes)
+        route = self._label(route, self.routes)
         self._requests[method, route, str(status or _NONE)] += 1
         return method, route
 

@@ -8,8 +8,8 @@ rest runs in Quart's task: the query, then the body: its encoding (415), its siz
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any
 
 import trio
@@ -57,12 +57,11 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     """
     notes = context.notes
     notes.request_id = choose_request_id(context.headers.get("X-Request-ID"), app_state.new_id)
-    hops = context.headers.getlist("X-Forwarded-For")
-    notes.client = app_state.access.proxies.client_address(context.peer, hops)
+    hops, peer = context.headers.getlist("X-Forwarded-For"), context.peer
+    notes.client = app_state.access.proxies.client_address(peer, hops)
     notes.route = route
     # Last, because the error response needs the id and the log needs the client.
-    hosts = app_state.access.hosts
-    hosts.check(context.headers.get("Host", ""), internet=context.peer is not None)
+    app_state.access.hosts.check(context.headers.get("Host", ""), internet=peer is not None)
 
 
 def check(app_state: AppState, context: RequestContext, route: Route) -> None:
@@ -158,17 +157,17 @@ async def _read_document(app_state: AppState, route: Route, limit: int) -> Any:
     return document
 
 
-@contextmanager
-def logging_faults() -> Iterator[None]:
-    """Log unexpected errors as soon as they are raised, and in a line what the process is out of.
+class _FaultLog:
+    """What `logging_faults` returns; it keeps nothing, so all share one."""
 
-    Not later, because quart-trio drops errors: of a group it handles the first that has a handler,
-    and a group that holds a cancellation it drops entirely.
-    """
-    try:
-        yield
-    except BaseException as error:
-        for leaf in leaves(error):
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, _kind: object, raised: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Log what was raised; it is raised on."""
+        for leaf in () if raised is None else leaves(raised):
             if isinstance(leaf, trio.Cancelled):
                 continue
             # Every other status is the client's doing and stands in the access log.
@@ -176,4 +175,15 @@ def logging_faults() -> Iterator[None]:
                 _log.warning("A request was refused: out of %s", short_of.resource)
             elif http_error(leaf).status == 500:
                 _log.error("A handler failed", exc_info=leaf)
-        raise
+
+
+_FAULT_LOG = _FaultLog()
+
+
+def logging_faults() -> AbstractContextManager[None]:
+    """Log unexpected errors as soon as they are raised, and in a line what the process is out of.
+
+    Not later, because quart-trio drops errors: of a group it handles the first that has a handler,
+    and a group that holds a cancellation it drops entirely.
+    """
+    return _FAULT_LOG

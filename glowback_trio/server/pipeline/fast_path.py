@@ -16,7 +16,8 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.router import Match
 from glowback_trio.server.pipeline.checks import error_response, logging_faults
-from glowback_trio.server.pipeline.guard import Guard, serialize
+from glowback_trio.server.pipeline.guard import Guard
+from glowback_trio.server.pipeline.headers import immediate_response
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import ImmediateResponse
 
@@ -59,4 +60,4 @@ class FastPath:
             response = error_response(error, context)
         # `Route.immediate` excludes coroutine functions.
         assert isinstance(response, Response)
-        return serialize(self.app_state, context, response)
+        return immediate_response(self.app_state, context, response)

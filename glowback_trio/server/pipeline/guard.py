@@ -8,13 +8,12 @@ reach the framework: the same checks stand in `streaming.handshake`.
 from __future__ import annotations
 
 from attrs import define, field
-from quart.wrappers.response import DataBody
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.sansio.utils import get_content_length
 
 from glowback_trio.server.http.errors import HttpError, too_large, unknown_path
 from glowback_trio.server.http.request import RequestContext
-from glowback_trio.server.http.responses import Response, encode_headers
+from glowback_trio.server.http.responses import Response
 from glowback_trio.server.http.router import FoundPath, Match, Router
 from glowback_trio.server.pipeline.checks import (
     body_limit,
@@ -23,12 +22,12 @@ from glowback_trio.server.pipeline.checks import (
     identify,
     logging_faults,
 )
-from glowback_trio.server.pipeline.headers import add_common_headers
+from glowback_trio.server.pipeline.headers import immediate_response
 from glowback_trio.server.security.cors import is_listed, preflight_headers
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import ImmediateResponse
 
-__all__ = ["Guard", "serialize"]
+__all__ = ["Guard"]
 
 
 @define(eq=False)
@@ -60,7 +59,7 @@ class Guard:
                 response = self._check(context, other_paths=other_paths)
         except Exception as error:  # noqa: BLE001 - every error has its response
             response = error_response(error, context)
-        return None if response is None else serialize(self.app_state, context, response)
+        return None if response is None else immediate_response(self.app_state, context, response)
 
     def _check(self, context: RequestContext, *, other_paths: bool) -> Response | None:
         found = self._router.find(context.path)
@@ -95,15 +94,4 @@ class Guard:
 def declared_length(context: RequestContext) -> int:
     """Return the bytes that a request declares to send; 0 if it declares nothing."""
     length, coding = (context.headers.get(n) for n in ("Content-Length", "Transfer-Encoding"))
-    return get_content_length(length, coding) or 0
-
-
-def serialize(
-    app_state: AppState, context: RequestContext, response: Response
-) -> ImmediateResponse:
-    """Return a response as bytes, with the headers of every response."""
-    # Errors are documents, and no handler of the fast path streams.
-    assert isinstance(response.response, DataBody)
-    headers = dict(response.headers)
-    add_common_headers(app_state, context, headers)
-    return ImmediateResponse(response.status_code, encode_headers(headers), response.response.data)
+    return 0 if length is None else get_content_length(length, coding) or 0

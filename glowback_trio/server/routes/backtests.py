@@ -170,7 +170,7 @@ def _next_page(query: ListQuery, last: Status) -> str:
 
 def backtest_status(app_state: AppState, run_id: str) -> Response:
     """Return the status of a backtest."""
-    return json_response(status_document(app_state.gateway.run(run_id).status))
+    return json_response(app_state.status_bodies.of(app_state.gateway.run(run_id).status))
 
 
 def backtest_request(app_state: AppState, run_id: str) -> Response:

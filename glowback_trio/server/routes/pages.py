@@ -90,7 +90,7 @@ async def docs_page(_app_state: AppState) -> Response:
 
 def _page(text: str, policy: str) -> Response:
     headers = {"Content-Security-Policy": policy}
-    return Response(text, 200, headers, content_type="text/html; charset=utf-8")
+    return Response(text.encode(), 200, headers, content_type="text/html; charset=utf-8")
 
 
 async def docs_asset(_app_state: AppState, name: str) -> Response:

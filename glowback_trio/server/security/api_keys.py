@@ -5,16 +5,15 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 
-from werkzeug.datastructures import Headers
-
 from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.request import RequestHeaders
 
 __all__ = ["check_key", "presented_key", "unauthorized"]
 
 _HOW = "send a key of this server as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
 
 
-def presented_key(headers: Headers, in_query: str | None = None) -> str | None:
+def presented_key(headers: RequestHeaders, in_query: str | None = None) -> str | None:
     """Return the key of a request; the first source that has one decides, right or wrong.
 
     Args:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any, Self
 
@@ -84,6 +85,8 @@ class ServedHosts:
             raise HttpError(400, _NOT_SERVED)
 
 
+# Almost all requests to a server name the same host.
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Return True if a name or address stands for the machine itself, for certain.
 

@@ -27,6 +27,7 @@ from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.server.state.renderings import Renderings
+from glowback_trio.server.state.status_bodies import StatusBodies
 from glowback_trio.server.state.streams import Streams
 from glowback_trio.serving import Load
 from glowback_trio.wire.converter import Converter, make_converter
@@ -57,6 +58,7 @@ class AppState:
         converter: Reads requests, for the strategies that the gateway has.
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
+        status_bodies: Statuses as JSON.
         idempotency: First responses to requests that may be repeated.
         renderings: Bodies of results and exports, written and read.
         threads: Limits the worker threads, which read files.
@@ -79,6 +81,7 @@ class AppState:
     converter: Converter = field(init=False)
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
+    status_bodies: StatusBodies = field(factory=StatusBodies, init=False)
     idempotency: IdempotencyCache = field(init=False)
     renderings: Renderings = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)

@@ -7,10 +7,10 @@ from collections import OrderedDict
 
 import trio
 from attrs import define, field, frozen
-from werkzeug.datastructures import Headers
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import Account
+from glowback_trio.server.http.request import RequestHeaders
 from glowback_trio.wire.converter import Document
 from glowback_trio.wire.json_text import dumps
 
@@ -32,7 +32,7 @@ KEPT_S = 24 * 3600.0
 _ENTRY = 1000
 
 
-def idempotency_key(headers: Headers) -> str | None:
+def idempotency_key(headers: RequestHeaders) -> str | None:
     """Return the idempotency key of a request; None if it has none.
 
     Raises:

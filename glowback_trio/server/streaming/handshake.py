@@ -27,7 +27,7 @@ from glowback_trio.server.pipeline.checks import (
     identify,
     logging_faults,
 )
-from glowback_trio.server.pipeline.guard import serialize
+from glowback_trio.server.pipeline.headers import immediate_response
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
@@ -59,7 +59,9 @@ async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
             subprotocol = _admit(app_state, context)
             query = _read_query(context, requested.kind)
     except Exception as error:  # noqa: BLE001 - every error has its response
-        await websocket.reject(serialize(app_state, context, error_response(error, context)))
+        await websocket.reject(
+            immediate_response(app_state, context, error_response(error, context))
+        )
         return
     try:
         with logging_faults():
@@ -92,7 +94,9 @@ _DEFAULTS: Mapping[StreamKind[Any], StreamSelection] = {kind: kind.query() for k
 def _admit(app_state: AppState, context: RequestContext) -> str | None:
     """Admit a client, and return the subprotocol to select."""
     offered = read_protocols(context.headers.getlist("Sec-WebSocket-Protocol"))
-    key = presented_key(context.headers, _arguments(context).get("api_key"))
+    # Skips the parsing; thousands of streams may connect at once after a restart.
+    in_query = _arguments(context).get("api_key") if context.scope["query_string"] else None
+    key = presented_key(context.headers, in_query)
     admit_stream(app_state.access, context, offered, key)
     check_cross_origin(app_state, context)
     return offered.subprotocol
@@ -103,7 +107,6 @@ def _arguments(context: RequestContext) -> MultiDict[str, str]:
 
 
 def _read_query(context: RequestContext, kind: StreamKind[Any]) -> StreamSelection:
-    # Skips the parsing; thousands of streams may connect at once after a restart.
     if not context.scope["query_string"]:
         return _DEFAULTS[kind]
     try:

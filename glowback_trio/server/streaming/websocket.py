@@ -33,7 +33,7 @@ class AsgiWebSocket:
 
     async def reject(self, response: ImmediateResponse) -> None:
         """Reject the handshake with an HTTP response."""
-        start = {"status": response.status, "headers": [*response.headers]}
+        start = {"status": response.status, "headers": response.all_headers}
         await self._send({"type": "websocket.http.response.start", **start})
         await self._send({"type": "websocket.http.response.body", "body": response.body})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
 import trio
@@ -16,7 +15,7 @@ from glowback_trio.serving.http.head_parser import END_OF_HEAD, check_beginning
 from glowback_trio.serving.http.http_exchange import HttpExchange
 from glowback_trio.serving.http.immediate import ImmediateResponse
 from glowback_trio.serving.http.options import HttpOptions
-from glowback_trio.serving.http.rejection import RejectedError
+from glowback_trio.serving.http.rejection import NO_ANSWER, RejectedError
 from glowback_trio.serving.http.request_head import RequestHead
 from glowback_trio.serving.http.request_limits import RequestBudget
 from glowback_trio.serving.http.response_head import has_body
@@ -30,15 +29,6 @@ __all__ = ["Http1"]
 
 # A body in chunks of a byte has thousands in one read. After so many, other tasks get a turn.
 PIECES_PER_TURN = 50
-
-
-class _Reading(Enum):
-    """What the client is to send next."""
-
-    HEAD = "a head"
-    BODY = "a body"
-    #: What comes belongs to the next request, and waits for the end of this one.
-    NOTHING = "nothing"
 
 
 @define(eq=False)
@@ -55,7 +45,8 @@ class Http1:
     _runner: AppRunner
     _budget: RequestBudget = field(init=False)
     _writer: ResponseWriter = field(init=False)
-    _reading: _Reading = field(default=_Reading.HEAD, init=False)
+    #: All of a request has come, and its response is not complete.
+    _answering: bool = field(default=False, init=False)
     #: Bytes that have come and have not been read.
     _early: bytes = field(default=b"", init=False)
     #: The body that is coming.
@@ -93,29 +84,24 @@ class Http1:
         await self._take_early()
 
     async def _take_early(self) -> None:
-        going = True
-        while going and not self._connection.ending and not self._upgraded:
+        """Take heads and bodies, up to where more has to come first."""
+        while self._early and not self._is_waiting:
             try:
-                going = await self._take_next()
+                if self._body is not None:
+                    await self._take_body(self._body)
+                elif (request := self._take_head()) is not None:
+                    await self._begin(request)
+                else:
+                    return
             except RejectedError as error:
                 if error.request is not None:
                     self._writer.begin(error.request)
                 await self.reject(error.status, error.reason)
 
-    async def _take_next(self) -> bool:
-        """Take one head or what has come of a body; False if more has to come first."""
-        if not self._early or self._reading is _Reading.NOTHING:
-            return False
-        if self._body is not None:
-            return await self._take_body(self._body)
-        request = self._take_head()
-        if request is None:
-            return False
-        if checks.wants_websocket(request):
-            await self._upgrade(request)
-        else:
-            await self._begin(request)
-        return True
+    @property
+    def _is_waiting(self) -> bool:
+        """True if what comes is not read now: it belongs to the next request, or to nothing."""
+        return self._answering or self._connection.ending or self._upgraded
 
     def _take_head(self) -> RequestHead | None:
         """Return the next request, checked; None if its head is not whole.
@@ -139,10 +125,14 @@ class Http1:
 
     async def _begin(self, request: RequestHead) -> None:
         """Begin to respond: at once, or by the application."""
+        if checks.wants_websocket(request):
+            await self._upgrade(request)
+            return
         began = trio.current_time()
         scope = http_scope(request, request.headers, self._options, self._connection)
         self._begin_body(request.body_length)
-        if not request.framed and await self._respond_immediately(request, scope, began):
+        if not request.framed and (response := self._immediate(scope)) is not None:
+            await self._send_immediate(request, response, scope, began)
             return
         self._exchange = exchange = HttpExchange(
             scope, self._connection, self._writer, self, self._runner, began
@@ -153,56 +143,60 @@ class Http1:
             await self._writer.invite_body()
 
     def _begin_body(self, length: int | None) -> None:
+        self._body = None
         if length is None:
             self._body = ChunkedBody(self._options.limits.header_bytes)
         elif length:
             self._body = DeclaredBody(length)
-        else:
+        self._writer.body_follows = self._body is not None
+        if self._body is None:
             self._end_body()
-            return
-        self._reading, self._writer.body_follows = _Reading.BODY, True
 
     def _end_body(self) -> None:
         self._body, self._writer.body_follows = None, False
-        self._reading = _Reading.NOTHING
+        self._answering = True
         self._budget.end_body()
 
-    async def _respond_immediately(
-        self, request: RequestHead, scope: dict[str, Any], began: float
-    ) -> bool:
-        """Send what needs no application; True if there was such a response."""
-        sent_before, failed, response = self._connection.sent_bytes, True, None
-        with Border(lambda error: self._connection.fault(error, scope)):
-            response, failed = self._options.immediate(scope), False
-        if response is None and not failed:
-            return False
-        status = 500 if response is None else response.status
-        complete = False
+    def _immediate(self, scope: dict[str, Any]) -> ImmediateResponse | None:
+        """Return the response that needs no application; None if there is none."""
         try:
-            if response is None:
-                await self._writer.reject(status, "the application gave no answer")
-            else:
-                await self._send(request, response)
+            return self._options.immediate(scope)
+        except BaseException:
+            with Border(lambda error: self._connection.fault(error, scope)):
+                raise
+        rejection = self._writer.rejection(500, NO_ANSWER)
+        return ImmediateResponse(500, rejection.headers, rejection.body)
+
+    async def _send_immediate(
+        self,
+        request: RequestHead,
+        response: ImmediateResponse,
+        scope: dict[str, Any],
+        began: float,
+    ) -> None:
+        """Send a response and leave its record, without a task and mostly without a wait."""
+        sent_before, complete = self._connection.sent_bytes, False
+        try:
+            head = self._writer.head(response.status, response.headers, block=response.block)
+            body = [response.body] if has_body(request.method, response.status) else []
+            if not self._writer.put(head, body, end=True):
+                await self._writer.flush()
             complete = True
         finally:
+            sent = self._connection.sent_bytes - sent_before
+            facts, duration = RequestFacts.of(scope), trio.current_time() - began
             self._connection.record(
                 RequestRecord(
-                    facts=RequestFacts.of(scope),
-                    status=status,
+                    facts=facts,
+                    status=response.status,
                     complete=complete,
-                    duration=trio.current_time() - began,
-                    sent_bytes=self._connection.sent_bytes - sent_before,
+                    duration=duration,
+                    sent_bytes=sent,
                 )
             )
         self._recycle()
         if self.unread:
             await trio.lowlevel.checkpoint()  # one read may hold hundreds of requests
-        return True
-
-    async def _send(self, request: RequestHead, response: ImmediateResponse) -> None:
-        head = self._writer.head(response.status, response.headers)
-        body = [response.body] if has_body(request.method, response.status) else []
-        await self._writer.send(head, body, end=True)
 
     async def _upgrade(self, request: RequestHead) -> None:
         """Leave the connection to a WebSocket, with all that came after its handshake."""
@@ -218,8 +212,8 @@ class Http1:
         early, self._early = self._early, b""
         await stream.begin(early)
 
-    async def _take_body(self, body: BodyReader) -> bool:
-        """Take what has come of a body; False if more has to come first."""
+    async def _take_body(self, body: BodyReader) -> None:
+        """Take what has come of a body."""
         pieces, rest = body.read(self._early)
         self._early = rest or b""
         for piece in pieces:
@@ -229,13 +223,12 @@ class Http1:
             if self._exchange is not None:
                 await self._exchange.take_body(piece)
         if rest is None:
-            return False
+            return
         self._end_body()
         if self._exchange is not None:
             await self._exchange.end_body()
         else:  # it was answered before
             self._recycle()
-        return True
 
     async def end_exchange(self) -> None:
         """Turn to the next request, or end where there can be none."""
@@ -255,7 +248,7 @@ class Http1:
         if not done or self._connection.leaving:
             self._connection.end()
             return
-        self._reading = _Reading.HEAD
+        self._answering = False
         self._writer.rest()
         self._budget.rest()
         self._resume_reading()
@@ -304,5 +297,4 @@ class Http1:
     @property
     def saturated(self) -> bool:
         """True if as much has come early as is kept until the response is complete."""
-        waits = self._reading is _Reading.NOTHING
-        return waits and len(self._early) > self._options.limits.header_bytes
+        return self._answering and len(self._early) > self._options.limits.header_bytes

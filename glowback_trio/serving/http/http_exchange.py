@@ -11,6 +11,7 @@ from attrs import define, field
 from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers
 
 from glowback_trio.serving.app_runner import LATE_SEND_S, AppRunner, Inbox, Message
+from glowback_trio.serving.http.rejection import NO_ANSWER
 from glowback_trio.serving.http.response_head import has_body
 from glowback_trio.serving.http.response_writer import ResponseWriter
 from glowback_trio.serving.ports import ConnectionPort, ExchangePort, Piece, ResponseHead
@@ -151,7 +152,7 @@ class HttpExchange:
             return
         if self._response is _Response.NONE or self._head is not None:
             self._status = 500
-            await self._writer.reject(500, "the application gave no answer")
+            await self._writer.reject(500, NO_ANSWER)
             self._response = _Response.COMPLETE
         await self._http1.end_exchange()
 

@@ -11,12 +11,16 @@ from attrs import frozen
 from glowback_trio.serving.http.request_head import Headers, RequestHead
 
 __all__ = [
+    "NO_ANSWER",
     "RejectedError",
     "Rejection",
     "RejectionHandler",
     "RejectionResponse",
     "plain_rejection",
 ]
+
+#: Of an application that returned, or raised, without a response.
+NO_ANSWER = "the application gave no answer"
 
 
 @frozen

@@ -116,5 +116,6 @@ class RequestBudget:
 
     def drop_body(self) -> None:
         """Give back what the body has taken: nobody will read it any more. Idempotent."""
-        self.bodies.release(self._body_bytes)
-        self._body_bytes = 0
+        if self._body_bytes:
+            self.bodies.release(self._body_bytes)
+            self._body_bytes = 0

@@ -9,10 +9,12 @@ from http import HTTPStatus
 from time import time
 from wsgiref.handlers import format_date_time
 
-from glowback_trio.serving.http.request_head import RequestHead
+from attrs import frozen
+
+from glowback_trio.serving.http.request_head import Headers, RequestHead
 from glowback_trio.serving.ports import ResponseHead
 
-__all__ = ["has_body", "write_head"]
+__all__ = ["NO_HEADERS", "HeaderBlock", "has_body", "write_head"]
 
 # Old clients look for the phrase.
 _STATUS_LINES = {
@@ -27,6 +29,35 @@ _LINES = re.compile(
 )
 
 
+@frozen(eq=False)
+class HeaderBlock:
+    """Headers that are written once, for the many responses that have them.
+
+    Attributes:
+        headers: Their names and values.
+        data: Their lines.
+    """
+
+    headers: Headers
+    data: bytes
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> HeaderBlock:
+        """Write headers, none of which says how a body or a connection ends.
+
+        Raises:
+            ValueError: One of them does, or cannot be a header.
+        """
+        kept = tuple(headers)
+        lines = [b"%b: %b\r\n" % header for header in kept]
+        if any(line.partition(b":")[0].lower() in _FRAMING for line in lines):
+            raise ValueError("These are headers that responses do not have in common")
+        return cls(kept, _checked(lines))
+
+
+NO_HEADERS = HeaderBlock((), b"")
+
+
 def has_body(method: bytes | None, status: int) -> bool:
     """Return True if a response has a body: HEAD gets none, and some statuses have none."""
     return method != b"HEAD" and status >= 200 and status not in {204, 304}
@@ -37,6 +68,7 @@ def write_head(
     status: int,
     headers: Iterable[tuple[bytes, bytes]],
     *,
+    block: HeaderBlock = NO_HEADERS,
     last: bool,
     date: bool,
 ) -> ResponseHead:
@@ -45,7 +77,8 @@ def write_head(
     Args:
         request: What it responds to; None if that could not be read.
         status: The status.
-        headers: All headers but the date.
+        headers: All headers but the date and those of the block.
+        block: Headers that were written before.
         last: True if the connection ends with this response in any case.
         date: True if the head states the time of day.
 
@@ -63,7 +96,7 @@ def write_head(
         lines.append(_date_line(int(time())))
     if status < 200:
         lines += [b"connection: %b\r\n" % value for value in framing.get(b"connection", ())]
-        return ResponseHead(_joined(status, lines))
+        return ResponseHead(_joined(status, block, lines))
     declared, chunked = _end_of_body(request, status, framing)
     if declared is not None:
         lines.append(b"content-length: %d\r\n" % declared)
@@ -73,7 +106,7 @@ def write_head(
     if not keeps_alive or b"connection" in framing:
         keeps_alive = _add_connection(lines, framing.get(b"connection", []), ends=not keeps_alive)
     body = has_body(None if request is None else request.method, status)
-    data = _joined(status, lines)
+    data = _joined(status, block, lines)
     return ResponseHead(data, declared, declared if body else 0, chunked and body, keeps_alive)
 
 
@@ -81,14 +114,16 @@ def _end_of_body(
     request: RequestHead | None, status: int, framing: Mapping[bytes, Sequence[bytes]]
 ) -> tuple[int | None, bool]:
     """Return the declared length, and whether the body comes in chunks."""
-    codings = framing.get(b"transfer-encoding", ())
-    if any(coding.lower() != b"chunked" for coding in codings):
-        raise ValueError(f"The only Transfer-Encoding is chunked, not {codings}")
-    lengths = set(framing.get(b"content-length", ()))
-    if len(lengths) > 1 or not all(each.isdigit() and len(each) <= 20 for each in lengths):
-        raise ValueError(f"A response has one Content-Length, a number, not {sorted(lengths)}")
-    if not codings and (lengths or status in {204, 304}):
-        return (int(lengths.pop()) if lengths else None), False
+    declared = None
+    for length in framing.get(b"content-length", ()):
+        if not length.isdigit() or len(length) > 20 or declared not in {None, int(length)}:
+            raise ValueError(f"A response has one Content-Length, a number, not {length!r}")
+        declared = int(length)
+    for coding in framing.get(b"transfer-encoding", ()):
+        if coding.lower() != b"chunked":
+            raise ValueError(f"The only Transfer-Encoding is chunked, not {coding!r}")
+    if b"transfer-encoding" not in framing and (declared is not None or status in {204, 304}):
+        return declared, False
     # A client of HTTP/1.0 knows no chunks: the end of the connection ends the body.
     return None, request is not None and request.http_version != b"1.0"
 
@@ -108,11 +143,15 @@ def _date_line(second: int) -> bytes:
     return b"date: %b\r\n" % format_date_time(second).encode("ascii")
 
 
-def _joined(status: int, lines: list[bytes]) -> bytes:
-    """Return a head, once it is certain that each line is one header."""
-    block = b"".join(lines)
-    if block.count(b"\n") != len(lines) or _LINES.fullmatch(block) is None:
+def _joined(status: int, block: HeaderBlock, lines: list[bytes]) -> bytes:
+    first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return b"%b%b%b\r\n" % (first, block.data, _checked(lines))
+
+
+def _checked(lines: Sequence[bytes]) -> bytes:
+    """Return header lines joined, once it is certain that each of them is one header."""
+    joined = b"".join(lines)
+    if joined.count(b"\n") != len(lines) or _LINES.fullmatch(joined) is None:
         bad = next(line for line in lines if line.count(b"\n") > 1 or not _LINES.fullmatch(line))
         raise ValueError(f"A response cannot have the header {bad!r}")
-    first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    return b"%b%b\r\n" % (first, block)
+    return joined

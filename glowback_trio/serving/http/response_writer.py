@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from attrs import define, field
 
 from glowback_trio.serving.http.options import HttpOptions
-from glowback_trio.serving.http.rejection import Rejection
+from glowback_trio.serving.http.rejection import Rejection, RejectionResponse
 from glowback_trio.serving.http.request_head import RequestHead
 from glowback_trio.serving.http.request_limits import RequestBudget
-from glowback_trio.serving.http.response_head import has_body, write_head
+from glowback_trio.serving.http.response_head import NO_HEADERS, HeaderBlock, has_body, write_head
 from glowback_trio.serving.ports import ConnectionPort, Piece, ResponseHead
 from glowback_trio.serving.records import RequestFacts, RequestRecord
 
@@ -55,20 +55,26 @@ class ResponseWriter:
         self._sent = 0
 
     def head(
-        self, status: int, headers: Iterable[tuple[bytes, bytes]], *, last: bool = False
+        self,
+        status: int,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        block: HeaderBlock = NO_HEADERS,
+        last: bool = False,
     ) -> ResponseHead:
         """Return the head of a response; the last one on a connection says that it is.
 
         Args:
             status: The status.
-            headers: All headers but the date.
+            headers: All headers but the date and those of the block.
+            block: Headers that were written before.
             last: True if the connection ends with this response in any case.
 
         Raises:
             ValueError: If it cannot be a head.
         """
-        last = last or self._ends_connection
-        return write_head(self._request, status, headers, last=last, date=self._options.date_header)
+        last, date = last or self._ends_connection, self._options.date_header
+        return write_head(self._request, status, headers, block=block, last=last, date=date)
 
     @property
     def _ends_connection(self) -> bool:
@@ -80,15 +86,19 @@ class ResponseWriter:
 
     async def invite_body(self) -> None:
         """Send 100, for a client that waits with its body (RFC 9110, section 10.1.1)."""
-        await self._write([self.head(100, []).data])
+        if not self._write([self.head(100, []).data]):
+            await self.flush()
 
     async def reject(self, status: int, reason: str) -> None:
         """Respond to the request without the application; `reason` is a sentence for the client."""
-        rejection = Rejection.of(self._request, status, reason)
-        response = self._options.reject(rejection).framed(status)
+        response = self.rejection(status, reason)
         head = self.head(status, response.headers, last=True)
         body = has_body(None if self._request is None else self._request.method, status)
         await self.send(head, [response.body] if body else [], end=True)
+
+    def rejection(self, status: int, reason: str) -> RejectionResponse:
+        """Return what `reject` sends."""
+        return self._options.reject(Rejection.of(self._request, status, reason)).framed(status)
 
     def record_rejection(self, status: int) -> None:
         """Leave the record of a request that was rejected before it became an exchange."""
@@ -101,9 +111,6 @@ class ResponseWriter:
     ) -> None:
         """Send parts of a response in one write; no checkpoint where the peer takes it at once.
 
-        The end of a response and the turn to the next request are one step then, so that the
-        client cannot be quicker.
-
         Args:
             head: The head, if it has not been sent.
             body: Pieces of the body.
@@ -112,10 +119,24 @@ class ResponseWriter:
         Raises:
             ValueError: The body is not as long as the head says.
         """
+        if not self.put(head, body, end=end):
+            await self.flush()
+
+    def put(
+        self, head: ResponseHead | None, body: Sequence[Piece] = (), *, end: bool = False
+    ) -> bool:
+        """Do the same without waiting; False if the peer has not taken all: then `flush`.
+
+        The end of a response and the turn to the next request are one step then, so that the
+        client cannot be quicker.
+
+        Raises:
+            ValueError: The body is not as long as the head says.
+        """
         if self._broken:
             # A send before this one raised the error in the application, which knows it all.
             self._connection.abort()
-            return
+            return True
         parts: list[Piece] = []
         if head is not None:
             self._head, self.begun = head, True
@@ -126,7 +147,7 @@ class ResponseWriter:
             self._broken = True
             self._connection.abort()
             raise
-        await self._write(parts)
+        return self._write(parts)
 
     def _add_body(self, parts: list[Piece], body: Sequence[Piece], *, end: bool) -> None:
         assert self._head is not None
@@ -146,15 +167,18 @@ class ResponseWriter:
             if self._head.chunked:
                 parts.append(b"0\r\n\r\n")
 
-    async def _write(self, parts: Sequence[Piece]) -> None:
+    def _write(self, parts: Sequence[Piece]) -> bool:
+        data = b"".join(parts)
+        return not data or self._connection.write_soon(data)
+
+    async def flush(self) -> None:
+        """Wait until the peer has taken all."""
         whole = False
         try:
-            data = b"".join(parts)
-            if data and not self._connection.write_soon(data):
-                await self._connection.write(b"")
+            await self._connection.write(b"")
             whole = True
         finally:
-            # They count as sent. Without their bytes on the way, the client would take the next
-            # response for the rest of this one.
+            # The rest counts as sent. Without it, the client would take the next response for the
+            # rest of this one.
             if not whole:
                 self._connection.abort()

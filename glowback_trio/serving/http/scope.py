@@ -53,7 +53,7 @@ def _common(
     path, _, query = origin_form(request).partition(b"?")
     return {
         "http_version": request.http_version.decode("ascii"),
-        "path": unquote(path.decode("ascii")),
+        "path": unquote(path.decode("ascii")) if b"%" in path else path.decode("ascii"),
         "raw_path": path,
         "query_string": query,
         "root_path": "",
