@@ -31,11 +31,13 @@ from watchers import Watcher, connect, connect_many, delays, frames, watch
 
 ROUNDS = 3
 BARE = (sys.executable, str(HERE / "bare.py"))
-OUR_COMMAND = (*OURS, "--max-running", "1")
+OUR_COMMAND = (
+    *(*OURS, "--max-running", "1", "--max-bars", "10000000"),
+    *("--strategies", "spinning:Spinning"),
+)
 CROWD_COMMAND = (*OUR_COMMAND, "--max-connections", "20100", "--max-streams", "20100")
 #: What a server needs beside its connections.
 SPARE_FILES = 500
-BLOCKER = {"pace_bars_per_s": 0.001}
 EVERYTHING = {"metrics_every": 1}
 PAGE = 10_000
 COMPUTING = {
@@ -46,18 +48,25 @@ COMPUTING = {
     "resolution": "minute",
     "stream": {"metrics_every": 0},
 }
+BLOCKER = {**COMPUTING, "strategy": {"name": "spinning"}}
 
 
 class Waiting:
-    """A run of ours that waits behind another, so that clients can come before it begins."""
+    """A run of ours that waits behind another, so that clients can come before it begins.
+
+    A run that waits for its pace would let others go first, so the other one computes, and has a
+    higher priority.
+    """
 
     def __init__(self, server: Server, **stream: object) -> None:
         self._server = server
-        self._blocker = server.start_run(**BLOCKER)
-        self.run_id = server.start_run(**stream)
+        self._blocker = server.ask("POST", "/backtests", BLOCKER)["run_id"]
+        self.run_id = server.start_run(priority=-1, **stream)
 
     def begin(self) -> None:
         """End the run that it waits for."""
+        if self._server.ask("GET", f"/backtests/{self.run_id}")["event_count"] > 1:
+            raise RuntimeError("The run did not wait until its clients were there")
         self._server.ask("POST", f"/backtests/{self._blocker}/cancel")
 
 

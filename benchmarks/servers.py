@@ -69,9 +69,10 @@ class Server:
             raise RuntimeError(f"{self.name} answered {answer.status} to {method} {path}: {text!r}")
         return json.loads(text)
 
-    def start_run(self, **stream: object) -> str:
+    def start_run(self, *, priority: int = 0, **stream: object) -> str:
         """Start a run on a server of ours and return its id."""
-        run_id: str = self.ask("POST", "/backtests", {**REQUEST, "stream": stream})["run_id"]
+        request = {**REQUEST, "priority": priority, "stream": stream}
+        run_id: str = self.ask("POST", "/backtests", request)["run_id"]
         return run_id
 
 
@@ -81,7 +82,10 @@ def opened(name: str, command: Sequence[str]) -> Iterator[Server]:
     os.sched_setaffinity(0, {_cores()[0]})
     try:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **QUIET}
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **QUIET, "PYTHONPATH": _path()},
         )
     finally:
         os.sched_setaffinity(0, {_cores()[-1]})
@@ -94,6 +98,11 @@ def opened(name: str, command: Sequence[str]) -> Iterator[Server]:
             yield Server(name, process, int(line.rpartition(":")[2]))
         finally:
             process.kill()
+
+
+def _path() -> str:
+    """Return where servers find modules: strategies of the benchmarks among them."""
+    return os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(HERE))))
 
 
 _ALLOWED = sorted(os.sched_getaffinity(0))
