@@ -160,10 +160,12 @@ def test_the_close_reasons_are_these() -> None:
     # They are on the wire and in dashboards, so none of them may change by accident.
     assert {
         "a ping was not answered",
+        "attempt not found",
         "closed by force",
         "internal error",
         "last_event_id is ahead of the log",
         "messages are not being read",
+        "optimization not found",
         "run not found",
         "the application has ended",
         "the server is shutting down",
