@@ -157,6 +157,8 @@ class MemoryOptimizations:
         """Count one as finished; return those that had to leave to keep the bounds."""
         if (kept := self._kept.get(optimization_id)) is None:
             return ()
+        for log in kept.logs:
+            log.hold()
         self._finished.pop(optimization_id, None)
         self._finished[optimization_id] = kept.size
         evicted = []

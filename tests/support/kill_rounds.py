@@ -29,10 +29,32 @@ from glowback_trio.model.invariants import assert_sound
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store.sqlite.maintenance import check_store
 
-__all__ = ["KillRounds"]
+__all__ = ["KillRounds", "served"]
 
 CLIENTS = 6
 MOST_EVENTS = 600
+
+
+@contextmanager
+def served(path: Path, durability: str = "process") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve with a store's file in a process of its own; yield that and the URL."""
+    command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0"]
+    store = ["--store", f"sqlite:{path}", "--durability", durability]
+    environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
+    with subprocess.Popen(
+        [*command, *store, "--log-level", "ERROR"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("listening on "), line
+            yield process, line.removeprefix("listening on ").strip()
+        finally:
+            process.kill()
 
 
 @define(eq=False)
@@ -68,7 +90,7 @@ class KillRounds:
     async def live_and_die(self) -> None:
         """Be one round: serve, load, kill, compare."""
         self._left, self._enough = self._random.randrange(1, MOST_EVENTS), trio.Event()
-        with self._served() as (process, url):
+        with served(self.path, self.durability) as (process, url):
             async with open_client(url) as client, trio.open_nursery() as nursery:
                 for _ in range(CLIENTS):
                     nursery.start_soon(self._be_client, client)
@@ -79,7 +101,7 @@ class KillRounds:
 
     async def live_on(self) -> None:
         """Serve once more: every run ends, and no request is carried out twice."""
-        with self._served() as (_, url):
+        with served(self.path, self.durability) as (_, url):
             async with open_client(url) as client:
                 for key in self.asked:
                     run_id = await self._submit(client, key)
@@ -91,26 +113,6 @@ class KillRounds:
         assert list(check_store(self.path)) == []
         ids = await self._stored_ids()
         assert set(ids) - self.deleted == set(self.started.values()) - self.deleted
-
-    @contextmanager
-    def _served(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
-        command = [sys.executable, "-m", "glowback_trio", "serve", "--port", "0"]
-        store = ["--store", f"sqlite:{self.path}", "--durability", self.durability]
-        environment = {**os.environ, "PYTHONPATH": str(Path(glowback_trio.__file__).parents[1])}
-        with subprocess.Popen(
-            [*command, *store, "--log-level", "ERROR"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        ) as process:
-            try:
-                assert process.stdout is not None
-                line = process.stdout.readline()
-                assert line.startswith("listening on "), line
-                yield process, line.removeprefix("listening on ").strip()
-            finally:
-                process.kill()
 
     async def _be_client(self, client: Client) -> None:
         # Whatever goes wrong comes from the kill.

@@ -141,9 +141,15 @@ class Work:
                     course.stop()
                     lanes.cancel_scope.cancel()
         finally:
-            self._bars = None
+            self._let_go()
             for turn in self._turns:
                 turn.end()
+
+    def _let_go(self) -> None:
+        """Free what is needed no longer: the optimization keeps the work for its status."""
+        self._bars = self._queue = None
+        self._sketches = {}
+        self._held.grow_to(0)
 
     def fail(self, error: BaseException) -> None:
         """End the attempt because of an error in its tasks."""
@@ -187,6 +193,7 @@ class Work:
         self._sketches = {
             note.trial_number: ReturnsSketch(note.sketch) for note in notes if note.sketch
         }
+        self._attempt.told.trials.clear()
         # A space may have a million combinations to look through.
         return await trio.to_thread.run_sync(Study.restored, self._request, trials)
 

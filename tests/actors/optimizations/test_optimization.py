@@ -6,6 +6,7 @@ it, and checked against all laws.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -255,3 +256,17 @@ async def test_a_search_that_learns_has_one_log_whatever_the_concurrency(
     assert_sound(logs[0], kind="optimization")
     assert essence(logs[0]) == essence(logs[1])
     assert "generation" in {event.type for event in logs[0]}
+
+
+async def test_an_optimization_that_has_ended_holds_only_what_the_store_keeps(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_virtual_gateway() as gateway:
+        optimization = gateway.optimize(search_request())
+        await _wait_trials(optimization, 1)
+        assert gateway.memory.held["results"] > 0
+        await optimization.wait_finished()
+        await trio.testing.wait_all_tasks_blocked()
+        gateway.delete_optimization(optimization.optimization_id)
+        gc.collect()
+        assert gateway.memory.held["results"] == 0
