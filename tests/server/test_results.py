@@ -16,10 +16,12 @@ import httpx2
 import orjson
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it has no types
 import pytest
+from attrs import evolve
 from quart.typing import TestClientProtocol as Client
 from support.backends import SERVED_STORES
 
-from glowback_trio import Run
+from glowback_trio import MaCrossover, Run
+from glowback_trio.actors import Gateway
 from glowback_trio.engine.reporting.result_document import BLOCKS
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.routes.table import ROUTES
@@ -61,6 +63,25 @@ async def test_blocks_that_are_not_included_are_empty(client: Client, finished: 
         assert part[name] == (whole[name] if included else type(whole[name])())
     assert part["run_id"] == finished.run_id
     assert part["final_cash"] == whole["final_cash"]
+
+
+async def test_overfit_says_how_often_anyone_has_looked(
+    client: Client, gateway: Gateway, finished: Run
+) -> None:
+    first = (await results(client, finished))["overfit"]
+    assert (first["trials"], first["ledger_head"]) == (1, gateway.ledger.head)
+    assert first["deflated_sharpe_ratio"] == first["probabilistic_sharpe_ratio"]
+    for position in (0.5, 0.7):
+        strategy = MaCrossover(short_period=3, long_period=8, position_size=position)
+        other = gateway.submit(evolve(finished.request, strategy=strategy))
+        await other.wait_finished()
+    again = (await results(client, finished))["overfit"]
+    assert (again["trials"], again["ledger_head"]) == (3, gateway.ledger.head)
+    assert again["probabilistic_sharpe_ratio"] == first["probabilistic_sharpe_ratio"]
+    assert again["deflated_sharpe_ratio"] < first["deflated_sharpe_ratio"]
+    assert (await results(client, finished, include="trades"))["overfit"] == {}
+    only = await results(client, finished, include="overfit")
+    assert (only["overfit"], only["trades"]) == (again, [])
 
 
 async def test_curves_are_thinned_to_rows_of_their_own(client: Client, finished: Run) -> None:

@@ -9,7 +9,7 @@ from attrs import asdict, has
 
 from glowback_trio.model.result import Curve, Fills, OrderLog, Result
 
-__all__ = ["plain", "small_result"]
+__all__ = ["plain", "small_result", "without_overfit"]
 
 
 def small_result(rows: int = 10) -> Result:
@@ -44,3 +44,9 @@ def plain(value: Any) -> Any:
             return plain(asdict(value, recurse=False))
         case _:
             return value
+
+
+def without_overfit(body: bytes) -> bytes:
+    """Cut off the last field of a response, which depends on what others have tried."""
+    end = body.rindex(b',"overfit":{')
+    return body[:end] + b"}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import trio
 from attrs import define, field
 
-from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
+from glowback_trio.engine.analytics.honesty.sharpe import deflated_sharpe
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch, SketchBatch
 from glowback_trio.engine.analytics.returns import bar_returns
 from glowback_trio.model.ledger.chain import BrokenEntry
 from glowback_trio.model.ledger.entry import (
@@ -97,20 +100,41 @@ class Ledger:
         self, run_id: str, request: BacktestRequest, result: Result, owner: str = ""
     ) -> None:
         """Enter a run that completes, as one trial."""
-        periods = result.metrics.get("periods_per_year")
-        if not isinstance(periods, int | float) or not periods:
+        if (sketch := _sketch(request, result)) is None:
             return
-        with np.errstate(all="ignore"):
-            excess = bar_returns(result.curve.value) - request.risk_free_rate / periods
-            sharpe = ReturnsSketch.of(excess).sharpe
         self.record(
-            [sharpe],
+            [sketch.sharpe],
             family=family_of(type(request.strategy)),
             dataset=str(result.manifest["dataset"]["digest"]),
             origin="run",
             origin_id=run_id,
             owner=owner,
         )
+
+    async def doubts(self, request: BacktestRequest, result: Result) -> Mapping[str, Any]:
+        """Return how far to trust the Sharpe ratio of a run, by how often anyone has looked.
+
+        Args:
+            request: The request of the run.
+            result: Its result.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        sketch = await trio.to_thread.run_sync(_sketch, request, result)
+        family = family_of(type(request.strategy))
+        head, dataset = self.head, str(result.manifest["dataset"]["digest"])
+        totals = await self.totals_of(family, dataset)
+        trials = max(totals.effective, 1)
+        return {
+            "probabilistic_sharpe_ratio": None if sketch is None else _deflated(sketch, 1),
+            "deflated_sharpe_ratio": None if sketch is None else _deflated(sketch, trials),
+            "trials": totals.trials,
+            "effective_trials": totals.effective,
+            "strategy": family.name,
+            "dataset": dataset,
+            "ledger_head": head,
+        }
 
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
         """Return the totals of a family, and those akin to it, on one dataset."""
@@ -153,3 +177,30 @@ class Ledger:
         """
         digest = None if owner is None else owner_digest(owner or None)
         return await self._shelf.entries(strategy, dataset, digest, after, limit)
+
+
+def _sketch(request: BacktestRequest, result: Result) -> ReturnsSketch | None:
+    """Return the sketch of a run's excess returns; None where a year has no length."""
+    periods = result.metrics.get("periods_per_year")
+    if not isinstance(periods, int | float) or not periods:
+        return None
+    with np.errstate(all="ignore"):
+        return ReturnsSketch.of(bar_returns(result.curve.value) - request.risk_free_rate / periods)
+
+
+def _deflated(sketch: ReturnsSketch, trials: int) -> float | None:
+    """Return the probability that a Sharpe ratio is more than the luck of so many trials.
+
+    The trials are taken for independent and without skill: the variance of their ratios is that of
+    estimates from records as long as this one.
+    """
+    if sketch.count < 2:
+        return None
+    one = SketchBatch.of([sketch])
+    sharpe, skewness, kurtosis = (
+        float(figures[0]) for figures in (one.sharpe, one.skewness, one.kurtosis)
+    )
+    variance = 1.0 / (sketch.count - 1)
+    return deflated_sharpe(
+        sharpe, sketch.count, skewness, kurtosis, trials=trials, variance=variance
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
 
@@ -55,6 +56,8 @@ BlockName = Literal[
     "manifest",
 ]
 BLOCKS: tuple[BlockName, ...] = get_args(BlockName)
+
+_NOTHING: Mapping[str, Any] = {}
 
 # Weights of a portfolio, each with its target and its drift: some 120 KB as JSON.
 _WEIGHTS_AT_ONCE = 2048
@@ -184,12 +187,15 @@ def result_chunks(
     *,
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
+    aside: Mapping[str, Any] = _NOTHING,
 ) -> Chunks:
     """Write a result as JSON, in chunks of bounded size; see `result_document`.
 
-    Nothing is worked out before its chunk is read.
+    Nothing is worked out before its chunk is read. Fields of `aside`, which are no part of the
+    result, are written last.
     """
-    return joined(_written(_parts(result, run_id, include, max_points)))
+    parts = _parts(result, run_id, include, max_points)
+    return joined(_written(chain(parts, aside.items())))
 
 
 def _parts(

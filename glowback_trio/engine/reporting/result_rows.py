@@ -60,7 +60,9 @@ def result_json(
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
 ) -> bytes:
-    """Return a result as JSON: the bytes that `GET /backtests/{run_id}/results` sends.
+    """Return a result as JSON, as `GET /backtests/{run_id}/results` sends it.
+
+    Only the field `overfit`, which a server adds from its ledger of trials, is not there.
 
     Args:
         result: The result of a run or of `backtest`.

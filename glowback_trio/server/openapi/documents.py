@@ -12,6 +12,7 @@ from glowback_trio.model.bounds import Ge, Le
 from glowback_trio.model.orders import Kind, TimeInForce
 from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.openapi.json_schema import Format
+from glowback_trio.server.openapi.ledger_documents import Overfit
 from glowback_trio.server.openapi.portfolio_documents import ConstraintHit, PortfolioRow
 
 __all__ = [
@@ -165,6 +166,8 @@ class ResultDocument(TypedDict):
         final_positions: Signed quantity by symbol; symbols without a position are absent.
         manifest: The request, the data and the version behind the result. Submitting its
             `replay_request` gives the same result.
+        overfit: How far to trust the Sharpe ratio; no part of the result, since it changes whenever
+            somebody looks again.
     """
 
     run_id: RunId
@@ -185,6 +188,7 @@ class ResultDocument(TypedDict):
     final_cash: float
     final_positions: dict[str, float]
     manifest: dict[str, Any]
+    overfit: Overfit | dict[str, Any]
 
 
 class DatasetDocument(TypedDict):

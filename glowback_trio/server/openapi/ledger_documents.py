@@ -7,10 +7,32 @@ from typing import Annotated, TypedDict
 from glowback_trio.model.bounds import Ge, Pattern
 from glowback_trio.model.ledger.entry import Origin
 
-__all__ = ["LedgerDocument"]
+__all__ = ["LedgerDocument", "Overfit"]
 
 _Digest = Annotated[str, Pattern("sha256:[0-9a-f]{64}", "a digest")]
 _Count = Annotated[int, Ge(0)]
+
+
+class Overfit(TypedDict):
+    """How far to trust the Sharpe ratio of a run, by how often anyone has looked.
+
+    Attributes:
+        probabilistic_sharpe_ratio: Probability that the true ratio is above 0, of one look; null if
+            undefined.
+        deflated_sharpe_ratio: Probability that it is more than the luck of `effective_trials`.
+        trials: Trials that anyone has made of this strategy on these bars.
+        effective_trials: Trials without those that resemble others of the same optimization.
+        dataset: Digest of the bars.
+        ledger_head: Hash of the newest entry of the ledger of trials.
+    """
+
+    probabilistic_sharpe_ratio: float | None
+    deflated_sharpe_ratio: float | None
+    trials: _Count
+    effective_trials: _Count
+    strategy: str
+    dataset: _Digest
+    ledger_head: _Digest
 
 
 class FamilyDocument(TypedDict):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from attrs import frozen
 from werkzeug.http import dump_options_header
 
 from glowback_trio.actors import Run
 from glowback_trio.engine.reporting.result_document import (
+    BLOCKS,
     LEAST_POINTS,
     BlockName,
     equity_table,
@@ -45,13 +46,14 @@ class ResultsQuery(Checked):
     """Which parts of a result to return.
 
     Attributes:
-        include: Only these blocks, a comma-separated list; the others are empty.
+        include: Only these blocks, a comma-separated list; the others are empty. `overfit` is one,
+            though it is no part of the result: it changes whenever somebody looks again.
         max_points: Downsample the curves to at most this many bars, the same bars in each curve.
             The first and the last bar are kept; between them, each of many equal intervals keeps
             the bars where value, drawdown and exposures are lowest and highest.
     """
 
-    include: Annotated[tuple[BlockName, ...], MinLen(1)] | None = None
+    include: Annotated[tuple[Literal[BlockName, "overfit"], ...], MinLen(1)] | None = None
     max_points: Annotated[int, Ge(LEAST_POINTS), Le(100_000)] | None = None
 
 
@@ -79,16 +81,24 @@ FORMS: Mapping[str, Form] = {
 async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery) -> Response:
     """Return the result of a completed backtest.
 
-    It is written as a whole before the first byte is sent, and then sent as fast as it is read.
+    `overfit` says how far to trust its Sharpe ratio, by the number of trials that anyone has made
+    of this strategy on these bars; it is no part of what a verification compares. The result is
+    written as a whole before the first byte is sent, and then sent as fast as it is read.
     """
-    run = app_state.gateway.run(run_id)
+    run, ledger = app_state.gateway.run(run_id), app_state.gateway.ledger
+    blocks = None if query.include is None else [each for each in BLOCKS if each in query.include]
 
     async def draft() -> Draft:
         result = await run.load_result()
-        chunks = result_chunks(result, run_id, include=query.include, max_points=query.max_points)
+        overfit: Mapping[str, Any] = {}
+        if query.include is None or "overfit" in query.include:
+            overfit = await ledger.doubts(run.request, result)
+        chunks = result_chunks(
+            result, run_id, include=blocks, max_points=query.max_points, aside={"overfit": overfit}
+        )
         return Draft(chunks, result_bytes(result))
 
-    key = (*_identity(run), query)
+    key = (*_identity(run), query, ledger.head)
     return await rendered_response(app_state.renderings, key, draft, JSON)
 
 
