@@ -72,7 +72,8 @@ class RunTasks:
                     budget = self._log_budget(run.request)
                     job = BacktestJob(run.request, self.source, budget, self.max_result_bytes)
                     held = Holding(self.memory.account("results"))
-                    enter = partial(self._enter, run, turn.owner)
+                    # Not the run itself: it would hold itself until the garbage collector comes.
+                    enter = partial(self._enter, run.run_id, run.request, turn.owner)
                     await run.carry_out(self.compute, job, held, enter)
             finally:
                 turn.end()
@@ -82,8 +83,8 @@ class RunTasks:
                 await run.end_late(self.closed)
                 self.retire(run)
 
-    def _enter(self, run: Run, owner: str, result: Result) -> None:
-        self.ledger.record_run(run.run_id, run.request, result, owner)
+    def _enter(self, run_id: str, request: BacktestRequest, owner: str, result: Result) -> None:
+        self.ledger.record_run(run_id, request, result, owner)
 
     def _log_budget(self, request: BacktestRequest) -> int | None:
         """Return how many bytes the run's events may take in memory; None if they are on disk."""
