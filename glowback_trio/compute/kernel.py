@@ -34,7 +34,7 @@ from glowback_trio.engine.kernel.choice import (
 )
 from glowback_trio.extras import FAST
 
-__all__ = ["DIRECTORY", "warm"]
+__all__ = ["DIRECTORY", "is_kept", "warm"]
 
 #: Names the directory that compiled kernels are kept in.
 DIRECTORY = "GLOWBACK_KERNEL_CACHE"
@@ -62,6 +62,18 @@ def warm() -> bool:
             kernel, compiled = _compiled(numba, kept=kept)
         choose(kernel)
         return compiled
+
+
+def is_kept() -> bool:
+    """Return True if the kernel has been compiled on this machine, as far as files show it.
+
+    Where nothing can be kept, it counts as compiled: nobody can do it in advance.
+    """
+    directory = _directory()
+    if any(directory.rglob("*.nbi")):
+        return True
+    with _held(directory) as held:
+        return not held
 
 
 def _compiled(numba: Any, *, kept: bool) -> tuple[Kernel, bool]:

@@ -240,6 +240,13 @@ class Settings(Checked):
         "Maximum bytes of memory of one worker process; 0: no limit",
         flag="--worker-memory-bytes",
     )
+    warm: bool = _setting(
+        default=True,
+        env="GLOWBACK_WARM",
+        help_="Whether worker processes load the compiled kernel, where the extra `fast` is "
+        "installed",
+        flag="--warm",
+    )
     max_run_seconds: Annotated[float, Ge(0)] = _setting(
         0.0,
         "GLOWBACK_MAX_RUN_SECONDS",

@@ -269,6 +269,8 @@ def start_serving(
             command += [name, value]
     paths = (str(Path(glowback_trio.__file__).parents[1]), str(_TESTS))
     variables = {key: value for key, value in os.environ.items() if "GLOWBACK" not in key}
+    # Loading the compiled kernel takes a second of each worker, and most servers here live shorter.
+    variables["GLOWBACK_WARM"] = "false"
     variables |= {"PYTHONPATH": os.pathsep.join(paths), **(environment or {})}
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(

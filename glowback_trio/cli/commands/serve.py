@@ -164,6 +164,7 @@ def _compute(settings: Settings) -> Compute:
         workers=settings.workers or cores,
         memory_bytes=settings.worker_memory_bytes or None,
         cpu_s=settings.max_run_seconds or None,
+        warm=settings.warm,
     )
 
 

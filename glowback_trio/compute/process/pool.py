@@ -51,11 +51,14 @@ class ProcessCompute:
             process may use, of which a container may have a quota.
         memory_bytes: Bytes of memory that one worker may use; None: no bound.
         cpu_s: Seconds of processor time that one run may use; None: no bound.
+        warm: True to let each worker load the engine's compiled kernel when it has nothing to do,
+            and have it compiled if it never was; without the extra `fast` this does nothing.
     """
 
     workers: int | None = None
     memory_bytes: int | None = None
     cpu_s: float | None = None
+    warm: bool = False
     _bars: SharedBars = field(factory=SharedBars, init=False)
     # One job is packed at a time, because they share their bars.
     _packing: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), init=False)
@@ -194,7 +197,7 @@ class ProcessCompute:
         self, lend: trio.MemorySendChannel[WorkerProcess | WorkerError], idle_s: float
     ) -> None:
         limits = WorkerLimits(self.memory_bytes, self.cpu_s)
-        async with open_worker(limits, self._unpacking) as worker:
+        async with open_worker(limits, self._unpacking, warm=self.warm) as worker:
             self._ready.add(worker)
             try:
                 await self._lend_out(worker, lend, idle_s)

@@ -1,6 +1,6 @@
 """The start of a worker process: it ties its life to its gateway, then imports what it needs.
 
-Run as a file, `python start.py SOCKET LIFE LIMITS`: importing this package takes a second on
+Run as a file, `python start.py SOCKET LIFE LIMITS [warm]`: importing this package takes a second on
 a busy machine, and a gateway that is killed meanwhile must take its workers along.
 """
 
@@ -39,4 +39,4 @@ if __name__ == "__main__":
     from glowback_trio.compute.process.limits import WorkerLimits
     from glowback_trio.compute.process.worker import main
 
-    main(int(sys.argv[1]), WorkerLimits.of(sys.argv[3]))
+    main(int(sys.argv[1]), WorkerLimits.of(sys.argv[3]), warm=sys.argv[4:] == ["warm"])

@@ -27,6 +27,7 @@ from glowback_trio.compute.process.frames import (
 from glowback_trio.compute.process.grouping import held_back
 from glowback_trio.compute.process.limits import WorkerLimits
 from glowback_trio.compute.process.shared_bars import MappedBars
+from glowback_trio.compute.process.warming import Warming
 from glowback_trio.compute.steps import Failed, Progressed, Step
 from glowback_trio.data import no_checkpoint
 from glowback_trio.model.strategies.foreign import said
@@ -89,13 +90,15 @@ class _Link:
         return body
 
 
-def main(descriptor: int, limits: WorkerLimits) -> None:
+def main(descriptor: int, limits: WorkerLimits, *, warm: bool = False) -> None:
     """Carry out jobs until the gateway is gone.
 
     Args:
         descriptor: File descriptor of the worker's end of the socket pair.
         limits: What it may use.
+        warm: True to load the engine's compiled kernel, beside the jobs.
     """
+    warming = Warming(warm)
     os.nice(_NICE)
     for ignored in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(ignored, signal.SIG_IGN)
@@ -104,6 +107,7 @@ def main(descriptor: int, limits: WorkerLimits) -> None:
         link = _Link(connection)
         link.send(Kind.READY)
         while True:
+            warming.wait(descriptor)
             body = link.next_job(bars)
             link.send(Kind.TAKEN)
             limits.apply()

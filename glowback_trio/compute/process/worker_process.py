@@ -182,19 +182,20 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def open_worker(
-    limits: WorkerLimits, threads: trio.CapacityLimiter
+    limits: WorkerLimits, threads: trio.CapacityLimiter, *, warm: bool = False
 ) -> AsyncIterator[WorkerProcess]:
     """Start a worker process for the length of an `async with` block, and reap it afterwards.
 
     Args:
         limits: What it may use.
         threads: Limits the threads in which results are unpacked.
+        warm: True to let it load the engine's compiled kernel.
 
     Raises:
         WorkerError: It could not be started.
     """
     with ExitStack() as ours:
-        process, near = await _start(limits, ours)
+        process, near = await _start(limits, ours, warm=warm)
         try:
             worker = WorkerProcess(process, near, limits, threads)
             await worker.wait_ready()
@@ -206,7 +207,7 @@ async def open_worker(
 
 
 async def _start(
-    limits: WorkerLimits, ours: ExitStack
+    limits: WorkerLimits, ours: ExitStack, *, warm: bool
 ) -> tuple[trio.Process, trio.socket.SocketType]:
     """Start a process; what this end keeps open for it goes onto a stack."""
     try:
@@ -218,8 +219,9 @@ async def _start(
             theirs.callback(os.close, life)
             ours.callback(os.close, held)
             descriptors = [far.fileno(), life]
+            arguments = [*map(str, descriptors), limits.argument(), *(["warm"] if warm else [])]
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-P", str(_START), *map(str, descriptors), limits.argument()],
+                [sys.executable, "-P", str(_START), *arguments],
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 # Whatever a strategy prints: the standard output is its host's.
