@@ -36,6 +36,15 @@ def nothing_is_left_behind() -> Iterator[None]:
     assert _children() <= children, "a process was left"
 
 
+@pytest.fixture(scope="session")
+def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory for the compiled kernel, so that a session compiles it once."""
+    directory = tmp_path_factory.getbasetemp().parent / "kernels"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLOWBACK_KERNEL_CACHE", str(directory))
+        yield directory
+
+
 @pytest.fixture(autouse=True)
 def no_stall() -> Iterator[None]:
     with nothing_holds_the_loop():

@@ -205,8 +205,7 @@ class Simulation:
         if self.finished:
             self._trader.end(self.bars - 1)
             self._enter(self._journal.take(), stop)
-            filled = [booked.records.filled for booked in self._booked]
-            for warning in volume_warnings(self._timeline, filled):
+            for warning in volume_warnings(self._timeline, [one.records for one in self._booked]):
                 self._warn(self.bars - 1, warning)
             seal(self._curve)
 
@@ -282,8 +281,9 @@ class Simulation:
 
     def _note_endings(self, rows: range, records: Records) -> None:
         """Warn of positions whose data have ended on the row before one of these."""
-        closed, filled = self._request.execution.on_data_end == "close", records.filled
-        for row in sorted(self._endings.keys() & rows):
+        closed = self._request.execution.on_data_end == "close"
+        for row in sorted(row for row in self._endings if row in rows):
+            filled = records.filled
             for symbol in self._endings[row]:
                 # Without a bar nothing trades but what closes the position, on this row.
                 late = (filled["symbol"] == symbol) & (filled["row"] >= row)

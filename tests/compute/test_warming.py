@@ -19,6 +19,8 @@ from glowback_trio.compute.process.warming import Warming
 from glowback_trio.engine.kernel.choice import choose, chosen
 from glowback_trio.extras import FAST, Extra
 
+# The compiler takes ten seconds, on a busy machine many times that.
+pytestmark = pytest.mark.timeout(600)
 needs_numba = pytest.mark.skipif(not FAST.is_installed, reason="numba is not installed")
 
 
@@ -66,11 +68,8 @@ def test_without_the_extra_an_idle_worker_goes_on(
 @needs_numba
 def test_an_idle_worker_has_the_kernel_compiled_and_loads_it(
     ends: tuple[socket.socket, socket.socket],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    kernel_cache: Path,
 ) -> None:
-    monkeypatch.setenv(kernels.DIRECTORY, str(tmp_path))
-    assert not kernels.is_kept()
     Warming(wanted=True).wait(ends[0].fileno())
     joined()
     assert kernels.is_kept()

@@ -9,7 +9,6 @@ rounding, because such a sum has other digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +34,14 @@ from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuiltIn
 
+# The compiler takes ten seconds, on a busy machine many times that.
+pytestmark = pytest.mark.timeout(600)
 needs_numba = pytest.mark.skipif(not FAST.is_installed, reason="numba is not installed")
 FUSED = re.compile(r"\b(v?fn?m(add|sub|la|ls)\w*|llvm\.fmuladd|llvm\.fma)\b")
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory for compiled kernels, shared by all workers of a session."""
-    directory = tmp_path_factory.getbasetemp().parent / "kernels"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(kernels.DIRECTORY, str(directory))
-        yield directory
-
-
-@pytest.fixture(scope="module")
-def compiled(cache: Path) -> Kernel:
+def compiled(kernel_cache: Path) -> Kernel:
     """The compiled kernel, which no other test takes."""
     before = chosen()
     kernels.warm()
@@ -130,7 +122,9 @@ def test_no_compiled_function_rounds_a_product_and_its_sum_once(compiled: Kernel
 
 
 @needs_numba
-def test_a_second_process_finds_what_the_first_has_compiled(compiled: Kernel, cache: Path) -> None:
+def test_a_second_process_finds_what_the_first_has_compiled(
+    compiled: Kernel, kernel_cache: Path
+) -> None:
     choose(None)
     assert not kernels.warm()
     choose(None)
@@ -138,13 +132,13 @@ def test_a_second_process_finds_what_the_first_has_compiled(compiled: Kernel, ca
 
 @needs_numba
 def test_a_directory_that_cannot_be_written_to_is_read(
-    compiled: Kernel, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compiled: Kernel, kernel_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As root every directory can be written to, so the place of the lock is taken by a directory.
     copied = tmp_path / "kernels"
-    for file in cache.rglob("*"):
+    for file in kernel_cache.rglob("*"):
         if file.is_file() and file.name != "lock":
-            target = copied / file.relative_to(cache)
+            target = copied / file.relative_to(kernel_cache)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     for directory in copied.iterdir():

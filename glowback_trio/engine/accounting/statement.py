@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ class Statement:
     strategy_id: str
     specs: Mapping[int, OrderSpec] = field(repr=False)
 
+    @cached_property
+    def _records(self) -> Records:
+        return Records.joined([one.records for one in self.booked])
+
     @property
     def orders(self) -> OrderLog:
         """The events of all orders."""
@@ -81,10 +86,7 @@ class Statement:
     @property
     def financing(self) -> Mapping[str, float]:
         """Currency received for borrowed units and cash, by which; empty if nothing was paid."""
-        paid = {
-            name: float(_joined([one.records.financing[name] for one in self.booked]).sum())
-            for name in ("borrow", "interest")
-        }
+        paid = {name: float(self._records.financing[name].sum()) for name in ("borrow", "interest")}
         return {name: -amount for name, amount in paid.items() if amount}
 
     @property
@@ -98,13 +100,16 @@ class Statement:
         return self._filled("row")
 
     def _events(self, name: str) -> NDArray[Any]:
-        return _joined([one.records.events[name] for one in self.booked])
+        column: NDArray[Any] = self._records.events[name]
+        return column
 
     def _filled(self, name: str) -> NDArray[Any]:
-        return _joined([one.records.filled[name] for one in self.booked])
+        column: NDArray[Any] = self._records.filled[name]
+        return column
 
     def _fills(self, name: str) -> NDArray[Any]:
-        return _joined([one.records.fills[name] for one in self.booked])
+        column: NDArray[Any] = self._records.fills[name]
+        return column
 
 
 def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from struct import Struct
 from typing import Any
@@ -47,6 +48,17 @@ class Records:
     fills: RecordArray = field(repr=False)
     financing: RecordArray = field(repr=False)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Records]) -> Records:
+        """Return stretches that follow each other as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            _joined([_NO_EVENT, *(one.events for one in parts)]),
+            _joined([_NO_FILL, *(one.fills for one in parts)]),
+            _joined([_NOTHING_PAID, *(one.financing for one in parts)]),
+        )
+
     @cached_property
     def filled(self) -> RecordArray:
         """The events that are fills, (F,)."""
@@ -60,6 +72,27 @@ class Records:
             self.fills[self.filled["row"] < row],
             self.financing[self.financing["row"] < row],
         )
+
+
+def _joined(arrays: Sequence[RecordArray]) -> RecordArray:
+    """Return arrays as one: a view, if they lie one after the other in one piece of memory.
+
+    That is so for what the kernel writes, and of millions of records a copy takes longer than all
+    that is done with them.
+    """
+    some = [one for one in arrays if len(one)] or list(arrays[:1])
+    base, ends = some[0].base, [_address(one) + one.nbytes for one in some]
+    if not isinstance(base, np.ndarray) or any(one.base is not base for one in some):
+        return np.concatenate(some)
+    if any(a != _address(b) for a, b in zip(ends, some[1:], strict=False)):
+        return np.concatenate(some)
+    start = (_address(some[0]) - _address(base)) // base.itemsize
+    view: RecordArray = base[start : start + sum(map(len, some))]
+    return view
+
+
+def _address(array: RecordArray) -> int:
+    return int(array.__array_interface__["data"][0])
 
 
 @define(eq=False)
@@ -104,13 +137,7 @@ class EventJournal:
         """Return everything recorded since the last call, and start afresh."""
         self._part()
         parts, self._parts = self._parts, []
-        if len(parts) == 1:
-            return parts[0]
-        return Records(
-            np.concatenate([_NO_EVENT, *(one.events for one in parts)]),
-            np.concatenate([_NO_FILL, *(one.fills for one in parts)]),
-            np.concatenate([_NOTHING_PAID, *(one.financing for one in parts)]),
-        )
+        return Records.joined(parts)
 
     def _part(self) -> None:
         """Put aside what has been recorded one by one, so that what follows comes after it."""

@@ -80,7 +80,7 @@ def functions(module: ModuleType) -> Mapping[str, FunctionType]:
 def examples() -> Mapping[str, tuple[Any, ...]]:
     """Return arguments of each function of a `Kernel`, whose types are those of every call."""
     prices, rows_, none = np.ones((1, 1)), np.zeros(1, np.int64), np.zeros(0, np.int64)
-    book_ = new_book(CostModel(), 1.0, 1).with_room(16, 16, 1)
+    book_ = new_book(CostModel(), 1.0, 1).with_room(16, 16)
     tables = Tables.closed(0, prices, prices, np.zeros((0, 0)), rows_, none, rows_ - 1)
     curve = Curves(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros((1, 0)))
     run = Run(book_, tables, none_wanted(), no_plan(), curve)

@@ -58,11 +58,14 @@ def value_account(book: Book, tables: Tables, row: int) -> None:
     """Value the account at a row's closes."""
     state, units, worth = book.state[0], book.units, book.worth
     count, at = len(units), row - tables.first
+    if count == 1:
+        alone = units[0] * tables.marks[at, 0]
+        state["equity"] = state["cash"] + alone
+        state["gross"] = abs(alone)
+        return
     for symbol in range(count):
         worth[symbol] = units[symbol] * tables.marks[at, symbol]
-    state["equity"] = state["cash"] + (
-        worth[0] if count == 1 else 0.0 + added(worth, count, book.halves)
-    )
+    state["equity"] = state["cash"] + (0.0 + added(worth, count, book.halves))
     for symbol in range(count):
         worth[symbol] = abs(worth[symbol])
     state["gross"] = 0.0 + added(worth, count, book.halves)
@@ -72,6 +75,8 @@ def _due(book: Book, tables: Tables, row: int) -> int:
     """Find the symbols whose orders meet a bar, or the end of their data, and count them."""
     count, at = 0, row - tables.first
     some = book.state[0]["open"] > 0
+    if not some and book.costs[0]["closes"] == 0:
+        return 0
     for symbol in range(len(book.units)):
         if tables.closing[symbol] == row:
             count += _close_ended(book, row, symbol, count)

@@ -53,6 +53,7 @@ COSTS = np.dtype(
         ("short", "i8"),
         ("at_fill", "i8"),
         ("financed", "i8"),
+        ("closes", "i8"),
     ]
 )
 
@@ -211,16 +212,16 @@ class Book(NamedTuple):
     paid: RecordArray
     decisions: RecordArray
 
-    def with_room(self, events: int, fills: int, rows: int) -> Book:
-        """Return the book with empty pages for what will be written."""
+    def with_room(self, events: int, fills: int, *, payments: int = 0, decisions: int = 0) -> Book:
+        """Return the book with empty pages for so much of what will be written."""
         state = self.state
         for counter in ("events", "fills", "paid", "decisions"):
             state[counter] = 0
         return self._replace(
             events=np.empty(events, EVENT),
             fills=np.empty(fills, FILL),
-            paid=np.empty(rows, PAYMENT),
-            decisions=np.empty(rows, DECISION),
+            paid=np.empty(payments, PAYMENT),
+            decisions=np.empty(decisions, DECISION),
         )
 
 
@@ -305,6 +306,7 @@ def cost_record(costs: CostModel) -> RecordArray:
         "short": costs.allow_short,
         "at_fill": costs.sized_at_fill,
         "financed": costs.has_financing,
+        "closes": costs.closes_ended,
     }
     record = np.zeros(1, COSTS)
     for name in COSTS.names or ():

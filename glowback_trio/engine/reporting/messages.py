@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from glowback_trio.engine.execution.journal import RecordArray
+from glowback_trio.engine.execution.journal import Records
 from glowback_trio.engine.finite import LARGEST
 from glowback_trio.engine.timeline import Timeline
 from glowback_trio.model.bars import Bars, Dataset, Times
@@ -86,25 +86,26 @@ def out_of_range(time: Times, row: int) -> str:
     )
 
 
-def volume_warnings(timeline: Timeline, filled: Sequence[RecordArray]) -> list[str]:
+def volume_warnings(timeline: Timeline, records: Sequence[Records]) -> list[str]:
     """Return warnings of fills on bars with a volume of 0, at most a few sentences.
 
     Args:
         timeline: The traded bars.
-        filled: All fills, as `Records.filled`.
+        records: The journal of the run.
     """
-    found = list(_fills_without_volume(timeline, filled))
+    found = list(_fills_without_volume(timeline, records))
     if left := found[_MOST_SYMBOLS:]:
         found[_MOST_SYMBOLS:] = [f"So are fills of {len(left)} more symbols"]
     return found
 
 
-def _fills_without_volume(timeline: Timeline, filled: Sequence[RecordArray]) -> Iterator[str]:
+def _fills_without_volume(timeline: Timeline, records: Sequence[Records]) -> Iterator[str]:
     for symbol, bars in enumerate(timeline.bars):
         empty = bars.volume == 0
         if not empty.any():
             continue
-        parts = [part["row"][part["symbol"] == symbol] for part in filled]
+        # Looked at only here, because most bars have a volume.
+        parts = [one.filled["row"][one.filled["symbol"] == symbol] for one in records]
         rows = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         # What closes a position whose data have ended fills on a row without a bar, past the last.
         rows = rows[rows <= timeline.rows[symbol][-1]]

@@ -11,7 +11,7 @@ from glowback_trio.engine.batch.records import event_records
 from glowback_trio.engine.execution.account import Account
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.execution.costs import CostModel
-from glowback_trio.engine.execution.journal import FILL, EventJournal, RecordArray
+from glowback_trio.engine.execution.journal import EventJournal, RecordArray
 from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.kernel.rows import NO_ROW, STEPS, CarryOut
 from glowback_trio.engine.kernel.tables import (
@@ -143,12 +143,18 @@ class TabularTrader:
 
     def end(self, row: int) -> None:
         """Cancel every open order: the row was the last."""
-        orders = self._book.orders
+        orders, book, before = self._book.orders, self._book, self._written()
         ended = np.flatnonzero(orders["number"])
         ended = ended[np.argsort(orders["number"][ended])]
+        # Behind all others, so that all lie in one piece of memory.
+        place = slice(before[0], before[0] + len(ended))
+        if len(book.events) < place.stop:
+            self._book = book = book.with_room(len(ended), 0)
+            before, place = self._written(), slice(0, len(ended))
         kind, own = OrderEventKind.DATA_ENDED, orders[ended]
-        events = event_records(kind, row, own["number"], ended, own["remaining"])
-        self._journal.extend(events, np.empty(0, FILL))
+        book.events[place] = event_records(kind, row, own["number"], ended, own["remaining"])
+        book.state["events"] = place.stop
+        self._write(before)
 
     def take_messages(self) -> list[tuple[int, str]]:
         """Return when a stop sold everything, and when it ended, since the last call."""
@@ -165,34 +171,52 @@ class TabularTrader:
     @quiet
     def _go_on(self, start: int, stop: int, last: int = NO_ROW) -> None:
         assert self._tables is not None
-        symbols, row = len(self._book.units), start
+        row = start
+        if not len(self._book.events):
+            self._make_room(row)
         while row < stop:
-            steps, fills = self._steps(row, stop)
-            rows = stop - row
-            self._book = self._book.with_room(steps + STEPS * symbols, fills + symbols, rows)
+            before = self._written()
             run = Run(self._book, self._tables, self._wanted, self._limits, self._curves)
             row = self._carry_out(run, row, stop, last)
-            self._write()
+            self._write(before)
+            if row < stop:
+                self._make_room(row)
         self.account.cash = self._book.state["cash"].item()
 
-    def _steps(self, start: int, stop: int) -> tuple[int, int]:
-        """Guess how many events and fills some rows have; if there are more, they come in parts."""
-        if self._plan is not None:
-            fills = (stop - start) * len(self._plan.symbol)
+    def _make_room(self, row: int) -> None:
+        """Make room for what will probably be written until the end, and for any one row."""
+        rows, symbols = len(self._market.time) - row, len(self._book.units)
+        if self._plan is None:
+            fills = len(self._wanted.row) - int(np.searchsorted(self._wanted.row, row))
+            decisions = 0
         else:
-            first, last = np.searchsorted(self._wanted.row, (start, stop))
-            fills = int(last - first)
-        return 2 * fills + _ROOM, fills + _ROOM
-
-    def _write(self) -> None:
-        state, book = self._book.state[0], self._book
-        self._journal.extend(
-            book.events[: state["events"]],
-            book.fills[: state["fills"]],
-            book.paid[: state["paid"]],
+            periods = len(np.unique(self._plan.period[row:]))
+            fills, decisions = (periods + 1) * len(self._plan.symbol), rows
+        self._book = self._book.with_room(
+            2 * fills + (STEPS + 1) * symbols + _ROOM,
+            fills + symbols + _ROOM,
+            payments=rows if self._market.costs.has_financing else 0,
+            decisions=decisions,
         )
-        if self._plan is not None and state["decisions"]:
-            self._note(self._plan, book.decisions[: state["decisions"]].copy())
+
+    def _written(self) -> tuple[int, int, int, int]:
+        """Return how many events, fills, payments and decisions have been written."""
+        state = self._book.state[0]
+        return (
+            int(state["events"]),
+            int(state["fills"]),
+            int(state["paid"]),
+            int(state["decisions"]),
+        )
+
+    def _write(self, before: tuple[int, int, int, int]) -> None:
+        """Put into the journal what has been written since there was so much."""
+        book, now = self._book, self._written()
+        written = (book.events, book.fills, book.paid, book.decisions)
+        new = [one[slice(*part)] for one, *part in zip(written, before, now, strict=True)]
+        self._journal.extend(*new[:3])
+        if self._plan is not None and len(new[3]):
+            self._note(self._plan, new[3])
 
     def _note(self, plan: Plan, decisions: RecordArray) -> None:
         self._decisions.append(decisions)
