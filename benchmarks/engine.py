@@ -3,12 +3,14 @@
     python benchmarks/engine.py [--quick]
 
 Each case is a moving average crossover, 10 against 30 bars, or a rebalance to equal weights at
-every close, with costs and the whole result: curve, trades, orders, metrics, manifest. The floor is
+every close, with costs and the whole result: curve, trades, orders, metrics, manifest. It is
+computed by the compiled kernel, where the extra `fast` is installed, and without it. The floor is
 numpy alone: for the crossover means, sides, returns and one cumulative product; for weights the
 drift of prices, the turnover of returning to them, and its costs. It has no orders, no ledger and
 no metrics. Making the bars is not timed, nor is the result's JSON. The digest of the bars is
-computed once, when they are loaded, and is listed by itself. Where vectorbt is installed, its time
-for the crossovers is listed too, measured after it has compiled.
+computed once, when they are loaded, and is listed by itself. Where vectorbt is installed, the first
+column is how many times longer it takes, measured after it has compiled; install its Rust engine
+too (`vectorbt[rust]`), which is then used.
 
 The last line is memory: the peak of the process while the engine works, above what it held when the
 bars had been made.
@@ -42,7 +44,11 @@ from engine_cases import (
 )
 from timing import cpu_ms, in_turn
 
-from glowback_trio.model.bars import Floats
+from glowback_trio import extras
+from glowback_trio.compute.kernel import warm
+from glowback_trio.engine.kernel.choice import Kernel, chosen, using
+from glowback_trio.model.bars import Dataset, Floats
+from glowback_trio.model.request import BacktestRequest
 
 
 def floor(open_price: Floats, close: Floats) -> float:
@@ -91,27 +97,54 @@ def measure(case: Case, *, quick: bool) -> str:
     close = np.stack([bars.close for bars in dataset.bars], axis=1)
     digest = cpu_ms(dataset.digest)
     least_work = floor_of_weights if case.weights else floor
-    works = (partial(simulate, request, dataset), partial(least_work, open_price, close))
-    others = [] if case.weights else peers(open_price, close)
+    works: dict[str, Callable[[], object]] = {
+        "without": partial(taking, None, request, dataset),
+        "floor": partial(least_work, open_price, close),
+    }
+    if KERNEL is not None:
+        works["kernel"] = partial(taking, KERNEL, request, dataset)
+    if find_spec("vectorbt") is not None:
+        works["vectorbt"] = peer(case, open_price, close)
     repeats = 7 if case.symbols * case.rows > 100_000 else 201
-    engine, bare, *peer = in_turn((*works, *others), repeats)
-    median, least = statistics.median(engine), statistics.median(bare)
-    figures = (median, min(engine), least, median / least, digest)
-    of_peer = f"{statistics.median(peer[0]):.2f}" if peer else "-"
+    times = in_turn(list(works.values()), repeats)
+    median = dict(zip(works, map(statistics.median, times), strict=True))
+    ours = median.get("kernel", median["without"])
     kind = "weights" if case.weights else case.resolution
-    name = f"{case.symbols} x {case.rows:,} {kind}"
-    target = "-" if quick else f"{case.target_ms:.1f}"
-    row = "".join(f"{figure:12.2f}" for figure in figures)
-    return f"{name:24}{row}{of_peer:>12}{target:>12}"
+    row = f"{case.symbols} x {case.rows:,} {kind}"
+    figures = [
+        median["vectorbt"] / ours if "vectorbt" in median else None,
+        median["without"] / ours,
+        ours / median["floor"],
+        *(median.get(name) for name in ("kernel", "without", "floor", "vectorbt")),
+        digest,
+    ]
+    return f"{row:24}" + "".join(
+        "-".rjust(12) if one is None else f"{one:12.2f}" for one in figures
+    )
 
 
-def peers(open_price: Floats, close: Floats) -> list[Callable[[], object]]:
-    """Return the crossover of vectorbt, if that is installed."""
-    if find_spec("vectorbt") is None:
-        return []
-    from engine_peer import peer  # noqa: PLC0415 - takes seconds to import and may be missing
+def taking(kernel: Kernel | None, request: BacktestRequest, dataset: Dataset) -> float:
+    """Run a backtest by a kernel, or without."""
+    with using(kernel):
+        return simulate(request, dataset)
 
-    return [peer(open_price, close)]
+
+def peer(case: Case, open_price: Floats, close: Floats) -> Callable[[], object]:
+    """Return the same by vectorbt."""
+    import engine_peer  # noqa: PLC0415 - takes seconds to import and may be missing
+
+    make = engine_peer.weights_peer if case.weights else engine_peer.peer
+    return make(open_price, close)
+
+
+def loaded_kernel() -> Kernel | None:
+    """Load the compiled kernel, if the extra is installed."""
+    if extras.FAST.is_installed:
+        warm()
+    return chosen()
+
+
+KERNEL = loaded_kernel()
 
 
 def memory_kb(field: str) -> int:
@@ -133,7 +166,7 @@ def peak_mb(case: Case) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Time the engine.")
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the bars, no targets")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the bars")
     quick = parser.parse_args().quick
     # Measured first: memory that an earlier run has freed would be used again and not be seen.
     peaks = [
@@ -142,7 +175,10 @@ def main() -> None:
         for case in CASES
         if case.target_mb and not quick
     ]
-    heads = ("median ms", "best ms", "floor ms", "ratio", "digest ms", "vectorbt ms", "target ms")
+    heads = (
+        *("vectorbt x", "without x", "floor x"),
+        *("kernel ms", "without ms", "floor ms", "vectorbt ms", "digest ms"),
+    )
     print(f"{'symbols x bars':24}{''.join(f'{head:>12}' for head in heads)}")
     for case in CASES:
         print(measure(case, quick=quick), flush=True)

@@ -54,7 +54,7 @@ class Case:
 CASES = (
     Case(1, 2_520, "day", 1.0),
     Case(500, 2_520, "day", 100.0, target_mb=100.0),
-    Case(500, 2_520, "day", 150.0, weights=True),
+    Case(500, 2_520, "day", 150.0, weights=True, target_mb=250.0),
     Case(1, 1_000_000, "minute", 100.0),
 )
 

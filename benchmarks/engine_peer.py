@@ -1,4 +1,4 @@
-"""Crossovers by vectorbt, which are timed together with ours where it is installed."""
+"""Crossovers and weights by vectorbt, which are timed together with ours where it is installed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import vectorbt
-from engine_cases import FAST, INVESTED, SLOW
+from engine_cases import COST, FAST, INVESTED, SLOW
 
 from glowback_trio.model.bars import Floats
 
-__all__ = ["peer", "peer_grid"]
+__all__ = ["peer", "peer_grid", "weights_peer"]
 
 
 def peer(open_price: Floats, close: Floats) -> Callable[[], float]:
@@ -23,6 +23,34 @@ def peer(open_price: Floats, close: Floats) -> Callable[[], float]:
     one on request, so they are not included. The first call compiles.
     """
     return partial(_crossover, open_price, close)
+
+
+def weights_peer(open_price: Floats, close: Floats) -> Callable[[], float]:
+    """Return the rebalance to equal weights at every close as a call that can be timed.
+
+    Costs, sizes and prices are the engine's. It makes orders and values of one account; metrics and
+    tables are not included.
+    """
+    return partial(_weights, open_price, close)
+
+
+def _weights(open_price: Floats, close: Floats) -> float:
+    size = np.full_like(close, INVESTED / close.shape[1])
+    size[0] = np.nan
+    account = vectorbt.Portfolio.from_orders(
+        close,
+        size=size,
+        size_type="targetpercent",
+        price=open_price,
+        val_price=_after(close, open_price[:1]),
+        init_cash=1e6,
+        group_by=True,
+        cash_sharing=True,
+        call_seq="auto",
+        fees=COST / 2,
+        slippage=COST / 2,
+    )
+    return float(account.value().iloc[-1])
 
 
 def _crossover(open_price: Floats, close: Floats) -> float:

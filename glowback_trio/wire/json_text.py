@@ -58,7 +58,14 @@ def dumps(document: object) -> bytes:
     """
     if isinstance(document, np.ndarray) and document.dtype.kind == "M":
         document = _with_nanoseconds(document)
-    return orjson.dumps(document, option=_OPTIONS)
+    return orjson.dumps(document, _contiguous, _OPTIONS)
+
+
+def _contiguous(value: object) -> object:
+    """Return a column of records as the encoder takes it, which is in one piece."""
+    if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
+        return np.ascontiguousarray(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def _with_nanoseconds(times: Times) -> Times | list[str]:

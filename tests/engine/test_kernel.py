@@ -27,6 +27,7 @@ from glowback_trio.engine import backtest
 from glowback_trio.engine.kernel.arithmetic import added
 from glowback_trio.engine.kernel.choice import INTERPRETED, Kernel, choose, chosen, using
 from glowback_trio.engine.kernel.tables import HALF
+from glowback_trio.engine.strategies.indicators import rolling_mean
 from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.extras import FAST, Extra
 from glowback_trio.model.bars import Bars
@@ -152,6 +153,16 @@ def test_without_the_extra_warming_says_how_to_install_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(kernels, "FAST", Extra("no_such_compiler", "Compiled runs"))
     with pytest.raises(DataError, match="pip install no-such-compiler"):
         kernels.warm()
+
+
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 70), st.integers(0, 2**32 - 1))
+def test_means_have_the_digits_of_the_arrays(
+    rows: int, columns: int, window: int, seed: int
+) -> None:
+    values = np.random.default_rng(seed).lognormal(size=(rows, columns))
+    expected = rolling_mean(values, window)
+    with using(INTERPRETED):
+        assert rolling_mean(values, window).tobytes() == expected.tobytes()
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**32 - 1))

@@ -16,15 +16,24 @@ from attrs import define
 
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EVENT, FILL
-from glowback_trio.engine.kernel import arithmetic, fills, ledger, orders, portfolio, rows
+from glowback_trio.engine.kernel import arithmetic, fills, ledger, means, orders, portfolio, rows
 from glowback_trio.engine.kernel.ledger import Book, book
+from glowback_trio.engine.kernel.means import RollingMean, rolling_mean
 from glowback_trio.engine.kernel.rows import CarryOut, carry_out
-from glowback_trio.engine.kernel.tables import Curves, Run, Tables, new_book, no_plan, none_wanted
+from glowback_trio.engine.kernel.tables import (
+    Curves,
+    Run,
+    Tables,
+    fixed,
+    new_book,
+    no_plan,
+    none_wanted,
+)
 
 __all__ = ["INTERPRETED", "MODULES", "Kernel", "choose", "chosen", "examples", "functions", "using"]
 
 #: The modules that the kernel consists of.
-MODULES: tuple[ModuleType, ...] = (arithmetic, orders, fills, portfolio, rows, ledger)
+MODULES: tuple[ModuleType, ...] = (arithmetic, orders, fills, portfolio, rows, ledger, means)
 
 
 class Kernel(NamedTuple):
@@ -32,10 +41,11 @@ class Kernel(NamedTuple):
 
     carry_out: CarryOut
     book: Book
+    rolling_mean: RollingMean
 
 
 #: The kernel as plain Python: slow, and what the compiled one is held to.
-INTERPRETED = Kernel(carry_out, book)
+INTERPRETED = Kernel(carry_out, book, rolling_mean)
 
 
 @define
@@ -87,5 +97,6 @@ def examples() -> Mapping[str, tuple[Any, ...]]:
     records = np.empty(0, EVENT), np.empty(0, FILL)
     return {
         "carry_out": (run, 0, 1, rows.NO_ROW),
+        "rolling_mean": (fixed(prices), 1, np.zeros((1, 1)), np.zeros(1)),
         "book": (*records, np.zeros((1, 4)), np.zeros(0), np.zeros(0)),
     }

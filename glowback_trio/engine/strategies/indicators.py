@@ -13,6 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from glowback_trio.engine.kernel.choice import chosen
+from glowback_trio.engine.kernel.tables import fixed
 from glowback_trio.model.bars import Floats
 
 __all__ = ["rolling_mean", "rsi", "zscore"]
@@ -34,6 +36,10 @@ def rolling_mean(values: Floats, window: int) -> Floats:
     """
     if len(values) < window:
         return np.full_like(values, np.nan)
+    if (kernel := chosen()) is not None:
+        mean = np.empty_like(values, order="C")
+        kernel.rolling_mean(fixed(values), window, mean, np.empty(values.shape[1]))
+        return mean
     blocks = _blocks(values, window)
     mean = _joined(blocks, blocks[:-1], values)
     mean /= window
