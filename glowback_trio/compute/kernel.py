@@ -34,7 +34,7 @@ from glowback_trio.engine.kernel.choice import (
 )
 from glowback_trio.extras import FAST
 
-__all__ = ["DIRECTORY", "is_kept", "warm"]
+__all__ = ["DIRECTORY", "compiled", "is_kept", "warm"]
 
 #: Names the directory that compiled kernels are kept in.
 DIRECTORY = "GLOWBACK_KERNEL_CACHE"
@@ -59,9 +59,9 @@ def warm() -> bool:
             return False
         numba = FAST.load("numba")
         with _kept_in(numba) as kept:
-            kernel, compiled = _compiled(numba, kept=kept)
+            kernel, anew = compiled(numba, kept=kept)
         choose(kernel)
-        return compiled
+        return anew
 
 
 def is_kept() -> bool:
@@ -76,8 +76,8 @@ def is_kept() -> bool:
         return not held
 
 
-def _compiled(numba: Any, *, kept: bool) -> tuple[Kernel, bool]:
-    """Return the kernel, and True if it had to be compiled."""
+def compiled(numba: Any, *, kept: bool) -> tuple[Kernel, bool]:
+    """Return the kernel, and True if it had to be compiled; `kept`: numba may look for it first."""
     made = _dispatchers(numba)
     hits = 0
     for name, arguments in examples().items():
