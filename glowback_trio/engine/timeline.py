@@ -64,11 +64,14 @@ class Timeline:
         Returns:
             (stop - start, N) currency; 0.0 before a symbol's first bar, where nothing is held.
         """
-        columns = [
-            _marks(bars.close, rows, start, stop)
-            for bars, rows in zip(self.bars, self.rows, strict=True)
-        ]
-        return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
+        if self._complete:
+            return _side_by_side([bars.close[start:stop] for bars in self.bars])
+        return _side_by_side(
+            [
+                _marks(bars.close, rows, start, stop)
+                for bars, rows in zip(self.bars, self.rows, strict=True)
+            ]
+        )
 
     def column(self, name: Literal["open", "volume"], start: int, stop: int) -> Floats:
         """Return a column of every symbol's bars at the rows from `start` to before `stop`.
@@ -76,11 +79,16 @@ class Timeline:
         Returns:
             (stop - start, N); NaN where a symbol has no bar.
         """
-        columns = [
-            _spread(getattr(bars, name), rows, start, stop)
-            for bars, rows in zip(self.bars, self.rows, strict=True)
-        ]
-        return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
+        columns: list[Floats] = [getattr(bars, name) for bars in self.bars]
+        if self._complete:
+            return _side_by_side([column[start:stop] for column in columns])
+        spread = zip(columns, self.rows, strict=True)
+        return _side_by_side([_spread(column, rows, start, stop) for column, rows in spread])
+
+    @cached_property
+    def _complete(self) -> bool:
+        """True if every symbol has a bar on every row."""
+        return all(len(rows) == len(self) for rows in self.rows)
 
     @property
     def endings(self) -> Mapping[int, Sequence[int]]:
@@ -196,3 +204,8 @@ def _spread(column: Floats, rows: Indices, start: int, stop: int) -> Floats:
     spread = np.full(stop - start, np.nan)
     spread[rows[first:last] - start] = column[first:last]
     return spread
+
+
+def _side_by_side(columns: Sequence[Floats]) -> Floats:
+    """Return N columns as one (T, N) array; a single one without a copy."""
+    return columns[0][:, np.newaxis] if len(columns) == 1 else np.stack(columns, axis=1)
