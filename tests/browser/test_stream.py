@@ -17,10 +17,12 @@ from attrs import evolve, frozen
 from quart_trio.wrappers import TrioResponse as Response
 from support.cutting_proxy import open_cutting_proxy
 from support.served import TWO_YEARS, completed
+from support.served_searches import search
 
 from glowback_trio import Run, Stream, open_gateway, serving
 from glowback_trio.actors import Gateway
 from glowback_trio.server import Settings, create_app
+from glowback_trio.wire.optimizations.requests import parse_optimization
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -40,12 +42,13 @@ FLAGS = (
     f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1",
 )
 PAGE = """<!doctype html><link rel="icon" href="data:,"><title>Watch</title><script type="module">
-import { StreamError, streamRun } from "/glowback-stream.js";
+import { StreamError, streamOptimization, streamRun } from "/glowback-stream.js";
 const enough = new Error("enough");
-window.follow = async (base, runId, options, { breakAfter, abortAfter } = {}) => {
+window.follow = async (base, id, options, { breakAfter, abortAfter, optimization } = {}) => {
   const events = [], abort = new AbortController();
   try {
-    for await (const event of streamRun(base, runId, { ...options, signal: abort.signal })) {
+    const stream = optimization ? streamOptimization : streamRun;
+    for await (const event of stream(base, id, { ...options, signal: abort.signal })) {
       events.push(event);
       if (events.length === breakAfter) break;
       if (events.length === abortAfter) setTimeout(() => abort.abort(enough));
@@ -153,6 +156,25 @@ async def test_a_finished_run_is_read_to_its_end(
     seen = await browse(url, finished.run_id, transport=transport)
     assert seen.events == await log_of(finished)
     assert (seen.error, seen.errors) == (None, [])
+
+
+@TRANSPORTS
+async def test_each_attempt_of_an_optimization_is_read_to_its_end(
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway
+) -> None:
+    url = await serve_page()
+    optimization = gateway.optimize(parse_optimization(search()))
+    optimization.pause()
+    optimization.cancel("by a test")
+    await optimization.wait_finished()
+    optimization.resume()
+    await optimization.wait_finished()
+    for asked, number in (({}, 2), ({"attempt": 1}, 1)):
+        options: dict[str, Any] = {**asked, "transport": transport, "most": {"optimization": True}}
+        seen = await browse(url, optimization.optimization_id, **options)
+        log = await optimization.attempt(number).load_events(limit=1000)
+        assert seen.events == [event.decode() for event in log]
+        assert (seen.error, seen.errors) == (None, [])
 
 
 @TRANSPORTS
