@@ -23,6 +23,7 @@ from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.engine import Simulation
 from glowback_trio.engine.reporting.result_document import result_document
 from glowback_trio.engine.reporting.result_rows import ResultTable
+from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import Execution, Stream
@@ -47,6 +48,11 @@ def written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value in (None, ()) else str(value)
+
+
+def shown(value: object) -> str:
+    """Return a default of a request as its table has it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) and value else orjson.dumps(value).decode()
 
 
 def code_in(text: str) -> list[str]:
@@ -116,9 +122,12 @@ def test_the_tables_of_a_result_are_listed() -> None:
 
 @pytest.mark.parametrize("name", ["data", "embedding", "engine", "optimizations", "strategies"])
 def test_programs_run_as_they_stand(name: str) -> None:
+    names: dict[str, object] = {"__name__": "page"}  # a later program goes on with an earlier one
     for program in blocks(page(f"docs/{name}.md"), "python"):
+        if "http://" in program:  # needs a server: see test_readme.py
+            continue
         # Not with the future of this module, which would make texts of annotations.
-        exec(compile(program, name, "exec", dont_inherit=True), {"__name__": "page"})
+        exec(compile(program, name, "exec", dont_inherit=True), names)
 
 
 def test_the_report_of_a_finding_is_the_one_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,6 +170,18 @@ def test_the_stream_table_is_what_a_request_may_ask() -> None:
     defaults = {row.name: orjson.dumps(row.default).decode() for row in attrs.fields(Stream)}
     fields = [row for row in rows_under(STREAMS, "Events") if row[0].strip("`") in defaults]
     assert {row[0].strip("`"): row[1] for row in fields} == defaults
+
+
+def test_the_table_of_an_optimization_is_its_request() -> None:
+    rows = rows_under(page("docs/optimizations.md"), "The request")
+    listed = [
+        pair for row in rows for pair in zip(row[0].split(", "), row[1].split(", "), strict=True)
+    ]
+    fields = {row.name: row.default for row in attrs.fields(OptimizationRequest)}
+    assert {name.strip("`"): default.strip("`") for name, default in listed} == {
+        name: "required" if default is attrs.NOTHING else shown(default)
+        for name, default in fields.items()
+    }
 
 
 @pytest.mark.parametrize("cls", [Execution, PortfolioConstruction])

@@ -40,6 +40,8 @@ WATCH, EMBED, CANCEL, CUSTOM = blocks(README, "python")
 SYNC_CLIENT, NDJSON_CLIENT = blocks(page("docs/streams.md"), "python")
 (SSE_CLIENT,) = blocks(page("docs/streams.md"), "bash")
 PORTFOLIO, TABLES = blocks(page("docs/engine.md"), "bash")
+_, SEARCH_BY_CURL = blocks(page("docs/optimizations.md"), "bash")
+SEARCH, _, SEARCH_BY_CLIENT = blocks(page("docs/optimizations.md"), "python")
 
 
 @pytest.fixture
@@ -135,6 +137,28 @@ def test_the_client_that_blocks_works_as_it_stands(
     *_, last = shell("python program.py", environment, directory).splitlines()
     assert last.startswith("state {'state': 'completed'")
     assert len((directory / "equity.csv").read_text().splitlines()) == 1 + 756
+
+
+def test_the_search_on_a_server_works_as_it_stands(
+    server: str, environment: dict[str, str], directory: Path
+) -> None:
+    script = f"{SEARCH_BY_CURL}\npython program.py".replace("127.0.0.1:8000", server)
+    (directory / "program.py").write_text(
+        (SEARCH + SEARCH_BY_CLIENT).replace("127.0.0.1:8000", server)
+    )
+    output = shell(script, environment, directory)
+    found = orjson.loads((directory / "search.json").read_bytes())
+    told = [line for line in output.splitlines() if line.startswith("data: ")]
+    *bests, end = [orjson.loads(line.removeprefix("data: "))["payload"] for line in told]
+    assert end["state"] == found["state"] == "completed"
+    assert bests[-1]["trial_number"] == found["best_trial"]["trial_number"]
+    trials = (directory / "trials.csv").read_text().splitlines()
+    assert len(trials) == 1 + len(found["all_trials"])
+    ledger = orjson.loads((directory / "ledger.json").read_bytes())
+    assert ledger["trials"] == len(found["all_trials"])
+    *_, status, verdict = output.splitlines()
+    assert "completed" in status
+    assert verdict.startswith("{'short_period': ")
 
 
 def test_the_embedding_program_works_as_it_stands(

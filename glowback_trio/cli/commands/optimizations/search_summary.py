@@ -57,8 +57,9 @@ def _odds(diagnostics: Mapping[str, Any]) -> Table:
 def _figures(diagnostics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     # With the ledger where there is one: it knows of the trials of all earlier searches.
     known = {**diagnostics, **diagnostics.get("ledger", {})}
-    counted_as = f"{known.get('trials_considered', 0):,}, of which "
-    yield "Trials considered", f"{counted_as}{known.get('effective_number_of_trials', 0):,} differ"
+    effective = known.get("effective_number_of_trials", 0)
+    differ = f"{effective:,} {'differs' if effective == 1 else 'differ'}"
+    yield "Trials considered", f"{known.get('trials_considered', 0):,}, of which {differ}"
     for label, name in (
         ("Sharpe above 0, if alone", "probabilistic_sharpe_ratio"),
         ("Deflated Sharpe ratio", "deflated_sharpe_ratio"),
