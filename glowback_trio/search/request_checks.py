@@ -145,8 +145,8 @@ def _split_problems(request: OptimizationRequest) -> Iterator[Problem]:
     searches = search_count(Evaluation.of(request))
     if (total := searches * request.max_trials) > _MOST_TRIALS:
         message = (
-            f"{request.strategy} searches {searches - 1} times before what is held out, and once "
-            f"over everything: {searches} times max_trials are {total:,} trials; at most "
+            f"{request.strategy} searches once for each of {searches - 1} splits, and once over "
+            f"everything: {searches} times max_trials are {total:,} trials; at most "
             f"{_MOST_TRIALS:,} are evaluated"
         )
         yield Problem("too_many_trials", ("max_trials",), message, request.max_trials)

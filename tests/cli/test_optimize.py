@@ -56,6 +56,11 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+def test_the_name_is_that_of_the_search(glowback: Glowback) -> None:
+    ended = glowback("optimize", *FEW, "--name", "two means", "--json")
+    assert orjson.loads(ended.stdout)["name"] == "two means"
+
+
 def test_json_is_what_the_search_finds(glowback: Glowback) -> None:
     ended = glowback("optimize", *FEW, "--json")
     assert ended.returncode == 0, ended.stderr

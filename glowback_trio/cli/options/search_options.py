@@ -31,7 +31,6 @@ _PLAIN = {
     "folds": "folds",
     "grid_steps": "grid_steps",
     "seed": "random_seed",
-    "title": "name",
 }
 _OPTIONS: Mapping[tuple[str, ...], str] = {
     ("strategy",): "--search",
@@ -45,7 +44,7 @@ _OPTIONS: Mapping[tuple[str, ...], str] = {
     ("folds",): "--folds",
     ("grid_steps",): "--grid-steps",
     ("random_seed",): "--seed",
-    ("name",): "--title",
+    ("name",): "--name",
 }
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::({_NUMBER}|log))?", re.ASCII)
@@ -72,7 +71,6 @@ class SearchOptions:
         folds: Folds of purged_k_fold and cpcv. [default: 5]
         grid_steps: Values of a range without a step, in a grid. [default: 5]
         seed: Seed of what is drawn. [default: 42]
-        title: A name for the search.
     """
 
     grid: Pairs = None
@@ -88,22 +86,26 @@ class SearchOptions:
     folds: int | None = None
     grid_steps: int | None = None
     seed: int | None = None
-    title: str | None = None
 
-    def document(self, file: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    def document(
+        self, file: dict[str, Any], base: dict[str, Any], name: str | None = None
+    ) -> dict[str, Any]:
         """Return the request as the JSON object that `POST /optimizations` takes, not yet checked.
 
         Args:
             file: A request from a file, which the options override field by field; may be empty.
             base: The base backtest.
+            name: A name for the search; None: that of the file, or "search".
 
         Raises:
             InvalidRequestError: A pair is not one, or no parameter is given.
         """
         document: dict[str, Any] = {"name": "search", **file, "base_backtest": base}
-        for option, name in _PLAIN.items():
+        if name is not None:
+            document["name"] = name
+        for option, field in _PLAIN.items():
             if (value := getattr(self, option)) is not None:
-                document[name] = value
+                document[field] = value
         if self.minimize:
             document["direction"] = "minimize"
         self._set_space(document)

@@ -115,12 +115,12 @@ async def optimize(
 def _document(name: str | None, search: SearchOptions, options: BacktestOptions) -> dict[str, Any]:
     """Return the request as a document: from a file, from options, or from both."""
     if name is None:
-        return search.document({}, options.document(None))
+        return search.document({}, options.document(None), options.name)
     file = read_request(name)
     base = file.get("base_backtest", {})
     if not isinstance(base, dict):
         return file  # which its checks refuse
-    return search.document(file, options.applied_to(base))
+    return search.document(file, options.applied_to(base), options.name)
 
 
 def _compute(workers: int | None) -> Compute:
