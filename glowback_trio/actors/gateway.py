@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -27,7 +26,6 @@ from glowback_trio.data.loading import raise_problems
 from glowback_trio.engine.lookahead.check import CUTS, check_checkable
 from glowback_trio.errors import (
     GatewayClosedError,
-    InvalidRequestError,
     LiveRunsFullError,
     NotReadyError,
     QueueFullError,
@@ -49,8 +47,6 @@ from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Verdict
 
 __all__ = ["Gateway"]
-
-_log = logging.getLogger(__name__)
 
 # Each may take as much memory as the log of its run.
 _TRANSFERS = 2
@@ -223,28 +219,7 @@ class Gateway:
         """
         self._loop.check("gateway.load_run")
         await trio.lowlevel.checkpoint()
-        if (run := self._runs.get(run_id)) is None:
-            try:
-                restored = await Run.restored(run_id, self._store, self._clock)
-            except InvalidRequestError as error:
-                _log.error("Run %s cannot be restored: %s", run_id, error)
-                raise UnknownRunError(run_id) from error
-            # Another task may have loaded it meanwhile.
-            run = self._runs.setdefault(run_id, restored)
-            if run is restored:
-                self._take_up(run)
-        if not run.needs_task:
-            self._tasks.retire(run)
-        return run
-
-    def _take_up(self, run: Run) -> None:
-        """Settle a run that the store gave back; start it if it has not ended.
-
-        That is one that could not be read when the gateway was opened: the disk has recovered.
-        """
-        run.settle()
-        if run.needs_task and self._closed is None:
-            self._tasks.start(run)
+        return await self._tasks.load(run_id, starts=lambda: not self.closed)
 
     def runs(self) -> Sequence[Run]:
         """Return the runs that are in memory, newest first: see `run`."""
@@ -280,15 +255,7 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop.
         """
         self._loop.check("gateway.find_key")
-        run_id = await self._store.find_key(key)
-        if run_id is None:
-            return None
-        try:
-            run = await self.load_run(run_id)
-        except UnknownRunError:  # deleted meanwhile, or its strategy is gone
-            return None
-        age = self._clock() - run.status.created_at
-        return run if age.total_seconds() <= max_age_s else None
+        return await self._tasks.find_key(key, max_age_s, starts=lambda: not self.closed)
 
     async def export(self, run_id: str) -> RunExport:
         """Return a finished run apart from the store, as `import_run` and `verify` take it.

@@ -128,6 +128,7 @@ async def open_gateway(
             runs=runs,
             max_log_bytes=max_log_bytes,
             max_result_bytes=max_result_bytes,
+            clock=now,
             closed=closing.is_set,
         )
         equipment = Equipment(

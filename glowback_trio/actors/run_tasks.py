@@ -1,8 +1,10 @@
-"""The runs of a gateway in memory: their tasks, their statuses, and when they leave."""
+"""The runs of a gateway in memory: their tasks, their statuses, when they come and leave."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 import trio
@@ -14,7 +16,7 @@ from glowback_trio.actors.run_slots import RunSlots, SlotTurn
 from glowback_trio.border import Border
 from glowback_trio.compute import BacktestJob, Compute
 from glowback_trio.data import Source
-from glowback_trio.errors import UnknownRunError
+from glowback_trio.errors import InvalidRequestError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -23,13 +25,15 @@ from glowback_trio.store import RunFilter, Store
 
 __all__ = ["RunTasks"]
 
+_log = logging.getLogger(__name__)
+
 # Runs whose statuses are computed in a row: a millisecond's work.
 _LOOKED_AT_PER_TURN = 100
 
 
 @define(eq=False)
 class RunTasks:
-    """Starts runs, and lets those leave memory that have ended.
+    """Starts runs, loads those of the store, and lets those leave memory that have ended.
 
     Args:
         source: Where bars come from.
@@ -42,6 +46,7 @@ class RunTasks:
         runs: The runs in memory, by id.
         max_log_bytes: Bytes of memory that the events of one may take.
         max_result_bytes: Bytes that the arrays of a result may take.
+        clock: Gives the time, with its zone, for events.
         closed: Returns whether the gateway is closing.
     """
 
@@ -55,6 +60,7 @@ class RunTasks:
     runs: dict[str, Run]
     max_log_bytes: int
     max_result_bytes: int
+    clock: Callable[[], datetime]
     closed: Callable[[], bool]
 
     def start(self, run: Run, owner: str = "") -> None:
@@ -116,6 +122,44 @@ class RunTasks:
         """Return a stored status with what no log says."""
         run = self.runs.get(status.run_id)
         return evolve(status, paused=run is not None and run.status.paused)
+
+    async def load(self, run_id: str, *, starts: Callable[[], bool]) -> Run:
+        """Return a run, wherever the store has it; see `Gateway.load_run`.
+
+        Args:
+            run_id: Its id.
+            starts: Says whether one that has not ended starts. That is one that could not be read
+                when the gateway was opened: the disk has recovered.
+        """
+        if (run := self.runs.get(run_id)) is None:
+            try:
+                restored = await Run.restored(run_id, self.store, self.clock)
+            except InvalidRequestError as error:
+                _log.error("Run %s cannot be restored: %s", run_id, error)
+                raise UnknownRunError(run_id) from error
+            # Another task may have loaded it meanwhile.
+            run = self.runs.setdefault(run_id, restored)
+            if run is restored:
+                run.settle()
+                if run.needs_task and starts():
+                    self.start(run)
+        if not run.needs_task:
+            self.retire(run)
+        return run
+
+    async def find_key(
+        self, key: str, max_age_s: float, *, starts: Callable[[], bool]
+    ) -> Run | None:
+        """Return the run that was submitted with this key, if any; see `Gateway.find_key`."""
+        run_id = await self.store.find_key(key)
+        if run_id is None:
+            return None
+        try:
+            run = await self.load(run_id, starts=starts)
+        except UnknownRunError:  # deleted meanwhile, or its strategy is gone
+            return None
+        age = self.clock() - run.status.created_at
+        return run if age.total_seconds() <= max_age_s else None
 
     def retire(self, run: Run) -> None:
         """Count a run as finished, and let those leave memory that have to."""

@@ -250,9 +250,9 @@ MUTANTS = (
     ),
     Mutant(
         "restart: a run that could not be read at first never goes on",
-        GATEWAY,
-        "                self._take_up(run)\n",
-        "                pass\n",
+        "glowback_trio/actors/run_tasks.py",
+        "                if run.needs_task and starts():\n",
+        "                if False:\n",
     ),
     Mutant(
         "process: a worker that dies before it is ready fails a run",
