@@ -162,11 +162,13 @@ async def open_gateway(
         if kept.expires:
             drop = gateway._drop  # noqa: SLF001 - opening owns what it made
             nursery.start_soon(remove_expired, kept, now, drop, optimizations.drop, retention)
+        equipment.submit = gateway._submit_once  # noqa: SLF001 - opening owns what it made
+        # Nothing is waited for after a task has been started: whoever opens the gateway sees each
+        # run and optimization as it was kept.
+        await optimizations.restore()
         for run in gateway.runs()[::-1]:
             if run.needs_task:
                 tasks.start(run)
-        equipment.submit = gateway._submit_once  # noqa: SLF001 - opening owns what it made
-        await optimizations.restore()
         try:
             yield gateway
         finally:
