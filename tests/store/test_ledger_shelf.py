@@ -113,5 +113,23 @@ async def test_damage_is_found_when_the_file_is_opened(
         assert gateway.ledger.broken is not None
         assert gateway.ledger.broken.number == 2
         assert gateway.ledger.head == ENTRIES[-1].hash
+        # What cannot be an entry any more is left out.
+        listed = [entry.number for entry in await gateway.ledger.entries()]
+        assert set(listed) >= {entry.number for entry in ENTRIES} - {2}
     assert "The ledger of trials is damaged: Entry 2 " in caplog.text
     assert [each for each in check_store(path) if each.startswith("The ledger of trials: Entry 2")]
+
+
+async def test_a_ledger_whose_newest_entry_was_changed_goes_on() -> None:
+    path = new_path()
+    store = inline_store(path)
+    async with store.opened(make_registry()):
+        for entry in ENTRIES:
+            store.ledger.append(entry)
+    connection = apsw.Connection(str(path))
+    last = ENTRIES[-1]
+    connection.execute("UPDATE ledger SET trials = -1 WHERE number = ?", (last.number,))
+    connection.close()
+    async with open_virtual_gateway(store=inline_store(path)) as gateway:
+        assert gateway.ledger.broken is not None
+        assert (gateway.ledger.broken.number, gateway.ledger.head) == (last.number, last.hash)

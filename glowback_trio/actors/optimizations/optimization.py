@@ -11,9 +11,11 @@ from attrs import define, evolve, field
 
 from glowback_trio.actors.broadcaster import Broadcaster, Subscription
 from glowback_trio.actors.optimizations.attempt import Attempt
+from glowback_trio.actors.optimizations.results import result_so_far
 from glowback_trio.actors.optimizations.trials import load_trials
 from glowback_trio.actors.optimizations.work import Work
 from glowback_trio.actors.runs.pacing import Pacer
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.model.events import Event, OptimizationEventType
 from glowback_trio.model.lifecycle import INTERRUPTED
 from glowback_trio.model.optimization.errors import OptimizationConflictError, UnknownAttemptError
@@ -311,16 +313,8 @@ class Optimization:
             if kept is not None:
                 return kept
         trials = await load_trials(self._attempts)
-        status = self.status
-        return OptimizationResult(
-            optimization_id=self.optimization_id,
-            state=status.state,
-            best_trial=status.best_trial,
-            trials=trials,
-            front=(),
-            replay_backtest=None,
-            diagnostics={},
-            validation={},
-            manifest=None,
-            attempt=attempt.number,
+        notes = await self._store.optimizations.notes(self.optimization_id)
+        sketches = {note.trial_number: ReturnsSketch(note.sketch) for note in notes if note.sketch}
+        return await trio.to_thread.run_sync(
+            result_so_far, self.request, self.status, trials, sketches
         )

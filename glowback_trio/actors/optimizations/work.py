@@ -93,6 +93,8 @@ class Work:
     _turns: list[SlotTurn] = field(factory=list, init=False)
     _queue: ChunkQueue | None = field(default=None, init=False)
     _held: Holding = field(init=False)
+    #: What is waited for after the end has been written.
+    _lanes: trio.Nursery = field(init=False)
     #: What the ledger counts the trials by.
     _family: Family = field(init=False)
     _dataset: str = field(default="", init=False)
@@ -128,14 +130,16 @@ class Work:
         """Be the attempt's task: wait for a slot, work, tell, end.
 
         However it ends, its log gets a terminal event, unless it survives its gateway. That is
-        written at once; chunks in the middle of a step are waited for afterwards.
+        written at once; chunks in the middle of a step, and what is thought out in a thread, are
+        waited for afterwards.
         """
         course = self._attempt.course
         try:
             async with trio.open_nursery() as lanes:
+                self._lanes = lanes
                 try:
                     with course.scope, Border(self.fail):
-                        await self._complete(lanes)
+                        await self._complete()
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     course.stop()
@@ -162,7 +166,7 @@ class Work:
             course.fail(error)
         course.scope.cancel()
 
-    async def _complete(self, lanes: trio.Nursery) -> None:
+    async def _complete(self) -> None:
         await self._turn.wait()
         await self._pacer.wait_resumed()
         if self._attempt.newest.state is OptimizationState.PENDING:
@@ -170,7 +174,7 @@ class Work:
         self._turn.rest()
         study = await self._study()
         await self._load()
-        self._open_lanes(lanes)
+        self._open_lanes()
         await self._evaluate(study)
         await self._conclude(study)
 
@@ -178,7 +182,7 @@ class Work:
         loading = loading_request(self._request.base_backtest, self._request.search_space)
         bars = await self._compute(LoadJob(loading, self._equipment.source))
         assert isinstance(bars, Dataset), "the answer of a loading"
-        self._dataset = f"sha256:{await trio.to_thread.run_sync(bars.digest)}"
+        self._dataset = f"sha256:{await self._thought(bars.digest)}"
         self._bars = bars
 
     async def _study(self) -> Study:
@@ -195,12 +199,12 @@ class Work:
         }
         self._attempt.told.trials.clear()
         # A space may have a million combinations to look through.
-        return await trio.to_thread.run_sync(Study.restored, self._request, trials)
+        return await self._thought(partial(Study.restored, self._request, trials))
 
     async def _compute(self, job: Job) -> object:
         return await computed(self._equipment.compute, job, self._turn)
 
-    def _open_lanes(self, lanes: trio.Nursery) -> None:
+    def _open_lanes(self) -> None:
         """Start as many lanes as may and can be at work at once."""
         slots = self._equipment.slots
         count = min(self._request.concurrency, slots.slots)
@@ -210,7 +214,7 @@ class Work:
             self.pause()
         for turn in self._turns:
             lane = Lane(self._queue, turn, self._equipment.compute, self._job)
-            lanes.start_soon(self._be_lane, lane)
+            self._lanes.start_soon(self._be_lane, lane)
 
     async def _be_lane(self, lane: Lane) -> None:
         with Border(self.fail):
@@ -256,8 +260,22 @@ class Work:
     async def _by(self, function: Callable[[], T]) -> T:
         """Call what may think for long where a search learns, and then in a thread."""
         if self._request.strategy in LEARNING:
-            return await trio.to_thread.run_sync(function)
+            return await self._thought(function)
         return function()
+
+    async def _thought(self, function: Callable[[], T]) -> T:
+        """Call what may think for seconds in a thread, of which the end of the attempt is free."""
+        found: list[T] = []
+        ready = trio.Event()
+
+        async def think() -> None:
+            with Border(self.fail):
+                found.append(await trio.to_thread.run_sync(function))
+                ready.set()
+
+        self._lanes.start_soon(think)
+        await ready.wait()
+        return found[0]
 
     async def _conclude(self, study: Study) -> None:
         """Validate the winners, and keep the result before the end is announced."""
@@ -268,7 +286,7 @@ class Work:
         await self._validate(study)
         # Statistics of thousands of trials take a second or two.
         totals = await self._equipment.ledger.totals_of(self._family, self._dataset)
-        report = await trio.to_thread.run_sync(study.report, self._sketches, totals)
+        report = await self._thought(partial(study.report, self._sketches, totals))
         report = self._quoting(report)
         kept = await self._keep_best(study)
         result = result_of(self._attempt.newest, study, report, kept)
@@ -302,14 +320,14 @@ class Work:
 
     async def _validate(self, study: Study) -> None:
         assert self._queue is not None, "the lanes come first"
-        plans = await trio.to_thread.run_sync(study.validations)
+        plans = await self._thought(study.validations)
         self._queue.put(plans)
         told = 0
         while told < len(plans):
             for outcome in self._queue.leave(_TOLD_PER_TURN):
                 told += 1
                 # The last one of many splits has them all measured.
-                drafts = await trio.to_thread.run_sync(study.tell_validation, outcome)
+                drafts = await self._thought(partial(study.tell_validation, outcome))
                 # Those that an earlier gateway has told are in the log.
                 new = max(0, self._attempt.told.validations - self._validated)
                 self._validated += len(drafts)

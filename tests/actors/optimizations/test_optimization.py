@@ -137,6 +137,23 @@ async def test_a_cancelled_one_is_resumed_with_the_trials_that_were_told(
     assert [trial.trial_number for trial in result.trials] == list(range(1, 21))
 
 
+async def test_a_cancelled_one_shows_all_that_its_trials_show(autojump_clock: MockClock) -> None:
+    async with open_virtual_gateway() as gateway:
+        optimization = gateway.optimize(search_request())
+        await _wait_trials(optimization, 5)
+        optimization.cancel("enough")
+        status = await optimization.wait_finished()
+        result = await optimization.load_result()
+    assert (result.state, result.best_trial) == (OptimizationState.CANCELLED, status.best_trial)
+    assert result.best_trial is not None
+    assert result.replay_backtest is not None
+    replayed = result.replay_backtest["strategy"]["params"]
+    assert {**replayed, **result.best_trial.parameters} == replayed
+    assert result.diagnostics["completed_trials"] == len(result.trials) == status.trials_completed
+    assert "deflated_sharpe_ratio" in result.diagnostics
+    assert result.manifest is not None
+
+
 async def test_a_completed_one_is_neither_resumed_nor_paused(autojump_clock: MockClock) -> None:
     async with open_virtual_gateway() as gateway:
         optimization = gateway.optimize(search_request(max_trials=1))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import apsw
 from attrs import define
 
 from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
-from glowback_trio.model.ledger.entry import LedgerEntry, Tally
+from glowback_trio.model.ledger.entry import GENESIS, LedgerEntry, Tally
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals
 from glowback_trio.store.sqlite.session import Session
@@ -29,6 +30,17 @@ _SOME = (
     "(?1 IS NULL OR name = ?1) AND (?2 IS NULL OR dataset = ?2) AND (?3 IS NULL OR owner = ?3) "
     "AND number > ?4"
 )
+# Counts of a newest entry whose own are none.
+_UNKNOWN: Any = {
+    "dataset": GENESIS,
+    "origin": "run",
+    "origin_id": "",
+    "owner": "",
+    "trials": 1,
+    "rated": 0,
+    "sharpe_sum": 0.0,
+    "sharpe_square_sum": 0.0,
+}
 
 
 @define(eq=False)
@@ -101,7 +113,13 @@ def _entry(columns: Sequence[Any]) -> LedgerEntry:
 
 def _head(connection: apsw.Connection) -> LedgerEntry | None:
     rows = connection.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY number DESC LIMIT 1")
-    return next(map(_entry, rows), None)
+    for row in rows:
+        try:
+            return _entry(row)
+        except ValueError:  # somebody has changed its counts; the next entry needs none of them
+            number, previous, digest, name, *_ = row
+            return LedgerEntry(number, previous, digest, Tally(Family(name), **_UNKNOWN))
+    return None
 
 
 def broken_entry(connection: apsw.Connection) -> BrokenEntry | None:
@@ -137,4 +155,11 @@ def _totals(
 
 def _entries(connection: apsw.Connection, wanted: Sequence[Any]) -> list[LedgerEntry]:
     sql = f"SELECT {_COLUMNS} FROM ledger WHERE {_SOME} ORDER BY number LIMIT ?5"
-    return [_entry(row) for row in connection.execute(sql, wanted)]
+    return [*_legible(connection.execute(sql, wanted))]
+
+
+def _legible(rows: Iterable[Sequence[Any]]) -> Iterator[LedgerEntry]:
+    """Yield what somebody has not changed into what no entry can be; `broken_entry` names it."""
+    for row in rows:
+        with suppress(ValueError):
+            yield _entry(row)
