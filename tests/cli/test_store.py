@@ -17,7 +17,7 @@ import pytest
 
 from glowback_trio import BacktestRequest, InlineCompute, SqliteStore, open_gateway
 from glowback_trio.store.sqlite.database import connect
-from glowback_trio.store.sqlite.schema import SCRIPTS
+from glowback_trio.store.sqlite.schema import SCRIPTS, upgrade
 
 Glowback = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -49,6 +49,22 @@ async def test_info_says_what_is_in_the_file(path: Path, glowback: Glowback) -> 
     assert lines["runs"] == "3 (1 cancelled, 2 completed)"
     assert lines["results"] == "2"
     assert lines["version"] == str(len(SCRIPTS))
+    assert lines["optimizations"] == "0"
+    # Completed runs count as one trial each, the deleted one as well.
+    assert lines["trials"] == "3 in the ledger"
+
+
+@pytest.mark.parametrize("version", range(1, len(SCRIPTS)))
+def test_a_file_of_an_older_version_is_looked_at_as_it_is(
+    tmp_path: Path, glowback: Glowback, version: int
+) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(connect(path)) as connection:
+        upgrade(connection, SCRIPTS[:version])
+    done = glowback("store", "check", "--store", f"sqlite:{path}")
+    assert (done.returncode, done.stdout) == (0, f"{path} is sound\n")
+    lines = glowback("store", "info", "--store", f"sqlite:{path}").stdout.splitlines()
+    assert f"version       {version}" in lines
 
 
 async def test_a_sound_store_is_called_sound(path: Path, glowback: Glowback) -> None:

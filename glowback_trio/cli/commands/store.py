@@ -71,18 +71,21 @@ def info(*, store: StoreOption = None) -> None:
         "runs": f"{sum(found.states.values()):,}" + (f" ({states})" if states else ""),
         "events": f"{found.events:,}",
         "results": f"{found.results:,}",
+        "optimizations": f"{found.optimizations:,}",
+        "trials": f"{found.trials:,} in the ledger",
     }
     console = Console(highlight=False)
     for name, text in lines.items():
-        console.print(f"{name:8} {text}", markup=False, soft_wrap=True)
+        console.print(f"{name:13} {text}", markup=False, soft_wrap=True)
 
 
 @app.command
 def check(*, store: StoreOption = None) -> int:
     """Read a whole store and print everything that is wrong with it.
 
-    Checks the database, every checksum, the laws of every log with its digest, and every result.
-    A server may be using the store. The exit code is 1 if anything is wrong.
+    Checks the database, every checksum, the laws of every log with its digest, every result, and
+    the chain of the ledger of trials. A server may be using the store. The exit code is 1 if
+    anything is wrong.
 
     Args:
         store: The store; left out, that of `serve`.

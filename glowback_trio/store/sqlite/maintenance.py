@@ -25,6 +25,9 @@ from glowback_trio.wire.exports.run_export import RunExport
 __all__ = ["StoreInfo", "backup_store", "check_store", "compact_store", "export_from_store"]
 __all__ += ["store_info"]
 
+# Version of the schema that brought optimizations and the ledger of trials.
+_OPTIMIZATIONS = 5
+
 # Not those that were forgotten, whose rows are removed later.
 _KNOWN = "(SELECT * FROM runs WHERE run_id IS NOT NULL)"
 
@@ -39,7 +42,9 @@ class StoreInfo:
         free: Bytes of it that `compact_store` would give back.
         states: Number of runs by state.
         events: Number of events.
-        results: Number of results.
+        results: Number of results of runs.
+        optimizations: Number of optimizations.
+        trials: Trials that the ledger has counted.
     """
 
     version: int
@@ -48,6 +53,8 @@ class StoreInfo:
     states: Mapping[str, int]
     events: int
     results: int
+    optimizations: int
+    trials: int
 
 
 def store_info(path: Path) -> StoreInfo:
@@ -59,9 +66,11 @@ def store_info(path: Path) -> StoreInfo:
     with _opened(path) as connection:
         states = f"SELECT state, count(*) FROM {_KNOWN} GROUP BY state"
         free = connection.pragma("freelist_count") * connection.pragma("page_size")
+        version = check_version(connection)
+        searched, tried = _searches(connection) if version >= _OPTIMIZATIONS else (0, 0)
         beside = path.with_name(path.name + "-wal")
         return StoreInfo(
-            version=check_version(connection),
+            version=version,
             size=path.stat().st_size + (beside.stat().st_size if beside.exists() else 0),
             free=free,
             states=dict(connection.execute(states)),
@@ -69,7 +78,16 @@ def store_info(path: Path) -> StoreInfo:
             results=connection.execute(
                 f"SELECT count(*) FROM results JOIN {_KNOWN} ON run = seq"
             ).get,
+            optimizations=searched,
+            trials=tried,
         )
+
+
+def _searches(connection: apsw.Connection) -> tuple[int, int]:
+    """Return the number of optimizations, and of the trials that the ledger has counted."""
+    known = "SELECT count(*) FROM optimizations WHERE optimization_id IS NOT NULL"
+    trials = "SELECT ifnull(sum(trials), 0) FROM ledger"
+    return connection.execute(known).get, connection.execute(trials).get
 
 
 def check_store(path: Path) -> Iterator[str]:
@@ -92,7 +110,8 @@ def check_store(path: Path) -> Iterator[str]:
                 _check_run(connection, seq, run_id, count, ended=finished_at is not None)
             except (GlowbackError, ValueError, KeyError) as error:
                 yield f"Run {run_id}: {error}"
-        yield from check_optimizations(connection)
+        if check_version(connection) >= _OPTIMIZATIONS:
+            yield from check_optimizations(connection)
 
 
 def _check_run(
