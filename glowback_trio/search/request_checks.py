@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
+from attrs import evolve
+
 from glowback_trio.engine.trials.splits import split_count
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, hints, holds, value_problems
 from glowback_trio.model.optimization.overlay import loading_request, name_problems, place_of
 from glowback_trio.model.optimization.request import OptimizationRequest
-from glowback_trio.model.optimization.space import Parameter
+from glowback_trio.model.optimization.space import Parameter, SearchSpace
 from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.evaluation import Evaluation, splits_of
@@ -161,5 +163,26 @@ def _source_problems(
     except InvalidRequestError as error:
         yield from (each.under("base_backtest") for each in error.problems)
         return
+    chosen = _chosen_symbols(request.search_space)
     for problem in source_problems(loading):
-        yield problem.under("base_backtest")
+        match problem.path:
+            case ("symbols", int(place)) if loading.symbols[place] in chosen:
+                yield evolve(problem, path=chosen[loading.symbols[place]])
+            case _:
+                yield problem.under("base_backtest")
+
+
+def _chosen_symbols(space: SearchSpace) -> dict[str, tuple[str | int, ...]]:
+    """Return where in a request each symbol stands that a trial may choose."""
+    found: dict[str, tuple[str | int, ...]] = {}
+    for number, parameter in enumerate(space.parameters):
+        if parameter.name != "symbols":
+            continue
+        for place, value in enumerate(parameter.values):
+            path = ("search_space", "parameters", number, "values", place)
+            if isinstance(value, str):
+                found.setdefault(value, path)
+            elif isinstance(value, tuple):
+                for inner, symbol in enumerate(value):
+                    found.setdefault(symbol, (*path, inner))
+    return found

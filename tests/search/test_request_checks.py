@@ -176,7 +176,7 @@ def test_the_source_is_asked_for_all_symbols_that_may_be_chosen() -> None:
     request = search(search_space=space(choice))
     [problem] = request_problems(request, source_problems=source_problems)
     assert asked == [("AAA", "BBB")]
-    assert problem.path == ("base_backtest", "symbols", 1)
+    assert problem.path == ("search_space", "parameters", 0, "values", 1)
 
 
 def test_a_study_of_a_sound_request_has_as_many_trials_as_it_says() -> None:
