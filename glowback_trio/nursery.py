@@ -27,4 +27,9 @@ async def open_bare_nursery() -> AsyncIterator[trio.Nursery]:
         (only,) = group.exceptions
     # Outside the handler, and not `from None`: the exception keeps the cause that it has.
     if only is not None:
-        raise only
+        try:
+            raise only
+        finally:
+            # Its traceback holds this frame, which would hold it, until the garbage collector
+            # comes by, with all that is in the frames of its tasks.
+            del only

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+from weakref import WeakMethod
 
 import trio
 
@@ -32,6 +34,9 @@ from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import MemoryStore, Store
 
 __all__ = ["open_gateway", "random_id"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _INSTEAD = (
     "a gateway needs trio, so open it within trio.run; a program of asyncio or of threads opens it "
@@ -162,7 +167,7 @@ async def open_gateway(
         if kept.expires:
             drop = gateway._drop  # noqa: SLF001 - opening owns what it made
             nursery.start_soon(remove_expired, kept, now, drop, optimizations.drop, retention)
-        equipment.submit = gateway._submit_once  # noqa: SLF001 - opening owns what it made
+        equipment.submit = _held_elsewhere(gateway._submit_once)  # noqa: SLF001 - opening owns what it made
         # Nothing is waited for after a task has been started: whoever opens the gateway sees each
         # run and optimization as it was kept.
         await optimizations.restore()
@@ -176,6 +181,21 @@ async def open_gateway(
             closing.set()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
+
+
+def _held_elsewhere(method: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that calls a method of an object, and does not keep that object.
+
+    The gateway holds what calls it: it would hold itself until the garbage collector comes by.
+    """
+    bound = WeakMethod(method)
+
+    def call(*args: P.args, **more: P.kwargs) -> T:
+        found = bound()
+        assert found is not None, "the gateway outlives all that is at work in it"
+        return found(*args, **more)
+
+    return call
 
 
 def random_id() -> str:

@@ -138,3 +138,16 @@ async def test_runs_share_bars_and_leave_no_descriptor() -> None:
     await trio.lowlevel.checkpoint()
     del gateway
     assert descriptors() <= before
+
+
+def test_closing_closes_the_files_whoever_holds_their_bars_and_packs_them_anew_later() -> None:
+    before, bars, shared = descriptors(), some_bars("A"), SharedBars()
+    value = shared.pack([bars])
+    assert descriptors() == before + 1
+    shared.close()
+    shared.close()
+    assert descriptors() == before
+    again, mapped = shared.pack([bars]), MappedBars()
+    assert again.segments[0].number != value.segments[0].number
+    hold(mapped, again)
+    assert same(mapped.unpack(body(again))[0], bars)

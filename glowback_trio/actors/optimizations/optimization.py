@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+from weakref import ref
 
 import trio
 from attrs import define, evolve, field
@@ -16,6 +17,7 @@ from glowback_trio.actors.optimizations.trials import load_trials
 from glowback_trio.actors.optimizations.work import Work
 from glowback_trio.actors.runs.pacing import Pacer
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
+from glowback_trio.errors import GatewayClosedError
 from glowback_trio.model.events import Event, OptimizationEventType
 from glowback_trio.model.lifecycle import INTERRUPTED
 from glowback_trio.model.optimization.errors import OptimizationConflictError, UnknownAttemptError
@@ -55,7 +57,8 @@ class Optimization:
     request: OptimizationRequest
     _store: Store
     _clock: Callable[[], datetime]
-    _owner: Owner
+    #: Not held: it holds this.
+    _owner: ref[Owner]
     _attempts: list[Attempt]
     #: On whose account it works, with what it holds of the slots.
     account: str = ""
@@ -84,7 +87,7 @@ class Optimization:
         store.optimizations.open(optimization_id, request, key)
         pending = OptimizationStatus.pending(optimization_id, request, clock())
         attempt = Attempt.begin(store, request, pending, clock)
-        return cls(optimization_id, request, store, clock, owner, [attempt], account)
+        return cls(optimization_id, request, store, clock, ref(owner), [attempt], account)
 
     @classmethod
     async def restored(
@@ -101,7 +104,7 @@ class Optimization:
         attempts = [
             await Attempt.restored(store, kept.request, status, clock) for status in kept.statuses
         ]
-        found = cls(optimization_id, kept.request, store, clock, owner, attempts)
+        found = cls(optimization_id, kept.request, store, clock, ref(owner), attempts)
         if kept.statuses[-1].paused:
             found._pacer.pause()
         return found
@@ -269,7 +272,9 @@ class Optimization:
             self._work.resume()
 
     def _begin_again(self, ended: Attempt) -> None:
-        self._owner.admit(self.optimization_id)
+        if (owner := self._owner()) is None:
+            raise GatewayClosedError("No new optimizations are accepted: the gateway was closed")
+        owner.admit(self.optimization_id)
         if self._pacer.paused:
             self._go_on()
         before = ended.newest
@@ -285,7 +290,7 @@ class Optimization:
             progress=before.progress,
         )
         self._attempts.append(Attempt.begin(self._store, self.request, pending, self._clock))
-        self._owner.start(self, self.account)
+        owner.start(self, self.account)
 
     def employ(self, make: Callable[[Attempt, Sequence[Attempt], Pacer], Work]) -> Work:
         """Return the work of the newest attempt, which its task carries out."""

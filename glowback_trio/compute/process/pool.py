@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 
 import trio
@@ -89,7 +89,7 @@ class ProcessCompute:
         """Keep the workers for the length of an `async with` block."""
         # Without a buffer: who lends a worker knows when it has been taken.
         self._lend, self._idle = trio.open_memory_channel[WorkerProcess | WorkerError](0)
-        with self._idle:
+        with self._idle, closing(self._bars):
             async with open_bare_nursery() as self._keepers:
                 for _ in range(self.slots):
                     keep = partial(self._keep_worker, self._lend)

@@ -13,7 +13,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import IO, Any
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 from attrs import define, field, frozen
 
@@ -29,13 +29,15 @@ _Place = tuple[int, int]
 
 @define(eq=False)
 class Segment:
-    """A file that holds some bars. It is closed with the last reference to this."""
+    """A file that holds some bars. It is closed by `close`, or with the last reference to this."""
 
     number: int
     descriptor: int
+    #: Closes the file, once.
+    close: Callable[[], object] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        finalize(self, os.close, self.descriptor)
+        self.close = finalize(self, os.close, self.descriptor)
 
 
 @frozen
@@ -55,6 +57,7 @@ class SharedBars:
     _places: WeakKeyDictionary[Bars, tuple[Segment, int]] = field(
         factory=WeakKeyDictionary, init=False
     )
+    _segments: WeakSet[Segment] = field(factory=WeakSet, init=False)
 
     def pack(self, value: object) -> SharedValue:
         """Pack a value; write those of its bars that were not seen before.
@@ -76,8 +79,16 @@ class SharedBars:
         parts = pack_value(value, lambda *args, **more: _Pickler(place, *args, **more))
         if fresh:
             needed[number] = Segment(number, write_nameless(pack_value(list(fresh))))
+            self._segments.add(needed[number])
             self._places.update({bars: (needed[number], index) for bars, index in fresh.items()})
         return SharedValue(parts, list(needed.values()))
+
+    def close(self) -> None:
+        """Close all files, whoever still has their bars; those would be written again."""
+        for segment in list(self._segments):
+            segment.close()
+        self._segments.clear()
+        self._places.clear()
 
 
 @define(eq=False)

@@ -77,14 +77,20 @@ class WorkerProcess:
         await self._share(job.segments)
         await self._send(Kind.JOB, job.parts)
         await self._receive()
+        lost = False
         try:
             async with open_bare_nursery() as driven:
                 driven.start_soon(turn.drive, self._stop, self._go)
-                await self._follow(send, turn)
+                # Caught in here: a nursery that an error leaves has a cycle of it and of what it
+                # cancels, with the frames of the job, until the garbage collector comes by.
+                try:
+                    await self._follow(send, turn)
+                except WorkerError:
+                    lost = True
                 driven.cancel_scope.cancel()
-        except WorkerError:
-            why = why_ended(await self._process.wait(), self._limits)
-            await send.send(Failed(why, lost=True))
+            if lost:
+                why = why_ended(await self._process.wait(), self._limits)
+                await send.send(Failed(why, lost=True))
         finally:
             self._go()
 

@@ -6,7 +6,6 @@ or is gone on with, and what a reader has seen stays true.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -65,8 +64,6 @@ def test_a_trial_that_ends_its_worker_fails_alone() -> None:
     assert failed == {7, 13}
     assert "was killed" in next(each["error"] for each in trials if each["error"])
     assert found == trio.run(search, 2)
-    # What trio raised when the workers died holds their frames, with the bars, in a cycle.
-    gc.collect()
 
 
 class Faults:
