@@ -315,4 +315,15 @@ class Study:
             drafts.append(
                 progress_draft(progress, completed=completed, failed=self._failed, most=self._total)
             )
+        if ended and self.best is None and self.failure is None:
+            drafts.append(note_draft(self._without_winner(), "warning"))
         return [*drafts, *map(note_draft, self._notes if ended else ())]
+
+    def _without_winner(self) -> str:
+        """Return why no trial wins, as a sentence."""
+        completed = [trial for trial in self._trials if trial.status == "completed"]
+        barred = sum(not trial.feasible for trial in completed)
+        return (
+            f"No trial can win: of {len(completed)} completed, {barred} break metric_constraints, "
+            f"and the objective of {len(completed) - barred} is undefined"
+        )

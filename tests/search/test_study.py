@@ -230,3 +230,13 @@ def test_a_range_too_short_for_its_windows_is_said_in_the_log(
     assert [(each["level"], each["message"]) for each in said] == (
         [] if message is None else [("warning", message)]
     )
+
+
+def test_a_search_that_nobody_wins_says_why_in_its_log() -> None:
+    study = Study(search(metric_constraints=("total_return > 1e6",)))
+    drafts = drive(study, brute_force(search(), [random_bars()]))
+    assert study.best is None
+    last = payloads(drafts, "log")[-1]
+    assert last["level"] == "warning"
+    assert last["message"].startswith("No trial can win: of ")
+    assert "break metric_constraints" in last["message"]

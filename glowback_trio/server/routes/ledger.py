@@ -11,6 +11,7 @@ from quart import request
 
 from glowback_trio.model.bounds import Checked, Ge, Le, Pattern
 from glowback_trio.model.ledger.totals import TrialTotals
+from glowback_trio.model.strategies.registry import with_aliases
 from glowback_trio.model.stream_protocol import Cursor
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import prefix
@@ -29,7 +30,7 @@ class LedgerQuery(Checked):
     """Which trials to count, and which entries to list.
 
     Attributes:
-        strategy: Only trials of the strategy with this name.
+        strategy: Only trials of the strategy with this name or alias.
         dataset: Only trials on the bars with this digest, which `manifest.dataset.digest` has.
         after: Only entries with higher numbers.
         limit: The greatest number of entries to list.
@@ -50,12 +51,15 @@ async def show_ledger(app_state: AppState, query: LedgerQuery) -> Response:
     `entries` are those of the caller's key alone, or of all where the server has no keys; a `Link`
     header with `rel="next"` points to the rest.
     """
-    ledger = app_state.gateway.ledger
-    counted = await ledger.totals(query.strategy, query.dataset)
+    ledger, known = app_state.gateway.ledger, with_aliases(app_state.gateway.strategies)
+    # A strategy that is not known now may still have trials.
+    name = query.strategy
+    strategy = known[name].name if name in known else name
+    counted = await ledger.totals(strategy, query.dataset)
     owner = presented_key(request.headers) or ""
     # One more, to see whether there is a next page.
     found = await ledger.entries(
-        query.strategy, query.dataset, owner=owner, after=query.after, limit=query.limit + 1
+        strategy, query.dataset, owner=owner, after=query.after, limit=query.limit + 1
     )
     page = found[: query.limit]
     headers = {"Link": _next_page(query, page[-1].number)} if len(found) > len(page) else {}

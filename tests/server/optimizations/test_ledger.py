@@ -57,6 +57,8 @@ async def test_trials_of_searches_and_runs_are_counted_by_strategy_and_bars(
     one = await ledger(client, f"dataset={digest}")
     assert (one["trials"], [entry["tally"]["origin"] for entry in one["entries"]]) == (1, ["run"])
     assert (await ledger(client, "strategy=rsi"))["trials"] == 0
+    by_alias = await ledger(client, "strategy=moving_average_crossover")
+    assert by_alias["trials"] == found["trials"]
 
 
 async def test_every_entry_is_bound_to_all_before_it(
