@@ -54,7 +54,7 @@ async def show_ledger(app_state: AppState, query: LedgerQuery) -> Response:
     ledger, known = app_state.gateway.ledger, with_aliases(app_state.gateway.strategies)
     # A strategy that is not known now may still have trials.
     name = query.strategy
-    strategy = known[name].name if name in known else name
+    strategy = known[name].name if name is not None and name in known else name
     counted = await ledger.totals(strategy, query.dataset)
     owner = presented_key(request.headers) or ""
     # One more, to see whether there is a next page.
