@@ -15,7 +15,8 @@ __all__ = ["Chunk", "ChunkQueue"]
 # Seconds of work in a chunk: short for who waits for a slot, long compared with its way there.
 _AIM_S = 0.25
 _FIRST = 8
-_MOST = 512
+# The outcomes of a chunk come back in one message, which the event loop reads in one step.
+_MOST = 64
 
 
 @frozen

@@ -42,8 +42,9 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-# Trials that are told in a row: a millisecond or two of work.
-_TOLD_PER_TURN = 16
+# Trials that are asked for, and told, in a row: a millisecond of work.
+_ASKED_PER_TURN = 16
+_TOLD_PER_TURN = 8
 # What a trial with its sketch takes in memory, roughly.
 _TRIAL_BYTES = 4096
 
@@ -237,11 +238,15 @@ class Work:
                 await self._queue.wait()
 
     async def _ask(self, study: Study, queue: ChunkQueue) -> None:
-        while (room := queue.room) and not study.asked_all:
-            plans = await self._by(partial(study.ask, room))
-            if not plans:
+        plans: list[TrialPlan] = []
+        while len(plans) < queue.room and not study.asked_all:
+            some = min(queue.room - len(plans), _ASKED_PER_TURN)
+            if not (more := await self._by(partial(study.ask, some))):
                 break  # a search that learns waits to be told
-            queue.put(plans)
+            plans += more
+            await trio.lowlevel.checkpoint()
+        # All at once, so that no lane takes the first few for all there are.
+        queue.put(plans)
 
     async def _tell(self, study: Study, outcomes: Sequence[TrialOutcome]) -> None:
         """Tell some outcomes, and emit what comes of them in one step with the notes on them."""
