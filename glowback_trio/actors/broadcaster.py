@@ -283,7 +283,7 @@ class Subscription:
 
 
 class Streamed(Protocol):
-    """What has a log that readers follow: a run, or an attempt of an optimization."""
+    """A run, or an attempt of an optimization: readers follow its log."""
 
     @property
     def broadcaster(self) -> Broadcaster:

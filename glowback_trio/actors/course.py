@@ -22,7 +22,7 @@ _RETRY_S = 1.0
 
 @define(eq=False)
 class Course(Generic[S]):
-    """Whether and how something has ended, and what will end it.
+    """The end of a run or an attempt: whether it has come, how, and its cause.
 
     Its log gets a terminal event however it ends, unless it survives its gateway.
 

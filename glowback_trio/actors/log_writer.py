@@ -53,7 +53,7 @@ def _ignore(_status: object) -> None:
 
 @frozen
 class Life(Generic[S]):
-    """What events do to the status of what has a log.
+    """The changes that events make to the status of a run or an attempt.
 
     Attributes:
         check: Raises `InvalidTransitionError` if the lifecycle table allows no event of this type.

@@ -29,7 +29,7 @@ TrialFile = Literal["results", "trials.csv", "trials.ndjson", "trials.parquet"]
 
 @frozen(kw_only=True)
 class _Selection(Checked):
-    """What of a log to stream, checked before anything is sent."""
+    """A selection of events to stream, checked before anything is sent."""
 
     after: Cursor
     types: OptimizationEventTypes | None

@@ -1,4 +1,4 @@
-"""What a request is about: a run, or an optimization."""
+"""The subject of a request: a run, or an optimization."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IDENTITY = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 @frozen
 class Subject:
-    """What a request is about.
+    """The subject of a request.
 
     Attributes:
         kind: The path of all of its kind.

@@ -1,4 +1,4 @@
-"""What a trial has to be tried on, and the trial that its outcome makes."""
+"""Plans of trials, and the trials that their outcomes make."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def splits_of(request: OptimizationRequest) -> Splits | None:
 
 @frozen
 class Evaluation:
-    """How trials of a request are evaluated.
+    """The evaluation of the trials of a request.
 
     Attributes:
         request: The request.

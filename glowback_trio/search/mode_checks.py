@@ -1,4 +1,4 @@
-"""What does not go together in a request: ways to search, objectives, validations, ranges."""
+"""Combinations of settings that a request may not have."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _AT_ONCE = 256  # trials that are evaluated together
 
 @frozen(repr=False)
 class SearchProgress:
-    """How far a search is, after one more trial.
+    """The progress of a search, after one more trial.
 
     Attributes:
         trial: The trial that has just ended.

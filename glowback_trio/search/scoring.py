@@ -1,4 +1,4 @@
-"""What a trial is worth: its metrics, its objective, and whether it meets the constraints."""
+"""Scores of trials: metrics, objective, and whether the constraints are met."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Numbers = Sequence[float | None]
 
 @frozen
 class Scoring:
-    """How trials are ranked.
+    """The ranking of trials.
 
     Attributes:
         objectives: What is sought.
@@ -41,7 +41,7 @@ class Scoring:
 
     @property
     def direction(self) -> Direction:
-        """Whether a greater `Trial.objective` is better."""
+        """True if a greater `Trial.objective` is better."""
         return "maximize" if self._weighted else self.objectives[0].direction
 
     @property

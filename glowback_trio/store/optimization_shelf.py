@@ -19,7 +19,7 @@ __all__ = ["OptimizationShelf", "StoredOptimization", "TrialNote"]
 
 @frozen
 class TrialNote:
-    """What is kept of a trial besides its event.
+    """A note on a trial, kept besides its event.
 
     Attributes:
         trial_number: Its number.

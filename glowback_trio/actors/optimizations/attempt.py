@@ -114,7 +114,7 @@ class Attempt:
 
     @property
     def count(self) -> int:
-        """How many events can be read."""
+        """Number of events that can be read."""
         return self._broadcaster.log.watermark
 
     @property

@@ -68,12 +68,12 @@ class ChunkQueue:
 
     @property
     def room(self) -> int:
-        """How many more plans it wants, so that no lane has to wait."""
+        """Number of further plans that it wants, so that no lane has to wait."""
         return max(0, 2 * self._lanes * self._size - len(self._waiting) - len(self._early))
 
     @property
     def out(self) -> int:
-        """How many trials have been sent and not come back."""
+        """Number of trials that have been sent and have not come back."""
         return self._sent - self._left - len(self._early)
 
     def put(self, plans: Sequence[TrialPlan]) -> None:

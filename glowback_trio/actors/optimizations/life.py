@@ -1,4 +1,4 @@
-"""What events do to the status of an optimization's attempt."""
+"""The changes that events make to the status of an optimization's attempt."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ __all__ = ["Optimization", "Owner"]
 
 
 class Owner(Protocol):
-    """What owns the tasks of optimizations, as far as an optimization needs it."""
+    """The owner of the tasks of optimizations, as far as an optimization needs it."""
 
     def admit(self, optimization_id: str | None) -> None:
         """Check that one more may begin.
@@ -118,7 +118,7 @@ class Optimization:
 
     @property
     def attempts(self) -> int:
-        """How many attempts there are."""
+        """Number of attempts."""
         return len(self._attempts)
 
     def attempt(self, number: int | None = None) -> Attempt:

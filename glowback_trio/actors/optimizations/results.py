@@ -1,4 +1,4 @@
-"""What comes of an optimization besides its log: its result, and its best trials as runs."""
+"""The result of an optimization, and its best trials as runs."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ _TRIAL_BYTES = 4096
 
 @define(eq=False)
 class Equipment:
-    """What the work of every optimization needs.
+    """The equipment that the work of every optimization needs.
 
     Attributes:
         store: Where it is kept.
@@ -114,7 +114,7 @@ class Work:
 
     @property
     def under_way(self) -> int:
-        """How many trials are being evaluated."""
+        """Number of trials that are being evaluated."""
         return 0 if self._queue is None else self._queue.out
 
     def pause(self) -> None:

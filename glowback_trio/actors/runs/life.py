@@ -1,4 +1,4 @@
-"""What events do to the status of a run."""
+"""The changes that events make to the status of a run."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def curve_metrics(
 
 @frozen(eq=False)
 class Traded:
-    """What a run has traded; or each of K runs, each attribute (K,).
+    """The trades of a run in figures; or those of K runs, each attribute (K,).
 
     Attributes:
         fills: Number of fills.

@@ -235,7 +235,7 @@ class Curves(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one call of the kernel works on."""
+    """The arrays that one call of the kernel works on."""
 
     book: Book
     tables: Tables

@@ -1,4 +1,4 @@
-"""What replays of a strategy have found."""
+"""The findings of replays of a strategy."""
 
 from __future__ import annotations
 

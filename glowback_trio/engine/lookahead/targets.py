@@ -106,7 +106,7 @@ class _Panel:
 
     @property
     def made(self) -> int:
-        """How many targets there are."""
+        """Number of targets."""
         return int(np.count_nonzero(~np.isnan(self.wanted)))
 
     @property

@@ -53,7 +53,7 @@ class Decision:
 
 @define(eq=False)
 class _Answer:
-    """What followed a decision at once.
+    """The orders and fills that followed a decision at once.
 
     Attributes:
         decision: The decision.

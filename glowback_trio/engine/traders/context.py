@@ -27,7 +27,7 @@ class _Numbered(Protocol):
 
 
 class OrderDesk(Protocol):
-    """What a context needs of a broker; see `Broker`."""
+    """The part of a broker that a context needs; see `Broker`."""
 
     @property
     def account(self) -> Account:

@@ -49,7 +49,7 @@ _NO_BARS = np.zeros((0, 0))
 
 @frozen(eq=False)
 class Market:
-    """What the kernel needs to know of the bars, and of the costs that depend on them.
+    """The bars as the kernel reads them, with the costs that depend on them.
 
     Attributes:
         timeline: The bars.

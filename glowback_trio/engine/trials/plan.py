@@ -1,4 +1,4 @@
-"""What a trial has to evaluate, and what came of it."""
+"""The plan of a trial, and its outcome."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Segment:
 
 @frozen(kw_only=True)
 class Splits:
-    """How the bars of one run are divided into folds, and which of them are held out.
+    """The division of the bars of one run into folds, and the choice of those held out.
 
     Attributes:
         folds: Number of folds, each of consecutive bars.
@@ -87,7 +87,7 @@ class SegmentReturns:
 
 @frozen(kw_only=True, eq=False, repr=False)
 class TrialOutcome:
-    """What came of a trial.
+    """The outcome of a trial.
 
     Attributes:
         trial_number: That of its plan.

@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 
 @frozen
 class HeldOut:
-    """What `holdout` and `walk_forward` score a trial on.
+    """The segments that `holdout` and `walk_forward` score a trial on.
 
     Attributes:
         train: The range before the first window; None where it is too short.

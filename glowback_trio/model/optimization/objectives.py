@@ -1,4 +1,4 @@
-"""What a search looks for: metrics, in which direction, and what a trial has to meet."""
+"""Objectives of a search: metrics, and the direction in which they are better."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ BarCount = Annotated[int, Ge(0), Le(1_000_000)]
 
 @frozen(kw_only=True, repr=False)
 class RayCluster(Checked):
-    """What the reference server takes of a Ray cluster. Accepted and recorded, not used.
+    """A Ray cluster as the reference server takes it. Accepted and recorded, not used.
 
     Attributes:
         address: Address of its head.
@@ -181,5 +181,5 @@ class OptimizationRequest(Checked):
 
     @property
     def resources(self) -> dict[str, Any]:
-        """What is recorded of a requested cluster."""
+        """The record of a requested cluster."""
         return {"ray_cluster_requested": self.ray_cluster is not None}

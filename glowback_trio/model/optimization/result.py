@@ -16,7 +16,7 @@ __all__ = ["OptimizationResult"]
 
 @frozen(kw_only=True, eq=False, repr=False)
 class OptimizationResult:
-    """What an optimization has found so far, or in the end.
+    """The findings of an optimization: those so far, or in the end.
 
     Attributes:
         optimization_id: Its id.

@@ -220,7 +220,7 @@ def _is_numeric(parameter: Parameter) -> bool:
 
 @frozen(kw_only=True, repr=False)
 class SearchSpace(Checked):
-    """What a search may choose.
+    """The choices that a search has.
 
     Attributes:
         parameters: 1 to 50 parameters, each named once.
@@ -234,12 +234,3 @@ class SearchSpace(Checked):
     constraints: Annotated[tuple[ComparisonText, ...], MaxLen(100)] = ()
 
     __repr__ = describe_changes
-
-    @property
-    def comparisons(self) -> Sequence[Comparison]:
-        """The constraints, read."""
-        return [Comparison.read(text) for text in self.constraints]
-
-    def admits(self, values: Mapping[str, object]) -> bool:
-        """Return whether values of all parameters meet the constraints."""
-        return all(each.holds(values) for each in self.comparisons)

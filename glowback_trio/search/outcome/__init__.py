@@ -1,4 +1,4 @@
-"""What a search leads to: winners scored on what was held out, figures, and a record.
+"""The outcome of a search: winners scored on what was held out, figures, and a record.
 
 Belongs here: validations of winners, their stitched equity, diagnostics, the manifest.
 Never here: choosing and scoring trials.

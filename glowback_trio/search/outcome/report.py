@@ -24,7 +24,7 @@ _APART = ("search_space", "base_backtest")
 
 @frozen(eq=False)
 class Report:
-    """What a search has found; plain JSON values throughout.
+    """The findings of a search; plain JSON values throughout.
 
     Attributes:
         diagnostics: Figures; `ledger` in it comes from the ledger, all else from the search alone.

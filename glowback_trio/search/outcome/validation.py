@@ -16,7 +16,7 @@ __all__ = ["Validation", "validation_of"]
 
 
 class Validation(Protocol):
-    """What is done with winners once all trials are told."""
+    """The validation of winners, once all trials are told."""
 
     def plans(self) -> Sequence[TrialPlan]:
         """Return what to evaluate, numbered from 1."""

@@ -1,4 +1,4 @@
-"""What a search may choose: axes and rules, and the combinations they leave."""
+"""The choices of a search: axes, rules, and the combinations that they leave."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def identity(values: Values) -> Hashable:
 
 @frozen
 class Domain:
-    """What a search may choose.
+    """The choices that a search has.
 
     Attributes:
         axes: One for each parameter, in the order of the request.

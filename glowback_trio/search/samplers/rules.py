@@ -1,4 +1,4 @@
-"""What combinations of parameters may be tried: constraints, and what the strategy refuses."""
+"""Combinations of parameters that may be tried: constraints, and what the strategy refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sampler is: it is asked for candidates, and told what came of them."""
+"""The protocol of samplers: they are asked for candidates, and told their outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Score = tuple[float, ...]
 
 @frozen
 class Candidate:
-    """What to try next.
+    """A candidate: parameters to try next.
 
     Attributes:
         parameters: What is chosen, by the names of the search space.
@@ -41,7 +41,7 @@ class Sampler(Protocol):
 
     @property
     def refused(self) -> Sequence[str]:
-        """What is left out from the beginning, as sentences."""
+        """Sentences on the combinations that are left out from the beginning."""
 
     @property
     def shortfall(self) -> str:

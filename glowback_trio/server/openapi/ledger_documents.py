@@ -14,7 +14,7 @@ _Count = Annotated[int, Ge(0)]
 
 
 class Overfit(TypedDict):
-    """How far to trust the Sharpe ratio of a run, by how often anyone has looked.
+    """The trust that the Sharpe ratio of a run deserves, by how often anyone has looked.
 
     Attributes:
         probabilistic_sharpe_ratio: Probability that the true ratio is above 0, of one look; null if
@@ -36,7 +36,7 @@ class Overfit(TypedDict):
 
 
 class FamilyDocument(TypedDict):
-    """What was tried.
+    """A strategy family, as the ledger counts its trials.
 
     Attributes:
         name: Name of the strategy.
@@ -104,7 +104,7 @@ class LedgerTotals(TypedDict):
 
 
 class LedgerDocument(TypedDict):
-    """How often anyone has looked.
+    """The trials that anyone has made.
 
     Attributes:
         head: Hash of the newest entry.

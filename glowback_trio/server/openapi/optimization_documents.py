@@ -107,7 +107,7 @@ class OptimizationStatusDocument(TypedDict):
 
 
 class OptimizationResultDocument(TypedDict):
-    """What an optimization has found.
+    """The findings of an optimization.
 
     Attributes:
         state: How it ended.

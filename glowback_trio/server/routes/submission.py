@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class Begun(Protocol):
-    """What a request has begun: a run, for example."""
+    """The work that a request has begun: a run, for example."""
 
     async def wait_stored(self) -> None:
         """Wait until it is as durable as the store promises."""

@@ -28,7 +28,7 @@ _MOST_OVERFIT, _MOST_LOSING = 0.5, 0.05
 
 @frozen(kw_only=True)
 class Evidence:
-    """What is known of the best of some trials. Sharpe ratios are per bar, not annualised.
+    """The evidence on the best of some trials. Sharpe ratios are per bar, not annualised.
 
     Attributes:
         sharpe: Its Sharpe ratio.

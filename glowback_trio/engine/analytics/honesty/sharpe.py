@@ -1,4 +1,4 @@
-"""How far to trust a Sharpe ratio: short records, fat tails, and the best of many trials.
+"""The trust that a Sharpe ratio deserves: short records, fat tails, the best of many trials.
 
 Sharpe ratios here are per bar, not annualised: the formulas count bars, and an annualised ratio
 would inflate their results. Kurtosis is excess, 0 for a normal distribution.

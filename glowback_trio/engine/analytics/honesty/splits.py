@@ -30,7 +30,7 @@ Numbers = NDArray[np.floating[Any]]
 
 @frozen(eq=False)
 class Overfit:
-    """How the best trial of one half of the data did in the other half, over all splits.
+    """Results of the best trial of one half of the data in the other half, over all splits.
 
     Attributes:
         probability: Probability of backtest overfitting: the fraction of splits in which the trial

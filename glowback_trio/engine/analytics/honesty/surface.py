@@ -24,7 +24,7 @@ _ACROSS = 4.0
 
 @frozen
 class Stability:
-    """How the neighbours of the best trial did.
+    """Results of the neighbours of the best trial.
 
     Attributes:
         neighbours: How many there are, over all parameters together.

@@ -63,7 +63,7 @@ class Tracks:
 
 @define(eq=False)
 class TrialFindings:
-    """What was found of one trial.
+    """The measurements of one trial.
 
     Attributes:
         metrics: By segment.
@@ -78,7 +78,7 @@ class TrialFindings:
 
 @frozen(eq=False)
 class Division:
-    """How the returns of full runs are scored on splits.
+    """The scoring of the returns of full runs on splits.
 
     Attributes:
         splits: Returns the splits of so many returns.

@@ -35,7 +35,7 @@ __all__ = ["Ledgers", "ledgers_of", "metrics_of"]
 
 @frozen(eq=False)
 class Ledgers:
-    """What accounts have traded, and what came of it.
+    """The trades of accounts, and their outcome.
 
     Attributes:
         traded: Their fills.

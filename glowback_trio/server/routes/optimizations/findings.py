@@ -1,4 +1,4 @@
-"""What optimizations have found: results, tables of trials, and trials as runs of their own."""
+"""Routes of results: tables of trials, and trials as runs of their own."""
 
 from __future__ import annotations
 

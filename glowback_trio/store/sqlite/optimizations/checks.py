@@ -1,4 +1,4 @@
-"""Whether what a file holds of optimizations is sound."""
+"""Check the optimizations in a file."""
 
 from __future__ import annotations
 
