@@ -88,9 +88,18 @@ def schemathesis(session: nox.Session) -> None:
     session.run("python", "tests/extended/schema_fuzz.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def pages(session: nox.Session) -> None:
+    """Check the types of the dashboard's scripts, with a TypeScript that npx fetches."""
+    if shutil.which("npx") is None:
+        session.skip("npx is not installed, which fetches TypeScript")
+    compiler = ("npx", "--yes", "--package", "typescript@5.9.3", "tsc")
+    session.run(*compiler, "--project", "tests/browser", *session.posargs, external=True)
+
+
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Follow runs in a real browser, which must be installed as /usr/bin/chromium."""
+    """Use pages and streams in a real browser, which must be installed as /usr/bin/chromium."""
     _install(session, "browser")
     session.run("pytest", "tests/browser", *session.posargs)
 

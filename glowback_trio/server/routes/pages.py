@@ -1,40 +1,48 @@
-"""Pages about the API: the front page, the interactive docs and the document behind them."""
+"""The pages: the dashboard with its files, the interactive docs and the document behind them."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import importlib.util
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from string import Template
 
 import trio
+from quart import request
 
 from glowback_trio.server.http.errors import unknown_path
 from glowback_trio.server.http.responses import Response, json_response
-from glowback_trio.server.http.route import Route
 from glowback_trio.server.openapi.docstrings import first_line
 from glowback_trio.server.openapi.document import openapi_document
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.static_files import static_files
 from glowback_trio.version import VERSION
 from glowback_trio.wire.json_text import dumps
 
-__all__ = ["api_document", "docs_asset", "docs_page", "front_page", "read_pages", "stream_module"]
+__all__ = [
+    "api_document",
+    "dashboard",
+    "docs_asset",
+    "docs_page",
+    "read_pages",
+    "route_list",
+    "static_file",
+    "stream_module",
+]
 
 _PAGES = resources.files("glowback_trio.server") / "assets"
 
-# Swagger UI has its icons in data URLs; everything else it loads is a file of this server.
-_DOCS_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+# Swagger UI has its icons in data URLs; everything else that a page loads is a file of this server.
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+}
 
 _CACHED = {"Cache-Control": "public, max-age=3600"}
+
+_HTML = "text/html; charset=utf-8"
 
 _ASSETS: Mapping[str, str] = {
     "docs.js": "text/javascript; charset=utf-8",
@@ -48,49 +56,45 @@ def read_pages() -> None:
     """Read all pages now: once the server is busy, there may be no descriptor left."""
     for name in ("index.html", "docs.html", "glowback-stream.js", *_ASSETS):
         read_page(name)
+    static_files()
 
 
-async def front_page(app_state: AppState) -> Response:
-    """Show the front page: what this server is, and its routes."""
-    page = Template(read_page("index.html").decode())
-    text = page.substitute(version=VERSION, rows="\n".join(_rows(app_state.routes)))
-    policy = (
-        f"default-src 'none'; style-src '{_style_hash(text)}'; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return _page(text, policy)
+async def dashboard(_app_state: AppState, **_place: str) -> Response:
+    """Show the dashboard; a script finds out from the address which of its pages it is."""
+    page = read_page("index.html").replace(b"$version", VERSION.encode())
+    return Response(page, 200, _POLICY, content_type=_HTML)
 
 
-def _rows(routes: Sequence[Route]) -> list[str]:
-    return [
-        f"    <tr><td><code>{route.method}</code>"
-        f"<td><code>{html.escape(route.path)}</code>"
-        f"<td>{_inline_code(html.escape(first_line(route.handler)))}"
-        for route in routes
-        # The page itself, and the files that pages load, are of no use to a reader.
-        if route.path not in ("/", "/docs/{name}")
+async def static_file(_app_state: AppState, name: str, folder: str = "") -> Response:
+    """Return a file of the dashboard; 304 to a browser that has it."""
+    file = static_files().get(f"{folder}/{name}" if folder else name)
+    if file is None:
+        raise unknown_path()
+    headers = {"ETag": file.tag, "Cache-Control": "no-cache"}
+    if request.if_none_match.contains_weak(file.tag.strip('"')):
+        return Response(b"", 304, headers)
+    return Response(file.body, 200, headers, content_type=file.media)
+
+
+async def route_list(app_state: AppState) -> Response:
+    """Return all routes, each with what it does, as the dashboard lists them."""
+    rows = [
+        {
+            "method": route.method,
+            "path": route.path,
+            "tag": route.tag,
+            "summary": first_line(route.handler),
+        }
+        for route in app_state.routes
+        # The dashboard itself, and the files that pages load, are of no use to a reader.
+        if not route.path.startswith(("/ui/", "/assets/", "/docs/")) and route.path != "/"
     ]
-
-
-def _inline_code(text: str) -> str:
-    """Mark up what stands between backticks as code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", text)
-
-
-def _style_hash(page: str) -> str:
-    """Return the hash of the page's style, the only one its Content-Security-Policy allows."""
-    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
+    return json_response(rows)
 
 
 async def docs_page(_app_state: AppState) -> Response:
     """Show the interactive documentation."""
-    return _page(read_page("docs.html").decode(), _DOCS_POLICY)
-
-
-def _page(text: str, policy: str) -> Response:
-    headers = {"Content-Security-Policy": policy}
-    return Response(text.encode(), 200, headers, content_type="text/html; charset=utf-8")
+    return Response(read_page("docs.html"), 200, _POLICY, content_type=_HTML)
 
 
 async def docs_asset(_app_state: AppState, name: str) -> Response:

@@ -83,6 +83,20 @@ _export = partial(
 )
 # A browser opens a page by its address, where it cannot add a key.
 _page = partial(Route, method="GET", tag="pages", needs_key=False, documented=False)
+# A page is some twenty files, which cost less than what the limit on the rate is there for.
+_file = partial(_page, handler=pages.static_file, rate_limited=False)
+
+_DASHBOARD = (
+    "/",
+    "/ui/runs/{id}",
+    "/ui/new",
+    "/ui/compare",
+    "/ui/optimizations",
+    "/ui/optimizations/new",
+    "/ui/optimizations/{id}",
+    "/ui/data",
+    "/ui/api",
+)
 
 ROUTES: Sequence[Route] = (
     _run(
@@ -277,7 +291,10 @@ ROUTES: Sequence[Route] = (
         handler=health.show_metrics,
         responses={200: ResponseSpec("The metrics.", media=("text/plain",))},
     ),
-    _page(path="/", handler=pages.front_page),
+    *(_page(path=path, handler=pages.dashboard) for path in _DASHBOARD),
+    _page(path="/ui/routes.json", handler=pages.route_list),
+    _file(path="/assets/{name}"),
+    _file(path="/assets/{folder}/{name}"),
     _page(path="/docs", handler=pages.docs_page),
     _page(path="/docs/{name}", handler=pages.docs_asset),
     _page(path="/openapi.json", handler=pages.api_document),

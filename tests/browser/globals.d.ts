@@ -1,0 +1,4 @@
+// What scripts without modules put on the window.
+interface Window {
+  LightweightCharts: any;
+}
