@@ -11,6 +11,7 @@ from glowback_trio.engine.accounting.curve import (
     blank_curve,
     draw,
     draw_drawdown,
+    drawn_soundly,
     first_beyond_range,
     seal,
 )
@@ -234,22 +235,36 @@ class Simulation:
         first = min(start, 1)  # of the marks: the row before comes along
         if not drawn:
             draw(self._curve, before, records, marks[first : first + stop - start], start)
-        sound = first_beyond_range(self._curve, records, start, stop)
-        ruined = ruined and sound == stop
-        if not (ruined or self._ruined) and len(
-            lost := np.flatnonzero(self._curve.value[start:sound] <= 0)
-        ):
-            ruined, stop = True, start + int(lost[0]) + 1
-            records = self._end_in_ruin(start, stop, marks)
-        elif sound < stop:
-            self._failure = DataError(out_of_range(self._timeline.time, sound))
-            stop, records = sound, records.before(sound)
+        if (peak := drawn_soundly(self._curve, records, self._peak, start, stop)) is None:
+            stop, records, ruined = self._inspected(start, stop, records, marks, ruined=ruined)
         self._note_endings(range(start, stop), records)
         if ruined:
             self._note_ruin(stop - 1)
         self._enter(records, stop)
-        self._peak = draw_drawdown(self._curve, self._peak, start, stop)
+        if peak is None:
+            peak = draw_drawdown(self._curve, self._peak, start, stop)
+        self._peak = peak
         return stop
+
+    def _inspected(
+        self, start: int, stop: int, records: Records, marks: Floats, *, ruined: bool
+    ) -> tuple[int, Records, bool]:
+        """Look for the first row that the account did not survive, or that is beyond all range.
+
+        Returns:
+            One past the last row that is final, the journal up to there, and whether it is the row
+            of ruin.
+        """
+        sound = first_beyond_range(self._curve, records, start, stop)
+        ruined = ruined and sound == stop
+        lost = np.flatnonzero(self._curve.value[start:sound] <= 0)
+        if len(lost) and not (ruined or self._ruined):
+            stop = start + int(lost[0]) + 1
+            return stop, self._end_in_ruin(start, stop, marks), True
+        if sound < stop:
+            self._failure = DataError(out_of_range(self._timeline.time, sound))
+            return sound, records.before(sound), ruined
+        return stop, records, ruined
 
     def _end_in_ruin(self, start: int, stop: int, marks: Floats) -> Records:
         """Simulate a block once more, with the row of ruin as its last."""

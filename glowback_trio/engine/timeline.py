@@ -183,7 +183,9 @@ def _check_prices(bars: Bars) -> None:
 
 def _union(times: Sequence[Times]) -> Times:
     # Most symbols share their times, and comparing is much cheaper than sorting their union.
-    different = [time for time in times if not np.array_equal(time, times[0])]
+    # As integers, which are compared faster: no time is NaT.
+    first = times[0].view(np.int64)
+    different = [time for time in times[1:] if not np.array_equal(time.view(np.int64), first)]
     return np.unique(np.concatenate((times[0], *different))) if different else times[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -15,10 +16,18 @@ from glowback_trio.model.strategies.lost import LostStrategy, lost_strategy
 from glowback_trio.model.strategies.parameters import STRATEGIES, BuyAndHold, Strategy
 from glowback_trio.wire.converter import Converter, Document, make_converter
 
-__all__ = ["parse_kept_request", "parse_request", "plain_document", "request_document"]
+__all__ = [
+    "field_names",
+    "parse_kept_request",
+    "parse_request",
+    "plain_document",
+    "plain_fields",
+    "request_document",
+]
 
 # For readers that know no custom strategies, such as programs that only write requests.
 _BUILT_IN = make_converter(STRATEGIES)
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 def parse_request(document: object, converter: Converter = _BUILT_IN) -> BacktestRequest:
@@ -74,20 +83,41 @@ def request_document(request: BacktestRequest) -> Document:
     return document
 
 
-def plain_document(checked: attrs.AttrsInstance) -> Document:
+def plain_document(checked: Checked) -> Document:
     """Write any value that requests are made of as a document."""
-    return attrs.asdict(checked, value_serializer=_serialize)
+    cls: Any = type(checked)
+    return {name: _written(getattr(checked, name)) for name in field_names(cls)}
 
 
-def _serialize(_owner: type, _field: attrs.Attribute[Any], value: Any) -> Any:
+def plain_fields(checked: attrs.AttrsInstance) -> Document:
+    """Write the fields of a value by name, as `attrs.asdict` does."""
+    fields = {name: getattr(checked, name) for name in field_names(type(checked))}
+    plain = all(type(value) in _PLAIN for value in fields.values())
+    return fields if plain else attrs.asdict(checked)
+
+
+@lru_cache(maxsize=256)
+def field_names(cls: type[Any]) -> tuple[str, ...]:
+    """Return the names of a class's fields, in order."""
+    return tuple(each.name for each in attrs.fields(cls))
+
+
+def _written(value: Any) -> Any:
+    # Each result has a request in its manifest, and nearly every field of it is of one of these.
+    if type(value) in _PLAIN:
+        return value
     match value:
         case datetime():
             return stamp(value)
-        case tuple():
-            return list(value)
+        case tuple() | list():
+            return [_written(one) for one in value]
+        case dict():
+            return {key: _written(one) for key, one in value.items()}
         case LostStrategy(params=params):
             return {"name": value.name, "params": params}
         case Checked() if isinstance(value, Strategy):
-            return {"name": value.name, "params": attrs.asdict(value)}
+            return {"name": value.name, "params": plain_fields(value)}
+        case Checked():
+            return plain_document(value)
         case _:
             return value

@@ -24,16 +24,19 @@ from support.same_results import assert_same
 
 from glowback_trio.compute import kernel as kernels
 from glowback_trio.engine import backtest
+from glowback_trio.engine.analytics.returns import drawdowns
 from glowback_trio.engine.kernel.arithmetic import added
 from glowback_trio.engine.kernel.choice import INTERPRETED, Kernel, choose, chosen, using
+from glowback_trio.engine.kernel.falls import draw_falls
 from glowback_trio.engine.kernel.tables import HALF
+from glowback_trio.engine.strategies.builtin import targets
 from glowback_trio.engine.strategies.indicators import rolling_mean
 from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.extras import FAST, Extra
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
-from glowback_trio.model.strategies.parameters import BuiltIn
+from glowback_trio.model.strategies.parameters import BuiltIn, MaCrossover
 
 # The compiler takes ten seconds, on a busy machine many times that.
 pytestmark = pytest.mark.timeout(600)
@@ -166,6 +169,42 @@ def test_means_have_the_digits_of_the_arrays(
     expected = rolling_mean(values, window)
     with using(INTERPRETED):
         assert rolling_mean(values, window).tobytes() == expected.tobytes()
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 20), st.integers(1, 40)),
+    st.integers(0, 20),
+    st.integers(0, 2**32 - 1),
+)
+def test_crossings_are_those_of_the_arrays(
+    rows: int, columns: int, periods: tuple[int, int], warmup: int, seed: int
+) -> None:
+    # Few different prices, so that means tie.
+    close = np.random.default_rng(seed).integers(1, 4, (rows + warmup, columns)) / 10.0
+    short, long = sorted((periods[0], periods[0] + periods[1]))
+    strategy = MaCrossover(short_period=short, long_period=long)
+    expected = targets(strategy, close, allow_short=True, warmup=warmup)
+    with using(INTERPRETED):
+        found = targets(strategy, close, allow_short=True, warmup=warmup)
+    for own, other in zip(found, expected, strict=True):
+        assert own.tobytes() == other.tobytes()
+
+
+@given(st.lists(st.floats(0.01, 1e99), min_size=1, max_size=40), st.floats(1.0, 1e6))
+def test_falls_are_those_of_the_arrays(values: list[float], capital: float) -> None:
+    value = np.array(values)
+    fall = np.empty_like(value)
+    row, peak = draw_falls(value, fall, 0, len(value), capital)
+    assert (row, peak) == (len(value), max(capital, *values))
+    assert fall.tobytes() == drawdowns(value, capital).tobytes()
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, 1e100, np.inf, np.nan])
+def test_falls_end_before_a_value_that_is_no_account(bad: float) -> None:
+    value = np.array([1.0, 3.0, bad, 2.0])
+    assert draw_falls(value, np.empty(4), 0, 4, 2.0) == (2, 3.0)
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**32 - 1))

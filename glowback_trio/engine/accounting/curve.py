@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.journal import Records
 from glowback_trio.engine.finite import LARGEST, quiet
+from glowback_trio.engine.kernel.choice import chosen
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve
 
-__all__ = ["blank_curve", "draw", "draw_drawdown", "first_beyond_range", "seal"]
+__all__ = ["blank_curve", "draw", "draw_drawdown", "drawn_soundly", "first_beyond_range", "seal"]
 
 
 def blank_curve(capital: float, time: Times, date: Times) -> Curve:
@@ -78,6 +79,27 @@ def _lasting(before: Floats, values: Floats, places: NDArray[np.int64], count: i
     places, values = np.concatenate((first, places)), np.concatenate((before, values))
     order = np.argsort(places, kind="stable")
     return np.repeat(values[order], np.diff(places[order], append=len(before) * count))
+
+
+def drawn_soundly(
+    curve: Curve, records: Records, peak: float, start: int, stop: int
+) -> float | None:
+    """Draw the falls of rows by the kernel, where there is one and nothing is wrong on any of them.
+
+    Args:
+        curve: Its values are drawn before `stop`.
+        records: The journal of the rows.
+        peak: The highest value before `start`, at least the capital.
+        start: First row.
+        stop: One past the last row.
+
+    Returns:
+        The highest value before `stop`; None where the rows have to be looked at one by one.
+    """
+    if (kernel := chosen()) is None:
+        return None
+    row, peak = kernel.draw_falls(curve.value, curve.drawdown, start, stop, peak)
+    return peak if row == stop and np.isfinite(_largest(records.events["quantity"])) else None
 
 
 @quiet

@@ -139,7 +139,8 @@ def _nearest(conventions: list[float], spaced: float) -> float | None:
 
 
 def _bars_per_session(date: Times) -> float:
-    changes = np.flatnonzero(date[1:] != date[:-1]) + 1
+    day = date.view(np.int64)  # compared faster than dates, of which any may be NaT
+    changes = np.flatnonzero(day[1:] != day[:-1]) + 1
     if len(changes) == len(date) - 1:
         return 1.0
     return float(np.median(np.diff(changes, prepend=0, append=len(date))))

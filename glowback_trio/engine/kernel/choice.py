@@ -16,7 +16,19 @@ from attrs import define
 
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EVENT, FILL
-from glowback_trio.engine.kernel import arithmetic, fills, ledger, means, orders, portfolio, rows
+from glowback_trio.engine.kernel import (
+    arithmetic,
+    crossing,
+    falls,
+    fills,
+    ledger,
+    means,
+    orders,
+    portfolio,
+    rows,
+)
+from glowback_trio.engine.kernel.crossing import Crossings, crossings
+from glowback_trio.engine.kernel.falls import DrawFalls, draw_falls
 from glowback_trio.engine.kernel.ledger import Book, book
 from glowback_trio.engine.kernel.means import RollingMean, rolling_mean
 from glowback_trio.engine.kernel.rows import CarryOut, carry_out
@@ -33,7 +45,10 @@ from glowback_trio.engine.kernel.tables import (
 __all__ = ["INTERPRETED", "MODULES", "Kernel", "choose", "chosen", "examples", "functions", "using"]
 
 #: The modules that the kernel consists of.
-MODULES: tuple[ModuleType, ...] = (arithmetic, orders, fills, portfolio, rows, ledger, means)
+MODULES: tuple[ModuleType, ...] = (
+    *(arithmetic, orders, fills, portfolio, rows, ledger, means),
+    *(crossing, falls),
+)
 
 
 class Kernel(NamedTuple):
@@ -42,10 +57,12 @@ class Kernel(NamedTuple):
     carry_out: CarryOut
     book: Book
     rolling_mean: RollingMean
+    crossings: Crossings
+    draw_falls: DrawFalls
 
 
 #: The kernel as plain Python: slow, and what the compiled one is held to.
-INTERPRETED = Kernel(carry_out, book, rolling_mean)
+INTERPRETED = Kernel(carry_out, book, rolling_mean, crossings, draw_falls)
 
 
 @define
@@ -99,4 +116,6 @@ def examples() -> Mapping[str, tuple[Any, ...]]:
         "carry_out": (run, 0, 1, rows.NO_ROW),
         "rolling_mean": (fixed(prices), 1, np.zeros((1, 1)), np.zeros(1)),
         "book": (*records, np.zeros((1, 4)), np.zeros(0), np.zeros(0)),
+        "crossings": (fixed(prices), 0, (1, 1, 0), (1.0, 0.0), np.zeros(2), none, np.zeros(0)),
+        "draw_falls": (np.ones(1), np.ones(1), 0, 1, 1.0),
     }

@@ -18,6 +18,7 @@ __all__ = [
     "DECISION",
     "Book",
     "Curves",
+    "Integers",
     "Limits",
     "Run",
     "Tables",

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import asdict
-
 from glowback_trio.engine.analytics.annualisation import Annualisation
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.model.bars import Adjustment, Dataset
+from glowback_trio.model.bars import Adjustment, Dataset, Quality
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.version import VERSION
 from glowback_trio.wire.json_text import iso_times
-from glowback_trio.wire.requests import request_document
+from glowback_trio.wire.requests import field_names, plain_fields, request_document
 
 __all__ = ["manifest"]
 
@@ -48,7 +46,7 @@ def manifest(
         "strategy": {
             "strategy_id": request.strategy.name,
             "name": request.strategy.title,
-            "parameters": asdict(request.strategy),
+            "parameters": plain_fields(request.strategy),
         },
         "dataset": _dataset(request, dataset, timeline),
         "execution": _execution(request),
@@ -90,7 +88,7 @@ def _dataset(request: BacktestRequest, dataset: Dataset, timeline: Timeline) -> 
         "bar_digests": {one.symbol: f"sha256:{one.digest()}" for one in bars},
         "validation_summaries": [
             {
-                **asdict(one, recurse=False),
+                **{name: getattr(one, name) for name in field_names(Quality)},
                 "critical": list(one.critical),
                 "warnings": list(one.warnings),
             }
@@ -120,7 +118,7 @@ def _adjusted_for(request: BacktestRequest, dataset: Dataset) -> Adjustment | No
 
 def _execution(request: BacktestRequest) -> dict[str, Any]:
     """Return the execution settings, with the numbers that None stands for."""
-    resolved = asdict(request.execution)
+    resolved = plain_fields(request.execution)
     for name in ("slippage_bps", "commission_bps", "latency_ms"):
         resolved[name] = resolved[name] or 0
     return {"initial_capital": request.initial_capital, **resolved}

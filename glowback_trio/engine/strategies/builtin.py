@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glowback_trio.engine.finite import quiet
+from glowback_trio.engine.kernel.choice import Kernel, chosen
+from glowback_trio.engine.kernel.tables import fixed
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.errors import StrategyError
@@ -149,10 +151,26 @@ def _buy_and_hold(strategy: BuyAndHold, close: Floats) -> Targets:
 def _ma_crossover(
     strategy: MaCrossover, close: Floats, warmup: int, *, allow_short: bool
 ) -> Targets:
+    below = size_below(strategy, allow_short=allow_short)
+    if (kernel := chosen()) is not None:
+        return _crossed_by(kernel, strategy, close, warmup, below)
     fast = rolling_mean(close, strategy.short_period)
     slow = rolling_mean(close, strategy.long_period)
-    below = size_below(strategy, allow_short=allow_short)
     return _on_change(crossed_sides(fast, slow)[warmup:], strategy.position_size, below)
+
+
+def _crossed_by(
+    kernel: Kernel, strategy: MaCrossover, close: Floats, warmup: int, below: float
+) -> Targets:
+    periods = strategy.short_period, strategy.long_period, warmup
+    sizes = strategy.position_size, below
+    close, tails = fixed(close), np.empty(sum(periods[:2]))
+    rows, fractions = np.empty(len(close), np.int64), np.empty(len(close))
+    found = []
+    for column in range(close.shape[1]):
+        count = kernel.crossings(close, column, periods, sizes, tails, rows, fractions)
+        found.append((rows[:count].copy(), np.full(count, column), fractions[:count].copy()))
+    return Targets(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def crossed_sides(fast: Floats, slow: Floats) -> Sides:

@@ -95,17 +95,19 @@ def _of_group(
     open_price, close = (_side_by_side([getattr(one, name) for one in bars]) for name in _PRICES)
     wanted = _wanted(strategy, costs, timeline, group, close)
     made, column, fraction = wanted
-    rows = timeline.rows[group[0]]
-    time = bars[0].time
-    first = np.maximum(made + 1, np.searchsorted(time, time[made] + costs.latency))
+    rows, first = timeline.rows[group[0]], made + 1
+    if costs.latency:
+        time = bars[0].time
+        first = np.maximum(first, np.searchsorted(time, time[made] + costs.latency))
+    last = np.minimum(first, len(rows) - 1)
     return (
         rows[made],
         np.array(group)[column],
         fraction,
         close[made, column],
         first,
-        np.append(rows, len(timeline))[first],
-        open_price[np.minimum(first, len(rows) - 1), column],
+        np.where(first < len(rows), rows[last], len(timeline)),
+        open_price[last, column],
         close[first - 1, column],
     )
 
