@@ -8,19 +8,25 @@ from typing import Annotated, Any
 from attrs import field, frozen
 
 from glowback_trio.model.bounds import Checked, MaxLen, MinLen, collected, describe_changes
-from glowback_trio.model.instant import Edge, start_instant
+from glowback_trio.model.instant import Edge, end_instant, start_instant
 from glowback_trio.model.labelling.labels import search_text
 from glowback_trio.model.lifecycle import State, Status
 
-__all__ = ["RunFilter", "Since", "Word", "as_instant"]
+__all__ = ["RunFilter", "Since", "Until", "Word", "as_instant", "as_last_instant"]
 
 Word = Annotated[str, MinLen(1), MaxLen(128)]
 Since = Annotated[datetime, Edge("start")]
+Until = Annotated[datetime, Edge("end")]
 
 
 def as_instant(given: Any) -> Any:
     """Read a field's point in time; None stays None."""
     return None if given is None else collected(start_instant, given)
+
+
+def as_last_instant(given: Any) -> Any:
+    """Read a field's point in time, of which a date means its end; None stays None."""
+    return None if given is None else collected(end_instant, given)
 
 
 @frozen(kw_only=True, repr=False)

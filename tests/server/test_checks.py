@@ -285,7 +285,7 @@ async def places(gateway: Gateway, finished: Run) -> dict[str, str]:
     search = gateway.optimize(search_request(max_trials=3))
     await search.wait_finished()
     found = {"run_id": finished.run_id, "optimization_id": search.optimization_id}
-    return {**found, "name": "docs.js", "form": "csv"}
+    return {**found, "name": "docs.js", "form": "csv", "symbol": "AAPL"}
 
 
 async def test_head_works_wherever_get_does(url: str, places: dict[str, str]) -> None:

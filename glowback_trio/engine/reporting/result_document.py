@@ -11,8 +11,9 @@ import numpy as np
 from attrs import frozen
 
 from glowback_trio.engine.analytics.tearsheet import tear_sheet
-from glowback_trio.model.bars import Floats
+from glowback_trio.model.bars import Floats, Indices, Times
 from glowback_trio.model.result import Result
+from glowback_trio.model.sessions.window import WHOLE, Window
 from glowback_trio.wire.diagnostics import diagnostics_columns, hit_columns
 from glowback_trio.wire.downsample import thin
 from glowback_trio.wire.json_text import dumps
@@ -74,11 +75,14 @@ class _Part:
         make: Makes the field's value.
         empty: Value of the field if it is not included; None for fields that always are.
         per_bar: True for a table with a row per bar, which can be thinned.
+        times: Returns the times of its rows, ascending, of which a window shows some; None for a
+            field that is the same in every window.
     """
 
     make: Callable[[Result], Any]
     empty: list[Any] | dict[str, Any] | None = None
     per_bar: bool = False
+    times: Callable[[Result], Times] | None = None
 
 
 def equity_table(result: Result) -> Table:
@@ -117,6 +121,10 @@ def trade_table(result: Result) -> Table:
     return Table(len(result.trades), lambda which: trade_columns(result.trades, which))
 
 
+def _hit_times(result: Result) -> Times:
+    return result.curve.time[result.portfolio.hits.row if result.portfolio else []]
+
+
 def order_table(result: Result) -> Table:
     """Return the steps in the orders' lives, a row each."""
     orders, symbols = result.orders, result.trades.symbols
@@ -140,16 +148,16 @@ _PARTS: Mapping[str, _Part] = {
     "equity_curve": _Part(equity_table, [], per_bar=True),
     "benchmark_curve": _Part(_benchmark_table, [], per_bar=True),
     "benchmark_symbol": _Part(lambda result: result.benchmark and result.benchmark.symbol),
-    "trades": _Part(trade_table, []),
+    "trades": _Part(trade_table, [], times=lambda result: result.trades.time),
     "exposures": _Part(_exposure_table, [], per_bar=True),
-    "order_events": _Part(order_table, []),
+    "order_events": _Part(order_table, [], times=lambda result: result.orders.time),
     "option_trades": _Part(lambda _: [], []),
     "option_events": _Part(lambda _: [], []),
     "portfolio_construction": _Part(
         lambda result: result.portfolio.document() if result.portfolio else {}, {}
     ),
     "portfolio_diagnostics": _Part(_diagnostics_table, [], per_bar=True),
-    "constraint_hits": _Part(_hit_table, []),
+    "constraint_hits": _Part(_hit_table, [], times=_hit_times),
     "tearsheet": _Part(_tear_sheet, {}),
     "logs": _Part(lambda result: list(result.logs), []),
     "final_cash": _Part(lambda result: result.final_cash),
@@ -164,6 +172,7 @@ def result_document(
     *,
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
+    window: Window = WHOLE,
 ) -> Mapping[str, Any]:
     """Return a result as Python objects; for long results, see `result_chunks`.
 
@@ -173,11 +182,12 @@ def result_document(
         include: Blocks to write; the others stay empty. None: all.
         max_points: Largest number of bars to keep of each curve, at least `LEAST_POINTS`, picked by
             `thin`: the same bars in all curves. None: all.
+        window: Of the tables whose rows have times, only the rows in it.
 
     Raises:
         ValueError: `max_points` is too small.
     """
-    parts = _parts(result, run_id, include, max_points)
+    parts = _parts(result, run_id, include, max_points, window)
     return {name: _listed(value) for name, value in parts}
 
 
@@ -187,6 +197,7 @@ def result_chunks(
     *,
     include: Collection[BlockName] | None = None,
     max_points: int | None = None,
+    window: Window = WHOLE,
     aside: Mapping[str, Any] = _NOTHING,
 ) -> Chunks:
     """Write a result as JSON, in chunks of bounded size; see `result_document`.
@@ -194,23 +205,51 @@ def result_chunks(
     Nothing is worked out before its chunk is read. Fields of `aside`, which are no part of the
     result, are written last.
     """
-    parts = _parts(result, run_id, include, max_points)
+    parts = _parts(result, run_id, include, max_points, window)
     return joined(_written(chain(parts, aside.items())))
 
 
 def _parts(
-    result: Result, run_id: str, include: Collection[BlockName] | None, max_points: int | None
+    result: Result,
+    run_id: str,
+    include: Collection[BlockName] | None,
+    max_points: int | None,
+    window: Window,
 ) -> Iterator[tuple[str, Any]]:
     yield "run_id", run_id
     # Once for all curves, so that they can be drawn over each other.
-    bars = None if max_points is None else thin(_watched(result), max_points)
+    bars = _bars_shown(result, max_points, window)
     for name, part in _PARTS.items():
         if include is not None and name not in include and part.empty is not None:
             yield name, part.empty
-        else:
-            value = part.make(result)
-            thinned = bars is not None and part.per_bar and len(value)
-            yield name, value.picked(bars) if thinned else value
+            continue
+        value = part.make(result)
+        if isinstance(value, Table) and len(value):
+            value = _shown(value, part, result, bars, window)
+        yield name, value
+
+
+def _bars_shown(result: Result, max_points: int | None, window: Window) -> Indices | None:
+    """Return which bars the curves keep; None: all."""
+    if max_points is None and window == WHOLE:
+        return None
+    part = window.part(result.curve.time)
+    if max_points is None:
+        return np.arange(part.start, part.stop)
+    picked: Indices = thin([series[part] for series in _watched(result)], max_points)
+    picked += part.start
+    return picked
+
+
+def _shown(
+    table: Table, part: _Part, result: Result, bars: Indices | None, window: Window
+) -> Table:
+    if part.per_bar:
+        return table if bars is None else table.picked(bars)
+    if part.times is None or window == WHOLE:
+        return table
+    rows_shown = window.part(part.times(result))
+    return table.picked(np.arange(rows_shown.start, rows_shown.stop))
 
 
 def _watched(result: Result) -> list[Floats]:

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
+from attrs import evolve
 from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.model.bounds import Checked, did_you_mean, hints
 
-__all__ = ["check_names", "located", "parse_text", "read_query"]
+__all__ = ["check_names", "located", "parameter_name", "parse_text", "read_query"]
 
 T = TypeVar("T", bound=Checked)
 
@@ -57,24 +58,42 @@ def _kind(hint: Any) -> Any:
     return hint
 
 
+def parameter_name(field: str) -> str:
+    """Return the parameter of a field, which is `from_` where the parameter is `from`."""
+    return field.removesuffix("_")
+
+
 def read_query(query: MultiDict[str, str], cls: type[T]) -> T:
     """Parse a query into the fields of `cls`.
 
     Raises:
         InvalidRequestError: With every problem found, each path beginning with `query`.
     """
-    annotations = hints(cls)
-    check_names(query, annotations)
+    fields = {parameter_name(name): name for name in hints(cls)}
+    check_names(query, fields)
     with located("query"):
-        given = {name: query.getlist(name) for name in annotations if name in query}
+        given = {name: query.getlist(name) for name in fields if name in query}
         # A proxy in front may read the other of two values, so neither is taken.
         twice = [_given_twice(name, values) for name, values in given.items() if len(values) > 1]
         if twice:
             raise InvalidRequestError(twice)
-        parsed = _parsed({name: values[0] for name, values in given.items()}, cls)
+        parsed = _parsed({fields[name]: values[0] for name, values in given.items()}, cls)
         if long := [_too_long(name, value) for name, value in parsed.items() if _is_long(value)]:
             raise InvalidRequestError(long)
+        return _made(cls, parsed)
+
+
+def _made(cls: type[T], parsed: Mapping[str, Any]) -> T:
+    """Return the query, with its problems under the names of parameters."""
+    try:
         return cls(**parsed)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(map(_under_parameter, error.problems)) from None
+
+
+def _under_parameter(problem: Problem) -> Problem:
+    field, *rest = problem.path
+    return evolve(problem, path=(parameter_name(str(field)), *rest))
 
 
 def _is_long(value: object) -> bool:

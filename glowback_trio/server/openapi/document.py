@@ -10,6 +10,7 @@ from typing import Any
 from glowback_trio.model.bounds import Checked
 from glowback_trio.model.strategies.parameters import STRATEGIES
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.server.http.parameters import parameter_name
 from glowback_trio.server.http.route import PREFIXES, ResponseSpec, Route, is_versioned
 from glowback_trio.server.openapi.docstrings import description, first_line
 from glowback_trio.server.openapi.documents import Envelope, PlainError
@@ -131,8 +132,10 @@ def _choices(route: Route, name: str) -> Schema:
 
 def _query_parameters(cls: type[Checked], components: Components) -> Iterator[Mapping[str, Any]]:
     for name, schema in components.object_of(cls)["properties"].items():
-        parameter = {"name": name, "in": "query", "schema": _without_null(schema)}
-        if text := parameter["schema"].pop("description", None):
+        described = _without_null(schema)
+        parameter: dict[str, Any] = {"name": parameter_name(name), "in": "query"}
+        parameter["schema"] = described
+        if text := described.pop("description", None):
             parameter["description"] = text
         if "items" in schema:
             # One comma-separated parameter, not one parameter per item.
@@ -219,7 +222,7 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
             "A page of another origin sent it, and the server has no keys.",
             (),
         )
-    if "{" in route.path:
+    if "_id}" in route.path:
         kind = "optimization" if "{optimization_id}" in route.path else "run"
         errors[404] = (f"There is no {kind} with this id.", ())
     if route.body is not None or route.file is not None:

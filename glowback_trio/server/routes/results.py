@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 from werkzeug.http import dump_options_header
 
 from glowback_trio.actors import Run
@@ -21,6 +21,7 @@ from glowback_trio.engine.reporting.result_document import (
 from glowback_trio.extras import PARQUET
 from glowback_trio.model.bounds import Checked, Ge, Le, MinLen
 from glowback_trio.model.result import Result
+from glowback_trio.model.sessions.window import Window, ends_after_beginning
 from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.pipeline.rendered_body import rendered_response
@@ -28,6 +29,7 @@ from glowback_trio.server.routes.events import NDJSON
 from glowback_trio.server.routes.parquet import parquet_chunks
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.renderings import Draft
+from glowback_trio.store.run_filter import Since, Until, as_instant, as_last_instant
 from glowback_trio.store.sizes import result_bytes
 from glowback_trio.wire.tables import Chunks, Table, csv_chunks, joined, ndjson_chunks
 
@@ -51,10 +53,23 @@ class ResultsQuery(Checked):
         max_points: Downsample the curves to at most this many bars, the same bars in each curve.
             The first and the last bar are kept; between them, each of many equal intervals keeps
             the bars where value, drawdown and exposures are lowest and highest.
+        from_: Of curves, fills, orders and constraint hits, only rows at this time or later; a date
+            means its first instant in UTC. Curves are thinned after they are cut, so a window has
+            more of their bars.
+        to: Only rows at this time or earlier; a date means its last instant in UTC.
     """
+
+    __checks__ = (ends_after_beginning,)
 
     include: Annotated[tuple[Literal[BlockName, "overfit"], ...], MinLen(1)] | None = None
     max_points: Annotated[int, Ge(LEAST_POINTS), Le(100_000)] | None = None
+    from_: Since | None = field(default=None, converter=as_instant)
+    to: Until | None = field(default=None, converter=as_last_instant)
+
+    @property
+    def window(self) -> Window:
+        """The window between `from` and `to`."""
+        return Window(self.from_, self.to)
 
 
 @frozen
@@ -94,7 +109,12 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
         if query.include is None or "overfit" in query.include:
             overfit = await ledger.doubts(run.request, result)
         chunks = result_chunks(
-            result, run_id, include=blocks, max_points=query.max_points, aside={"overfit": overfit}
+            result,
+            run_id,
+            include=blocks,
+            max_points=query.max_points,
+            window=query.window,
+            aside={"overfit": overfit},
         )
         return Draft(chunks, result_bytes(result))
 

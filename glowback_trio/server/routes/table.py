@@ -9,7 +9,6 @@ from glowback_trio.model.labelling.labels import LabelChanges
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
-    DatasetDocument,
     Health,
     Readiness,
     ResultDocument,
@@ -32,6 +31,7 @@ from glowback_trio.server.routes import (
     transfers,
 )
 from glowback_trio.server.routes.optimizations.table import OPTIMIZATION_ROUTES
+from glowback_trio.server.routes.prices.table import PRICE_ROUTES
 from glowback_trio.server.streaming.run_stream import RUNS, StreamQuery, explain_stream
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 
@@ -50,6 +50,7 @@ _ONE_RUN = (
     "backtest_status",
     "backtest_request",
     "backtest_results",
+    "backtest_bars",
     "export_equity",
     "export_trades",
     "export_orders",
@@ -254,17 +255,12 @@ ROUTES: Sequence[Route] = (
         example={key: value for key, value in _EXAMPLE.items() if key != "strategy"},
         responses={200: ResponseSpec("The report.", LeakReportDocument)},
         errors={
+            404: "There is no such strategy.",
             409: "The strategy cannot be checked, such as one that fails on these bars.",
             503: "The queue is full, or the server is shutting down.",
         },
     ),
-    Route(
-        method="GET",
-        path="/datasets",
-        tag="discovery",
-        handler=discovery.list_datasets,
-        responses={200: ResponseSpec("The datasets.", list[DatasetDocument])},
-    ),
+    *PRICE_ROUTES,
     Route(
         method="GET",
         path="/healthz",

@@ -1,0 +1,65 @@
+"""Typed dicts of the documents about prices; see `documents`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from glowback_trio.model.bounds import Ge
+from glowback_trio.model.request import Resolution
+
+__all__ = ["BarsDocument", "QualityDocument"]
+
+Count = Annotated[int, Ge(0)]
+
+
+class BarsDocument(TypedDict):
+    """Bars as rows of a chart, oldest first.
+
+    Attributes:
+        source: Where they come from; `sample`: they are generated.
+        columns: What each row holds, in this order.
+        rows: The rows: a time in RFC 3339, then four prices and the volume, which is null where it
+            is not known.
+        bars: How many bars lie in the window.
+        per_row: How many of them are merged into a row; the last row may have fewer.
+    """
+
+    symbol: str
+    resolution: Resolution
+    source: Literal["default", "sample", "csv", "parquet", "memory"]
+    columns: list[Literal["timestamp", "open", "high", "low", "close", "volume"]]
+    rows: list[list[str | float | None]]
+    bars: Count
+    per_row: Annotated[int, Ge(1)]
+
+
+class QualityDocument(TypedDict):
+    """What is wrong with the rows of a dataset, and what is missing.
+
+    Attributes:
+        source: Where the prices come from; null if they cannot be read.
+        rows: Number of rows as written; the other counts are rows too, where they say nothing else.
+        bars: Number of bars that the rows became.
+        duplicate_timestamps: Rows that repeat the time of another one.
+        missing_intervals: Bars that are missing; days, for a market that closes at night.
+        invalid_ohlc_rows: Rows whose prices contradict each other.
+        negative_volume_rows: Rows with a volume below zero.
+        unsorted_rows: Rows earlier than the one before.
+        critical: Findings that make results doubtful, as sentences with the first examples.
+        warnings: Findings worth knowing, as sentences.
+        adjustment: What the prices are adjusted for.
+    """
+
+    symbol: str
+    resolution: Resolution
+    source: Literal["default", "sample", "csv", "parquet", "memory"] | None
+    rows: Count
+    bars: Count
+    duplicate_timestamps: Count
+    missing_intervals: Count
+    invalid_ohlc_rows: Count
+    negative_volume_rows: Count
+    unsorted_rows: Count
+    critical: list[str]
+    warnings: list[str]
+    adjustment: Literal["none", "splits", "total"]
