@@ -13,7 +13,9 @@ from glowback_trio.serving.app_runner import AppRunner
 from glowback_trio.serving.binding import address_of
 from glowback_trio.serving.http.http1 import Http1
 from glowback_trio.serving.ports import WireProtocol
-from glowback_trio.serving.progress_stream import RECEIVE_BYTES, ProgressStream
+from glowback_trio.serving.progress_stream import ProgressStream
+from glowback_trio.serving.reading.socket_reader import SocketReader
+from glowback_trio.serving.reading.stream_reader import Reader, StreamReader, receive
 from glowback_trio.serving.records import Address, FaultRecord, Record, RequestFacts
 from glowback_trio.serving.service import Service
 
@@ -56,18 +58,21 @@ class Connection:
     _protocol: WireProtocol = field(init=False)
     #: Held by the write that is under way.
     _turn: trio.Lock = field(factory=trio.Lock, init=False)
-    #: Set while the reader waits.
-    _waiting: trio.CancelScope | None = field(default=None, init=False)
+    _reader: Reader = field(init=False)
     #: There is something to do for the reader besides reading.
     _woken: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._stream = self._transport
+        self._reader = StreamReader(self._transport)
 
     async def run(self) -> None:
         """Serve the connection to its end. An error ends this connection only."""
         with Border(self._note_fault):
-            await self._serve()
+            try:
+                await self._serve()
+            finally:
+                self._reader.close()
 
     def _note_fault(self, error: BaseException) -> None:
         # Where the peer is gone, that is how connections end.
@@ -81,6 +86,7 @@ class Connection:
             self.server = address_of(socket, socket.getsockname)
         if self._service.tls is not None and not await self._encrypt():
             return
+        self._reader = self._choose_reader()
         async with trio.open_nursery() as nursery:
             limits = self._service.limits
             runner = AppRunner(self._service.app, nursery, self.fault, limits.websocket_queue)
@@ -96,6 +102,13 @@ class Connection:
             # The application's tasks have been notified; now they have until here to return.
             nursery.cancel_scope.deadline = trio.current_time() + limits.exit_timeout
 
+    def _choose_reader(self) -> Reader:
+        readiness, descriptor = self._service.readiness, self._transport.descriptor
+        # What TLS has decrypted already, the kernel would not report.
+        if readiness is None or descriptor is None or self._stream is not self._transport:
+            return StreamReader(self._stream)
+        return SocketReader(readiness, descriptor)
+
     async def _encrypt(self) -> bool:
         """Do the TLS handshake; True if it succeeded in time."""
         assert self._service.tls is not None
@@ -110,31 +123,18 @@ class Connection:
 
     async def _read(self) -> None:
         while not self.ending:
-            data = b"" if self._woken else await self._wait_data()
+            data = None if self._woken else await self._wait()
             if data:
                 await self._protocol.receive(data)
-            if self._woken:  # perhaps in the same step in which data came
+            if data is None or self._woken:  # perhaps in the same step in which data came
                 await self._react()
             elif not data:
                 break
 
-    async def _wait_data(self) -> bytes:
-        """Wait for data; empty if the client has ended, or something else is to be done."""
-        data: bytes | bytearray = b""
-        with trio.CancelScope(deadline=self._protocol.deadline()) as self._waiting:
-            if self._protocol.saturated:
-                await trio.sleep_forever()  # the kernel's buffer fills and the client must wait
-            data = await self._receive()
-        # A deadline that has passed wakes the reader as `wake` does.
-        self._woken |= self._waiting.cancelled_caught
-        self._waiting = None
-        return bytes(data)
-
-    async def _receive(self) -> bytes | bytearray:
-        try:
-            return await self._stream.receive_some(RECEIVE_BYTES)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
+    async def _wait(self) -> bytes | None:
+        """Wait for data; empty if the client has ended, None if something else is to be done."""
+        protocol = self._protocol
+        return await self._reader.wait(protocol.deadline(), saturated=protocol.saturated)
 
     async def _react(self) -> None:
         """Do what the reader was woken for."""
@@ -147,13 +147,11 @@ class Connection:
     def wake(self) -> None:
         """Let the reader look again at what there is to do, and until when it may wait."""
         self._woken = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._reader.wake()
 
     def wait_until(self, deadline: float) -> None:
         """Let the reader wait until another deadline, without waking it."""
-        if self._waiting is not None:
-            self._waiting.deadline = deadline
+        self._reader.wait_until(deadline)
 
     def switch_to(self, protocol: WireProtocol) -> None:
         """Speak another protocol from here on."""
@@ -258,6 +256,7 @@ class Connection:
     async def _close(self) -> None:
         """Close the transport: in order, unless it was aborted or a write is stuck."""
         await self._protocol.end()
+        self._reader.close()
         if not self._aborted and (self._keeps_reading or self._protocol.unread):
             with trio.move_on_after(self._service.limits.close_timeout):
                 async with self._turn:
@@ -278,7 +277,7 @@ class Connection:
                 await half.send_eof()
         dropped = 0
         while dropped < self._service.limits.linger_bytes:
-            data = await self._receive()
+            data = await receive(self._stream)
             if not data:
                 return
             dropped += len(data)

@@ -70,6 +70,13 @@ class ProgressStream(trio.abc.Stream):
             return True
         return False
 
+    @property
+    def descriptor(self) -> int | None:
+        """The descriptor of the kernel's socket; None where there is none."""
+        if self._is_kernels and isinstance(self.transport, trio.SocketStream):
+            return self.transport.socket.fileno()
+        return None
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything.
 

@@ -21,6 +21,7 @@ from glowback_trio.serving.hub import Hub
 from glowback_trio.serving.lifespan import open_lifespan
 from glowback_trio.serving.limits import Limits
 from glowback_trio.serving.progress_stream import ProgressStream
+from glowback_trio.serving.reading.socket_reader import open_readiness
 from glowback_trio.serving.records import Load, Log, discard
 from glowback_trio.serving.service import Service
 
@@ -102,19 +103,22 @@ async def serve(
         date_header=date_header,
     )
     context = None if tls is None else tls.context()
-    service = Service(app=app, http=http, log=log or discard, load=load, tls=context)
     binds = [bind] if isinstance(bind, str) else bind
-    async with (
-        open_bound(
-            binds if listeners is None else [],
-            listeners or [],
-            backlog=limits.backlog,
-            scheme="https" if http.secure else "http",
-        ) as bound,
-        open_lifespan(app, state, partial(service.fault, "lifespan")) as lifespan,
-    ):
-        server = Server(service, trio.Event() if stop is None else stop, on_drain, on_stop)
-        lifespan.shutdown_by = await server.run(bound, task_status)
+    with open_readiness() as readiness:
+        service = Service(
+            app=app, http=http, log=log or discard, load=load, readiness=readiness, tls=context
+        )
+        async with (
+            open_bound(
+                binds if listeners is None else [],
+                listeners or [],
+                backlog=limits.backlog,
+                scheme="https" if http.secure else "http",
+            ) as bound,
+            open_lifespan(app, state, partial(service.fault, "lifespan")) as lifespan,
+        ):
+            server = Server(service, trio.Event() if stop is None else stop, on_drain, on_stop)
+            lifespan.shutdown_by = await server.run(bound, task_status)
 
 
 @define(eq=False)
@@ -150,9 +154,7 @@ class Server:
             When the grace period ends, on trio's clock.
         """
         async with trio.open_nursery() as writing:
-            note = partial(self.service.fault, "hub")
-            run = self.service.http.hub.run
-            writing.start_soon(restarted, run, note, name=run)
+            self._start_serving_all(writing)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as accepting:
                     for each in bound:
@@ -174,6 +176,14 @@ class Server:
                 connections.cancel_scope.deadline = closed_by
             writing.cancel_scope.cancel()
         return grace_ends
+
+    def _start_serving_all(self, nursery: trio.Nursery) -> None:
+        """Start what all connections need."""
+        hub, readiness = self.service.http.hub, self.service.readiness
+        nursery.start_soon(restarted, hub.run, partial(self.service.fault, "hub"), name=hub.run)
+        if readiness is not None:
+            note = partial(self.service.fault, "readiness")
+            nursery.start_soon(restarted, readiness.run, note, name=readiness.run)
 
     async def _call(self, where: str, hook: Hook | None, deadline: float) -> None:
         """Call a hook of the application, until a deadline; its errors are recorded."""

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from glowback_trio.serving.http.options import HttpOptions
 from glowback_trio.serving.limits import Limits
+from glowback_trio.serving.reading.socket_reader import Readiness
 from glowback_trio.serving.records import FaultRecord, Load, Log, Record
 
 __all__ = ["Service"]
@@ -24,6 +25,7 @@ class Service:
         http: The rules of HTTP/1.1.
         log: Takes the records.
         load: What the server is busy with.
+        readiness: Wakes the readers of the kernel's sockets; None on a system without epoll.
         tls: Set when connections are encrypted.
     """
 
@@ -31,6 +33,7 @@ class Service:
     http: HttpOptions
     log: Log
     load: Load
+    readiness: Readiness | None
     tls: SSLContext | None
 
     @property
