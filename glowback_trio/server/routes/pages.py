@@ -65,9 +65,9 @@ async def dashboard(_app_state: AppState, **_place: str) -> Response:
     return Response(page, 200, _POLICY, content_type=_HTML)
 
 
-async def static_file(_app_state: AppState, name: str, folder: str = "") -> Response:
+async def static_file(_app_state: AppState, **steps: str) -> Response:
     """Return a file of the dashboard; 304 to a browser that has it."""
-    file = static_files().get(f"{folder}/{name}" if folder else name)
+    file = static_files().get("/".join(steps.values()))
     if file is None:
         raise unknown_path()
     headers = {"ETag": file.tag, "Cache-Control": "no-cache"}

@@ -291,6 +291,7 @@ ROUTES: Sequence[Route] = (
     _page(path="/ui/routes.json", handler=pages.route_list),
     _file(path="/assets/{name}"),
     _file(path="/assets/{folder}/{name}"),
+    _file(path="/assets/{folder}/{part}/{name}"),
     _page(path="/docs", handler=pages.docs_page),
     _page(path="/docs/{name}", handler=pages.docs_asset),
     _page(path="/openapi.json", handler=pages.api_document),

@@ -2,6 +2,8 @@
 
 /** @type {(url: URL) => void} */
 let show = () => {};
+/** What is shown: a change of the part after `#` alone is a move within the page. */
+let shown = location.pathname + location.search;
 
 /**
  * Follow links within the dashboard from now on.
@@ -9,15 +11,20 @@ let show = () => {};
  * @param {(url: URL) => void} showPage
  */
 export function startNavigation(isPage, showPage) {
-  show = showPage;
-  addEventListener("popstate", () => showPage(new URL(location.href)));
+  show = (url) => {
+    shown = url.pathname + url.search;
+    showPage(url);
+  };
+  addEventListener("popstate", () => {
+    if (location.pathname + location.search !== shown) show(new URL(location.href));
+  });
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest("a");
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     if (!(link instanceof HTMLAnchorElement) || !plain || event.defaultPrevented) return;
     const url = new URL(link.href, location.href);
-    const inPlace = url.pathname === location.pathname && url.hash !== "";
-    if (url.origin !== location.origin || link.target || link.download || inPlace || !isPage(url.pathname)) return;
+    const within = url.pathname === location.pathname && url.hash !== "";
+    if (url.origin !== location.origin || link.target || link.download || within || !isPage(url.pathname)) return;
     event.preventDefault();
     go(url.pathname + url.search);
   });
@@ -43,4 +50,5 @@ export function note(query) {
     if (value) url.searchParams.set(name, value);
     else url.searchParams.delete(name);
   history.replaceState(null, "", url);
+  shown = url.pathname + url.search;
 }
