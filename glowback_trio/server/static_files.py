@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import frozen
 
 from glowback_trio.errors import DamagedError
+from glowback_trio.server.openapi.form_schemas import form_schemas
 
 __all__ = ["CHARTS", "CHARTS_SHA256", "StaticFile", "check_charts", "static_files"]
 
@@ -21,6 +22,7 @@ _FOLDER = resources.files("glowback_trio.server") / "assets"
 _MEDIA: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 
@@ -28,6 +30,9 @@ _MEDIA: Mapping[str, str] = {
 CHARTS = "vendor/lightweight-charts.js"
 #: Of version 5.1.0.
 CHARTS_SHA256 = "756b0ba9f58930226d6b8b9d47ad310448ab85d799ea1f7c2c02304777c10b52"
+
+# Made of the same annotations as the checks of requests, so that forms and server never disagree.
+_SCHEMAS = "schemas.json"
 
 
 @frozen
@@ -54,7 +59,11 @@ def static_files() -> Mapping[str, StaticFile]:
         DamagedError: The library of charts is not the one that this version was tried with.
     """
     charts = check_charts(_charts_file().read_bytes())
-    return {**dict(_read(_FOLDER, "")), CHARTS: _static_file(CHARTS, charts)}
+    made = {CHARTS: charts, _SCHEMAS: form_schemas()}
+    return {
+        **dict(_read(_FOLDER, "")),
+        **{path: _static_file(path, body) for path, body in made.items()},
+    }
 
 
 def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, StaticFile]]:
