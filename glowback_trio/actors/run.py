@@ -33,7 +33,7 @@ from glowback_trio.errors import FailureTraceback, NotReadyError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
-from glowback_trio.model.lifecycle import INTERRUPTED, State, Status
+from glowback_trio.model.lifecycle import INTERRUPTED, Headline, State, Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe, listed
@@ -74,6 +74,8 @@ class Run:
     #: When it may be computed; None for one that has no task.
     _turn: SlotTurn | None = field(default=None, init=False)
     _held: Holding | None = field(default=None, init=False)
+    #: What is said of its result, once that is kept.
+    _headline: Headline | None = field(default=None, init=False)
     _enter: Callable[[Result], object] = field(default=_nothing, init=False)
     #: How it ends.
     _course: Course[Status] = field(init=False)
@@ -124,6 +126,7 @@ class Run:
         writer = LogWriter(stored.log, run_id, clock, RUN_LIFE, status)
         await writer.resume(status.event_count)
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
+        run._headline = status.metrics
         if status.paused:
             run._pacer.pause()
         if writer.finished:
@@ -146,11 +149,16 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """The status: a fold over what is durable of the log, pause, labels. Computed each time."""
+        """The status: a fold over what is durable of the log, pause, labels, headline."""
         paused = self._pacer.paused and not self._writer.finished
         labels = self._labels
+        completed = self.state is State.COMPLETED
         return self._writer.status(
-            paused=paused, name=labels.name, tags=labels.tags, note=labels.note
+            paused=paused,
+            name=labels.name,
+            tags=labels.tags,
+            note=labels.note,
+            metrics=self._headline if completed else None,
         )
 
     @property
@@ -413,6 +421,7 @@ class Run:
                     self._hold(result_bytes(result))
                     # Before the end is announced: a client that sees it may fetch the result.
                     await self._store.keep_result(self.run_id, result)
+                    self._headline = Headline.of(result.metrics)
                     # The run may have been paused while the store wrote.
                     await self._pacer.wait_resumed()
                     self._enter(result)

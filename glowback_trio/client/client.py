@@ -118,6 +118,7 @@ class Client:
         before: str | None = None,
         tag: str | None = None,
         q: str | None = None,
+        search: str | None = None,
         strategy: str | None = None,
         symbol: str | None = None,
         since: datetime | date | str | None = None,
@@ -130,6 +131,7 @@ class Client:
             before: Id of a run; only runs older than it.
             tag: Only runs with this tag.
             q: Only runs whose name, note or tags hold this text, in upper or lower case.
+            search: Only runs in whose id, labels, strategy or symbols this text occurs.
             strategy: Only runs of the strategy with this name.
             symbol: Only runs with this symbol.
             since: Only runs that were queued at this time or later; without an offset, UTC.
@@ -144,6 +146,7 @@ class Client:
             "before": before,
             "tag": tag,
             "q": q,
+            "search": search,
             "strategy": strategy,
             "symbol": symbol,
             # Text is left for the server to read: it says what is wrong with it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 from attrs import evolve, frozen
 
@@ -28,7 +28,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe, listed
 
 __all__ = ["INTERRUPTED", "QUEUED_PAYLOAD", "TERMINAL", "TRANSITIONS"]
-__all__ += ["State", "Status", "fold", "step", "transition"]
+__all__ += ["Headline", "State", "Status", "fold", "step", "transition"]
 
 
 class State(StrEnum):
@@ -105,6 +105,29 @@ def transition(table: Mapping[S | None, Mapping[str, S]], state: S | None, trigg
         raise InvalidTransitionError(message) from None
 
 
+@frozen
+class Headline:
+    """The metrics by which a list shows a completed run, in the units of its result.
+
+    Attributes:
+        total_return: Percent; like all of them, None where it is undefined.
+        sharpe_ratio: Per year.
+        max_drawdown: Percent.
+        num_trades: Number of fills.
+    """
+
+    total_return: float | None
+    sharpe_ratio: float | None
+    max_drawdown: float | None
+    num_trades: int | None
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, Any]) -> Headline:
+        """Return the headline of a result's metrics."""
+        names = ("total_return", "sharpe_ratio", "max_drawdown", "total_trades")
+        return cls(*map(metrics.get, names))
+
+
 @frozen(kw_only=True, repr=False)
 class Status:
     """Status of a run, as `fold` works it out from the run's log and request.
@@ -124,6 +147,7 @@ class Status:
         name: Its name; empty: none. Like `tags` and `note`, no log says it.
         tags: Its tags.
         note: Its note; empty: none.
+        metrics: The headline of its result, which no log says either; None unless it has completed.
     """
 
     run_id: str
@@ -140,6 +164,7 @@ class Status:
     name: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    metrics: Headline | None = None
 
     def __repr__(self) -> str:
         what = f"{self.strategy} on {listed(self.symbols)}"

@@ -13,7 +13,7 @@ from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
-from glowback_trio.model.lifecycle import Status, fold
+from glowback_trio.model.lifecycle import Headline, State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import counted, describe
@@ -164,6 +164,8 @@ class MemoryStore:
             event_count=kept.log.watermark,
         )
         status = evolve(status, paused=kept.paused and not status.finished)
+        if kept.result is not None and status.state is State.COMPLETED:
+            status = evolve(status, metrics=Headline.of(kept.result.metrics))
         return StoredRun(kept.request, status, kept.log)
 
     def open_log(

@@ -40,7 +40,8 @@ class StoredRun:
     Attributes:
         request: Its request, equal to the one that its log was opened with; its strategy is a
             `LostStrategy` where that is not known now.
-        status: What folding its log gives, with the labels and the pause that were kept last.
+        status: What folding its log gives, with the labels and the pause that were kept last, and
+            with the headline of its result.
         log: Its log, which takes further events.
     """
 

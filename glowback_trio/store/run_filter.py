@@ -37,6 +37,8 @@ class RunFilter(Checked):
         state: Its state.
         tag: One of its tags.
         q: Text that occurs in its name, its note or one of its tags, in upper or lower case.
+        search: Text that occurs in what `q` looks at, in its id, in the name of its strategy or in
+            one of its symbols, in upper or lower case.
         strategy: Name of its strategy.
         symbol: One of its symbols.
         since: It was queued at this time or later.
@@ -48,6 +50,7 @@ class RunFilter(Checked):
     state: State | None = None
     tag: Word | None = None
     q: Word | None = None
+    search: Word | None = None
     strategy: Word | None = None
     symbol: Word | None = None
     since: Since | None = field(default=None, converter=as_instant)
@@ -63,7 +66,13 @@ class RunFilter(Checked):
             and (self.symbol is None or self.symbol in status.symbols)
             and (self.since is None or status.created_at >= self.since)
             and (self.q is None or self.q.casefold() in _search_text(status))
+            and (self.search is None or _mentions(status, self.search.casefold()))
         )
+
+
+def _mentions(status: Status, text: str) -> bool:
+    named = (status.run_id, status.strategy, *status.symbols)
+    return text in _search_text(status) or any(text in each.lower() for each in named)
 
 
 def _search_text(status: Status) -> str:

@@ -31,6 +31,7 @@ def status_document(status: Status) -> Document:
         "name": status.name,
         "tags": list(status.tags),
         "note": status.note,
+        "metrics": status.metrics and attrs.asdict(status.metrics),
     }
 
 

@@ -46,7 +46,7 @@ def request_with(**changes: Any) -> BacktestRequest:
 
 def assert_folds(run: Run) -> None:
     folded = fold(run.events(limit=100_000), run.request)
-    assert folded == evolve(run.status, paused=False)
+    assert folded == evolve(run.status, paused=False, metrics=None)
 
 
 async def follow(
@@ -85,6 +85,7 @@ async def test_the_status_is_the_fold_of_the_log_at_every_event(
         status = await run.wait_finished()
         assert status.state is end
         assert status.progress > 0
+        assert (status.metrics is not None) == (end is State.COMPLETED)
         assert_folds(run)
 
 

@@ -101,7 +101,7 @@ async def test_the_next_gateway_says_what_the_first_one_said(
             again = await gateway.load_run(run.run_id)
             assert again is gateway.run(run.run_id)
             assert (again.request, again.status) == (run.request, run.status)
-            assert again.status == fold(log, again.request)
+            assert evolve(again.status, metrics=None) == fold(log, again.request)
             for cursor in (0, 1, len(log) // 2, len(log)):
                 assert await read_all(again, cursor) == log[cursor:]
         loaded = [await gateway.load_run(runs[index].run_id) for index in (0, 2)]
@@ -199,7 +199,7 @@ async def told(store: SqliteStore) -> list[Event]:
         await run.wait_finished()
         log = await read_all(run)
         assert_sound(log)
-        assert run.status == fold(log, run.request)
+        assert evolve(run.status, metrics=None) == fold(log, run.request)
         return log
 
 

@@ -54,6 +54,29 @@ async def test_a_completed_run_says_so_exactly(client: Client, finished: Run) ->
     assert status["error"] is None
 
 
+async def test_a_completed_run_shows_the_headline_of_its_result(
+    client: Client, finished: Run, endless: Run
+) -> None:
+    result = await (await client.get(f"/backtests/{finished.run_id}/results")).get_json()
+    summary = result["metrics_summary"]
+    headline = {name: summary[name] for name in ("total_return", "sharpe_ratio", "max_drawdown")}
+    headline["num_trades"] = summary["total_trades"]
+    assert summary["total_trades"] > 0
+    status = await (await client.get(f"/backtests/{finished.run_id}")).get_json()
+    assert status["metrics"] == headline
+    listed = await (await client.get("/backtests")).get_json()
+    assert {each["run_id"]: each["metrics"] for each in listed} == {
+        finished.run_id: headline,
+        endless.run_id: None,
+    }
+
+
+async def test_a_list_is_searched_by_all_that_names_a_run(client: Client, finished: Run) -> None:
+    for text, count in (("CROSSOVER", 1), ("aapl", 1), (finished.run_id[:9], 1), ("rsi", 0)):
+        listed = await (await client.get(f"/backtests?search={text}")).get_json()
+        assert len(listed) == count, text
+
+
 UNKNOWN_RUN = (
     "Run not found: no run has this id, or no longer; GET /backtests lists those there are"
 )

@@ -24,9 +24,9 @@ from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.model.events import EVENT_TYPES, EventType, encode
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.labelling.labels import Labels
-from glowback_trio.model.lifecycle import State, fold
+from glowback_trio.model.lifecycle import Headline, State, fold
 from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.store import EventLog, Store
+from glowback_trio.store import EventLog, RunFilter, Store
 from glowback_trio.wire.json_text import dumps
 
 REQUEST = BacktestRequest(
@@ -154,6 +154,24 @@ async def test_a_reopened_run_is_what_was_kept(store: Store, events: int) -> Non
     log = await stored.log.read(0, 10)
     assert list(log) == life()[:events]
     assert stored.status == fold(log, REQUEST)
+
+
+async def test_a_completed_run_has_the_headline_of_its_result(store: Store) -> None:
+    metrics = {"total_return": 12.5, "sharpe_ratio": None, "max_drawdown": 3.25}
+    result = evolve(small_result(), metrics={**metrics, "total_trades": 7, "cagr": 1.0})
+    log = await written(store, "r", 3)
+    await store.keep_result("r", result)
+    assert (await store.reopen("r", quiet)).status.metrics is None, "it has not completed"
+    log.append(event(4, "state", {"state": "completed", "error": None}))
+    await wait_all_tasks_blocked()
+    headline = Headline(total_return=12.5, sharpe_ratio=None, max_drawdown=3.25, num_trades=7)
+    status = (await store.reopen("r", quiet)).status
+    assert (status.state, status.metrics) == (State.COMPLETED, headline)
+    listed = await store.statuses(RunFilter(), None, 9)
+    assert listed is None or list(listed) == [status]
+    other = [*life("foreign")[:3], event(4, "state", {"state": "completed"}, "foreign")]
+    await store.import_run("foreign", REQUEST, other, result)
+    assert (await store.reopen("foreign", quiet)).status.metrics == headline
 
 
 async def test_a_reopened_log_goes_on_and_rings(store: Store) -> None:

@@ -99,3 +99,30 @@ def test_a_condition_that_no_run_can_meet_is_refused(condition: str, value: obje
     with pytest.raises(InvalidRequestError) as refused:
         RunFilter(**{condition: value})  # type: ignore[arg-type]  # wrong on purpose
     assert refused.value.problems[0].path[0] == condition
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("strasse", [7, 2]),
+        ("SLOW", [8, 7, 6, 3, 2, 1]),
+        ("ma_cross", [8, 3]),
+        ("RUN-4", [4]),
+        ("b", [9, 7, 6, 5, 4, 2, 1, 0]),
+        ('","', []),
+        ("%", [8, 3]),
+    ],
+)
+async def test_a_search_looks_at_all_that_names_a_run(
+    tmp_path: Path, text: str, found: list[int]
+) -> None:
+    store = inline_store(tmp_path / "runs.sqlite")
+    async with store.opened(make_registry()):
+        await filled(store)
+        everything = await store.statuses(RunFilter(), None, 100)
+        for tag in (None, "slow"):
+            only = RunFilter(search=text, tag=tag)
+            meant = [each for each in everything if only.matches(each)]
+            assert await store.statuses(only, None, 100) == meant
+            if tag is None:
+                assert ids(meant) == [f"run-{number}" for number in found]

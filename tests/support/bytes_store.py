@@ -21,7 +21,7 @@ from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Memory
 from glowback_trio.model.events import AnyEventType
 from glowback_trio.model.labelling.labels import Labels
-from glowback_trio.model.lifecycle import Status, fold
+from glowback_trio.model.lifecycle import Headline, State, Status, fold
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.strategies.registry import StrategyRegistry, make_registry
 from glowback_trio.nursery import open_bare_nursery
@@ -215,6 +215,8 @@ class BytesStore:
         status = fold(map(_event, record.events), request)
         labels = make_converter().structure(orjson.loads(record.labels), Labels)
         status = evolve(status.labelled(labels), paused=record.paused and not status.finished)
+        if record.result is not None and status.state is State.COMPLETED:
+            status = evolve(status, metrics=Headline.of(pickle.loads(record.result).metrics))
         return StoredRun(request, status, log)
 
     def open_log(

@@ -38,6 +38,22 @@ RunId = Annotated[str, Format("uuid")]
 Fraction = Annotated[float, Ge(0), Le(1)]
 
 
+class HeadlineDocument(TypedDict):
+    """The metrics by which a list shows a completed run, as in its result; null: undefined.
+
+    Attributes:
+        total_return: In percent.
+        sharpe_ratio: Per year.
+        max_drawdown: In percent.
+        num_trades: Number of fills, which is `total_trades` in the result.
+    """
+
+    total_return: float | None
+    sharpe_ratio: float | None
+    max_drawdown: float | None
+    num_trades: int | None
+
+
 class StatusDocument(TypedDict):
     """The status of a run.
 
@@ -53,6 +69,7 @@ class StatusDocument(TypedDict):
         name: Its name; empty: none.
         tags: Its tags.
         note: Its note; empty: none.
+        metrics: The headline of its result; null unless it has completed.
     """
 
     run_id: RunId
@@ -69,6 +86,7 @@ class StatusDocument(TypedDict):
     name: str
     tags: list[str]
     note: str
+    metrics: HeadlineDocument | None
 
 
 class EquityRow(TypedDict):

@@ -54,6 +54,8 @@ class ListQuery(Checked):
         before: Only runs older than the run with this id.
         tag: Only runs with this tag.
         q: Only runs whose name, note or tags hold this text, in upper or lower case.
+        search: Only runs in whose id, name, note, tags, strategy or symbols this text occurs, in
+            upper or lower case.
         strategy: Only runs of the strategy with this name.
         symbol: Only runs with this symbol.
         since: Only runs that were queued at this time or later; a date means its first instant in
@@ -65,6 +67,7 @@ class ListQuery(Checked):
     before: str | None = None
     tag: Word | None = None
     q: Word | None = None
+    search: Word | None = None
     strategy: Word | None = None
     symbol: Word | None = None
     since: Since | None = field(default=None, converter=as_instant)
@@ -76,6 +79,7 @@ class ListQuery(Checked):
             state=None if self.state is None else State(self.state),
             tag=self.tag,
             q=self.q,
+            search=self.search,
             strategy=self.strategy,
             symbol=self.symbol,
             since=self.since,

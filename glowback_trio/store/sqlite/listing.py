@@ -10,18 +10,21 @@ import orjson
 
 from glowback_trio.errors import UnknownRunError
 from glowback_trio.model.instant import stamp, start_instant
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import Headline, State, Status
 from glowback_trio.store.run_filter import RunFilter
 
 __all__ = ["STATUS", "WITH_LABELS", "list_statuses", "status_of"]
 
+# The metrics come first in a row, so that the packed result is not read with them.
+_WITH_RESULTS = "LEFT JOIN results ON results.run = runs.seq"
+
 #: The columns that `status_of` reads.
 STATUS = (
     "run_id, state, created_at, strategy, symbols, progress, started_at, finished_at, error, "
-    "event_count, name, tags, note, paused"
+    "event_count, name, tags, note, paused, metrics"
 )
 #: The tables that these columns are in.
-WITH_LABELS = "runs LEFT JOIN labels ON labels.run = runs.seq"
+WITH_LABELS = f"runs LEFT JOIN labels ON labels.run = runs.seq {_WITH_RESULTS}"
 
 
 def list_statuses(
@@ -83,9 +86,10 @@ def _tables(first: str | None) -> tuple[str, str]:
     if first is None:
         return WITH_LABELS, "runs.seq"
     if first == "q":
-        return "labels CROSS JOIN runs ON runs.seq = labels.run", "labels.run"
+        labels = "labels CROSS JOIN runs ON runs.seq = labels.run"
+        return f"{labels} {_WITH_RESULTS}", "labels.run"
     found = "found_by CROSS JOIN runs ON runs.seq = found_by.run"
-    return f"{found} LEFT JOIN labels ON labels.run = runs.seq", "found_by.run"
+    return f"{found} LEFT JOIN labels ON labels.run = runs.seq {_WITH_RESULTS}", "found_by.run"
 
 
 def _conditions(only: RunFilter, first: str | None) -> list[str]:
@@ -104,6 +108,12 @@ def _conditions(only: RunFilter, first: str | None) -> list[str]:
 _PLAIN = {
     "state": "state = :state",
     "q": "instr(search_text, :q) > 0",
+    # Ids, names of strategies and symbols are ASCII, which SQLite can fold.
+    "search": (
+        "(instr(search_text, :search) > 0 OR instr(lower(run_id), :search) > 0 "
+        "OR instr(lower(strategy), :search) > 0 OR EXISTS "
+        "(SELECT 1 FROM json_each(symbols) WHERE instr(lower(value), :search) > 0))"
+    ),
     "strategy": "strategy = :strategy",
     "since": "created_at >= :since",
 }
@@ -114,6 +124,7 @@ def _values(only: RunFilter) -> dict[str, int | str | None]:
         "state": only.state and only.state.value,
         "tag": only.tag,
         "q": only.q and only.q.casefold(),
+        "search": only.search and only.search.casefold(),
         "strategy": only.strategy,
         "symbol": only.symbol,
         "since": None if only.since is None else stamp(only.since),
@@ -130,7 +141,9 @@ def _seq(connection: apsw.Connection, run_id: str) -> int:
 def status_of(columns: Sequence[Any]) -> Status:
     """Return the status that a row's columns `STATUS` hold."""
     run_id, state, created, strategy, symbols, progress, *more = columns
-    started, finished, error, count, name, tags, note, paused = more
+    started, finished, error, count, name, tags, note, paused, metrics = more
+    # The result is kept before the run has completed.
+    known = metrics is not None and state == State.COMPLETED
     return Status(
         run_id=run_id,
         state=State(state),
@@ -146,4 +159,5 @@ def status_of(columns: Sequence[Any]) -> Status:
         name=name or "",
         tags=tuple(orjson.loads(tags or "[]")),
         note=note or "",
+        metrics=Headline.of(orjson.loads(metrics)) if known else None,
     )

@@ -80,6 +80,7 @@ async def list_runs(
     before: str | None = None,
     tag: str | None = None,
     q: str | None = None,
+    search: str | None = None,
     strategy: str | None = None,
     symbol: str | None = None,
     since: str | None = None,
@@ -94,6 +95,7 @@ async def list_runs(
         before: Id of a run; list only runs older than it.
         tag: List only runs with this tag.
         q: List only runs whose name, note or tags hold this text.
+        search: List only runs in whose id, labels, strategy or symbols this text occurs.
         strategy: List only runs of this strategy.
         symbol: List only runs with this symbol.
         since: List only runs that were queued at this time or later; UTC if it has no offset.
@@ -107,6 +109,7 @@ async def list_runs(
             before=before,
             tag=tag,
             q=q,
+            search=search,
             strategy=strategy,
             symbol=symbol,
             since=since,
@@ -117,7 +120,7 @@ async def list_runs(
             more = {"request": run.request, "metrics_summary": run.metrics}
             print_json({**status_document(run.status), **more})
     elif not runs:
-        _print_nothing(state, any((before, tag, q, strategy, symbol, since)))
+        _print_nothing(state, any((before, tag, q, search, strategy, symbol, since)))
     else:
         _print_runs(runs, Console(markup=False, highlight=False))
 
