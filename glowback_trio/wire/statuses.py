@@ -5,12 +5,13 @@ from __future__ import annotations
 import attrs
 
 from glowback_trio.model.instant import stamp
-from glowback_trio.model.lifecycle import Status
+from glowback_trio.model.lifecycle import Headline, Status
 from glowback_trio.wire.converter import Document, make_converter
 
 __all__ = ["parse_status", "status_document"]
 
 _KNOWN = frozenset(field.name for field in attrs.fields(Status))
+_KNOWN_METRICS = frozenset(field.name for field in attrs.fields(Headline))
 _CONVERTER = make_converter()
 
 
@@ -44,5 +45,11 @@ def parse_status(document: object) -> Status:
         InvalidRequestError: With every problem found.
     """
     if isinstance(document, dict):
-        document = {name: value for name, value in document.items() if name in _KNOWN}
+        document = _only(document, _KNOWN)
+        if isinstance(metrics := document.get("metrics"), dict):
+            document["metrics"] = _only(metrics, _KNOWN_METRICS)
     return _CONVERTER.structure(document, Status)
+
+
+def _only(document: Document, names: frozenset[str]) -> Document:
+    return {name: value for name, value in document.items() if name in names}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.instant import start_instant
-from glowback_trio.model.lifecycle import State, Status
+from glowback_trio.model.lifecycle import Headline, State, Status
 from glowback_trio.wire.statuses import parse_status, status_document
 
 QUEUED = Status(
@@ -25,7 +25,7 @@ QUEUED = Status(
     symbols=("A", "B"),
 )
 TIMES = st.none() | st.datetimes().map(lambda time: start_instant(time.replace(year=2024)))
-
+FIGURES = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 CHANGES = st.fixed_dictionaries(
     {
@@ -38,6 +38,7 @@ CHANGES = st.fixed_dictionaries(
         "name": st.text(),
         "tags": st.lists(st.text()).map(tuple),
         "note": st.text(),
+        "metrics": st.none() | st.builds(Headline, *[FIGURES] * 3, st.none() | st.integers(0, 99)),
     }
 )
 
@@ -50,6 +51,10 @@ def test_a_status_written_and_read_again_is_equal(changes: Any) -> None:
 
 def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
     assert parse_status({**status_document(QUEUED), "mood": "good"}) == QUEUED
+    told = evolve(QUEUED, metrics=Headline(1.5, None, 2.0, 3))
+    document = status_document(told)
+    document["metrics"]["omega"] = 1.0
+    assert parse_status(document) == told
 
 
 @pytest.mark.parametrize(
@@ -100,4 +105,5 @@ def test_a_status_is_written_as_the_contract_has_it() -> None:
         "name": "",
         "tags": [],
         "note": "",
+        "metrics": None,
     }
