@@ -56,7 +56,8 @@ def is_held_already(quantity: Any, held: Any, price: Any, equity: Any) -> Any:
         price: The price that sized the target.
         equity: Of the account at that price.
     """
-    return is_rounding(quantity, held) | is_worthless(quantity, price, equity)
+    size = abs(quantity)
+    return (size <= EQUAL * abs(held)) | (size * price <= WORTH * equity)
 
 
 def held_after(held: float, quantity: float, price: float, equity: float) -> float:

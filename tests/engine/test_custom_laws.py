@@ -15,9 +15,11 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.engine_bars import as_bytes, audit, in_memory, make_request, run_slices
+from support.same_results import assert_same
 from support.scripted_orders import Act, Wish, make_ohlc, starting, walks, wishes
 
 from glowback_trio.engine import Simulation, backtest
+from glowback_trio.engine.kernel.choice import INTERPRETED, using
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import BacktestRequest, Stream
 from glowback_trio.model.strategies.api import BarStrategy, Context
@@ -148,3 +150,11 @@ def test_no_position_is_short_and_no_unit_broken_where_that_is_not_allowed(
         held[symbol] += quantity
         assert request.execution.allow_short or held[symbol] >= 0.0
         assert not request.execution.whole_shares or quantity == int(quantity)
+
+
+@given(busy_runs())
+@settings(max_examples=100)
+def test_the_kernel_draws_and_books_the_same(run: tuple[BacktestRequest, list[Bars]]) -> None:
+    plain = backtest(*run)
+    with using(INTERPRETED):
+        assert_same(backtest(*run), plain)

@@ -24,7 +24,9 @@ from support.same_results import assert_same
 
 from glowback_trio.compute import kernel as kernels
 from glowback_trio.engine import backtest
+from glowback_trio.engine.accounting.curve import blank_curve, draw
 from glowback_trio.engine.analytics.returns import drawdowns
+from glowback_trio.engine.execution.journal import EVENT, FILL, PAYMENT, Records
 from glowback_trio.engine.kernel.arithmetic import added
 from glowback_trio.engine.kernel.choice import INTERPRETED, Kernel, choose, chosen, using
 from glowback_trio.engine.kernel.falls import draw_falls
@@ -34,6 +36,7 @@ from glowback_trio.engine.strategies.indicators import rolling_mean
 from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.extras import FAST, Extra
 from glowback_trio.model.bars import Bars
+from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.parameters import BuiltIn, MaCrossover
@@ -189,6 +192,27 @@ def test_crossings_are_those_of_the_arrays(
     with using(INTERPRETED):
         found = targets(strategy, close, allow_short=True, warmup=warmup)
     for own, other in zip(found, expected, strict=True):
+        assert own.tobytes() == other.tobytes()
+
+
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_an_account_is_drawn_as_by_the_arrays(rows: int, symbols: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    time = np.datetime64("2024-01-01", "ns") + np.arange(rows) * np.timedelta64(1, "D")
+    when, filled = np.sort(random.integers(0, rows, 30)), random.random(30) < 0.6
+    events = np.zeros(30, EVENT)
+    events["row"], events["symbol"] = when, random.integers(0, symbols, 30)
+    events["what"] = np.where(filled, OrderEventKind.FILLED, OrderEventKind.SUBMITTED)
+    fills, paid = np.zeros(filled.sum(), FILL), np.zeros(rows // 2, PAYMENT)
+    fills["units"], fills["cash"] = random.normal(size=(2, len(fills)))
+    paid["row"], paid["cash"] = np.arange(rows // 2) * 2, random.normal(size=len(paid))
+    marks, units = random.lognormal(size=(rows, symbols)), random.normal(size=symbols)
+    curves = [blank_curve(1.0, time, time.astype("M8[D]")) for _ in range(2)]
+    for kernel, curve in zip((None, INTERPRETED), curves, strict=True):
+        with using(kernel):
+            draw(curve, (7.0, units), Records(events, fills, paid), marks, 0)
+    for name in ("value", "cash", "gross"):
+        own, other = (getattr(curve, name) for curve in curves)
         assert own.tobytes() == other.tobytes()
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glowback_trio.engine.execution.journal import Records
+from glowback_trio.engine.execution.journal import RecordArray, Records
 from glowback_trio.engine.finite import LARGEST, quiet
 from glowback_trio.engine.kernel.choice import chosen
+from glowback_trio.engine.kernel.tables import Curves, fixed, halves
 from glowback_trio.model.bars import Floats, Times
 from glowback_trio.model.result import Curve
 
@@ -37,6 +38,13 @@ def draw(
         marks: Last closes of the rows to draw, (rows, N), currency.
         start: The first row.
     """
+    if (kernel := chosen()) is not None:
+        columns = Curves(curve.value, curve.cash, curve.gross, np.zeros((0, 0)))
+        cash, units = before
+        scratch = np.empty(len(units)), halves()
+        written = _in_one_piece(records)
+        kernel.draw_account(written, fixed(marks), start, cash, units.copy(), scratch, columns)
+        return
     count, symbols = marks.shape
     rows = slice(start, start + count)
     filled, fills = records.filled, records.fills
@@ -55,6 +63,11 @@ def draw(
     worth = np.multiply(held.T, marks, order="C")
     np.add(curve.cash[rows], _summed(worth), out=curve.value[rows])
     curve.gross[rows] = _summed(np.abs(worth, out=worth))
+
+
+def _in_one_piece(records: Records) -> tuple[RecordArray, RecordArray, RecordArray]:
+    ordered = np.ascontiguousarray
+    return ordered(records.events), ordered(records.fills), ordered(records.financing)
 
 
 def _summed(worth: Floats) -> Floats:

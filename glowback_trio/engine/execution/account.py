@@ -40,8 +40,7 @@ class Account:
             Currency, both.
         """
         if len(marks) == 1:
-            value = self.units.item(0) * marks.item(0)
-            return self.cash + value, abs(value)
+            return self.worth_of_one(marks.item(0))
         if len(marks) >= _FEW:
             net, gross = _sums(self.units, marks)
             return self.cash + net, gross
@@ -53,6 +52,11 @@ class Account:
             net += value
             gross += abs(value)
         return self.cash + net, gross
+
+    def worth_of_one(self, mark: float) -> tuple[float, float]:
+        """Return equity and gross exposure of an account for one symbol, at this price."""
+        value = self.units.item(0) * mark
+        return self.cash + value, abs(value)
 
 
 @quiet

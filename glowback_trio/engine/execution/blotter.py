@@ -11,7 +11,7 @@ import numpy as np
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.execution.order import Order
 from glowback_trio.engine.timeline import Timeline
-from glowback_trio.engine.tolerance import is_rounding
+from glowback_trio.engine.tolerance import EQUAL, is_rounding
 from glowback_trio.model.orders import PLAIN, OrderEventKind, OrderSpec
 
 __all__ = ["NEVER", "Blotter"]
@@ -34,10 +34,13 @@ class Blotter:
     Attributes:
         open: The open orders by number, oldest first.
         specs: By order number, the spec of every order that is not a plain market order.
+        is_complete: True if every symbol has a bar on every row.
     """
 
     def __init__(self, timeline: Timeline, journal: EventJournal) -> None:
         self._timeline = timeline
+        self._end = len(timeline)
+        self.is_complete = all(len(rows) == self._end for rows in timeline.rows)
         self._journal = journal
         self._due: defaultdict[int, list[Order]] = defaultdict(list)  # by row
         self._latest = 0  # the number given last
@@ -58,7 +61,7 @@ class Blotter:
         for order in self._due.pop(row, ()):
             if not order.remaining:
                 continue
-            if order.spec.time_in_force == "DAY" and self._outlived(order):
+            if order.spec is not PLAIN and self._outlived(order):
                 self.close(row, order, OrderEventKind.DAY_ENDED)
             else:
                 orders.append(order)
@@ -79,7 +82,7 @@ class Blotter:
     ) -> Order:
         """Submit an order, to be tried on a bar. A bar past the symbol's last never comes."""
         order = self.enter(row, symbol, quantity, bar, spec)
-        self._due[self._row(symbol, bar)].append(order)
+        self._due[bar if self.is_complete else self._row(symbol, bar)].append(order)
         return order
 
     def enter(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> Order:
@@ -105,7 +108,8 @@ class Blotter:
 
     def adopt(self, number: int, symbol: int, quantity: float, bar: int) -> Order:
         """Keep a market order whose submission has been recorded already."""
-        order = Order(number, symbol, quantity, bar, *self._prices(symbol, bar))
+        prices = self._prices(symbol, bar)
+        order = Order(number, symbol, quantity, bar, *prices, quantity, bar)
         self.open[number] = order
         return order
 
@@ -139,9 +143,11 @@ class Blotter:
 
     def set_remaining(self, order: Order, remaining: float) -> None:
         """Set what is still to fill of an order; with nothing but rounding left it is closed."""
-        order.remaining = 0.0 if is_rounding(remaining, order.ordered) else remaining
-        if not order.remaining:
+        if abs(remaining) <= EQUAL * abs(order.ordered):  # `is_rounding`, without a call
+            order.remaining = 0.0
             del self.open[order.number]
+        else:
+            order.remaining = remaining
 
     def close(self, row: int, order: Order, kind: OrderEventKind) -> None:
         """Cancel or reject all that remains of an order."""
@@ -162,21 +168,23 @@ class Blotter:
     def first_bar(self, row: int, symbol: int, latency: np.timedelta64) -> int:
         """Return the first of a symbol's bars that may fill an order made at a row's close."""
         # By far the most frequent case, and needs no search.
-        if not latency and len(self._timeline.rows[symbol]) == len(self._timeline):
+        if not latency and (self.is_complete or len(self._timeline.rows[symbol]) == self._end):
             return row + 1
         earliest = self._timeline.time[row] + latency
         after = np.searchsorted(self._timeline.rows[symbol], row, side="right")
         return int(max(after, np.searchsorted(self._timeline.bars[symbol].time, earliest)))
 
     def _outlived(self, order: Order) -> bool:
-        """Return True if the bar of an order is of a later session than its first one."""
+        """Return True if a DAY order's bar is of a later session than its first one."""
+        if order.spec.time_in_force != "DAY":
+            return False
         date = self._timeline.bars[order.symbol].date
         return bool(date[order.bar] != date[order.first])
 
     def _row(self, symbol: int, bar: int) -> int:
         """Return the row of a symbol's bar; the end of the timeline past its last bar."""
         rows = self._timeline.rows[symbol]
-        return rows.item(bar) if bar < len(rows) else len(self._timeline)
+        return rows.item(bar) if bar < len(rows) else self._end
 
     def _prices(self, symbol: int, bar: int) -> tuple[float, float]:
         """Return the open of a symbol's bar (past its last: of that) and the close before it."""

@@ -30,12 +30,15 @@ class Brackets:
     Args:
         timeline: The bars.
         blotter: Receives the exits.
+
+    Attributes:
+        new: Fills of this row whose exits are still to be submitted.
     """
 
     def __init__(self, timeline: Timeline, blotter: Blotter) -> None:
         self._timeline = timeline
         self._blotter = blotter
-        self._new: list[_OpeningFill] = []  # of this row, whose exits are still to be submitted
+        self.new: list[_OpeningFill] = []
         self._exits: dict[int, list[Order]] = {}  # by symbol
 
     def note_fill(self, order: Order, at: Match, quantity: float, units: float) -> None:
@@ -43,7 +46,7 @@ class Brackets:
         # All that is held, where the fill has changed the sign of the position.
         opened = math.copysign(min(abs(quantity), abs(units)), quantity)
         if units * quantity > 0.0:
-            self._new.append(_OpeningFill(order, order.bar, at, opened))
+            self.new.append(_OpeningFill(order, order.bar, at, opened))
 
     def submit_exits(self, row: int, units: Floats) -> list[tuple[Order, Match]]:
         """Submit the exits of this row's new positions, and try them on the rest of its bar.
@@ -57,7 +60,7 @@ class Brackets:
             The exits that fill on that bar; the others wait for the next.
         """
         matched = []
-        fills, self._new = self._new, []
+        fills, self.new = self.new, []
         for fill in fills:
             # Another order of this bar may have closed what this fill had opened.
             held = units.item(fill.order.symbol)
@@ -69,6 +72,8 @@ class Brackets:
     def cancel_exits(self, row: int, symbol: int) -> None:
         """Cancel the exits of a closed position."""
         # Trimmed to nothing, not closed: an exit that has filled is in the blotter no more.
+        if not self._exits:
+            return
         for order in self._exits.pop(symbol, ()):
             self._blotter.trim(row, order, 0.0, OrderEventKind.NO_POSITION)
 

@@ -59,14 +59,17 @@ class Broker:
     ) -> None:
         self._timeline = timeline
         self._costs = costs
+        self._has_financing = costs.has_financing
         self._journal = journal
         self.account = Account.opened(capital, len(timeline.bars))
         self.blotter = Blotter(timeline, journal)
+        self._fills_on_next_row = self.blotter.is_complete and not costs.latency
         self._targets: dict[int, Order] = {}  # by symbol, the order for its latest target
         self._filled_volume: dict[int, float] = {}  # by symbol, of the bars of this row
         self._brackets = Brackets(timeline, self.blotter)
         self._endings = timeline.endings if costs.closes_ended else {}
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
+        self._symbols = len(timeline.bars)
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
 
@@ -85,19 +88,30 @@ class Broker:
         open. A fill does not outdate it: after a fill only later rows are valued.
         """
         if self._valued_row != row:
-            marks = self._marks[row - self._first]
-            self._valued_row, self._valued = row, self.account.worth(marks)
+            at, account = row - self._first, self.account
+            self._valued_row = row
+            if self._symbols == 1:
+                self._valued = account.worth_of_one(self._marks.item(at, 0))
+            else:
+                self._valued = account.worth(self._marks[at])
         return self._valued
 
     def begin_row(self, row: int) -> None:
         """Pay for the time since the last row, and try the orders that are due."""
-        if row and self._costs.has_financing:
+        if row and self._has_financing:
             self._pay_financing(row)
         orders = self.blotter.due(row)
-        if orders or row in self._endings:
+        ended = row in self._endings
+        if orders or ended:
             self._filled_volume.clear()
-            matched = [found for order in orders if (found := self._match(order, row))]
-            matched += self._closings(row)
+            matched: list[Matched] = []
+            for order in orders:
+                if order.spec is PLAIN:
+                    matched.append((order, _at_open(order)))
+                elif found := self._match(order, row):
+                    matched.append((order, found))
+            if ended:
+                matched += self._closings(row)
             self._fill(matched, row, *self.value(row - 1))
 
     def order_target(self, row: int, symbol: int, fraction: float, close: float, bar: int) -> None:
@@ -118,11 +132,11 @@ class Broker:
         if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
         equity, held = self.value(row)[0], self.account.units.item(symbol)
-        quantity = shortfall(fraction * (equity / len(self._timeline.bars)), close, held)
+        quantity = shortfall(fraction * (equity / self._symbols), close, held)
         if is_held_already(quantity, held, close, equity):
             return
-        at_fill = self._costs.sized_at_fill
-        if not at_fill:
+        at_fill, whole = self._costs.sized_at_fill, self._costs.whole_shares
+        if whole and not at_fill:
             quantity = self._costs.rounded(quantity)
         if quantity:
             order = self._targets[symbol] = self.blotter.submit(row, symbol, quantity, bar)
@@ -146,6 +160,8 @@ class Broker:
 
     def first_bar(self, row: int, symbol: int) -> int:
         """Return the symbol's first bar that may fill an order made at a row's close."""
+        if self._fills_on_next_row:
+            return row + 1
         return self.blotter.first_bar(row, symbol, self._costs.latency)
 
     def cancel(self, row: int, number: int) -> bool:
@@ -177,7 +193,7 @@ class Broker:
         delisting: at the last bar itself it is not.
         """
         matched = []
-        for symbol in self._endings.get(row, ()):
+        for symbol in self._endings[row]:
             self.blotter.close_symbol(row, symbol, OrderEventKind.DATA_ENDED)
             if units := self.account.units.item(symbol):
                 bar = len(self._timeline.bars[symbol])
@@ -190,13 +206,11 @@ class Broker:
         orders = [self.blotter.adopt(*one) for one in rest.orders]
         self._fill([(order, _at_open(order)) for order in orders], row, rest.equity, rest.gross)
 
-    def _match(self, order: Order, row: int) -> Matched | None:
+    def _match(self, order: Order, row: int) -> Match | None:
         """Find where an order's bar fills it; if it does not, let the order wait or end."""
-        if order.spec is PLAIN:
-            return order, _at_open(order)
         bar = prices(self._timeline.bars[order.symbol], order.bar)
         if found := match(order, bar):
-            return order, found
+            return found
         follow(order, bar)
         self.blotter.wait(row, order)
         return None
@@ -211,14 +225,14 @@ class Broker:
             gross: Gross exposure, likewise.
         """
         while matched:
-            for order, at in self._in_turn(matched):
+            in_turn = matched if len(matched) == 1 else sorted(matched, key=self._turn)
+            for order, at in in_turn:
                 # An order of the same row may have cancelled this one since.
                 if order.remaining:
                     equity, gross = self._try(order, at, row, equity, gross)
+            if not self._brackets.new:
+                return
             matched = self._brackets.submit_exits(row, self.account.units)
-
-    def _in_turn(self, matched: list[Matched]) -> list[Matched]:
-        return sorted(matched, key=self._turn) if len(matched) > 1 else matched
 
     def _turn(self, matched: Matched) -> tuple[bool, bool, int, bool, int]:
         """Return the sort key of an order; of two for one symbol the stop, the worse, is first."""
@@ -245,7 +259,10 @@ class Broker:
         if order.reduce_only or order.fraction is not None or not costs.allow_short:
             self._settle(order, row, at.price, held, equity)
         quantity = order.remaining if costs.participation is None else self._capped(order, equity)
-        price = at.price if at.limited else self._price(order, at.price, quantity)
+        if at.limited or costs.impact:
+            price = at.price if at.limited else self._impacted(order, at.price, quantity)
+        else:
+            price = costs.slipped(at.price, quantity)
         worth, others = equity + held * (price - mark), gross - size * mark
         commission, fits = costs.commission(quantity, price, maker=at.maker), quantity
         if exceeds(others + abs(held + quantity) * price, worth, commission, costs.leverage):
@@ -319,11 +336,8 @@ class Broker:
             left = 0.0
         return left
 
-    def _price(self, order: Order, reference: float, quantity: float) -> float:
-        """Return the price after slippage of an order that names none itself."""
-        if self._costs.impact:
-            return self._costs.impacted(reference, quantity, self._volume(order))
-        return self._costs.slipped(reference, quantity)
+    def _impacted(self, order: Order, reference: float, quantity: float) -> float:
+        return self._costs.impacted(reference, quantity, self._volume(order))
 
     def _volume(self, order: Order) -> float:
         """Return the volume of an order's bar; infinite past the last, where it limits nothing."""
@@ -351,7 +365,8 @@ class Broker:
         account.cash -= quantity * figures[0] + figures[1]
         held = account.units.item(symbol)
         account.units[symbol] = units
-        self._filled_volume[symbol] = self._filled_volume.get(symbol, 0.0) + abs(quantity)
+        if self._costs.participation is not None:
+            self._filled_volume[symbol] = self._filled_volume.get(symbol, 0.0) + abs(quantity)
         order.filled = True
         self.blotter.set_remaining(order, order.remaining - quantity)
         self._journal.event(_FILLED, row, order.number, symbol, quantity)
@@ -380,4 +395,4 @@ class Broker:
 
 
 def _at_open(order: Order) -> Match:
-    return Match(order.open_price, at_open=True, limited=False)
+    return Match(order.open_price, True, False)  # noqa: FBT003 - at the open, not limited; named arguments take longer

@@ -128,7 +128,9 @@ class CostModel:
 
     def commission(self, quantity: float, price: float, *, maker: bool = False) -> float:
         """Return the commission of a fill, at least the minimum."""
-        return max(self.minimum, abs(quantity) * self.fee(price, maker=maker))
+        # The fee is written out, because every fill of the broker comes here.
+        rate = self.maker_rate if maker else self.rate
+        return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
 
     def commission_each(self, quantity: Floats, price: Floats) -> Floats | float:
         """Return the commission of each taker's fill, (n,); 0.0 if none can arise."""

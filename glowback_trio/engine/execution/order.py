@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from glowback_trio.model.orders import PLAIN, OrderSpec
 
@@ -22,14 +22,14 @@ class Order:
         bar: Index, among the symbol's own bars, of the next one to try.
         open_price: Open of that bar, currency.
         mark: Close of the bar before it, currency.
+        ordered: Signed units it was made for; what is left of them by rounding is nothing.
+        first: The `bar` it began with, whose session is that of a DAY order.
         filled: True once any of it has been filled.
         spec: Its kind, prices and time in force.
         reduce_only: True if the order may close a position but never open one.
         fraction: The target it stands for, if the quantity is computed when it fills; until then
             only the sign of `remaining` counts.
         level: The price that triggers it, until it has been triggered.
-        ordered: Signed units it was made for; what is left of them by rounding is nothing.
-        first: The `bar` it began with, whose session is that of a DAY order.
         oco: The other exit of the same position, which a fill of this one cancels.
     """
 
@@ -39,22 +39,14 @@ class Order:
     bar: int
     open_price: float
     mark: float
+    ordered: float
+    first: int
     filled: bool = False
     spec: OrderSpec = PLAIN
     reduce_only: bool = False
     fraction: float | None = None
     level: float | None = None
-    ordered: float = field(init=False)
-    first: int = field(init=False)
     oco: Order | None = None
-
-    @ordered.default
-    def _ordered(self) -> float:
-        return self.remaining
-
-    @first.default
-    def _first(self) -> int:
-        return self.bar
 
     def link(self, other: Order) -> None:
         """Make two exits cancel each other."""

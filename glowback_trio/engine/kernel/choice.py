@@ -15,8 +15,9 @@ import numpy as np
 from attrs import define
 
 from glowback_trio.engine.execution.costs import CostModel
-from glowback_trio.engine.execution.journal import EVENT, FILL
+from glowback_trio.engine.execution.journal import EVENT, FILL, PAYMENT
 from glowback_trio.engine.kernel import (
+    account,
     arithmetic,
     crossing,
     falls,
@@ -27,6 +28,7 @@ from glowback_trio.engine.kernel import (
     portfolio,
     rows,
 )
+from glowback_trio.engine.kernel.account import DrawAccount, draw_account
 from glowback_trio.engine.kernel.crossing import Crossings, crossings
 from glowback_trio.engine.kernel.falls import DrawFalls, draw_falls
 from glowback_trio.engine.kernel.ledger import Book, book
@@ -47,7 +49,7 @@ __all__ = ["INTERPRETED", "MODULES", "Kernel", "choose", "chosen", "examples", "
 #: The modules that the kernel consists of.
 MODULES: tuple[ModuleType, ...] = (
     *(arithmetic, orders, fills, portfolio, rows, ledger, means),
-    *(crossing, falls),
+    *(crossing, falls, account),
 )
 
 
@@ -59,10 +61,11 @@ class Kernel(NamedTuple):
     rolling_mean: RollingMean
     crossings: Crossings
     draw_falls: DrawFalls
+    draw_account: DrawAccount
 
 
 #: The kernel as plain Python: slow, and what the compiled one is held to.
-INTERPRETED = Kernel(carry_out, book, rolling_mean, crossings, draw_falls)
+INTERPRETED = Kernel(carry_out, book, rolling_mean, crossings, draw_falls, draw_account)
 
 
 @define
@@ -117,5 +120,12 @@ def examples() -> Mapping[str, tuple[Any, ...]]:
         "rolling_mean": (fixed(prices), 1, np.zeros((1, 1)), np.zeros(1)),
         "book": (*records, np.zeros((1, 4)), np.zeros(0), np.zeros(0)),
         "crossings": (fixed(prices), 0, (1, 1, 0), (1.0, 0.0), np.zeros(2), none, np.zeros(0)),
+        "draw_account": (
+            (*records, np.empty(0, PAYMENT)),
+            fixed(prices),
+            *(0, 1.0, np.zeros(1)),
+            (np.zeros(1), book_.halves),
+            curve,
+        ),
         "draw_falls": (np.ones(1), np.ones(1), 0, 1, 1.0),
     }

@@ -25,6 +25,7 @@ __all__ = [
     "Wanted",
     "cost_record",
     "fixed",
+    "halves",
     "new_book",
     "no_plan",
     "none_wanted",
@@ -252,6 +253,11 @@ def fixed(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
+def halves() -> RecordArray:
+    """Return scratch for a sum."""
+    return np.zeros(_DEEPEST, HALF)
+
+
 def wanted_targets(row: Any, symbol: Any, target: Any, due: Any) -> Wanted:
     """Return targets, by row, then by symbol."""
     return Wanted(*(fixed(column) for column in (row, symbol, target, due)))
@@ -327,7 +333,7 @@ def new_book(costs: CostModel, capital: float, symbols: int) -> Book:
         units=np.zeros(symbols),
         worth=np.zeros(symbols),
         due=np.zeros(symbols, np.int64),
-        halves=np.zeros(_DEEPEST, HALF),
+        halves=halves(),
         events=np.empty(0, EVENT),
         fills=np.empty(0, FILL),
         paid=np.empty(0, PAYMENT),

@@ -138,7 +138,6 @@ class BarTrader:
         failure.__cause__ = error
         return failure
 
-    @quiet
     def _look(self, row: int, stop: int) -> tuple[int, bool]:
         """Return the row up to which the account is safe as things stand, and True if it is lost.
 
@@ -153,6 +152,10 @@ class BarTrader:
         if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
             # Without debt or short positions no price above zero can make equity negative.
             return stop, False
+        return self._look_closely(row, stop, account)
+
+    @quiet
+    def _look_closely(self, row: int, stop: int, account: Account) -> tuple[int, bool]:
         equity, gross = self.broker.value(row)
         closes = self.broker.marks(row + 1, min(row + 1 + self._ahead, stop))
         self._ahead = min(self._ahead * 2, _MOST)

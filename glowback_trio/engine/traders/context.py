@@ -74,6 +74,8 @@ class BrokerContext:
         self._closes: Mapping[str, Sequence[float]] = {
             bars.symbol: bars.close.data for bars in timeline.bars
         }
+        # Those of symbols that have a bar on every row, so that none has to be searched for.
+        self._by_row = self._closes if self._aligned else {}
 
     @property
     def time(self) -> np.datetime64:
@@ -114,8 +116,10 @@ class BrokerContext:
     def close(self, symbol: str) -> float:
         """Return the symbol's last close, currency; NaN before its first bar."""
         # Strategies read closes more often than anything else, so this case avoids the search.
-        if self._aligned and symbol in self._closes:
-            return self._closes[symbol][self.row]
+        try:
+            return self._by_row[symbol][self.row]
+        except KeyError:
+            pass
         seen = self._traded(self._at(symbol))
         return self._closes[symbol][seen - 1] if seen else math.nan
 
@@ -149,11 +153,12 @@ class BrokerContext:
 
     def target(self, symbol: str, fraction: float) -> None:
         """Order what the symbol lacks to a fraction of its share of equity."""
-        at = self._tradable(symbol)
+        at = self._index[symbol] if symbol in self._by_row else self._tradable(symbol)
         if not math.isfinite(fraction):
             raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
-        bar = self._broker.first_bar(self.row, at)
-        self._broker.order_target(self.row, at, float(fraction), self.close(symbol), bar)
+        broker, row = self._broker, self.row
+        bar = broker.first_bar(row, at)
+        broker.order_target(row, at, float(fraction), self.close(symbol), bar)
 
     def order(
         self,
