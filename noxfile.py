@@ -25,6 +25,7 @@ BENCHMARKS = (
     "isolation",
     "rest",
     "connections",
+    "dashboard",
     "growth",
 )
 GROUPS = nox.project.load_toml("pyproject.toml")
