@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, cast, overload
 
 from attrs import define, field, frozen
@@ -92,6 +93,14 @@ class _HeadersOfScope:
         return [value.decode("latin-1") for each, value in self._lines if each == wanted]
 
 
+def _headers_of(lines: Sequence[tuple[bytes, bytes]]) -> RequestHeaders:
+    """Return the headers of a scope; this server gives those of equal heads as one tuple."""
+    return _kept_headers(lines) if isinstance(lines, tuple) else _HeadersOfScope(lines)
+
+
+_kept_headers = lru_cache(maxsize=512)(_HeadersOfScope)
+
+
 @define(eq=False)
 class RequestContext:
     """The HTTP request or WebSocket handshake, independent of Quart.
@@ -121,7 +130,7 @@ class RequestContext:
         """Read an ASGI scope."""
         path: str = scope["path"]
         path = path.removeprefix(scope.get("root_path", ""))
-        return cls(scope, path, _HeadersOfScope(scope["headers"]))
+        return cls(scope, path, _headers_of(scope["headers"]))
 
     @property
     def method(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from attrs import define, field, frozen
 
@@ -65,6 +66,16 @@ class Router:
             else:
                 router._fixed[path] = found
         return router
+
+    #: Remembers what was found, for those who ask for the same run again and again.
+    find_match: Callable[[str, str], tuple[FoundPath | None, Match | None]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.find_match = lru_cache(maxsize=1024)(self._find_match)
+
+    def _find_match(self, path: str, method: str) -> tuple[FoundPath | None, Match | None]:
+        found = self.find(path)
+        return found, None if found is None else found.match(method)
 
     def find(self, path: str) -> FoundPath | None:
         """Find a path, with or without a slash at its end; None if the server has no such path."""

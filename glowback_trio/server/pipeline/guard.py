@@ -62,8 +62,7 @@ class Guard:
         return None if response is None else immediate_response(self.app_state, context, response)
 
     def _check(self, context: RequestContext, *, other_paths: bool) -> Response | None:
-        found = self._router.find(context.path)
-        match = None if found is None else found.match(context.method)
+        found, match = self._router.find_match(context.path, context.method)
         identify(self.app_state, context, found.template if found and match else None)
         if match is not None:
             self._check_match(context, match)
@@ -93,5 +92,7 @@ class Guard:
 
 def declared_length(context: RequestContext) -> int:
     """Return the bytes that a request declares to send; 0 if it declares nothing."""
-    length, coding = (context.headers.get(n) for n in ("Content-Length", "Transfer-Encoding"))
-    return 0 if length is None else get_content_length(length, coding) or 0
+    length = context.headers.get("Content-Length")
+    if length is None:
+        return 0
+    return get_content_length(length, context.headers.get("Transfer-Encoding")) or 0

@@ -194,6 +194,8 @@ class AppState:
 
     def holds(self, arguments: Mapping[str, str]) -> bool:
         """Return whether what the parameters of a path name is in memory."""
+        if not arguments:
+            return True
         run_id, optimization_id = (arguments.get(name) for name in _NAMED)
         if run_id is not None:
             return self.gateway.holds(run_id)

@@ -39,8 +39,13 @@ def check_size(size: int, limit: int) -> None:
         raise RejectedError(431, f"the request head is longer than {limit} bytes")
 
 
+# Most clients send the same head again and again. What a head says depends on its bytes alone, so
+# it is read and checked once. Long heads, and those that are refused, are read each time.
+_KEPT_HEADS, _KEPT_BYTES = 512, 2048
+
+
 def read_head(head: bytes) -> RequestHead:
-    """Return the request of a whole head.
+    """Return the request of a whole head; the same one for the same bytes.
 
     Raises:
         RejectedError: 505 for any protocol but HTTP/1.0 and HTTP/1.1; 501 for CONNECT, for methods
@@ -49,6 +54,10 @@ def read_head(head: bytes) -> RequestHead:
             two framings at once, headers that must be ASCII and are not, no Host, two of them or
             one that no host can have, or an invalid WebSocket handshake.
     """
+    return _read_short(head) if len(head) <= _KEPT_BYTES else _read(head)
+
+
+def _read(head: bytes) -> RequestHead:
     request = parse_request_line(head)
     try:
         _check_request_line(request)
@@ -58,6 +67,9 @@ def read_head(head: bytes) -> RequestHead:
         error.request = request
         raise
     return request
+
+
+_read_short = lru_cache(maxsize=_KEPT_HEADS)(_read)
 
 
 def _check_request_line(request: RequestHead) -> None:

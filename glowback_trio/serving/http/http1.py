@@ -120,7 +120,8 @@ class Http1:
         head, self._early = data[:end], data[end:]
         request = checks.read_head(head)
         self._writer.begin(request)
-        self._budget.begin_body(request.body_length)
+        if request.framed:
+            self._budget.begin_body(request.body_length)
         return request
 
     async def _begin(self, request: RequestHead) -> None:
@@ -130,7 +131,10 @@ class Http1:
             return
         began = trio.current_time()
         scope = http_scope(request, request.headers, self._options, self._connection)
-        self._begin_body(request.body_length)
+        if request.framed:
+            self._begin_body(request.body_length)
+        else:
+            self._end_body()
         if not request.framed and (response := self._immediate(scope)) is not None:
             await self._send_immediate(request, response, scope, began)
             return

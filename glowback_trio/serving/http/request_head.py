@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TypeAlias
 
 from attrs import define, field
@@ -14,7 +15,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 @define(eq=False)
 class RequestHead:
-    """A request line and its headers.
+    """A request line and its headers; all requests with the same head share one.
 
     Attributes:
         method: As the client wrote it.
@@ -33,27 +34,27 @@ class RequestHead:
 
     def take(self, headers: Headers) -> None:
         """Take the headers that were read."""
-        self.headers, self.named = headers, dict(headers)
+        self.headers, self.named = tuple(headers), dict(headers)
 
-    @property
+    @cached_property
     def framed(self) -> bool:
         """True if the client states where the body ends, even a body of no bytes."""
         # A request without either has no body (RFC 9112, section 6.3).
         return b"content-length" in self.named or b"transfer-encoding" in self.named
 
-    @property
+    @cached_property
     def body_length(self) -> int | None:
         """Bytes of the body; None if it comes in chunks."""
         if b"transfer-encoding" in self.named:
             return None
         return int(self.named.get(b"content-length", b"0"))
 
-    @property
+    @cached_property
     def awaits_invitation(self) -> bool:
         """True if the client sends its body only after a 100 (RFC 9110, section 10.1.1)."""
         return self.http_version != b"1.0" and b"100-continue" in self.tokens(b"expect")
 
-    @property
+    @cached_property
     def keeps_alive(self) -> bool:
         """True if the client may send another request on this connection."""
         return self.http_version != b"1.0" and b"close" not in self.tokens(b"connection")

@@ -69,7 +69,7 @@ class RequestBudget:
             self.deadline = trio.current_time() + self.limits.head_timeout
 
     def begin_body(self, declared: int | None) -> None:
-        """Start the time of a body, at the end of its head.
+        """Start the time of a body, at the end of its head; not needed where there is none.
 
         Args:
             declared: The declared length; None for a chunked body.

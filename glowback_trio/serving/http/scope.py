@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,37 +25,18 @@ def http_scope(
         options: Gives the scheme and the lifespan state, which is copied.
         connection: Gives the addresses.
     """
+    method, version, path, raw_path, query = _parts(
+        request.method, request.http_version, origin_form(request)
+    )
     return {
         "type": "http",
         "asgi": {"spec_version": "2.1", "version": "3.0"},
-        "method": request.method.decode("ascii"),
+        "method": method,
         "scheme": "https" if options.secure else "http",
         "extensions": {},
-        **_common(request, headers, options, connection),
-    }
-
-
-def websocket_scope(
-    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
-) -> dict[str, Any]:
-    """Return the scope of a WebSocket handshake, without its subprotocols; see `http_scope`."""
-    return {
-        "type": "websocket",
-        "asgi": {"spec_version": "2.3", "version": "3.0"},
-        "scheme": "wss" if options.secure else "ws",
-        "extensions": {"websocket.http.response": {}},
-        **_common(request, headers, options, connection),
-    }
-
-
-def _common(
-    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
-) -> dict[str, Any]:
-    path, _, query = origin_form(request).partition(b"?")
-    return {
-        "http_version": request.http_version.decode("ascii"),
-        "path": unquote(path.decode("ascii")) if b"%" in path else path.decode("ascii"),
-        "raw_path": path,
+        "http_version": version,
+        "path": path,
+        "raw_path": raw_path,
         "query_string": query,
         "root_path": "",
         "headers": headers,
@@ -63,3 +45,32 @@ def _common(
         # Shallow, as ASGI has it: what the values refer to is shared by all requests.
         "state": dict(options.state),
     }
+
+
+def websocket_scope(
+    request: RequestHead, headers: Headers, options: HttpOptions, connection: ConnectionPort
+) -> dict[str, Any]:
+    """Return the scope of a WebSocket handshake, without its subprotocols; see `http_scope`."""
+    scope = http_scope(request, headers, options, connection)
+    del scope["method"]
+    return scope | {
+        "type": "websocket",
+        "asgi": {"spec_version": "2.3", "version": "3.0"},
+        "scheme": "wss" if options.secure else "ws",
+        "extensions": {"websocket.http.response": {}},
+    }
+
+
+# The same few requests come again and again.
+@lru_cache(maxsize=512)
+def _parts(method: bytes, version: bytes, target: bytes) -> tuple[str, str, str, bytes, bytes]:
+    """Return method, version, path, path as it was sent, and query."""
+    path, _, query = target.partition(b"?")
+    text = path.decode("ascii")
+    return (
+        method.decode("ascii"),
+        version.decode("ascii"),
+        unquote(text) if "%" in text else text,
+        path,
+        query,
+    )
