@@ -121,7 +121,7 @@ def test_every_route_is_found_with_its_parameters(prefix: str) -> None:
     router = Router.of(ROUTES)
     for route in ROUTES:
         given = {"run_id": RUN_ID, "form": "csv", "name": "docs.js"}
-        given |= {"optimization_id": RUN_ID, "trial_number": "7"}
+        given |= {"optimization_id": RUN_ID, "trial_number": "7", "symbol": "AAPL"}
         path = prefix + route.path.format(**given)
         for spelling in (path, f"{path.removesuffix('/')}/", f"/{path}"):
             found = router.find(spelling)
