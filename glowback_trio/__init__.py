@@ -55,6 +55,9 @@ if TYPE_CHECKING:
         Momentum,
         Rsi,
     )
+    from glowback_trio.reports.subjects import Comparison, ReportedRun
+    from glowback_trio.reports.verification import verify_report
+    from glowback_trio.reports.writing import report
     from glowback_trio.search.optimize import SearchProgress, optimize
     from glowback_trio.store import MemoryStore, RunFilter
     from glowback_trio.store.sqlite import SqliteStore
@@ -119,6 +122,9 @@ else:
                 "Momentum",
                 "Rsi",
             ),
+            "glowback_trio.reports.subjects": ("Comparison", "ReportedRun"),
+            "glowback_trio.reports.verification": ("verify_report",),
+            "glowback_trio.reports.writing": ("report",),
             "glowback_trio.search.optimize": ("SearchProgress", "optimize"),
             "glowback_trio.store": ("MemoryStore", "RunFilter"),
             "glowback_trio.store.sqlite": ("SqliteStore",),
@@ -136,6 +142,7 @@ __all__ = [
     "BuyAndHold",
     "Catalogue",
     "ChangedDecision",
+    "Comparison",
     "Context",
     "Difference",
     "Event",
@@ -160,6 +167,7 @@ __all__ = [
     "Parameter",
     "PortfolioConstruction",
     "ProcessCompute",
+    "ReportedRun",
     "Result",
     "Rsi",
     "Run",
@@ -185,9 +193,11 @@ __all__ = [
     "open_gateway",
     "optimize",
     "read_export",
+    "report",
     "result_json",
     "result_rows",
     "verify",
+    "verify_report",
     "warm",
     "write_export",
 ]

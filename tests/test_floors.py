@@ -27,12 +27,13 @@ _WIRE = _MODEL | {"wire"}
 _SYSTEM = {"extras", "border", "nursery", "memory", "control_groups"}
 _COMPUTE = _WIRE | _SYSTEM | {"engine", "data", "store", "compute"}
 _ACTORS = _COMPUTE | {"search", "actors"}
-_SERVER = _ACTORS | {"serving", "server"}
+_REPORTS = _WIRE | {"extras", "engine", "search", "data", "compute", "reports"}
+_SERVER = _ACTORS | {"reports", "serving", "server"}
 _TOP = _SERVER | {"client"}
 
 #: Room -> the rooms it may import from. Within a room, only circles are forbidden.
 MAY_IMPORT = {
-    "": _ACTORS | {"lazy"},
+    "": _ACTORS | {"lazy", "reports"},
     "errors": {"errors"},
     "version": {"version"},
     "lazy": {"lazy"},
@@ -51,6 +52,7 @@ MAY_IMPORT = {
     "compute": _COMPUTE,
     "search": _WIRE | {"extras", "engine", "search"},
     "actors": _ACTORS,
+    "reports": _REPORTS,
     "serving": {"border", "errors", "serving"},
     "server": _SERVER,
     "client": _WIRE | {"extras", "client"},

@@ -65,6 +65,7 @@ for _name, _place, _help in (
     ("list", "runs.list_runs:app", "List the runs of a server, newest first."),
     ("show", "runs.show:app", "Print a run's status, its request and its summary."),
     ("results", "runs.results:app", "Print the result of a completed run, or a table of it."),
+    ("report", "report:app", "Write a report of a run, an optimization or a comparison."),
     ("edit", "runs.edit:app", "Change the name, the tags or the note of a run."),
     ("pause", "runs.control:pause_app", "Pause a run."),
     ("resume", "runs.control:resume_app", "Let a paused run go on."),

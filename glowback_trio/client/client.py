@@ -10,7 +10,13 @@ from urllib.parse import quote
 
 from attrs import define
 
-from glowback_trio.client.files import File, file_parameters, result_parameters
+from glowback_trio.client.files import (
+    File,
+    ReportForm,
+    file_parameters,
+    result_parameters,
+    run_report,
+)
 from glowback_trio.client.http_api import HttpApi
 from glowback_trio.client.optimization import OptimizationHandle
 from glowback_trio.client.responses import (
@@ -214,6 +220,27 @@ class Client:
             await self._api.download(run_subject(run_id), f"/{file}", parameters, write)
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
+
+    async def report(self, run: str | Sequence[str], *, form: ReportForm = "html") -> str:
+        """Return the report of a completed run, or the comparison of several, as one text.
+
+        Args:
+            run: The run, or 2 to 10 of them.
+            form: `html`, a page to keep, print and hand on; `md` or `json`.
+
+        Raises:
+            InvalidRequestError: There is no such form, or there are too few or too many runs.
+            UnknownRunError: There is no such run.
+            NotReadyError: The run is queued or running; likewise `RunFailedError` and
+                `RunCancelledError`.
+            ServerRefusedError: One of several has not completed; the message says why.
+        """
+        try:
+            return await run_report(self._api, run, form)
+        except ServerRefusedError as error:
+            if not isinstance(run, str):
+                raise
+            raise await self._no_result(error, run) from None
 
     async def export(self, run_id: str, write: Callable[[bytes], object]) -> None:
         """Download a finished run as one file, which `import_run` of another server takes.

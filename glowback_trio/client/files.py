@@ -1,14 +1,25 @@
-"""The files that a result can be downloaded as, and their query parameters."""
+"""The files that a result can be downloaded as, and reports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.client.http_api import HttpApi
+from glowback_trio.client.subjects import Subject, run_subject
+from glowback_trio.errors import InvalidRequestError, Problem, UnknownRunError
 from glowback_trio.model.bounds import one_of
 
-__all__ = ["FILES", "File", "file_parameters", "result_parameters"]
+__all__ = [
+    "FILES",
+    "REPORT_FORMS",
+    "File",
+    "ReportForm",
+    "file_parameters",
+    "report_of",
+    "result_parameters",
+    "run_report",
+]
 
 File = Literal[
     "results",
@@ -23,6 +34,9 @@ File = Literal[
     "orders.parquet",
 ]
 FILES: tuple[File, ...] = get_args(File)
+
+ReportForm = Literal["html", "md", "json"]
+REPORT_FORMS: tuple[ReportForm, ...] = get_args(ReportForm)
 
 
 def result_parameters(include: Sequence[str] | None, max_points: int | None) -> Mapping[str, str]:
@@ -51,3 +65,42 @@ def file_parameters(
         problems = [Problem("conflict", (name,), message, parameters[name]) for name in parameters]
         raise InvalidRequestError(problems)
     return parameters
+
+
+async def run_report(api: HttpApi, run: str | Sequence[str], form: ReportForm) -> str:
+    """Return the report of a run, or the comparison of several.
+
+    Raises:
+        InvalidRequestError: There is no such form, or there are too few or too many runs.
+        UnknownRunError: There is no such run.
+        ServerRefusedError: One has not completed.
+    """
+    if isinstance(run, str):
+        return await report_of(api, run_subject(run), form)
+    return await _comparison(api, run, form)
+
+
+async def _comparison(api: HttpApi, runs: Sequence[str], form: ReportForm) -> str:
+    for run_id in runs:
+        run_subject(run_id).path()  # an id with a comma would be several
+    named = ", ".join(runs)
+    subject = Subject("/reports", "comparison", lambda _words: UnknownRunError(named))
+    return await _text(api, subject, f".{_known(form)}", {"runs": ",".join(runs)})
+
+
+async def report_of(api: HttpApi, subject: Subject, form: ReportForm) -> str:
+    """Return the report of a run or an optimization; see `run_report`."""
+    return await _text(api, subject, f"/report.{_known(form)}", {})
+
+
+def _known(form: ReportForm) -> ReportForm:
+    if form not in REPORT_FORMS:
+        message = f"Input should be {one_of(REPORT_FORMS)}"
+        raise InvalidRequestError([Problem("literal_error", ("form",), message, form)])
+    return form
+
+
+async def _text(api: HttpApi, subject: Subject, resource: str, query: dict[str, str]) -> str:
+    chunks: list[bytes] = []
+    await api.download(subject, resource, query, chunks.append)
+    return b"".join(chunks).decode()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import orjson
 from attrs import frozen
 
+from glowback_trio.client.files import ReportForm, report_of
 from glowback_trio.client.http_api import HttpApi
 from glowback_trio.client.responses import object_of, optimization_status_of, status_of
 from glowback_trio.client.stream import EventStream, LogPart, Retry, StreamOpener
@@ -143,6 +144,18 @@ class OptimizationHandle:
             file: `results`, or the trials as `.csv`, `.ndjson` or `.parquet`.
         """
         await self._api.download(self._subject, f"/{file}", {}, write)
+
+    async def report(self, *, form: ReportForm = "html") -> str:
+        """Return its report as one text, once it has completed.
+
+        Args:
+            form: `html`, a page to keep, print and hand on; `md` or `json`.
+
+        Raises:
+            InvalidRequestError: There is no such form.
+            ServerRefusedError: It has not completed.
+        """
+        return await report_of(self._api, self._subject, form)
 
     async def cancel(self) -> OptimizationStatus:
         """Cancel it; its finished trials are kept.

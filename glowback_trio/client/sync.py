@@ -24,7 +24,7 @@ from attrs import define, field
 
 from glowback_trio.client.client import Client
 from glowback_trio.client.client_opening import open_client
-from glowback_trio.client.files import File
+from glowback_trio.client.files import File, ReportForm
 from glowback_trio.client.stream import EventStream, Retry
 from glowback_trio.client.sync_optimization import SyncOptimization
 from glowback_trio.model.events import Event, EventType
@@ -125,6 +125,10 @@ class SyncClient:
         self._call(
             self._client.download, run_id, write, file, include=include, max_points=max_points
         )
+
+    def report(self, run: str | Sequence[str], *, form: ReportForm = "html") -> str:
+        """Return the report of a run, or the comparison of several; see `Client.report`."""
+        return self._call(self._client.report, run, form=form)
 
     def export(self, run_id: str, write: Callable[[bytes], object]) -> None:
         """Download a finished run as one file; see `Client.export`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from glowback_trio.client.files import ReportForm
 from glowback_trio.client.optimization import OptimizationHandle, TrialFile
 from glowback_trio.client.stream import Retry
 from glowback_trio.model.events import Event, OptimizationEventType
@@ -92,6 +93,11 @@ class SyncOptimization:
         `write` is called in the client's thread.
         """
         self._call(self._handle.download, write, file)
+
+    def report(self, *, form: ReportForm = "html") -> str:
+        """Return its report as one text; see `OptimizationHandle.report`."""
+        text: str = self._call(self._handle.report, form=form)
+        return text
 
     def cancel(self) -> OptimizationStatus:
         """Cancel it; see `OptimizationHandle.cancel`."""

@@ -18,13 +18,14 @@ import orjson
 import pytest
 from rich.console import Console, RenderableType
 
-from glowback_trio.cli.commands.optimizations.heat_map import heat_map, pick_two
+from glowback_trio.cli.commands.optimizations.heat_map import heat_map
 from glowback_trio.cli.commands.optimizations.search_view import SearchView
 from glowback_trio.cli.options.search_options import NO_SEARCH, SearchOptions
 from glowback_trio.data import Catalogue, demo_path
 from glowback_trio.model.events import encode
 from glowback_trio.model.optimization.trial import Trial
 from glowback_trio.search.optimize import optimize
+from glowback_trio.search.outcome.objective_cells import pick_two
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.optimizations.requests import parse_optimization
 from glowback_trio.wire.optimizations.trials import trial_document

@@ -13,6 +13,7 @@ from glowback_trio.cli.options.strategy_option import StrategiesOption, load_str
 from glowback_trio.compute import verify
 from glowback_trio.data import CACHE_NAME
 from glowback_trio.model.short_repr import counted
+from glowback_trio.reports.verification import is_report, verify_report
 from glowback_trio.wire.exports.verdict import Verdict, verdict_document
 
 __all__ = ["app"]
@@ -20,7 +21,7 @@ __all__ = ["app"]
 # Other than that of an error, so that scripts can tell a difference from a server that is away.
 _DIFFERS = 3
 
-app = make_command("verify", RUN_ID, "run.gbt --data ./prices")
+app = make_command("verify", RUN_ID, "run.gbt --data ./prices", "report.html --data ./prices")
 
 
 @app.default
@@ -35,11 +36,12 @@ async def verify_run(
 ) -> int:
     """Compute a finished run again, and say whether it is the same or where it first differs.
 
-    A run is verified by its server, the file of an export here, with --data. The exit code is 0 if
-    it is the same, and 3 if it differs.
+    A run is verified by its server, the file of an export or a report here, with --data. Of a
+    report, all that it shows is compared. The exit code is 0 if it is the same, and 3 if it
+    differs.
 
     Args:
-        run: Id of the run, or the file of an export.
+        run: Id of the run, or the file of an export or a report.
         data: For a file: a directory of price files, 'demo' (shipped prices) or 'sample' (generated
             prices).
         cache: For a file: directory for parsed prices, relative to --data; 'off' disables the
@@ -51,7 +53,8 @@ async def verify_run(
     """
     if _is_file(run):
         classes = load_strategies(strategies or ())
-        verdict = verify(run, open_catalogue(data, cache), strategies=classes)
+        check = verify_report if is_report(Path(run)) else verify
+        verdict = check(run, open_catalogue(data, cache), strategies=classes)
     else:
         async with server.open_client() as client:
             verdict = await client.verify(run)
@@ -69,8 +72,9 @@ def _is_file(run: str) -> bool:
 def _print(verdict: Verdict) -> None:
     if verdict.difference is None:
         bars = f"the bars of {counted(verdict.symbols, 'symbol')}, " if verdict.symbols else ""
-        told = f"{bars}{counted(verdict.events, 'event')}"
-        print(f"{verdict.run_id} is the same: {told}")  # noqa: T201 - this is the command's output
+        # Of a report the log is not computed again, but its result and its text are.
+        rest = counted(verdict.events, "event") if verdict.events else "the result, and the report"
+        print(f"{verdict.run_id} is the same: {bars}{rest}")  # noqa: T201 - this is the command's output
         return
     print_error(f"{verdict.run_id}: {verdict.difference.message}")
     if verdict.computed_then_by not in (None, verdict.computed_now_by):

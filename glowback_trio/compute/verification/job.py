@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field, frozen
 
 from glowback_trio.compute.job import attempted, simulated
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
-from glowback_trio.compute.verification.differences import (
-    MISSING,
-    differences,
-    result_differences,
-)
+from glowback_trio.compute.verification.bars import same_bars
+from glowback_trio.compute.verification.differences import differences, result_differences
 from glowback_trio.compute.verification.log_comparison import DiffersError, LogComparison
 from glowback_trio.data import Source
 from glowback_trio.errors import DamagedError, GlowbackError, LogError
-from glowback_trio.model.bars import Bars, Dataset
+from glowback_trio.model.bars import Dataset
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
@@ -107,7 +104,8 @@ class _Verification:
         except GlowbackError as error:
             self._check_unloaded(comparison, error)
             return
-        self._check_bars(dataset)
+        for _ in same_bars(self._manifest, dataset):
+            self._symbols += 1
         yield Progressed()
         yield from self._compute(comparison, dataset)
 
@@ -147,17 +145,6 @@ class _Verification:
             message = f"The bars cannot be loaded: {error}"
             raise _difference("bars", message, now=str(error)) from error
 
-    def _check_bars(self, dataset: Dataset) -> None:
-        described = _mapping(self._manifest.get("dataset"))
-        then = _mapping(described.get("bar_digests"))
-        if not then:
-            return
-        for _ in _same_digests("bars", then, dataset.bars):
-            self._symbols += 1
-        warmup = _mapping(_mapping(described.get("warmup")).get("bar_digests"))
-        for _ in _same_digests("bars for warming up", warmup, dataset.warmup):
-            pass
-
     def _check_result(self, now: Result) -> None:
         then = self._job.export.result
         assert then is not None, "a log that ends completed has a result: it was checked"
@@ -167,26 +154,6 @@ class _Verification:
                 f"{found.now!r:.100} now"
             )
             raise _difference("result", message, field=found.field, then=found.then, now=found.now)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a part of a manifest, empty where it is not as it should be."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def _same_digests(what: str, then: Mapping[str, Any], bars: Sequence[Bars]) -> Iterator[str]:
-    """Yield the symbols whose bars are the same, up to the first that differs.
-
-    Raises:
-        DiffersError: There is one.
-    """
-    now = {one.symbol: f"sha256:{one.digest()}" for one in bars}
-    for symbol in sorted({*then, *now}):
-        one, other = then.get(symbol, MISSING), now.get(symbol, MISSING)
-        if one != other:
-            message = f"The {what} of {symbol} differ: their digest was {one}, and is {other} now"
-            raise _difference("bars", message, symbol=symbol, then=one, now=other)
-        yield symbol
 
 
 def _difference(part: Any, message: str, **more: Any) -> DiffersError:

@@ -32,6 +32,7 @@ from glowback_trio.server.routes import (
 )
 from glowback_trio.server.routes.optimizations.table import OPTIMIZATION_ROUTES
 from glowback_trio.server.routes.prices.table import PRICE_ROUTES
+from glowback_trio.server.routes.reports.table import REPORT_ROUTES
 from glowback_trio.server.streaming.run_stream import RUNS, StreamQuery, explain_stream
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
 
@@ -54,6 +55,7 @@ _ONE_RUN = (
     "export_equity",
     "export_trades",
     "export_orders",
+    "backtest_report",
     "export_backtest",
     "verify_backtest",
     "run_events",
@@ -231,6 +233,7 @@ ROUTES: Sequence[Route] = (
         errors={426: "This path serves WebSocket only."},
     ),
     *OPTIMIZATION_ROUTES,
+    *REPORT_ROUTES,
     Route(
         method="POST",
         path="/stream-tickets",

@@ -24,7 +24,7 @@ from glowback_trio.model.portfolio_construction import PortfolioConstruction
 from glowback_trio.model.result import Benchmark, Curve, Fills, OrderLog, Result
 from glowback_trio.wire.exports.result_checks import check_result
 
-__all__ = ["pack_result", "unpack_result"]
+__all__ = ["Arrays", "as_json", "pack_result", "taken_apart", "unpack_result"]
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -50,7 +50,7 @@ _LEVEL = 1
 def pack_result(result: Result) -> bytes:
     """Write a result as bytes."""
     arrays: Arrays = {}
-    document = _taken_apart(result, "", arrays)
+    document = taken_apart(result, "", arrays)
     distinct = {id(array): array for array in arrays.values()}
     index = {key: number for number, key in enumerate(distinct)}
     header = {
@@ -58,7 +58,7 @@ def pack_result(result: Result) -> bytes:
         "arrays": [[array.dtype.str, list(array.shape)] for array in distinct.values()],
         "places": {path: index[id(array)] for path, array in arrays.items()},
     }
-    text = json.dumps(header, default=_as_json, separators=(",", ":")).encode()
+    text = json.dumps(header, default=as_json, separators=(",", ":")).encode()
     packer = zlib.compressobj(_LEVEL)
     written = [packer.compress(len(text).to_bytes(8, "little") + _padded(text))]
     written += [
@@ -100,7 +100,7 @@ def _inflated(packed: bytes, most_bytes: int) -> bytes:
     return raw
 
 
-def _taken_apart(value: Any, path: str, arrays: Arrays) -> Any:
+def taken_apart(value: Any, path: str, arrays: Arrays) -> Any:
     """Return a value as a document, and note its arrays by their paths."""
     if isinstance(value, np.ndarray):
         arrays[path] = value.astype(value.dtype.newbyteorder("<"), copy=False)
@@ -108,7 +108,7 @@ def _taken_apart(value: Any, path: str, arrays: Arrays) -> Any:
     if not attrs.has(type(value)):
         return value
     fields = [field.name for field in attrs.fields(type(value)) if field.init]
-    return {name: _taken_apart(getattr(value, name), f"{path}/{name}", arrays) for name in fields}
+    return {name: taken_apart(getattr(value, name), f"{path}/{name}", arrays) for name in fields}
 
 
 def _put_together(cls: type[Any], document: Mapping[str, Any], path: str, arrays: Arrays) -> Any:
@@ -126,7 +126,7 @@ def _put_together(cls: type[Any], document: Mapping[str, Any], path: str, arrays
     return cls(**values)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Write what JSON has no word for: the specs of orders, and the numbers of numpy."""
     if attrs.has(type(value)):
         return {f.name: getattr(value, f.name) for f in attrs.fields(type(value)) if f.init}

@@ -14,7 +14,7 @@ from glowback_trio.wire.converter import Document
 
 __all__ = ["Difference", "Part", "Verdict", "parse_verdict", "verdict_document"]
 
-Part = Literal["log", "request", "bars", "events", "result"]
+Part = Literal["log", "request", "bars", "events", "result", "page"]
 
 _LONGEST_TEXT = 200
 
@@ -25,7 +25,7 @@ class Difference:
 
     Attributes:
         part: What was compared: the log with its digest, the request with the manifest, the bars,
-            the events, the result. They are compared in this order.
+            the events, the result; of a report also its page. They are compared in this order.
         message: The difference as a sentence.
         symbol: The symbol whose bars differ, where it is about one.
         event_id: The event, where it is about one.

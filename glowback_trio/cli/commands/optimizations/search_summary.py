@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glowback_trio.cli.commands.optimizations.heat_map import heat_map, pick_two
+from glowback_trio.cli.commands.optimizations.heat_map import heat_map
 from glowback_trio.cli.commands.optimizations.search_view import SearchView, best_table
 from glowback_trio.model.optimization.trial import Trial
 from glowback_trio.model.short_repr import counted
+from glowback_trio.search.outcome.objective_cells import pick_two
 
 __all__ = ["print_search"]
 

@@ -55,6 +55,7 @@ _ONE = (
     "optimization_request",
     "optimization_results",
     "export_trials",
+    "optimization_report",
     "run_trial",
     "optimization_events",
     "explain_optimization_stream",
