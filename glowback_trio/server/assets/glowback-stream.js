@@ -13,6 +13,7 @@ export class StreamError extends Error {}
  *
  * after: only events with higher ids. types: only these, and the terminal one. apiKey: sent in a header, or
  * exchanged for the ticket of a WebSocket. transport: "websocket", or "sse" where a WebSocket cannot connect.
+ * onConnection: called with "open" whenever a connection stands, and with "cut" whenever one breaks or fails.
  *
  * A log received from its first event on is checked against the digest in its last one. Browsers can compute
  * digests on https and localhost only; elsewhere, and for parts of a log, order and count are checked.
@@ -30,7 +31,7 @@ export async function* streamOptimization(base, optimizationId, { attempt, ...op
 }
 
 async function* streamLog(base, path, place, options = {}) {
-  const { after = 0, types, signal } = options, headers = keyed(options);
+  const { after = 0, types, signal, onConnection = () => {} } = options, headers = keyed(options);
   let { transport = "websocket" } = options;
   const received = after === 0 && !types && globalThis.crypto?.subtle ? [] : null;
   let cursor = after, delay = FIRST_DELAY_MS, failures = 0;
@@ -38,7 +39,7 @@ async function* streamLog(base, path, place, options = {}) {
     try {
       signal?.throwIfAborted();
       const connect = transport === "sse" ? overFetch : overWebSocket;
-      for await (const text of connect(`${base}/v1`, path, { cursor, types, place }, { headers, signal })) {
+      for await (const text of connect(`${base}/v1`, path, { cursor, types, place }, { headers, signal, onConnection })) {
         const event = JSON.parse(text), { event_id: id, type, payload } = event;
         if (types ? id <= cursor : id !== cursor + 1) throw new StreamError(`event ${id} came after event ${cursor}`);
         const ended = type === "state" && ["completed", "failed", "cancelled"].includes(payload.state);
@@ -53,6 +54,7 @@ async function* streamLog(base, path, place, options = {}) {
     } catch (error) {
       if (error instanceof StreamError) throw error;
       signal?.throwIfAborted();
+      onConnection("cut");
       if (cursor === after && ++failures >= WEBSOCKET_ATTEMPTS) transport = "sse";
     }
     await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random() / 2)));
@@ -71,13 +73,15 @@ async function checkEnd({ event_id: id, payload: { event_count: count, digest } 
 
 async function* overWebSocket(root, path, { cursor, types, place }, options) {
   const hasKey = "Authorization" in options.headers; // a header, which a WebSocket of a browser cannot send
-  const requestTicket = () => request(`${root}/stream-tickets`, { method: "POST", ...options });
+  const { headers, signal } = options;
+  const requestTicket = () => request(`${root}/stream-tickets`, { method: "POST", headers, signal });
   const ticket = hasKey && (await (await requestTicket()).json()).ticket;
   const url = `${root.replace(/^http/, "ws")}/${path}/stream?${query({ last_event_id: cursor, ...place, types })}`;
   const socket = new WebSocket(url, ticket ? ["glowback.v1", `ticket.${ticket}`] : []);
   const inbox = [];
   let wake = () => {};
   const receive = (event) => { inbox.push(event); wake(); };
+  socket.onopen = () => options.onConnection("open");
   socket.onmessage = socket.onclose = receive;
   options.signal?.addEventListener("abort", receive);
   try {
@@ -96,10 +100,11 @@ async function* overWebSocket(root, path, { cursor, types, place }, options) {
   }
 }
 
-async function* overFetch(root, path, { cursor, types, place }, { headers, signal }) {
+async function* overFetch(root, path, { cursor, types, place }, { headers, signal, onConnection }) {
   const accept = { headers: { ...headers, Accept: "text/event-stream" }, signal };
   const response = await request(`${root}/${path}/events?${query({ after: cursor, ...place, types })}`, accept);
   if (response.status === 204) return;
+  onConnection("open");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (let rest = "", next; !(next = await reader.read()).done; ) {
