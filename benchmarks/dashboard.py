@@ -30,7 +30,7 @@ SETTLE_S, IDLE_S = 5.0, 10.0
 #: Notes when the first row is there, as the page itself sees it.
 WATCH = """
 new MutationObserver((_changes, observer) => {
-  if (!document.querySelector(".rows .row")) return;
+  if (!document.querySelector(".long-rows .long-row")) return;
   observer.disconnect();
   requestAnimationFrame(() => { window.paintedAt = performance.now(); });
 }).observe(document, { childList: true, subtree: true });
@@ -91,7 +91,7 @@ def idle_share(browser: Any, server: Server, url: str, count: int) -> float:
     for context in contexts:
         page = context.new_page()
         page.goto(url)
-        page.locator(".rows .row").first.wait_for()
+        page.locator(".long-rows .long-row").first.wait_for()
     time.sleep(SETTLE_S)
     began, cpu_s = time.monotonic(), server.cpu_s
     time.sleep(IDLE_S)

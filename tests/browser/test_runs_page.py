@@ -62,7 +62,7 @@ def row(page: Any, name: str) -> Any:
 
 def names(page: Any) -> list[str]:
     """Return the names of the runs in sight, from the top."""
-    cells = page.locator(".rows .row")
+    cells = page.locator(".long-rows .long-row")
     places = [
         (cell.bounding_box()["y"], cell.locator(".name a").inner_text()) for cell in cells.all()
     ]
@@ -303,7 +303,7 @@ class TestThousandRuns:
         page.get_by_role("grid").focus()
         page.keyboard.press("End")
         row(page, "Nr. n000").wait_for()
-        assert page.locator(".rows .row").count() < 60
+        assert page.locator(".long-rows .long-row").count() < 60
         page.get_by_label("Search runs").fill("nr. n50")
         page.get_by_text("10 of 1,000 runs").wait_for()
         assert names(page) == [f"Nr. n{at}" for at in range(509, 499, -1)]

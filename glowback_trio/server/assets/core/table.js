@@ -43,10 +43,10 @@ export function table({ label, columns, signal, key, open, rowClass, order = nul
   let activeKey = "", frame = 0;
 
   const heads = columns.map((column) => head(column, () => setOrder(next(column, order))));
-  const body = h("div", { role: "rowgroup", class: "rows" });
-  const element = h("div", { role: "grid", id, class: `grid ${kind}`, tabindex: 0, "aria-label": label, "aria-colcount": columns.length,
+  const body = h("div", { role: "rowgroup", class: "long-rows" });
+  const element = h("div", { role: "grid", id, class: `long ${kind}`, tabindex: 0, "aria-label": label, "aria-colcount": columns.length,
       style: { "--columns": columns.map(({ width = "minmax(7rem, 1fr)" }) => width).join(" ") } },
-    h("div", { role: "rowgroup", class: "heads" }, h("div", { role: "row", class: "row", "aria-rowindex": 1 }, heads)), body);
+    h("div", { role: "rowgroup", class: "long-heads" }, h("div", { role: "row", class: "long-row", "aria-rowindex": 1 }, heads)), body);
 
   /** @param {Row} row @param {number} index */
   const keyOf = (row, index) => key?.(row) ?? String(index);
@@ -145,8 +145,8 @@ class Shown {
   /** @param {Column<Row>[]} columns */
   constructor(columns) {
     this.columns = columns;
-    this.cells = columns.map(({ isNumber, kind = "" }) => h("div", { role: "gridcell", class: `cell ${isNumber ? "number" : ""} ${kind}` }));
-    this.element = h("div", { role: "row", class: "row" }, this.cells);
+    this.cells = columns.map(({ isNumber, kind = "" }) => h("div", { role: "gridcell", class: `long-cell ${isNumber ? "number" : ""} ${kind}` }));
+    this.element = h("div", { role: "row", class: "long-row" }, this.cells);
     /** @type {(string | null)[]} */
     this.said = columns.map(() => null);
   }
@@ -163,7 +163,7 @@ class Shown {
     const { element } = this;
     element.id = id;
     element.style.transform = `translateY(${index * height}px)`;
-    element.className = `row ${index % 2 ? "odd" : ""} ${isActive ? "active" : ""} ${rowClass?.(row) ?? ""}`;
+    element.className = `long-row ${index % 2 ? "odd" : ""} ${isActive ? "active" : ""} ${rowClass?.(row) ?? ""}`;
     element.setAttribute("aria-rowindex", String(index + 2));
     this.columns.forEach((column, at) => {
       const text = column.text(row);
@@ -184,7 +184,7 @@ class Shown {
  */
 function head({ name, value, isNumber, head: own, kind = "" }, sort) {
   const title = own ?? (value ? h("button", { type: "button", class: "sort", onclick: sort }, name) : name);
-  return h("div", { role: "columnheader", class: `cell ${isNumber ? "number" : ""} ${kind}` }, title);
+  return h("div", { role: "columnheader", class: `long-cell ${isNumber ? "number" : ""} ${kind}` }, title);
 }
 
 /**
