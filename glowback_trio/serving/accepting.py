@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn, TypeAlias
 
 import trio
@@ -17,6 +20,9 @@ __all__ = ["Acceptor"]
 
 # Meanwhile connections wait in the kernel's queue, and those that end give descriptors back.
 _PAUSE_S = 0.1
+# Connections accepted between two turns of other tasks. trio accepts one, and after a restart of
+# the server thousands come at once.
+_AT_ONCE = 16
 # So many failures in a row are one line of the log.
 _TOLD_EVERY = 100
 
@@ -56,7 +62,22 @@ class Acceptor:
                     stream = await self.listener.accept()
                     self.nursery.start_soon(self._handle, stream)
                     self._failed = 0
+                    for waiting in self._waiting():
+                        self.nursery.start_soon(self._handle, waiting)
         raise self._broken
+
+    def _waiting(self) -> Iterator[trio.SocketStream]:
+        """Yield connections that wait in the queue of a listener of the kernel's, up to a number.
+
+        What goes wrong here is left to the next accept, which says so.
+        """
+        if not isinstance(self.listener, trio.SocketListener):
+            return
+        with suppress(OSError), socket.socket(fileno=os.dup(self.listener.socket.fileno())) as each:
+            each.settimeout(0)
+            for _ in range(_AT_ONCE):
+                accepted, _address = each.accept()
+                yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
 
     def _note(self, error: BaseException) -> None:
         short_of = ResourceError.of(error)

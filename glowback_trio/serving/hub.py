@@ -28,6 +28,9 @@ __all__ = ["Feed", "Follower", "Hub", "frame_text"]
 
 # After so many writes in a row other tasks get a turn: about two milliseconds.
 WRITES_PER_TURN = 200
+# Where the turn of the others took longer, the hub's next one does, too: else thousands of clients
+# that leave at the end of a run would hold up the news of the end for the others.
+_LONGEST_TURN_S = 0.02
 # Reading and framing a chunk takes about as long as so many writes.
 _WRITES_PER_CHUNK = 10
 
@@ -114,6 +117,8 @@ class Hub:
     _bell: trio.Event = field(factory=trio.Event, init=False)
     #: Writes since other tasks had a turn.
     _writes: int = field(default=0, init=False)
+    #: Until when it has its turn in any case, on trio's clock.
+    _turn_ends: float = field(default=-math.inf, init=False)
 
     def follow(self, follower: Follower) -> None:
         """Take over an accepted WebSocket, and write the first messages to it.
@@ -212,9 +217,13 @@ class Hub:
     async def _take_turns(self) -> None:
         """Let other tasks have a turn after so many writes, to whichever feeds' followers."""
         self._writes += 1
-        if self._writes >= WRITES_PER_TURN:
-            self._writes = 0
+        if self._writes < WRITES_PER_TURN:
+            return
+        self._writes = 0
+        if (now := trio.current_time()) >= self._turn_ends:
             await trio.lowlevel.checkpoint()
+            back = trio.current_time()
+            self._turn_ends = back + min(back - now, _LONGEST_TURN_S)
 
     def _give(self, follower: Follower, chunks: dict[int, _Chunk]) -> None:
         if follower.cursor not in chunks:
@@ -230,8 +239,16 @@ class Hub:
             self.leave(follower)
             return
         self._count(follower, chunk)
-        if not whole or chunk.missing or follower.feed.ended(follower.cursor):
+        if not whole or chunk.missing:
             self._fall_behind(follower)
+        elif chunk.ends:
+            self._close(follower)
+
+    def _close(self, follower: Follower) -> None:
+        """Close a WebSocket after its last message: without a task, for all end at once."""
+        if not follower.websocket.close_nowait(_NORMAL_CLOSURE, ""):
+            self._fall_behind(follower)
+        self.leave(follower)
 
     def _fall_behind(self, follower: Follower) -> None:
         follower.busy = True
@@ -278,12 +295,14 @@ class _Chunk:
 
     Attributes:
         missing: There are messages, but they have left memory.
+        ends: Nothing comes after this chunk.
     """
 
     frames: bytes
     messages: int
     cursor: int
     missing: bool = False
+    ends: bool = False
 
 
 def _chunk(feed: Feed, cursor: int) -> _Chunk:
@@ -291,6 +310,7 @@ def _chunk(feed: Feed, cursor: int) -> _Chunk:
     chunk = _framed(messages, after)
     # Found out once per chunk and not per follower, who may be thousands.
     chunk.missing = after == cursor and feed.needs_load(cursor)
+    chunk.ends = feed.ended(after)
     return chunk
 
 

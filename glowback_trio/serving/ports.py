@@ -200,5 +200,8 @@ class FollowerPort(Protocol):
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, after what has been written."""
 
+    def close_nowait(self, code: int, reason: str) -> bool:
+        """Do the same without waiting; True if all has gone. The rest goes with the next write."""
+
     def abort(self, error: BaseException | None = None) -> None:
         """End at once; an error is the feed's, and is recorded."""

@@ -351,15 +351,15 @@ MUTANTS = (
     Mutant(
         "hub: the end is reached and no one is notified",
         HUB,
-        "if not whole or chunk.missing or follower.feed.ended(follower.cursor):",
-        "if not whole or chunk.missing:",
+        "        elif chunk.ends:\n",
+        "        elif chunk.missing:\n",
         HUBS,
     ),
     Mutant(
         "hub: messages that have left memory are not loaded",
         HUB,
-        "if not whole or chunk.missing or",
-        "if not whole or",
+        "if not whole or chunk.missing:",
+        "if not whole:",
         HUBS,
     ),
     Mutant(

@@ -30,6 +30,9 @@ def test_a_frame_is_what_a_websocket_library_makes_of_it(size: int) -> None:
     assert frame_text(text.encode()) == expected
 
 
+CLOSE = b"\x88\x02\x03\xe8"
+
+
 @define(eq=False)
 class Pipe:
     """A link that takes so many bytes at once, and waits for `opened` when it is full."""
@@ -39,6 +42,8 @@ class Pipe:
     rest: bytes = b""
     opened: trio.Event = field(factory=trio.Event)
     closed: int | None = None
+    #: Its close frame waits for room.
+    closes: bool = False
     aborted: bool = False
     error: BaseException | None = None
     gone: bool = False
@@ -53,16 +58,21 @@ class Pipe:
         return taken == len(data)
 
     async def write(self, data: bytes) -> bool:
-        if self.rest or self.room < len(data):
+        if self.closes or self.rest or self.room < len(data):
             await self.opened.wait()
         await trio.lowlevel.checkpoint()
         self.received += self.rest + data
-        self.rest = b""
+        self.rest, self.closes = b"", False
         return not self.gone
 
     async def close(self, code: int, reason: str) -> None:
         await trio.lowlevel.checkpoint()
         self.closed = code
+
+    def close_nowait(self, code: int, reason: str) -> bool:
+        self.closed = code
+        self.closes = self.room < len(CLOSE)
+        return not self.closes
 
     def abort(self, error: BaseException | None = None) -> None:
         self.aborted, self.error = True, error
@@ -97,6 +107,30 @@ async def test_followers_get_what_is_there_and_what_comes(autojump_clock: MockCl
         assert pipe.closed == 1000
     assert feed.watchers == []
     assert hub.load.messages == sum(8 - n % 3 for n in range(500))
+
+
+async def test_the_end_of_a_feed_takes_no_task_for_each_follower() -> None:
+    hub, feed = Hub(), ListFeed([b"1"], over=True)
+    pipe = Pipe()
+    async with trio.open_nursery() as nursery:
+        hub.follow(Follower(feed, 0, pipe, nursery))
+        assert not nursery.child_tasks
+    assert (pipe.received, pipe.closed) == (framed(b"1"), 1000)
+    assert feed.watchers == []
+
+
+async def test_a_close_frame_that_does_not_go_at_once_is_waited_for(
+    autojump_clock: MockClock,
+) -> None:
+    feed = ListFeed([b"1"], over=True)
+    pipe = Pipe(room=len(framed(b"1")) + 1)
+    async with running_hub() as (hub, nursery):
+        hub.follow(Follower(feed, 0, pipe, nursery))
+        await wait_all_tasks_blocked()
+        assert (pipe.closed, pipe.closes) == (1000, True)
+        pipe.opened.set()
+        await wait_all_tasks_blocked()
+        assert not pipe.closes
 
 
 async def test_a_follower_that_catches_up_in_one_write_takes_no_task() -> None:

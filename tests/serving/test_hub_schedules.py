@@ -46,6 +46,11 @@ class Socket:
         await trio.lowlevel.checkpoint()
         self.closed.set()
 
+    def close_nowait(self, code: int, reason: str) -> bool:
+        assert not self.rest, "the hub closes while a write is under way"
+        self.closed.set()
+        return True
+
     def abort(self, error: BaseException | None = None) -> None:
         raise AssertionError("the hub gives a follower up") from error
 

@@ -61,7 +61,8 @@ class Streams:
         finally:
             self._open -= 1
             self._sources[source] -= 1
-            self._sources += Counter()  # forgets those that have none
+            if not self._sources[source]:
+                del self._sources[source]
             self._closed.unpark_all()
 
     async def wait_ended(self) -> None:

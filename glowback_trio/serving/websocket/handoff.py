@@ -42,6 +42,7 @@ class HandedOver:
     _connection: ConnectionPort
     _scope: dict[str, Any]
     _close: Callable[[int, str], Awaitable[None]]
+    _close_nowait: Callable[[int, str], bool]
     done: Callable[[], None]
     _follower: Follower = field(init=False)
     _ended: bool = field(default=False, init=False)
@@ -76,6 +77,10 @@ class HandedOver:
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame."""
         await self._close(code, reason)
+
+    def close_nowait(self, code: int, reason: str) -> bool:
+        """Send a close frame as far as it goes at once; True if that was all."""
+        return self._close_nowait(code, reason)
 
     def abort(self, error: BaseException | None = None) -> None:
         """End at once; an error is recorded."""

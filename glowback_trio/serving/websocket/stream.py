@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import trio
@@ -204,7 +205,9 @@ class WebSocketStream:
         if self._handed_over is not None or not self._connected:
             done()
             return
-        self._handed_over = HandedOver(self._hub, self._connection, self._scope, self.close, done)
+        self._handed_over = HandedOver(
+            self._hub, self._connection, self._scope, self.close, self.close_nowait, done
+        )
         self._handed_over.begin(feed, cursor, self._runner)
 
     def deadline(self) -> float:
@@ -227,11 +230,19 @@ class WebSocketStream:
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame; the end is the client's answer, or `close_timeout`."""
+        self._begin_close(code, reason)
+        await self._send_frame(CloseConnection(code=code, reason=reason))
+
+    def close_nowait(self, code: int, reason: str) -> bool:
+        """Do the same without waiting; False if the frame has not gone as a whole."""
+        self._begin_close(code, reason)
+        return self._connection.write_soon(self._framed(CloseConnection(code=code, reason=reason)))
+
+    def _begin_close(self, code: int, reason: str) -> None:
         self._note_close(code, reason)
         self._closing_at = trio.current_time()
         self._resume_reading()
         self._leave_hub()  # before anything waits: the hub writes nothing after the close frame
-        await self._send_frame(CloseConnection(code=code, reason=reason))
 
     async def fail(self, code: int, reason: str) -> None:
         """Close at once on a client that breaks a rule, without reading what else it sends."""
@@ -307,13 +318,16 @@ class WebSocketStream:
 
     async def _send_frame(self, event: Event) -> None:
         """Send a frame; one that the state of the WebSocket does not allow goes nowhere."""
+        if data := self._framed(event):
+            await self._connection.write(data)
+
+    def _framed(self, event: Event) -> bytes:
+        """Return a frame; nothing where the state of the WebSocket does not allow it."""
         if self._frames is None:
-            return
-        try:
-            data = self._frames.send(event)
-        except LocalProtocolError:
-            return
-        await self._connection.write(data)
+            return b""
+        with suppress(LocalProtocolError):
+            return self._frames.send(event)
+        return b""
 
     def _resume_reading(self) -> None:
         """Have the reader take bytes that came early, or wait until the deadline of this state."""
