@@ -159,6 +159,6 @@ def _directory() -> Path:
     made_of.update(f"numpy {np.__version__} python {sys.version}".encode())
     folder = Path(str(MODULES[0].__file__)).parent
     made_of.update(str(folder).encode())  # numba tells functions apart by where their sources are
-    for source in (*sorted(folder.glob("*.py")), folder.parent / "tolerance.py"):
+    for source in (*sorted(folder.rglob("*.py")), folder.parent / "tolerance.py"):
         made_of.update(source.read_bytes())
     return root / made_of.hexdigest()[:16]

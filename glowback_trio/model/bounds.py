@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import UnionType
@@ -236,7 +237,10 @@ def _check_changes(checked: Any, values: Mapping[str, Any], changes: Mapping[str
     cls: Any = type(checked)
     fields = _fields(cls)
     problems, bad = list[Problem](), set[str]()
+    ranges = _ranges(cls)
     for name in filter(changes.__contains__, fields):
+        if name in ranges and ranges[name].surely_has(values[name]):
+            continue
         # What is checked itself, and of the class of the value before it, is what it should be.
         if not _is_alike(getattr(checked, name), values[name]):
             found = _complaints(values[name], fields[name].type)
@@ -253,6 +257,41 @@ def _check_changes(checked: Any, values: Mapping[str, Any], changes: Mapping[str
 @lru_cache(maxsize=256)
 def _float_fields(cls: Any) -> frozenset[str]:
     return frozenset(name for name, each in _fields(cls).items() if holds(each.type, float))
+
+
+@attrs.frozen
+class _Range:
+    """The numbers that a field may hold, both ends included, so that most are seen to be fine."""
+
+    kind: type[Any]
+    least: float
+    most: float
+
+    def surely_has(self, value: Any) -> bool:
+        """Return True for a number of the very kind within the range; never for NaN."""
+        return type(value) is self.kind and self.least <= value <= self.most
+
+
+@lru_cache(maxsize=256)
+def _ranges(cls: Any) -> Mapping[str, _Range]:
+    """Return the ranges of fields that are bounded numbers by name."""
+    found = {name: _range(each.type) for name, each in _fields(cls).items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _range(hint: Any) -> _Range | None:
+    kind, *_ = get_args(hint) if get_origin(hint) is Annotated else (None,)
+    if kind not in (int, float):
+        return None
+    least, most = -sys.float_info.max, sys.float_info.max
+    bounds: dict[type, Any] = {type(bound): bound for bound in hint.__metadata__}
+    if Ge in bounds:
+        least = bounds[Ge].ge
+    if Gt in bounds:
+        least = max(least, math.nextafter(bounds[Gt].gt, math.inf))
+    if Le in bounds:
+        most = bounds[Le].le
+    return None if bounds.keys() - {Ge, Gt, Le} else _Range(kind, least, most)
 
 
 def _is_alike(before: object, after: object) -> bool:

@@ -9,6 +9,7 @@ from attrs import evolve
 from support.engine_bars import in_memory
 
 from glowback_trio.engine import backtest
+from glowback_trio.engine.kernel.choice import Kernel, using
 from glowback_trio.engine.trials.evaluation import evaluate
 from glowback_trio.engine.trials.plan import FULL, Segment, TrialOutcome, TrialPlan
 from glowback_trio.errors import GlowbackError
@@ -67,10 +68,14 @@ def loaded(base: BacktestRequest, bars: Sequence[Bars]) -> Dataset:
 
 
 def assert_same_as_backtests(
-    base: BacktestRequest, bars: Sequence[Bars], plans: Sequence[TrialPlan]
+    base: BacktestRequest,
+    bars: Sequence[Bars],
+    plans: Sequence[TrialPlan],
+    kernel: Kernel | None = None,
 ) -> list[TrialOutcome]:
-    """Evaluate, and compare with the same backtests one by one."""
-    outcomes = list(evaluate(base, loaded(base, bars), plans))
+    """Evaluate, by a kernel or without, and compare with the same backtests one by one without."""
+    with using(kernel):
+        outcomes = list(evaluate(base, loaded(base, bars), plans))
     assert [one.trial_number for one in outcomes] == [one.trial_number for one in plans]
     for each, outcome in zip(plans, outcomes, strict=True):
         expected = one_by_one(base, bars, each)

@@ -22,10 +22,13 @@ from glowback_trio.wire.percent import as_percent
 Metrics = dict[str, float | int | None]
 
 __all__ = [
+    "CurveFigures",
     "Metrics",
     "Traded",
+    "curve_figures",
     "curve_metrics",
     "dataset_metrics",
+    "formulas",
     "metrics",
     "plain",
     "plain_each",
@@ -111,21 +114,74 @@ def curve_metrics(
         undefined.
     """
     returns = stats.bar_returns(value)
-    spread, count = stats.moments(returns), len(returns)
-    growth = value[-1] / capital
+    figures = curve_figures(value[-1], returns, drawdown, time, risk_free_rate / periods)
+    return formulas(figures, time, capital=capital, periods=periods, risk_free_rate=risk_free_rate)
+
+
+@frozen(eq=False)
+class CurveFigures:
+    """The figures of a curve that its metrics are made of; or of K curves, each attribute (K,).
+
+    Attributes:
+        final: The last value, currency.
+        spread: Of the returns.
+        excess: Mean return less that without risk, a fraction, like the next two.
+        shortfall: Mean square of what falls short of that without risk.
+        fall: The deepest drawdown.
+        longest_days: Duration of the longest one.
+        worst: The `tail` of the returns, (W,) or (W, K).
+    """
+
+    final: Numbers
+    spread: stats.Moments
+    excess: Numbers
+    shortfall: Numbers
+    fall: Numbers
+    longest_days: Numbers
+    worst: Floats
+
+
+def curve_figures(
+    final: Numbers, returns: Floats, drawdown: Floats, time: Times, free: float
+) -> CurveFigures:
+    """Measure what the metrics of curves are made of.
+
+    Args:
+        final: Their last values, currency.
+        returns: Their returns, as `returns.bar_returns` returns them.
+        drawdown: As in `curve_metrics`.
+        time: Likewise.
+        free: The return of a bar without risk, a fraction.
+    """
+    return CurveFigures(
+        final,
+        stats.moments(returns),
+        *stats.shortfall(returns, free),
+        drawdown.max(axis=0),
+        stats.max_drawdown_duration_days(drawdown, time),
+        stats.tail(returns),
+    )
+
+
+def formulas(
+    figures: CurveFigures, time: Times, *, capital: float, periods: float, risk_free_rate: float
+) -> dict[str, Numbers]:
+    """Work the metrics of curves out from their figures; see `curve_metrics`."""
+    spread, worst, count = figures.spread, figures.worst, figures.spread.count
+    growth = figures.final / capital
     annualized = stats.annualized_return(growth, count, periods)
-    fall, worst = drawdown.max(axis=0), stats.tail(returns)
+    shortfall = figures.excess, figures.shortfall
     return {
-        "final_value": value[-1],
+        "final_value": figures.final,
         "total_return": as_percent(growth - 1.0),
         "annualized_return": as_percent(annualized),
         "cagr": as_percent(stats.cagr(growth, time)),
         "volatility": as_percent(stats.volatility(spread, periods)),
         "sharpe_ratio": stats.sharpe_ratio(spread, periods, risk_free_rate),
-        "sortino_ratio": stats.sortino_ratio(returns, periods, risk_free_rate),
-        "calmar_ratio": stats.calmar_ratio(annualized, fall),
-        "max_drawdown": as_percent(fall),
-        "max_drawdown_duration_days": stats.max_drawdown_duration_days(drawdown, time),
+        "sortino_ratio": stats.ratio_to_shortfall(*shortfall, periods),
+        "calmar_ratio": stats.calmar_ratio(annualized, figures.fall),
+        "max_drawdown": as_percent(figures.fall),
+        "max_drawdown_duration_days": figures.longest_days,
         "var_95": stats.var_95(worst, count),
         "cvar_95": stats.cvar_95(worst),
         "skewness": stats.skewness(spread),

@@ -20,6 +20,7 @@ from glowback_trio.model.bars import Floats, Times
 
 __all__ = [
     "FLAT_VARIANCE",
+    "STRETCH",
     "Moments",
     "annualized_return",
     "bar_returns",
@@ -32,7 +33,9 @@ __all__ = [
     "max_drawdown_duration_days",
     "moments",
     "ratio",
+    "ratio_to_shortfall",
     "sharpe_ratio",
+    "shortfall",
     "skewness",
     "sortino_ratio",
     "tail",
@@ -41,7 +44,8 @@ __all__ = [
 ]
 
 _DAY = np.timedelta64(1, "D")
-_STRETCH = 1 << 15  # cells of a slice of returns, such that it stays in a processor's cache
+#: Cells of a slice of returns, such that it stays in a processor's cache.
+STRETCH = 1 << 15
 _DAYS_PER_YEAR = 365.25
 _TAIL = 0.05
 _LEAST_FOR_A_TAIL = 20
@@ -67,6 +71,12 @@ class Moments:
     third: Floats
     fourth: Floats
     sd: Floats
+
+    @classmethod
+    def of(cls, count: int, mean: Floats, second: Floats, third: Floats, fourth: Floats) -> Moments:
+        """Return moments together with the deviation."""
+        sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
+        return cls(count, mean, second, third, fourth, sd)
 
 
 def bar_returns(value: Floats) -> Floats:
@@ -106,29 +116,27 @@ def moments(returns: Floats) -> Moments:
     # in the same order of additions. As many curves at a time as stay near the processor.
     curves = np.ascontiguousarray(returns.T)
     if curves.ndim == 1:
-        return Moments(len(curves), *_moments(curves))
-    some = max(1, _STRETCH // max(len(returns), 1))
+        return Moments.of(len(curves), *_moments(curves))
+    some = max(1, STRETCH // max(len(returns), 1))
     parts = [_moments(curves[first : first + some]) for first in range(0, len(curves), some)]
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else ()
-    return Moments(len(returns), *columns)
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Moments.of(len(returns), *columns)
 
 
-def _moments(curves: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return mean, moments and deviation of (T,) returns, or of each row of (K, T)."""
+def _moments(curves: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return mean and moments of (T,) returns, or of each row of (K, T)."""
     # The powers of long series are summed slice by slice, in memory near the processor.
     count = curves.shape[-1]
     share = 1.0 / max(count, 1)
     mean: Floats = curves.sum(axis=-1) * share
     second, third, fourth = (np.zeros(curves.shape[:-1]) for _ in range(3))
-    for start in range(0, count, _STRETCH):
-        deviation = curves[..., start : start + _STRETCH] - mean[..., np.newaxis]
+    for start in range(0, count, STRETCH):
+        deviation = curves[..., start : start + STRETCH] - mean[..., np.newaxis]
         square = deviation * deviation
         second += square.sum(axis=-1)
         third += np.multiply(deviation, square, out=deviation).sum(axis=-1)
         fourth += np.multiply(square, square, out=square).sum(axis=-1)
-    second, third, fourth = second * share, third * share, fourth * share
-    sd = np.sqrt(second * (count / (count - 1) if count > 1 else math.nan))
-    return mean, second, third, fourth, sd
+    return mean, second * share, third * share, fourth * share
 
 
 def annualized_return(growth: Numbers, returns: int, periods: float) -> Numbers:
@@ -180,12 +188,21 @@ def sortino_ratio(returns: Floats, periods: float, risk_free_rate: float) -> Num
     The downside deviation is the root mean square of the shortfalls over *all* returns, with 0 for
     those that do not fall short. NaN if none falls short.
     """
+    return ratio_to_shortfall(*shortfall(returns, risk_free_rate / periods), periods)
+
+
+def shortfall(returns: Floats, free: float) -> tuple[Numbers, Numbers]:
+    """Return the mean return in excess of `free`, and the mean square of what falls short of it."""
     share = 1.0 / max(len(returns), 1)
-    excess = returns - risk_free_rate / periods
+    excess = returns - free
     mean = excess.sum(axis=0) * share
     # `excess` is used up step by step, so that no further array of its size is needed.
-    shortfall = np.minimum(excess, 0.0, out=excess)
-    square = np.multiply(shortfall, shortfall, out=shortfall).sum(axis=0) * share
+    short = np.minimum(excess, 0.0, out=excess)
+    return mean, np.multiply(short, short, out=short).sum(axis=0) * share
+
+
+def ratio_to_shortfall(mean: Numbers, square: Numbers, periods: float) -> Numbers:
+    """Return the Sortino ratio of what `shortfall` returns."""
     return ratio(mean, np.sqrt(square)) * math.sqrt(periods)
 
 

@@ -32,9 +32,13 @@ from glowback_trio.engine.kernel.account import DrawAccount, draw_account
 from glowback_trio.engine.kernel.crossing import Crossings, crossings
 from glowback_trio.engine.kernel.falls import DrawFalls, draw_falls
 from glowback_trio.engine.kernel.ledger import Book, book
-from glowback_trio.engine.kernel.means import RollingMean, rolling_mean
+from glowback_trio.engine.kernel.means import CrossEach, RollingMean, cross_each, rolling_mean
 from glowback_trio.engine.kernel.rows import CarryOut, carry_out
+from glowback_trio.engine.kernel.sweep import each, measures, sketch
+from glowback_trio.engine.kernel.sweep.each import CarryOutEach, carry_out_each
+from glowback_trio.engine.kernel.sweep.tables import new_sweep
 from glowback_trio.engine.kernel.tables import (
+    COSTS,
     Curves,
     Run,
     Tables,
@@ -49,7 +53,7 @@ __all__ = ["INTERPRETED", "MODULES", "Kernel", "choose", "chosen", "examples", "
 #: The modules that the kernel consists of.
 MODULES: tuple[ModuleType, ...] = (
     *(arithmetic, orders, fills, portfolio, rows, ledger, means),
-    *(crossing, falls, account),
+    *(crossing, falls, account, measures, sketch, each),
 )
 
 
@@ -62,10 +66,15 @@ class Kernel(NamedTuple):
     crossings: Crossings
     draw_falls: DrawFalls
     draw_account: DrawAccount
+    carry_out_each: CarryOutEach
+    cross_each: CrossEach
 
 
 #: The kernel as plain Python: slow, and what the compiled one is held to.
-INTERPRETED = Kernel(carry_out, book, rolling_mean, crossings, draw_falls, draw_account)
+INTERPRETED = Kernel(
+    *(carry_out, book, rolling_mean, crossings, draw_falls, draw_account),
+    *(carry_out_each, cross_each),
+)
 
 
 @define
@@ -115,6 +124,9 @@ def examples() -> Mapping[str, tuple[Any, ...]]:
     curve = Curves(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros((1, 0)))
     run = Run(book_, tables, none_wanted(), no_plan(), curve)
     records = np.empty(0, EVENT), np.empty(0, FILL)
+    costs, no_block = np.zeros(1, COSTS), (none, none)
+    trials = new_sweep(tables, none_wanted(), costs, none, capital=1.0, blocks=no_block)
+    # In this order, because the last one calls others.
     return {
         "carry_out": (run, 0, 1, rows.NO_ROW),
         "rolling_mean": (fixed(prices), 1, np.zeros((1, 1)), np.zeros(1)),
@@ -128,4 +140,6 @@ def examples() -> Mapping[str, tuple[Any, ...]]:
             curve,
         ),
         "draw_falls": (np.ones(1), np.ones(1), 0, 1, 1.0),
+        "carry_out_each": (trials, 1.0, 0.0, 1),
+        "cross_each": (prices, np.zeros((1, 2), np.int64), 0, np.zeros((1, 3), np.int64)),
     }

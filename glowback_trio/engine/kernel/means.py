@@ -1,13 +1,15 @@
-"""Means in the kernel. The counterpart of `strategies.indicators`."""
+"""Means in the kernel, and where they cross. The counterpart of `strategies.indicators`."""
 
 from __future__ import annotations
 
 import math
 from typing import Protocol
 
+from glowback_trio.engine.kernel.tables import Integers
+from glowback_trio.engine.tolerance import EQUAL
 from glowback_trio.model.bars import Floats
 
-__all__ = ["RollingMean", "rolling_mean"]
+__all__ = ["CrossEach", "RollingMean", "cross_each", "rolling_mean"]
 
 
 class RollingMean(Protocol):
@@ -15,6 +17,13 @@ class RollingMean(Protocol):
 
     def __call__(self, values: Floats, window: int, mean: Floats, total: Floats, /) -> None:
         """See `rolling_mean`."""
+
+
+class CrossEach(Protocol):
+    """`cross_each`, compiled or not."""
+
+    def __call__(self, means: Floats, pairs: Integers, first: int, found: Integers, /) -> int:
+        """See `cross_each`."""
 
 
 def rolling_mean(values: Floats, window: int, mean: Floats, total: Floats) -> None:
@@ -51,3 +60,31 @@ def _tails(values: Floats, first: int, window: int, mean: Floats, total: Floats)
             total[column] = tail
             if first + place < len(values):
                 mean[first + place, column] = tail
+
+
+def cross_each(means: Floats, pairs: Integers, first: int, found: Integers) -> int:
+    """Find where pairs of means cross, as `strategies.builtin.crossed_sides` and `changes` do.
+
+    Args:
+        means: (M, T) currency.
+        pairs: (K, 2) which of them are the fast one and the slow one of each pair.
+        first: The bar from which on sides count, and rows are counted.
+        found: (S, 3) receives row, pair and side (1 or -1) of each change, pair by pair.
+
+    Returns:
+        How many changes there are.
+    """
+    count = 0
+    for pair in range(len(pairs)):
+        fast, slow, side = pairs[pair, 0], pairs[pair, 1], 0
+        for bar in range(first, means.shape[1]):
+            lead = means[fast, bar] - means[slow, bar]
+            tie = means[slow, bar] * EQUAL
+            now = 1 if lead > tie else (-1 if lead < -tie else 0)
+            if now not in (0, side):
+                found[count, 0] = bar - first
+                found[count, 1] = pair
+                found[count, 2] = now
+                side = now
+                count += 1
+    return count

@@ -43,7 +43,13 @@ def carry_out(run: Run, start: int, stop: int, last: int) -> int:
     book, tables, curve = run.book, run.tables, run.curve
     state, symbols = book.state[0], len(book.units)
     held = len(run.plan.symbol) > 0
-    for row in range(start, stop):
+    row = start
+    while row < stop:
+        until = _quiet_until(run, row, stop, last)
+        if until > row:
+            _hold(run, row, until)
+            row = until
+            continue
         if 0 < len(book.events) < state["events"] + STEPS * symbols:
             return row
         if 0 < len(book.fills) < state["fills"] + symbols:
@@ -63,7 +69,36 @@ def carry_out(run: Run, start: int, stop: int, last: int) -> int:
                 decide(run, row)
             else:
                 _take_signals(run, row)
+        row += 1
     return stop
+
+
+def _quiet_until(run: Run, row: int, stop: int, last: int) -> int:
+    """Return the first row, from this one on, on which an only symbol's account may change."""
+    book, wanted = run.book, run.wanted
+    state = book.state[0]
+    if len(book.units) > 1 or len(run.plan.symbol) > 0 or state["open"] > 0:
+        return row
+    if book.costs[0]["financed"] != 0 or run.tables.closing[0] >= 0:
+        return row
+    until, at = stop, state["signal"]
+    if state["over"] == 0 and at < len(wanted.row) and row <= wanted.row[at] < until:
+        until = wanted.row[at]
+    return last if row <= last < until else until
+
+
+def _hold(run: Run, first: int, end: int) -> None:
+    """Value an account of one symbol at the closes of rows on which nothing else happens."""
+    book, curve = run.book, run.curve
+    state, units = book.state[0], book.units[0]
+    cash, before = state["cash"], run.tables.first
+    for row in range(first, end):
+        worth = units * run.tables.marks[row - before, 0]
+        curve.value[row] = cash + worth
+        curve.cash[row] = cash
+        curve.gross[row] = abs(worth)
+    state["equity"] = curve.value[end - 1]
+    state["gross"] = curve.gross[end - 1]
 
 
 def _take_signals(run: Run, row: int) -> None:

@@ -15,6 +15,7 @@ from glowback_trio.engine.execution.journal import EVENT, FILL, PAYMENT, RecordA
 from glowback_trio.model.bars import Floats
 
 __all__ = [
+    "COSTS",
     "DECISION",
     "Book",
     "Curves",

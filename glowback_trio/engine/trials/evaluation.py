@@ -7,13 +7,14 @@ from contextlib import suppress
 
 from attrs import define, evolve, field
 
+from glowback_trio.engine.kernel.choice import chosen
 from glowback_trio.engine.trials.company.block import (
     Division,
     Tracks,
     TrialFindings,
     evaluate_block,
 )
-from glowback_trio.engine.trials.company.entrants import Entrant, entrant
+from glowback_trio.engine.trials.company.entrants import Admission, Entrant
 from glowback_trio.engine.trials.ground import Ground
 from glowback_trio.engine.trials.one_by_one import LoneTrial, failure_sentence
 from glowback_trio.engine.trials.plan import FULL, Splits, TrialOutcome, TrialPlan
@@ -28,7 +29,7 @@ __all__ = ["evaluate", "evaluate_in_turns"]
 # Symbol-bars between two chances to stop, some ten milliseconds one by one; and those of a block,
 # some tenth of a second.
 _TURN, _BLOCK = 20_000, 1 << 21
-_FEW = 3  # trials below which arrays do not pay
+_FEW = 3  # trials below which arrays do not pay; the kernel does for a single one
 
 
 def _nothing() -> None:
@@ -99,6 +100,7 @@ class _Evaluation:
     _checkpoint: Callable[[], object]
     _clock: Callable[[], float]
     _divided: dict[tuple[int, Splits], Sequence[FoldSplit]] = field(factory=dict, init=False)
+    _admission: Admission = field(factory=Admission, init=False)
     #: Symbol-bars since the last turn.
     _done: int = field(default=0, init=False)
 
@@ -123,7 +125,7 @@ class _Evaluation:
         if plan.keep_returns:
             return None  # a block has returns of the full range only
         try:
-            return entrant(plan, applied(self._base, plan.parameters))
+            return self._admission.entrant(plan, applied(self._base, plan.parameters))
         except Exception:  # noqa: BLE001 - it fails by itself, and says why
             return None
 
@@ -164,7 +166,7 @@ class _Evaluation:
         splits, division = block[0].plan.splits, None
         if splits is not None:
             division = Division(lambda returns: self._splits(returns, splits), self._objective)
-        if len(block) >= _FEW:
+        if len(block) >= _FEW or chosen() is not None:
             # What goes wrong here goes wrong in each of them, and they say it one by one.
             with suppress(GlowbackError):
                 found = yield from evaluate_block(block, self._tracks, division)

@@ -8,102 +8,18 @@ the block itself, so that the comparison cannot pass by never using them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
+from support.companies import SPACES, company, entered, evaluated
 from support.engine_bars import in_memory, make_bars, make_request
-from support.random_runs import DAY_MS, market
+from support.random_runs import market
 from support.trials import assert_same_as_backtests, plan, segment, whole
 
 from glowback_trio.engine.trials import evaluation
-from glowback_trio.engine.trials.company import block, fills
-from glowback_trio.engine.trials.company.block import Tracks, evaluate_block
-from glowback_trio.engine.trials.company.entrants import Entrant, entrant
+from glowback_trio.engine.trials.company import arrays, block, fills, survey
+from glowback_trio.engine.trials.company.block import Tracks
 from glowback_trio.engine.trials.ground import Ground
-from glowback_trio.engine.trials.plan import TrialPlan
-from glowback_trio.model.bars import Bars
-from glowback_trio.model.optimization.overlay import applied
-from glowback_trio.model.request import BacktestRequest
-from glowback_trio.model.strategies.parameters import (
-    BuyAndHold,
-    MaCrossover,
-    MeanReversion,
-    Momentum,
-    Rsi,
-    Strategy,
-)
-
-#: By strategy, what its parameters are drawn from.
-SPACES: dict[Strategy, dict[str, list[object]]] = {
-    BuyAndHold(): {},
-    MaCrossover(): {
-        "short_period": [1, 2, 3, 5],
-        "long_period": [6, 9, 15],
-        "direction": ["long_short", "long_only"],
-    },
-    Momentum(): {
-        "lookback_period": [1, 2, 5],
-        "momentum_threshold": [0.0, 0.5, 3.0],
-        "rebalance_frequency": [1, 2, 7],
-    },
-    MeanReversion(position_size=0.1): {
-        "lookback_period": [2, 5, 9],
-        "entry_threshold": [0.5, 1.0, 1.5],
-        "exit_threshold": [0.0, 0.3],
-        "max_position_size": [0.95, 1.0],
-    },
-    Rsi(): {
-        "lookback_period": [2, 5, 14],
-        "smoothing": ["wilder", "cutler"],
-        "oversold_threshold": [30.0, 45.0],
-        "overbought_threshold": [55.0, 70.0],
-    },
-}
-#: Costs that arrays account for.
-COSTS: dict[str, list[object]] = {
-    "execution.slippage_bps": [0.0, 5.0],
-    "execution.commission_bps": [0.0, 1.5, 100.0],
-    "execution.commission_per_share": [0.0, 0.01],
-    "execution.commission_minimum": [0.0, 1.0, 40.0],
-    "execution.whole_shares": [False, False, True],
-    "execution.allow_short": [True, True, False],
-    "execution.max_leverage": [0.4, 1.0, 3.0],
-    "execution.latency_ms": [0, 0, 0, 1, 3 * DAY_MS],
-}
-SIZES: list[object] = [0.1, 0.3, 0.95, 1.0]
-
-
-def company(strategy: Strategy, base: BacktestRequest, count: int, seed: int) -> list[TrialPlan]:
-    """Trials of one strategy, their parameters and costs drawn."""
-    random = np.random.default_rng(seed)
-    space = SPACES[strategy] | COSTS
-    if not isinstance(strategy, MeanReversion):
-        space = space | {"position_size": SIZES}
-    segments = [whole(base), segment("train", 0, 100), segment("window-1", 100, 150)]
-    return [
-        plan(
-            number,
-            segments,
-            **{name: values[random.integers(len(values))] for name, values in space.items()},
-        )
-        for number in range(1, count + 1)
-    ]
-
-
-def entered(base: BacktestRequest, plans: Sequence[TrialPlan]) -> list[Entrant]:
-    found = [entrant(each, applied(base, each.parameters)) for each in plans]
-    return [one for one in found if one is not None]
-
-
-def evaluated(base: BacktestRequest, bars: list[Bars], plans: Sequence[TrialPlan]) -> int:
-    """How many of some trials arrays evaluate."""
-    work = evaluate_block(entered(base, plans), Tracks(Ground(in_memory(bars))), None)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return sum(one is not None for one in end.value)
+from glowback_trio.model.strategies.parameters import MaCrossover, Strategy
 
 
 @pytest.mark.parametrize("strategy", SPACES, ids=lambda strategy: strategy.name)
@@ -160,9 +76,9 @@ def test_blocks_divide_a_company_and_change_nothing(monkeypatch: pytest.MonkeyPa
     plans = company(MaCrossover(), base, 40, seed=4)
     monkeypatch.setattr(evaluation, "_BLOCK", 7 * 300)
     assert_same_as_backtests(base, bars, plans)
-    monkeypatch.setattr(block, "_CELLS", 500)
+    monkeypatch.setattr(survey, "_CELLS", 500)
     assert_same_as_backtests(base, bars, plans)
-    monkeypatch.setattr(block, "_MOST_ORDERS", 30)
+    monkeypatch.setattr(arrays, "_MOST_ORDERS", 30)
     assert_same_as_backtests(base, bars, plans)
 
 

@@ -28,6 +28,7 @@ from support.trials import (
 from glowback_trio.engine import backtest
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.analytics.returns import bar_returns
+from glowback_trio.engine.kernel.choice import INTERPRETED
 from glowback_trio.engine.trials.evaluation import evaluate, evaluate_in_turns
 from glowback_trio.engine.trials.metric_names import score
 from glowback_trio.engine.trials.plan import FULL, Splits, TrialPlan
@@ -84,6 +85,13 @@ def test_metrics_of_trials_are_those_of_backtests_to_the_last_bit(
     search: tuple[BacktestRequest, list[Bars], list[TrialPlan]],
 ) -> None:
     assert_same_as_backtests(*search)
+
+
+@given(searches())
+def test_the_kernel_gives_the_metrics_of_backtests_to_the_last_bit(
+    search: tuple[BacktestRequest, list[Bars], list[TrialPlan]],
+) -> None:
+    assert_same_as_backtests(*search, kernel=INTERPRETED)
 
 
 def crossovers() -> tuple[BacktestRequest, list[Bars], list[TrialPlan]]:

@@ -27,7 +27,15 @@ from glowback_trio.model.short_repr import counted, describe
 
 Flags = NDArray[np.bool_]
 
-__all__ = ["ReturnsSketch", "SketchBatch", "block_starts", "sketches_of"]
+__all__ = [
+    "ReturnsSketch",
+    "SketchBatch",
+    "SketchSums",
+    "block_numbers",
+    "block_starts",
+    "sketches_from",
+    "sketches_of",
+]
 
 _MOST_BLOCKS, _MOST_COARSE = 256, 16
 _VERSION = 1
@@ -49,9 +57,36 @@ def _blocks(count: int) -> int:
     return min(_MOST_BLOCKS, 1 << max(count // 2, 1).bit_length() - 1)
 
 
+def block_numbers(count: int) -> tuple[int, int]:
+    """Return how many blocks a record of so many returns has, and how many coarse ones."""
+    blocks = _blocks(count)
+    return blocks, min(blocks, _MOST_COARSE)
+
+
 def block_starts(count: int, blocks: int) -> Indices:
     """Return the first return of each block of a record; blocks differ by one return at most."""
     return np.arange(blocks) * count // blocks
+
+
+@frozen(eq=False)
+class SketchSums:
+    """The sums of N records that their sketches are made of.
+
+    Attributes:
+        count: Number of returns of each.
+        mean: (N,) their mean.
+        second: (N,) their mean squared deviation from it; `third` and `fourth` likewise.
+        total: (N, B) sums of the deviations, block by block.
+        squares: (N, C) sums of the squared ones, coarse block by coarse block.
+    """
+
+    count: int
+    mean: Floats
+    second: Floats
+    third: Floats
+    fourth: Floats
+    total: Floats
+    squares: Floats
 
 
 @frozen(repr=False)
@@ -137,13 +172,29 @@ def _sketched(returns: Floats, layout: np.dtype[np.void]) -> NDArray[np.void]:
     squares = np.add.reduceat(square, block_starts(count, coarse), axis=1)
     second = square.sum(axis=1) / count
     fourth = np.multiply(square, square, out=square).sum(axis=1) / count
-    spread = Moments(count, mean, second, cube, fourth, np.sqrt(second))
-    found["mean"], found["variance"] = mean, second
+    _fill(found, SketchSums(count, mean, second, cube, fourth, total, squares))
+    return found
+
+
+def sketches_from(sums: SketchSums) -> Sequence[ReturnsSketch]:
+    """Return the sketches of records of which only the sums are at hand, as `sketches_of` does."""
+    layout = _layout(_blocks(sums.count))
+    found = np.zeros(len(sums.mean), layout)
+    blocks = layout["total"].shape[0]
+    found["version"], found["blocks"], found["count"] = _VERSION, blocks, sums.count
+    if sums.count:
+        _fill(found, sums)
+    return [ReturnsSketch(row.tobytes()) for row in found]
+
+
+def _fill(found: NDArray[np.void], sums: SketchSums) -> None:
+    second = sums.second
+    spread = Moments(sums.count, sums.mean, second, sums.third, sums.fourth, np.sqrt(second))
+    found["mean"], found["variance"] = sums.mean, second
     found["skewness"], found["kurtosis"] = skewness(spread), kurtosis(spread)
     moves = second > FLAT_VARIANCE
-    found["unit"], found["total"] = _rounded(total, moves, 2**15 - 1)
-    found["square_unit"], found["square"] = _rounded(squares, moves, 2**16 - 1)
-    return found
+    found["unit"], found["total"] = _rounded(sums.total, moves, 2**15 - 1)
+    found["square_unit"], found["square"] = _rounded(sums.squares, moves, 2**16 - 1)
 
 
 def _rounded(sums: Floats, moves: Flags, most: int) -> tuple[Floats, Floats]:

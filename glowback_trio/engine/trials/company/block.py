@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 import numpy as np
 from attrs import define, field, frozen
 
-from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch, sketches_of
+from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.analytics.metrics import plain_each
-from glowback_trio.engine.analytics.returns import bar_returns
 from glowback_trio.engine.finite import quiet
-from glowback_trio.engine.trials.company.curves import Curves, draw_curves
+from glowback_trio.engine.kernel.choice import chosen
+from glowback_trio.engine.trials.company.arrays import by_arrays
 from glowback_trio.engine.trials.company.entrants import Entrant
-from glowback_trio.engine.trials.company.fills import fill_orders
-from glowback_trio.engine.trials.company.measures import ledgers_of, metrics_of
-from glowback_trio.engine.trials.company.orders import Orders, joined, orders_of
+from glowback_trio.engine.trials.company.measures import metrics_of
+from glowback_trio.engine.trials.company.survey import Survey
+from glowback_trio.engine.trials.company.swept import by_kernel
 from glowback_trio.engine.trials.company.track import Track
 from glowback_trio.engine.trials.ground import Ground, on_segment
 from glowback_trio.engine.trials.metric_names import score
@@ -26,9 +26,6 @@ from glowback_trio.model.request import BacktestRequest
 
 __all__ = ["Division", "Tracks", "TrialFindings", "evaluate_block"]
 
-# Cells of curves that are worked on at once, a megabyte to an array; and orders that are carried
-# out at once, of a quarter of a kilobyte each.
-_CELLS, _MOST_ORDERS = 1 << 17, 1 << 18
 _MOST_TRACKS = 64  # kept at once: where symbols are chosen there may be any number
 
 Scores = Sequence[tuple[float | None, float | None]]
@@ -105,60 +102,38 @@ def evaluate_block(
     Raises:
         DataError: As `Tracks.on`, or of the splits.
     """
-    base, segments, count = entrants[0].request, entrants[0].plan.segments, len(entrants)
+    base, segments = entrants[0].request, entrants[0].plan.segments
     lanes = [tracks.on(base, segment) for segment in segments]
-    made: list[Orders] = []
-    for lane in lanes:
-        for some in _groups(count, lane):
-            made.append(orders_of(entrants[some], lane))
-            yield ()
-    orders = joined(made)
-    if len(orders.due) > _MOST_ORDERS and count > 1:
-        del made, orders
-        first = yield from evaluate_block(entrants[: count // 2], tracks, division)
-        rest = yield from evaluate_block(entrants[count // 2 :], tracks, division)
-        return [*first, *rest]
-    costs = [one.costs for one in entrants] * len(lanes)
-    fills = fill_orders(orders, costs, base.initial_capital)
-    ledgers = ledgers_of(fills)
-    sound = np.asarray(orders.is_apart.reshape(len(lanes), count).all(axis=0))
+    kernel = chosen()
+    surveys = by_arrays(entrants, lanes) if kernel is None else by_kernel(kernel, entrants, lanes)
     found = [TrialFindings() for _ in entrants]
-    for number, (segment, lane) in enumerate(zip(segments, lanes, strict=True)):
-        sound &= lane.is_plain
-        for some in _groups(count, lane):
-            yield ()
-            accounts = slice(number * count + some.start, number * count + some.stop)
-            curves = draw_curves(fills, accounts, lane.close, base.initial_capital)
-            sound[some] &= curves.is_sound
-            measured = metrics_of(base, curves, lane, ledgers.some(accounts))
-            for own, metrics in zip(found[some], measured, strict=True):
-                own.metrics[segment.name] = metrics
+    sound = np.full(len(entrants), all(lane.is_plain for lane in lanes))
+    for survey in surveys:
+        if survey is not None:
+            segment, lane, own = segments[survey.lane], lanes[survey.lane], found[survey.trials]
+            sound[survey.trials] &= survey.is_sound
+            measured = metrics_of(base, survey.accounts, lane)
+            for one, metrics in zip(own, measured, strict=True):
+                one.metrics[segment.name] = metrics
             if segment.name == FULL:
-                _note_returns(found[some], base, curves, lane, division)
+                _note_returns(own, survey, base.risk_free_rate, lane, division)
+        yield ()
     return [own if fine else None for own, fine in zip(found, sound.tolist(), strict=True)]
-
-
-def _groups(count: int, track: Track) -> Iterator[slice]:
-    """Divide trials into groups whose curves stay near the processor."""
-    most = max(1, _CELLS // len(track))
-    for first in range(0, count, most):
-        yield slice(first, min(first + most, count))
 
 
 @quiet
 def _note_returns(
     found: Sequence[TrialFindings],
-    base: BacktestRequest,
-    curves: Curves,
+    survey: Survey,
+    risk_free_rate: float,
     track: Track,
     division: Division | None,
 ) -> None:
-    """Sketch the returns of the full runs, and score them on the splits."""
-    returns, free = bar_returns(curves.value.T), base.risk_free_rate
-    for own, sketch in zip(found, sketches_of(returns - free / track.periods), strict=True):
+    """Keep the sketches of the full runs, and score their returns on the splits."""
+    for own, sketch in zip(found, survey.sketches(), strict=True):
         own.sketch = sketch
     if division is not None:
-        scores = _scores(returns, division, track.periods, free)
+        scores = _scores(survey.returns, division, track.periods, risk_free_rate)
         for own, pairs in zip(found, scores, strict=True):
             own.scores = pairs
 
@@ -166,8 +141,8 @@ def _note_returns(
 def _scores(
     returns: Floats, division: Division, periods: float, risk_free_rate: float
 ) -> Sequence[Scores]:
-    """Score (T - 1, K) returns on every split, and return the scores of each of the K."""
-    rows, metric = returns.T, division.metric
+    """Score (K, T - 1) returns on every split, and return the scores of each of the K."""
+    rows, metric = returns, division.metric
 
     def scored(part: Indices) -> list[float | None]:
         # `take`, unlike an index, leaves each curve in one piece.
@@ -176,6 +151,6 @@ def _scores(
 
     pairs = [
         zip(scored(split.train), scored(split.test), strict=True)
-        for split in division.splits(len(returns))
+        for split in division.splits(rows.shape[1])
     ]
     return list(zip(*pairs, strict=True))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from glowback_trio.engine.batch.gate import is_batchable
 from glowback_trio.engine.execution.costs import CostModel, cost_model
+from glowback_trio.engine.kernel.choice import chosen
 from glowback_trio.engine.trials.plan import TrialPlan
 from glowback_trio.model.request import BacktestRequest, Execution
 from glowback_trio.model.strategies.parameters import (
@@ -18,7 +19,7 @@ from glowback_trio.model.strategies.parameters import (
     Rsi,
 )
 
-__all__ = ["Entrant", "entrant"]
+__all__ = ["Admission", "Entrant"]
 
 _Vectorised = BuyAndHold | MaCrossover | MeanReversion | Momentum | Rsi
 
@@ -49,21 +50,38 @@ class Entrant:
         )
 
 
-def entrant(plan: TrialPlan, request: BacktestRequest) -> Entrant | None:
-    """Return the entrant of a plan; None if only the simulation can carry it out.
+@define(eq=False)
+class Admission:
+    """Tells which trials can be evaluated together."""
 
-    Args:
-        plan: The trial.
-        request: Its backtest.
-    """
-    strategy, costs = request.strategy, _conditions(request.execution)
-    if costs is None or len(request.symbols) != 1 or request.benchmark_symbol is not None:
-        return None
-    return Entrant(plan, request, strategy, costs) if isinstance(strategy, _Vectorised) else None
+    #: Of the trial before: nearly all have the same, and it takes longer to look it up.
+    _conditions: tuple[Execution, CostModel, bool] | None = field(default=None, init=False)
+
+    def entrant(self, plan: TrialPlan, request: BacktestRequest) -> Entrant | None:
+        """Return the entrant of a plan; None if only the simulation can carry it out.
+
+        Args:
+            plan: The trial.
+            request: Its backtest.
+        """
+        strategy = request.strategy
+        if len(request.symbols) != 1 or request.benchmark_symbol is not None:
+            return None
+        if not isinstance(strategy, _Vectorised):
+            return None
+        costs, by_arrays = self._costs(request.execution)
+        if costs.has_financing or not (by_arrays or chosen()):
+            return None
+        return Entrant(plan, request, strategy, costs)
+
+    def _costs(self, execution: Execution) -> tuple[CostModel, bool]:
+        if self._conditions is None or self._conditions[0] is not execution:
+            self._conditions = (execution, *_conditions(execution))
+        return self._conditions[1:]
 
 
 @lru_cache(maxsize=64)
-def _conditions(execution: Execution) -> CostModel | None:
-    """Return the cost model of an execution; None if arrays do not account for it."""
+def _conditions(execution: Execution) -> tuple[CostModel, bool]:
+    """Return the cost model of an execution, and True if arrays account for it."""
     costs = cost_model(execution)
-    return costs if is_batchable(costs) else None
+    return costs, is_batchable(costs)

@@ -12,8 +12,9 @@ from attrs import astuple, frozen
 from glowback_trio.engine.accounting.ledger import Ledger
 from glowback_trio.engine.analytics.arithmetic import over_each
 from glowback_trio.engine.analytics.metrics import (
+    CurveFigures,
     Traded,
-    curve_metrics,
+    formulas,
     plain_each,
     trade_metrics,
 )
@@ -22,15 +23,15 @@ from glowback_trio.engine.analytics.round_trips import Tally, tallied
 from glowback_trio.engine.batch.records import event_records, fill_records
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.finite import quiet
-from glowback_trio.engine.trials.company.curves import Curves
 from glowback_trio.engine.trials.company.fills import FilledOrders
 from glowback_trio.engine.trials.company.track import Track
+from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import OrderEventKind
 from glowback_trio.model.request import BacktestRequest
 
 _T = TypeVar("_T")
 
-__all__ = ["Ledgers", "ledgers_of", "metrics_of"]
+__all__ = ["Accounts", "Ledgers", "ledgers_of", "metrics_of"]
 
 
 @frozen(eq=False)
@@ -79,33 +80,48 @@ def ledgers_of(fills: FilledOrders) -> Ledgers:
     return Ledgers(Traded(count, *sums), tallied(np.array(ledger.round_trips), closed))
 
 
+@frozen(eq=False)
+class Accounts:
+    """The figures of K accounts that stand on the same track.
+
+    Attributes:
+        curve: Of the value.
+        mean_value: (K,) currency.
+        exposure: (K,) part of the bars at whose close something was held.
+        ledgers: Their trades.
+    """
+
+    curve: CurveFigures
+    mean_value: Floats
+    exposure: Floats
+    ledgers: Ledgers
+
+
 @quiet
 def metrics_of(
-    request: BacktestRequest, curves: Curves, track: Track, ledgers: Ledgers
+    request: BacktestRequest, accounts: Accounts, track: Track
 ) -> Iterator[Mapping[str, float | int | None]]:
     """Yield all metrics of each account on a track, in the order of `analytics.metrics`.
 
     Args:
         request: Capital and the rate without risk.
-        curves: Of the accounts.
+        accounts: Their figures.
         track: Where they are.
-        ledgers: Of the accounts.
     """
-    capital = request.initial_capital
-    measured = curve_metrics(
-        curves.value.T,
-        curves.drawdown.T,
+    capital, ledgers = request.initial_capital, accounts.ledgers
+    measured = formulas(
+        accounts.curve,
         track.time,
         capital=capital,
         periods=track.periods,
         risk_free_rate=request.risk_free_rate,
     )
-    traded = trade_metrics(curves.value.mean(axis=1), ledgers.closed, ledgers.traded)
+    traded = trade_metrics(accounts.mean_value, ledgers.closed, ledgers.traded)
     columns = {
         "initial_capital": capital,
         **measured,
         "periods_per_year": track.periods,
-        "exposure_time": curves.exposure,
+        "exposure_time": accounts.exposure,
         **traded,
         "total_financing_cost": 0.0,
         **track.findings,

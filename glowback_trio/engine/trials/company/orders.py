@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.finite import quiet
+from glowback_trio.engine.kernel.choice import chosen
 from glowback_trio.engine.strategies.builtin import (
+    Sides,
     changes,
     crossed_sides,
     levels,
@@ -29,10 +31,10 @@ from glowback_trio.model.strategies.parameters import (
     Rsi,
 )
 
-__all__ = ["Orders", "joined", "orders_of"]
+__all__ = ["Orders", "Wanted", "due_rows", "joined", "orders_of", "wanted"]
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
     """Targets, (S,): account by account, those of one by bar."""
 
     bar: Indices
@@ -68,12 +70,9 @@ def orders_of(entrants: Sequence[Entrant], track: Track) -> Orders:
 
     Orders that no bar is left for are left out.
     """
-    bar, account, fraction = _wanted(entrants, track)
-    due = bar + 1
-    latency = np.array([each.costs.latency for each in entrants])
-    if latency.any():
-        after = track.time.searchsorted(track.time[bar] + latency[account])
-        due = np.maximum(due, after)
+    targets = wanted(entrants, track)
+    bar, account, fraction = targets
+    due = due_rows(entrants, track, targets)
     following = np.append(bar[1:], NEVER)
     following[:-1][account[1:] != account[:-1]] = NEVER
     is_apart = np.ones(len(entrants), bool)
@@ -91,6 +90,16 @@ def orders_of(entrants: Sequence[Entrant], track: Track) -> Orders:
     )
 
 
+def due_rows(entrants: Sequence[Entrant], track: Track, targets: Wanted) -> Indices:
+    """Return the row of the bar that fills each target, (S,); past the last if there is none."""
+    due = targets.bar + 1
+    latency = np.array([each.costs.latency for each in entrants])
+    if latency.any():
+        made = track.time[targets.bar] + latency[targets.account]
+        due = np.maximum(due, track.time.searchsorted(made))
+    return due
+
+
 def joined(parts: Sequence[Orders]) -> Orders:
     """Return the orders of the accounts of several tracks, one track after the other."""
     fraction, close, mark, open_price, due = (
@@ -103,7 +112,8 @@ def joined(parts: Sequence[Orders]) -> Orders:
     return Orders(fraction, close, mark, open_price, due, start, is_apart)
 
 
-def _wanted(entrants: Sequence[Entrant], track: Track) -> _Wanted:
+def wanted(entrants: Sequence[Entrant], track: Track) -> Wanted:
+    """Return the targets of trials of the same strategy on one track, an account for each."""
     match entrants[0].strategy:
         case MaCrossover():
             return _crossovers(entrants, track)
@@ -115,18 +125,30 @@ def _wanted(entrants: Sequence[Entrant], track: Track) -> _Wanted:
             return _each(entrants, lambda one: _plain(one, track))
 
 
-def _crossovers(entrants: Sequence[Entrant], track: Track) -> _Wanted:
-    chosen = [(one.strategy, one.costs) for one in entrants]
-    pairs = [(s, c) for s, c in chosen if isinstance(s, MaCrossover)]
-    fast = np.stack([track.mean(s.short_period) for s, _ in pairs])
-    slow = np.stack([track.mean(s.long_period) for s, _ in pairs])
+def _crossovers(entrants: Sequence[Entrant], track: Track) -> Wanted:
+    pairs = [(e.strategy, e.costs) for e in entrants if isinstance(e.strategy, MaCrossover)]
     above = np.array([s.position_size for s, _ in pairs])
     below = np.array([size_below(s, allow_short=c.allow_short) for s, c in pairs])
-    row, account, side = changes(crossed_sides(fast, slow).T[track.warmup :])
-    return _Wanted(row, account, np.where(side > 0, above[account], below[account]))
+    row, account, side = _crossed([(s.short_period, s.long_period) for s, _ in pairs], track)
+    return Wanted(row, account, np.where(side > 0, above[account], below[account]))
 
 
-def _indexes(entrants: Sequence[Entrant], track: Track) -> _Wanted:
+def _crossed(windows: Sequence[tuple[int, int]], track: Track) -> tuple[Indices, Indices, Sides]:
+    """Return row, account and side of each crossing of the means over two windows."""
+    kernel = chosen()
+    if kernel is None:
+        short, long = zip(*windows, strict=True)
+        fast, slow = (np.stack([track.mean(each) for each in some]) for some in (short, long))
+        return changes(crossed_sides(fast, slow).T[track.warmup :])
+    some, pairs = np.unique(windows, return_inverse=True)
+    means = np.stack([track.mean(window) for window in some.tolist()])
+    found = np.empty((len(windows) * len(track), 3), np.int64)
+    count = kernel.cross_each(means, pairs.reshape(-1, 2), track.warmup, found)
+    row, account, side = found[:count].T
+    return row, account, side
+
+
+def _indexes(entrants: Sequence[Entrant], track: Track) -> Wanted:
     chosen = [one.strategy for one in entrants if isinstance(one.strategy, Rsi)]
     index = np.stack([track.rsi(s.lookback_period, s.smoothing) for s in chosen])
     oversold = np.array([s.oversold_threshold for s in chosen])
@@ -134,16 +156,16 @@ def _indexes(entrants: Sequence[Entrant], track: Track) -> _Wanted:
     sides = rsi_sides(index.T[track.warmup :], oversold, overbought)
     row, account, side = changes(sides)
     size = np.array([s.position_size for s in chosen])
-    return _Wanted(row, account, np.where(side > 0, size[account], 0.0))
+    return Wanted(row, account, np.where(side > 0, size[account], 0.0))
 
 
 def _each(
     entrants: Sequence[Entrant], work_out: Callable[[Entrant], tuple[Indices, Floats]]
-) -> _Wanted:
+) -> Wanted:
     """Work the targets out trial by trial."""
     bars, fractions = zip(*map(work_out, entrants), strict=True)
     account = np.repeat(np.arange(len(entrants)), [len(bar) for bar in bars])
-    return _Wanted(np.concatenate(bars), account, np.concatenate(fractions))
+    return Wanted(np.concatenate(bars), account, np.concatenate(fractions))
 
 
 def _reversion(one: Entrant, track: Track) -> tuple[Indices, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from attrs import define, field
 
 from glowback_trio.engine.analytics.annualisation import annualisation
 from glowback_trio.engine.analytics.metrics import dataset_metrics
+from glowback_trio.engine.kernel.tables import Tables
 from glowback_trio.engine.strategies.indicators import rolling_mean, rsi, zscore
 from glowback_trio.engine.timeline import align
 from glowback_trio.model.bars import Dataset, Floats, Times
@@ -29,6 +31,7 @@ class Track:
         time: Bar times, (T,) datetime64[ns] UTC.
         open: (T,) currency.
         close: (T,) currency.
+        volume: (T,) units.
         seen: (W + T,) closes, with those for warming up before them.
         warmup: W.
         periods: Bars per year.
@@ -39,6 +42,7 @@ class Track:
     time: Times
     open: Floats
     close: Floats
+    volume: Floats
     seen: Floats
     warmup: int
     periods: float
@@ -62,6 +66,7 @@ class Track:
             time=timeline.time,
             open=bars.open,
             close=bars.close,
+            volume=bars.volume,
             seen=seen,
             warmup=len(seen) - len(bars),
             periods=stated or annualisation(timeline.time, timeline.date).periods,
@@ -71,6 +76,13 @@ class Track:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The bars as the kernel reads them."""
+        rows = (column[:, np.newaxis] for column in (self.close, self.open, self.volume))
+        never, no_latency = np.full(1, -1), np.zeros(0, np.int64)
+        return Tables.closed(0, *rows, self.time.view(np.int64), no_latency, never)
 
     def mean(self, window: int) -> Floats:
         """Return the rolling mean of the closes that are seen, (W + T,)."""
