@@ -15,18 +15,29 @@ import { searchSections } from "./search/search_fields.js";
  */
 export async function show(root, { query, signal }) {
   const from = query.get("from");
-  const [{ schemas, metrics }, strategies, datasets, before] = await Promise.all([loadSchemas(), get("/strategies", { signal }),
-    get("/datasets", { signal }), from ? get(`/optimizations/${encodeURIComponent(from)}/request`, { signal }) : null]);
+  const [{ schemas, metrics }, strategies, datasets, before] = await Promise.all([
+    loadSchemas(),
+    get("/strategies", { signal }),
+    get("/datasets", { signal }),
+    from ? get(`/optimizations/${encodeURIComponent(from)}/request`, { signal }) : null,
+  ]);
   const draft = new Draft(before ? pruned(before, schemas.OptimizationRequest, schemas) : firstSearch(datasets));
-  const form = { draft, problems: new Problems() }, choices = { schemas, strategies, datasets, metrics };
+  const form = { draft, problems: new Problems() },
+    choices = { schemas, strategies, datasets, metrics };
   const { first, space, how, sought, heldOut, rest } = searchSections(form, choices);
-  const [bars, strategy, ...others] = backtestSections(form, ["base_backtest"], choices, { labels: false, stream: false });
+  const [bars, strategy, ...others] = backtestSections(form, ["base_backtest"], choices, {
+    labels: false,
+    stream: false,
+  });
   showForm(root, {
-    title: from ? "Search again, with changes" : "New optimization", form,
+    title: from ? "Search again, with changes" : "New optimization",
+    form,
     lead: "Many backtests with different parameters, ranked, and how likely the best one is luck.",
     sections: [first, bars, strategy, space, how, sought, heldOut, ...others, rest],
-    route: "POST /optimizations", label: "Start the search",
-    submit: async (document) => `/ui/optimizations/${(await post("/optimizations", document, { signal })).optimization_id}`,
+    route: "POST /optimizations",
+    label: "Start the search",
+    submit: async (document) =>
+      `/ui/optimizations/${(await post("/optimizations", document, { signal })).optimization_id}`,
   });
 }
 
@@ -41,7 +52,10 @@ function firstSearch(datasets) {
       ],
       constraints: ["short_period < long_period"],
     },
-    base_backtest: { ...firstRequest(datasets), strategy: { name: "ma_crossover", params: { direction: "long_only" } } },
+    base_backtest: {
+      ...firstRequest(datasets),
+      strategy: { name: "ma_crossover", params: { direction: "long_only" } },
+    },
     strategy: "grid",
     validation_mode: "walk_forward_refit",
   };

@@ -14,16 +14,30 @@ import { loadSchemas, pruned } from "./forms/schema.js";
  */
 export async function show(root, { query, signal }) {
   const from = query.get("from");
-  const [{ schemas }, strategies, datasets, before] = await Promise.all([loadSchemas(), get("/strategies", { signal }),
-    get("/datasets", { signal }), from ? get(`/backtests/${encodeURIComponent(from)}/request`, { signal }) : null]);
-  const draft = new Draft(before ? pruned(before, schemas.BacktestRequest, schemas) : firstRequest(datasets, query.get("symbol")));
+  const [{ schemas }, strategies, datasets, before] = await Promise.all([
+    loadSchemas(),
+    get("/strategies", { signal }),
+    get("/datasets", { signal }),
+    from ? get(`/backtests/${encodeURIComponent(from)}/request`, { signal }) : null,
+  ]);
+  const draft = new Draft(
+    before ? pruned(before, schemas.BacktestRequest, schemas) : firstRequest(datasets, query.get("symbol")),
+  );
   const form = { draft, problems: new Problems() };
-  const lead = from ? ["All that ", h("a", { href: `/ui/runs/${encodeURIComponent(from)}` }, before.name || from.slice(0, 8)), " was begun with. Change what you like."]
+  const lead = from
+    ? [
+        "All that ",
+        h("a", { href: `/ui/runs/${encodeURIComponent(from)}` }, before.name || from.slice(0, 8)),
+        " was begun with. Change what you like.",
+      ]
     : "One backtest: which bars, what decides, and at what cost. Fields that are empty take the value shown in them.";
   showForm(root, {
-    title: from ? "Run again, with changes" : "New run", lead, form,
+    title: from ? "Run again, with changes" : "New run",
+    lead,
+    form,
     sections: [!from && presets(draft, datasets), ...backtestSections(form, [], { schemas, strategies, datasets })],
-    route: "POST /backtests", label: "Start the run",
+    route: "POST /backtests",
+    label: "Start the run",
     submit: async (document) => `/ui/runs/${(await post("/backtests", document, { signal })).run_id}`,
   });
 }

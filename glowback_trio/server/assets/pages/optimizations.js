@@ -1,24 +1,96 @@
-// The optimizations of this server, newest first.
-import { get, pages } from "../core/api.js";
+// The optimizations of this server, newest first, as they go on.
+import { get } from "../core/api.js";
+import { optimizations, watchChanges } from "../core/changes.js";
 import { fill, h } from "../core/dom.js";
 import { age, number } from "../core/format.js";
+import { shown } from "./search/trials.js";
+
+const NAMES = ["Name", "State", "Search", "Trials", "Seeks", "Best", "Parameters of the best", "Begun"];
 
 /** @param {HTMLElement} root @param {import("../app.js").Place} place */
 export async function show(root, { signal }) {
-  const body = h("tbody"), none = h("p", { class: "lead", hidden: true }, "There are no optimizations yet.");
-  const names = ["Name", "State", "Search", "Trials", "Seeks", "Best", "Parameters of the best", "Begun"];
-  const table = h("table", { class: "plain stacked" }, h("caption", { class: "hidden" }, "Optimizations"), h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))), body);
-  root.append(h("div", { class: "row head" }, h("h1", {}, "Optimizations"), h("a", { class: "button primary", href: "/ui/optimizations/new" }, "New optimization")), none, table);
-  const all = await get("/optimizations?limit=200", { signal });
-  fill(body, all.map(row));
-  table.hidden = all.length === 0;
-  none.hidden = !table.hidden;
+  const body = h("tbody"),
+    none = h(
+      "p",
+      { class: "lead", hidden: true },
+      "There are no optimizations yet. One tries many parameters of a strategy, ranks them, and says how likely the best is luck.",
+    );
+  const table = h(
+    "table",
+    { class: "plain stacked" },
+    h("caption", { class: "hidden" }, "Optimizations"),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        NAMES.map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
+    body,
+  );
+  root.append(
+    h(
+      "div",
+      { class: "row head" },
+      h("h1", {}, "Optimizations"),
+      h("a", { class: "button primary", href: "/ui/optimizations/new" }, "New optimization"),
+    ),
+    none,
+    table,
+  );
+  const first = /** @type {any[]} */ (await get("/optimizations?limit=200", { signal }));
+  let isCurrent = false;
+  function draw() {
+    isCurrent ||= optimizations.size > 0; // before that the store has not read its list
+    const all = isCurrent
+      ? [...optimizations.values()].sort((a, b) => Date.parse(b.created_at) - Date.parse(a.created_at))
+      : first;
+    const focused = document.activeElement?.getAttribute("href");
+    fill(body, all.map(row));
+    [...body.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
+    table.hidden = all.length === 0;
+    none.hidden = !table.hidden;
+  }
+  draw();
+  watchChanges(draw, signal);
 }
 
 /** @param {any} one */
-function row(one) {
-  const { best_trial: best, paused, state } = one;
-  const parameters = best ? Object.entries(best.parameters).map(([name, value]) => `${name} ${value}`).join(", ") : "–";
-  return h("tr", {}, h("th", { scope: "row" }, h("a", { href: `/ui/optimizations/${one.optimization_id}` }, one.name)), h("td", {}, paused ? "paused" : state, state === "running" && h("progress", { max: 1, value: one.progress, "aria-label": "Progress" })),
-    h("td", {}, one.strategy), h("td", {}, `${number(one.trials_completed)} of ${number(one.max_trials)}`), h("td", {}, one.objective_metric), h("td", {}, number(best?.objective, 3)), h("td", {}, parameters), h("td", {}, age(one.created_at)));
+function row({
+  optimization_id: id,
+  name,
+  best_trial: best,
+  paused,
+  state,
+  progress,
+  strategy,
+  trials_completed: done,
+  max_trials: most,
+  objective_metric: metric,
+  created_at: begun,
+}) {
+  const parameters = Object.entries(best?.parameters ?? {})
+    .map(([key, value]) => `${key} ${shown(value)}`)
+    .join(", ");
+  const bar = state === "running" && h("progress", { max: 1, value: progress, "aria-label": `Progress of ${name}` });
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, h("a", { href: `/ui/optimizations/${id}` }, name)),
+    h("td", {}, paused ? "paused" : state, bar),
+    h("td", {}, strategy),
+    h("td", {}, `${number(done)} of ${number(most)}`),
+    h("td", {}, metric.replaceAll("_", " ")),
+    h("td", {}, number(best?.objective, 3)),
+    h("td", {}, parameters || "–"),
+    h("td", {}, ago(begun)),
+  );
+}
+
+/** @param {string} instant */
+function ago(instant) {
+  const text = age(instant);
+  return text === "now" ? text : `${text} ago`;
 }

@@ -18,11 +18,21 @@ const APART = ["symbols", "strategy", "portfolio_construction", "execution", "st
  * @param {Form} form @param {Path} path @param {Choices} choices @param {{labels?: boolean, stream?: boolean}} [parts]
  */
 export function backtestSections(form, path, { schemas, datasets, strategies }, { labels = true, stream = true } = {}) {
-  const { properties } = schemas.BacktestRequest, placed = new Set([...FIRST, ...ANALYSIS, ...APART]);
+  const { properties } = schemas.BacktestRequest,
+    placed = new Set([...FIRST, ...ANALYSIS, ...APART]);
   const rest = Object.keys(properties).filter((name) => !placed.has(name));
-  const some = (/** @type {string[]} */ names) => h("div", { class: "grid" }, names.map((name) => field(form, [...path, name], properties[name])));
-  const all = (/** @type {string} */ name, /** @type {string} */ schema) => h("div", { class: "grid" },
-    Object.entries(schemas[schema].properties).map(([key, property]) => field(form, [...path, name, key], property)));
+  const some = (/** @type {string[]} */ names) =>
+    h(
+      "div",
+      { class: "grid" },
+      names.map((name) => field(form, [...path, name], properties[name])),
+    );
+  const all = (/** @type {string} */ name, /** @type {string} */ schema) =>
+    h(
+      "div",
+      { class: "grid" },
+      Object.entries(schemas[schema].properties).map(([key, property]) => field(form, [...path, name, key], property)),
+    );
   return [
     section("Bars", symbolsField(form, path, datasets), some(FIRST)),
     section("Strategy", strategyFields(form, path, strategies, schemas)),
@@ -38,4 +48,5 @@ export function backtestSections(form, path, { schemas, datasets, strategies }, 
 export const section = (title, ...children) => h("section", { class: "card" }, h("h2", {}, title), ...children);
 
 /** @param {string} title @param {...import("../../core/dom.js").Children} children */
-export const folded = (title, ...children) => h("details", { class: "card" }, h("summary", {}, h("h2", {}, title)), ...children);
+export const folded = (title, ...children) =>
+  h("details", { class: "card" }, h("summary", {}, h("h2", {}, title)), ...children);

@@ -23,16 +23,27 @@ let count = 0;
  * @param {{title?: string, help?: string | null, suggestions?: string[]}} [options]
  */
 export function field({ draft, problems }, path, schema, { title, help = schema.description, suggestions } = {}) {
-  const { input, read, write } = kindOf(schema, path), id = `field-${++count}`, name = title ?? label(String(path.at(-1)));
-  const says = h("p", { class: "problem", id: `${id}-problem` }), limits = bounds(schema);
-  const list = suggestions && h("datalist", { id: `${id}-list` }, suggestions.map((value) => h("option", { value })));
+  const { input, read, write } = kindOf(schema, path),
+    id = `field-${++count}`,
+    name = title ?? label(String(path.at(-1)));
+  const says = h("p", { class: "problem", id: `${id}-problem` }),
+    limits = bounds(schema);
+  const list =
+    suggestions &&
+    h(
+      "datalist",
+      { id: `${id}-list` },
+      suggestions.map((value) => h("option", { value })),
+    );
   if (list) input.setAttribute("list", list.id);
   input.id = id;
   input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);
   input.addEventListener("change", () => draft.set(path, read()));
   input.addEventListener("input", () => draft.set(path, read()));
   problems.add(path, { input, says, label: name });
-  draft.follow(() => { if (input !== document.activeElement || input.type === "checkbox") write(draft.at(path)); });
+  draft.follow(() => {
+    if (input !== document.activeElement || input.type === "checkbox") write(draft.at(path));
+  });
   const about = h("p", { class: "help", id: `${id}-help` }, limits && h("b", {}, `${limits}. `), prose(help ?? ""));
   const kind = input.type === "checkbox" ? "field check" : "field";
   return h("div", { class: kind }, h("label", { for: id }, name), input, list, says, about);
@@ -58,8 +69,19 @@ function kindOf(schema, path) {
 function choice(schema) {
   const values = schema.enum.filter((/** @type {any} */ value) => value !== null);
   const first = "default" in schema ? `${schema.default ?? "none"} (default)` : "choose";
-  const input = h("select", {}, h("option", { value: "" }, first), values.map((/** @type {string} */ value) => h("option", { value }, value)));
-  return { input, read: () => input.value || undefined, write: (value) => { input.value = value ?? ""; } };
+  const input = h(
+    "select",
+    {},
+    h("option", { value: "" }, first),
+    values.map((/** @type {string} */ value) => h("option", { value }, value)),
+  );
+  return {
+    input,
+    read: () => input.value || undefined,
+    write: (value) => {
+      input.value = value ?? "";
+    },
+  };
 }
 
 /** @param {import("./schema.js").Schema} schema @returns {Kind} */
@@ -68,7 +90,9 @@ function check(schema) {
   return {
     input,
     read: () => (input.checked === schema.default ? undefined : input.checked),
-    write: (value) => { input.checked = value ?? schema.default ?? false; },
+    write: (value) => {
+      input.checked = value ?? schema.default ?? false;
+    },
   };
 }
 
@@ -76,11 +100,18 @@ function check(schema) {
 function numeric(schema, type) {
   // Bounds are left to the server, whose sentence stands below the field; a browser would hide what it refuses.
   const placeholder = "default" in schema ? String(schema.default ?? "none") : "";
-  const input = h("input", { type: "number", step: type === "integer" ? 1 : "any", placeholder, inputmode: type === "integer" ? "numeric" : "decimal" });
+  const input = h("input", {
+    type: "number",
+    step: type === "integer" ? 1 : "any",
+    placeholder,
+    inputmode: type === "integer" ? "numeric" : "decimal",
+  });
   return {
     input,
     read: () => (input.value === "" ? undefined : Number(input.value)),
-    write: (value) => { input.value = typeof value === "number" ? String(value) : ""; },
+    write: (value) => {
+      input.value = typeof value === "number" ? String(value) : "";
+    },
   };
 }
 
@@ -100,19 +131,34 @@ function day() {
 /** @param {import("./schema.js").Path} path @returns {Kind} */
 function lines(path) {
   // Tags hold no commas, and comparisons need none, so that both can be written one after the other.
-  const placeholder = path.at(-1) === "tags" ? "first, second" : "one, other";
+  const examples = { constraints: "short_period < long_period", metric_constraints: "max_drawdown <= 20" };
+  const placeholder = examples[/** @type {"constraints"} */ (path.at(-1))] ?? "first, second";
   const input = h("input", { type: "text", placeholder });
-  const read = () => input.value.split(",").map((one) => one.trim()).filter(Boolean);
+  const read = () =>
+    input.value
+      .split(",")
+      .map((one) => one.trim())
+      .filter(Boolean);
   return {
     input,
     read: () => (read().length ? read() : undefined),
-    write: (value) => { input.value = Array.isArray(value) ? value.join(", ") : ""; },
+    write: (value) => {
+      input.value = Array.isArray(value) ? value.join(", ") : "";
+    },
   };
 }
 
 /** @param {import("./schema.js").Schema} schema @returns {Kind} */
 function text(schema) {
-  const input = (schema.maxLength ?? 0) >= 1024 && !schema.minLength ? h("textarea", { rows: 2 })
-    : h("input", { type: "text", placeholder: schema.default || "" });
-  return { input, read: () => input.value || undefined, write: (value) => { input.value = typeof value === "string" ? value : ""; } };
+  const input =
+    (schema.maxLength ?? 0) >= 1024 && !schema.minLength
+      ? h("textarea", { rows: 2 })
+      : h("input", { type: "text", placeholder: schema.default || "" });
+  return {
+    input,
+    read: () => input.value || undefined,
+    write: (value) => {
+      input.value = typeof value === "string" ? value : "";
+    },
+  };
 }

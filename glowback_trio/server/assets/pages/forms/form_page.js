@@ -17,9 +17,16 @@ import { jsonPane } from "./json_pane.js";
  */
 export function showForm(root, { title, lead, form, sections, route, label, submit }) {
   const button = h("button", { type: "submit", class: "button primary" }, label);
-  const element = h("form", { class: "sides", novalidate: true, onsubmit: submitted },
+  const element = h(
+    "form",
+    { class: "sides", novalidate: true, onsubmit: submitted },
     h("div", { class: "side fields" }, form.problems.summary, sections),
-    h("div", { class: "side" }, h("div", { class: "beside" }, jsonPane(form.draft, route), h("div", { class: "actions" }, button))));
+    h(
+      "div",
+      { class: "side" },
+      h("div", { class: "beside" }, jsonPane(form.draft, route), h("div", { class: "actions" }, button)),
+    ),
+  );
   root.append(h("h1", {}, title), h("p", { class: "lead" }, lead), element);
 
   /** @param {SubmitEvent} event */

@@ -30,18 +30,38 @@ export class Problems {
       fill(this.summary, h("p", { class: "problem" }, error instanceof Error ? error.message : String(error)));
       return;
     }
-    const found = error.details.map((/** @type {any} */ detail) => ({ ...detail, place: this.placeOf(detail.loc.slice(1)) }));
-    for (const { place, msg } of found) if (place) write(place, [place.says.textContent, msg].filter(Boolean).join(". "));
-    fill(this.summary, h("p", { class: "problem" }, found.length === 1 ? "The server refuses this:" : `The server refuses this, for ${found.length} reasons:`),
-      h("ul", {}, found.map(({ place, loc, msg }) => h("li", {}, this.link(place, loc), `: ${msg}`))));
-    (found.find(({ place }) => place && place.input.offsetParent)?.place ?? found.find(({ place }) => place)?.place)?.input.focus();
+    const found = error.details.map((/** @type {any} */ detail) => ({
+      ...detail,
+      place: this.placeOf(detail.loc.slice(1)),
+    }));
+    for (const { place, msg } of found)
+      if (place) write(place, [place.says.textContent, msg].filter(Boolean).join(". "));
+    fill(
+      this.summary,
+      h(
+        "p",
+        { class: "problem" },
+        found.length === 1 ? "The server refuses this:" : `The server refuses this, for ${found.length} reasons:`,
+      ),
+      h(
+        "ul",
+        {},
+        found.map(({ place, loc, msg }) => h("li", {}, this.link(place, loc), `: ${msg}`)),
+      ),
+    );
+    (
+      found.find(({ place }) => place && place.input.offsetParent)?.place ?? found.find(({ place }) => place)?.place
+    )?.input.focus();
   }
 
   /** @param {Place | undefined} place @param {Path} loc */
   link(place, loc) {
     const name = loc.slice(1).join(".") || "request";
     if (!place) return h("code", {}, name);
-    const jump = () => { openAround(place.input); place.input.focus(); };
+    const jump = () => {
+      openAround(place.input);
+      place.input.focus();
+    };
     return h("button", { type: "button", class: "link", onclick: jump }, place.label);
   }
 
@@ -58,11 +78,14 @@ export class Problems {
 /** @param {Place} place @param {string} sentence */
 function write({ input, says }, sentence) {
   says.textContent = sentence;
-  if (sentence) { input.setAttribute("aria-invalid", "true"); openAround(input); }
-  else input.removeAttribute("aria-invalid");
+  if (sentence) {
+    input.setAttribute("aria-invalid", "true");
+    openAround(input);
+  } else input.removeAttribute("aria-invalid");
 }
 
 /** @param {HTMLElement} element */
 function openAround(element) {
-  for (let outer = element.closest("details"); outer; outer = outer.parentElement?.closest("details") ?? null) outer.open = true;
+  for (let outer = element.closest("details"); outer; outer = outer.parentElement?.closest("details") ?? null)
+    outer.open = true;
 }

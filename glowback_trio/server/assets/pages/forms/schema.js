@@ -22,9 +22,13 @@ export function typeOf(schema) {
 /** Return in words what a number may be, such as `0 to 1,000`; "" if anything. @param {Schema} schema */
 export function bounds({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) {
   const write = (/** @type {number} */ value) => value.toLocaleString("en-US", { maximumFractionDigits: 10 });
-  const limit = (/** @type {number | undefined} */ closed, /** @type {number | undefined} */ open, /** @type {string} */ word) =>
-    (closed !== undefined ? write(closed) : open !== undefined ? `${word} ${write(open)}` : "");
-  const low = limit(minimum, exclusiveMinimum, "above"), high = limit(maximum, exclusiveMaximum, "below");
+  const limit = (
+    /** @type {number | undefined} */ closed,
+    /** @type {number | undefined} */ open,
+    /** @type {string} */ word,
+  ) => (closed !== undefined ? write(closed) : open !== undefined ? `${word} ${write(open)}` : "");
+  const low = limit(minimum, exclusiveMinimum, "above"),
+    high = limit(maximum, exclusiveMaximum, "below");
   const open = /^[ab]/.test(low) || /^b/.test(high);
   if (low && high && !open) return `${low} to ${high}`;
   return [low.replace(/^(?=[\d-])/, "at least "), high.replace(/^(?=[\d-])/, "at most ")].filter(Boolean).join(", ");
@@ -32,7 +36,8 @@ export function bounds({ minimum, exclusiveMinimum, maximum, exclusiveMaximum })
 
 /** Return a name of the API as a label: `slippage_bps` as `Slippage, bps`. @param {string} name */
 export function label(name) {
-  const units = /^(.*)_(bps|pct|ms|bars)$/.exec(name), unit = { bps: ", bps", pct: ", %", ms: ", ms", bars: " bars" };
+  const units = /^(.*)_(bps|pct|ms|bars)$/.exec(name),
+    unit = { bps: ", bps", pct: ", %", ms: ", ms", bars: " bars" };
   const words = (units ? units[1] : name).replaceAll("_", " ") + (units ? unit[/** @type {"bps"} */ (units[2])] : "");
   return words[0].toUpperCase() + words.slice(1);
 }
@@ -47,9 +52,11 @@ export function pruned(document, schema, schemas) {
   /** @type {Record<string, any>} */
   const kept = {};
   for (const [name, value] of Object.entries(document)) {
-    const property = schema.properties[name] ?? {}, inner = innerOf(property, schemas);
+    const property = schema.properties[name] ?? {},
+      inner = innerOf(property, schemas);
     const short = inner && value ? pruned(value, inner, schemas) : dateOnly(name, value);
-    const isDefault = same(value, property.default) || (inner && "default" in property && same(short, property.default));
+    const isDefault =
+      same(value, property.default) || (inner && "default" in property && same(short, property.default));
     if (!isDefault || schema.required?.includes(name)) kept[name] = short;
   }
   return kept;
@@ -62,7 +69,7 @@ export function innerOf(property, schemas) {
 }
 
 /** @param {string} name @param {any} value */
-const dateOnly = (name, value) => (/^(start|end)_date$/.test(name) ? asDate(value) ?? value : value);
+const dateOnly = (name, value) => (/^(start|end)_date$/.test(name) ? (asDate(value) ?? value) : value);
 
 /** Return a whole day's date; null for other texts. @param {any} text */
 export function asDate(text) {

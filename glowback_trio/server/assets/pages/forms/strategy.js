@@ -13,10 +13,17 @@ import { weightsField } from "./weights.js";
  * @param {Record<string, import("./schema.js").Schema>} schemas
  */
 export function strategyFields(form, path, strategies, schemas) {
-  const { draft, problems } = form, place = [...path, "strategy"], portfolio = [...path, "portfolio_construction"];
-  const select = h("select", { id: "strategy", "aria-describedby": "strategy-help strategy-problem" },
-    strategies.map(({ name, title }) => h("option", { value: name }, title)), h("option", { value: WEIGHTS }, "Portfolio weights"));
-  const says = h("p", { class: "problem", id: "strategy-problem" }), about = h("p", { class: "help", id: "strategy-help" });
+  const { draft, problems } = form,
+    place = [...path, "strategy"],
+    portfolio = [...path, "portfolio_construction"];
+  const select = h(
+    "select",
+    { id: "strategy", "aria-describedby": "strategy-help strategy-problem" },
+    strategies.map(({ name, title }) => h("option", { value: name }, title)),
+    h("option", { value: WEIGHTS }, "Portfolio weights"),
+  );
+  const says = h("p", { class: "problem", id: "strategy-problem" }),
+    about = h("p", { class: "help", id: "strategy-help" });
   const fields = h("div", { class: "grid" });
   problems.add(place, { input: select, says, label: "Strategy" });
   problems.add([...place, "name"], { input: select, says, label: "Strategy" });
@@ -32,18 +39,31 @@ export function strategyFields(form, path, strategies, schemas) {
   });
   let shown = "";
   draft.follow(() => {
-    const chosen = draft.at(portfolio) ? WEIGHTS : draft.at([...place, "name"]) ?? "buy_and_hold";
+    const chosen = draft.at(portfolio) ? WEIGHTS : (draft.at([...place, "name"]) ?? "buy_and_hold");
     const known = strategies.find(({ name, aliases }) => name === chosen || aliases.includes(chosen));
     if (select !== document.activeElement) select.value = known?.name ?? chosen;
     const now = known?.name ?? chosen;
     if (now === shown) return;
     shown = now;
-    const what = now === WEIGHTS ? schemas.PortfolioConstruction.description : known?.description ?? `The server has no strategy ${chosen}.`;
+    const what =
+      now === WEIGHTS
+        ? schemas.PortfolioConstruction.description
+        : (known?.description ?? `The server has no strategy ${chosen}.`);
     fill(about, prose(what));
-    if (now === WEIGHTS) fill(fields, weightsField(form, path), portfolioFields(form, portfolio, schemas.PortfolioConstruction));
-    else fill(fields, (known?.parameters ?? []).map((/** @type {any} */ one) => field(form, [...place, "params", one.name], one)));
+    if (now === WEIGHTS)
+      fill(fields, weightsField(form, path), portfolioFields(form, portfolio, schemas.PortfolioConstruction));
+    else
+      fill(
+        fields,
+        (known?.parameters ?? []).map((/** @type {any} */ one) => field(form, [...place, "params", one.name], one)),
+      );
   });
-  return h("div", {}, h("div", { class: "field" }, h("label", { for: "strategy" }, "Strategy"), select, says, about), fields);
+  return h(
+    "div",
+    {},
+    h("div", { class: "field" }, h("label", { for: "strategy" }, "Strategy"), select, says, about),
+    fields,
+  );
 }
 
 export const WEIGHTS = "target_weights (weights)";

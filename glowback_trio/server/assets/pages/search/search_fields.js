@@ -8,12 +8,16 @@ import { parameterRows } from "./parameters.js";
 
 /** Fields that mean something for some ways to search or to validate only. @type {Record<string, [string, string[]]>} */
 const ONLY = {
-  grid_steps: ["strategy", ["grid"]], exploration_weight: ["strategy", ["bayesian"]],
+  grid_steps: ["strategy", ["grid"]],
+  exploration_weight: ["strategy", ["bayesian"]],
   batch_size: ["strategy", ["bayesian", "cma", "successive_halving"]],
   validation_fraction: ["validation_mode", ["holdout", "walk_forward", "walk_forward_refit"]],
-  walk_forward_windows: ["validation_mode", ["walk_forward", "walk_forward_refit"]], anchored: ["validation_mode", ["walk_forward_refit"]],
-  folds: ["validation_mode", ["purged_k_fold", "cpcv"]], test_folds: ["validation_mode", ["cpcv"]],
-  purge_bars: ["validation_mode", ["purged_k_fold", "cpcv"]], embargo_bars: ["validation_mode", ["purged_k_fold", "cpcv"]],
+  walk_forward_windows: ["validation_mode", ["walk_forward", "walk_forward_refit"]],
+  anchored: ["validation_mode", ["walk_forward_refit"]],
+  folds: ["validation_mode", ["purged_k_fold", "cpcv"]],
+  test_folds: ["validation_mode", ["cpcv"]],
+  purge_bars: ["validation_mode", ["purged_k_fold", "cpcv"]],
+  embargo_bars: ["validation_mode", ["purged_k_fold", "cpcv"]],
 };
 const HELD_OUT = ["validation_mode", ...Object.keys(ONLY).filter((name) => ONLY[name][0] === "validation_mode")];
 const SOUGHT = ["objective_metric", "direction", "metric_constraints"];
@@ -26,14 +30,36 @@ const APART = ["name", "description", "search_space", "base_backtest", "objectiv
  * @param {import("../forms/backtest.js").Choices & {metrics: string[]}} choices
  */
 export function searchSections(form, choices) {
-  const { properties } = choices.schemas.OptimizationRequest, space = choices.schemas.SearchSpace.properties;
-  const placed = new Set([...HELD_OUT, ...SOUGHT, ...WAY, ...APART]), rest = Object.keys(properties).filter((name) => !placed.has(name));
-  const some = (/** @type {string[]} */ names) => h("div", { class: "grid" }, names.map((name) => shownIf(form, name,
-    field(form, [name], properties[name], { title: TITLES[name], suggestions: name === "objective_metric" ? choices.metrics : undefined }))));
+  const { properties } = choices.schemas.OptimizationRequest,
+    space = choices.schemas.SearchSpace.properties;
+  const placed = new Set([...HELD_OUT, ...SOUGHT, ...WAY, ...APART]),
+    rest = Object.keys(properties).filter((name) => !placed.has(name));
+  const some = (/** @type {string[]} */ names) =>
+    h(
+      "div",
+      { class: "grid" },
+      names.map((name) =>
+        shownIf(
+          form,
+          name,
+          field(form, [name], properties[name], {
+            title: TITLES[name],
+            suggestions: name === "objective_metric" ? choices.metrics : undefined,
+          }),
+        ),
+      ),
+    );
   return {
     first: section("Search", some(["name"])),
-    space: section("Parameters", parameterRows(form, choices),
-      h("div", { class: "after" }, field(form, ["search_space", "constraints"], space.constraints, { title: "Conditions" }))),
+    space: section(
+      "Parameters",
+      parameterRows(form, choices),
+      h(
+        "div",
+        { class: "after" },
+        field(form, ["search_space", "constraints"], space.constraints, { title: "Conditions" }),
+      ),
+    ),
     how: section("How it searches", some(WAY)),
     sought: section("What is sought", some(SOUGHT)),
     heldOut: section("What is held out", some(HELD_OUT)),
@@ -42,12 +68,20 @@ export function searchSections(form, choices) {
 }
 
 /** @type {Record<string, string>} */
-const TITLES = { strategy: "Way to search", validation_mode: "Validation", metric_constraints: "Conditions on metrics", description: "Note" };
+const TITLES = {
+  strategy: "Way to search",
+  validation_mode: "Validation",
+  metric_constraints: "Conditions on metrics",
+  description: "Note",
+};
 
 /** @param {import("../forms/field.js").Form} form @param {string} name @param {HTMLElement} element */
 function shownIf({ draft }, name, element) {
   const only = ONLY[name];
-  if (only) draft.follow(() => { element.hidden = !only[1].includes(draft.at([only[0]]) ?? USUAL[only[0]]); });
+  if (only)
+    draft.follow(() => {
+      element.hidden = !only[1].includes(draft.at([only[0]]) ?? USUAL[only[0]]);
+    });
   return element;
 }
 

@@ -35,9 +35,14 @@ export class Trials {
    * Left out are those on a part of the range: they are not measured by the same rule.
    */
   ranked() {
-    this.ordered ??= this.all.filter((trial) => trial.objective !== null && trial.split === null && trial.budget === 1)
-      .sort((a, b) => Number(b.feasible) - Number(a.feasible)
-        || this.sign * (Number(b.objective) - Number(a.objective)) || a.trial_number - b.trial_number);
+    this.ordered ??= this.all
+      .filter((trial) => trial.objective !== null && trial.split === null && trial.budget === 1)
+      .sort(
+        (a, b) =>
+          Number(b.feasible) - Number(a.feasible) ||
+          this.sign * (Number(b.objective) - Number(a.objective)) ||
+          a.trial_number - b.trial_number,
+      );
     return this.ordered;
   }
 
@@ -53,4 +58,9 @@ export class Trials {
 }
 
 /** Return a parameter's value as text. @param {any} value */
-export const shown = (value) => (typeof value === "number" ? String(Number(value.toPrecision(6))) : Array.isArray(value) ? value.join(" ") : String(value ?? "–"));
+export const shown = (value) =>
+  typeof value === "number"
+    ? String(Number(value.toPrecision(6)))
+    : Array.isArray(value)
+      ? value.join(" ")
+      : String(value ?? "–");
