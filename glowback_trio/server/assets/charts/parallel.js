@@ -60,10 +60,7 @@ function scaled(values) {
     at: (/** @type {number} */ part) => (known.length ? low + part * (high - low) : "") };
 }
 
-/**
- * @param {Axis} axis @param {ReturnType<typeof scaled>} scale @param {number} x
- * @param {Map<string, [number, number]>} limits @param {() => void} paint
- */
+/** @param {Axis} axis @param {any} scale @param {number} x @param {Map<string, [number, number]>} limits @param {() => void} paint */
 function axisOf({ name, format = (value) => String(Number(value.toPrecision(4))) }, scale, x, limits, paint) {
   const written = (/** @type {number} */ part) => { const v = scale.at(part); return typeof v === "number" ? format(v) : v; };
   const window = svg("rect", { class: "window", x: x - 7, width: 14, rx: 3 });
@@ -110,20 +107,18 @@ function axisOf({ name, format = (value) => String(Number(value.toPrecision(4)))
   return group;
 }
 
-/**
- * @param {HTMLCanvasElement} canvas @param {number} width @param {Placed[]} placed
- * @param {(axis: number) => number} x @param {number | null} marked
- */
+/** @param {HTMLCanvasElement} canvas @param {number} width @param {Placed[]} placed @param {(i: number) => number} x @param {number | null} marked */
 function paintLines(canvas, width, placed, x, marked) {
   const fine = devicePixelRatio || 1, brush = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   [canvas.width, canvas.height] = [width * fine, HEIGHT * fine];
   Object.assign(canvas.style, { width: `${width}px`, height: `${HEIGHT}px` });
   brush.scale(fine, fine);
-  const style = getComputedStyle(canvas), crowd = Math.max(0.12, Math.min(0.8, 40 / Math.max(1, placed.length)));
+  const style = getComputedStyle(canvas), count = placed.length; // the more lines, the fainter all but the best
   for (const { line, parts } of [...placed, ...placed.filter((one) => one.line.id === marked)]) {
     const colour = line.id === marked ? "--ink" : line.score === null ? "--quiet" : "--accent";
     brush.strokeStyle = style.getPropertyValue(colour);
-    [brush.globalAlpha, brush.lineWidth] = line.id === marked ? [1, 2.5] : [0.06 + crowd * (line.score ?? 0) ** 3, 1.2];
+    [brush.globalAlpha, brush.lineWidth] = line.id === marked ? [1, 2.5]
+      : [Math.min(0.06, 20 / count) + 0.6 * (line.score ?? 0) ** (3 + count / 500), 1.2];
     brush.beginPath();
     parts.forEach((part, i) => { if (part !== null) brush.lineTo(x(i), y(part)); });
     brush.stroke();

@@ -20,7 +20,7 @@ export async function show(root, { query, signal }) {
   });
   const body = h("tbody"),
     rest = h("p", { class: "quiet" }),
-    detail = h("div", { class: "stack tight" });
+    detail = h("div", { class: "f-stack tight" });
   const names = ["Symbol", "Resolution", "From", "To", "Bars", "Source"];
   const table = h(
     "table",
@@ -41,12 +41,12 @@ export async function show(root, { query, signal }) {
     h("h1", {}, "Data"),
     h(
       "div",
-      { class: "data" },
+      { class: "f-data" },
       h(
         "div",
-        { class: "stack tight" },
-        h("div", { class: "row" }, search),
-        h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Symbols" }, table),
+        { class: "f-stack tight" },
+        h("div", { class: "f-row" }, search),
+        h("div", { class: "f-scroll", tabindex: 0, role: "region", "aria-label": "Symbols" }, table),
         rest,
         uploadForm(signal, (dataset) => refresh(dataset)),
       ),
@@ -96,7 +96,7 @@ export async function show(root, { query, signal }) {
       detail,
       h(
         "div",
-        { class: "row head" },
+        { class: "f-row f-head" },
         h("h2", {}, `${symbol}, by the ${resolution ?? "bar"}`),
         h("a", { class: "button", href: `/ui/new?symbol=${encodeURIComponent(symbol)}` }, "Backtest it"),
       ),

@@ -14,6 +14,7 @@ import { stability, verdict } from "./search/verdict.js";
 import { section } from "./forms/backtest.js";
 
 const REDRAW_MS = 250,
+  LEISURE = 4, // so much longer than drawing took nothing is drawn anew
   LOG_LINES = 200;
 
 /** @typedef {import("../app.js").Place} Place */
@@ -26,7 +27,7 @@ export async function show(root, { params: { id }, query, signal }) {
     metric = status.objective_metric;
   const trials = new Trials(status.direction),
     found = /** @type {any[]} */ ([]),
-    log = h("ol", { class: "log" });
+    log = h("ol", { class: "f-log" });
   const run = async (/** @type {import("./search/trials.js").Trial} */ trial) => {
     try {
       go(`/ui/runs/${(await post(`${path}/trials/${trial.trial_number}/run`, undefined, { signal })).run_id}`);
@@ -52,7 +53,7 @@ export async function show(root, { params: { id }, query, signal }) {
     top.element,
     h(
       "div",
-      { class: "stack" },
+      { class: "f-stack" },
       section("How likely the best is luck", worth),
       section("Ranking", table.element),
       section("Two parameters", map.element),
@@ -63,18 +64,21 @@ export async function show(root, { params: { id }, query, signal }) {
     ),
   );
 
-  let due = 0;
+  let due = 0,
+    pause = REDRAW_MS;
   signal.addEventListener("abort", () => clearTimeout(due));
   const redraw = () => {
-    due ||= setTimeout(draw, REDRAW_MS);
+    due ||= setTimeout(draw, pause);
   };
   function draw() {
+    const began = performance.now();
     due = 0;
     table.update(trials.ranked());
     map.update();
     parallels.update();
     windows.update(found);
     held.hidden = found.length === 0;
+    pause = Math.max(REDRAW_MS, LEISURE * (performance.now() - began));
   }
   /** @param {any} event */
   function take({ type, timestamp, payload }) {
@@ -93,8 +97,12 @@ export async function show(root, { params: { id }, query, signal }) {
     redraw();
   }
   async function finish() {
+    fill(worth, h("p", { class: "quiet" }, "The findings are being read."));
     const result = await get(`${path}/results`, { signal });
-    if (result.attempt !== attempt) return;
+    if (result.attempt !== attempt) {
+      fill(worth, h("p", { class: "quiet" }, "This attempt was taken over by a newer one, which has the findings."));
+      return;
+    }
     fill(worth, verdict(result.diagnostics, result.best_trial?.metrics.sharpe_ratio));
     fill(steady, stability(result.diagnostics));
     result.all_trials.forEach((/** @type {any} */ trial) => trials.add(trial));

@@ -33,7 +33,7 @@ export async function show(root, { signal }) {
   root.append(
     h(
       "div",
-      { class: "row head" },
+      { class: "f-row f-head" },
       h("h1", {}, "Optimizations"),
       h("a", { class: "button primary", href: "/ui/optimizations/new" }, "New optimization"),
     ),

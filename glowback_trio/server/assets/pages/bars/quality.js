@@ -53,7 +53,7 @@ export function report({ rows, bars, critical = [], warnings = [], ...counts }) 
       `${number(rows)} rows were read, ${number(bars)} bars are used. `,
       found === 0 ? h("b", { class: "good" }, "Nothing is wrong with them.") : null,
     ),
-    h("dl", { class: "facts" }, counted),
+    h("dl", { class: "f-facts" }, counted),
     list("Critical", critical, "bad"),
     list("Warnings", warnings, "warn"),
   );

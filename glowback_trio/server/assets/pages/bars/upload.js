@@ -27,20 +27,20 @@ export function uploadForm(signal, done) {
     RESOLUTIONS.map((value) => h("option", { value }, value)),
   );
   const replace = h("input", { type: "checkbox", id: "upload-replace" }),
-    preview = h("div", { class: "stack tight" }),
+    preview = h("div", { class: "f-stack tight" }),
     says = h("div", { role: "alert" });
   const button = h("button", { type: "submit", class: "button primary", disabled: true }, "Check and upload");
   const field = (/** @type {HTMLElement} */ input, /** @type {string} */ title) =>
-    h("div", { class: "field" }, h("label", { for: input.id }, title), input);
+    h("div", { class: "f-field" }, h("label", { for: input.id }, title), input);
   const form = h(
     "form",
-    { class: "stack tight", novalidate: true, onsubmit: submitted },
+    { class: "f-stack tight", novalidate: true, onsubmit: submitted },
     field(file, "File, CSV or Parquet"),
-    h("div", { class: "grid" }, field(symbol, "Symbol"), field(resolution, "Length of a bar")),
+    h("div", { class: "f-grid" }, field(symbol, "Symbol"), field(resolution, "Length of a bar")),
     preview,
-    h("label", { class: "row" }, replace, "Replace what the server has of this symbol"),
+    h("label", { class: "f-row" }, replace, "Replace what the server has of this symbol"),
     says,
-    h("div", { class: "row" }, button),
+    h("div", { class: "f-row" }, button),
   );
   const chosen = () => /** @type {File | undefined} */ (file.files?.[0]);
   const headers = () => ({
@@ -132,7 +132,7 @@ function matched({ columns, rows, mapping = {}, problems = [] }) {
     h("div", { class: "mapping", role: "group", "aria-label": "Columns" }, COLUMNS.map(select)),
     h(
       "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "First rows" },
+      { class: "f-scroll", tabindex: 0, role: "region", "aria-label": "First rows" },
       h(
         "table",
         { class: "plain" },

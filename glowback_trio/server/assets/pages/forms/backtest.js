@@ -24,13 +24,13 @@ export function backtestSections(form, path, { schemas, datasets, strategies }, 
   const some = (/** @type {string[]} */ names) =>
     h(
       "div",
-      { class: "grid" },
+      { class: "f-grid" },
       names.map((name) => field(form, [...path, name], properties[name])),
     );
   const all = (/** @type {string} */ name, /** @type {string} */ schema) =>
     h(
       "div",
-      { class: "grid" },
+      { class: "f-grid" },
       Object.entries(schemas[schema].properties).map(([key, property]) => field(form, [...path, name, key], property)),
     );
   return [

@@ -45,7 +45,7 @@ export function field({ draft, problems }, path, schema, { title, help = schema.
     if (input !== document.activeElement || input.type === "checkbox") write(draft.at(path));
   });
   const about = h("p", { class: "help", id: `${id}-help` }, limits && h("b", {}, `${limits}. `), prose(help ?? ""));
-  const kind = input.type === "checkbox" ? "field check" : "field";
+  const kind = input.type === "checkbox" ? "f-field check" : "f-field";
   return h("div", { class: kind }, h("label", { for: id }, name), input, list, says, about);
 }
 

@@ -29,10 +29,10 @@ export function jsonPane(draft, route) {
   };
   return h(
     "section",
-    { class: "json" },
+    { class: "f-json" },
     h(
       "div",
-      { class: "row" },
+      { class: "f-row" },
       h("h2", {}, h("label", { for: "json" }, "As JSON")),
       isSecureContext && h("button", { type: "button", class: "button small", onclick: copy }, "Copy"),
     ),

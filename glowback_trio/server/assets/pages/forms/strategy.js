@@ -24,7 +24,7 @@ export function strategyFields(form, path, strategies, schemas) {
   );
   const says = h("p", { class: "problem", id: "strategy-problem" }),
     about = h("p", { class: "help", id: "strategy-help" });
-  const fields = h("div", { class: "grid" });
+  const fields = h("div", { class: "f-grid" });
   problems.add(place, { input: select, says, label: "Strategy" });
   problems.add([...place, "name"], { input: select, says, label: "Strategy" });
   select.addEventListener("change", () => {
@@ -61,7 +61,7 @@ export function strategyFields(form, path, strategies, schemas) {
   return h(
     "div",
     {},
-    h("div", { class: "field" }, h("label", { for: "strategy" }, "Strategy"), select, says, about),
+    h("div", { class: "f-field" }, h("label", { for: "strategy" }, "Strategy"), select, says, about),
     fields,
   );
 }

@@ -74,10 +74,10 @@ export function symbolsField({ draft, problems }, path, datasets) {
   });
   return h(
     "div",
-    { class: "field wide" },
+    { class: "f-field wide" },
     h("label", { for: "symbols" }, "Symbols"),
     chips,
-    h("div", { class: "row" }, input, whole),
+    h("div", { class: "f-row" }, input, whole),
     h(
       "datalist",
       { id: "known-symbols" },

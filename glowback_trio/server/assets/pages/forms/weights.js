@@ -52,10 +52,10 @@ export function weightsField({ draft, problems }, path) {
   problems.add(place, { input: level, says, label: "Weights" });
   return h(
     "fieldset",
-    { class: "field wide" },
+    { class: "f-field wide" },
     h("legend", {}, "Weights ", h("small", { class: "quiet" }, "fractions of equity")),
     inputs,
-    h("div", { class: "row" }, level, sum),
+    h("div", { class: "f-row" }, level, sum),
     says,
   );
 }

@@ -15,7 +15,7 @@ export function headline({ path, status: first, attempt, signal }) {
   let status = first,
     offered = "",
     begun = Date.parse(first.started_at ?? first.created_at);
-  const facts = h("dl", { class: "facts" }),
+  const facts = h("dl", { class: "f-facts" }),
     actions = h("div", { class: "links" }),
     line = h("p", { class: "quiet", role: "status" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Progress" }),
@@ -112,8 +112,8 @@ export function headline({ path, status: first, attempt, signal }) {
     element: h(
       "div",
       {},
-      h("div", { class: "row head" }, h("h1", {}, first.name), actions),
-      h("div", { class: "card stack tight" }, facts, bar, best, error, attempts, line),
+      h("div", { class: "f-row f-head" }, h("h1", {}, first.name), actions),
+      h("div", { class: "card f-stack tight" }, facts, bar, best, error, attempts, line),
     ),
     /** @param {string} type @param {any} payload */
     take(type, payload) {

@@ -54,7 +54,7 @@ export function parameterRows(form, choices) {
   });
   problems.add(["search_space"], { input: add, says, label: "Parameters" });
   problems.add(PLACE, { input: add, says, label: "Parameters" });
-  return h("div", {}, rows, list, says, h("div", { class: "row" }, add, sum));
+  return h("div", {}, rows, list, says, h("div", { class: "f-row" }, add, sum));
 }
 
 /**

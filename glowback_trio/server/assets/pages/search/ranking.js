@@ -111,7 +111,7 @@ export function ranking({ metric, pick, run }) {
   }
   draw();
   return {
-    element: h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Ranking" }, none, table, more),
+    element: h("div", { class: "f-scroll", tabindex: 0, role: "region", "aria-label": "Ranking" }, none, table, more),
     /** @param {Trial[]} ranked @param {number[]} [best] */
     update(ranked, best = []) {
       [trials, front] = [ranked, new Set(best)];

@@ -37,7 +37,7 @@ export function searchSections(form, choices) {
   const some = (/** @type {string[]} */ names) =>
     h(
       "div",
-      { class: "grid" },
+      { class: "f-grid" },
       names.map((name) =>
         shownIf(
           form,

@@ -2,12 +2,11 @@
 import { heatMap } from "../../charts/heat_map.js";
 import { parallel } from "../../charts/parallel.js";
 import { fill, h } from "../../core/dom.js";
+import { scaleOf } from "./scale.js";
 import { shown } from "./trials.js";
 
 /** @typedef {import("./trials.js").Trial} Trial */
 /** @typedef {import("./trials.js").Trials} Trials */
-
-const MOST_VALUES = 40;
 
 /**
  * Return a heat map of two parameters, which the reader chooses.
@@ -18,10 +17,9 @@ export function surface(trials, metric, pick) {
   const down = select("Parameter of the rows"),
     across = select("Parameter of the columns"),
     what = select("Metric of the cells");
-  const cells = /** @type {Map<string, Trial>} */ (new Map());
-  let shownRows = /** @type {any[]} */ ([]),
-    shownColumns = /** @type {any[]} */ ([]),
-    marked = 0;
+  /** By row and column: the best of the trials that a cell stands for. @type {(Trial | undefined)[][]} */
+  let cells = [];
+  let marked = 0;
   const map = heatMap({
     label: "Trials by two parameters",
     rows: [],
@@ -29,7 +27,7 @@ export function surface(trials, metric, pick) {
     values: [],
     format: (value) => value.toFixed(2),
     pick: (row, column) => {
-      const trial = cells.get(key(shownRows[row], shownColumns[column]));
+      const trial = cells[row]?.[column];
       if (trial) pick(trial);
     },
   });
@@ -39,31 +37,32 @@ export function surface(trials, metric, pick) {
     offer(across, names, names[1] ?? names[0]);
     offer(what, [OBJECTIVE, ...trials.metrics()], OBJECTIVE);
     const [y, x] = [down.value, across.value],
-      ranked = trials.ranked().slice(0);
-    cells.clear();
+      ranked = trials.ranked();
+    const rows = scaleOf(ranked.map(({ parameters }) => parameters[y])),
+      columns = scaleOf(ranked.map(({ parameters }) => parameters[x]));
+    const placeOf = (/** @type {Trial} */ { parameters }) =>
+      /** @type {[number, number]} */ ([rows.place(parameters[y]), columns.place(parameters[x])]);
+    cells = rows.labels.map(() => columns.labels.map(() => undefined));
     for (const trial of ranked) {
-      // the best come first: a cell shows the best of those that it stands for
-      const place = key(trial.parameters[y], trial.parameters[x]);
-      if (!cells.has(place)) cells.set(place, trial);
+      const [row, column] = placeOf(trial); // the best come first
+      cells[row][column] ??= trial;
     }
-    shownRows = distinct(ranked, y);
-    shownColumns = distinct(ranked, x);
     const value = (/** @type {Trial | undefined} */ trial) =>
       trial ? (what.value === OBJECTIVE ? trial.objective : (trial.metrics[what.value] ?? null)) : null;
-    const values = shownRows.map((row) => shownColumns.map((column) => value(cells.get(key(row, column)))));
+    const values = cells.map((line) => line.map(value));
     const at = ranked.find(({ trial_number }) => trial_number === marked) ?? ranked[0];
     map.update({
       label: `${what.value === OBJECTIVE ? metric : what.value} by ${y} and ${x}`,
-      rows: shownRows.map(shown),
-      columns: shownColumns.map(shown),
+      rows: rows.labels,
+      columns: columns.labels,
       values,
       rowTitle: y,
       columnTitle: x,
-      mark: at ? [shownRows.indexOf(at.parameters[y]), shownColumns.indexOf(at.parameters[x])] : null,
+      mark: at ? placeOf(at) : null,
       diverging: values.flat().some((one) => one !== null && one < 0),
     });
   }
-  const controls = h("div", { class: "row" }, down, h("span", {}, "by"), across, h("span", {}, "shows"), what);
+  const controls = h("div", { class: "f-row" }, down, h("span", {}, "by"), across, h("span", {}, "shows"), what);
   return {
     element: h("div", {}, controls, map.element),
     update: draw,
@@ -75,19 +74,6 @@ export function surface(trials, metric, pick) {
 }
 
 const OBJECTIVE = "objective";
-
-/** @param {any} row @param {any} column */
-const key = (row, column) => JSON.stringify([row, column]);
-
-/** Return the values of a parameter in order: a sample of them, if there are many. @param {Trial[]} trials @param {string} name */
-function distinct(trials, name) {
-  const values = [
-    ...new Map(trials.map(({ parameters }) => [JSON.stringify(parameters[name]), parameters[name]])).values(),
-  ];
-  values.sort((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b))));
-  const every = Math.ceil(values.length / MOST_VALUES);
-  return every > 1 ? values.filter((_, i) => i % every === 0) : values;
-}
 
 /** @param {HTMLSelectElement} select @param {string[]} values @param {string | undefined} first */
 function offer(select, values, first) {

@@ -31,7 +31,7 @@ export function validation(metric) {
     { hidden: true },
     sums,
     curve,
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Windows and splits" }, table),
+    h("div", { class: "f-scroll", tabindex: 0, role: "region", "aria-label": "Windows and splits" }, table),
   );
   return {
     element,

@@ -150,7 +150,7 @@ export function stability({
     rows.length > 0 &&
       h(
         "div",
-        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Stability" },
+        { class: "f-scroll", tabindex: 0, role: "region", "aria-label": "Stability" },
         h(
           "table",
           { class: "plain" },
