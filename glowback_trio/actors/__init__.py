@@ -6,6 +6,8 @@ May be imported by: `server`, `cli` and `testing`.
 """
 
 from glowback_trio.actors.broadcaster import Streamed, Subscription
+from glowback_trio.actors.changes.change_log import ChangeLog
+from glowback_trio.actors.changes.subscription import ChangeSubscription
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.gateway_opening import open_gateway, random_id
 from glowback_trio.actors.optimizations.attempt import Attempt
@@ -14,6 +16,8 @@ from glowback_trio.actors.run import Run
 
 __all__ = [
     "Attempt",
+    "ChangeLog",
+    "ChangeSubscription",
     "Gateway",
     "Optimization",
     "Run",

@@ -119,6 +119,10 @@ class Broadcaster:
         self._end = event_id
         self._bell.ring()
 
+    def ring(self) -> None:
+        """Wake the readers, and tell watchers that something has changed that no log says."""
+        self._bell.ring()
+
     def join(self) -> None:
         """Count one more subscription."""
         self._subscribers += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
@@ -11,6 +11,9 @@ from typing import Any, ParamSpec, TypeVar, overload
 import trio
 from attrs import define, field
 
+from glowback_trio.actors.changes.change_log import ChangeLog
+from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.actors.changes.subscription import ChangeSubscription
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.optimizations.optimization import Optimization
@@ -43,6 +46,7 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store import Durability, RunFilter, Store
+from glowback_trio.wire.changes import ChangeType
 from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Verdict
 
@@ -85,6 +89,7 @@ class Gateway:
     _optimizations: Optimizations
     _loop: EventLoop
     _thread_calls: ThreadCalls
+    _changes: Changes
     #: Exports that are held in memory at once, to be verified or kept.
     _transfers: trio.CapacityLimiter = field(
         factory=lambda: trio.CapacityLimiter(_TRANSFERS), init=False
@@ -243,6 +248,27 @@ class Gateway:
         await trio.lowlevel.checkpoint()
         return await self._tasks.statuses(only, before, limit)
 
+    @property
+    def change_log(self) -> ChangeLog:
+        """The changes of all runs and optimizations: for readers that keep their own cursors."""
+        return self._changes.log
+
+    def changes(
+        self,
+        after: int | None = None,
+        epoch: str | None = None,
+        types: Collection[ChangeType] | None = None,
+    ) -> ChangeSubscription:
+        """Follow what becomes of all runs and optimizations, from now on or after a cursor.
+
+        Args:
+            after: The id of the last change that is known; None: begin with a `reset`.
+            epoch: The epoch of that change.
+            types: Only changes of these types, and a `reset`; None: all.
+        """
+        cursor = self._changes.log.cursor_of(after, epoch)
+        return ChangeSubscription(self._changes.log, self._loop, types, cursor)
+
     async def find_key(self, key: str, max_age_s: float = math.inf) -> Run | None:
         """Return the run that was submitted with this key; None if there is none.
 
@@ -312,6 +338,7 @@ class Gateway:
                 await import_export(export, self._store, self.strategies)
             except RunExistsError:
                 await check_same(export, await self._kept(export.run_id))
+            self._changes.touch(("run", export.run_id))
             return await self.load_run(export.run_id)
 
     async def _kept(self, run_id: str) -> RunExport | None:
@@ -334,8 +361,7 @@ class Gateway:
         run = self.run(run_id)
         # The run still ends, and its readers see how; it only cannot be found any more.
         run.cancel("deleted")
-        del self._runs[run_id]
-        self._store.forget(run_id)
+        self._drop(run_id)
 
     async def flush(self) -> None:
         """Wait until all that was submitted and deleted so far is as durable as `durability` says.
@@ -440,6 +466,7 @@ class Gateway:
         """Forget a finished run."""
         self._runs.pop(run_id, None)
         self._store.forget(run_id)
+        self._changes.delete(("run", run_id))
 
     def close(self, reason: str) -> None:
         """Accept no new runs, and cancel those that have not ended. Idempotent.
@@ -455,6 +482,7 @@ class Gateway:
         for run in self._runs.values():
             run.close(reason)
         self._optimizations.close(reason)
+        self._changes.close()
         self._thread_calls.close()
 
     async def wait_idle(self) -> None:

@@ -12,6 +12,8 @@ from weakref import WeakMethod
 
 import trio
 
+from glowback_trio.actors.changes.change_log import ChangeLog
+from glowback_trio.actors.changes.noting import Changes
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.optimizations.ledger import Ledger
@@ -122,6 +124,7 @@ async def open_gateway(
         ledger = Ledger(kept.ledger)
         await ledger.open()
         runs = await restored_runs(kept, now)
+        changes = Changes(ChangeLog(now))
         tasks = RunTasks(
             source=source,
             store=kept,
@@ -135,6 +138,7 @@ async def open_gateway(
             max_result_bytes=max_result_bytes,
             clock=now,
             closed=closing.is_set,
+            changes=changes,
         )
         equipment = Equipment(
             kept, source, computing, slots, ledger, lambda: Holding(memory.account("results"))
@@ -146,6 +150,7 @@ async def open_gateway(
             new_id=new_id or random_id,
             nursery=nursery,
             most=max_optimizations,
+            changes=changes,
         )
         gateway = Gateway(
             source=source,
@@ -163,7 +168,10 @@ async def open_gateway(
             optimizations=optimizations,
             loop=loop,
             thread_calls=ThreadCalls(loop),
+            changes=changes,
         )
+        lookups = {"run": tasks.sight, "optimization": optimizations.sight}
+        nursery.start_soon(changes.note_for_ever, lookups)
         if kept.expires:
             drop = gateway._drop  # noqa: SLF001 - opening owns what it made
             nursery.start_soon(remove_expired, kept, now, drop, optimizations.drop, retention)

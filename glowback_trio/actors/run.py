@@ -311,6 +311,7 @@ class Run:
             self._store.label(self.run_id, labels)
             await self._store.flush()
             self._labels = labels
+        self._broadcaster.ring()
         return self.status
 
     def cancel(self, reason: str) -> None:
@@ -338,6 +339,7 @@ class Run:
             self._pacer.pause()
             if self._turn is not None:
                 self._turn.pause()
+            self._broadcaster.ring()
 
     def resume(self) -> None:
         """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
@@ -346,6 +348,7 @@ class Run:
         self._pacer.resume()
         if self._turn is not None:
             self._turn.resume()
+        self._broadcaster.ring()
 
     def take_turns(self, turn: SlotTurn) -> None:
         """Be computed in these turns. Called once, before `carry_out`."""

@@ -10,6 +10,9 @@ from functools import partial
 import trio
 from attrs import define, evolve
 
+from glowback_trio.actors.changes.change_log import Sight
+from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.actors.changes.sights import run_sight
 from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots, SlotTurn
@@ -48,6 +51,7 @@ class RunTasks:
         max_result_bytes: Bytes that the arrays of a result may take.
         clock: Gives the time, with its zone, for events.
         closed: Returns whether the gateway is closing.
+        changes: Takes note of what becomes of runs.
     """
 
     source: Source
@@ -62,12 +66,14 @@ class RunTasks:
     max_result_bytes: int
     clock: Callable[[], datetime]
     closed: Callable[[], bool]
+    changes: Changes
 
     def start(self, run: Run, owner: str = "") -> None:
         """Start the task of a run that has not ended."""
         # The slot is requested here: started tasks begin in no particular order.
         turn = self.slots.request(owner, run.request.priority, run.run_id)
         run.take_turns(turn)
+        self.changes.follow(("run", run.run_id), run.broadcaster)
         self.nursery.start_soon(self._carry_out, run, turn, name=run.run_id)
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
@@ -165,3 +171,17 @@ class RunTasks:
         """Count a run as finished, and let those leave memory that have to."""
         for evicted in self.store.retire(run.run_id):
             self.runs.pop(evicted, None)
+            # Any other store gives it back.
+            if self.store.durability == "memory":
+                self.changes.delete(("run", evicted))
+
+    async def sight(self, run_id: str) -> Sight | None:
+        """Return how a run stands; None if it is gone, or not durable yet."""
+        if (run := self.runs.get(run_id)) is None:
+            try:
+                run = await Run.restored(run_id, self.store, self.clock)
+            except (UnknownRunError, InvalidRequestError):
+                return None
+        if run.broadcaster.log.watermark == 0:
+            return None
+        return run_sight(run.status)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from attrs import define
 
+from glowback_trio.client.changes.stream import ChangeStream, open_changes
 from glowback_trio.client.files import (
     File,
     ReportForm,
@@ -17,25 +18,24 @@ from glowback_trio.client.files import (
     result_parameters,
     run_report,
 )
-from glowback_trio.client.http_api import HttpApi
+from glowback_trio.client.http_api import HttpApi, json_headers, strategy_of, written
 from glowback_trio.client.optimization import OptimizationHandle
 from glowback_trio.client.responses import (
+    leak_report_of,
     list_of,
     object_of,
     optimization_status_of,
     status_of,
+    verdict_of,
 )
 from glowback_trio.client.stream import EventStream, LogPart, Retry, StreamOpener
 from glowback_trio.client.subjects import run_subject
 from glowback_trio.errors import (
     GlowbackError,
-    InvalidRequestError,
     NotReadyError,
     ServerRefusedError,
-    UnexpectedAnswerError,
 )
 from glowback_trio.model.events import EVENT_TYPES, EventType
-from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
@@ -43,10 +43,10 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.model.stream_protocol import checked_types
+from glowback_trio.wire.changes import ChangeType
 from glowback_trio.wire.exports.run_export import MEDIA_TYPE
-from glowback_trio.wire.exports.verdict import Verdict, parse_verdict
+from glowback_trio.wire.exports.verdict import Verdict
 from glowback_trio.wire.json_text import dumps
-from glowback_trio.wire.leak_reports import parse_leak_report
 from glowback_trio.wire.optimizations.requests import optimization_document
 from glowback_trio.wire.requests import request_document
 
@@ -93,7 +93,7 @@ class Client:
         Raises:
             InvalidRequestError: The request has problems; or the key was used for another request.
         """
-        headers = _json_headers(idempotency_key)
+        headers = json_headers(idempotency_key)
         document = request_document(request) if isinstance(request, BacktestRequest) else request
         body = dumps(document)
         return status_of(
@@ -156,7 +156,7 @@ class Client:
             "strategy": strategy,
             "symbol": symbol,
             # Text is left for the server to read: it says what is wrong with it.
-            "since": since if since is None or isinstance(since, str) else _written(since),
+            "since": since if since is None or isinstance(since, str) else written(since),
         }
         parameters = {name: value for name, value in filters.items() if value is not None}
         statuses = await self._api.request("GET", "/backtests", params=parameters)
@@ -278,10 +278,7 @@ class Client:
         document = await self._api.request_about(
             run_subject(run_id), "POST", "/verify", timeout=_VERIFY_S
         )
-        try:
-            return parse_verdict(document)
-        except InvalidRequestError as error:
-            raise UnexpectedAnswerError(f"the response should be a verdict: {error}") from None
+        return verdict_of(document)
 
     async def check_strategy(
         self, request: BacktestRequest | Mapping[str, Any], *, cuts: int | None = None
@@ -297,7 +294,7 @@ class Client:
             ServerRefusedError: There is no such strategy, or it cannot be checked there.
         """
         document = request_document(request) if isinstance(request, BacktestRequest) else request
-        name = quote(_strategy_of(document), safe="")
+        name = quote(strategy_of(document), safe="")
         answer = await self._api.request(
             "POST",
             f"/strategies/{name}/check",
@@ -306,10 +303,7 @@ class Client:
             params={} if cuts is None else {"cuts": str(cuts)},
             timeout=_VERIFY_S,
         )
-        try:
-            return parse_leak_report(answer)
-        except InvalidRequestError as error:
-            raise UnexpectedAnswerError(f"the response should be a report: {error}") from None
+        return leak_report_of(answer)
 
     async def cancel(self, run_id: str) -> Status:
         """Cancel a run; nothing changes if it has ended already.
@@ -393,7 +387,7 @@ class Client:
         document = (
             optimization_document(request) if isinstance(request, OptimizationRequest) else request
         )
-        body, headers = dumps(document), _json_headers(idempotency_key)
+        body, headers = dumps(document), json_headers(idempotency_key)
         answer = await self._api.request("POST", "/optimizations", content=body, headers=headers)
         return self.optimization(optimization_status_of(answer).optimization_id)
 
@@ -471,6 +465,26 @@ class Client:
         async with self._streams.opened(part, retry_for, on_retry) as events:
             yield events
 
+    def changes(
+        self,
+        *,
+        after: int | None = None,
+        epoch: str | None = None,
+        types: Sequence[ChangeType] | None = None,
+        retry_for: float = 60.0,
+        on_retry: Callable[[Retry], object] | None = None,
+    ) -> ChangeStream:
+        """Stream what becomes of all runs and optimizations; use it in an `async with` block.
+
+        Args:
+            after: The id of the last change that is known; None: begin with a `reset`.
+            epoch: The epoch that the last `reset` named.
+            types: Only changes of these types, and a `reset`; None: all.
+            retry_for: Seconds to try to reconnect before giving up.
+            on_retry: Called before each attempt to reconnect.
+        """
+        return open_changes(self._streams, (after, epoch), types, retry_for, on_retry)
+
     async def _about(self, run_id: str, method: str, resource: str = "", **options: Any) -> Any:
         return await self._api.request_about(run_subject(run_id), method, resource, **options)
 
@@ -480,19 +494,3 @@ class Client:
             # A run that has completed since then was not ready when its result was requested.
             return (await self.status(run_id)).result_error or NotReadyError()
         return error
-
-
-def _json_headers(idempotency_key: str | None) -> dict[str, str]:
-    key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-    return {"Content-Type": "application/json", **key}
-
-
-def _strategy_of(document: Mapping[str, Any]) -> str:
-    """Return the name of a request's strategy, or of the one that it has by default."""
-    strategy = document.get("strategy")
-    name = strategy.get("name") if isinstance(strategy, Mapping) else None
-    return name if isinstance(name, str) and name else "buy_and_hold"
-
-
-def _written(moment: datetime | date) -> str:
-    return stamp(start_instant(moment))

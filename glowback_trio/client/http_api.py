@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +14,10 @@ from attrs import frozen
 from glowback_trio.client.responses import document_of, error_of, reason_of
 from glowback_trio.client.subjects import Subject
 from glowback_trio.errors import UnreachableError
+from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.short_repr import describe
 
-__all__ = ["HttpApi", "without_password"]
+__all__ = ["HttpApi", "json_headers", "strategy_of", "without_password", "written"]
 
 
 @frozen(eq=False, repr=False)
@@ -108,3 +110,21 @@ def without_password(url: str) -> str:
     """Return a URL without user name and password, for descriptions and logs."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def json_headers(idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers of a JSON body, and of a request that may be repeated."""
+    key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    return {"Content-Type": "application/json", **key}
+
+
+def strategy_of(document: Mapping[str, Any]) -> str:
+    """Return the name of a request's strategy, or of the one that it has by default."""
+    strategy = document.get("strategy")
+    name = strategy.get("name") if isinstance(strategy, Mapping) else None
+    return name if isinstance(name, str) and name else "buy_and_hold"
+
+
+def written(moment: datetime | date) -> str:
+    """Write a point in time for a query."""
+    return stamp(start_instant(moment))

@@ -19,7 +19,10 @@ from glowback_trio.errors import (
 )
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.strategies.leak_report import LeakReport
+from glowback_trio.wire.exports.verdict import Verdict, parse_verdict
 from glowback_trio.wire.json_text import parse_json
+from glowback_trio.wire.leak_reports import parse_leak_report
 from glowback_trio.wire.optimizations.statuses import parse_optimization_status
 from glowback_trio.wire.statuses import parse_status
 
@@ -27,11 +30,13 @@ __all__ = [
     "document_of",
     "error_of",
     "is_transient",
+    "leak_report_of",
     "list_of",
     "object_of",
     "optimization_status_of",
     "reason_of",
     "status_of",
+    "verdict_of",
 ]
 
 # Request Timeout, Too Early, Too Many Requests: the same request may succeed later.
@@ -75,6 +80,30 @@ def optimization_status_of(document: object) -> OptimizationStatus:
     except InvalidRequestError as error:
         message = f"the response should be an optimization's status: {error}"
         raise UnexpectedAnswerError(message) from None
+
+
+def verdict_of(document: object) -> Verdict:
+    """Read a document as the verdict of a verification.
+
+    Raises:
+        UnexpectedAnswerError: It is not one.
+    """
+    try:
+        return parse_verdict(document)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"the response should be a verdict: {error}") from None
+
+
+def leak_report_of(document: object) -> LeakReport:
+    """Read a document as the report of a leak check.
+
+    Raises:
+        UnexpectedAnswerError: It is not one.
+    """
+    try:
+        return parse_leak_report(document)
+    except InvalidRequestError as error:
+        raise UnexpectedAnswerError(f"the response should be a report: {error}") from None
 
 
 def list_of(document: object) -> list[Any]:

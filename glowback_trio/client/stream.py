@@ -36,7 +36,14 @@ from glowback_trio.model.stream_protocol import (
     is_final,
 )
 
-__all__ = ["EventStream", "LogPart", "Retry", "StreamOpener"]
+__all__ = [
+    "EventStream",
+    "LogPart",
+    "Retry",
+    "StreamOpener",
+    "failure_of",
+    "is_worth_a_retry",
+]
 
 # The `reason` of ServerRefusedError by close code.
 _REASONS = {RUN_NOT_FOUND.code: "forbidden", CURSOR_AHEAD.code: "cursor_ahead"}
@@ -154,8 +161,8 @@ class EventStream:
             # Up to the last byte and not to the loss, which a dead connection reports late.
             self._backoff.connection_lasted(self._socket.heard_at - self._opened_at)
         await self.aclose()
-        failure = _failure(end, self._subject)
-        delay = self._backoff.delay(trio.current_time()) if _is_transient(end) else None
+        failure = failure_of(end, self._subject)
+        delay = self._backoff.delay(trio.current_time()) if is_worth_a_retry(end) else None
         if delay is None:
             raise failure
         if self._on_retry is not None:
@@ -232,7 +239,8 @@ class StreamOpener:
             await events.aclose()
 
 
-def _is_transient(end: Closed | Rejected | Broken) -> bool:
+def is_worth_a_retry(end: Closed | Rejected | Broken) -> bool:
+    """Return whether another attempt may succeed after this end of a connection."""
     match end:
         case Broken():
             return True
@@ -244,13 +252,19 @@ def _is_transient(end: Closed | Rejected | Broken) -> bool:
             assert_never(never)
 
 
-def _failure(end: Closed | Rejected | Broken, subject: Subject) -> GlowbackError:
+def failure_of(end: Closed | Rejected | Broken, subject: Subject | None) -> GlowbackError:
+    """Return the error that an end of a connection stands for.
+
+    Args:
+        end: The end.
+        subject: What the stream was of; None: of everything.
+    """
     match end:
         case Broken(why):
             return UnreachableError(why)
         case Rejected(response):
             return error_of(response, subject)
-        case Closed(RUN_NOT_FOUND.code, reason) if reason in _NOT_FOUND:
+        case Closed(RUN_NOT_FOUND.code, reason) if subject is not None and reason in _NOT_FOUND:
             return subject.unknown(reason)
         case Closed(code, reason):
             word = _REASONS.get(code, "unavailable")

@@ -11,7 +11,15 @@ A thread runs trio for the length of the `with` block; streams that are still op
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import date, datetime
@@ -25,7 +33,7 @@ from attrs import define, field
 from glowback_trio.client.client import Client
 from glowback_trio.client.client_opening import open_client
 from glowback_trio.client.files import File, ReportForm
-from glowback_trio.client.stream import EventStream, Retry
+from glowback_trio.client.stream import Retry
 from glowback_trio.client.sync_optimization import SyncOptimization
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.lifecycle import State, Status
@@ -34,11 +42,13 @@ from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.leak_report import LeakReport
+from glowback_trio.wire.changes import Change, ChangeType
 from glowback_trio.wire.exports.verdict import Verdict
 
 __all__ = ["SyncClient", "connect"]
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 _CHECK_SIGNALS_S = 1.0
 
@@ -53,7 +63,7 @@ class SyncClient:
     _portal: BlockingPortal
     _client: Client
     #: Streams that are open, as an ordered set.
-    _open: dict[AbstractAsyncContextManager[EventStream], None] = field(factory=dict, init=False)
+    _open: dict[AbstractAsyncContextManager[Any], None] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
 
     def __repr__(self) -> str:
@@ -228,9 +238,25 @@ class SyncClient:
         )
         return self._read(stream)
 
+    def changes(
+        self,
+        *,
+        after: int | None = None,
+        epoch: str | None = None,
+        types: Sequence[ChangeType] | None = None,
+        retry_for: float = 60.0,
+        on_retry: Callable[[Retry], object] | None = None,
+    ) -> Generator[Change, None, None]:
+        """Stream what becomes of all runs and optimizations, without end; see `Client.changes`."""
+        return self._read(
+            self._client.changes(
+                after=after, epoch=epoch, types=types, retry_for=retry_for, on_retry=on_retry
+            )
+        )
+
     def _read(
-        self, stream: AbstractAsyncContextManager[EventStream]
-    ) -> Generator[Event, None, None]:
+        self, stream: AbstractAsyncContextManager[AsyncIterator[E]]
+    ) -> Generator[E, None, None]:
         events = self._call(stream.__aenter__)
         self._open[stream] = None
         try:
@@ -244,7 +270,7 @@ class SyncClient:
         for stream in list(self._open):
             self._close_stream(stream)
 
-    def _close_stream(self, stream: AbstractAsyncContextManager[EventStream]) -> None:
+    def _close_stream(self, stream: AbstractAsyncContextManager[Any]) -> None:
         if stream in self._open:
             del self._open[stream]
             self._call(stream.__aexit__, None, None, None)
@@ -273,7 +299,7 @@ class SyncClient:
             raise
 
 
-async def _next(events: EventStream) -> Event | None:
+async def _next(events: AsyncIterator[E]) -> E | None:
     # StopAsyncIteration cannot be the exception of a future.
     return await anext(events, None)
 

@@ -230,6 +230,8 @@ async def test_answers_are_what_the_document_promises(
         (f"{done}/events", f"{one}/events"),
         (f"{done}/events?after=99999", f"{one}/events"),
         (f"{done}/stream", f"{one}/stream"),
+        (f"{prefix}/changes/events", f"{prefix}/changes/events"),
+        (f"{prefix}/changes/stream", f"{prefix}/changes/stream"),
         (f"{prefix}/strategies", f"{prefix}/strategies"),
         (f"{prefix}/datasets", f"{prefix}/datasets"),
         (f"{prefix}/healthz", f"{prefix}/healthz"),

@@ -239,6 +239,7 @@ class Optimization:
         self._pacer.pause()
         if self._work is not None:
             self._work.pause()
+        attempt.broadcaster.ring()
 
     def resume(self) -> None:
         """Let a paused one go on, or begin a new attempt of one that failed or was cancelled.
@@ -270,6 +271,7 @@ class Optimization:
         self._pacer.resume()
         if self._work is not None:
             self._work.resume()
+        self.broadcaster.ring()
 
     def _begin_again(self, ended: Attempt) -> None:
         if (owner := self._owner()) is None:

@@ -10,6 +10,9 @@ from datetime import datetime
 import trio
 from attrs import define, evolve, field
 
+from glowback_trio.actors.changes.change_log import Sight
+from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.actors.changes.sights import optimization_sight
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.optimizations.work import Equipment, Work
@@ -51,6 +54,7 @@ class Optimizations:
         new_id: Names new ones.
         nursery: Where their tasks are started.
         most: How many may not have ended.
+        changes: Takes note of what becomes of them.
     """
 
     _equipment: Equipment
@@ -59,6 +63,7 @@ class Optimizations:
     _new_id: Callable[[], str]
     _nursery: trio.Nursery
     _most: int
+    _changes: Changes
     _loop: EventLoop = field(factory=EventLoop, init=False)
     _all: dict[str, Optimization] = field(factory=dict, init=False)
     _closed: str | None = field(default=None, init=False)
@@ -119,6 +124,7 @@ class Optimizations:
             )
         )
         name = optimization.optimization_id
+        self._changes.follow(("optimization", name), optimization.broadcaster)
         self._nursery.start_soon(self._carry_out, optimization, work, name=name)
 
     async def _carry_out(self, optimization: Optimization, work: Work) -> None:
@@ -139,6 +145,19 @@ class Optimizations:
         if optimization.optimization_id in self._all:
             for evicted in self._equipment.store.optimizations.retire(optimization.optimization_id):
                 self._all.pop(evicted, None)
+                if self._equipment.store.durability == "memory":
+                    self._changes.delete(("optimization", evicted))
+
+    async def sight(self, optimization_id: str) -> Sight | None:
+        """Return how one stands; None if it is gone, or not durable yet."""
+        if (found := self._all.get(optimization_id)) is None:
+            try:
+                found = await self._restored(optimization_id)
+            except UnknownRunError:
+                return None
+        if found.broadcaster.log.watermark == 0:
+            return None
+        return optimization_sight(found.status)
 
     def get(self, optimization_id: str) -> Optimization:
         """Return one that is in memory.
@@ -252,6 +271,7 @@ class Optimizations:
         """Forget one that has ended or is about to."""
         self._all.pop(optimization_id, None)
         self._equipment.store.optimizations.forget(optimization_id)
+        self._changes.delete(("optimization", optimization_id))
 
     def close(self, reason: str) -> None:
         """Accept no new ones, and stop those that have not ended. Idempotent."""

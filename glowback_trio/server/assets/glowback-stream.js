@@ -62,6 +62,37 @@ async function* streamLog(base, path, place, options = {}) {
   }
 }
 
+/**
+ * Yield what becomes of all runs and optimizations, parsed, until `signal` is aborted.
+ *
+ * It begins with { type: "reset" }: then read the lists, and take each change as what has become of its run since.
+ * Another reset comes where the server cannot tell what has changed, such as after its restart. Over lost connections
+ * it goes on where it was. types: only these changes, and a reset. apiKey, transport, onConnection: as for runs.
+ */
+export async function* streamChanges(base, options = {}) {
+  const { types, signal, onConnection = () => {} } = options, headers = keyed(options);
+  let { transport = "websocket" } = options, delay = FIRST_DELAY_MS, failures = 0, cursor, epoch;
+  for (;;) {
+    try {
+      signal?.throwIfAborted();
+      const connect = transport === "sse" ? overFetch : overWebSocket;
+      for await (const text of connect(`${base}/v1`, "changes", { cursor, types, place: { epoch } }, { headers, signal, onConnection })) {
+        const change = JSON.parse(text);
+        if (change.type === "reset") epoch = change.payload.epoch;
+        [cursor, delay] = [change.event_id, FIRST_DELAY_MS];
+        yield change;
+      }
+    } catch (error) {
+      if (error instanceof StreamError) throw error;
+      signal?.throwIfAborted();
+      if (cursor === undefined && ++failures >= WEBSOCKET_ATTEMPTS) transport = "sse";
+    }
+    onConnection("cut");
+    await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random() / 2)));
+    delay = Math.min(2 * delay, LONGEST_DELAY_MS);
+  }
+}
+
 async function checkEnd({ event_id: id, payload: { event_count: count, digest } }, received) {
   if (count !== id) throw new StreamError(`event ${id} ends a log of ${count} events`);
   if (received === null) return;
@@ -126,5 +157,5 @@ async function request(url, options) {
 }
 
 const keyed = ({ apiKey }) => (apiKey ? { Authorization: `Bearer ${apiKey}` } : {});
-const query = ({ types, ...cursor }) => new URLSearchParams(types ? { ...cursor, types } : cursor);
+const query = (given) => new URLSearchParams(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
 const failure = (final, code, why) => new (final ? StreamError : Error)(`${code}: ${why || "no reason given"}`);

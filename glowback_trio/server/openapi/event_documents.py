@@ -1,4 +1,4 @@
-"""Typed dicts of the events that clients receive; see `documents` for everything else.
+"""Typed dicts of the events and changes that clients receive; see `documents` for everything else.
 
 `actors.run` and `engine.reporting.event_drafts` write the payloads.
 """
@@ -15,10 +15,12 @@ from glowback_trio.server.openapi.documents import (
     Instant,
     OrderEvent,
     RunId,
+    StatusDocument,
     Trade,
 )
+from glowback_trio.server.openapi.optimization_documents import OptimizationStatusDocument
 
-__all__ = ["EventDocument"]
+__all__ = ["ChangeDocument", "EventDocument"]
 
 
 class Queued(TypedDict):
@@ -128,3 +130,73 @@ class LogEvent(EventHead):
 
 
 EventDocument = StateEvent | ProgressEvent | MetricEvent | TradeEvent | OrderStepEvent | LogEvent
+
+
+class DeletedRun(TypedDict):
+    """What is left of a run that was deleted."""
+
+    run_id: RunId
+
+
+class DeletedOptimization(TypedDict):
+    """What is left of an optimization that was deleted."""
+
+    optimization_id: RunId
+
+
+class Epoch(TypedDict):
+    """The point from which a client knows everything, once it has read the lists.
+
+    Attributes:
+        epoch: To be given back with the id of the last change.
+    """
+
+    epoch: str
+
+
+class RunChange(TypedDict):
+    """A run is new, or has changed."""
+
+    event_id: Annotated[int, Ge(0)]
+    type: Literal["run"]
+    timestamp: Instant
+    payload: StatusDocument
+
+
+class RunDeletion(TypedDict):
+    """A run was deleted."""
+
+    event_id: Annotated[int, Ge(0)]
+    type: Literal["run_deleted"]
+    timestamp: Instant
+    payload: DeletedRun
+
+
+class OptimizationChange(TypedDict):
+    """An optimization is new, or has changed."""
+
+    event_id: Annotated[int, Ge(0)]
+    type: Literal["optimization"]
+    timestamp: Instant
+    payload: OptimizationStatusDocument
+
+
+class OptimizationDeletion(TypedDict):
+    """An optimization was deleted."""
+
+    event_id: Annotated[int, Ge(0)]
+    type: Literal["optimization_deleted"]
+    timestamp: Instant
+    payload: DeletedOptimization
+
+
+class Reset(TypedDict):
+    """All that the client knows is void: it reads the lists."""
+
+    event_id: Annotated[int, Ge(0)]
+    type: Literal["reset"]
+    timestamp: Instant
+    payload: Epoch
+
+
+ChangeDocument = RunChange | RunDeletion | OptimizationChange | OptimizationDeletion | Reset

@@ -24,7 +24,10 @@ from glowback_trio.server.http.route import prefix
 from glowback_trio.server.state.app_state import AppState
 
 __all__ = [
+    "COMMENT",
     "NDJSON",
+    "PREAMBLE",
+    "QUIET_S",
     "SSE",
     "EventsQuery",
     "EventsSelection",
@@ -36,16 +39,16 @@ __all__ = [
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
-# Seconds without an event after which a comment keeps proxies from closing the connection.
-_QUIET_S = 15.0
+#: Seconds without an event after which a comment keeps proxies from closing the connection.
+QUIET_S = 15.0
 _READ_AT_ONCE = 256
 # Events per chunk of a stored body: some tens of kilobytes.
 _WRITTEN_AT_ONCE = 128
-# Lines, and no blocks: many clients take a block without data for an empty event, so both become
-# part of the block of the next event. The first is sent before there is an event, so that the head
-# of the response goes out at once.
-_PREAMBLE = b"retry: 1000\n"
-_COMMENT = b": still here\n"
+#: Lines, and no blocks: many clients take a block without data for an empty event, so both become
+#: part of the block of the next event. The first is sent before there is an event, so that the head
+#: of the response goes out at once.
+PREAMBLE = b"retry: 1000\n"
+COMMENT = b": still here\n"
 
 
 class EventsSelection(Protocol):
@@ -219,13 +222,13 @@ async def _frames(
 ) -> AsyncIterator[bytes]:
     # What outlives the server ends its stream without a terminal event: clients come back.
     with app_state.streams.counted(source), subscription, suppress(GatewayClosedError):
-        yield _PREAMBLE
+        yield PREAMBLE
         while not subscription.ended:
             events: Sequence[Event] = ()
             # Cancelling a read loses no event: the cursor moves only when events are returned.
-            with trio.move_on_after(_QUIET_S):
+            with trio.move_on_after(QUIET_S):
                 events = await subscription.read(_READ_AT_ONCE)
-            yield b"".join(map(_frame, events)) or _COMMENT
+            yield b"".join(map(_frame, events)) or COMMENT
             app_state.metrics.count_sent("sse", len(events))
 
 

@@ -30,6 +30,7 @@ from glowback_trio.server.routes import (
     tickets,
     transfers,
 )
+from glowback_trio.server.routes.changes.table import CHANGE_ROUTES
 from glowback_trio.server.routes.optimizations.table import OPTIMIZATION_ROUTES
 from glowback_trio.server.routes.prices.table import PRICE_ROUTES
 from glowback_trio.server.routes.reports.table import REPORT_ROUTES
@@ -232,6 +233,7 @@ ROUTES: Sequence[Route] = (
         query=StreamQuery,
         errors={426: "This path serves WebSocket only."},
     ),
+    *CHANGE_ROUTES,
     *OPTIMIZATION_ROUTES,
     *REPORT_ROUTES,
     Route(

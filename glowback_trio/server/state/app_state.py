@@ -25,6 +25,7 @@ from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
+from glowback_trio.server.state.change_feed import ChangeFeeds
 from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.server.state.renderings import Renderings
 from glowback_trio.server.state.status_bodies import StatusBodies
@@ -58,6 +59,7 @@ class AppState:
         converter: Reads requests, for the strategies that the gateway has.
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
+        change_feeds: The feeds of changes that they read.
         status_bodies: Statuses as JSON.
         idempotency: First responses to requests that may be repeated.
         renderings: Bodies of results and exports, written and read.
@@ -81,6 +83,7 @@ class AppState:
     converter: Converter = field(init=False)
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
+    change_feeds: ChangeFeeds = field(init=False)
     status_bodies: StatusBodies = field(factory=StatusBodies, init=False)
     idempotency: IdempotencyCache = field(init=False)
     renderings: Renderings = field(init=False)
@@ -108,6 +111,7 @@ class AppState:
         self.streams = Streams(
             settings.max_streams, settings.max_message_bytes, self.gateway.memory.account("feeds")
         )
+        self.change_feeds = ChangeFeeds(self.gateway.change_log, settings.max_message_bytes)
         self.renderings = Renderings(self.gateway.memory.account("downloads"))
         self.threads = trio.CapacityLimiter(_THREADS)
         # Apart from the others: a request must not wait until a tear sheet is done.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from attrs import define, field
@@ -19,9 +20,15 @@ _READ_AT_ONCE = 256
 _BYTES_AT_ONCE = 64 * 1024
 
 
-def messages(
-    events: Sequence[Event], batch: int | None, max_bytes: float = math.inf
-) -> list[bytes]:
+class Text(Protocol):
+    """What is sent as it is: an event, or a change."""
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes."""
+
+
+def messages(events: Sequence[Text], batch: int | None, max_bytes: float = math.inf) -> list[bytes]:
     """Return these events as messages: one each, or arrays of up to `batch` events.
 
     An array takes at most `max_bytes`, because many WebSocket libraries refuse longer messages. An

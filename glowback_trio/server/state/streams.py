@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import trio
 from attrs import define, field
 
-from glowback_trio.actors import Streamed
 from glowback_trio.memory import Account
 from glowback_trio.server.state.feeds import Feeds
 
 __all__ = ["Streams"]
+
+
+class Source(Protocol):
+    """The source of a stream: a run, an attempt of an optimization, or the changes of all."""
+
+    @property
+    def survives(self) -> bool:
+        """True if its streams are not waited for when the gateway closes."""
 
 
 @define(eq=False)
@@ -35,7 +43,7 @@ class Streams:
     feeds: Feeds = field(init=False)
     _open: int = field(default=0, init=False)
     #: How many are open of each log that has some.
-    _sources: Counter[Streamed] = field(factory=Counter, init=False)
+    _sources: Counter[Source] = field(factory=Counter, init=False)
     _closed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -52,7 +60,7 @@ class Streams:
         return self._open >= self.limit
 
     @contextmanager
-    def counted(self, source: Streamed) -> Iterator[None]:
+    def counted(self, source: Source) -> Iterator[None]:
         """Count one stream of a log as open for the length of a block."""
         self._open += 1
         self._sources[source] += 1

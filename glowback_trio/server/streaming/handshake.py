@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +15,7 @@ from attrs import frozen
 from werkzeug.datastructures import MultiDict
 
 from glowback_trio.errors import InvalidRequestError
+from glowback_trio.model.bounds import Checked
 from glowback_trio.model.stream_protocol import FAULT
 from glowback_trio.server.http.errors import HttpError, sentence, unknown_path
 from glowback_trio.server.http.parameters import read_query
@@ -31,7 +31,8 @@ from glowback_trio.server.pipeline.headers import immediate_response
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.tickets import read_protocols
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.log_stream import StreamKind, StreamSelection, stream_events
+from glowback_trio.server.streaming.change_stream import CHANGES
+from glowback_trio.server.streaming.log_stream import StreamKind
 from glowback_trio.server.streaming.optimization_stream import OPTIMIZATIONS
 from glowback_trio.server.streaming.run_stream import RUNS
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
@@ -39,15 +40,15 @@ from glowback_trio.server.streaming.websocket import AsgiWebSocket
 __all__ = ["serve_stream"]
 
 # Type checkers cannot see that a kind finds by the query that it reads.
-_KINDS: Sequence[StreamKind[Any]] = (RUNS, OPTIMIZATIONS)
+_KINDS: Sequence[StreamKind[Any]] = (RUNS, OPTIMIZATIONS, CHANGES)
 
 
 @frozen
 class _Requested:
-    """The stream that a handshake asks for: its kind, and the id in its path."""
+    """The stream that a handshake asks for: its kind, and the parameters in its path."""
 
     kind: StreamKind[Any]
-    identity: str
+    arguments: Mapping[str, str]
 
 
 async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
@@ -65,8 +66,8 @@ async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
         return
     try:
         with logging_faults():
-            find = partial(requested.kind.find, app_state, requested.identity, query)
-            await stream_events(app_state, websocket, find, query, subprotocol)
+            kind, arguments = requested.kind, requested.arguments
+            await kind.serve(app_state, websocket, arguments, query, subprotocol)
     except Exception:  # noqa: BLE001 - logged above; the client learns it from the close
         await websocket.close(FAULT)
 
@@ -75,20 +76,21 @@ def _find(app_state: AppState, context: RequestContext) -> _Requested:
     """Identify the handshake, and return what its path asks for."""
     for kind, pattern in _PATTERNS:
         if path := pattern.fullmatch(context.path):
-            identify(app_state, context, path["version"] + kind.path)
-            return _Requested(kind, path["identity"])
+            arguments = path.groupdict()
+            identify(app_state, context, arguments.pop("version") + kind.path)
+            return _Requested(kind, arguments)
     identify(app_state, context, None)
     raise unknown_path()  # not 405: other methods of the path are no WebSockets
 
 
 def _pattern(kind: StreamKind[Any]) -> re.Pattern[str]:
-    before, _parameter, after = re.split(r"(\{\w+\})", kind.path)
-    return re.compile(rf"(?P<version>(?:/v1)?){before}(?P<identity>[^/]+){after}/?")
+    path = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", kind.path)
+    return re.compile(rf"(?P<version>(?:/v1)?){path}/?")
 
 
 _PATTERNS = [(kind, _pattern(kind)) for kind in _KINDS]
 # The query of most handshakes, parsed once.
-_DEFAULTS: Mapping[StreamKind[Any], StreamSelection] = {kind: kind.query() for kind in _KINDS}
+_DEFAULTS: Mapping[StreamKind[Any], Checked] = {kind: kind.query() for kind in _KINDS}
 
 
 def _admit(app_state: AppState, context: RequestContext) -> str | None:
@@ -106,11 +108,11 @@ def _arguments(context: RequestContext) -> MultiDict[str, str]:
     return MultiDict(parse_qsl(context.scope["query_string"].decode(), keep_blank_values=True))
 
 
-def _read_query(context: RequestContext, kind: StreamKind[Any]) -> StreamSelection:
+def _read_query(context: RequestContext, kind: StreamKind[Any]) -> Checked:
     if not context.scope["query_string"]:
         return _DEFAULTS[kind]
     try:
-        read: StreamSelection = read_query(_arguments(context), kind.query)
+        read: Checked = read_query(_arguments(context), kind.query)
     except InvalidRequestError as error:
         raise HttpError(400, sentence(error)) from None
     return read

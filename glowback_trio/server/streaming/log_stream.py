@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import trio
@@ -36,7 +37,9 @@ __all__ = [
     "Heartbeat",
     "StreamKind",
     "StreamSelection",
-    "stream_events",
+    "cancel_at_disconnect",
+    "handoff",
+    "log_kind",
     "websocket_only",
 ]
 
@@ -71,17 +74,44 @@ Q = TypeVar("Q", bound=Checked)
 
 @frozen
 class StreamKind(Generic[Q]):
-    """A path at which logs of one kind are streamed.
+    """A path at which streams of one kind are served.
 
     Attributes:
+        path: The path, with the parameter that names what is streamed, if there is one.
+        query: What its queries are read as.
+        serve: Serves a WebSocket that is not accepted yet, with the parameters in its path, its
+            query, and the subprotocol to select.
+    """
+
+    path: str
+    query: type[Q]
+    serve: Callable[[AppState, AsgiWebSocket, Mapping[str, str], Q, str | None], Awaitable[None]]
+
+
+def log_kind(
+    path: str, query: type[Q], find: Callable[[AppState, str, Q], Awaitable[Streamed]]
+) -> StreamKind[Q]:
+    """Return the kind of stream that gives logs.
+
+    Args:
         path: The path, with the parameter that names what the log is of.
         query: What its queries are read as; it has the fields of a `StreamSelection`.
         find: Finds what the log is of.
     """
 
-    path: str
-    query: type[Q]
-    find: Callable[[AppState, str, Q], Awaitable[Streamed]]
+    async def serve(
+        app_state: AppState,
+        websocket: AsgiWebSocket,
+        arguments: Mapping[str, str],
+        asked: Q,
+        subprotocol: str | None,
+    ) -> None:
+        [identity] = arguments.values()
+        selection = cast("StreamSelection", asked)
+        found = partial(find, app_state, identity, asked)
+        await _stream_events(app_state, websocket, found, selection, subprotocol)
+
+    return StreamKind(path, query, serve)
 
 
 def websocket_only(instead: str) -> HttpError:
@@ -97,7 +127,7 @@ def websocket_only(instead: str) -> HttpError:
     return HttpError(426, message, headers=headers)
 
 
-async def stream_events(
+async def _stream_events(
     app_state: AppState,
     websocket: AsgiWebSocket,
     find: Callable[[], Awaitable[Streamed]],
@@ -134,7 +164,7 @@ async def stream_events(
     with ExitStack() as open_stream:
         open_stream.enter_context(app_state.streams.counted(source))
         open_stream.enter_context(subscription)
-        hand_off = _handoff(app_state, websocket.context)
+        hand_off = handoff(app_state, websocket.context)
         if hand_off is None:
             await _send_all(app_state, websocket, subscription, query)
         else:
@@ -154,7 +184,7 @@ def _not_found(error: UnknownRunError) -> StreamClose:
             return RUN_NOT_FOUND
 
 
-def _handoff(app_state: AppState, context: RequestContext) -> Handoff | None:
+def handoff(app_state: AppState, context: RequestContext) -> Handoff | None:
     """Return what hands this WebSocket to the hub; None if the hub cannot serve it."""
     offered = context.headers.getlist("Sec-WebSocket-Extensions")
     if app_state.settings.allow_compression and any(
@@ -172,7 +202,7 @@ async def _send_all(
 ) -> None:
     """Send message by message, for a WebSocket that the hub does not serve."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_at_disconnect, websocket, nursery.cancel_scope)
+        nursery.start_soon(cancel_at_disconnect, websocket, nursery.cancel_scope)
         # The loop ends after a disconnect, although sends are no checkpoints then: reads are.
         while not subscription.ended:
             events: Sequence[Event] = ()
@@ -191,6 +221,7 @@ async def _send_all(
         nursery.cancel_scope.cancel()
 
 
-async def _cancel_at_disconnect(websocket: AsgiWebSocket, stream: trio.CancelScope) -> None:
+async def cancel_at_disconnect(websocket: AsgiWebSocket, stream: trio.CancelScope) -> None:
+    """Receive until the client disconnects, then cancel its stream."""
     await websocket.wait_disconnected()
     stream.cancel()

@@ -11,7 +11,7 @@ from glowback_trio.model.bounds import Checked, Ge
 from glowback_trio.model.stream_protocol import Cursor, OptimizationEventTypes
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.log_stream import Batch, Heartbeat, StreamKind, websocket_only
+from glowback_trio.server.streaming.log_stream import Batch, Heartbeat, log_kind, websocket_only
 
 __all__ = [
     "OPTIMIZATIONS",
@@ -66,6 +66,4 @@ async def _find(
 
 
 #: The streams of optimizations.
-OPTIMIZATIONS = StreamKind(
-    "/optimizations/{optimization_id}/stream", OptimizationStreamQuery, _find
-)
+OPTIMIZATIONS = log_kind("/optimizations/{optimization_id}/stream", OptimizationStreamQuery, _find)

@@ -9,7 +9,7 @@ from glowback_trio.model.bounds import Checked
 from glowback_trio.model.stream_protocol import Cursor, EventTypes
 from glowback_trio.server.http.responses import Response
 from glowback_trio.server.state.app_state import AppState
-from glowback_trio.server.streaming.log_stream import Batch, Heartbeat, StreamKind, websocket_only
+from glowback_trio.server.streaming.log_stream import Batch, Heartbeat, log_kind, websocket_only
 
 __all__ = ["RUNS", "StreamQuery", "explain_stream"]
 
@@ -54,4 +54,4 @@ async def _find(app_state: AppState, run_id: str, _query: StreamQuery) -> Stream
 
 
 #: The streams of runs.
-RUNS = StreamKind("/backtests/{run_id}/stream", StreamQuery, _find)
+RUNS = log_kind("/backtests/{run_id}/stream", StreamQuery, _find)

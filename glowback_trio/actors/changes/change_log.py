@@ -1,0 +1,163 @@
+"""The changes of a gateway: of each run and optimization only the newest, in their order.
+
+A log of a run keeps everything, since its reader wants every event. Who looks at a list wants to
+know how things stand. So here a later change replaces an earlier one, a slow reader gets fewer of
+them, and what is kept is bounded by how many runs there are and not by what they do.
+"""
+
+from __future__ import annotations
+
+import uuid
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+from glowback_trio.actors.broadcaster import Bell
+from glowback_trio.wire.changes import Change, ChangeType, encode_change
+
+__all__ = ["AT_RESET", "ChangeLog", "Key", "Kind", "Sight"]
+
+Kind: TypeAlias = Literal["run", "optimization"]
+#: What has changed: a run or an optimization, and its id.
+Key: TypeAlias = tuple[Kind, str]
+
+#: The cursor of a reader that has to begin with a `reset`.
+AT_RESET = -1
+
+# Changes that are kept, deletions included. A reader that is further behind reads the lists again.
+_MOST = 10_000
+_DELETED: Mapping[Kind, ChangeType] = {
+    "run": "run_deleted",
+    "optimization": "optimization_deleted",
+}
+
+
+@frozen(eq=False)
+class Sight:
+    """The status of a run or an optimization, as somebody sees it who looks at a list.
+
+    Attributes:
+        essence: What makes it differ from others; a number of events alone does not.
+        document: Writes it as a document.
+    """
+
+    essence: object
+    document: Callable[[], Mapping[str, Any]]
+
+
+@define(eq=False)
+class _Noted:
+    """The newest change of something, written when it is first read."""
+
+    revision: int
+    type: ChangeType
+    moment: datetime
+    sight: Sight
+    written: Change | None = None
+
+    def change(self) -> Change:
+        if self.written is None:
+            document = self.sight.document()
+            self.written = encode_change(self.revision, self.type, self.moment, document)
+        return self.written
+
+
+@define(eq=False)
+class ChangeLog:
+    """The newest change of each run and each optimization, in the order of their revisions.
+
+    Args:
+        clock: Gives the time, with its zone.
+        most: How many changes are kept.
+    """
+
+    _clock: Callable[[], datetime]
+    _most: int = _MOST
+    #: Tells this gateway from others, and from itself before a restart.
+    epoch: str = field(factory=lambda: uuid.uuid4().hex, init=False)
+    #: Rung when there is more to read, and when the gateway closes.
+    bell: Bell = field(factory=Bell, init=False)
+    #: True once nothing more will come.
+    closed: bool = field(default=False, init=False)
+    _revision: int = field(default=0, init=False)
+    #: Changes up to this revision are no longer all there.
+    _floor: int = field(default=0, init=False)
+    _newest: dict[Key, _Noted] = field(factory=dict, init=False)
+    #: Ascending revisions, and what was noted at each; what a later change has replaced is left out
+    #: when the lists are made anew.
+    _revisions: list[int] = field(factory=list, init=False)
+    _order: list[tuple[Key, _Noted]] = field(factory=list, init=False)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the newest change; 0: nothing has changed."""
+        return self._revision
+
+    def note(self, key: Key, sight: Sight) -> None:
+        """Note how something stands, unless that is known already."""
+        known = self._newest.get(key)
+        if known is None or known.sight.essence != sight.essence:
+            self._append(key, key[0], sight)
+
+    def note_deleted(self, key: Key) -> None:
+        """Note that something is no longer there."""
+        kind, identity = key
+        self._append(key, _DELETED[kind], Sight(None, lambda: {f"{kind}_id": identity}))
+
+    def _append(self, key: Key, kind: ChangeType, sight: Sight) -> None:
+        self._revision += 1
+        noted = _Noted(self._revision, kind, self._clock(), sight)
+        self._newest[key] = noted
+        self._revisions.append(self._revision)
+        self._order.append((key, noted))
+        if len(self._order) > 2 * self._most:
+            self._tidy_up()
+
+    def _tidy_up(self) -> None:
+        """Drop what was replaced, and the oldest changes that are too many."""
+        current = [each for each in self._order if self._newest[each[0]] is each[1]]
+        excess = current[: max(0, len(current) - self._most)]
+        for key, noted in excess:
+            del self._newest[key]
+            self._floor = noted.revision
+        self._order = current[len(excess) :]
+        self._revisions = [noted.revision for _, noted in self._order]
+
+    def cursor_of(self, after: int | None, epoch: str | None) -> int:
+        """Return where a reader goes on that knows this gateway up to a revision; or `AT_RESET`."""
+        known = after is not None and epoch == self.epoch and after <= self._revision
+        return after if known and after is not None else AT_RESET
+
+    def read(
+        self, cursor: int, limit: int, types: Collection[ChangeType] | None = None
+    ) -> tuple[Sequence[Change], int]:
+        """Return up to `limit` changes after a cursor, and the cursor after them.
+
+        A reader to whom changes are missing gets a `reset`, and goes on from now.
+
+        Args:
+            cursor: A revision, or `AT_RESET`.
+            limit: How many at most.
+            types: Only changes of these types, and always a `reset`; None: all.
+        """
+        if cursor < self._floor:
+            return [self._reset()], self._revision
+        found: list[Change] = []
+        for index in range(bisect_right(self._revisions, cursor), len(self._order)):
+            key, noted = self._order[index]
+            if self._newest.get(key) is noted and (types is None or noted.type in types):
+                found.append(noted.change())
+                if len(found) == limit:
+                    return found, noted.revision
+        return found, max(cursor, self._revision)
+
+    def _reset(self) -> Change:
+        return encode_change(self._revision, "reset", self._clock(), {"epoch": self.epoch})
+
+    def close(self) -> None:
+        """Tell the readers that nothing more will come."""
+        self.closed = True
+        self.bell.ring()
