@@ -26,6 +26,7 @@ BENCHMARKS = (
     "rest",
     "connections",
     "dashboard",
+    "live_curve",
     "growth",
 )
 GROUPS = nox.project.load_toml("pyproject.toml")

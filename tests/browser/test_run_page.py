@@ -74,7 +74,7 @@ def test_a_completed_run_shows_its_figures_and_its_analysis(
     assert figure(page, "Sharpe ratio") == f"{result.metrics['sharpe_ratio']:.2f}"
     assert figure(page, "Return") == f"+{result.metrics['total_return']:.2f}%"
     assert figure(page, "Fills") == str(result.metrics["total_trades"])
-    for title in ("Metrics", "Months and years", "Worst drawdowns", "Log"):
+    for title in ("Metrics", "Months and years", "Rolling figures", "Worst drawdowns", "Log"):
         assert page.get_by_role("heading", name=title, exact=True).is_visible()
     assert page.get_by_text("the honest N is 1").is_visible()
     assert page.get_by_text(result.manifest["dataset"]["digest"]).first.is_visible()

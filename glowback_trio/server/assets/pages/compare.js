@@ -6,6 +6,7 @@ import { sayError } from "../core/notice.js";
 import { chooser } from "./compare/chooser.js";
 import { compareCurves } from "./compare/curves.js";
 import { metricsSideBySide, parameterDifference } from "./compare/tables.js";
+import { saveButton } from "./run/controls.js";
 import { section } from "./run/sections.js";
 
 export const MOST_RUNS = 10;
@@ -64,5 +65,10 @@ async function sections(runs, signal) {
   else curves.append(h("p", {}, "None of these runs has completed yet."));
   if (done.length > 0) made.push(section("metrics", "Metrics", metricsSideBySide(done)));
   made.push(section("parameters", "What was asked for", parameterDifference(runs)));
+  if (done.length > 1) {
+    const query = `runs=${done.map(({ id }) => id).join(",")}`;
+    made.push(section("report", "Report", h("div", { class: "links" }, ["html", "md", "json"].map((form) =>
+      saveButton(form.toUpperCase(), `/reports/comparison.${form}?${query}`, `comparison.${form}`, signal)))));
+  }
   return made;
 }

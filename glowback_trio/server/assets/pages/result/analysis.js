@@ -1,8 +1,9 @@
-// The tear sheet of a result: calendar, returns, drawdowns, attribution, costs, benchmark.
+// The tear sheet of a result: calendar, returns, rolling figures, drawdowns, attribution, costs, benchmark.
 import { heatMap } from "../../charts/heat_map.js";
 import { histogram } from "../../charts/histogram.js";
 import { h } from "../../core/dom.js";
 import { date, money, number, percent } from "../../core/format.js";
+import { rollingSection } from "./rolling.js";
 import { plainTable, section } from "../run/sections.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -10,14 +11,16 @@ const pct = (/** @type {number | null} */ value) => percent(value);
 
 /**
  * Build the sections of the analysis that this result has.
+ * @param {{id: string, request: any, signal: AbortSignal}} of
  * @param {any} result
  * @param {any} curves The whole curves; null where they are too long to be here.
  * @returns {HTMLElement[]}
  */
-export function analysis({ tearsheet }, curves) {
+export function analysis(of, { tearsheet }, curves) {
   return [
     section("calendar", "Months and years", calendar(tearsheet)),
     section("returns", "Distribution of returns", distribution(tearsheet, curves)),
+    rollingSection(of),
     section("drawdowns", "Worst drawdowns", drawdowns(tearsheet.drawdowns)),
     section("attribution", "Attribution and costs", attribution(tearsheet)),
   ];

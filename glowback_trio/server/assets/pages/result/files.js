@@ -3,6 +3,7 @@ import { h } from "../../core/dom.js";
 import { saveButton } from "../run/controls.js";
 
 const TABLES = [["Equity", "equity"], ["Fills", "trades"], ["Orders", "orders"]];
+const REPORTS = [["HTML", "html"], ["Markdown", "md"], ["JSON", "json"]];
 const FORMS = ["csv", "ndjson", "parquet"];
 
 /** @param {{id: string, signal: AbortSignal}} of */
@@ -12,6 +13,8 @@ export function downloads({ id, signal }) {
   const tables = TABLES.map(([title, table]) => h("div", { class: "links" }, h("span", { class: "run-files-of" }, title),
     FORMS.map((form) => save(form === "csv" ? "CSV" : form === "ndjson" ? "NDJSON" : "Parquet", `${table}.${form}`, `${table}-${id}.${form}`))));
   return h("div", { class: "run-files" },
+    h("div", { class: "links" }, h("span", { class: "run-files-of" }, "Report"), REPORTS.map(([text, form]) =>
+      save(text, `report.${form}`, `report-${id}.${form}`))),
     ...tables,
     h("div", { class: "links" }, h("span", { class: "run-files-of" }, "Whole run"), save("Export", "export", `${id}.gbt`),
       save("Events", "events?limit=10000", `events-${id}.json`), save("Result as JSON", "results", `result-${id}.json`)));

@@ -30,7 +30,7 @@ export async function showResult(root, of, parts) {
   parts.account.setWhole({ rows: curves.rows, isFull: isWhole });
   clear(root);
   const rest = [
-    section("metrics", "Metrics", metricsTable(metrics)), ...analysis(result, isWhole ? curves.result : null),
+    section("metrics", "Metrics", metricsTable(metrics)), ...analysis(of, result, isWhole ? curves.result : null),
     section("trust", "How far to trust it", trust(result)), section("files", "Files", downloads(of)),
     section("manifest", "Manifest", manifest(made)),
   ];
