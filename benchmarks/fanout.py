@@ -205,8 +205,12 @@ def _cpu_s(processes: list[int]) -> float:
 
 def latency(
     ours: Server, subscribers: int, events_per_s: int = 20, seconds: int = 5, most_ms: int = 60
-) -> None:
-    """Print how long events take from their timestamps to every tenth subscriber."""
+) -> float:
+    """Print how long events take from their timestamps to every tenth subscriber.
+
+    Returns:
+        The 99th percentile in milliseconds.
+    """
     stream = {"metrics_every": 1, "trades": False, "progress_steps": 1}
     run_id = ours.start_run(pace_bars_per_s=events_per_s, **stream)
     path = f"/backtests/{run_id}/stream"
@@ -226,6 +230,7 @@ def latency(
         f"p50 {p50:.1f} ms, p99 {p99:.1f} ms   (target: p99 at most {most_ms}), "
         f"{spent * 1e3:.1f} ms CPU an event, {waited:.2f} of {seconds} s waiting for the core"
     )
+    return p99
 
 
 def _waited_s(server: Server) -> float:
@@ -273,9 +278,9 @@ def main(*, full: bool) -> None:
     ):
         compare(ours, peer, bare, 100)
         compare(ours, peer, bare, 1000)
-        latency(ours, 1000)
+        alone_ms = latency(ours, 1000)
     with opened("ours", (*OURS, "--workers", "3")) as ours, computing(ours):
-        latency(ours, 1000, most_ms=30)
+        note("fanout.latency_beside_workers", alone_ms / latency(ours, 1000, most_ms=30))
     with opened("ours", (*OURS, "--max-bars", "1000000")) as ours:
         replay(ours)
     if full:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from ratios import note
 from servers import HERE, Server, opened
 
 __all__ = ["measure_neighbours"]
@@ -66,6 +67,27 @@ STREAMED = {
 }
 
 
+#: Ten thousand trials over four windows, more than are made while health is measured.
+SEARCH: dict[str, Any] = {
+    "name": "beside",
+    "strategy": "random",
+    "max_trials": 10_000,
+    "search_space": {
+        "parameters": [
+            {"name": "short_period", "kind": "int_range", "low": 2, "high": 120},
+            {"name": "long_period", "kind": "int_range", "low": 121, "high": 300},
+        ]
+    },
+    "base_backtest": {
+        **SAMPLE,
+        "start_date": "2015-01-01",
+        "end_date": "2020-12-31",
+        "strategy": {"name": "ma_crossover"},
+    },
+    "walk_forward_windows": 4,
+}
+
+
 @frozen
 class Served:
     """The server, and what its neighbours ask for.
@@ -90,6 +112,15 @@ class Served:
                 self.server.ask("POST", f"/backtests/{run_id}/cancel")
 
     @contextmanager
+    def search(self) -> Iterator[None]:
+        """Let a search go on for the length of a block."""
+        found = self.server.ask("POST", "/optimizations", SEARCH)["optimization_id"]
+        try:
+            yield
+        finally:
+            self.server.ask("POST", f"/optimizations/{found}/cancel")
+
+    @contextmanager
     def neighbour(self, kind: str, target: str, count: int = 1) -> Iterator[None]:
         """Let a client do something again and again for the length of a block."""
         program = [sys.executable, str(HERE / "neighbour.py"), kind, str(self.server.port)]
@@ -108,6 +139,10 @@ Neighbour = Callable[[Served, ExitStack], None]
 
 def computing(served: Served, stack: ExitStack) -> None:
     stack.enter_context(served.runs(WORKERS, COMPUTING))
+
+
+def searching(served: Served, stack: ExitStack) -> None:
+    stack.enter_context(served.search())
 
 
 def downloading(served: Served, stack: ExitStack) -> None:
@@ -133,6 +168,7 @@ def spinning(served: Served, stack: ExitStack) -> None:
 
 NEIGHBOURS: dict[str, Neighbour] = {
     f"{WORKERS} workers compute": computing,
+    f"{WORKERS} workers search 10,000 trials": searching,
     f"{DOWNLOADS} results of a million bars are downloaded": downloading,
     "a client names unknown symbols in a loop": naming_unknown,
     f"a filter scans {EVENTS:,} events": filtering,
@@ -157,6 +193,7 @@ def measure_neighbours(rounds: int = ROUNDS) -> None:
                 f"GET /healthz while {name}: {busy / alone:.2f} x (target: at most {TARGET:g})   "
                 f"p99 {busy:.2f} ms, {alone:.2f} ms idle"
             )
+            note(f"isolation.{begin.__name__}", alone / busy)
 
 
 @contextmanager
