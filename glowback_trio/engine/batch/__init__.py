@@ -2,5 +2,5 @@
 
 Belongs here: fast paths for market orders that nothing can come in between, and their gate.
 Never here: a rule of its own about prices, costs or sizes (see `execution`).
-May be imported by: `engine.traders`.
+May be imported by: `engine.traders` and `engine.trials`.
 """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from glowback_trio.engine.execution.journal import EVENT, FILL, RecordArray
 from glowback_trio.model.bars import Floats, Indices
 
-__all__ = ["cumulative", "event_records", "fill_records"]
+__all__ = ["cumulative", "event_records", "fill_records", "held_along"]
 
 
 def cumulative(before: float, steps: Floats) -> Floats:
@@ -18,6 +21,20 @@ def cumulative(before: float, steps: Floats) -> Floats:
     sums = np.empty(len(steps) + 1)
     sums[0], sums[1:] = before, steps
     return np.add.accumulate(sums, out=sums)
+
+
+def held_along(before: float, quantity: Floats, ended: Sequence[int]) -> Floats:
+    """Return the units held before the first of (n,) fills and after each, (n + 1,).
+
+    Args:
+        before: Units.
+        quantity: Signed units filled.
+        ended: Places of the fills after which nothing is held, whatever the sum leaves.
+    """
+    units = cumulative(before, quantity)
+    for last, after in pairwise([*ended, len(quantity)]):
+        units[last + 1 : after + 1] = cumulative(0.0, quantity[last + 1 : after])
+    return units
 
 
 def event_records(

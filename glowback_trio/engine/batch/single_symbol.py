@@ -6,18 +6,15 @@ from each other and are computed one by one; everything else is done on whole co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import numpy as np
 
-from glowback_trio.engine.batch.records import cumulative, event_records, fill_records
+from glowback_trio.engine.batch.records import cumulative, event_records, fill_records, held_along
 from glowback_trio.engine.execution.broker import Broker
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EVENT, EventJournal
 from glowback_trio.engine.execution.sizing import sizes_in_sequence
 from glowback_trio.engine.strategies.signals import Signals
-from glowback_trio.model.bars import Floats, Indices
+from glowback_trio.model.bars import Indices
 from glowback_trio.model.orders import OrderEventKind
 
 __all__ = ["fill_single_symbol"]
@@ -58,26 +55,12 @@ def fill_single_symbol(
     price = costs.slipped_each(open_price, quantity)
     commission = costs.commission_each(quantity, price)
     places = np.searchsorted(traded[filled], ended).tolist()
-    units = _held(account.units.item(0), quantity, places)
+    units = held_along(account.units.item(0), quantity, places)
     cash = cumulative(account.cash, -(quantity * price + commission))
     # The sums of the loop once more, as columns: the same additions in the same order.
     account.units[0], account.cash = units.item(-1), cash.item(-1)
     slippage = np.abs(quantity * (price - open_price))
     journal.extend(events, fill_records(price, commission, slippage, units[1:], cash[1:]))
-
-
-def _held(before: float, quantity: Floats, ended: Sequence[int]) -> Floats:
-    """Return the units held before the first of (n,) fills and after each, (n + 1,).
-
-    Args:
-        before: Units.
-        quantity: Signed units filled.
-        ended: Places of the fills after which nothing is held, whatever the sum leaves.
-    """
-    units = cumulative(before, quantity)
-    for last, after in pairwise([*ended, len(quantity)]):
-        units[last + 1 : after + 1] = cumulative(0.0, quantity[last + 1 : after])
-    return units
 
 
 def _before(some: Indices, of: Indices) -> Indices:

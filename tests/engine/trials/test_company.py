@@ -15,20 +15,21 @@ from support.engine_bars import in_memory, make_bars, make_request
 from support.random_runs import market
 from support.trials import assert_same_as_backtests, plan, segment, whole
 
+from glowback_trio.engine.batch import many_accounts
 from glowback_trio.engine.trials import evaluation
-from glowback_trio.engine.trials.company import arrays, block, fills, survey
+from glowback_trio.engine.trials.company import arrays, block, survey
 from glowback_trio.engine.trials.company.block import Tracks
 from glowback_trio.engine.trials.ground import Ground
 from glowback_trio.model.strategies.parameters import MaCrossover, Strategy
 
 
 @pytest.mark.parametrize("strategy", SPACES, ids=lambda strategy: strategy.name)
-@pytest.mark.parametrize("few", [0, fills._FEW, 10**9])
+@pytest.mark.parametrize("few", [0, many_accounts._FEW, 10**9])
 def test_a_company_of_trials_equals_their_backtests(
     strategy: Strategy, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # From so many accounts on, orders are carried out turn by turn: always, usually, never.
-    monkeypatch.setattr(fills, "_FEW", few)
+    monkeypatch.setattr(many_accounts, "_FEW", few)
     bars = market(7, 1, 150, gaps=0.0, spread=0.02)
     base = make_request(["S0"], strategy, risk_free_rate=0.02)
     plans = company(strategy, base, 60, seed=few % 1000)

@@ -10,12 +10,12 @@ from attrs import evolve
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch, sketches_of
 from glowback_trio.engine.analytics.metrics import curve_figures
 from glowback_trio.engine.analytics.returns import bar_returns
+from glowback_trio.engine.batch.many_accounts import FilledOrders, Orders, fill_orders
 from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.trials.company.curves import draw_curves
 from glowback_trio.engine.trials.company.entrants import Entrant
-from glowback_trio.engine.trials.company.fills import FilledOrders, fill_orders
 from glowback_trio.engine.trials.company.measures import Accounts, Ledgers, ledgers_of
-from glowback_trio.engine.trials.company.orders import Orders, joined, orders_of
+from glowback_trio.engine.trials.company.orders import joined, orders_of
 from glowback_trio.engine.trials.company.survey import Survey, groups
 from glowback_trio.engine.trials.company.track import Track
 from glowback_trio.model.bars import Floats

@@ -6,8 +6,8 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from glowback_trio.engine.batch.many_accounts import FilledOrders
 from glowback_trio.engine.finite import LARGEST, quiet
-from glowback_trio.engine.trials.company.fills import FilledOrders
 from glowback_trio.model.bars import Floats
 
 __all__ = ["Curves", "draw_curves"]

@@ -20,10 +20,10 @@ from glowback_trio.engine.analytics.metrics import (
 )
 from glowback_trio.engine.analytics.relative import RELATIVE
 from glowback_trio.engine.analytics.round_trips import Tally, tallied
+from glowback_trio.engine.batch.many_accounts import FilledOrders
 from glowback_trio.engine.batch.records import event_records, fill_records
 from glowback_trio.engine.execution.journal import EventJournal
 from glowback_trio.engine.finite import quiet
-from glowback_trio.engine.trials.company.fills import FilledOrders
 from glowback_trio.engine.trials.company.track import Track
 from glowback_trio.model.bars import Floats
 from glowback_trio.model.orders import OrderEventKind

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from glowback_trio.engine.batch.many_accounts import Orders
 from glowback_trio.engine.execution.blotter import NEVER
 from glowback_trio.engine.finite import quiet
 from glowback_trio.engine.kernel.choice import chosen
@@ -31,7 +31,7 @@ from glowback_trio.model.strategies.parameters import (
     Rsi,
 )
 
-__all__ = ["Orders", "Wanted", "due_rows", "joined", "orders_of", "wanted"]
+__all__ = ["Wanted", "due_rows", "joined", "orders_of", "wanted"]
 
 
 class Wanted(NamedTuple):
@@ -40,28 +40,6 @@ class Wanted(NamedTuple):
     bar: Indices
     account: Indices
     fraction: Floats
-
-
-class Orders(NamedTuple):
-    """Orders of A accounts, account by account; all columns but the last two (S,).
-
-    Attributes:
-        fraction: Signed targets, fractions of equity.
-        close: The close each is made at, currency.
-        mark: The close before the bar that fills it, currency.
-        open_price: The open of that bar, currency.
-        due: The row of that bar on its track.
-        start: The first order of each account, and the end, (A + 1,).
-        is_apart: (A,) whether each order fills before the next one is made.
-    """
-
-    fraction: Floats
-    close: Floats
-    mark: Floats
-    open_price: Floats
-    due: Indices
-    start: Indices
-    is_apart: NDArray[np.bool_]
 
 
 @quiet

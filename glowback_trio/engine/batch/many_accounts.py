@@ -1,4 +1,4 @@
-"""Fills of many accounts at once: the first order of each, then the second of each, and so on.
+"""The batch of many accounts: fill the first order of each, then the second, and so on.
 
 A quantity depends on what all fills before it have made of its account, so that the orders of one
 account can only be carried out one after the other. Here that is done for all accounts in one go.
@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glowback_trio.engine.batch.records import cumulative, held_along
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.sizing import exceeds, shortfall, sizes_in_sequence
 from glowback_trio.engine.finite import quiet
@@ -22,12 +24,33 @@ from glowback_trio.engine.tolerance import (
     is_worthless,
     towards_zero_each,
 )
-from glowback_trio.engine.trials.company.orders import Orders
 from glowback_trio.model.bars import Floats, Indices
 
-__all__ = ["FilledOrders", "fill_orders"]
+__all__ = ["FilledOrders", "Orders", "fill_orders"]
 
 _FEW = 48  # accounts with orders left below which a loop over the orders of each is faster
+
+
+class Orders(NamedTuple):
+    """Orders of A accounts of one symbol each, account by account; all but the last two (S,).
+
+    Attributes:
+        fraction: Signed targets, fractions of equity.
+        close: The close each is made at, currency.
+        mark: The close before the bar that fills it, currency.
+        open_price: The open of that bar, currency.
+        due: The row of that bar on its track.
+        start: The first order of each account, and the end, (A + 1,).
+        is_apart: (A,) whether each order fills before the next one is made.
+    """
+
+    fraction: Floats
+    close: Floats
+    mark: Floats
+    open_price: Floats
+    due: Indices
+    start: Indices
+    is_apart: NDArray[np.bool_]
 
 
 class FilledOrders(NamedTuple):
@@ -168,8 +191,8 @@ class _Accounts:
         price = costs.slipped_each(open_price, fits)
         paid = np.where(fits != 0.0, fits * price + costs.commission_each(fits, price), 0.0)
         self._fits[rest] = fits
-        self._left[rest] = np.subtract.accumulate(np.concatenate(((cash,), paid)))[1:]
-        self._after[rest] = _held(units, fits, ended)
+        self._left[rest] = cumulative(cash, -paid)[1:]
+        self._after[rest] = held_along(units, fits, ended)[1:]
 
     def filled(self) -> FilledOrders:
         """Return the fills, account by account."""
@@ -194,11 +217,3 @@ class _Accounts:
             self._left[which],
             np.searchsorted(account, np.arange(len(self._costs) + 1)),
         )
-
-
-def _held(before: float, quantity: Floats, ended: Sequence[int]) -> Floats:
-    """Return the units held after each of (n,) orders, nothing after those that ended."""
-    held = np.add.accumulate(np.concatenate(((before,), quantity)))[1:]
-    for last in ended:
-        held[last:] = np.add.accumulate(np.concatenate(((0.0,), quantity[last + 1 :])))
-    return held
