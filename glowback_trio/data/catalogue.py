@@ -15,6 +15,7 @@ from glowback_trio.data.calendars.calendar import STEPS
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.times import format_range, to_timestamp
 from glowback_trio.data.directory_load import DirectoryLoad, MixedFilesError, expected_bars
+from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
 from glowback_trio.data.loading import collect, parted, raise_problems
@@ -209,7 +210,8 @@ def _sample(request: BacktestRequest, symbol: str) -> tuple[Bars, Quality]:
             f"{symbol} has no bars from {format_range(start, end)}: its market is closed"
         )
     warning = f"{symbol}: {_SAMPLE_WARNING}"
-    return bars, Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
+    quality = Quality(symbol, rows=len(bars), bars=len(bars), warnings=(warning,))
+    return bars, with_doubts(bars, quality)
 
 
 def _missed(miss: NearMiss) -> Listing:

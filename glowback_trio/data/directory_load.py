@@ -9,12 +9,12 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.cache.cache import Reader, open_reader
-from glowback_trio.data.cache.parsed_file import ParsedFile
+from glowback_trio.data.cache.parsed_file import ParsedFile, Placing
 from glowback_trio.data.calendars.calendar import calendar_of
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution
 from glowback_trio.data.calendars.times import to_timestamp
-from glowback_trio.data.doubts import with_share_warning
+from glowback_trio.data.doubts import with_doubts, with_share_warning
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_factors
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
@@ -112,13 +112,14 @@ class DirectoryLoad:
         versions = self._versions()
         request, stated = self.request, self._provenance()
         files = {found[0].symbol: found[0] for found in self.files}
-        place = partial(
-            ParsedFile.between,
+        place = Placing(
             span=DateRange.of(request.start_date, request.end_date),
             zone=market_zone(request),
             daily=request.resolution == "day",
         )
-        with open_reader(cache, self.directory.names, checkpoint, self.file_limits) as read:
+        with open_reader(
+            cache, self.directory.names, checkpoint, self.file_limits, list(files.values())
+        ) as read:
             load_one = partial(self._load_one, read, files, place, stated)
             bars, quality = collect(request, load_one, checkpoint, self.limits)
         self._check_versions(versions)
@@ -134,7 +135,7 @@ class DirectoryLoad:
         self,
         read: Reader,
         files: Mapping[str, PriceFile],
-        place: Callable[..., tuple[Bars, Quality]],
+        place: Placing,
         stated: Provenance,
         symbol: str,
     ) -> tuple[Bars, Quality]:
@@ -146,16 +147,16 @@ class DirectoryLoad:
         self,
         parsed: ParsedFile,
         file: PriceFile,
-        place: Callable[..., tuple[Bars, Quality]],
+        place: Placing,
         stated: Provenance,
     ) -> tuple[Bars, Quality]:
         symbol, request = file.symbol, self.request
         check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
-        bars, quality = place(parsed, warmup=request.warmup_of(symbol))
+        bars, quality, is_plain = parsed.between(place, request.warmup_of(symbol))
         if request.adjustment == "none":
             if request.execution.commission_per_share and stated.adjusted_for in _MORE_SHARES:
                 quality = with_share_warning(quality)
-            return bars, quality
+            return bars, quality if is_plain else with_doubts(bars, quality)
         # `problems` has checked this, but the run may have waited in the queue since.
         if (factors := self.directory.factors(symbol)) is None:
             raise DataError(f"the factors file of {symbol} was removed after the run was submitted")
@@ -163,7 +164,7 @@ class DirectoryLoad:
         changed = adjusted(bars, read_factors(factors, self.file_limits), request.adjustment)
         if request.execution.commission_per_share:
             quality = with_share_warning(quality, bars.close.item(0) / changed.close.item(0))
-        return changed, quality
+        return changed, with_doubts(changed, quality)
 
     def _provenance(self) -> Provenance:
         path = self.directory.provenance()
@@ -171,8 +172,9 @@ class DirectoryLoad:
 
     def _versions(self) -> Mapping[Path, Version | None]:
         """Return the versions of all files that the load reads, those of prices as listed."""
-        factors = [self.directory.factors(found[0].symbol) for found in self.files]
-        others = [] if self.request.adjustment == "none" else factors
+        others: list[Path | None] = []
+        if self.request.adjustment != "none":
+            others = [self.directory.factors(found[0].symbol) for found in self.files]
         versions = {
             path: _version_at(path) for path in (*others, self.directory.provenance()) if path
         }

@@ -15,13 +15,14 @@ from attrs import evolve
 from glowback_trio.model.bars import Bars, Quality
 from glowback_trio.model.instant import in_words
 
-__all__ = ["with_doubts", "with_share_warning"]
+__all__ = ["leaves_no_doubt", "with_doubts", "with_share_warning"]
 
 # New shares for an old one, as companies choose them; below 3:2 a split is no larger than news.
 _WHOLE = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 _SPLITS = {1.5: "3:2", 2.5: "5:2", **{float(new): f"{new}:1" for new in _WHOLE}}
 _RATIOS = np.array(sorted(_SPLITS))
 _NEAR = 0.03  # a market opens some percent away from the last close divided by the split
+_LEAST = _RATIOS[0] * (1.0 - _NEAR)
 _USUAL_MOVES = 10.0  # a jump is this many times the median move, or a wild market makes it
 _NAMED = 3  # jumps that a finding names
 _LOOKED_AT = 10_000  # large jumps: with more of them, prices are anything but a market's
@@ -31,6 +32,11 @@ def with_doubts(bars: Bars, quality: Quality) -> Quality:
     """Add to a report what is doubtful about its bars: at most two sentences."""
     found = (*_jumps(bars), *_without_volume(bars))
     return evolve(quality, warnings=(*quality.warnings, *found)) if found else quality
+
+
+def leaves_no_doubt(bars: Bars) -> bool:
+    """Return True if neither bars nor any stretch of them give rise to a doubt."""
+    return not _may_jump(bars) and bool(np.all(bars.volume))
 
 
 def with_share_warning(quality: Quality, shares: float | None = None) -> Quality:
@@ -52,12 +58,10 @@ def with_share_warning(quality: Quality, shares: float | None = None) -> Quality
 
 def _jumps(bars: Bars) -> Iterator[str]:
     # From one bar's close to the next one's open, where splits take effect.
-    jump = bars.close[:-1] / bars.open[1:]
-    least = _RATIOS[0] * (1.0 - _NEAR)
-    # Most bars have no such jump, and this is looked at for every symbol of every load.
-    if not len(jump) or (np.maximum.reduce(jump) <= least and np.minimum.reduce(jump) * least >= 1):
+    if not _may_jump(bars):
         return
-    large = np.flatnonzero(np.maximum(jump, 1.0 / jump) > least)
+    jump = bars.close[:-1] / bars.open[1:]
+    large = np.flatnonzero(np.maximum(jump, 1.0 / jump) > _LEAST)
     stays = bars.close[:-1] / bars.close[1:]
     usual = float(np.median(np.abs(stays - 1.0)))
     names = {
@@ -75,6 +79,14 @@ def _jumps(bars: Bars) -> Iterator[str]:
             f"{bars.symbol}: {len(names)} {what} that the prices are not adjusted for: "
             f"{', '.join(first)}{more}; a file of factors and 'adjustment' remove such jumps"
         )
+
+
+def _may_jump(bars: Bars) -> bool:
+    """Return True if a price jumps as far as at a split, which those of most symbols never do."""
+    jump = bars.close[:-1] / bars.open[1:]
+    if not len(jump):
+        return False
+    return not (np.maximum.reduce(jump) <= _LEAST and np.minimum.reduce(jump) * _LEAST >= 1)
 
 
 def _split(jump: float, stays: float, least: float) -> str | None:

@@ -9,7 +9,6 @@ import numpy as np
 from attrs import evolve
 
 from glowback_trio.data.calendars.exchanges import zone_of
-from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.request_checks import LoadLimits
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
@@ -49,7 +48,7 @@ def collect(
     Args:
         request: Names the symbols and the data quality mode.
         load_one: Loads one symbol's bars, those for warming up included, and the quality report of
-            its rows.
+            its rows, with what is doubtful about the bars.
         checkpoint: Called before each symbol; an exception that it raises ends the load.
         limits: Checked after each symbol, because a file may hold more bars than its calendar.
 
@@ -61,7 +60,7 @@ def collect(
     for symbol in request.priced:
         checkpoint()
         one, quality_of_one = load_one(symbol)
-        loaded.append((one, with_doubts(one, quality_of_one)))
+        loaded.append((one, quality_of_one))
         size = len(one)
         total, longest = total + size, max(longest, size)
         for problem in limits.problems(total, longest):

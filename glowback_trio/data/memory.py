@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
+from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.loading import collect, market_zone, parted, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
@@ -113,4 +114,5 @@ class MemoryCatalogue:
         # A program may hand over any arrays, so they are cleaned like those of a file.
         placed = rows.placed(market_zone(request), daily=request.resolution == "day")
         span = DateRange.of(request.start_date, request.end_date)
-        return clean(placed.between(span, request.warmup_of(symbol)))
+        found, quality = clean(placed.between(span, request.warmup_of(symbol)))
+        return found, with_doubts(found, quality)

@@ -65,12 +65,16 @@ class Rows:
             DataError: A local time does not exist in the zone.
         """
         try:
-            return evolve(self, stamps=self.stamps.placed(zone, daily=daily))
+            return self.at(self.stamps.placed(zone, daily=daily))
         except SkippedTimeError as error:
             written = str(self.time[error.row]).removesuffix(".000000000")
             raise DataError(
                 f"{self.source}, {self.place(error.row)}: expected {error}, got {written!r}"
             ) from None
+
+    def at(self, stamps: Stamps) -> Rows:
+        """Return the rows at other times, (R,)."""
+        return Rows(self.symbol, self.source, stamps, self.values, self.locate, self.number)
 
     def take(self, which: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
         """Return some of the rows."""

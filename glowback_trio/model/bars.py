@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.errors import DataError
@@ -157,6 +157,35 @@ class Bars:
     )
     known_digest: str | None = field(default=None, kw_only=True, repr=False)
 
+    @classmethod
+    def again(
+        cls,
+        symbol: str,
+        time: Times,
+        prices: Floats,
+        *,
+        offset: Offsets | None = None,
+        known_digest: str | None = None,
+    ) -> Bars:
+        """Make bars of columns that were those of bars before, and are not all checked again.
+
+        Args:
+            symbol: The symbol.
+            time: (T,), of the type that bars have, and ascending.
+            prices: (5, T) float64: open, high, low, close, volume.
+            offset: As the attribute.
+            known_digest: Likewise.
+        """
+        kinds = (time.dtype, prices.dtype) == (_MOMENT, _FLOAT)
+        if not (kinds and prices.shape[1] == len(time) and _is_closed(time) and _is_closed(prices)):
+            return cls(symbol, time, *prices, offset=offset, known_digest=known_digest)
+        # All that the constructor would do for hundreds of symbols is to find this out six times.
+        bars = cls.__new__(cls)
+        columns = (symbol, time, *prices, offset, known_digest)
+        for name, column in zip(_ATTRIBUTES, columns, strict=True):
+            object.__setattr__(bars, name, column)
+        return bars
+
     def __len__(self) -> int:
         return len(self.time)
 
@@ -217,6 +246,8 @@ class Bars:
 def _known_offset(bars: Bars) -> Offsets:
     return np.zeros(len(bars), _SPAN) if bars.offset is None else bars.offset
 
+
+_ATTRIBUTES = tuple(each.name for each in fields(Bars))
 
 # attrs writes this method for the cached property and names no module, on which `help()` of
 # Python 3.13 fails.

@@ -334,7 +334,7 @@ class BacktestRequest(Checked):
 
     def warmup_of(self, symbol: str) -> int:
         """Return how many bars of a symbol are read before the range; none of a mere benchmark."""
-        return self.warmup_bars if symbol in self.symbols else 0
+        return self.warmup_bars and (self.warmup_bars if symbol in self.symbols else 0)
 
     def place(self, index: int) -> tuple[str | int, ...]:
         """Return the path, within the request, of one of `priced`."""

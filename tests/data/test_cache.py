@@ -66,7 +66,7 @@ def shards(root: Path) -> dict[str, bytes]:
 
 def is_cached(dataset: Dataset) -> list[bool]:
     """Return for each symbol whether its bars are bytes of a shard and not parsed numbers."""
-    return [isinstance(owner_of(bars.time), bytes) for bars in dataset.bars]
+    return [isinstance(owner_of(bars.time), bytes | memoryview) for bars in dataset.bars]
 
 
 def owner_of(memory: Any) -> Any:
@@ -156,6 +156,34 @@ def test_an_impossible_price_from_the_cache_is_named_by_its_line(root: Path) -> 
     for _ in range(2):
         with pytest.raises(DataError, match=r"^AAPL_1d\.csv, line 4, column 'low': .* got -9\.0$"):
             load(root)
+
+
+def test_a_few_of_many_files_are_the_same_bars(root: Path) -> None:
+    # More files than shards, so that one file is less than half of its shard, and read by itself.
+    names = [f"N{number}" for number in range(60)]
+    for name in names:
+        write(root, name)
+    load(root, *names)
+    whole = load(root, *names)
+    assert is_cached(whole) == [True] * 60
+    for bars in whole.bars[:20]:
+        alone = load(root, bars.symbol)
+        assert is_cached(alone) == [True]
+        assert alone.bars[0].digest() == bars.digest()
+        assert alone.bars[0].close.tobytes() == bars.close.tobytes()
+
+
+def test_files_with_the_same_times_share_them_in_memory(root: Path) -> None:
+    load(root)
+    assert len({id(bars.time) for bars in load(root).bars}) == 1
+
+
+def test_bars_of_the_cache_cannot_be_written_to(root: Path) -> None:
+    load(root)
+    for bars in load(root).bars:
+        for column in (bars.time, bars.open, bars.volume):
+            with pytest.raises(ValueError, match=r"(?i)writeable"):
+                column.setflags(write=True)
 
 
 def test_one_bad_file_does_not_keep_the_others_from_the_cache(root: Path) -> None:

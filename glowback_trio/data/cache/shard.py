@@ -10,6 +10,7 @@ it is read. Nothing is mapped: where a mapped file is cut, the system ends the p
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import tempfile
@@ -29,15 +30,17 @@ from glowback_trio.model.bars import Floats
 from glowback_trio.model.request import Resolution
 from glowback_trio.model.sessions.stamps import Stamps
 
-__all__ = ["CacheEntry", "Shard", "open_shard", "write_shard"]
+__all__ = ["CacheEntry", "Shard", "Words", "open_shard", "write_shard"]
 
 _HEAD = struct.Struct("<8sII")
-_MAGIC = b"glowbar2"
+_MAGIC = b"glowbar3"
 _ALIGN = 64  # bytes: a cache line
 _AT_ONCE = 1 << 30
 _WORD, _PRICE = np.dtype("<u8"), np.dtype("<f8")
 _TIME, _OFFSET = np.dtype("<M8[ns]"), np.dtype("<m8[s]")
 _VALUES = 5
+
+Words = NDArray[np.uint64]
 
 
 @frozen(eq=False)
@@ -48,7 +51,7 @@ class CacheEntry:
         name: The file's name.
         version: The version of the file that was parsed.
         source: SHA-256 of its content, as hex.
-        spacing: See `ParsedFile`, as for `digest`.
+        spacing: See `ParsedFile`, as for `digest` and `is_plain`.
         stamps: (R,).
         values: (5, R) float64.
     """
@@ -60,6 +63,7 @@ class CacheEntry:
     digest: str | None
     stamps: Stamps = field(repr=False)
     values: Floats = field(repr=False)
+    is_plain: bool = False
 
 
 @frozen(eq=False)
@@ -80,27 +84,72 @@ class Shard:
         if self.descriptor is not None:
             finalize(self, os.close, self.descriptor)
 
-    def take(self, name: str) -> CacheEntry | None:
-        """Return an entry, or None if there is none or its checksum is wrong."""
+    def take(
+        self, name: str, ahead: Words | None = None, known: dict[str, Stamps] | None = None
+    ) -> CacheEntry | None:
+        """Return an entry, or None if there is none or its checksum is wrong.
+
+        Args:
+            name: Of the price file.
+            ahead: What `read_into` has read; left out, the entry is read by itself.
+            known: Times of entries before, by their digests; changed. An entry with such times has
+                these very ones, so that whoever looks at times need not do so for each file.
+        """
         if self.descriptor is None or (row := self.index.get(name)) is None:
             return None
-        rows, columns = row["rows"], row["columns"]
-        words = _words_at(self.descriptor, self.start + row["start"] * 8, rows * columns)
+        rows, columns, start = row["rows"], row["columns"], row["start"]
+        if ahead is None:
+            words = _words_at(self.descriptor, self.start + start * 8, rows * columns)
+        else:
+            words = ahead[start : start + rows * columns]
         # A truncated file gives fewer words than the index promises.
         if len(words) != rows * columns or _sum(words) != row["sum"]:
             return None
-        time, *offset = words[: rows * (columns - _VALUES)].reshape(-1, rows)
+        stamps = None if known is None else known.get(row["times"])
+        if stamps is None:
+            stamps = _stamps_of(words, rows, columns, is_local=row["local"])
+            if known is not None:
+                known[row["times"]] = stamps
         return CacheEntry(
             name=name,
             version=tuple(row["version"]),
             source=row["source"],
             spacing=row["spacing"],
             digest=row["digest"],
-            stamps=Stamps(
-                time.view(_TIME), offset[0].view(_OFFSET) if offset else None, row["local"]
-            ),
+            is_plain=row["plain"],
+            stamps=stamps,
             values=words[rows * (columns - _VALUES) :].view(_PRICE).reshape(_VALUES, rows),
         )
+
+    @property
+    def words(self) -> int:
+        """The words of all entries, as the length of the file tells it."""
+        if self.descriptor is None:
+            return 0
+        return max(0, os.fstat(self.descriptor).st_size - self.start) // _WORD.itemsize
+
+    def words_of(self, name: str) -> int:
+        """Return the words of an entry; 0 if there is none."""
+        row = self.index.get(name)
+        return row["rows"] * row["columns"] if row else 0
+
+    def read_into(self, memory: memoryview) -> int:
+        """Read all entries into memory of so many bytes, and return how many there were."""
+        assert self.descriptor is not None
+        count = 0
+        try:
+            while part := os.preadv(
+                self.descriptor, [memory[count : count + _AT_ONCE]], self.start + count
+            ):
+                count += part
+        except OSError:  # what is missing is read from the price files
+            return count
+        return count
+
+
+def _stamps_of(words: Words, rows: int, columns: int, *, is_local: bool) -> Stamps:
+    time, *offset = words[: rows * (columns - _VALUES)].reshape(-1, rows)
+    return Stamps(time.view(_TIME), offset[0].view(_OFFSET) if offset else None, is_local)
 
 
 def open_shard(path: Path) -> Shard:
@@ -148,7 +197,7 @@ def _index_of(descriptor: int) -> tuple[Mapping[str, Mapping[str, Any]], int]:
     return {entry["name"]: entry for entry in orjson.loads(index)}, _aligned(_HEAD.size + length)
 
 
-def _words_at(descriptor: int, start: int, count: int) -> NDArray[np.uint64]:
+def _words_at(descriptor: int, start: int, count: int) -> Words:
     """Return so many words, or as many whole ones as there are; none if they cannot be read."""
     try:
         content = _bytes_at(descriptor, start, count * _WORD.itemsize)
@@ -191,26 +240,37 @@ def _index_row(entry: CacheEntry, start: int) -> Mapping[str, Any]:
         "source": entry.source,
         "spacing": entry.spacing,
         "digest": entry.digest,
+        "plain": entry.is_plain,
         "rows": len(entry.stamps),
         "columns": _columns(entry),
         "local": entry.stamps.is_local,
+        "times": _times_digest(entry.stamps),
         "start": start,
         "sum": total,
     }
+
+
+def _times_digest(stamps: Stamps) -> str:
+    """Return a key for times: two digests of so many bytes do not collide by chance."""
+    content = hashlib.blake2b(bytes([stamps.is_local]), digest_size=32)
+    for column, kind in ((stamps.time, _TIME), (stamps.offset, _OFFSET)):
+        if column is not None:
+            content.update(np.ascontiguousarray(column, kind).view("u1").data)
+    return content.hexdigest()
 
 
 def _columns(entry: CacheEntry) -> int:
     return _VALUES + (1 if entry.stamps.offset is None else 2)
 
 
-def _words(entry: CacheEntry) -> Iterator[NDArray[np.uint64]]:
+def _words(entry: CacheEntry) -> Iterator[Words]:
     yield np.ascontiguousarray(entry.stamps.time, _TIME).view(_WORD)
     if entry.stamps.offset is not None:
         yield np.ascontiguousarray(entry.stamps.offset, _OFFSET).view(_WORD)
     yield np.ascontiguousarray(entry.values, _PRICE).reshape(-1).view(_WORD)
 
 
-def _sum(words: NDArray[np.uint64]) -> int:
+def _sum(words: Words) -> int:
     """Return the sum modulo 2**64: cheaper than a CRC, and detects bit flips and zeroed pages."""
     return int(np.add.reduce(words))
 

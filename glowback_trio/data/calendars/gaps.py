@@ -94,7 +94,9 @@ def _alike(stamps: Sequence[Stamps]) -> Iterator[tuple[int, Days, list[int]]]:
 
 def _equal(one: Stamps, other: Stamps) -> bool:
     # As integers, which compare faster than datetimes.
-    same = np.array_equal(one.time.view(np.int64), other.time.view(np.int64))
+    same = one.time is other.time or np.array_equal(
+        one.time.view(np.int64), other.time.view(np.int64)
+    )
     return same and one.offset is None and other.offset is None
 
 

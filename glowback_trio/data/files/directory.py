@@ -76,6 +76,12 @@ class _Name:
         return cls(symbol, resolution, cast("FileFormat", parts["format"]))
 
 
+@lru_cache
+def _endings(resolution: Resolution) -> Sequence[str]:
+    """Return what may follow a symbol in the names of files with bars of a resolution."""
+    return (*(f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution), "")
+
+
 def _is_ours(name: str) -> bool:
     return _Name.of(name) is not None or name.endswith(FACTORS_ENDING) or name == PROVENANCE
 
@@ -129,13 +135,13 @@ class PriceDirectory:
 
         More than one is ambiguous, and the caller's to refuse.
         """
-        suffixes = [f"_{suffix}" for suffix, named in _SUFFIXES.items() if named == resolution]
+        stems = file_stems(symbol)
         # A symbol such as `AAPL_1d` would match the name of `AAPL`, hence the comparison below.
         names = [
             f"{stem}{suffix}.{form}"
             for form in formats
-            for suffix in (*suffixes, "")
-            for stem in file_stems(symbol)
+            for suffix in _endings(resolution)
+            for stem in stems
         ]
         files = (self._price_file(name) for name in names if name in self.names)
         return tuple(file for file in files if file and file.symbol == symbol)
