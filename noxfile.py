@@ -20,6 +20,7 @@ BENCHMARKS = (
     "loading",
     "events",
     "simulation",
+    "optimizations",
     "durable",
     "fanout",
     "isolation",
@@ -264,11 +265,16 @@ def honesty(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed: all benchmarks, or those named after `--`; `--check` compares their ratios."""
+    """Measure speed: all benchmarks, or those named after `--`.
+
+    `--check` compares their ratios with the committed ones, `--record` writes new ones.
+    """
     _install(session, "bench")
+    named = [name for name in session.posargs if not name.startswith("--")] or BENCHMARKS
     if "--check" in session.posargs:
-        named = [name for name in session.posargs if name != "--check"]
         session.run("python", "benchmarks/check.py", *named)
-        return
-    for name in session.posargs or BENCHMARKS:
-        session.run("python", f"benchmarks/{name}.py")
+    elif "--record" in session.posargs:
+        session.run("python", "benchmarks/check.py", "--record", *named)
+    else:
+        for name in named:
+            session.run("python", f"benchmarks/{name}.py")

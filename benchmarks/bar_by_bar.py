@@ -5,7 +5,8 @@
 The strategy is a moving average crossover, 10 against 30 bars, long or flat, that keeps two running
 sums. The floor calls the same strategy from a plain loop over lists of floats, fills its targets at
 the next open and keeps cash, units and one value per bar; no costs, no records, no metrics. Times
-are of the processor and taken in turn; the engine's are of the whole result.
+are of the processor and taken in turn; the engine's are of the whole result, which the compiled
+kernel draws and books where the extra `fast` is installed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import ClassVar
 
 from attrs import define, evolve, frozen
 from engine_cases import FAST, SLOW, Case, make_dataset, make_request, simulate
+from ratios import note
 from timing import in_turn
 
+from glowback_trio import extras
+from glowback_trio.compute.kernel import warm
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.strategies.api import BarStrategy, Context, OnBar
 
@@ -102,6 +106,8 @@ def measure(case: Case, *, quick: bool) -> str:
     figures = (median, min(engine), least, median / least)
     target = "-" if quick else f"{case.target_ms:.1f}"
     name = f"{case.symbols} x {case.rows:,} {case.resolution}"
+    if not quick:
+        note(f"bar_by_bar.{case.symbols}x{case.rows}.loop", least / median)
     return f"{name:24}{''.join(f'{figure:12.2f}' for figure in figures)}{target:>12}"
 
 
@@ -110,6 +116,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time a strategy that is called bar by bar.")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the bars, no targets")
     quick = parser.parse_args().quick
+    if extras.FAST.is_installed:
+        warm()
     heads = ("median ms", "best ms", "loop ms", "ratio", "target ms")
     print(f"{'symbols x bars':24}{''.join(f'{head:>12}' for head in heads)}")
     for case in CASES:

@@ -22,6 +22,7 @@ from typing import Literal
 
 import trio
 from attrs import define, field
+from ratios import note
 
 from glowback_trio import BacktestRequest, SqliteStore, open_gateway
 from glowback_trio.actors.runs.life import begin_run_log
@@ -157,13 +158,14 @@ def lines(directory: Path, events: int, runs: int) -> Iterator[str]:
     for synchronous in SYNCHRONOUS:
         target = TARGETS[synchronous]
         store = SqliteStore(directory / f"{synchronous}.sqlite", synchronous)
-        rate, _ = trio.run(append, store, events)
-        yield f"{synchronous:6}, 16 runs      {rate:10,.0f} events/s   (target: {target:,})"
+        ours, _ = trio.run(append, store, events)
+        yield f"{synchronous:6}, 16 runs      {ours:10,.0f} events/s   (target: {target:,})"
         paced = SqliteStore(directory / f"paced-{synchronous}.sqlite", synchronous)
         rate, seconds = trio.run(append, paced, events, target)
         yield f"{synchronous:6}, paced        {rate:10,.0f} events/s   {late(seconds)}"
         floor = bare(directory / f"bare-{synchronous}.sqlite", synchronous, events, 2048)
         yield f"{synchronous:6}, bare SQLite  {floor:10,.0f} events/s"
+        note(f"durable.{synchronous}.bare", ours / floor)
     yield "visible: target 20 ms (p99) with NORMAL"
     rate = trio.run(replay, SqliteStore(directory / "replay.sqlite"), events)
     yield f"read back            {rate:10,.0f} events/s   (target: 300,000)"

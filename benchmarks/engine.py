@@ -42,6 +42,7 @@ from engine_cases import (
     make_request,
     simulate,
 )
+from ratios import note
 from timing import cpu_ms, in_turn
 
 from glowback_trio import extras
@@ -111,6 +112,9 @@ def measure(case: Case, *, quick: bool) -> str:
     ours = median.get("kernel", median["without"])
     kind = "weights" if case.weights else case.resolution
     row = f"{case.symbols} x {case.rows:,} {kind}"
+    for other in ("vectorbt", "floor"):
+        if other in median and not quick:
+            note(f"engine.{case.symbols}x{case.rows}_{kind}.{other}", median[other] / ours)
     figures = [
         median["vectorbt"] / ours if "vectorbt" in median else None,
         median["without"] / ours,

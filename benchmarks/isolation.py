@@ -22,6 +22,7 @@ from typing import Self
 from attrs import evolve, frozen
 from fanout import OUR_COMMAND, Waiting
 from neighbours import measure_neighbours
+from ratios import note
 from servers import Server, opened, prepare
 from watchers import Watcher, connect, delays, frames, watch
 
@@ -146,6 +147,7 @@ def measure_stalled(count: int) -> None:
         f"{HEALTHY} healthy clients: p99 {calm_ms:.1f} ms alone, {late_ms:.1f} ms beside one "
         f"stalled and {DRIBBLING} dribbling   {late_ms / calm_ms:.2f} x (target: at most 1.2)"
     )
+    note("isolation.p99.alone", calm_ms / late_ms)
     print(f"the server's CPU: {calm_s:.2f} s alone, {busy_s:.2f} s   {busy_s / calm_s:.2f} x")
     print(f"these cost {grown} KiB (target: at most {BUDGET_KIB}); the stalled one missed nothing")
 

@@ -32,6 +32,7 @@ from typing import TypeVar
 import numpy as np
 import trio
 from engine import memory_kb
+from ratios import note
 from timing import cpu_ms, in_turn
 
 from glowback_trio.compute import Answered, ProcessCompute, Step, TrialsJob
@@ -125,6 +126,7 @@ def print_grid(*, quick: bool) -> None:
     for other in theirs:
         median = statistics.median(other)
         print(f"  vectorbt / ours        {median / mine:10.1f} x   target  5.0 x")
+        note(f"optimizations.{len(plans)}x{BARS}.vectorbt", median / mine)
         print(f"  vectorbt               {median:10.1f} ms   best {min(other):.1f} ms")
     print(f"  ours, all metrics      {mine:10.1f} ms   best {min(ours):.1f} ms")
     print(f"  ours, one by one       {lone:10.1f} ms")
