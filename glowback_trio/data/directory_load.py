@@ -140,7 +140,7 @@ class DirectoryLoad:
         symbol: str,
     ) -> tuple[Bars, Quality]:
         file = files[symbol]
-        with errors_named(file.path.name):
+        with errors_named(file.name):
             return self._bars_of(read(file), file, place, stated)
 
     def _bars_of(
@@ -151,7 +151,7 @@ class DirectoryLoad:
         stated: Provenance,
     ) -> tuple[Bars, Quality]:
         symbol, request = file.symbol, self.request
-        check_resolution(file.path.name, parsed.spacing, request.resolution, file.resolution)
+        check_resolution(file.name, parsed.spacing, request.resolution, file.resolution)
         bars, quality, is_plain = parsed.between(place, request.warmup_of(symbol))
         if request.adjustment == "none":
             if request.execution.commission_per_share and stated.adjusted_for in _MORE_SHARES:
@@ -257,7 +257,7 @@ def _version_at(path: Path) -> Version | None:
 
 def ambiguity(symbol: str, resolution: Resolution, files: Sequence[PriceFile]) -> str:
     """Return the message that several files may hold the same bars."""
-    names = ", ".join(file.path.name for file in files)
+    names = ", ".join(file.name for file in files)
     return (
         f"More than one file may hold bars of resolution {resolution!r} for {symbol!r}: "
         f"{names}; keep one of them, or name each after its resolution"

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,7 @@ class Cache:
         for name, own in wanted.items():
             shard = self._shards[name] = open_shard(self.home / name)
             total = shard.words
-            if total and 2 * sum(shard.words_of(file.path.name) for file in own) >= total:
+            if total and 2 * sum(shard.words_of(file.name) for file in own) >= total:
                 lengths[name] = total
         memory = np.empty(8 * sum(lengths.values()), np.uint8).data
         # From here on nobody can write to it, so bars need no copies of their own.
@@ -142,7 +142,7 @@ class Cache:
         shard = self._shards.get(shard_name) or open_shard(self.home / shard_name)
         if not _is_large(file):
             self._shards[shard_name] = shard
-        entry = shard.take(file.path.name, self._ahead.get(shard_name), self._known)
+        entry = shard.take(file.name, self._ahead.get(shard_name), self._known)
         if entry is not None and entry.version == file.version:
             return _unpacked(entry, file)
         fresh, version = read_unchanged(file.path, partial(self._read_again, file, entry))
@@ -193,14 +193,18 @@ def _is_large(file: PriceFile) -> bool:
 
 
 def _shard_of(file: PriceFile) -> str:
-    name = file.path.name
+    return f"{file.name}.bars" if _is_large(file) else _shared_shard(file.name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _shared_shard(name: str) -> str:
     # CRC-32 only spreads the names evenly and identically in every process; `hash` would not.
-    return f"{name if _is_large(file) else f'{zlib.crc32(name.encode()) % _SHARDS:02}'}.bars"
+    return f"{zlib.crc32(name.encode()) % _SHARDS:02}.bars"
 
 
 def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
     return CacheEntry(
-        name=file.path.name,
+        name=file.name,
         version=file.version,
         source=source,
         spacing=parsed.spacing,
@@ -214,7 +218,7 @@ def _packed(parsed: ParsedFile, file: PriceFile, source: str) -> CacheEntry:
 def _unpacked(entry: CacheEntry, file: PriceFile) -> ParsedFile:
     rows = Rows(
         symbol=file.symbol,
-        source=file.path.name,
+        source=file.name,
         stamps=entry.stamps,
         values=entry.values,
         locate=file.locate(),

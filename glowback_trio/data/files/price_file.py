@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from glowback_trio.data.files.csv_file import csv_table, place_in_csv
 from glowback_trio.data.files.parquet_cells import place_in_parquet
@@ -37,6 +37,7 @@ class PriceFile:
         format: Its format.
         version: Size, times of the last change of the content and of the inode in nanoseconds since
             1970, and inode number. While all four are equal, the content is.
+        name: The last part of its path.
     """
 
     path: Path
@@ -44,6 +45,11 @@ class PriceFile:
     resolution: Resolution | None
     format: FileFormat
     version: Version
+    name: str = field(init=False, eq=False, repr=False)
+
+    @name.default
+    def _name(self) -> str:
+        return self.path.name
 
     @property
     def most_rows(self) -> int:
