@@ -108,6 +108,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def screens(session: nox.Session) -> None:
+    """Take the pictures in docs/screens/ anew, of all pages or of those named; look at them."""
+    _install(session, "browser")
+    environment = {"PYTHONPATH": "tests"}
+    session.run("python", "tests/browser/screens.py", *session.posargs, env=environment)
+
+
+@nox.session
 def abuse(session: nox.Session) -> None:
     """Do to a server what must harm nobody else, and state what each costs; half an hour."""
     _install(session, "tests")

@@ -3,7 +3,7 @@ import { get, pages } from "./api.js";
 import { byId } from "./dom.js";
 import { apiKey, askForKey } from "./keys.js";
 import { say } from "./notice.js";
-import { StreamError, streamChanges } from "./change_stream.js";
+import { StreamError, streamChanges } from "/assets/glowback-stream.js";
 
 /**
  * The status of a run, as the server sends it.
