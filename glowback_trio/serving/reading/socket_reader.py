@@ -51,9 +51,12 @@ class Readiness:
     _alarms: list[tuple[float, int, SocketReader]] = field(factory=list, init=False)
     _order: Iterator[int] = field(factory=count, init=False)
     _sleep: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _used: trio.Event = field(factory=trio.Event, init=False)
 
     async def run(self) -> NoReturn:
         """Wake readers until cancelled."""
+        # A simulated server has no sockets of the kernel, and must wait for nothing real.
+        await self._used.wait()
         while True:
             with trio.CancelScope(deadline=self._next_alarm()) as self._sleep:
                 while True:
@@ -86,6 +89,7 @@ class Readiness:
     def add(self, descriptor: int, reader: SocketReader) -> None:
         """Watch a socket until `remove`."""
         self._readers[descriptor] = reader
+        self._used.set()
         # Once for all waits, so the kernel reports what comes, and not what is there.
         self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
 
