@@ -195,6 +195,12 @@ class InvalidTransitionError(GlowbackError, RuntimeError):
     code = "conflict"
 
 
+class RunEndedError(GlowbackError, RuntimeError):
+    """Raised when a run that has ended is to go on in another way."""
+
+    code = "conflict"
+
+
 class LogError(GlowbackError, AssertionError):
     """Raised when a log of events breaks one of the log laws (see `model.invariants`).
 

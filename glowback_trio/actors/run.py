@@ -29,12 +29,12 @@ from glowback_trio.compute import (
     Progressed,
     Step,
 )
-from glowback_trio.errors import FailureTraceback, NotReadyError
+from glowback_trio.errors import FailureTraceback, NotReadyError, RunEndedError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
 from glowback_trio.model.lifecycle import INTERRUPTED, Headline, State, Status
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Pace
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe, listed
 from glowback_trio.model.strategies.lost import LostStrategy
@@ -159,6 +159,7 @@ class Run:
             tags=labels.tags,
             note=labels.note,
             metrics=self._headline if completed else None,
+            pace_bars_per_s=None if self._writer.finished else self._pacer.bars_per_s,
         )
 
     @property
@@ -348,6 +349,23 @@ class Run:
         self._pacer.resume()
         if self._turn is not None:
             self._turn.resume()
+        self._broadcaster.ring()
+
+    def set_pace(self, bars_per_s: float | None) -> None:
+        """Let the run go on at another pace from now on. Like a pause, its log does not show it.
+
+        Args:
+            bars_per_s: How many bars it emits per second; None: as many as it can.
+
+        Raises:
+            InvalidRequestError: The pace is out of its bounds.
+            RunEndedError: The run has ended.
+        """
+        self._broadcaster.loop.check("run.set_pace")
+        pace = Pace(bars_per_s=bars_per_s)
+        if self._writer.finished:
+            raise RunEndedError(f"The pace cannot be set: the run has {self.state}")
+        self._pacer.set_pace(pace.bars_per_s)
         self._broadcaster.ring()
 
     def take_turns(self, turn: SlotTurn) -> None:

@@ -127,7 +127,10 @@ class RunTasks:
     def _current(self, status: Status) -> Status:
         """Return a stored status with what no log says."""
         run = self.runs.get(status.run_id)
-        return evolve(status, paused=run is not None and run.status.paused)
+        if run is None:
+            return evolve(status, paused=False)
+        now = run.status
+        return evolve(status, paused=now.paused, pace_bars_per_s=now.pace_bars_per_s)
 
     async def load(self, run_id: str, *, starts: Callable[[], bool]) -> Run:
         """Return a run, wherever the store has it; see `Gateway.load_run`.

@@ -68,6 +68,7 @@ for _name, _place, _help in (
     ("report", "report:app", "Write a report of a run, an optimization or a comparison."),
     ("edit", "runs.edit:app", "Change the name, the tags or the note of a run."),
     ("pause", "runs.control:pause_app", "Pause a run."),
+    ("pace", "runs.control:pace_app", "Let a run go on at another pace."),
     ("resume", "runs.control:resume_app", "Let a paused run go on."),
     ("cancel", "runs.control:cancel_app", "Cancel a run."),
     ("delete", "runs.control:delete_app", "Delete a run with its events and its result."),

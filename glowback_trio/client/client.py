@@ -332,6 +332,11 @@ class Client:
         """
         return status_of(await self._about(run_id, "POST", "/resume"))
 
+    async def set_pace(self, run_id: str, bars_per_s: float | None) -> Status:
+        """Let a run that has not ended go on at another pace; None: as fast as possible."""
+        body, headers = dumps({"bars_per_s": bars_per_s}), json_headers(None)
+        return status_of(await self._about(run_id, "POST", "/pace", content=body, headers=headers))
+
     async def edit(
         self,
         run_id: str,
@@ -476,12 +481,7 @@ class Client:
     ) -> ChangeStream:
         """Stream what becomes of all runs and optimizations; use it in an `async with` block.
 
-        Args:
-            after: The id of the last change that is known; None: begin with a `reset`.
-            epoch: The epoch that the last `reset` named.
-            types: Only changes of these types, and a `reset`; None: all.
-            retry_for: Seconds to try to reconnect before giving up.
-            on_retry: Called before each attempt to reconnect.
+        It goes on after the change `after` of `epoch`, and else begins with a `reset`.
         """
         return open_changes(self._streams, (after, epoch), types, retry_for, on_retry)
 

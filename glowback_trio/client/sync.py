@@ -238,6 +238,10 @@ class SyncClient:
         )
         return self._read(stream)
 
+    def set_pace(self, run_id: str, bars_per_s: float | None) -> Status:
+        """Set the pace of a run; see `Client.set_pace`."""
+        return self._call(self._client.set_pace, run_id, bars_per_s)
+
     def changes(
         self,
         *,

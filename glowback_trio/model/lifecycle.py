@@ -148,6 +148,7 @@ class Status:
         tags: Its tags.
         note: Its note; empty: none.
         metrics: The headline of its result, which no log says either; None unless it has completed.
+        pace_bars_per_s: Its pace, in bars per second; None: as fast as possible, or it has ended.
     """
 
     run_id: str
@@ -165,6 +166,7 @@ class Status:
     tags: tuple[str, ...] = ()
     note: str = ""
     metrics: Headline | None = None
+    pace_bars_per_s: float | None = None
 
     def __repr__(self) -> str:
         what = f"{self.strategy} on {listed(self.symbols)}"
@@ -191,6 +193,7 @@ class Status:
             name=request.name,
             tags=request.tags,
             note=request.note,
+            pace_bars_per_s=request.stream.pace_bars_per_s,
         )
 
     @property
@@ -238,7 +241,8 @@ class Status:
         if state not in TERMINAL:
             return evolve(changed, started_at=moment)
         reached = 1.0 if state is State.COMPLETED else self.progress
-        return evolve(changed, finished_at=moment, error=error, progress=reached)
+        changed = evolve(changed, finished_at=moment, error=error, progress=reached)
+        return evolve(changed, pace_bars_per_s=None)
 
 
 def fold(events: Iterable[Event], request: BacktestRequest) -> Status:

@@ -36,6 +36,7 @@ __all__ = [
     "BacktestRequest",
     "Execution",
     "OnRestart",
+    "Pace",
     "Resolution",
     "Stream",
 ]
@@ -117,6 +118,22 @@ class Execution(Checked):
     __repr__ = describe_changes
 
 
+#: Bars per second.
+PaceBarsPerS = Annotated[float, Ge(SMALLEST_PACE), Le(1e6)]
+
+
+@frozen(kw_only=True)
+class Pace(Checked):
+    """The pace of a run.
+
+    Attributes:
+        bars_per_s: Bars per second, each with its events, 0.001 at least; None: as fast as
+            possible.
+    """
+
+    bars_per_s: PaceBarsPerS | None
+
+
 @frozen(kw_only=True, repr=False)
 class Stream(Checked):
     """Which events a run emits, and how fast.
@@ -135,7 +152,7 @@ class Stream(Checked):
     trades: bool = True
     orders: bool = False
     progress_steps: Annotated[int, Ge(1), Le(1000)] = 100
-    pace_bars_per_s: Annotated[float, Ge(SMALLEST_PACE), Le(1e6)] | None = None
+    pace_bars_per_s: PaceBarsPerS | None = None
 
     __repr__ = describe_changes
 

@@ -33,6 +33,7 @@ def status_document(status: Status) -> Document:
         "tags": list(status.tags),
         "note": status.note,
         "metrics": status.metrics and attrs.asdict(status.metrics),
+        "pace_bars_per_s": status.pace_bars_per_s,
     }
 
 

@@ -230,6 +230,7 @@ async def test_answers_are_what_the_document_promises(
         (f"{done}/events", f"{one}/events"),
         (f"{done}/events?after=99999", f"{one}/events"),
         (f"{done}/stream", f"{one}/stream"),
+        (f"{done}/difference?with={endless.run_id}", f"{one}/difference"),
         (f"{prefix}/changes/events", f"{prefix}/changes/events"),
         (f"{prefix}/changes/stream", f"{prefix}/changes/stream"),
         (f"{prefix}/strategies", f"{prefix}/strategies"),

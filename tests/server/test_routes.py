@@ -77,6 +77,23 @@ async def test_a_list_is_searched_by_all_that_names_a_run(client: Client, finish
         assert len(listed) == count, text
 
 
+async def test_the_pace_of_a_run_is_set_until_it_has_ended(
+    client: Client, finished: Run, endless: Run
+) -> None:
+    path = f"/backtests/{endless.run_id}/pace"
+    answer = await client.post(path, json={"bars_per_s": 20})
+    assert answer.status_code == 200
+    assert (await answer.get_json())["pace_bars_per_s"] == 20.0
+    assert endless.status.pace_bars_per_s == 20.0
+    for body in ({}, {"bars_per_s": 0}, {"bars_per_s": "2"}, {"bars_per_s": 1, "x": 1}):
+        assert (await client.post(path, json=body)).status_code == 422
+    refused = await client.post(f"/backtests/{finished.run_id}/pace", json={"bars_per_s": 1})
+    assert refused.status_code == 409
+    assert (await client.post(path, json={"bars_per_s": None})).status_code == 200
+    with trio.fail_after(10):
+        await endless.wait_finished()
+
+
 UNKNOWN_RUN = (
     "Run not found: no run has this id, or no longer; GET /backtests lists those there are"
 )

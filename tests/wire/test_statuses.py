@@ -106,4 +106,5 @@ def test_a_status_is_written_as_the_contract_has_it() -> None:
         "tags": [],
         "note": "",
         "metrics": None,
+        "pace_bars_per_s": None,
     }

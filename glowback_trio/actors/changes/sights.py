@@ -22,6 +22,7 @@ def run_sight(status: Status) -> Sight:
         status.state,
         status.progress,
         status.paused,
+        status.pace_bars_per_s,
         status.name,
         status.tags,
         status.note,

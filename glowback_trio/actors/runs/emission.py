@@ -61,11 +61,13 @@ class Emission:
         """Emit the drafts that the log does not have."""
         if self._recomputation is not None:
             drafts = await self._new_drafts(self._recomputation, drafts)
-        paced = self.pacer.bars_per_s is not None
+        pacer = self.pacer
         for index, draft in enumerate(drafts, start=1):
-            if paced:
-                await self.pacer.wait_due(draft.bar)
+            # Looked at each time, since the pace may change.
+            if pacer.bars_per_s is not None:
+                await pacer.wait_due(draft.bar)
             elif index % _EMITS_PER_TURN == 0:
+                pacer.bar = draft.bar
                 await self._store.wait_room()
             await self.pacer.wait_resumed()
             self._writer.emit(draft)

@@ -22,6 +22,10 @@ class Pacer:
     _paused_at: float = field(default=0.0, init=False)
     #: When the elapsed time began to count. Pauses are added, so that it stands still in them.
     _began: float = field(default=0.0, init=False)
+    #: The bar that was reached, or is waited for.
+    bar: int = field(default=0, init=False)
+    #: Set when another pace is set.
+    _repaced: trio.Event = field(factory=trio.Event, init=False)
 
     @property
     def paused(self) -> bool:
@@ -30,8 +34,23 @@ class Pacer:
 
     def begin(self, at_bar: int = 0) -> None:
         """Count the run's elapsed time from now on, as if it had just reached a bar."""
-        elapsed = 0.0 if self.bars_per_s is None else at_bar / self.bars_per_s
-        self._began = trio.current_time() - elapsed
+        self.bar = at_bar
+        self._began = trio.current_time() - self._elapsed(at_bar)
+
+    def _elapsed(self, bar: float) -> float:
+        return 0.0 if self.bars_per_s is None else bar / self.bars_per_s
+
+    def set_pace(self, bars_per_s: float | None) -> None:
+        """Go on at another pace from where the run is, as if it had come there at that pace."""
+        now = trio.current_time() if self._resumed is None else self._paused_at
+        reached = float(self.bar)
+        if self.bars_per_s is not None:
+            # The part of the wait for a bar that is over stays over.
+            reached = min(max((now - self._began) * self.bars_per_s, self.bar - 1.0), reached)
+        self.bars_per_s = bars_per_s
+        self._began = now - self._elapsed(reached)
+        self._repaced.set()
+        self._repaced = trio.Event()
 
     def pause(self) -> None:
         """Let the run emit nothing until `resume`. Idempotent."""
@@ -54,9 +73,11 @@ class Pacer:
 
     async def wait_due(self, bar: int) -> None:
         """Wait until the run's pace has reached a bar, counting from 0, and it is not paused."""
-        if self.bars_per_s is None:
-            return
-        elapsed = bar / self.bars_per_s
-        while trio.current_time() < self._began + elapsed or self._resumed is not None:
-            await trio.sleep_until(self._began + elapsed)
+        self.bar = bar
+        while self.bars_per_s is not None:
+            due = self._began + self._elapsed(bar)
+            if trio.current_time() >= due and self._resumed is None:
+                return
+            with trio.move_on_at(due):
+                await self._repaced.wait()
             await self.wait_resumed()

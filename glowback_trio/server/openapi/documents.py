@@ -70,6 +70,7 @@ class StatusDocument(TypedDict):
         tags: Its tags.
         note: Its note; empty: none.
         metrics: The headline of its result; null unless it has completed.
+        pace_bars_per_s: Its pace, in bars per second; null: as fast as possible, or it has ended.
     """
 
     run_id: RunId
@@ -87,6 +88,7 @@ class StatusDocument(TypedDict):
     tags: list[str]
     note: str
     metrics: HeadlineDocument | None
+    pace_bars_per_s: float | None
 
 
 class EquityRow(TypedDict):

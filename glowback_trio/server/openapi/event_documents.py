@@ -20,7 +20,7 @@ from glowback_trio.server.openapi.documents import (
 )
 from glowback_trio.server.openapi.optimization_documents import OptimizationStatusDocument
 
-__all__ = ["ChangeDocument", "EventDocument"]
+__all__ = ["ChangeDocument", "DifferenceDocument", "EventDocument"]
 
 
 class Queued(TypedDict):
@@ -130,6 +130,22 @@ class LogEvent(EventHead):
 
 
 EventDocument = StateEvent | ProgressEvent | MetricEvent | TradeEvent | OrderStepEvent | LogEvent
+
+
+class DifferenceDocument(TypedDict):
+    """The first event at which two logs part.
+
+    Attributes:
+        equal: Whether they do not, but for ids, times and digests.
+        events: Number of events of the one and of the other log.
+        at: The id of the event; null if the logs are equal.
+        events_there: That event of the one and of the other log; null where a log has ended.
+    """
+
+    equal: bool
+    events: list[Annotated[int, Ge(1)]]
+    at: Annotated[int, Ge(1)] | None
+    events_there: list[EventDocument | None]
 
 
 class DeletedRun(TypedDict):

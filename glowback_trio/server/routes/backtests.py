@@ -16,7 +16,7 @@ from glowback_trio.model.bounds import Checked, Ge, Le
 from glowback_trio.model.instant import stamp
 from glowback_trio.model.labelling.labels import LabelChanges
 from glowback_trio.model.lifecycle import State, Status
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Pace
 from glowback_trio.model.stream_protocol import StateName
 from glowback_trio.server.http.parameters import located
 from glowback_trio.server.http.responses import Response, json_response
@@ -39,6 +39,7 @@ __all__ = [
     "delete_backtest",
     "edit_backtest",
     "list_backtests",
+    "pace_backtest",
     "pause_backtest",
     "resume_backtest",
 ]
@@ -208,6 +209,18 @@ async def resume_backtest(app_state: AppState, run_id: str) -> Response:
     run = app_state.gateway.run(run_id)
     run.resume()
     await app_state.gateway.flush()
+    return json_response(status_document(run.status))
+
+
+async def pace_backtest(app_state: AppState, run_id: str, document: object) -> Response:
+    """Set the pace of a backtest that has not ended, from now on. Its log does not record it.
+
+    After a restart of the server the run has the pace of its request.
+    """
+    with located("body"):
+        pace = app_state.converter.structure(document, Pace)
+    run = app_state.gateway.run(run_id)
+    run.set_pace(pace.bars_per_s)
     return json_response(status_document(run.status))
 
 

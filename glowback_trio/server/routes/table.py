@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from glowback_trio.model.labelling.labels import LabelChanges
-from glowback_trio.model.request import BacktestRequest
+from glowback_trio.model.request import BacktestRequest, Pace
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
     Health,
@@ -16,7 +16,7 @@ from glowback_trio.server.openapi.documents import (
     StrategyDescription,
     StreamTicket,
 )
-from glowback_trio.server.openapi.event_documents import EventDocument
+from glowback_trio.server.openapi.event_documents import DifferenceDocument, EventDocument
 from glowback_trio.server.openapi.leak_documents import LeakReportDocument
 from glowback_trio.server.openapi.verdict_documents import VerdictDocument
 from glowback_trio.server.routes import (
@@ -31,6 +31,7 @@ from glowback_trio.server.routes import (
     transfers,
 )
 from glowback_trio.server.routes.changes.table import CHANGE_ROUTES
+from glowback_trio.server.routes.comparing import difference
 from glowback_trio.server.routes.optimizations.table import OPTIMIZATION_ROUTES
 from glowback_trio.server.routes.prices.table import PRICE_ROUTES
 from glowback_trio.server.routes.reports.table import REPORT_ROUTES
@@ -59,11 +60,13 @@ _ONE_RUN = (
     "backtest_report",
     "export_backtest",
     "verify_backtest",
+    "backtest_difference",
     "run_events",
     "explain_stream",
     "cancel_backtest",
     "pause_backtest",
     "resume_backtest",
+    "pace_backtest",
     "edit_backtest",
     "delete_backtest",
 )
@@ -176,6 +179,13 @@ ROUTES: Sequence[Route] = (
         errors={409: "The run has not ended, or cannot be computed again here."},
     ),
     _run(
+        method="GET",
+        path="/backtests/{run_id}/difference",
+        handler=difference.backtest_difference,
+        query=difference.DifferenceQuery,
+        responses={200: ResponseSpec("The difference.", DifferenceDocument)},
+    ),
+    _run(
         method="POST",
         path="/imports",
         handler=transfers.import_backtest,
@@ -206,6 +216,15 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}/resume",
         handler=backtests.resume_backtest,
         responses={200: _status("The run's status.")},
+    ),
+    _run(
+        method="POST",
+        path="/backtests/{run_id}/pace",
+        handler=backtests.pace_backtest,
+        body=Pace,
+        example={"bars_per_s": 20.0},
+        responses={200: _status("The run's status, with its pace.")},
+        errors={409: "The run has ended."},
     ),
     _run(
         method="GET",

@@ -1,4 +1,4 @@
-"""`glowback-trio cancel`, `pause`, `resume` and `delete`: change a run, and say what happened."""
+"""`glowback-trio cancel`, `pause`, `resume`, `pace`, `delete`: change a run, say what happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.short_repr import counted
 from glowback_trio.wire.statuses import status_document
 
-__all__ = ["cancel_app", "delete_app", "pause_app", "resume_app"]
+__all__ = ["cancel_app", "delete_app", "pace_app", "pause_app", "resume_app"]
 
 # A cancelled run ends within a quarter of a second, unless the server has a lot to do.
 _END_WITHIN_S = 10.0
@@ -21,6 +21,7 @@ _END_WITHIN_S = 10.0
 cancel_app = make_command("cancel", RUN_ID)
 pause_app = make_command("pause", RUN_ID)
 resume_app = make_command("resume", RUN_ID)
+pace_app = make_command("pace", f"{RUN_ID} 20")
 delete_app = make_command("delete", RUN_ID)
 
 
@@ -92,6 +93,33 @@ async def resume(
         said = f"Resumed {run_id} at {status.progress:.0%}."
     else:
         said = f"{run_id} was not paused: it is {state_words(status)}."
+    _print(said, status, json=json)
+
+
+@pace_app.default
+async def pace(
+    run_id: str,
+    bars_per_s: float | None = None,
+    *,
+    json: JsonOption = False,
+    server: ServerOption = LOCAL_SERVER,
+) -> None:
+    """Let a run go on at another pace.
+
+    Args:
+        run_id: Id of the run.
+        bars_per_s: Bars per second, 0.001 at least; left out, as fast as possible.
+        json: Print the status afterwards as JSON.
+        server: The server.
+    """
+    async with server.open_client() as client:
+        status = await client.status(run_id)
+        if status.finished:
+            said = _ended_already(status)
+        else:
+            status = await client.set_pace(run_id, bars_per_s)
+            speed = "as fast as it can" if bars_per_s is None else f"at {bars_per_s:g} bars/s"
+            said = f"{run_id} goes on {speed}, from {status.progress:.0%}."
     _print(said, status, json=json)
 
 
