@@ -116,6 +116,13 @@ def screens(session: nox.Session) -> None:
 
 
 @nox.session
+def notebooks(session: nox.Session) -> None:
+    """Execute the notebooks of examples/notebooks, and test what a notebook shows."""
+    _install(session, "notebooks")
+    session.run("pytest", "tests/notebook", *session.posargs)
+
+
+@nox.session
 def abuse(session: nox.Session) -> None:
     """Do to a server what must harm nobody else, and state what each costs; half an hour."""
     _install(session, "tests")

@@ -10,7 +10,17 @@ from attrs import frozen
 
 from glowback_trio.errors import DataError
 
-__all__ = ["CALENDARS", "CMAES", "FAST", "OPTUNA", "PANDAS", "PARQUET", "Extra"]
+__all__ = [
+    "CALENDARS",
+    "CMAES",
+    "FAST",
+    "IPYTHON",
+    "MATPLOTLIB",
+    "OPTUNA",
+    "PANDAS",
+    "PARQUET",
+    "Extra",
+]
 
 
 @frozen
@@ -54,6 +64,8 @@ class Extra:
 PARQUET = Extra("pyarrow", "Parquet files")
 CALENDARS = Extra("exchange_calendars", "Exchange calendars")
 PANDAS = Extra("pandas", "Data frames")
+MATPLOTLIB = Extra("matplotlib", "Charts")
+IPYTHON = Extra("IPython", "Live views")
 FAST = Extra("numba", "Compiled runs")
 OPTUNA = Extra("optuna", "Bayesian searches")
 CMAES = Extra("cmaes", "Searches by CMA-ES")

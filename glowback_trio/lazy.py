@@ -1,12 +1,13 @@
-"""Names of a package that are imported when they are first used (PEP 562)."""
+"""Names and modules that are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 
-__all__ = ["lazy_names"]
+__all__ = ["late_part", "lazy_names"]
 
 
 def lazy_names(
@@ -34,3 +35,15 @@ def lazy_names(
         return sorted(special.union(namespace.get("__all__", module_of)))
 
     return get_attribute, list_names
+
+
+def late_part(module: str) -> ModuleType:
+    """Import a module of the package when it is needed, for a value that shows itself by it.
+
+    What a notebook shows stands above all else and needs other packages, and a result is to offer
+    it: `result.plot()`. Nothing else is imported so.
+
+    Args:
+        module: Its name below `glowback_trio`.
+    """
+    return importlib.import_module(f"glowback_trio.{module}")

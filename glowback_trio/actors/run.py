@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequ
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 import trio
 from attrs import define, field
@@ -30,6 +30,7 @@ from glowback_trio.compute import (
     Step,
 )
 from glowback_trio.errors import FailureTraceback, NotReadyError, RunEndedError
+from glowback_trio.lazy import late_part
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventType
 from glowback_trio.model.labelling.labels import LabelChanges, Labels
@@ -265,6 +266,14 @@ class Run:
         if (result := self._store.result_nowait(self.run_id)) is None:
             raise NotReadyError("The result has left memory: use `await run.load_result()`")
         return result
+
+    def to_dataframe(self) -> Any:
+        """Return the account, bar by bar, as a `pandas.DataFrame`; raises what `result` does."""
+        return self.result().equity_frame()
+
+    def _repr_html_(self) -> str:
+        card: str = late_part("notebook.cards").run_card(self)
+        return card
 
     async def load_result(self) -> Result:
         """Return the result of a completed run, wherever the store has it.

@@ -13,6 +13,7 @@ import numpy as np
 from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
+from glowback_trio.lazy import late_part
 from glowback_trio.model.bars import Floats, Indices, Times, time_range
 from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
@@ -247,3 +248,23 @@ class Result:
             final_cash=self.final_cash,
             positions=len(self.final_positions),
         )
+
+    def equity_frame(self) -> Any:
+        """Return the account, bar by bar, as a `pandas.DataFrame`; of the extra `notebook`."""
+        return late_part("notebook.frames").equity_frame(self)
+
+    def trades_frame(self) -> Any:
+        """Return the fills as a `pandas.DataFrame`; of the extra `notebook`."""
+        return late_part("notebook.frames").trades_frame(self)
+
+    def metrics_frame(self) -> Any:
+        """Return the metrics as a `pandas.DataFrame` of one column; of the extra `notebook`."""
+        return late_part("notebook.frames").metrics_frame(self)
+
+    def plot(self) -> Any:
+        """Draw value and drawdown as a `matplotlib.figure.Figure`; of the extra `notebook`."""
+        return late_part("notebook.plots").plot(self)
+
+    def _repr_html_(self) -> str:
+        card: str = late_part("notebook.cards").result_card(self)
+        return card

@@ -18,6 +18,7 @@ from glowback_trio.actors.optimizations.work import Work
 from glowback_trio.actors.runs.pacing import Pacer
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.errors import GatewayClosedError
+from glowback_trio.lazy import late_part
 from glowback_trio.model.events import Event, OptimizationEventType
 from glowback_trio.model.lifecycle import INTERRUPTED
 from glowback_trio.model.optimization.errors import OptimizationConflictError, UnknownAttemptError
@@ -299,6 +300,10 @@ class Optimization:
         *earlier, newest = self._attempts
         self._work = make(newest, earlier, self._pacer)
         return self._work
+
+    def _repr_html_(self) -> str:
+        card: str = late_part("notebook.cards").optimization_card(self)
+        return card
 
     async def load_durations(self) -> Mapping[int, float]:
         """Return the seconds that trials took, by their numbers."""

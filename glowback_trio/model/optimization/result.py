@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from glowback_trio.lazy import late_part
 from glowback_trio.model.optimization.lifecycle import OptimizationState
 from glowback_trio.model.optimization.trial import Trial
 from glowback_trio.model.short_repr import counted, describe
@@ -52,3 +53,11 @@ class OptimizationResult:
         best = None if self.best_trial is None else self.best_trial.objective
         trials = counted(len(self.trials), "trial")
         return describe(self, self.optimization_id, str(self.state), trials, best=best)
+
+    def to_dataframe(self) -> Any:
+        """Return the trials as a `pandas.DataFrame`, a row each; of the extra `notebook`."""
+        return late_part("notebook.frames").trials_frame(self)
+
+    def _repr_html_(self) -> str:
+        card: str = late_part("notebook.cards").search_card(self)
+        return card
