@@ -73,8 +73,8 @@ def test_a_completed_run_shows_its_figures_and_its_analysis(
     page.get_by_role("heading", name="Manifest").wait_for()
     assert figure(page, "Sharpe ratio") == f"{result.metrics['sharpe_ratio']:.2f}"
     assert figure(page, "Return") == f"+{result.metrics['total_return']:.2f}%"
-    assert figure(page, "Fills") == str(result.metrics["total_trades"])
-    for title in ("Metrics", "Months and years", "Rolling figures", "Worst drawdowns", "Log"):
+    assert figure(page, "Trades") == str(result.metrics["total_trades"])
+    for title in ("Metrics", "Monthly returns", "Rolling statistics", "Worst drawdowns", "Log"):
         assert page.get_by_role("heading", name=title, exact=True).is_visible()
     assert page.get_by_text("the honest N is 1").is_visible()
     assert page.get_by_text(result.manifest["dataset"]["digest"]).first.is_visible()
@@ -103,7 +103,7 @@ def test_a_run_is_followed_paused_and_resumed_to_its_end(
     page.locator(".run-state", has_text="running").wait_for()
     wait_for(page, "their order, number and digest are right")
     page.get_by_role("heading", name="Manifest").wait_for()
-    assert figure(page, "Fills") == str(dashboard.call(run.load_result).metrics["total_trades"])
+    assert figure(page, "Trades") == str(dashboard.call(run.load_result).metrics["total_trades"])
     assert page.locator(".run-state").inner_text() == "completed"
 
 
@@ -118,7 +118,7 @@ def test_a_cut_stream_is_told_and_caught_up(visits: Visits, dashboard: Dashboard
         links.append(link)
         link.connect_to_server()
 
-    page.route_web_socket("**/stream*", connect)
+    page.route_web_socket("**/backtests/*/stream*", connect)
     page.goto(f"/ui/runs/{run.run_id}")
     wait_for(page, "Live.")
     dashboard.call(run.resume)
@@ -225,3 +225,13 @@ def test_the_page_is_accessible_and_fits(
     page.locator("#prices canvas").first.wait_for()
     assert "\n".join(axe(page)) == ""
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_pause_by_somebody_else_is_shown(visits: Visits, dashboard: Dashboard) -> None:
+    run = submitted(dashboard, evolve(SLOW, stream=Stream(pace_bars_per_s=1)))
+    page = open_run(visits, run)
+    wait_for(page, "Live.")
+    dashboard.call(run.pause)
+    page.locator(".run-state", has_text="paused").wait_for()
+    dashboard.call(run.resume)
+    page.locator(".run-state", has_text="running").wait_for()

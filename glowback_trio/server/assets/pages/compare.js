@@ -64,7 +64,7 @@ async function sections(runs, signal) {
   if (done.length > 0) compareCurves(curves, done, signal).catch((error) => signal.aborted || sayError(error));
   else curves.append(h("p", {}, "None of these runs has completed yet."));
   if (done.length > 0) made.push(section("metrics", "Metrics", metricsSideBySide(done)));
-  made.push(section("parameters", "What was asked for", parameterDifference(runs)));
+  made.push(section("parameters", "Parameters", parameterDifference(runs)));
   if (done.length > 1) {
     const query = `runs=${done.map(({ id }) => id).join(",")}`;
     made.push(section("report", "Report", h("div", { class: "links" }, ["html", "md", "json"].map((form) =>

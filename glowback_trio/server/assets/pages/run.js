@@ -1,5 +1,6 @@
 // The page of a run: live while it goes on, and its result after the end.
 import { get } from "../core/api.js";
+import { runs, takeRun, watchChanges } from "../core/changes.js";
 import { h } from "../core/dom.js";
 import { date } from "../core/format.js";
 import { sayError } from "../core/notice.js";
@@ -31,7 +32,7 @@ class RunPage {
   constructor(root, of, status) {
     this.of = of;
     this.status = status;
-    this.controls = new Controls(of.id, of.signal, (changed) => this.take(changed));
+    this.controls = new Controls(of.id, of.signal, (changed) => { takeRun(changed); this.take(changed); });
     this.badge = h("span", { class: "run-state" });
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.heading = h("h1", {}, status.name || `${status.strategy} on ${some(status.symbols)}`, " ", this.badge);
@@ -42,8 +43,8 @@ class RunPage {
     this.rest = h("div", { class: "sections" });
     root.append(this.heading, facts(status, of.request), this.controls.element, this.problem, this.parts.stream.element,
       progress.element, this.parts.headline.element, this.parts.contents, h("div", { class: "sections" },
-        section("account", "Account", this.account), this.parts.prices.element,
-        section("fills", "Fills", fills.element)), this.rest, h("div", { class: "sections" }, section("log", "Log", log.element)));
+        section("account", "Equity", this.account), this.parts.prices.element,
+        section("fills", "Trades", fills.element)), this.rest, h("div", { class: "sections" }, section("log", "Log", log.element)));
     this.take(status);
   }
 
@@ -70,7 +71,13 @@ class RunPage {
   }
 
   async follow() {
-    const { of, parts } = this, live = new Live(of, parts, () => this.status);
+    const { of, parts } = this;
+    // A pause or a pace is no event of the log, and may come from somebody else.
+    watchChanges(() => {
+      const known = runs.get(this.status.run_id);
+      if (known && !ENDED.includes(this.status.state)) this.take(known);
+    }, of.signal);
+    const live = new Live(of, parts, () => this.status);
     live.onEvent = ({ type, payload }) => type === "state" && this.changed(payload);
     const last = await live.follow();
     live.finish();

@@ -17,8 +17,8 @@ export async function compareCurves(parent, runs, signal) {
   const series = (/** @type {number} */ first, /** @type {"line"} */ kind) => runs.map((run, place) =>
     ({ name: run.name, column: first + place, kind, colour: () => curveColour(place) }));
   const chart = await curveChart(parent, {
-    title: "Value, 100 at the start, and drawdown", signal, intraday, load, time: (at) => written(at, intraday),
-    label: "The value of each run over time, beginning at 100, and below it the drawdowns; the table of metrics has the figures",
+    title: "Equity, 100 at the start, and drawdown", signal, intraday, load, time: (at) => written(at, intraday),
+    label: "The equity of each run over time, beginning at 100, and below it the drawdowns; the table of metrics has the figures",
     panes: [
       { series: series(1, "line"), share: 3, format: (value) => number(value, 1) },
       { series: series(1 + runs.length, "line"), share: 1, format: (value) => percent(value, { digits: 1 }) },

@@ -18,7 +18,7 @@ const pct = (/** @type {number | null} */ value) => percent(value);
  */
 export function analysis(of, { tearsheet }, curves) {
   return [
-    section("calendar", "Months and years", calendar(tearsheet)),
+    section("calendar", "Monthly returns", calendar(tearsheet)),
     section("returns", "Distribution of returns", distribution(tearsheet, curves)),
     rollingSection(of),
     section("drawdowns", "Worst drawdowns", drawdowns(tearsheet.drawdowns)),

@@ -48,7 +48,7 @@ export const METRIC_GROUPS = [
     metric("kelly", "Kelly fraction", fraction, 0, "The share of capital that would have grown fastest; more than half of it is reckless."),
   ]],
   ["Trading", [
-    metric("total_trades", "Fills", count, 0, "Orders executed, or parts of them."),
+    metric("total_trades", "Trades", count, 0, "Orders executed, or parts of them."),
     metric("round_trips", "Round trips", count, 0, "Positions opened and closed again."),
     metric("win_rate", "Won", fraction, 1, "Round trips with a profit."),
     metric("profit_factor", "Profit factor", ratio, 1, "All profits over all losses of the round trips; none without a loss."),

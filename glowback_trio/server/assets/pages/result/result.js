@@ -31,7 +31,7 @@ export async function showResult(root, of, parts) {
   clear(root);
   const rest = [
     section("metrics", "Metrics", metricsTable(metrics)), ...analysis(of, result, isWhole ? curves.result : null),
-    section("trust", "How far to trust it", trust(result)), section("files", "Files", downloads(of)),
+    section("trust", "Overfit statistics", trust(result)), section("files", "Files", downloads(of)),
     section("manifest", "Manifest", manifest(made)),
   ];
   root.append(...rest);

@@ -10,7 +10,7 @@ import { section } from "../run/sections.js";
 /** @param {{id: string, request: any, signal: AbortSignal}} of */
 export function rollingSection(of) {
   const body = h("div", {}, h("p", { class: "quiet" }, "Loading…"));
-  const made = section("rolling", "Rolling figures", body);
+  const made = section("rolling", "Rolling statistics", body);
   draw(body, of).catch((error) => of.signal.aborted || fill(body, h("p", { class: "problem" }, error.message)));
   return made;
 }
@@ -26,7 +26,7 @@ async function draw(body, { id, request, signal }) {
   const line = (/** @type {string} */ name, /** @type {number} */ column, /** @type {import("../../charts/colours.js").ColourName} */ paint) =>
     ({ name, column, colour: () => colour(paint) });
   const plain = (/** @type {number} */ value) => number(value, 2);
-  fill(body, h("p", { class: "quiet" }, "Each point looks back over half a year."));
+  fill(body, h("p", { class: "quiet" }, "Window: half a year, which ends at each point."));
   const chart = await curveChart(body, {
     title: beta ? "Sharpe ratio, volatility, beta" : "Sharpe ratio, volatility",
     label: "Figures over half a year that ends at each date", signal, intraday, time: (at) => written(at, intraday),

@@ -20,7 +20,7 @@ function looks({ trials, effective_trials: effective, probabilistic_sharpe_ratio
     h("p", {}, `${again} of ${strategy} on these bars, by anyone on this server${alike}: the honest N is ${number(effective)}.`),
     h("dl", { class: "run-figures" },
       h("div", { class: "run-figure" }, h("dt", {}, "Sharpe ratio above 0, had this been the only look"), h("dd", {}, chance(one))),
-      h("div", { class: "run-figure" }, h("dt", {}, `Sharpe ratio above the luck of ${number(effective)}`), h("dd", {}, chance(many)))));
+      h("div", { class: "run-figure" }, h("dt", {}, `Sharpe ratio above what luck finds in ${number(effective)} ${effective === 1 ? "trial" : "trials"}`), h("dd", {}, chance(many)))));
 }
 
 /** @param {any} found */

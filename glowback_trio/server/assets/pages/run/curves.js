@@ -17,7 +17,7 @@ const short = (/** @type {number} */ value) => {
  */
 export async function accountChart(parent, { id, request, signal }) {
   const intraday = request.resolution !== "day", benchmark = request.benchmark_symbol;
-  const value = [{ name: "value", column: VALUE, kind: /** @type {const} */ ("area"), colour: () => colour("accent") }];
+  const value = [{ name: "equity", column: VALUE, kind: /** @type {const} */ ("area"), colour: () => colour("accent") }];
   const market = { name: benchmark, column: BENCHMARK, kind: /** @type {const} */ ("line"), colour: () => colour("warn") };
   const fall = { name: "drawdown", column: FALL, kind: /** @type {const} */ ("fall"), colour: () => colour("bad") };
   const held = { name: "exposure", column: EXPOSURE, kind: /** @type {const} */ ("fall"), colour: () => colour("good") };
@@ -28,8 +28,8 @@ export async function accountChart(parent, { id, request, signal }) {
     { series: [held], share: 1, format: (/** @type {number} */ each) => percent(each, { digits: 0 }) },
   ];
   return curveChart(parent, {
-    title: "Value, drawdown, exposure",
-    label: "The value of the account over time, below it the drawdown and the net exposure in percent; the table of metrics has the figures",
+    title: "Equity, drawdown, exposure",
+    label: "The equity over time, below it the drawdown and the net exposure in percent; the table of metrics has the figures",
     panes, signal, intraday, watched: [VALUE, FALL],
     time: (at) => written(at, intraday),
     load: (from, to, until) => loadCurves(id, mostPoints(parent), until, { from, to }),

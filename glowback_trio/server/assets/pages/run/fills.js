@@ -19,8 +19,8 @@ export class FillTable {
   constructor(signal) {
     /** @type {any[]} */
     this.rows = [];
-    this.note = h("p", { class: "quiet" }, "No fills yet.");
-    this.table = table({ label: "Fills", columns: FILL_COLUMNS, signal, kind: "run-fills" });
+    this.note = h("p", { class: "quiet" }, "No trades yet.");
+    this.table = table({ label: "Trades", columns: FILL_COLUMNS, signal, kind: "run-fills" });
     this.table.element.hidden = true;
     this.element = h("div", {}, this.note, this.table.element);
     this.shown = 0;
@@ -46,12 +46,12 @@ export class FillTable {
     if (this.shown === this.rows.length) return;
     this.shown = this.rows.length;
     this.table.element.hidden = this.shown === 0;
-    this.note.textContent = this.shown === 0 ? "No fills." : `${number(this.shown)} fills, oldest first.`;
+    this.note.textContent = this.shown === 0 ? "No trades." : `${number(this.shown)} trades (fills), oldest first.`;
     this.table.setRows(this.rows);
   }
 
   /** @param {number} count */
   tooMany(count) {
-    this.note.textContent = `${number(count)} fills are too many for this table; download them below.`;
+    this.note.textContent = `${number(count)} trades are too many for this table; download them below.`;
   }
 }

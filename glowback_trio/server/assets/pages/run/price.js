@@ -47,8 +47,8 @@ export class Prices {
     const { request, signal } = this, intraday = request.resolution !== "day";
     const tools = request.symbols.length > 1 ? [this.choice, this.ordersToggle] : [this.ordersToggle];
     this.chart = await candleChart(this.body, {
-      title: "Price and fills", signal, intraday, tools, format: write, time: (at) => written(at, intraday),
-      label: "Prices as candles; arrows up mark what was bought, arrows down what was sold; the table of fills lists them",
+      title: "Prices with fills", signal, intraday, tools, format: write, time: (at) => written(at, intraday),
+      label: "Prices as candles; arrows up mark what was bought, arrows down what was sold; the table of trades lists them",
       load: (from, to, until) => this.load(until, { from: instant(from), to: instant(to) }),
     });
     await this.choose(this.symbol);

@@ -34,7 +34,7 @@ export class Headline {
     const card = (/** @type {string} */ name, /** @type {HTMLElement} */ value) => h("div", { class: "run-figure" }, h("dt", {}, name), value);
     const { value, total_return, max_drawdown, sharpe_ratio, total_trades } = this.values;
     this.element = h("dl", { class: "run-figures" }, card("Return", total_return), card("Largest drawdown", max_drawdown),
-      card("Sharpe ratio", sharpe_ratio), card("Fills", total_trades), card("Value", value));
+      card("Sharpe ratio", sharpe_ratio), card("Trades", total_trades), card("Equity", value));
     this.deepest = 0;
     this.show({});
   }
