@@ -78,7 +78,7 @@ def test_what_the_server_refuses_stands_beside_its_parameter(visits: Visits) -> 
     page = visits.open("/ui/optimizations/new")
     first = page.get_by_role("group", name="Parameter 1")
     first.get_by_label("what varies").fill("no_such")
-    page.get_by_label("Conditions", exact=True).fill("")
+    page.get_by_label("Constraints", exact=True).fill("")
     page.get_by_role("button", name="Start the search").click()
     page.get_by_role("alert").get_by_text("The server refuses this").wait_for()
     assert first.locator("[aria-invalid=true]").count() == 1
@@ -180,6 +180,15 @@ def test_names_and_messages_stay_text(visits: Visits, dashboard: Dashboard) -> N
     page.get_by_role("link", name="Optimizations", exact=True).click()
     page.get_by_role("link", name=hostile).wait_for()
     assert page.locator("main img").count() == 0
+
+
+def test_the_list_follows_a_search_that_goes_on(visits: Visits, dashboard: Dashboard) -> None:
+    page = visits.open("/ui/optimizations")
+    page.get_by_text("There are no optimizations yet").wait_for()
+    completed(dashboard)
+    row = page.get_by_role("row").filter(has_text="periods")
+    row.get_by_text("completed").wait_for()
+    assert "16 of 100" in row.inner_text()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

@@ -54,12 +54,12 @@ export async function show(root, { params: { id }, query, signal }) {
     h(
       "div",
       { class: "f-stack" },
-      section("How likely the best is luck", worth),
+      section("Overfit statistics", worth),
       section("Ranking", table.element),
-      section("Two parameters", map.element),
-      section("All parameters", parallels.element),
+      section("Heat map", map.element),
+      section("Parallel coordinates", parallels.element),
       held,
-      section("Stability", steady),
+      section("Parameter stability", steady),
       section("Log", log),
     ),
   );

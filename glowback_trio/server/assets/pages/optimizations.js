@@ -5,7 +5,7 @@ import { fill, h } from "../core/dom.js";
 import { age, number } from "../core/format.js";
 import { shown } from "./search/trials.js";
 
-const NAMES = ["Name", "State", "Search", "Trials", "Seeks", "Best", "Parameters of the best", "Begun"];
+const NAMES = ["Name", "State", "Method", "Trials", "Objective", "Best", "Best parameters", "Age"];
 
 /** @param {HTMLElement} root @param {import("../app.js").Place} place */
 export async function show(root, { signal }) {
@@ -85,12 +85,6 @@ function row({
     h("td", {}, metric.replaceAll("_", " ")),
     h("td", {}, number(best?.objective, 3)),
     h("td", {}, parameters || "–"),
-    h("td", {}, ago(begun)),
+    h("td", {}, age(begun)),
   );
-}
-
-/** @param {string} instant */
-function ago(instant) {
-  const text = age(instant);
-  return text === "now" ? text : `${text} ago`;
 }

@@ -48,8 +48,8 @@ export function headline({ path, status: first, attempt, signal }) {
       fact("State", paused && !ended ? "paused" : state),
       fact("Trials", `${number(done)} of ${number(most)}`),
       failed > 0 && fact("Failed", number(failed)),
-      fact("Search", status.strategy),
-      fact("Seeks", `${status.direction} ${status.objective_metric}`),
+      fact("Method", status.strategy),
+      fact("Objective", `${status.direction} ${status.objective_metric}`),
       left && fact("Time left", left),
       fact("Age", h("time", { title: dateTime(status.created_at) }, age(status.created_at))),
     );
@@ -84,6 +84,7 @@ export function headline({ path, status: first, attempt, signal }) {
         { class: "button", href: `/ui/optimizations/new?from=${first.optimization_id}` },
         "Search again, with changes",
       ),
+      ended && act("Report", () => download(`${path}/report.html`, `${first.name}.html`, { signal })),
       act("Trials as CSV", () => download(`${path}/trials.csv`, "trials.csv", { signal })),
       ended && act("Delete", remove, "danger"),
     );

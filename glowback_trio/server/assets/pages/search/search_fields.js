@@ -50,28 +50,28 @@ export function searchSections(form, choices) {
       ),
     );
   return {
-    first: section("Search", some(["name"])),
+    first: section("Name", some(["name"])),
     space: section(
-      "Parameters",
+      "Search space",
       parameterRows(form, choices),
       h(
         "div",
         { class: "after" },
-        field(form, ["search_space", "constraints"], space.constraints, { title: "Conditions" }),
+        field(form, ["search_space", "constraints"], space.constraints, { title: "Constraints" }),
       ),
     ),
-    how: section("How it searches", some(WAY)),
-    sought: section("What is sought", some(SOUGHT)),
-    heldOut: section("What is held out", some(HELD_OUT)),
+    how: section("Search method", some(WAY)),
+    sought: section("Objective", some(SOUGHT)),
+    heldOut: section("Validation", some(HELD_OUT)),
     rest: folded("Restart, priority and more", some([...rest, "description"])),
   };
 }
 
 /** @type {Record<string, string>} */
 const TITLES = {
-  strategy: "Way to search",
-  validation_mode: "Validation",
-  metric_constraints: "Conditions on metrics",
+  strategy: "Method",
+  validation_mode: "Mode",
+  metric_constraints: "Metric constraints",
   description: "Note",
 };
 

@@ -11,7 +11,7 @@ export function validation(metric) {
   const body = h("tbody"),
     curve = h("div"),
     sums = h("p", {});
-  const titles = ["Held out", "Winner", "Parameters", `${metric.replaceAll("_", " ")} before`, "held out", "Return"];
+  const titles = ["Test range", "Winner", "Parameters", `${metric.replaceAll("_", " ")} in sample`, "out of sample", "Return"];
   const table = h(
     "table",
     { class: "plain" },

@@ -89,8 +89,8 @@ function chances({ probabilistic_sharpe_ratio: alone, deflated_sharpe_ratio: def
   return h(
     "div",
     { class: "meters" },
-    meter("Raw: probability above zero, if alone", alone, chance(alone)),
-    meter("Deflated: against the best by luck", deflated, chance(deflated), deflated > GATE ? "good" : "warn", GATE),
+    meter("Probabilistic Sharpe ratio (raw)", alone, chance(alone)),
+    meter("Deflated Sharpe ratio", deflated, chance(deflated), deflated > GATE ? "good" : "warn", GATE),
   );
 }
 
