@@ -67,6 +67,16 @@ def test_only_fields_that_differ_are_listed(visits: Visits, dashboard: Dashboard
     assert "other fields are the same" in fields.inner_text()
 
 
+def test_logs_part_at_the_first_event_that_differs(visits: Visits, dashboard: Dashboard) -> None:
+    page = compare(visits, completed(dashboard, [YEARS, YEARS, OTHERS[1]]))
+    page.get_by_role("button", name="Find where they part").click()
+    page.get_by_text("The logs are the same").wait_for()
+    page.get_by_label("Second run").select_option(index=2)
+    page.get_by_role("button", name="Find where they part").click()
+    page.get_by_text("The logs part at event").wait_for()
+    assert page.locator("#logs pre").count() == 2
+
+
 def test_runs_are_added_and_taken_out(visits: Visits, dashboard: Dashboard) -> None:
     one, two = completed(dashboard, [YEARS, OTHERS[1]])
     page = compare(visits, [one])

@@ -235,3 +235,12 @@ def test_a_pause_by_somebody_else_is_shown(visits: Visits, dashboard: Dashboard)
     page.locator(".run-state", has_text="paused").wait_for()
     dashboard.call(run.resume)
     page.locator(".run-state", has_text="running").wait_for()
+
+
+def test_another_pace_holds_from_now_on(visits: Visits, dashboard: Dashboard) -> None:
+    run = submitted(dashboard, SLOW)
+    page = open_run(visits, run)
+    wait_for(page, "Live.")
+    assert page.get_by_label("Pace").input_value() == "150"
+    page.get_by_label("Pace").select_option("")
+    wait_for(page, "their order, number and digest are right")

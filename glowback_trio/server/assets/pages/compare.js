@@ -1,10 +1,11 @@
-// Up to ten runs side by side: curves, metrics, parameters.
+// Up to ten runs side by side: curves, metrics, parameters, and where two logs part.
 import { get } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { note } from "../core/navigation.js";
 import { sayError } from "../core/notice.js";
 import { chooser } from "./compare/chooser.js";
 import { compareCurves } from "./compare/curves.js";
+import { logDifference } from "./compare/log_difference.js";
 import { metricsSideBySide, parameterDifference } from "./compare/tables.js";
 import { saveButton } from "./run/controls.js";
 import { section } from "./run/sections.js";
@@ -64,7 +65,7 @@ async function sections(runs, signal) {
   if (done.length > 0) compareCurves(curves, done, signal).catch((error) => signal.aborted || sayError(error));
   else curves.append(h("p", {}, "None of these runs has completed yet."));
   if (done.length > 0) made.push(section("metrics", "Metrics", metricsSideBySide(done)));
-  made.push(section("parameters", "Parameters", parameterDifference(runs)));
+  made.push(section("parameters", "Parameters", parameterDifference(runs)), section("logs", "Logs", logDifference(runs, signal)));
   if (done.length > 1) {
     const query = `runs=${done.map(({ id }) => id).join(",")}`;
     made.push(section("report", "Report", h("div", { class: "links" }, ["html", "md", "json"].map((form) =>
