@@ -25,6 +25,7 @@ from glowback_trio import (
     BacktestRequest,
     Bars,
     Catalogue,
+    Comparison,
     Event,
     Execution,
     MemoryCatalogue,
@@ -37,6 +38,7 @@ from glowback_trio import (
     Parameter,
     PortfolioConstruction,
     ProcessCompute,
+    ReportedRun,
     RunFilter,
     SearchProgress,
     SearchSpace,
@@ -125,6 +127,8 @@ def values() -> Iterator[object]:
         [bars("A"), bars("B")],
     )
     yield from (result, result.curve, result.trades, result.orders, held.portfolio, held.benchmark)
+    told = ReportedRun(result, labels={"name": LONG})
+    yield from (told, Comparison.of(told, result))
     yield from (Dataset([bars(name) for name in NAMES], "memory", "user_provided", ()), bars(LONG))
     yield Quality("A", 1, 1, critical=(LONG,) * 100, warnings=(LONG,) * 100)
     yield from (Event(1, "log", LONG.encode()), EventDraft("log", LONG.encode(), 1))
@@ -225,7 +229,16 @@ async def actors_and_clients() -> list[object]:
         await search.wait_finished()
         found: list[object] = [gw, search, search.attempt()]
         assert "1 of 1 trials" in described(search)
-        found += [run, run.subscribe(), run.broadcaster, kept, log, stored]
+        found += [
+            run,
+            run.subscribe(),
+            run.broadcaster,
+            kept,
+            log,
+            stored,
+            gw.change_log,
+            gw.changes(),
+        ]
         lines = [described(each) for each in found if each not in (search, search.attempt())]
         assert "30 runs" in lines[0]
         assert f"{run.status.event_count}" in lines[1]

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from glowback_trio.actors.broadcaster import Bell
+from glowback_trio.model.short_repr import describe
 from glowback_trio.wire.changes import Change, ChangeType, encode_change
 
 __all__ = ["AT_RESET", "ChangeLog", "Key", "Kind", "Sight"]
@@ -65,7 +66,7 @@ class _Noted:
         return self.written
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ChangeLog:
     """The newest change of each run and each optimization, in the order of their revisions.
 
@@ -90,6 +91,9 @@ class ChangeLog:
     #: when the lists are made anew.
     _revisions: list[int] = field(factory=list, init=False)
     _order: list[tuple[Key, _Noted]] = field(factory=list, init=False)
+
+    def __repr__(self) -> str:
+        return describe(self, f"revision {self._revision}", changes=len(self._newest))
 
     @property
     def revision(self) -> int:

@@ -12,6 +12,7 @@ from attrs import define
 from glowback_trio.actors.changes.change_log import ChangeLog
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.errors import GatewayClosedError
+from glowback_trio.model.short_repr import describe
 from glowback_trio.wire.changes import Change, ChangeType
 
 __all__ = ["ChangeSubscription"]
@@ -19,7 +20,7 @@ __all__ = ["ChangeSubscription"]
 _READ_AT_ONCE = 256
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class ChangeSubscription:
     """One reader's place in the changes of a gateway. Made by `Gateway.changes`.
 
@@ -34,6 +35,9 @@ class ChangeSubscription:
     _types: Collection[ChangeType] | None
     #: The revision up to which everything has been handed over; -1: a `reset` comes first.
     cursor: int
+
+    def __repr__(self) -> str:
+        return describe(self, f"after {self.cursor}")
 
     @property
     def epoch(self) -> str:

@@ -20,7 +20,7 @@ from glowback_trio.server.openapi.documents import (
 )
 from glowback_trio.server.openapi.optimization_documents import OptimizationStatusDocument
 
-__all__ = ["ChangeDocument", "DifferenceDocument", "EventDocument"]
+__all__ = ["ChangeDocument", "EventDocument", "LogDifferenceDocument"]
 
 
 class Queued(TypedDict):
@@ -132,7 +132,7 @@ class LogEvent(EventHead):
 EventDocument = StateEvent | ProgressEvent | MetricEvent | TradeEvent | OrderStepEvent | LogEvent
 
 
-class DifferenceDocument(TypedDict):
+class LogDifferenceDocument(TypedDict):
     """The first event at which two logs part.
 
     Attributes:

@@ -16,7 +16,7 @@ from glowback_trio.server.openapi.documents import (
     StrategyDescription,
     StreamTicket,
 )
-from glowback_trio.server.openapi.event_documents import DifferenceDocument, EventDocument
+from glowback_trio.server.openapi.event_documents import EventDocument, LogDifferenceDocument
 from glowback_trio.server.openapi.leak_documents import LeakReportDocument
 from glowback_trio.server.openapi.verdict_documents import VerdictDocument
 from glowback_trio.server.routes import (
@@ -183,7 +183,7 @@ ROUTES: Sequence[Route] = (
         path="/backtests/{run_id}/difference",
         handler=difference.backtest_difference,
         query=difference.DifferenceQuery,
-        responses={200: ResponseSpec("The difference.", DifferenceDocument)},
+        responses={200: ResponseSpec("The difference.", LogDifferenceDocument)},
     ),
     _run(
         method="POST",
