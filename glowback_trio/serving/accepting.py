@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any, NoReturn, TypeAlias
 
 import trio
@@ -59,11 +60,10 @@ class Acceptor:
                 with Border(self._note):
                     if self._failed:
                         await trio.sleep(_PAUSE_S)
-                    stream = await self.listener.accept()
-                    self.nursery.start_soon(self._handle, stream)
+                    first = await self.listener.accept()
                     self._failed = 0
-                    for waiting in self._waiting():
-                        self.nursery.start_soon(self._handle, waiting)
+                    for stream in chain([first], self._waiting()):
+                        self.nursery.start_soon(self._handle, stream)
         raise self._broken
 
     def _waiting(self) -> Iterator[trio.SocketStream]:
