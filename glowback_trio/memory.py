@@ -22,7 +22,9 @@ from glowback_trio.errors import ResourceError
 
 __all__ = ["Account", "AccountName", "Holding", "Memory", "give_back", "resident", "usable_memory"]
 
-AccountName = Literal["program", "logs", "results", "downloads", "bodies", "idempotency", "feeds"]
+AccountName = Literal[
+    "program", "logs", "changes", "results", "downloads", "bodies", "idempotency", "feeds"
+]
 _NAMES: tuple[AccountName, ...] = get_args(AccountName)
 
 # Version 1 writes a number near 2**63 where there is no limit.

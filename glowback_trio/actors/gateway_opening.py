@@ -124,7 +124,7 @@ async def open_gateway(
         ledger = Ledger(kept.ledger)
         await ledger.open()
         runs = await restored_runs(kept, now)
-        changes = Changes(ChangeLog(now))
+        changes = Changes(ChangeLog(now, held=Holding(memory.account("changes"))))
         tasks = RunTasks(
             source=source,
             store=kept,

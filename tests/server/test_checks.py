@@ -285,17 +285,23 @@ async def places(gateway: Gateway, finished: Run) -> dict[str, str]:
     search = gateway.optimize(search_request(max_trials=3))
     await search.wait_finished()
     found = {"run_id": finished.run_id, "optimization_id": search.optimization_id}
-    pages = {"id": "1", "folder": "core"}
+    pages = {"id": "1", "folder": "pages", "part": "run"}
     return {**found, **pages, "name": "docs.js", "form": "csv", "symbol": "AAPL"}
 
 
 # The files of pages do not share a name with those of the documentation.
-NEED_A_QUERY = {"/backtests/{run_id}/difference"}
-FILES = {"/assets/{name}": "app.js", "/assets/{folder}/{name}": "dom.js"}
+NEED_A_QUERY = {"/backtests/{run_id}/difference", "/reports/comparison.{form}"}
+FILES = {
+    "/assets/{name}": "app.js",
+    "/assets/{folder}/{name}": "run.js",
+    "/assets/{folder}/{part}/{name}": "live.js",
+}
 
 
 def placed(template: str, places: dict[str, str]) -> str:
-    return template.format(**places | {"name": FILES.get(template, places["name"])})
+    name = FILES.get(template, places["name"])
+    form = "html" if "/report." in template or "/comparison." in template else places["form"]
+    return template.format(**places | {"name": name, "form": form})
 
 
 async def test_head_works_wherever_get_does(url: str, places: dict[str, str]) -> None:

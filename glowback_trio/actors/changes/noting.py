@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import trio
 from attrs import define, field
 
 from glowback_trio.actors.broadcaster import Broadcaster
 from glowback_trio.actors.changes.change_log import ChangeLog, Key, Sight
-from glowback_trio.border import Border, log_fault
+from glowback_trio.border import Border, log_fault, restarted
 
 __all__ = ["Changes", "Lookup"]
 
@@ -36,8 +37,12 @@ class Changes:
     """
 
     log: ChangeLog
-    #: What has been touched since the last look; True: it is deleted.
-    _touched: dict[Key, bool] = field(factory=dict, init=False)
+    #: What has been touched since the last look, as an ordered set.
+    _touched: dict[Key, None] = field(factory=dict, init=False)
+    #: What is being looked up, unless it has been deleted meanwhile.
+    _looked_up: Key | None = field(default=None, init=False)
+    #: The revision that readers have been told of.
+    _told: int = field(default=0, init=False)
     _something: trio.Event = field(factory=trio.Event, init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
@@ -49,51 +54,64 @@ class Changes:
             broadcaster: Its log as readers see it.
         """
         # Not the run itself: it would hold itself until the garbage collector comes.
-        broadcaster.watch(lambda: self.touch(key))
+        broadcaster.watch(lambda: self._ring(key))
         self.touch(key)
+
+    def _ring(self, key: Key) -> None:
+        # The last events of what was deleted while it went on are nothing to look for.
+        if not self.log.is_deleted(key):
+            self.touch(key)
 
     def touch(self, key: Key) -> None:
         """Look at something soon."""
         if key not in self._touched:
-            self._touched[key] = False
+            self._touched[key] = None
             self._something.set()
 
     def delete(self, key: Key) -> None:
-        """Note soon that something is no longer there."""
-        self._touched[key] = True
+        """Note that something is no longer there; readers are told soon."""
+        self.log.note_deleted(key)
+        self._touched.pop(key, None)
+        if self._looked_up == key:
+            self._looked_up = None
         self._something.set()
 
     async def note_for_ever(self, lookups: Mapping[str, Lookup]) -> None:
-        """Be the task: note what has been touched, until `close`.
+        """Be the task: note what has been touched, until `close`. After a fault it begins again.
 
         Args:
             lookups: What gives the status of each kind.
         """
         with self._scope:
-            while True:
-                await self._something.wait()
+            await restarted(partial(self._note_and_tell, lookups), log_fault(_FAULT))
+
+    async def _note_and_tell(self, lookups: Mapping[str, Lookup]) -> None:
+        while True:
+            # A fault may have left something to do.
+            if not self._touched and self._told == self.log.revision:
                 self._something = trio.Event()
-                before = self.log.revision
-                await self._note_touched(lookups)
-                if self.log.revision > before:
-                    self.log.bell.ring()
-                await trio.sleep(_PERIOD_S)
+                await self._something.wait()
+            await self._note_touched(lookups)
+            if self.log.revision > self._told:
+                self._told = self.log.revision
+                self.log.bell.ring()
+            await trio.sleep(_PERIOD_S)
 
     async def _note_touched(self, lookups: Mapping[str, Lookup]) -> None:
-        touched, self._touched = self._touched, {}
-        for count, (key, deleted) in enumerate(touched.items(), start=1):
+        # What is touched meanwhile is for the next look.
+        for count, key in enumerate([*self._touched], start=1):
+            if key not in self._touched:
+                continue  # it was deleted meanwhile
+            del self._touched[key]
             with Border(log_fault(_FAULT)):
-                await self._note(key, lookups[key[0]], deleted=deleted)
+                await self._note(key, lookups[key[0]])
             if count % _LOOKED_AT_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
 
-    async def _note(self, key: Key, lookup: Lookup, *, deleted: bool) -> None:
-        if deleted:
-            self.log.note_deleted(key)
-            return
+    async def _note(self, key: Key, lookup: Lookup) -> None:
+        self._looked_up = key
         sight = await lookup(key[1])
-        # It may have been deleted while it was looked for: that is noted at the next look.
-        if sight is not None and not self._touched.get(key, False):
+        if sight is not None and self._looked_up == key:
             self.log.note(key, sight)
 
     def close(self) -> None:

@@ -316,7 +316,6 @@ ROUTES: Sequence[Route] = (
     _file(path="/assets/{name}"),
     _file(path="/assets/{folder}/{name}"),
     _file(path="/assets/{folder}/{part}/{name}"),
-    _file(path="/assets/{folder}/{part}/{inner}/{name}"),
     _page(path="/docs", handler=pages.docs_page),
     _page(path="/docs/{name}", handler=pages.docs_asset),
     _page(path="/openapi.json", handler=pages.api_document),
