@@ -54,6 +54,7 @@ async def open_gateway(
     compute: Compute | None = None,
     clock: Callable[[], datetime] | None = None,
     new_id: Callable[[], str] | None = None,
+    epoch: str | None = None,
     max_running: int = 4,
     max_queued: int = 1000,
     max_live_runs: int = 1000,
@@ -80,6 +81,8 @@ async def open_gateway(
         compute: Where simulations are carried out; None: one worker thread.
         clock: Gives the time, with its zone, for events; None: UTC now.
         new_id: Names new runs; None: random UUIDs.
+        epoch: Tells this gateway from others and from earlier ones where clients follow changes;
+            None: a random UUID.
         max_running: How many runs may be computed at once; no more than `compute` has slots. Others
             take turns with them.
         max_queued: How many may wait that have not begun.
@@ -124,7 +127,8 @@ async def open_gateway(
         ledger = Ledger(kept.ledger)
         await ledger.open()
         runs = await restored_runs(kept, now)
-        changes = Changes(ChangeLog(now, held=Holding(memory.account("changes"))))
+        held = Holding(memory.account("changes"))
+        changes = Changes(ChangeLog(now, epoch or random_id(), held=held))
         tasks = RunTasks(
             source=source,
             store=kept,

@@ -160,7 +160,7 @@ class Run:
             tags=labels.tags,
             note=labels.note,
             metrics=self._headline if completed else None,
-            pace_bars_per_s=None if self._writer.finished else self._pacer.bars_per_s,
+            pace_bars_per_s=None if self.finished else self._pacer.bars_per_s,
         )
 
     @property

@@ -31,6 +31,7 @@ async def open_virtual_gateway(
     data: Source | None = None,
     store: Store | None = None,
     compute: Compute | None = None,
+    epoch: str = "epoch-1",
     max_running: int = 4,
     max_queued: int = 1000,
     max_live_runs: int = 1000,
@@ -40,7 +41,8 @@ async def open_virtual_gateway(
     """Open a gateway on trio's clock, which computes on the event loop.
 
     Its runs are named run-1, run-2 and so on. Under a `MockClock` and a seeded schedule, the same
-    program gives the same bytes.
+    program gives the same bytes. A gateway that follows another one on its store needs another
+    `epoch`, as readers of changes tell the two apart by it.
     """
     # Random ids would make two programs with the same seed differ.
     numbers = count(1)
@@ -50,6 +52,7 @@ async def open_virtual_gateway(
         compute=compute or InlineCompute(),
         clock=virtual_now,
         new_id=lambda: f"run-{next(numbers)}",
+        epoch=epoch,
         max_running=max_running,
         max_queued=max_queued,
         max_live_runs=max_live_runs,

@@ -230,7 +230,7 @@ def noted(log: ChangeLog, name: str, value: int) -> None:
 
 
 def test_a_log_keeps_the_newest_of_each_in_their_order() -> None:
-    log = ChangeLog(utc_now)
+    log = ChangeLog(utc_now, "e")
     for step in range(3):
         for name in "ab":
             noted(log, name, step)
@@ -246,7 +246,7 @@ def test_a_log_keeps_the_newest_of_each_in_their_order() -> None:
 
 
 def test_who_is_too_far_behind_begins_anew() -> None:
-    log = ChangeLog(utc_now, most=5)
+    log = ChangeLog(utc_now, "e", most=5)
     for step in range(20):
         noted(log, str(step), 0)
     (reset,), after = log.read(1, 10)
@@ -258,7 +258,7 @@ def test_who_is_too_far_behind_begins_anew() -> None:
 
 
 def test_one_thing_that_changes_for_ever_takes_no_room() -> None:
-    log = ChangeLog(utc_now, most=5)
+    log = ChangeLog(utc_now, "e", most=5)
     for step in range(1000):
         noted(log, "a", step)
     assert len(log._keys) <= 10

@@ -7,7 +7,6 @@ them, and what is kept is bounded by how many runs there are and not by what the
 
 from __future__ import annotations
 
-import uuid
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -93,16 +92,16 @@ class ChangeLog:
 
     Args:
         clock: Gives the time, with its zone.
+        epoch: Tells this gateway from others, and from itself before a restart.
         most: How many changes are kept.
         held: Told of the bytes that they take. They are counted whatever the bound says, since how
             many there may be is bounded already.
     """
 
     _clock: Callable[[], datetime]
+    epoch: str
     _most: int = _MOST
     _held: Holding = field(factory=lambda: Holding(Memory().account("changes")))
-    #: Tells this gateway from others, and from itself before a restart.
-    epoch: str = field(factory=lambda: uuid.uuid4().hex, init=False)
     #: Rung when there is more to read, and when the gateway closes.
     bell: Bell = field(factory=Bell, init=False)
     #: True once nothing more will come.
