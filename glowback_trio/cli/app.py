@@ -1,6 +1,6 @@
 """The table of commands, and the exit code of each way a command can end.
 
-Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 3 a verified run differs, 130
+Exit codes: 0 success, 1 a run or a connection failed, 2 wrong usage, 3 runs differ, 130
 interrupted. A mistake of
 the user is reported as one line per problem on stderr, never as a traceback, unless the mistake is
 in code of the user's own, such as a custom strategy.
@@ -65,6 +65,7 @@ for _name, _place, _help in (
     ("list", "runs.list_runs:app", "List the runs of a server, newest first."),
     ("show", "runs.show:app", "Print a run's status, its request and its summary."),
     ("results", "runs.results:app", "Print the result of a completed run, or a table of it."),
+    ("diff", "runs.diff:app", "Find the first event at which two runs part."),
     ("report", "report:app", "Write a report of a run, an optimization or a comparison."),
     ("edit", "runs.edit:app", "Change the name, the tags or the note of a run."),
     ("pause", "runs.control:pause_app", "Pause a run."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -18,8 +17,9 @@ from glowback_trio.client.files import (
     result_parameters,
     run_report,
 )
-from glowback_trio.client.http_api import HttpApi, json_headers, strategy_of, written
+from glowback_trio.client.http_api import HttpApi, Moment, given, json_headers, strategy_of
 from glowback_trio.client.optimization import OptimizationHandle
+from glowback_trio.client.prices.prices import Prices
 from glowback_trio.client.responses import (
     leak_report_of,
     list_of,
@@ -30,11 +30,7 @@ from glowback_trio.client.responses import (
 )
 from glowback_trio.client.stream import EventStream, LogPart, Retry, StreamOpener
 from glowback_trio.client.subjects import run_subject
-from glowback_trio.errors import (
-    GlowbackError,
-    NotReadyError,
-    ServerRefusedError,
-)
+from glowback_trio.errors import GlowbackError, NotReadyError, ServerRefusedError
 from glowback_trio.model.events import EVENT_TYPES, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
@@ -93,12 +89,8 @@ class Client:
         Raises:
             InvalidRequestError: The request has problems; or the key was used for another request.
         """
-        headers = json_headers(idempotency_key)
         document = request_document(request) if isinstance(request, BacktestRequest) else request
-        body = dumps(document)
-        return status_of(
-            await self._api.request("POST", "/backtests", content=body, headers=headers)
-        )
+        return status_of(await self._api.post("/backtests", document, idempotency_key))
 
     async def status(self, run_id: str) -> Status:
         """Return the status of a run.
@@ -127,7 +119,7 @@ class Client:
         search: str | None = None,
         strategy: str | None = None,
         symbol: str | None = None,
-        since: datetime | date | str | None = None,
+        since: Moment = None,
     ) -> Sequence[Status]:
         """List runs, newest first.
 
@@ -146,24 +138,28 @@ class Client:
             InvalidRequestError: The server knows no such state or run, or the limit is out of
                 bounds.
         """
-        filters = {
-            "state": state and str(state),
-            "limit": limit,
-            "before": before,
-            "tag": tag,
-            "q": q,
-            "search": search,
-            "strategy": strategy,
-            "symbol": symbol,
-            # Text is left for the server to read: it says what is wrong with it.
-            "since": since if since is None or isinstance(since, str) else written(since),
-        }
-        parameters = {name: value for name, value in filters.items() if value is not None}
+        parameters = given(
+            state=state and str(state),
+            limit=limit,
+            before=before,
+            tag=tag,
+            q=q,
+            search=search,
+            strategy=strategy,
+            symbol=symbol,
+            since=since,
+        )
         statuses = await self._api.request("GET", "/backtests", params=parameters)
         return [status_of(each) for each in list_of(statuses)]
 
     async def results(
-        self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
+        self,
+        run_id: str,
+        *,
+        include: Sequence[str] | None = None,
+        max_points: int | None = None,
+        from_: Moment = None,
+        to: Moment = None,
     ) -> Mapping[str, Any]:
         """Return the result of a completed run as its JSON document.
 
@@ -172,21 +168,20 @@ class Client:
             include: Fill only these blocks, such as `equity_curve`, and leave the others empty;
                 None: all.
             max_points: Downsample the curves to at most this many bars, keeping their extremes.
+            from_: Only rows of curves, fills, orders and constraint hits at this time or later.
+            to: Only rows at this time or earlier; a date means its last instant.
 
         Raises:
-            InvalidRequestError: The server knows no such block, or `max_points` is out of bounds.
+            InvalidRequestError: The server knows no such block, `max_points` is out of bounds, or
+                `to` is before `from_`.
             UnknownRunError: There is no such run.
             NotReadyError: The run is queued or running.
             RunFailedError: The run failed; the message says why.
             RunCancelledError: The run was cancelled; the message says why.
         """
-        parameters = result_parameters(include, max_points)
+        parameters = result_parameters(include, max_points, from_, to)
         try:
-            return object_of(
-                await self._api.request_about(
-                    run_subject(run_id), "GET", "/results", params=parameters
-                )
-            )
+            return object_of(await self._about(run_id, "GET", "/results", params=parameters))
         except ServerRefusedError as error:
             raise await self._no_result(error, run_id) from None
 
@@ -198,6 +193,8 @@ class Client:
         *,
         include: Sequence[str] | None = None,
         max_points: int | None = None,
+        from_: Moment = None,
+        to: Moment = None,
     ) -> None:
         """Download the result of a completed run, or a table of it, of any size.
 
@@ -209,13 +206,15 @@ class Client:
                 or `.parquet`.
             include: For `results` only; see there.
             max_points: For `results` only; see there.
+            from_: For `results` only; see there.
+            to: For `results` only; see there.
 
         Raises:
             InvalidRequestError: As for `results`, and if there is no such file.
             UnknownRunError: As for `results`, and so are `NotReadyError`, `RunFailedError` and
                 `RunCancelledError`.
         """
-        parameters = file_parameters(file, include, max_points)
+        parameters = file_parameters(file, include, max_points, from_, to)
         try:
             await self._api.download(run_subject(run_id), f"/{file}", parameters, write)
         except ServerRefusedError as error:
@@ -275,10 +274,20 @@ class Client:
             UnknownRunError: There is no such run.
             ServerRefusedError: It has not ended, or cannot be computed again there.
         """
-        document = await self._api.request_about(
-            run_subject(run_id), "POST", "/verify", timeout=_VERIFY_S
-        )
-        return verdict_of(document)
+        return verdict_of(await self._about(run_id, "POST", "/verify", timeout=_VERIFY_S))
+
+    async def difference(self, run_id: str, other: str) -> Mapping[str, Any]:
+        """Return the first event at which the logs of two runs part, as the server's document.
+
+        Its keys: `equal`; `events`, their number in each log; `at`, the id of the event; and
+        `events_there`, the two events, null where a log has ended. Run ids, times and digests are
+        not compared.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            InvalidRequestError: There is no such other run.
+        """
+        return object_of(await self._about(run_id, "GET", "/difference", params={"with": other}))
 
     async def check_strategy(
         self, request: BacktestRequest | Mapping[str, Any], *, cuts: int | None = None
@@ -295,14 +304,9 @@ class Client:
         """
         document = request_document(request) if isinstance(request, BacktestRequest) else request
         name = quote(strategy_of(document), safe="")
-        answer = await self._api.request(
-            "POST",
-            f"/strategies/{name}/check",
-            content=dumps(document),
-            headers={"Content-Type": "application/json"},
-            params={} if cuts is None else {"cuts": str(cuts)},
-            timeout=_VERIFY_S,
-        )
+        path = f"/strategies/{name}/check"
+        parameters = given(cuts=cuts)
+        answer = await self._api.post(path, document, params=parameters, timeout=_VERIFY_S)
         return leak_report_of(answer)
 
     async def cancel(self, run_id: str) -> Status:
@@ -357,14 +361,10 @@ class Client:
             InvalidRequestError: One of them is out of its bounds.
             UnknownRunError: There is no such run.
         """
-        given = {"name": name, "tags": None if tags is None else [*tags], "note": note}
-        body = dumps({field: value for field, value in given.items() if value is not None})
-        headers = {"Content-Type": "application/json"}
-        return status_of(
-            await self._api.request_about(
-                run_subject(run_id), "PATCH", content=body, headers=headers
-            )
-        )
+        labels = {"name": name, "tags": None if tags is None else [*tags], "note": note}
+        body = dumps({field: value for field, value in labels.items() if value is not None})
+        headers = json_headers(None)
+        return status_of(await self._about(run_id, "PATCH", content=body, headers=headers))
 
     async def delete(self, run_id: str) -> None:
         """Delete a run, its events and its result; an active run is cancelled first.
@@ -392,8 +392,7 @@ class Client:
         document = (
             optimization_document(request) if isinstance(request, OptimizationRequest) else request
         )
-        body, headers = dumps(document), json_headers(idempotency_key)
-        answer = await self._api.request("POST", "/optimizations", content=body, headers=headers)
+        answer = await self._api.post("/optimizations", document, idempotency_key)
         return self.optimization(optimization_status_of(answer).optimization_id)
 
     def optimization(self, optimization_id: str) -> OptimizationHandle:
@@ -413,7 +412,7 @@ class Client:
             InvalidRequestError: The server knows no such optimization, or the limit is out of
                 bounds.
         """
-        parameters = {"limit": limit} | ({} if before is None else {"before": before})
+        parameters = given(limit=limit, before=before)
         listed = await self._api.request("GET", "/optimizations", params=parameters)
         return [optimization_status_of(each) for each in list_of(listed)]
 
@@ -426,8 +425,7 @@ class Client:
             strategy: Only trials of the strategy with this name.
             dataset: Only trials on the bars with this digest.
         """
-        given = {"strategy": strategy, "dataset": dataset}
-        parameters = {name: value for name, value in given.items() if value is not None}
+        parameters = given(strategy=strategy, dataset=dataset)
         return object_of(await self._api.request("GET", "/ledger", params=parameters))
 
     async def strategies(self) -> Sequence[Mapping[str, Any]]:
@@ -437,6 +435,11 @@ class Client:
     async def datasets(self) -> Sequence[Mapping[str, Any]]:
         """List the prices that the server has."""
         return list_of(await self._api.request("GET", "/datasets"))
+
+    @property
+    def prices(self) -> Prices:
+        """What reads bars of runs and datasets, and checks datasets."""
+        return Prices(self._api)
 
     @asynccontextmanager
     async def stream(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from glowback_trio.client.http_api import HttpApi
+from glowback_trio.client.http_api import HttpApi, Moment, given
 from glowback_trio.client.subjects import Subject, run_subject
 from glowback_trio.errors import InvalidRequestError, Problem, UnknownRunError
 from glowback_trio.model.bounds import one_of
@@ -39,17 +39,16 @@ ReportForm = Literal["html", "md", "json"]
 REPORT_FORMS: tuple[ReportForm, ...] = get_args(ReportForm)
 
 
-def result_parameters(include: Sequence[str] | None, max_points: int | None) -> Mapping[str, str]:
+def result_parameters(
+    include: Sequence[str] | None, max_points: int | None, from_: Moment, to: Moment
+) -> Mapping[str, str]:
     """Return the query parameters of a request for a result."""
-    parameters = {
-        "include": None if include is None else ",".join(include),
-        "max_points": None if max_points is None else str(max_points),
-    }
-    return {name: text for name, text in parameters.items() if text is not None}
+    blocks = None if include is None else ",".join(include)
+    return given(include=blocks, max_points=max_points, from_=from_, to=to)
 
 
 def file_parameters(
-    file: str, include: Sequence[str] | None, max_points: int | None
+    file: str, include: Sequence[str] | None, max_points: int | None, from_: Moment, to: Moment
 ) -> Mapping[str, str]:
     """Return the query parameters of a request for a file.
 
@@ -59,7 +58,7 @@ def file_parameters(
     if file not in FILES:
         message = f"Input should be {one_of(FILES)}"
         raise InvalidRequestError([Problem("literal_error", ("file",), message, file)])
-    parameters = result_parameters(include, max_points)
+    parameters = result_parameters(include, max_points, from_, to)
     if file != "results" and parameters:
         message = f"Input should be given for 'results' only; {file} is always complete"
         problems = [Problem("conflict", (name,), message, parameters[name]) for name in parameters]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,8 +16,12 @@ from glowback_trio.client.subjects import Subject
 from glowback_trio.errors import UnreachableError
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.short_repr import describe
+from glowback_trio.wire.json_text import dumps
 
-__all__ = ["HttpApi", "json_headers", "strategy_of", "without_password", "written"]
+__all__ = ["HttpApi", "Moment", "given", "json_headers", "strategy_of", "without_password"]
+
+#: A point in time for a query; text is left for the server to read.
+Moment: TypeAlias = datetime | date | str | None
 
 
 @frozen(eq=False, repr=False)
@@ -66,6 +70,13 @@ class HttpApi:
     ) -> Any:
         """Send a request about a run or an optimization; see `request`."""
         return await self._send(method, self.url(subject, resource), subject, **options)
+
+    async def post(
+        self, path: str, document: object, idempotency_key: str | None = None, **options: Any
+    ) -> Any:
+        """Send a document to a path below the root; see `request`."""
+        body, headers = dumps(document), json_headers(idempotency_key)
+        return await self.request("POST", path, content=body, headers=headers, **options)
 
     async def download(
         self,
@@ -125,6 +136,18 @@ def strategy_of(document: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) and name else "buy_and_hold"
 
 
-def written(moment: datetime | date) -> str:
-    """Write a point in time for a query."""
-    return stamp(start_instant(moment))
+def given(**parameters: datetime | date | str | int | None) -> dict[str, str]:
+    """Return the query parameters that are not None; a trailing `_` of a name is left out.
+
+    Text is left for the server to read, which says what is wrong with it. So is a date, which means
+    its first instant or its last one, by the parameter.
+    """
+    return {
+        name.rstrip("_"): _written(value) for name, value in parameters.items() if value is not None
+    }
+
+
+def _written(value: datetime | date | str | int) -> str:
+    if isinstance(value, datetime):
+        return stamp(start_instant(value))
+    return value.isoformat() if isinstance(value, date) else str(value)

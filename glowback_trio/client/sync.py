@@ -22,7 +22,6 @@ from collections.abc import (
 )
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager, contextmanager
-from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -33,6 +32,8 @@ from attrs import define, field
 from glowback_trio.client.client import Client
 from glowback_trio.client.client_opening import open_client
 from glowback_trio.client.files import File, ReportForm
+from glowback_trio.client.http_api import Moment
+from glowback_trio.client.prices.sync_prices import SyncPrices
 from glowback_trio.client.stream import Retry
 from glowback_trio.client.sync_optimization import SyncOptimization
 from glowback_trio.model.events import Event, EventType
@@ -97,7 +98,7 @@ class SyncClient:
         search: str | None = None,
         strategy: str | None = None,
         symbol: str | None = None,
-        since: datetime | date | str | None = None,
+        since: Moment = None,
     ) -> Sequence[Status]:
         """List runs, newest first; see `Client.list`."""
         return self._call(
@@ -114,10 +115,23 @@ class SyncClient:
         )
 
     def results(
-        self, run_id: str, *, include: Sequence[str] | None = None, max_points: int | None = None
+        self,
+        run_id: str,
+        *,
+        include: Sequence[str] | None = None,
+        max_points: int | None = None,
+        from_: Moment = None,
+        to: Moment = None,
     ) -> Mapping[str, Any]:
-        """Return the result of a completed run; see `Client.results`."""
-        return self._call(self._client.results, run_id, include=include, max_points=max_points)
+        """Return the result of a completed run, or a window of it; see `Client.results`."""
+        return self._call(
+            self._client.results,
+            run_id,
+            include=include,
+            max_points=max_points,
+            from_=from_,
+            to=to,
+        )
 
     def download(
         self,
@@ -127,13 +141,22 @@ class SyncClient:
         *,
         include: Sequence[str] | None = None,
         max_points: int | None = None,
+        from_: Moment = None,
+        to: Moment = None,
     ) -> None:
         """Download a result, or a table of it, of any size; see `Client.download`.
 
         `write` is called in the client's thread.
         """
         self._call(
-            self._client.download, run_id, write, file, include=include, max_points=max_points
+            self._client.download,
+            run_id,
+            write,
+            file,
+            include=include,
+            max_points=max_points,
+            from_=from_,
+            to=to,
         )
 
     def report(self, run: str | Sequence[str], *, form: ReportForm = "html") -> str:
@@ -151,6 +174,10 @@ class SyncClient:
     def verify(self, run_id: str) -> Verdict:
         """Have a finished run computed again and compared; see `Client.verify`."""
         return self._call(self._client.verify, run_id)
+
+    def difference(self, run_id: str, other: str) -> Mapping[str, Any]:
+        """Return the first event at which two runs part; see `Client.difference`."""
+        return self._call(self._client.difference, run_id, other)
 
     def check_strategy(
         self, request: BacktestRequest | Mapping[str, Any], *, cuts: int | None = None
@@ -219,6 +246,11 @@ class SyncClient:
     def datasets(self) -> Sequence[Mapping[str, Any]]:
         """List the prices that the server has."""
         return self._call(self._client.datasets)
+
+    @property
+    def prices(self) -> SyncPrices:
+        """What reads bars of runs and datasets, and checks datasets."""
+        return SyncPrices(self._client.prices, self._call)
 
     def stream(
         self,

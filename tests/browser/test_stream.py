@@ -42,14 +42,16 @@ FLAGS = (
     f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1",
 )
 PAGE = """<!doctype html><link rel="icon" href="data:,"><title>Watch</title><script type="module">
-import { StreamError, streamOptimization, streamRun } from "/glowback-stream.js";
+import { StreamError, streamChanges, streamOptimization, streamRun } from "/glowback-stream.js";
 const enough = new Error("enough");
-window.follow = async (base, id, options, { breakAfter, abortAfter, optimization } = {}) => {
+window.follow = async (base, id, options, { breakAfter, abortAfter, optimization, until } = {}) => {
   const events = [], abort = new AbortController();
   try {
     const stream = optimization ? streamOptimization : streamRun;
-    for await (const event of stream(base, id, { ...options, signal: abort.signal })) {
+    const given = { ...options, signal: abort.signal };
+    for await (const event of until ? streamChanges(base, given) : stream(base, id, given)) {
       events.push(event);
+      if (until && event.payload.state === until) break;
       if (events.length === breakAfter) break;
       if (events.length === abortAfter) setTimeout(() => abort.abort(enough));
     }
@@ -330,3 +332,29 @@ async def test_a_page_may_stop_in_the_middle(
     seen = await browse(url, run.run_id, most={"breakAfter": 2})
     assert [event["event_id"] for event in seen.events] == [1, 2]
     assert (seen.error, seen.errors) == (None, [])
+
+
+@TRANSPORTS
+async def test_changes_cut_again_and_again_go_on_where_they_were(
+    transport: str, serve_page: Callable[..., Any], gateway: Gateway
+) -> None:
+    url = await serve_page(cors_origins=("*",))
+    run = gateway.submit(evolve(TWO_YEARS, stream=Stream(pace_bars_per_s=125)))
+    run.pause()
+    async with open_cutting_proxy(url, [1_800, 2_600, 2_200]) as (proxy, cuts):
+
+        async def go_on() -> None:
+            await wait_until(lambda: cuts.made > 0)
+            run.resume()
+
+        async with trio.open_nursery() as steering:
+            steering.start_soon(go_on)
+            seen = await browse(url, "", proxy, {"until": "completed"}, transport=transport)
+    assert cuts.made == 3
+    assert seen.error is None
+    assert [change["type"] for change in seen.events].count("reset") == 1
+    ids = [change["event_id"] for change in seen.events]
+    assert ids == sorted(set(ids))
+    assert seen.events[0]["payload"] == {"epoch": gateway.change_log.epoch}
+    assert seen.events[-1]["payload"]["metrics"]["num_trades"] > 0
+    assert [error for error in seen.errors if "ERR_INCOMPLETE_CHUNKED_ENCODING" not in error] == []

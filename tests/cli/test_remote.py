@@ -138,6 +138,41 @@ async def test_a_run_is_paused_resumed_and_deleted(call: Call) -> None:
     assert fails_with(await call("show", run_id), 1, "Run not found")
 
 
+async def test_a_run_goes_on_at_another_pace(call: Call) -> None:
+    paced = ("submit", "--symbols", "AAPL", *PERIOD, "--pace", "0.001")
+    run_id = (await call(*paced)).stdout.strip()
+    assert (
+        await call("pace", run_id, "0.5")
+    ).stdout == f"{run_id} goes on at 0.5 bars/s, from 0%.\n"
+    slow = orjson.loads((await call("pace", run_id, "0.25", "--json")).stdout)
+    assert slow["pace_bars_per_s"] == 0.25
+    assert fails_with(await call("pace", run_id, "0"), 2, "greater than or equal to 0.001")
+    assert (await call("pace", run_id)).stdout.startswith(f"{run_id} goes on as fast as it can")
+    await call("stream", run_id)
+    assert orjson.loads((await call("show", run_id, "--json")).stdout)["state"] == "completed"
+    assert " had completed already, at " in (await call("pace", run_id, "5")).stdout
+
+
+async def test_two_runs_are_compared_event_by_event(call: Call) -> None:
+    submit = ("submit", "--symbols", "SPY", *PERIOD)
+    one, same, other = [
+        (await call(*submit, *more)).stdout.strip() for more in ((), (), ("--capital", "5000"))
+    ]
+    for run_id in (one, same, other):
+        await call("stream", run_id)
+    equal = await call("diff", one, same)
+    assert (equal.returncode, equal.stdout[:20]) == (0, "The logs are equal: ")
+    parted = await call("diff", one, other)
+    first, *events = parted.stdout.splitlines()
+    found = orjson.loads((await call("diff", one, other, "--json")).stdout)
+    assert (parted.returncode, first) == (3, f"The logs part at event {found['at']}.")
+    assert [line.split(":")[0].strip() for line in events] == [one, other]
+    assert fails_with(await call("diff", one, "nobody"), 2, "GET /backtests lists those there are")
+    window = ("--from", "2015-02-01", "--to", "2015-02-28", "--include", "equity_curve")
+    curve = orjson.loads((await call("results", one, *window)).stdout)["equity_curve"]
+    assert {row["timestamp"][:7] for row in curve} == {"2015-02"}
+
+
 async def test_show_prints_the_request_and_the_box_that_run_prints(
     call: Call, glowback: Any
 ) -> None:
