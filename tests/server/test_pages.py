@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+import glowback_trio.server
 from glowback_trio.errors import DamagedError
 from glowback_trio.server.routes.table import ROUTES
-from glowback_trio.server.static_files import CHARTS, CHARTS_SHA256, check_charts, static_files
+from glowback_trio.server.static_files import (
+    CHARTS,
+    CHARTS_SHA256,
+    check_charts,
+    static_files,
+    without_comments,
+)
 from glowback_trio.version import VERSION
 
+ASSETS = Path(glowback_trio.server.__file__).parent / "assets"
 DASHBOARD = [r.path for r in ROUTES if r.handler.__name__ == "dashboard"]
 
 
@@ -84,6 +93,39 @@ def test_no_script_of_the_dashboard_parses_html_or_names_another_host() -> None:
         assert not re.search(r"\beval\(|new Function|setAttribute\(\"style", text), path
         addresses = set(re.findall(r"https?://[\w./-]+", text))
         assert addresses <= {"http://www.w3.org/2000/svg"}, path
+
+
+def test_comments_are_not_sent_and_lines_stay_where_they_are() -> None:
+    source = b"""// About it.
+import { h } from "./dom.js";
+/**
+ * @param {string} text
+ */
+function show(text) { // said
+  return h("a", {}, /** @type {any} */ (text), "/* kept */", "// kept");
+  /* one */
+}
+"""
+    assert (
+        without_comments(source)
+        == b"""
+import { h } from "./dom.js";
+
+
+
+function show(text) { // said
+return h("a", {}, (text), "/* kept */", "// kept");
+
+}
+"""
+    )
+
+
+def test_no_text_of_a_script_goes_over_lines_where_it_could_look_like_a_comment() -> None:
+    for path in ASSETS.rglob("*.js"):
+        for line in path.read_text().splitlines():
+            written = re.sub(r'"`"', "", line)
+            assert written.count("`") % 2 == 0, f"{path}: {line}"
 
 
 async def test_the_docs_run_only_scripts_of_this_host(client: Client) -> None:

@@ -1,6 +1,7 @@
 // The frame of the dashboard: finds the page of an address, shows it, and ends the one before.
 import { byId, clear, fill, h } from "./core/dom.js";
 import { go, startNavigation } from "./core/navigation.js";
+import { useStyles } from "./core/styles.js";
 import { addShortcuts, showShortcuts, startShortcuts } from "./core/shortcuts.js";
 
 /**
@@ -9,17 +10,17 @@ import { addShortcuts, showShortcuts, startShortcuts } from "./core/shortcuts.js
  */
 /** @typedef {{ show: (root: HTMLElement, place: Place) => Promise<void> }} PageModule */
 
-/** @type {[RegExp, string, string][]} path, module, title */
+/** @type {[RegExp, string, string, string[]][]} path, module, title, stylesheets */
 const PAGES = [
-  [/^\/$/, "runs", "Runs"],
-  [/^\/ui\/runs\/(?<id>[^/]+)$/, "run", "Run"],
-  [/^\/ui\/new$/, "new_run", "New run"],
-  [/^\/ui\/compare$/, "compare", "Compare"],
-  [/^\/ui\/optimizations$/, "optimizations", "Optimizations"],
-  [/^\/ui\/optimizations\/new$/, "new_optimization", "New optimization"],
-  [/^\/ui\/optimizations\/(?<id>[^/]+)$/, "optimization", "Optimization"],
-  [/^\/ui\/data$/, "data", "Data"],
-  [/^\/ui\/api$/, "api_routes", "API"],
+  [/^\/$/, "runs", "Runs", ["table", "runs"]],
+  [/^\/ui\/runs\/(?<id>[^/]+)$/, "run", "Run", ["table", "charts", "run"]],
+  [/^\/ui\/new$/, "new_run", "New run", ["forms"]],
+  [/^\/ui\/compare$/, "compare", "Compare", ["charts", "run"]],
+  [/^\/ui\/optimizations$/, "optimizations", "Optimizations", ["forms"]],
+  [/^\/ui\/optimizations\/new$/, "new_optimization", "New optimization", ["forms"]],
+  [/^\/ui\/optimizations\/(?<id>[^/]+)$/, "optimization", "Optimization", ["charts", "forms"]],
+  [/^\/ui\/data$/, "data", "Data", ["charts", "forms"]],
+  [/^\/ui\/api$/, "api_routes", "API", []],
 ];
 
 /** @param {string} path */
@@ -35,15 +36,15 @@ async function showPage(url) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving, path = plain(url.pathname), root = byId("page");
-  const [pattern, name, title] = find(url.pathname) ?? [/^/, "", "Page not found"];
+  const [pattern, name, title, styles] = find(url.pathname) ?? [/^/, "", "Page not found", []];
   const params = Object.fromEntries(Object.entries(pattern.exec(path)?.groups ?? {})
     .map(([key, value]) => [key, decodeURIComponent(value)]));
   document.title = `${title} · GlowBack Trio`;
   markPlace(path);
   clear(root);
   try {
-    /** @type {PageModule} */
-    const page = await import(`./pages/${name}.js`);
+    /** @type {[PageModule, void]} */
+    const [page] = await Promise.all([import(`./pages/${name}.js`), useStyles(styles)]);
     if (signal.aborted) return;
     await page.show(root, { path, params, query: url.searchParams, signal });
   } catch (error) {

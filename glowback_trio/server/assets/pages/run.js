@@ -1,17 +1,14 @@
 // The page of a run: live while it goes on, and its result after the end.
 import { get } from "../core/api.js";
-import { runs, takeRun, watchChanges } from "../core/changes.js";
 import { h } from "../core/dom.js";
 import { date } from "../core/format.js";
 import { sayError } from "../core/notice.js";
 import { Controls, ENDED } from "./run/controls.js";
 import { accountChart } from "./run/curves.js";
 import { FillTable } from "./run/fills.js";
-import { Live } from "./run/live.js";
 import { LogView } from "./run/log_view.js";
 import { Prices } from "./run/price.js";
 import { Progress } from "./run/progress.js";
-import { showResult } from "./result/result.js";
 import { Headline, section } from "./run/sections.js";
 import { StreamState } from "./run/stream_state.js";
 
@@ -32,7 +29,7 @@ class RunPage {
   constructor(root, of, status) {
     this.of = of;
     this.status = status;
-    this.controls = new Controls(of.id, of.signal, (changed) => { takeRun(changed); this.take(changed); });
+    this.controls = new Controls(of.id, of.signal, (changed) => this.take(changed));
     this.badge = h("span", { class: "run-state" });
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.heading = h("h1", {}, status.name || `${status.strategy} on ${some(status.symbols)}`, " ", this.badge);
@@ -72,9 +69,11 @@ class RunPage {
 
   async follow() {
     const { of, parts } = this;
+    const [changes, { Live }] = await Promise.all([import("../core/changes.js"), import("./run/live.js")]);
+    of.signal.throwIfAborted();
     // A pause or a pace is no event of the log, and may come from somebody else.
-    watchChanges(() => {
-      const known = runs.get(this.status.run_id);
+    changes.watchChanges(() => {
+      const known = changes.runs.get(this.status.run_id);
       if (known && !ENDED.includes(this.status.state)) this.take(known);
     }, of.signal);
     const live = new Live(of, parts, () => this.status);
@@ -82,7 +81,7 @@ class RunPage {
     const last = await live.follow();
     live.finish();
     this.take(await get(`/backtests/${of.id}`, { signal: of.signal }));
-    if (last.payload.state === "completed") await showResult(this.rest, of, parts);
+    if (last.payload.state === "completed") await this.showResult();
   }
 
   /** @param {any} payload of an event of type `state` */
@@ -98,12 +97,18 @@ class RunPage {
     const verify = h("button", { type: "button", class: "button small" }, "Receive and verify them");
     verify.addEventListener("click", () => { verify.remove(); this.verify().catch(() => {}); }, { signal: of.signal });
     stream.element.append(verify);
-    await showResult(this.rest, of, parts);
+    await this.showResult();
+  }
+
+  async showResult() {
+    const { showResult } = await import("./result/result.js");
+    await showResult(this.rest, this.of, this.parts);
   }
 
   async verify() {
     const { of, parts } = this;
     parts.stream.tell("waiting", "Connecting to the stream of events…");
+    const { Live } = await import("./run/live.js");
     const live = new Live(of, parts, () => this.status);
     live.isLive = false;
     await live.follow();

@@ -63,7 +63,7 @@ export function searchSections(form, choices) {
     how: section("Search method", some(WAY)),
     sought: section("Objective", some(SOUGHT)),
     heldOut: section("Validation", some(HELD_OUT)),
-    rest: folded("Restart, priority and more", some([...rest, "description"])),
+    rest: folded("Restart and priority of the search", some([...rest, "description"])),
   };
 }
 
