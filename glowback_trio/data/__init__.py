@@ -2,7 +2,7 @@
 
 Belongs here: finding, reading, checking, caching and adjusting prices, all of it synchronous.
 Never here: trio, HTTP, anything that knows of runs or events.
-May be imported by: `compute`, `actors`, `server`, `cli` and `testing`; `data.tools` by `cli` only.
+May be imported by: `compute`, `actors`, `server`, `cli`, `testing`; `tools` by `server`, `cli`.
 """
 
 from glowback_trio.data.cache.cache import CACHE_NAME

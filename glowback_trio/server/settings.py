@@ -202,6 +202,18 @@ class Settings(Checked):
         "Largest run that POST /imports takes, in bytes, as sent and unpacked",
         flag="--max-import-bytes",
     )
+    allow_upload: bool = _setting(
+        default=False,
+        env="GLOWBACK_ALLOW_UPLOAD",
+        help_="Whether clients may upload price files into the data directory",
+        flag="--allow-upload",
+    )
+    max_upload_bytes: Count = _setting(
+        64 << 20,
+        "GLOWBACK_MAX_UPLOAD_BYTES",
+        "Largest price file that is uploaded, in bytes",
+        flag="--max-upload-bytes",
+    )
     max_streams: Count = _setting(
         10_000,
         "GLOWBACK_MAX_STREAMS",

@@ -59,13 +59,13 @@ class TestShippedPrices:
     def test_uploads_that_are_switched_off_are_said_to_be_off(
         self, visits: Visits, tmp_path: Path
     ) -> None:
-        visits.expected.append("40[345]")
+        visits.expected.append("403")
         file = tmp_path / "NEW.csv"
         file.write_text(rows(20))
         page = visits.open("/ui/data")
         page.get_by_text("Upload a price file").click()
         page.get_by_label("File, CSV or Parquet").set_input_files(file)
-        page.get_by_role("alert").locator(".problem").wait_for()
+        page.get_by_role("alert").get_by_text("serve with --allow-upload").wait_for()
         assert page.get_by_label("Symbol", exact=True).input_value() == "NEW"
 
     @pytest.mark.parametrize("look", ["light", "dark"])
@@ -105,3 +105,57 @@ class TestDoubtfulPrices:
         page = visits.open("/ui/data?symbol=ODD")
         page.get_by_role("heading", name="Critical").wait_for()
         assert page.get_by_role("row").filter(has_text="BAD").locator(".problem").inner_text()
+
+
+class TestUploads:
+    @pytest.fixture
+    def dashboard(self, tmp_path: Path) -> Iterator[Dashboard]:
+        prices = tmp_path / "prices"
+        prices.mkdir()
+        (prices / "OLD_1d.csv").write_text(rows(20))
+        with serving_dashboard(options={"data": prices}, allow_upload=True) as served:
+            yield served
+
+    def test_odd_columns_are_matched_and_a_run_trades_on_them(
+        self, visits: Visits, tmp_path: Path
+    ) -> None:
+        visits.expected.append("422")
+        file = tmp_path / "new.csv"
+        file.write_text(rows(20).replace(HEAD, "when,first,top,bottom,last one,pieces\n"))
+        page = visits.open("/ui/data")
+        page.get_by_text("Upload a price file").click()
+        page.get_by_label("File, CSV or Parquet").set_input_files(file)
+        page.get_by_role("region", name="First rows").get_by_text("2024-03-01").wait_for()
+        page.get_by_role("button", name="Check and upload").click()
+        page.get_by_text("say timestamp=NAME").last.wait_for()
+        columns = page.get_by_role("group", name="Columns")
+        matched = {"timestamp": "when", "open": "first", "high": "top", "low": "bottom"}
+        for ours, theirs in {**matched, "close": "last one", "volume": "pieces"}.items():
+            columns.locator(f"select[name={ours}]").select_option(theirs)
+        page.get_by_role("button", name="Check and upload").click()
+        page.get_by_role("heading", name="NEW, by the day").wait_for()
+        page.get_by_role("alert").get_by_text("NEW is kept.").wait_for()
+        page.get_by_role("link", name="Backtest it").click()
+        page.get_by_role("list", name="Chosen symbols").get_by_text("NEW").wait_for()
+        page.get_by_role("button", name="Start the run").click()
+        page.get_by_text("completed", exact=True).first.wait_for()
+
+    def test_a_parquet_file_is_uploaded_and_replaced_only_if_that_is_said(
+        self, visits: Visits, tmp_path: Path
+    ) -> None:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        file = tmp_path / "old_1d.parquet"
+        days = [f"2024-04-{day:02d}" for day in range(1, 11)]
+        prices = {name: [10.0] * 10 for name in ("Open", "High", "Low", "Close")}
+        parquet.write_table(arrow.table({"Date": days, **prices}), file)
+        visits.expected.append("409")
+        page = visits.open("/ui/data")
+        page.get_by_text("Upload a price file").click()
+        page.get_by_label("File, CSV or Parquet").set_input_files(file)
+        page.get_by_role("region", name="First rows").get_by_text("2024-04-01").wait_for()
+        page.get_by_role("button", name="Check and upload").click()
+        page.get_by_text("OLD_1d.csv is there already").wait_for()
+        page.get_by_label("Replace what the server has of this symbol").check()
+        page.get_by_role("button", name="Check and upload").click()
+        page.get_by_role("alert").get_by_text("OLD is kept.").wait_for()
+        page.get_by_text("10 rows were read, 10 bars are used").first.wait_for()

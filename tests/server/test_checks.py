@@ -109,7 +109,10 @@ async def test_the_declared_size_comes_before_the_key(serve_with: Serve) -> None
     assert answer.status == 413
     error = orjson.loads(answer.body)["error"]
     assert error["code"] == "request_too_large"
-    assert error["message"] == "Request body too large: this server takes at most 100 bytes"
+    assert (
+        error["message"]
+        == "Request body too large: GLOWBACK_MAX_BODY_BYTES allows at most 100 bytes"
+    )
 
 
 async def test_the_key_comes_before_the_body(client_of: ClientOf) -> None:
@@ -121,7 +124,7 @@ async def test_the_size_comes_before_the_syntax(client_of: ClientOf) -> None:
     client = client_of(max_body_bytes=100)
     refused = await client.post("/backtests", data=b"{" * 101)
     assert refused.status_code == 413
-    message = "Request body too large: this server takes at most 100 bytes"
+    message = "Request body too large: GLOWBACK_MAX_BODY_BYTES allows at most 100 bytes"
     assert (await refused.get_json()) == {"detail": message}
     assert (await client.post("/backtests", data=b"{" * 100)).status_code == 422
 

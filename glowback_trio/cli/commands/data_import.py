@@ -23,8 +23,7 @@ from glowback_trio.data.tools import (
     merged,
     read_prices,
     target_path,
-    write_factors_file,
-    write_prices,
+    write_imported,
 )
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bounds import one_of
@@ -111,7 +110,7 @@ def import_(
     targets = _targets(found, data, to, overwrite=overwrite)
     with file_progress("Writing") as bar:
         for path, prices in bar.track(targets.items()):
-            _write(path, prices, overwrite=overwrite)
+            write_imported(path, prices, overwrite=overwrite)
     _print_written(targets)
     return 0
 
@@ -136,13 +135,6 @@ def _print_notes(found: Sequence[ImportedPrices]) -> None:
     for note, symbols in said.items():
         first, more = ", ".join(symbols[:_LISTED]), len(symbols) - _LISTED
         print_note(f"{first}{f' and {more} more' if more > 0 else ''}: {note}")
-
-
-def _write(path: Path, prices: ImportedPrices, *, overwrite: bool) -> None:
-    write_prices(path, prices.bars, is_local=prices.is_local, overwrite=overwrite)
-    if prices.factors is not None:
-        factors = factors_path(path.parent, prices.bars.symbol)
-        write_factors_file(factors, prices.factors, overwrite=overwrite)
 
 
 def _accepted(found: Sequence[ImportedPrices], quality: Literal["warn", "fail"]) -> bool:

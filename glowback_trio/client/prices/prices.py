@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from attrs import frozen
 
 from glowback_trio.client.http_api import HttpApi, Moment, given
+from glowback_trio.client.prices.uploads import upload_prices
 from glowback_trio.client.responses import object_of
 from glowback_trio.client.subjects import run_subject
 
@@ -17,13 +19,39 @@ __all__ = ["Prices"]
 
 @frozen(eq=False, repr=False)
 class Prices:
-    """Reads the bars and the quality of a server's prices. Made by `Client.prices`.
+    """Reads the bars and the quality of a server's prices, and uploads some. Made by its client.
 
     Bars come as a document with `columns` and `rows`; `bars` counts those in the window, and each
     row merges `per_row` of them.
     """
 
     _api: HttpApi
+
+    async def upload(
+        self,
+        path: Path | str,
+        *,
+        symbol: str,
+        resolution: str = "day",
+        columns: Mapping[str, str] | None = None,
+        replace: bool = False,
+    ) -> Mapping[str, Any]:
+        """Upload a price file; return the `dataset` that it is now, and the `report` about it.
+
+        Args:
+            path: The file, CSV or Parquet.
+            symbol: The symbol of all its rows.
+            resolution: The length of a bar.
+            columns: Names of its columns, such as `{"close": "Last"}`, that are not recognised.
+            replace: Whether to replace what the server has of this symbol and resolution.
+
+        Raises:
+            InvalidRequestError: The prices cannot be used, with each reason; or there is no file.
+            ServerRefusedError: Uploads are off, it is too large, or there are such prices.
+        """
+        return await upload_prices(
+            self._api, path, symbol, resolution=resolution, columns=columns, replace=replace
+        )
 
     async def of_run(
         self,

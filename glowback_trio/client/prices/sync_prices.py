@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -22,6 +23,25 @@ class SyncPrices:
     _prices: Prices
     #: Calls an async function in the client's thread, and waits.
     _call: Callable[..., Document]
+
+    def upload(
+        self,
+        path: Path | str,
+        *,
+        symbol: str,
+        resolution: str = "day",
+        columns: Mapping[str, str] | None = None,
+        replace: bool = False,
+    ) -> Document:
+        """Upload a price file; see `Prices.upload`."""
+        return self._call(
+            self._prices.upload,
+            path,
+            symbol=symbol,
+            resolution=resolution,
+            columns=columns,
+            replace=replace,
+        )
 
     def of_run(
         self,

@@ -28,7 +28,14 @@ from glowback_trio.extras import PARQUET
 from glowback_trio.model.bars import Bars, Floats
 from glowback_trio.model.sessions.stamps import Stamps
 
-__all__ = ["column_names_in", "parquet_table", "read_numbers", "read_parquet", "write_parquet"]
+__all__ = [
+    "column_names_in",
+    "first_cells_in",
+    "parquet_table",
+    "read_numbers",
+    "read_parquet",
+    "write_parquet",
+]
 
 _BATCH = 1 << 16  # rows
 _BUFFER = 1 << 16  # bytes
@@ -116,6 +123,40 @@ def column_names_in(path: Path, limits: FileLimits = DEFAULT_LIMITS) -> list[str
             return names
 
     return read_unchanged(path, read)[0]
+
+
+def first_cells_in(path: Path, rows: int, limits: FileLimits = DEFAULT_LIMITS) -> list[list[str]]:
+    """Return the first rows of a file as texts, for people; empty where a cell is no single value.
+
+    Raises:
+        DataError: The file cannot be read, holds too much, or the extra is not installed.
+    """
+
+    def read(file: OpenedFile) -> list[list[str]]:
+        types = PARQUET.load("pyarrow.types")
+        with _opened(file, limits) as parquet:
+            schema = parquet.schema_arrow
+            nested = [types.is_nested(field.type) for field in schema]
+            plain = [field.name for field, out in zip(schema, nested, strict=True) if not out]
+            check_columns(file, parquet.metadata, plain, limits)
+            batches = parquet.iter_batches(rows, columns=plain, use_threads=False)
+            batch = next(batches, None)
+            if batch is None:
+                return []
+            none = [""] * len(batch)
+            read_columns = iter(map(_texts, batch.columns))
+            columns = [none if out else next(read_columns) for out in nested]
+            return [list(row) for row in zip(*columns, strict=True)]
+
+    return read_unchanged(path, read)[0]
+
+
+def _texts(column: Any) -> list[str]:
+    try:
+        cells = column.cast("string").to_pylist()
+    except PARQUET.load("pyarrow").ArrowException:
+        cells = column.to_pylist()
+    return ["" if cell is None else str(cell) for cell in cells]
 
 
 @frozen(eq=False)

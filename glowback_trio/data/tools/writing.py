@@ -19,7 +19,13 @@ from glowback_trio.errors import DataError
 from glowback_trio.model.bars import Bars
 from glowback_trio.model.request import Resolution
 
-__all__ = ["factors_path", "target_path", "write_factors_file", "write_prices"]
+__all__ = [
+    "factors_path",
+    "price_file_name",
+    "target_path",
+    "write_factors_file",
+    "write_prices",
+]
 
 
 def target_path(
@@ -36,7 +42,7 @@ def target_path(
         DataError: The file exists and may not be overwritten; or a file of another name may hold
             the same bars, so that the two would be ambiguous.
     """
-    path = directory / f"{file_stem(symbol)}_{RESOLUTION_SUFFIX[resolution]}.{form}"
+    path = directory / price_file_name(symbol, resolution, form)
     listed = PriceDirectory.of(directory)
     for name in listed.names if listed else ():
         if name != path.name and name.casefold() == path.name.casefold():
@@ -52,6 +58,11 @@ def target_path(
         if not overwrite:
             raise DataError(f"{path.name} already exists and may not be overwritten")
     return path
+
+
+def price_file_name(symbol: str, resolution: Resolution, form: FileFormat) -> str:
+    """Return the name of the file of a symbol's bars, where this package writes it."""
+    return f"{file_stem(symbol)}_{RESOLUTION_SUFFIX[resolution]}.{form}"
 
 
 def factors_path(directory: Path, symbol: str) -> Path:

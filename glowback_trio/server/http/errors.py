@@ -176,9 +176,10 @@ def _from_framework(error: HTTPException, status: int) -> HttpError:
     return HttpError(status, _UNKNOWN_PATH if status == 404 else error.name)
 
 
-def too_large(limit: int) -> HttpError:
-    """Return the 413 for a body longer than this many bytes."""
-    message = f"Request body too large: this server takes at most {limit:,} bytes"
+def too_large(limit: int, setting: str) -> HttpError:
+    """Return the 413 for a body longer than a setting allows, which is this many bytes."""
+    variable = f"GLOWBACK_{setting.upper()}"
+    message = f"Request body too large: {variable} allows at most {limit:,} bytes"
     return HttpError(413, message)
 
 

@@ -70,7 +70,9 @@ class Route:
         query: The class of its query parameters.
         body: The class of its JSON body.
         most_values: How many values its body may hold, those in lists and objects included.
-        file: The media type of its body, if that is a file and not JSON.
+        files: The media types that its body may have, if that is a file and not JSON.
+        limit: The setting that says how many bytes its body may have.
+        switch: The setting that must be true for it to be served; None: it always is.
         example: A valid body.
         headers: Descriptions of the request headers that it reads.
         rate_limited: Whether its requests count against the rate of their caller.
@@ -90,7 +92,9 @@ class Route:
     query: type[Checked] | None = None
     body: type[Checked] | None = None
     most_values: int = MOST_VALUES
-    file: str | None = None
+    files: tuple[str, ...] = ()
+    limit: Literal["max_body_bytes", "max_import_bytes", "max_upload_bytes"] = "max_body_bytes"
+    switch: Literal["allow_upload"] | None = None
     example: Any = None
     headers: Mapping[str, str] = field(factory=dict)
     rate_limited: bool = True
@@ -106,7 +110,7 @@ class Route:
     @immediate.default
     def _is_immediate(self) -> bool:
         # A query or a body would have to be read from Quart's request.
-        reads = self.query is not None or self.body is not None or self.file is not None
+        reads = self.query is not None or self.body is not None or bool(self.files)
         return self.method == "GET" and not reads and not iscoroutinefunction(self.handler)
 
     @property

@@ -98,8 +98,8 @@ def _operation(route: Route, prefix: str, components: Components) -> Mapping[str
     if route.body is not None:
         content = {"schema": components.describe(route.body), **_example(route)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
-    if route.file is not None:
-        content = {route.file: {"schema": {"type": "string", "format": "binary"}}}
+    if route.files:
+        content = {each: {"schema": {"type": "string", "format": "binary"}} for each in route.files}
         operation["requestBody"] = {"required": True, "content": content}
     if route.needs_key:
         # The empty requirement stands for a server without keys.
@@ -225,7 +225,7 @@ def _errors(route: Route) -> Mapping[int, tuple[str, Sequence[str]]]:
     if "_id}" in route.path:
         kind = "optimization" if "{optimization_id}" in route.path else "run"
         errors[404] = (f"There is no {kind} with this id.", ())
-    if route.body is not None or route.file is not None:
+    if route.body is not None or route.files:
         errors[415] = ("The request body is compressed.", ("Accept-Encoding",))
     if route.checks_query or route.body is not None:
         errors[422] = ("The request is invalid; each problem is listed with its path.", ())

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypedDict
 
 from glowback_trio.model.bounds import Ge
 from glowback_trio.model.request import Resolution
+from glowback_trio.server.openapi.documents import DatasetDocument
 
-__all__ = ["BarsDocument", "QualityDocument"]
+__all__ = ["BarsDocument", "PreviewDocument", "QualityDocument", "UploadDocument"]
 
 Count = Annotated[int, Ge(0)]
 
@@ -63,3 +64,44 @@ class QualityDocument(TypedDict):
     critical: list[str]
     warnings: list[str]
     adjustment: Literal["none", "splits", "total"]
+
+
+class UploadDocument(TypedDict):
+    """What became of an uploaded file.
+
+    Attributes:
+        dataset: The dataset that it is now.
+        report: What is wrong with the rows, as the file had them.
+    """
+
+    dataset: DatasetDocument
+    report: QualityDocument
+
+
+class ColumnsDocument(TypedDict):
+    """The column of a file for each part of a bar; null where none is known."""
+
+    timestamp: str | None
+    open: str | None
+    high: str | None
+    low: str | None
+    close: str | None
+    volume: str | None
+
+
+class PreviewDocument(TypedDict):
+    """What a file seems to hold, of which nothing is kept.
+
+    Attributes:
+        format: The name of the format that it is read as; null if it cannot be read.
+        columns: The names of its columns; numbers from 1 if it has no header.
+        rows: The first rows, at most 20, as texts.
+        mapping: Which column is what.
+        problems: What is wrong with it, as sentences.
+    """
+
+    format: str | None
+    columns: list[str]
+    rows: list[list[str]]
+    mapping: ColumnsDocument
+    problems: list[str]

@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Any
 
 import trio
+from attrs import fields
 from quart import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from glowback_trio.border import leaves
 from glowback_trio.errors import InvalidRequestError, Problem, ResourceError
 from glowback_trio.server.http.body import check_encoding, read_document, try_document
-from glowback_trio.server.http.errors import http_error, too_large
+from glowback_trio.server.http.errors import HttpError, http_error, too_large
 from glowback_trio.server.http.parameters import check_names, located, read_query
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response, json_response
@@ -81,6 +82,8 @@ def check(app_state: AppState, context: RequestContext, route: Route) -> None:
         count_request(app_state.access, context, caller)
     if route.changes_state:
         check_cross_origin(app_state, context)
+    if route.switch is not None:
+        check_switch(app_state.settings, route.switch)
 
 
 def error_response(error: Exception, context: RequestContext) -> Response:
@@ -101,8 +104,8 @@ async def serve_match(app_state: AppState, match: Match) -> Response:
             check_names(request.args, ())
         if route.body is not None:
             arguments["document"] = await _read_document(app_state, route, limit)
-        if route.file is not None:
-            arguments["file"] = await _read_body(limit)
+        if route.files:
+            arguments["file"] = await _read_body(route, limit)
         # Afterwards it is in memory, so that handlers find it without waiting.
         await app_state.load_named(match.arguments)
         response = route.handler(app_state, **arguments)
@@ -111,7 +114,20 @@ async def serve_match(app_state: AppState, match: Match) -> Response:
 
 def body_limit(settings: Settings, route: Route) -> int:
     """Return how many bytes the body of a request for this route may have."""
-    return settings.max_body_bytes if route.file is None else settings.max_import_bytes
+    limit: int = getattr(settings, route.limit)
+    return limit
+
+
+def check_switch(settings: Settings, name: str) -> None:
+    """Refuse a request for what the server is told not to do, before its body is read.
+
+    Raises:
+        HttpError: 403: the setting is off.
+    """
+    if not getattr(settings, name):
+        metadata = getattr(fields(Settings), name).metadata
+        flag, variable = metadata["flag"], metadata["env"]
+        raise HttpError(403, f"This is switched off: serve with {flag}, or set {variable}=true")
 
 
 def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
@@ -128,20 +144,20 @@ def check_cross_origin(app_state: AppState, context: RequestContext) -> None:
         check_origin(origin, f"{scheme}://{host}", app_state.settings.cors_origins)
 
 
-async def _read_body(limit: int) -> bytes:
+async def _read_body(route: Route, limit: int) -> bytes:
     check_encoding(request.headers)
     # Quart counts what arrives, up to this limit.
     try:
         data = bytes(await request.body)
     except RequestEntityTooLarge:
-        raise too_large(limit) from None
+        raise too_large(limit, route.limit) from None
     if not data:
         raise InvalidRequestError([Problem("missing", ("body",), "Field required")])
     return data
 
 
 async def _read_document(app_state: AppState, route: Route, limit: int) -> Any:
-    data = await _read_body(limit)
+    data = await _read_body(route, limit)
     if not request.is_json:
         message = "Send the body with Content-Type: application/json"
         given = request.headers.get("Content-Type")

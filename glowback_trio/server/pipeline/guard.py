@@ -77,7 +77,7 @@ class Guard:
     def _check_match(self, context: RequestContext, match: Match) -> None:
         limit = body_limit(self.app_state.settings, match.route)
         if declared_length(context) > limit:
-            raise too_large(limit)
+            raise too_large(limit, match.route.limit)
         check(self.app_state, context, match.route)
 
     def _preflight(self, context: RequestContext, found: FoundPath) -> Response:

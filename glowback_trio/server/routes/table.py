@@ -189,7 +189,8 @@ ROUTES: Sequence[Route] = (
         method="POST",
         path="/imports",
         handler=transfers.import_backtest,
-        file=MEDIA_TYPE,
+        files=(MEDIA_TYPE,),
+        limit="max_import_bytes",
         responses={201: _status("The run's status.", headers=("Location",))},
         errors={
             409: "Another run has this id.",

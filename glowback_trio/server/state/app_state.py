@@ -66,6 +66,7 @@ class AppState:
         threads: Limits the worker threads, which read files.
         readers: Limits the threads that read requests.
         listers: Limits the threads that list datasets.
+        uploads: Limits the threads that read and write uploaded files.
         connections: How many connections can be open.
         api_document: The OpenAPI document, once it was asked for.
         load: Open connections and sent messages, counted by the serving room.
@@ -90,6 +91,7 @@ class AppState:
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
     listers: trio.CapacityLimiter = field(init=False)
+    uploads: trio.CapacityLimiter = field(init=False)
     connections: ConnectionBudget = field(init=False)
     api_document: bytes | None = field(default=None, init=False)
     load: Load = field(factory=Load, init=False)
@@ -117,6 +119,7 @@ class AppState:
         # Apart from the others: a request must not wait until a tear sheet is done.
         self.readers = trio.CapacityLimiter(1)
         self.listers = trio.CapacityLimiter(1)
+        self.uploads = trio.CapacityLimiter(1)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),

@@ -19,7 +19,7 @@ from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.routes.prices.datasets import dataset_request, symbol_of
 from glowback_trio.server.state.app_state import AppState
 
-__all__ = ["QualityQuery", "dataset_quality"]
+__all__ = ["QualityQuery", "dataset_quality", "quality_report"]
 
 
 @frozen(kw_only=True)
@@ -47,12 +47,17 @@ async def dataset_quality(app_state: AppState, symbol: str, query: QualityQuery)
     with located("query"):
         raise_problems(calendar_problems(request))
         report = await trio.to_thread.run_sync(
-            _report, app_state, request, limiter=app_state.threads
+            quality_report, app_state, request, limiter=app_state.threads
         )
     return json_response(report)
 
 
-def _report(app_state: AppState, request: BacktestRequest) -> dict[str, Any]:
+def quality_report(app_state: AppState, request: BacktestRequest) -> dict[str, Any]:
+    """Return what is wrong with the dataset that a request loads.
+
+    Raises:
+        InvalidRequestError: There is no such calendar.
+    """
     _check_calendar(request)
     try:
         dataset = app_state.gateway.source.load(request)
