@@ -46,7 +46,7 @@ export class FillTable {
     if (this.shown === this.rows.length) return;
     this.shown = this.rows.length;
     this.table.element.hidden = this.shown === 0;
-    this.note.textContent = this.shown === 0 ? "No trades." : `${number(this.shown)} trades (fills), oldest first.`;
+    this.note.textContent = this.shown === 0 ? "No trades." : `${number(this.shown)} ${this.shown === 1 ? "trade (fill)" : "trades (fills), oldest first"}.`;
     this.table.setRows(this.rows);
   }
 
