@@ -54,6 +54,7 @@ from glowback_trio import (
     errors,
     store,
 )
+from glowback_trio.actors import LogDifference
 from glowback_trio.client import Retry, open_client
 from glowback_trio.compute import (
     BacktestJob,
@@ -153,6 +154,7 @@ def values() -> Iterator[object]:
         decided_instead=LONG,
     )
     yield changed
+    yield LogDifference((None, None))
     yield LeakReport(
         strategy=LONG, verdict="leaks", cuts=64, bars=1000, decisions=10, changed=changed
     )

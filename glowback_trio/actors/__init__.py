@@ -13,12 +13,14 @@ from glowback_trio.actors.gateway_opening import open_gateway, random_id
 from glowback_trio.actors.optimizations.attempt import Attempt
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.run import Run
+from glowback_trio.actors.runs.difference import LogDifference
 
 __all__ = [
     "Attempt",
     "ChangeLog",
     "ChangeSubscription",
     "Gateway",
+    "LogDifference",
     "Optimization",
     "Run",
     "Streamed",

@@ -16,6 +16,7 @@ from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
 from glowback_trio.actors.course import Course
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.run_slots import SlotTurn, compute_in_turns
+from glowback_trio.actors.runs.difference import LogDifference, difference_of
 from glowback_trio.actors.runs.emission import Emission
 from glowback_trio.actors.runs.life import RUN_LIFE, begin_run_log
 from glowback_trio.actors.runs.pacing import Pacer
@@ -229,6 +230,20 @@ class Run:
         """
         self._broadcaster.loop.check("run.load_events")
         return await self.subscribe(after).read_stored(limit)
+
+    async def difference(
+        self, other: Run, threads: trio.CapacityLimiter | None = None
+    ) -> LogDifference:
+        """Return the first events at which this log and another one part, of those so far.
+
+        Ids of runs, times and digests are not compared.
+
+        Args:
+            other: The other run.
+            threads: Limits the threads in which events are compared; None: trio's own limit.
+        """
+        self._broadcaster.loop.check("run.difference")
+        return await difference_of(self.subscribe(), other.subscribe(), threads)
 
     async def wait_stored(self) -> None:
         """Wait until the run, with its request, is as durable as the store promises.
