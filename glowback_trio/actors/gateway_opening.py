@@ -82,7 +82,7 @@ async def open_gateway(
         clock: Gives the time, with its zone, for events; None: UTC now.
         new_id: Names new runs; None: random UUIDs.
         epoch: Tells this gateway from others and from earlier ones where clients follow changes;
-            None: a random UUID.
+            1 to 64 letters, digits, `-` and `_`; None: a random UUID.
         max_running: How many runs may be computed at once; no more than `compute` has slots. Others
             take turns with them.
         max_queued: How many may wait that have not begun.

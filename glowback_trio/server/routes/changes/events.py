@@ -26,7 +26,7 @@ __all__ = ["ChangesQuery", "changes"]
 
 _READ_AT_ONCE = 256
 # What this server has sent as the id of a server-sent event: the epoch and the revision.
-_EVENT_ID = re.compile(r"([0-9a-f]{1,64})\.([0-9]{1,18})")
+_EVENT_ID = re.compile(r"([\w-]{1,64})\.(\d{1,18})", re.ASCII)
 
 
 @frozen(kw_only=True)
