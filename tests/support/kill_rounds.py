@@ -105,6 +105,8 @@ class KillRounds:
             async with open_client(url) as client:
                 for key in self.asked:
                     run_id = await self._submit(client, key)
+                    # A server may have been killed after it had paused a run: it is paused still.
+                    await client.resume(run_id)
                     async with client.stream(run_id) as events:
                         log = [event async for event in events]
                     assert_sound(log)
