@@ -127,6 +127,7 @@ def test_the_heat_map_is_walked_by_keyboard_and_its_parameters_are_chosen(
     page = visits.open(f"/ui/optimizations/{optimization.optimization_id}")
     page.get_by_text("The log is complete").wait_for()
     heat = page.locator(".heat-map")
+    heat.locator("svg text").first.wait_for()  # the trials are there
     heat.locator("svg").focus()
     for key in ("ArrowUp",) * 4 + ("ArrowLeft",) * 4:
         page.keyboard.press(key)

@@ -37,6 +37,7 @@ export function heatMap(options) {
 
     /** @param {number} row @param {number} column */
     function point(row, column) {
+      if (shown.rows.length === 0 || shown.columns.length === 0) return;
       at = [clamp(row, shown.rows.length), clamp(column, shown.columns.length)];
       for (const [name, value] of Object.entries(frame.place(...at))) ring.setAttribute(name, String(value));
       ring.setAttribute("visibility", "visible");
