@@ -438,7 +438,7 @@ class Client:
 
     @property
     def prices(self) -> Prices:
-        """What reads bars of runs and datasets, and checks datasets."""
+        """Reader of the bars of runs and datasets, and of the quality of datasets."""
         return Prices(self._api)
 
     @asynccontextmanager

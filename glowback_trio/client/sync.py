@@ -249,7 +249,7 @@ class SyncClient:
 
     @property
     def prices(self) -> SyncPrices:
-        """What reads bars of runs and datasets, and checks datasets."""
+        """Reader of the bars of runs and datasets, and of the quality of datasets."""
         return SyncPrices(self._client.prices, self._call)
 
     def stream(

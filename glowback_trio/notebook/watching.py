@@ -20,7 +20,7 @@ _TYPES: tuple[EventType, ...] = ("state", "progress", "metric", "log")
 
 @define(eq=False)
 class _View:
-    """What a notebook shows of a run: events in, a card out, drawn in the same place each time."""
+    """The live view of a run in a notebook: events in, a card out, drawn in the same place."""
 
     _title: str
     _told: str = field(default="", init=False)

@@ -1,4 +1,4 @@
-"""What a report consists of, apart from its form: sections of figures, tables and charts.
+"""The contents of a report, apart from its form: sections of figures, tables and charts.
 
 All values are raw, in the units of the wire; each form writes them in its own way.
 """

@@ -1,4 +1,4 @@
-"""What a report holds for its own verification: what was run, and digests of what came of it."""
+"""The data by which a report is verified: its request, and digests of bars and results."""
 
 from __future__ import annotations
 

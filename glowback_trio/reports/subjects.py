@@ -1,4 +1,4 @@
-"""What reports are about: a run with what is known of it, or several runs side by side."""
+"""The subjects of reports: a run with what is known of it, or several runs side by side."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ReportedRun:
 
     @property
     def name(self) -> str:
-        """What people call it: its name, else its strategy."""
+        """The name that people gave it, else the name of its strategy."""
         given = str(self.labels.get("name") or "")
         return given or str(self.result.manifest["strategy"]["name"])
 

@@ -35,7 +35,7 @@ MOST_BYTES = 1 << 28
 
 @frozen
 class _Verifier:
-    """What computes again.
+    """The prices and the strategies by which a run is computed again.
 
     Attributes:
         source: Where bars come from now.

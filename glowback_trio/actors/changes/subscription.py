@@ -41,7 +41,7 @@ class ChangeSubscription:
 
     @property
     def epoch(self) -> str:
-        """What a reader gives back with its cursor, so that another gateway knows it is another."""
+        """The epoch of the gateway, which a reader gives back together with its cursor."""
         return self._log.epoch
 
     def read_nowait(self, limit: int = _READ_AT_ONCE) -> Sequence[Change]:

@@ -20,7 +20,7 @@ _PAYLOAD = b'"payload":'
 
 @frozen
 class LogDifference:
-    """Where the logs of two runs part.
+    """The first event at which the logs of two runs part.
 
     Attributes:
         there: The first events that differ, one of each log; None for a log that has ended by then.

@@ -30,7 +30,7 @@ _ROLES = ("time", *COLUMNS)
 
 @frozen
 class Preview:
-    """What a file seems to hold.
+    """A look at a file of prices: its columns, its first rows, and its problems.
 
     Attributes:
         columns: The names of its columns; numbers from 1 if it has no header.

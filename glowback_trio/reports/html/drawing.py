@@ -26,7 +26,7 @@ _LARGE_GROWTH = 8.0
 
 @frozen
 class _Scale:
-    """What turns a value into a height, in tenths of a unit from the top."""
+    """Scale that turns a value into a height, in tenths of a unit from the top."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""How likely the best trial is luck: by this search, and by all that the ledger has counted."""
+"""Overfit statistics of the best trial, for this search and for all trials of the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a search: the best trial, the ranking, the surface, and how stable the best is."""
+"""Results of a search: the best trial, the ranking, the surface, and the stability of the best."""
 
 from __future__ import annotations
 

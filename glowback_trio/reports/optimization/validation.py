@@ -1,4 +1,4 @@
-"""What was found out of sample: windows or splits with their winners, and the stitched curve."""
+"""Out-of-sample results: windows or splits with their winners, and the stitched curve."""
 
 from __future__ import annotations
 

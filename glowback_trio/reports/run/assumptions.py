@@ -1,4 +1,4 @@
-"""What a run took for granted: strategy, execution, and the prices with what is wrong with them."""
+"""Execution assumptions and data: strategy, costs, and the prices with their quality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was traded: round trips, the share of each symbol in the profit, and what trading cost."""
+"""Trades: round trips, the attribution of the profit to symbols, and costs."""
 
 from __future__ import annotations
 

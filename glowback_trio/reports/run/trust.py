@@ -1,4 +1,4 @@
-"""How far to trust the figures: intervals, the length of the record, and the honest N."""
+"""Overfit statistics of a run: intervals, the length of the record, and the honest N."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class BarsDocument(TypedDict):
 
 
 class QualityDocument(TypedDict):
-    """What is wrong with the rows of a dataset, and what is missing.
+    """The quality of a dataset: rows that are wrong, and intervals that are missing.
 
     Attributes:
         source: Where the prices come from; null if they cannot be read.
@@ -67,7 +67,7 @@ class QualityDocument(TypedDict):
 
 
 class UploadDocument(TypedDict):
-    """What became of an uploaded file.
+    """The dataset that an uploaded file has become, and the report about its rows.
 
     Attributes:
         dataset: The dataset that it is now.
@@ -90,7 +90,7 @@ class ColumnsDocument(TypedDict):
 
 
 class PreviewDocument(TypedDict):
-    """What a file seems to hold, of which nothing is kept.
+    """A look at a file of prices, of which nothing is kept.
 
     Attributes:
         format: The name of the format that it is read as; null if it cannot be read.

@@ -21,7 +21,7 @@ _BYTES_AT_ONCE = 64 * 1024
 
 
 class Text(Protocol):
-    """What is sent as it is: an event, or a change."""
+    """A message that is sent as it is: an event, or a change."""
 
     @property
     def data(self) -> bytes:

@@ -1,4 +1,4 @@
-"""How the reader of a connection waits, and the way to do so on any stream."""
+"""The wait of a connection's reader, and a reader that waits on any stream."""
 
 from __future__ import annotations
 
