@@ -1,0 +1,182 @@
+"""The promises of a store that several gateways share: leases, holders, and news of each other.
+
+A gateway of the cluster has a lease, which it renews. A run is held by one gateway at most, which
+alone appends to its log. Whoever finds that a lease has expired fences it: from then on the store
+refuses whatever the gateway of that lease still hands over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from attrs import frozen
+
+from glowback_trio.errors import GlowbackError, StoreError
+from glowback_trio.model.short_repr import describe
+
+__all__ = [
+    "LEASE_S",
+    "RENEWED_S",
+    "Cluster",
+    "FencedError",
+    "Held",
+    "HeldElsewhereError",
+    "Lease",
+    "Named",
+]
+
+#: Seconds that a lease lives, and after which it is renewed, by the clock of the store.
+LEASE_S = 15.0
+RENEWED_S = 5.0
+
+#: A run or an optimization, with its id.
+Named = tuple[Literal["run", "optimization"], str]
+
+
+class FencedError(StoreError):
+    """Raised when a gateway writes whose lease has expired and was fenced.
+
+    It was stopped or cut off for longer than a lease lives; other gateways have taken over what it
+    held.
+    """
+
+
+class HeldElsewhereError(GlowbackError, RuntimeError):
+    """Raised when a run is to be changed that another gateway of the cluster computes.
+
+    The message names that gateway, which can change it.
+    """
+
+    code = "held_elsewhere"
+
+
+@frozen(repr=False)
+class Lease:
+    """A gateway as the others see it.
+
+    Attributes:
+        epoch: Its number; a gateway that joins again has a new one, and a later one is higher.
+        name: Whose it is, for people, such as `process 7 on host a`.
+        address: Where its peers reach it, a URL; None: nowhere.
+        version: The version of this package that it has.
+        started_at: When it joined.
+        seconds_left: How long the lease still lives, by the clock of the store; negative: expired.
+        runs: How many runs it holds that have not ended.
+    """
+
+    epoch: int
+    name: str
+    address: str | None
+    version: str
+    started_at: datetime
+    seconds_left: float
+    runs: int
+
+    @property
+    def alive(self) -> bool:
+        """True if the lease has not expired."""
+        return self.seconds_left > 0
+
+    def __repr__(self) -> str:
+        return describe(self, self.epoch, self.name, seconds_left=self.seconds_left)
+
+
+@frozen
+class Held:
+    """What a fenced gateway held, or what was taken out of the queue.
+
+    Attributes:
+        named: The run or optimization.
+        owner: On whose account it is.
+    """
+
+    named: Named
+    owner: str
+
+
+class Cluster(Protocol):
+    """The gateways that share a store, as one of them sees them."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of this gateway's lease."""
+
+    @property
+    def fenced(self) -> bool:
+        """True from the moment that this gateway learns that its lease was fenced, to `rejoin`."""
+
+    async def wait_fenced(self) -> None:
+        """Wait until `fenced` is true."""
+
+    def advertise(self, address: str | None) -> None:
+        """Let the others know, with the next renewal, where this gateway is reached."""
+
+    async def renew(self) -> bool:
+        """Renew the lease; False if it was fenced.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+
+    async def rejoin(self) -> int:
+        """Join with a new lease after a fence; return its epoch.
+
+        Nothing that was handed over before is written. Logs that were held are followed from then
+        on, and are read as they are stored.
+
+        Raises:
+            StoreError: The store cannot be reached.
+        """
+
+    async def leases(self) -> Sequence[Lease]:
+        """Return the leases that are not fenced, oldest first, this gateway's included."""
+
+    async def fence(self, epochs: Collection[int]) -> Sequence[Held]:
+        """Fence leases that have expired; return what they held and has not ended.
+
+        It is held by nobody then. A lease that was renewed meanwhile, or is fenced already, is left
+        alone.
+        """
+
+    async def holders(self, named: Collection[Named]) -> Mapping[Named, Lease | None]:
+        """Return who holds these; None: nobody. What has ended or is not there is left out."""
+
+    async def claim(self, named: Named) -> bool:
+        """Hold something from now on; True if this gateway does, and it has not ended.
+
+        False if another one holds it whose lease is not fenced.
+        """
+
+    async def claim_queued(
+        self, most: int, fingerprints: Collection[str] | None = None
+    ) -> Sequence[Held]:
+        """Hold queued runs that nobody holds, or that others hold and have not begun.
+
+        By priority, then of the owner with the fewest running, then the oldest first. Paused ones
+        are left.
+
+        Args:
+            most: How many at most.
+            fingerprints: Only those whose bars have one of these fingerprints; None: all.
+        """
+
+    async def release(self, named: Collection[Named]) -> None:
+        """Hold these no longer, once what was handed over of them is written."""
+
+    async def free(self) -> Sequence[Held]:
+        """Return what nobody holds and has not ended, oldest first; queued runs are left out."""
+
+    async def positions(self, named: Collection[Named]) -> Mapping[Named, int]:
+        """Return how many events the newest logs of these have."""
+
+    async def changed(self, since: datetime | None) -> tuple[Sequence[Named], datetime]:
+        """Return what others have changed, and the time to ask since the next time.
+
+        Args:
+            since: What the last call gave; None: nothing is returned but the time.
+        """
+
+    async def wait_news(self) -> Collection[Named]:
+        """Wait for a hint that others have changed these. Hints may be lost, never made up."""
