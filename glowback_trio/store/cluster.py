@@ -80,7 +80,7 @@ class Lease:
         return self.seconds_left > 0
 
     def __repr__(self) -> str:
-        return describe(self, self.epoch, self.name, seconds_left=self.seconds_left)
+        return describe(self, str(self.epoch), self.name, seconds_left=self.seconds_left)
 
 
 @frozen
