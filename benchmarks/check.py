@@ -4,7 +4,8 @@
 
 A ratio may be worse by 15 %, for no two runs are alike; beyond that the check fails and names it.
 `--record` writes what was measured instead: of each ratio the median of `--times` runs, and beside
-it what those runs differ by, where that is more than 15 %, which it may then be worse by. Without
+it what those runs differ by, where that is more than 15 %, which it may then be worse by. A ratio
+whose runs differ by more than half of it is named and not written: it would never fail. Without
 names every program with committed ratios runs.
 """
 
@@ -28,6 +29,7 @@ from ratios import FILE_SETTING
 HERE = Path(__file__).parent
 COMMITTED = HERE / "ratios.json"
 TOLERANCE = 0.15
+MOST_TOLERANCE = 0.5
 #: The programs' options that leave out what has no ratio.
 OPTIONS: Mapping[str, Sequence[str]] = {"growth": ("--quick",)}
 
@@ -98,6 +100,9 @@ def record(programs: Sequence[str], times: int) -> None:
         if name.partition(".")[0] not in programs
     }
     new = {name: Least.of(ratios) for name, ratios in found.items()}
+    for name in [name for name, least in new.items() if least.tolerance > MOST_TOLERANCE]:
+        print(f"{name} is not written: its runs differ too much", found[name])
+        del new[name]
     document = {name: least.written() for name, least in (kept | new).items()}
     COMMITTED.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", "utf-8")
 

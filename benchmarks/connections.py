@@ -10,6 +10,7 @@ twice: as plain uvicorn, and with its extras written in C, which sets the target
 from __future__ import annotations
 
 import argparse
+import gc
 import selectors
 import signal
 import socket
@@ -26,6 +27,8 @@ from servers import EXIT_S, OURS, PEER, PEERS_RUN, PLAIN_PEER, Server, opened, p
 AT_ONCE = 64
 STUCK_S = 10.0
 SETTLE_S = 1.0
+# A server's worker processes begin on its core, and load the compiled kernel there.
+READY_S = 3.0
 # They find what is made once and kept, and stay: what they took is not there to be used again.
 WARM_UP = 20
 
@@ -239,6 +242,7 @@ def measure_peer(command: Sequence[str], count: int) -> Filled:
 def fill(server: Server, crowd: Crowd, count: int) -> Filled:
     """Connect a crowd to a server and measure its cost."""
     crowd.connect(WARM_UP)
+    crowd.rest(READY_S)
     memory_kib, cpu_s = server.memory_kib, server.cpu_s
     connects_per_s = crowd.connect(count)
     cpu_us = (server.cpu_s - cpu_s) / count * 1e6
@@ -260,6 +264,8 @@ def let_go(server: Server, crowd: Crowd) -> LetGo:
 def main(count: int, rounds: int) -> None:
     """Measure fresh servers in alternating rounds and print the medians."""
     prepare()
+    # The clients have no cycles, and a collection that visits thousands of them would be measured.
+    gc.disable()
     ours, plain, peer = [], [], []
     for _ in range(rounds):
         ours.append(measure_ours(count))

@@ -52,22 +52,31 @@ BLOCKER = {**COMPUTING, "strategy": {"name": "spinning"}}
 
 
 class Waiting:
-    """A run of ours that waits behind another, so that clients can come before it begins.
+    """A run of ours that is paused before it begins, so that clients can come before it does.
 
-    A run that waits for its pace would let others go first, so the other one computes, and has a
-    higher priority.
+    Until it is paused another run, of a higher priority, has the only slot. That one is cancelled
+    then, which ends its worker. The next worker has carried out a run before the clients come: they
+    would wait for it to start otherwise.
     """
 
     def __init__(self, server: Server, **stream: object) -> None:
         self._server = server
-        self._blocker = server.ask("POST", "/backtests", BLOCKER)["run_id"]
+        blocker = server.ask("POST", "/backtests", BLOCKER)["run_id"]
         self.run_id = server.start_run(priority=-1, **stream)
+        server.ask("POST", f"/backtests/{self.run_id}/pause")
+        server.ask("POST", f"/backtests/{blocker}/cancel")
+        server.wait_ended(server.start_run())
+        if self._events > 1:
+            raise RuntimeError("The run did not wait until its clients were there")
+
+    @property
+    def _events(self) -> int:
+        count: int = self._server.ask("GET", f"/backtests/{self.run_id}")["event_count"]
+        return count
 
     def begin(self) -> None:
-        """End the run that it waits for."""
-        if self._server.ask("GET", f"/backtests/{self.run_id}")["event_count"] > 1:
-            raise RuntimeError("The run did not wait until its clients were there")
-        self._server.ask("POST", f"/backtests/{self._blocker}/cancel")
+        """Let it go on."""
+        self._server.ask("POST", f"/backtests/{self.run_id}/resume")
 
 
 def tell_ours(server: Server, subscribers: int, query: str = "") -> tuple[float, float, bytes]:

@@ -75,6 +75,16 @@ class Server:
         run_id: str = self.ask("POST", "/backtests", request)["run_id"]
         return run_id
 
+    def wait_ended(self, run_id: str) -> None:
+        """Wait until a run of ours has ended: its stream ends then."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=EXIT_S)
+        try:
+            accept = {"Accept": "text/event-stream"}
+            connection.request("GET", f"/backtests/{run_id}/events", headers=accept)
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
 
 @contextmanager
 def opened(name: str, command: Sequence[str]) -> Iterator[Server]:
