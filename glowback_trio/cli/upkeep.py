@@ -16,9 +16,10 @@ __all__ = ["collecting_shortly", "give_back_for_ever"]
 
 _log = logging.getLogger(__name__)
 
-# A collection visits what has come since the last full one. So it is at most some 100,000 objects,
-# which take 10 ms.
-_THRESHOLDS = 2_000, 10, 5
+# A collection visits what has come since the last one that froze: at most some 40,000 objects.
+# Python puts off the collection of the oldest generation by rules of its own, so none waits for it.
+_THRESHOLDS = 2_000, 20, 1_000
+_FREEZES = 1
 _LOOK_S = 2.0
 _RELEASED = 16 << 20
 # After so long all objects are visited once: cycles may have become garbage since they were frozen.
@@ -32,9 +33,9 @@ def collecting_shortly() -> Iterator[None]:
     """Keep the pauses of the garbage collector short, for the length of a block.
 
     Nothing is served during a collection. By default a full one visits every object there is, for
-    tenths of a second with thousands of streams or a long log in memory. What has survived a full
-    one is frozen instead: only objects that came later are visited the next time. What is frozen
-    is still freed with its last reference, as runs and their logs are.
+    tenths of a second with thousands of streams or a long log in memory. What has survived one of
+    a middle size is frozen instead: only objects that came later are visited the next time. What is
+    frozen is still freed with its last reference, as runs and their logs are.
     """
     thresholds = gc.get_threshold()
     gc.collect()
@@ -51,7 +52,7 @@ def collecting_shortly() -> Iterator[None]:
 
 
 def _freeze(phase: str, info: dict[str, Any]) -> None:
-    if phase == "stop" and info["generation"] == 2:
+    if phase == "stop" and info["generation"] >= _FREEZES:
         gc.freeze()
 
 
