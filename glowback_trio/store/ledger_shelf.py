@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from glowback_trio.model.ledger.chain import BrokenEntry
-from glowback_trio.model.ledger.entry import LedgerEntry
+from glowback_trio.model.ledger.entry import LedgerEntry, Tally
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals
 
@@ -17,13 +17,17 @@ class LedgerShelf(Protocol):
     """The entries of the ledger. They are appended, and never change or leave."""
 
     async def head(self) -> LedgerEntry | None:
-        """Return the newest entry; None if there is none."""
+        """Return the newest entry, all included that was appended here; None if there is none."""
 
     async def broken(self) -> BrokenEntry | None:
         """Return the first entry that does not follow from those before it; None if all do."""
 
-    def append(self, entry: LedgerEntry) -> None:
-        """Keep the next entry, durable no later than the events that are appended after it."""
+    def append(self, tally: Tally) -> None:
+        """Enter trials as the next entry, durable no later than the events appended after it.
+
+        The store numbers the entry and binds it to the one before it: where several gateways share
+        a ledger, only a commit knows which one that is.
+        """
 
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
         """Return the totals of a family, and those akin to it, on one dataset."""

@@ -8,7 +8,7 @@ from itertools import islice
 from attrs import define, field
 
 from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
-from glowback_trio.model.ledger.entry import LedgerEntry
+from glowback_trio.model.ledger.entry import LedgerEntry, Tally, next_entry
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals, fold_totals, totals_of
 
@@ -29,9 +29,9 @@ class MemoryLedger:
         """Return the first entry that does not follow from those before it."""
         return first_broken(self._entries)
 
-    def append(self, entry: LedgerEntry) -> None:
-        """Keep the next entry."""
-        self._entries.append(entry)
+    def append(self, tally: Tally) -> None:
+        """Enter trials as the next entry."""
+        self._entries.append(next_entry(self._entries[-1] if self._entries else None, tally))
 
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
         """Return the totals of a family, and those akin to it, on one dataset."""

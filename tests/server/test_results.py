@@ -69,14 +69,14 @@ async def test_overfit_says_how_often_anyone_has_looked(
     client: Client, gateway: Gateway, finished: Run
 ) -> None:
     first = (await results(client, finished))["overfit"]
-    assert (first["trials"], first["ledger_head"]) == (1, gateway.ledger.head)
+    assert (first["trials"], first["ledger_head"]) == (1, await gateway.ledger.head())
     assert first["deflated_sharpe_ratio"] == first["probabilistic_sharpe_ratio"]
     for position in (0.5, 0.7):
         strategy = MaCrossover(short_period=3, long_period=8, position_size=position)
         other = gateway.submit(evolve(finished.request, strategy=strategy))
         await other.wait_finished()
     again = (await results(client, finished))["overfit"]
-    assert (again["trials"], again["ledger_head"]) == (3, gateway.ledger.head)
+    assert (again["trials"], again["ledger_head"]) == (3, await gateway.ledger.head())
     assert again["probabilistic_sharpe_ratio"] == first["probabilistic_sharpe_ratio"]
     assert again["deflated_sharpe_ratio"] < first["deflated_sharpe_ratio"]
     assert (await results(client, finished, include="trades"))["overfit"] == {}

@@ -58,8 +58,8 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     async with made.opened(make_registry()):
         assert await made.ledger.head() is None
         assert await made.ledger.broken() is None
-        for entry in ENTRIES:
-            made.ledger.append(entry)
+        for each in TALLIES:
+            made.ledger.append(each)
         await made.flush()
         yield made
 
@@ -69,6 +69,17 @@ async def test_entries_are_given_back_as_they_were(store: Store) -> None:
     assert await store.ledger.entries(None, None, None, 0, 10) == ENTRIES
     assert await store.ledger.entries(None, None, None, 2, 2) == ENTRIES[2:4]
     assert await store.ledger.broken() is None
+
+
+async def test_an_entry_follows_the_one_that_was_handed_over_before_it(store: Store) -> None:
+    store.ledger.append(TALLIES[0])
+    store.ledger.append(TALLIES[1])
+    newest = await store.ledger.head()
+    assert newest is not None
+    assert newest.number == len(ENTRIES) + 2
+    await store.flush()
+    assert await store.ledger.broken() is None
+    assert await store.ledger.head() == newest
 
 
 async def test_entries_are_found_by_strategy_bars_and_owner(store: Store) -> None:
@@ -104,15 +115,15 @@ async def test_damage_is_found_when_the_file_is_opened(
     path = new_path()
     store = inline_store(path)
     async with store.opened(make_registry()):
-        for entry in ENTRIES:
-            store.ledger.append(entry)
+        for each in TALLIES:
+            store.ledger.append(each)
     connection = apsw.Connection(str(path))
     connection.execute(damage)
     connection.close()
     async with open_virtual_gateway(store=inline_store(path)) as gateway:
         assert gateway.ledger.broken is not None
         assert gateway.ledger.broken.number == 2
-        assert gateway.ledger.head == ENTRIES[-1].hash
+        assert await gateway.ledger.head() == ENTRIES[-1].hash
         # What cannot be an entry any more is left out.
         listed = [entry.number for entry in await gateway.ledger.entries()]
         assert set(listed) >= {entry.number for entry in ENTRIES} - {2}
@@ -124,12 +135,15 @@ async def test_a_ledger_whose_newest_entry_was_changed_goes_on() -> None:
     path = new_path()
     store = inline_store(path)
     async with store.opened(make_registry()):
-        for entry in ENTRIES:
-            store.ledger.append(entry)
+        for each in TALLIES:
+            store.ledger.append(each)
     connection = apsw.Connection(str(path))
     last = ENTRIES[-1]
     connection.execute("UPDATE ledger SET trials = -1 WHERE number = ?", (last.number,))
     connection.close()
     async with open_virtual_gateway(store=inline_store(path)) as gateway:
         assert gateway.ledger.broken is not None
-        assert (gateway.ledger.broken.number, gateway.ledger.head) == (last.number, last.hash)
+        assert (gateway.ledger.broken.number, await gateway.ledger.head()) == (
+            last.number,
+            last.hash,
+        )

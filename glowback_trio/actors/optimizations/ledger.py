@@ -19,7 +19,6 @@ from glowback_trio.model.ledger.entry import (
     LedgerEntry,
     Origin,
     Tally,
-    next_entry,
     owner_digest,
 )
 from glowback_trio.model.ledger.family import Family, family_of
@@ -42,17 +41,20 @@ class Ledger:
     """
 
     _shelf: LedgerShelf
-    _head: LedgerEntry | None = field(default=None, init=False)
     #: The first entry that did not follow from those before it when the gateway was opened.
     broken: BrokenEntry | None = field(default=None, init=False)
 
-    @property
-    def head(self) -> str:
-        """The hash of the newest entry, which stands for all of them."""
-        return GENESIS if self._head is None else self._head.hash
+    async def head(self) -> str:
+        """Return the hash of the newest entry, which stands for all of them.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        newest = await self._shelf.head()
+        return GENESIS if newest is None else newest.hash
 
     async def open(self) -> None:
-        """Find the newest entry, and check the chain. Damage is logged and kept in `broken`.
+        """Check the chain. Damage is logged and kept in `broken`.
 
         Raises:
             StoreError: The store cannot be read.
@@ -60,7 +62,6 @@ class Ledger:
         self.broken = await self._shelf.broken()
         if self.broken is not None:
             _log.error("The ledger of trials is damaged: %s", self.broken.reason)
-        self._head = await self._shelf.head()
 
     def record(
         self,
@@ -93,8 +94,7 @@ class Ledger:
             owner=owner_digest(owner or None),
             alike=alike,
         )
-        self._head = next_entry(self._head, tally)
-        self._shelf.append(self._head)
+        self._shelf.append(tally)
 
     def record_run(
         self, run_id: str, request: BacktestRequest, result: Result, owner: str = ""
@@ -123,7 +123,7 @@ class Ledger:
         """
         sketch = await trio.to_thread.run_sync(_sketch, request, result)
         family = family_of(type(request.strategy))
-        head, dataset = self.head, str(result.manifest["dataset"]["digest"])
+        head, dataset = await self.head(), str(result.manifest["dataset"]["digest"])
         totals = await self.totals_of(family, dataset)
         trials = max(totals.effective, 1)
         return {

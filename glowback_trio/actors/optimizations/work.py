@@ -292,7 +292,7 @@ class Work:
         # Statistics of thousands of trials take a second or two.
         totals = await self._equipment.ledger.totals_of(self._family, self._dataset)
         report = await self._thought(partial(study.report, self._sketches, totals))
-        report = self._quoting(report)
+        report = await self._quoting(report)
         kept = await self._keep_best(study)
         result = result_of(self._attempt.newest, study, report, kept)
         await self._equipment.store.optimizations.keep_result(result)
@@ -301,14 +301,14 @@ class Work:
             self._enter([], alike)
         self._attempt.course.end(OptimizationState.COMPLETED)
 
-    def _quoting(self, report: Report) -> Report:
+    async def _quoting(self, report: Report) -> Report:
         """Return the report with the hash that stands for the ledger as it is now."""
         ledger = self._equipment.ledger
         found = report.diagnostics.get("ledger")
         if found is None:
             return report
         damage = None if ledger.broken is None else ledger.broken.reason
-        quoted = {**found, "head": ledger.head, "damage": damage}
+        quoted = {**found, "head": await ledger.head(), "damage": damage}
         return evolve(report, diagnostics={**report.diagnostics, "ledger": quoted})
 
     def _enter(self, sharpes: Sequence[float | None], alike: int = 0) -> None:

@@ -68,7 +68,7 @@ async def show_ledger(app_state: AppState, query: LedgerQuery) -> Response:
         whole = whole.plus(totals)
     most = sorted(counted.items(), key=lambda item: (-item[1].trials, item[0]))[:_MOST_TOTALS]
     document = {
-        "head": ledger.head,
+        "head": await ledger.head(),
         "damage": None if ledger.broken is None else ledger.broken.reason,
         **_counts(whole),
         "totals": [

@@ -118,7 +118,7 @@ async def backtest_results(app_state: AppState, run_id: str, query: ResultsQuery
         )
         return Draft(chunks, result_bytes(result))
 
-    key = (*_identity(run), query, ledger.head)
+    key = (*_identity(run), query, await ledger.head())
     return await rendered_response(app_state.renderings, key, draft, JSON)
 
 

@@ -142,6 +142,7 @@ class SqliteStore:
                     ):
                         nursery.start_soon(restarted, task, log_fault(_FAULT), name=task)
                     try:
+                        await self.ledger.load()
                         yield
                     finally:
                         nursery.cancel_scope.cancel()

@@ -72,7 +72,8 @@ async def backtest_report(app_state: AppState, run_id: str, form: str) -> Respon
         subject = await _reported(app_state, run)
         return Draft(_chunks(subject, known), 2 * result_bytes(subject.result))
 
-    key = ("report", known, *_identity(run), app_state.gateway.ledger.head)
+    head = await app_state.gateway.ledger.head()
+    key = ("report", known, *_identity(run), head)
     return await _response(app_state, key, draft, known, f"report-{run_id}")
 
 
@@ -106,7 +107,7 @@ async def comparison_report(app_state: AppState, form: str, query: ComparisonQue
         size = sum(result_bytes(run.result) for run in compared)
         return Draft(_chunks(Comparison(compared), known), 2 * size)
 
-    head = app_state.gateway.ledger.head
+    head = await app_state.gateway.ledger.head()
     key = ("comparison", known, *map(_identity, runs), head)
     return await _response(app_state, key, draft, known, "comparison")
 

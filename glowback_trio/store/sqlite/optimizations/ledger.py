@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import apsw
-from attrs import define
+from attrs import define, field
 
 from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
-from glowback_trio.model.ledger.entry import GENESIS, LedgerEntry, Tally
+from glowback_trio.model.ledger.entry import GENESIS, LedgerEntry, Tally, next_entry
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals
 from glowback_trio.store.sqlite.session import Session
@@ -52,18 +52,28 @@ class SqliteLedger:
     """
 
     _session: Callable[[], Session]
+    #: The newest entry that was handed over. The file has one writer, so the next one follows it.
+    _newest: LedgerEntry | None = field(default=None, init=False)
+
+    async def load(self) -> None:
+        """Find the newest entry of a file that was opened.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        self._newest = await self._session().reader.ask(_head)
 
     async def head(self) -> LedgerEntry | None:
         """Return the newest entry."""
-        return await self._session().reader.ask(_head)
+        return self._newest
 
     async def broken(self) -> BrokenEntry | None:
         """Return the first entry that does not follow from those before it."""
         return await self._session().reader.ask(broken_entry)
 
-    def append(self, entry: LedgerEntry) -> None:
-        """Keep the next entry."""
-        tally = entry.tally
+    def append(self, tally: Tally) -> None:
+        """Enter trials as the next entry."""
+        entry = self._newest = next_entry(self._newest, tally)
         values = (
             entry.number,
             entry.previous,
