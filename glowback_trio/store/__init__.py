@@ -5,7 +5,7 @@ Never here: what a run is in the middle of, where work is carried out, HTTP.
 May be imported by: `compute`, `actors`, `server`, `cli` and `testing`.
 """
 
-from glowback_trio.store.event_log import EVENT_OVERHEAD, EventLog
+from glowback_trio.store.event_log import EVENT_OVERHEAD, EventLog, FollowedLog
 from glowback_trio.store.ledger_shelf import LedgerShelf
 from glowback_trio.store.memory import MemoryStore
 from glowback_trio.store.memory_log import MemoryLog
@@ -21,6 +21,7 @@ __all__ = [
     "EVENT_OVERHEAD",
     "Durability",
     "EventLog",
+    "FollowedLog",
     "LedgerShelf",
     "MemoryLog",
     "MemoryStore",

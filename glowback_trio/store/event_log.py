@@ -7,7 +7,7 @@ from typing import Protocol
 
 from glowback_trio.model.events import AnyEventType, Event
 
-__all__ = ["EVENT_OVERHEAD", "EventLog"]
+__all__ = ["EVENT_OVERHEAD", "EventLog", "FollowedLog"]
 
 #: Bytes that Python needs to hold an event besides those of `Event.data`: the value, its id, the
 #: head of the bytes, the list's slot. 137 by tracemalloc over 100,000 events on CPython 3.11, and
@@ -57,4 +57,24 @@ class EventLog(Protocol):
 
         The id is `after` only where that is at the watermark. There may be no event though there
         are some further on: a part of a long log is looked through at once.
+        """
+
+
+class FollowedLog(EventLog, Protocol):
+    """A log in a store that several gateways share: also one that another gateway appends to."""
+
+    def take_told(self, events: Sequence[Event]) -> None:
+        """Take events over that the holder of the log has told, so they are in the store already.
+
+        They can be read at once.
+
+        Args:
+            events: In order; the first has the id `watermark` + 1.
+        """
+
+    def note_stored(self, count: int) -> None:
+        """Let be read what the store has of the log up to an event; fewer than before: nothing.
+
+        Args:
+            count: Id of the newest event that is in the store.
         """

@@ -89,6 +89,10 @@ class MemoryStore:
         return describe(self, runs, finished_bytes=self._finished_bytes, **bounds)
 
     @property
+    def cluster(self) -> None:
+        """None: it is one gateway's alone."""
+
+    @property
     def durability(self) -> Durability:
         """`memory`: runs end with the process."""
         return "memory"

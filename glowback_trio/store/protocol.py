@@ -21,6 +21,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.cluster import Cluster
 from glowback_trio.store.event_log import EventLog
 from glowback_trio.store.ledger_shelf import LedgerShelf
 from glowback_trio.store.optimization_shelf import OptimizationShelf
@@ -63,6 +64,14 @@ class Store(Protocol):
     @property
     def ledger(self) -> LedgerShelf:
         """The ledger of trials."""
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The gateways that share the store; None: it is one gateway's alone.
+
+        Where there is one, each log is a `FollowedLog`, and what `open_log` and `open_attempt`
+        begin is held by this gateway from its first commit on.
+        """
 
     @property
     def durability(self) -> Durability:

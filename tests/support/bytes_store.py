@@ -139,6 +139,10 @@ class BytesStore:
     _open: bool = field(default=False, init=False)
 
     @property
+    def cluster(self) -> None:
+        return None
+
+    @property
     def durability(self) -> Durability:
         return "process"
 

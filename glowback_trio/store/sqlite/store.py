@@ -99,6 +99,10 @@ class SqliteStore:
         return describe(self, str(self.path), state, synchronous=self.synchronous)
 
     @property
+    def cluster(self) -> None:
+        """None: it is one gateway's alone."""
+
+    @property
     def durability(self) -> Durability:
         """`process`: events that can be read survive its end; `power`: a power cut, too."""
         return "power" if self.synchronous == "FULL" else "process"
