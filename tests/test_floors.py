@@ -29,7 +29,7 @@ _COMPUTE = _WIRE | _SYSTEM | {"engine", "data", "store", "compute"}
 _ACTORS = _COMPUTE | {"search", "actors"}
 _REPORTS = _WIRE | {"extras", "engine", "search", "data", "compute", "reports"}
 _SERVER = _ACTORS | {"reports", "serving", "server"}
-_TOP = _SERVER | {"client"}
+_PEERS = _SERVER | {"client", "peers"}
 
 #: Room -> the rooms it may import from. Within a room, only circles are forbidden.
 MAY_IMPORT = {
@@ -57,8 +57,9 @@ MAY_IMPORT = {
     "server": _SERVER,
     "client": _WIRE | {"extras", "client"},
     "notebook": _ACTORS | {"reports", "client", "notebook"},
-    "cli": _TOP | {"cli"},
-    "testing": _TOP | {"lazy", "testing"},
+    "peers": _PEERS,
+    "cli": _PEERS | {"cli"},
+    "testing": _PEERS | {"lazy", "testing"},
     "__main__": {"cli"},
 }
 
@@ -69,9 +70,9 @@ CONFINED = {
     "apsw": {"store", "testing"},
     "cattrs": {"wire"},
     "cyclopts": {"cli"},
-    "httpcore2": {"client"},
+    "httpcore2": {"client", "peers"},
     "httptools": {"serving"},
-    "httpx2": {"client"},
+    "httpx2": {"client", "peers"},
     "hypercorn": {"serving"},
     "hypothesis": {"testing"},
     "platformdirs": {"cli", "compute"},
@@ -90,6 +91,7 @@ CONFINED = {
         "serving",
         "server",
         "client",
+        "peers",
         "cli",
         "testing",
     },

@@ -21,6 +21,7 @@ __all__ = [
     "CURSOR_AHEAD",
     "ENDED",
     "FAULT",
+    "HELD_ELSEWHERE",
     "OPTIMIZATION_NOT_FOUND",
     "RUN_NOT_FOUND",
     "SHUTTING_DOWN",
@@ -77,6 +78,8 @@ FAULT = StreamClose(1011, "internal error")
 SHUTTING_DOWN = StreamClose(1012, "the server is shutting down")
 TOO_MANY_STREAMS = StreamClose(1013, "too many streams are open")
 CURSOR_AHEAD = StreamClose(4400, "last_event_id is ahead of the log")
+#: Said to peers only: clients are served whoever computes a run.
+HELD_ELSEWHERE = StreamClose(4421, "another gateway computes this")
 
 CLOSES = (
     ENDED,
@@ -87,6 +90,7 @@ CLOSES = (
     SHUTTING_DOWN,
     TOO_MANY_STREAMS,
     CURSOR_AHEAD,
+    HELD_ELSEWHERE,
 )
 
 

@@ -160,6 +160,7 @@ def test_the_close_reasons_are_these() -> None:
     # They are on the wire and in dashboards, so none of them may change by accident.
     assert {
         "a ping was not answered",
+        "another gateway computes this",
         "attempt not found",
         "closed by force",
         "internal error",

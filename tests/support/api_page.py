@@ -154,7 +154,7 @@ def _default(value: ast.expr) -> str:
     called = ast.unparse(value.func)
     if called == "Factory":
         return " = …"
-    if called == "field" or called.startswith("_"):
+    if called in ("field", "setting") or called.startswith("_"):
         given = {word.arg: word.value for word in value.keywords}
         if "factory" in given:
             return " = …"

@@ -39,6 +39,7 @@ class RequestNotes:
         caller: The caller whose rate limit counts the request, as `rate_limit.caller_of` names it;
             None if no rate limit counts it.
         rate_headers: What the response says of that rate.
+        from_peer: True if another gateway of the cluster has sent it.
         is_stream: True if the response lasts as long as a run.
     """
 
@@ -47,6 +48,7 @@ class RequestNotes:
     route: str | None = None
     caller: str | None = None
     rate_headers: Mapping[str, str] = {}
+    from_peer: bool = False
     is_stream: bool = False
 
     @classmethod

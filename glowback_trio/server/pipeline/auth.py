@@ -1,4 +1,4 @@
-"""Admission: by key or by ticket, and within the caller's rate."""
+"""Admission: by key, by ticket or as a peer, and within the caller's rate."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.security.access_control import AccessControl
 from glowback_trio.server.security.api_keys import check_key, unauthorized
+from glowback_trio.server.security.peer_identity import presented_token
 from glowback_trio.server.security.rate_limit import Verdict, caller_of
 from glowback_trio.server.security.tickets import OfferedProtocols
 
-__all__ = ["admit", "admit_stream", "count_request"]
+__all__ = ["admit", "admit_peer", "admit_stream", "count_request"]
 
+_NO_PEER = (
+    "This token of a peer is wrong: give all gateways of a cluster the same GLOWBACK_PEER_SECRET"
+)
 _LATER = "; try again after the seconds that Retry-After states"
 
 
@@ -37,14 +41,34 @@ def admit(access: AccessControl, context: RequestContext, key: str | None) -> st
     return caller_of(key, address)
 
 
+def admit_peer(access: AccessControl, context: RequestContext) -> bool:
+    """Return whether a request comes from a peer; one that claims it wrongly is refused.
+
+    Raises:
+        HttpError: 401: the token is wrong, also on a server that needs no keys: a gateway with
+            another secret must not pass for a client, whose requests may be forwarded. 429, before
+            the token is compared: too many wrong ones came from this address.
+    """
+    if (token := presented_token(context.headers)) is None:
+        return False
+    address = caller_of(None, context.client)
+    _require(access.wrong_keys.look(address), f"Too many wrong tokens from this address{_LATER}")
+    if not access.peers.knows(token):
+        access.wrong_keys.take(address)
+        raise unauthorized(_NO_PEER)
+    return True
+
+
 def admit_stream(
     access: AccessControl, context: RequestContext, offered: OfferedProtocols, key: str | None
 ) -> None:
-    """Admit a stream by its ticket, if it offers one, else by its key.
+    """Admit a stream by its ticket, if it offers one, else by its key; a peer needs neither.
 
     Raises:
         HttpError: As `admit` does.
     """
+    if context.notes.from_peer and key is None:
+        return
     # Without keys every ticket passes, old ones as well: a page need not know which server it has.
     if offered.ticket is None or not access.api_keys:
         admit(access, context, key)
@@ -60,9 +84,14 @@ def admit_stream(
 def count_request(access: AccessControl, context: RequestContext, caller: str) -> None:
     """Count a request against its caller's rate, and note what is left for the response.
 
+    What a peer forwards was counted where its client sent it.
+
     Raises:
         HttpError: 429.
     """
+    if context.notes.from_peer:
+        context.notes.caller = caller
+        return
     # A refused request takes no token, so waiting for the stated time always helps.
     verdict = _require(access.request_rates.take(caller), f"Too many requests{_LATER}")
     context.notes.caller, context.notes.rate_headers = caller, verdict.headers

@@ -26,10 +26,11 @@ from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.http.router import Match
-from glowback_trio.server.pipeline.auth import admit, count_request
+from glowback_trio.server.pipeline.auth import admit, admit_peer, count_request
 from glowback_trio.server.pipeline.headers import choose_request_id, client_scheme
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
+from glowback_trio.server.security.peer_identity import CLIENT
 from glowback_trio.server.security.rate_limit import caller_of
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
@@ -51,10 +52,10 @@ _READ_AT_ONCE = 1 << 14
 
 
 def identify(app_state: AppState, context: RequestContext, route: str | None) -> None:
-    """Note the request's id, its client and its route, and check its host.
+    """Note the request's id, client and route; check its host, and its token if it has a peer's.
 
     Raises:
-        HttpError: 400: the `Host` is not one that this server serves.
+        HttpError: 400: the `Host` is not one that this server serves. 401, 429: see `admit_peer`.
     """
     notes = context.notes
     notes.request_id = choose_request_id(context.headers.get("X-Request-ID"), app_state.new_id)
@@ -63,6 +64,9 @@ def identify(app_state: AppState, context: RequestContext, route: str | None) ->
     notes.route = route
     # Last, because the error response needs the id and the log needs the client.
     app_state.access.hosts.check(context.headers.get("Host", ""), internet=peer is not None)
+    notes.from_peer = admit_peer(app_state.access, context)
+    if notes.from_peer:
+        notes.client = context.headers.get(CLIENT) or notes.client
 
 
 def check(app_state: AppState, context: RequestContext, route: Route) -> None:

@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.http.responses import Response, encode_headers
 from glowback_trio.server.security.cors import cors_headers
+from glowback_trio.server.security.peer_identity import CLIENT_SCHEME
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.serving import HeaderBlock, ImmediateResponse
 
@@ -90,5 +91,7 @@ def _varying(app_state: AppState, context: RequestContext) -> Mapping[str, str]:
 def client_scheme(app_state: AppState, context: RequestContext) -> str:
     """Return the scheme that the client used, as this server or a trusted proxy saw it."""
     direct = "https" if context.encrypted else "http"
+    if context.notes.from_peer:
+        return context.headers.get(CLIENT_SCHEME, direct)
     forwarded = context.headers.getlist("X-Forwarded-Proto")
     return app_state.access.proxies.scheme(context.peer, forwarded, direct)

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server.security.proxies import Proxies
 
-__all__ = ["check_certificate", "check_compute", "check_keeping", "check_proxies"]
+__all__ = [
+    "check_certificate",
+    "check_compute",
+    "check_keeping",
+    "check_peer_secret",
+    "check_proxies",
+]
+
+_SHORTEST_SECRET = 16
 
 
 def check_proxies(trusted_proxies: tuple[str, ...]) -> Iterator[Problem]:
@@ -42,3 +50,13 @@ def check_keeping(store: str | None, keep_days: float | None) -> Iterator[Proble
     if store == "memory" and keep_days is not None:
         message = "A store in memory has no such rule: set GLOWBACK_KEEP_RUNS or _KEEP_BYTES"
         yield Problem("value_error", ("keep_days",), message, keep_days)
+
+
+def check_peer_secret(peer_secret: str | None) -> Iterator[Problem]:
+    """Check that the secret of the cluster cannot be guessed; a problem does not repeat it."""
+    if peer_secret is not None and len(peer_secret) < _SHORTEST_SECRET:
+        message = (
+            f"Input should have at least {_SHORTEST_SECRET} characters, such as those that "
+            "`openssl rand -hex 32` prints"
+        )
+        yield Problem("string_too_short", ("peer_secret",), message)

@@ -23,6 +23,7 @@ from glowback_trio.server.settings.checks import (
     check_certificate,
     check_compute,
     check_keeping,
+    check_peer_secret,
     check_proxies,
 )
 from glowback_trio.server.settings.rows import (
@@ -49,7 +50,13 @@ class Settings(Checked):
         InvalidRequestError: With every problem found.
     """
 
-    __checks__ = (check_proxies, check_certificate, check_compute, check_keeping)
+    __checks__ = (
+        check_proxies,
+        check_certificate,
+        check_compute,
+        check_keeping,
+        check_peer_secret,
+    )
 
     data: Annotated[str, MinLen(1)] | None = setting(
         None,
@@ -124,6 +131,30 @@ class Settings(Checked):
         "GLOWBACK_TLS_KEY",
         "PEM file with the private key; none: it is in the certificate file",
         flag="--tls-key",
+    )
+    advertise: (
+        Annotated[
+            str, Pattern(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", "an http(s) URL of this server")
+        ]
+        | None
+    ) = setting(
+        None,
+        "GLOWBACK_ADVERTISE",
+        "URL at which the other gateways of a cluster reach this one; none: where it listens",
+        flag="--advertise",
+    )
+    peer_secret: str | None = setting(
+        None,
+        "GLOWBACK_PEER_SECRET",
+        "Secret by which the gateways of a cluster know each other, the same for all of them",
+        repr=False,
+    )
+    peer_ca: File | None = setting(
+        None,
+        "GLOWBACK_PEER_CA",
+        "PEM file with the authorities that sign the certificates of the other gateways; none: "
+        "those that the system trusts",
+        flag="--peer-ca",
     )
     rate_limit: Annotated[int, Ge(0)] = setting(
         6000,

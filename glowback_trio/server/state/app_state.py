@@ -22,6 +22,7 @@ from glowback_trio.server.http.route import PREFIXES, Route
 from glowback_trio.server.observability.metrics import Metrics
 from glowback_trio.server.security.access_control import AccessControl
 from glowback_trio.server.security.hosts import ServedHosts
+from glowback_trio.server.security.peer_identity import PeerIdentity
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
@@ -107,6 +108,7 @@ class AppState:
             Proxies.read(settings.trusted_proxies),
             self.hosts,
             Buckets(settings.rate_limit, settings.rate_window),
+            PeerIdentity.of(settings.peer_secret),
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
         self.connections = ConnectionBudget.of(settings)

@@ -158,7 +158,7 @@ async def _stream_events(
         await websocket.close(CURSOR_AHEAD)
         return
     # After the lookup, so that a client that would get nothing anyway learns why.
-    if app_state.streams.full:
+    if app_state.streams.full and not websocket.context.notes.from_peer:
         await websocket.close(TOO_MANY_STREAMS)
         return
     with ExitStack() as open_stream:

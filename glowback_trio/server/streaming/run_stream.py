@@ -41,9 +41,10 @@ async def explain_stream(app_state: AppState, run_id: str, **_query: object) -> 
     event the server closes with 1000. With `heartbeat`, a stream without events for that many
     seconds gets `{"type":"heartbeat","event_id":n}`: everything up to n was sent or filtered out,
     so a client may resume after n. Other close codes: 1008 run not found, 4400 `last_event_id` is
-    ahead of the log, 1013 too many streams, 1012 the server is shutting down, 1011 a server error.
-    Key and query are checked before the handshake (401, 403, 429, 400). Browsers offer a ticket
-    from `POST /stream-tickets` as a subprotocol, or send a key as `api_key`.
+    ahead of the log, 1013 too many streams, 1012 the server is shutting down, 1011 a server error,
+    and 4421, to other gateways of a cluster only: this one does not compute the run. Key and query
+    are checked before the handshake (401, 403, 429, 400). Browsers offer a ticket from
+    `POST /stream-tickets` as a subprotocol, or send a key as `api_key`.
     """
     app_state.gateway.run(run_id)
     raise websocket_only(f"/backtests/{run_id}/events")
