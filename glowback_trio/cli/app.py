@@ -57,6 +57,7 @@ for _name, _place, _help in (
     ("data", "data:app", "List, check and import price files."),
     ("serve", "serve:app", "Serve backtests over HTTP and WebSocket."),
     ("store", "store:app", "Look after the file that a server keeps its runs in; move its runs."),
+    ("gateways", "gateways:app", "List the gateways that share the store of a server."),
     ("verify", "verify:app", "Compute a finished run again, and say where it differs."),
     ("warm", "warm:app", "Compile the engine's kernel, which makes later runs faster."),
     ("submit", "runs.submit:app", "Submit a backtest to a server, and print the id of its run."),

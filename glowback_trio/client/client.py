@@ -13,6 +13,7 @@ from glowback_trio.client.changes.stream import ChangeStream, open_changes
 from glowback_trio.client.files import (
     File,
     ReportForm,
+    explaining_no_result,
     file_parameters,
     result_parameters,
     run_report,
@@ -30,7 +31,6 @@ from glowback_trio.client.responses import (
 )
 from glowback_trio.client.stream import EventStream, LogPart, Retry, StreamOpener
 from glowback_trio.client.subjects import run_subject
-from glowback_trio.errors import GlowbackError, NotReadyError, ServerRefusedError
 from glowback_trio.model.events import EVENT_TYPES, EventType
 from glowback_trio.model.lifecycle import State, Status
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
@@ -48,8 +48,6 @@ from glowback_trio.wire.requests import request_document
 
 __all__ = ["Client"]
 
-# A run without a result is refused with this status; its own status says why.
-_CONFLICT = 409
 # Seconds without a byte until a verification is given up: other runs may be computed before it.
 _VERIFY_S = 600.0
 
@@ -180,10 +178,8 @@ class Client:
             RunCancelledError: The run was cancelled; the message says why.
         """
         parameters = result_parameters(include, max_points, from_, to)
-        try:
+        async with explaining_no_result(self._api, run_id):
             return object_of(await self._about(run_id, "GET", "/results", params=parameters))
-        except ServerRefusedError as error:
-            raise await self._no_result(error, run_id) from None
 
     async def download(
         self,
@@ -215,10 +211,8 @@ class Client:
                 `RunCancelledError`.
         """
         parameters = file_parameters(file, include, max_points, from_, to)
-        try:
+        async with explaining_no_result(self._api, run_id):
             await self._api.download(run_subject(run_id), f"/{file}", parameters, write)
-        except ServerRefusedError as error:
-            raise await self._no_result(error, run_id) from None
 
     async def report(self, run: str | Sequence[str], *, form: ReportForm = "html") -> str:
         """Return the report of a completed run, or the comparison of several, as one text.
@@ -234,12 +228,8 @@ class Client:
                 `RunCancelledError`.
             ServerRefusedError: One of several has not completed; the message says why.
         """
-        try:
+        async with explaining_no_result(self._api, run if isinstance(run, str) else None):
             return await run_report(self._api, run, form)
-        except ServerRefusedError as error:
-            if not isinstance(run, str):
-                raise
-            raise await self._no_result(error, run) from None
 
     async def export(self, run_id: str, write: Callable[[bytes], object]) -> None:
         """Download a finished run as one file, which `import_run` of another server takes.
@@ -436,6 +426,10 @@ class Client:
         """List the prices that the server has."""
         return list_of(await self._api.request("GET", "/datasets"))
 
+    async def gateways(self) -> Sequence[Mapping[str, Any]]:
+        """List the gateways that share the store of the server, oldest first, itself included."""
+        return list_of(object_of(await self._api.request("GET", "/gateways")).get("gateways"))
+
     @property
     def prices(self) -> Prices:
         """Reader of the bars of runs and datasets, and of the quality of datasets."""
@@ -490,10 +484,3 @@ class Client:
 
     async def _about(self, run_id: str, method: str, resource: str = "", **options: Any) -> Any:
         return await self._api.request_about(run_subject(run_id), method, resource, **options)
-
-    async def _no_result(self, error: GlowbackError, run_id: str) -> GlowbackError:
-        """Replace the refusal of a result by the error that says why there is none."""
-        if isinstance(error, ServerRefusedError) and error.status == _CONFLICT:
-            # A run that has completed since then was not ready when its result was requested.
-            return (await self.status(run_id)).result_error or NotReadyError()
-        return error

@@ -1,13 +1,21 @@
-"""The files that a result can be downloaded as, and reports."""
+"""The files that a result can be downloaded as, reports, and the reason why there are none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal, get_args
 
 from glowback_trio.client.http_api import HttpApi, Moment, given
+from glowback_trio.client.responses import status_of
 from glowback_trio.client.subjects import Subject, run_subject
-from glowback_trio.errors import InvalidRequestError, Problem, UnknownRunError
+from glowback_trio.errors import (
+    InvalidRequestError,
+    NotReadyError,
+    Problem,
+    ServerRefusedError,
+    UnknownRunError,
+)
 from glowback_trio.model.bounds import one_of
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "REPORT_FORMS",
     "File",
     "ReportForm",
+    "explaining_no_result",
     "file_parameters",
     "report_of",
     "result_parameters",
@@ -34,6 +43,9 @@ File = Literal[
     "orders.parquet",
 ]
 FILES: tuple[File, ...] = get_args(File)
+
+# A run without a result is refused with this status; its own status says why.
+_CONFLICT = 409
 
 ReportForm = Literal["html", "md", "json"]
 REPORT_FORMS: tuple[ReportForm, ...] = get_args(ReportForm)
@@ -103,3 +115,21 @@ async def _text(api: HttpApi, subject: Subject, resource: str, query: dict[str, 
     chunks: list[bytes] = []
     await api.download(subject, resource, query, chunks.append)
     return b"".join(chunks).decode()
+
+
+@asynccontextmanager
+async def explaining_no_result(api: HttpApi, run_id: str | None) -> AsyncIterator[None]:
+    """Replace the refusal of a result, in a block, by the error that says why there is none.
+
+    Args:
+        api: The API of the server.
+        run_id: The run; None: of several runs, so that the refusal stays.
+    """
+    try:
+        yield
+    except ServerRefusedError as error:
+        if run_id is None or error.status != _CONFLICT:
+            raise
+        status = status_of(await api.request_about(run_subject(run_id), "GET"))
+        # A run that has completed since then was not ready when its result was requested.
+        raise status.result_error or NotReadyError() from None

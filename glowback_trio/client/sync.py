@@ -247,6 +247,10 @@ class SyncClient:
         """List the prices that the server has."""
         return self._call(self._client.datasets)
 
+    def gateways(self) -> Sequence[Mapping[str, Any]]:
+        """List the gateways that share the server's store; see `Client.gateways`."""
+        return self._call(self._client.gateways)
+
     @property
     def prices(self) -> SyncPrices:
         """Reader of the bars of runs and datasets, and of the quality of datasets."""

@@ -16,6 +16,7 @@ from werkzeug.routing import MapAdapter
 
 from glowback_trio.actors import Gateway
 from glowback_trio.model.instant import utc_now
+from glowback_trio.server.http.forwarding import Forwarder
 from glowback_trio.server.http.request import RequestContext, current_request, match_of
 from glowback_trio.server.http.responses import for_quart
 from glowback_trio.server.pipeline.checks import body_limit, error_response, serve_match
@@ -58,11 +59,21 @@ def make_app_state(
     settings: Settings,
     new_id: Callable[[], str] | None = None,
     clock: Callable[[], datetime] | None = None,
+    *,
     hosts: ServedHosts | None = None,
+    forwarder: Forwarder | None = None,
 ) -> AppState:
     """Make the state that the handlers of one app share; None: the hosts of the settings."""
     hosts = hosts or ServedHosts.of(settings.allowed_hosts, settings.api_keys)
-    return AppState(gateway, settings, ROUTES, new_id or RequestIds(), clock or utc_now, hosts)
+    return AppState(
+        gateway,
+        settings,
+        ROUTES,
+        new_id or RequestIds(),
+        clock or utc_now,
+        hosts,
+        forwarder=forwarder,
+    )
 
 
 def build_app(app_state: AppState) -> QuartTrio:

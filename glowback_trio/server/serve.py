@@ -15,6 +15,7 @@ from glowback_trio.extras import PARQUET
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.server.app import build_app, make_app_state
 from glowback_trio.server.http.errors import HttpError
+from glowback_trio.server.http.forwarding import Forwarder
 from glowback_trio.server.http.responses import JSON, encode_headers
 from glowback_trio.server.observability.logs import log_access, logging_to
 from glowback_trio.server.observability.stall_watch import watching_loop
@@ -38,6 +39,7 @@ async def serve(
     *,
     bind: str | Sequence[str] = "127.0.0.1:8000",
     settings: Settings = _DEFAULTS,
+    forwarder: Forwarder | None = None,
     listeners: Sequence[trio.abc.Listener[trio.abc.HalfCloseableStream]] | None = None,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
@@ -58,6 +60,8 @@ async def serve(
         gateway: An open gateway.
         bind: `host:port`, `unix:/path`, or several; port 0 picks a free one.
         settings: Keys, limits, origins, logs.
+        forwarder: Carries requests to the other gateways of a cluster, such as `open_peers` gives;
+            None: nothing does, and what they compute can be read here and not be changed.
         listeners: Open listeners to use instead of `bind`.
         stop: Set it to begin the shutdown.
         task_status: Started with the URLs, once connections are accepted.
@@ -66,7 +70,7 @@ async def serve(
         ServingError: An address cannot be bound.
     """
     hosts = ServedHosts.of(settings.allowed_hosts, settings.api_keys, bind, listeners)
-    app_state = make_app_state(gateway, settings, hosts=hosts)
+    app_state = make_app_state(gateway, settings, hosts=hosts, forwarder=forwarder)
     _load_ahead()
     # Takes a while, so not while anything is watched that takes long.
     app = build_app(app_state)

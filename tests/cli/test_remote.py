@@ -153,6 +153,15 @@ async def test_a_run_goes_on_at_another_pace(call: Call) -> None:
     assert " had completed already, at " in (await call("pace", run_id, "5")).stdout
 
 
+async def test_the_gateways_of_a_server_are_listed(call: Call) -> None:
+    [listed] = (await call("gateways", "--json")).stdout.splitlines()
+    gateway = orjson.loads(listed)
+    assert (gateway["self"], gateway["alive"], gateway["epoch"]) == (True, True, None)
+    shown = (await call("gateways")).stdout
+    assert "(this one)" in shown
+    assert gateway["name"] in shown
+
+
 async def test_two_runs_are_compared_event_by_event(call: Call) -> None:
     submit = ("submit", "--symbols", "SPY", *PERIOD)
     one, same, other = [

@@ -31,6 +31,7 @@ from glowback_trio.model.optimization.errors import (
     UnknownOptimizationError,
 )
 from glowback_trio.server.http.route import is_versioned
+from glowback_trio.store.cluster import HeldElsewhereError
 
 __all__ = [
     "STATUSES",
@@ -53,6 +54,7 @@ STATUSES: Mapping[type[GlowbackError], HTTPStatus] = {
     UnknownRunError: HTTPStatus.NOT_FOUND,
     ResultUnavailableError: HTTPStatus.CONFLICT,
     InvalidTransitionError: HTTPStatus.CONFLICT,
+    HeldElsewhereError: HTTPStatus.CONFLICT,
     OptimizationConflictError: HTTPStatus.CONFLICT,
     CursorAheadError: HTTPStatus.CONFLICT,
     GatewayClosedError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -23,7 +23,7 @@ class Forwarded:
 
     method: str
     target: str
-    headers: Sequence[tuple[str, str]]
+    headers: Sequence[tuple[bytes, bytes]]
     body: bytes = b""
 
 

@@ -29,6 +29,7 @@ from glowback_trio.memory import resident
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.stream_protocol import CLOSES
 from glowback_trio.server.http.request import RequestNotes
+from glowback_trio.server.observability.cluster_metrics import ClusterMetrics
 from glowback_trio.server.observability.stall_watch import Stall
 from glowback_trio.serving import (
     CLOSE_REASONS,
@@ -89,6 +90,7 @@ class Metrics(Collector):
         streams: Returns the number of open streams, WebSocket and SSE together.
         messages: Returns the number of messages that the hub has written to WebSockets.
         most_connections: How many connections are served at once.
+        cluster: The metrics of a gateway of a cluster.
     """
 
     gateway: Gateway
@@ -97,6 +99,7 @@ class Metrics(Collector):
     streams: Callable[[], int]
     messages: Callable[[], int]
     most_connections: int = 0
+    cluster: ClusterMetrics = field(factory=lambda: ClusterMetrics(lambda: None))
     _requests: Counter[_Labels] = field(factory=Counter, init=False)
     _durations: dict[_Labels, _Durations] = field(factory=dict, init=False)
     _closes: Counter[_Labels] = field(factory=Counter, init=False)
@@ -183,6 +186,7 @@ class Metrics(Collector):
         yield from self._gauges()
         yield from self._memory()
         yield from self._runs()
+        yield from self.cluster.collect()
 
     def _counted(self) -> Iterator[Metric]:
         yield _counter(

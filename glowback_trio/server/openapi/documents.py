@@ -20,6 +20,8 @@ __all__ = [
     "Envelope",
     "EquityRow",
     "Fraction",
+    "GatewayDocument",
+    "GatewaysDocument",
     "Health",
     "Instant",
     "OrderEvent",
@@ -320,6 +322,40 @@ class Readiness(Health):
 
     durability: Literal["memory", "process", "power"]
     slots: Slots
+
+
+class GatewayDocument(TypedDict):
+    """A gateway, as the others on its store see it.
+
+    Attributes:
+        epoch: Number of its lease; a gateway that joins again has a higher one; null: it has a
+            store of its own.
+        name: Its process and host.
+        address: Where the others reach it; null: nowhere.
+        version: Its version.
+        started_at: When it joined.
+        seconds_left: How long its lease still lives, by the clock of the store; negative: it has
+            expired; null: it has none.
+        alive: Whether its lease has not expired.
+        self: Whether it is the one that answers.
+        runs_held: Runs that it computes, or that wait there.
+    """
+
+    epoch: Annotated[int, Ge(1)] | None
+    name: str
+    address: str | None
+    version: str
+    started_at: Instant
+    seconds_left: float | None
+    alive: bool
+    self: bool
+    runs_held: Annotated[int, Ge(0)]
+
+
+class GatewaysDocument(TypedDict):
+    """The gateways that share a store, oldest first."""
+
+    gateways: list[GatewayDocument]
 
 
 class Complaint(TypedDict):

@@ -27,6 +27,7 @@ from glowback_trio.server.http.responses import Response, json_response
 from glowback_trio.server.http.route import Route
 from glowback_trio.server.http.router import Match
 from glowback_trio.server.pipeline.auth import admit, admit_peer, count_request
+from glowback_trio.server.pipeline.forwarding import answer_elsewhere
 from glowback_trio.server.pipeline.headers import choose_request_id, client_scheme
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.security.cors import check_origin
@@ -101,6 +102,9 @@ async def serve_match(app_state: AppState, match: Match) -> Response:
     """Serve the request that Quart is handling by its route, once it has passed the guard."""
     with logging_faults():
         route, limit = match.route, body_limit(app_state.settings, match.route)
+        # Before anything else is read, so that all is checked where it is answered.
+        if (answer := await answer_elsewhere(app_state, match, limit)) is not None:
+            return answer
         arguments: dict[str, Any] = dict(match.arguments)
         if route.query is not None:
             arguments["query"] = read_query(request.args, route.query)

@@ -9,6 +9,7 @@ from glowback_trio.model.labelling.labels import LabelChanges
 from glowback_trio.model.request import BacktestRequest, Pace
 from glowback_trio.server.http.route import ResponseSpec, Route
 from glowback_trio.server.openapi.documents import (
+    GatewaysDocument,
     Health,
     Readiness,
     ResultDocument,
@@ -286,6 +287,13 @@ ROUTES: Sequence[Route] = (
         },
     ),
     *PRICE_ROUTES,
+    Route(
+        method="GET",
+        path="/gateways",
+        tag="discovery",
+        handler=health.list_gateways,
+        responses={200: ResponseSpec("The gateways.", GatewaysDocument)},
+    ),
     Route(
         method="GET",
         path="/healthz",

@@ -18,7 +18,9 @@ from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.request_checks import request_problems
 from glowback_trio.server.connection_budget import ConnectionBudget
+from glowback_trio.server.http.forwarding import Forwarder
 from glowback_trio.server.http.route import PREFIXES, Route
+from glowback_trio.server.observability.cluster_metrics import ClusterFigures, ClusterMetrics
 from glowback_trio.server.observability.metrics import Metrics
 from glowback_trio.server.security.access_control import AccessControl
 from glowback_trio.server.security.hosts import ServedHosts
@@ -27,11 +29,13 @@ from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.change_feed import ChangeFeeds
+from glowback_trio.server.state.holding import Holding, named_in
 from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.server.state.renderings import Renderings
 from glowback_trio.server.state.status_bodies import StatusBodies
 from glowback_trio.server.state.streams import Streams
 from glowback_trio.serving import Load
+from glowback_trio.store.cluster import Named
 from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["AppState"]
@@ -39,9 +43,6 @@ __all__ = ["AppState"]
 # Worker threads, which mostly encode results. They share one interpreter lock, so more of them
 # would only make each other, and the event loop, wait longer.
 _THREADS = 2
-
-# Parameters of paths that name something which may have to be loaded.
-_NAMED = ("run_id", "optimization_id")
 
 _SHUT_DOWN = "the server was shut down"
 
@@ -57,6 +58,8 @@ class AppState:
         new_id: Makes request ids.
         clock: Returns the time of day.
         hosts: The hosts that are served.
+        holding: Who holds what in the cluster; None: there is none.
+        forwarder: Carries requests to other gateways; None: nothing does.
         converter: Reads requests, for the strategies that the gateway has.
         access: Keys, tickets, proxies and rates.
         streams: The open streams.
@@ -72,6 +75,7 @@ class AppState:
         api_document: The OpenAPI document, once it was asked for.
         load: Open connections and sent messages, counted by the serving room.
         metrics: The metrics.
+        started_at: When this was made.
         stopping: True from the beginning of the shutdown on.
         draining: True once no further run is accepted.
     """
@@ -82,6 +86,8 @@ class AppState:
     new_id: Callable[[], str]
     clock: Callable[[], datetime]
     hosts: ServedHosts
+    holding: Holding | None = None
+    forwarder: Forwarder | None = None
     converter: Converter = field(init=False)
     access: AccessControl = field(init=False)
     streams: Streams = field(init=False)
@@ -97,10 +103,12 @@ class AppState:
     api_document: bytes | None = field(default=None, init=False)
     load: Load = field(factory=Load, init=False)
     metrics: Metrics = field(init=False)
+    started_at: datetime = field(init=False)
     stopping: bool = field(default=False, init=False)
     draining: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.started_at = self.clock()
         self.converter = make_converter(self.gateway.strategies)
         settings = self.settings
         self.access = AccessControl(
@@ -130,6 +138,15 @@ class AppState:
             most_connections=self.connections.most,
             streams=lambda: self.streams.open,
             messages=lambda: self.load.messages,
+            cluster=ClusterMetrics(self._cluster_figures),
+        )
+
+    def _cluster_figures(self) -> ClusterFigures | None:
+        if (holding := self.holding) is None:
+            return None
+        reachable = {} if self.forwarder is None else self.forwarder.reachable
+        return ClusterFigures(
+            holding.held, holding.followed, sum(reachable.values()), holding.lease_seconds_left
         )
 
     async def check(self, request: BacktestRequest) -> None:
@@ -202,13 +219,21 @@ class AppState:
             raise GatewayClosedError("No new runs are accepted: the server is shutting down")
 
     def holds(self, arguments: Mapping[str, str]) -> bool:
-        """Return whether what the parameters of a path name is in memory."""
-        if not arguments:
+        """Return whether what the parameters of a path name is in memory, and held here or over."""
+        if not arguments or (named := named_in(arguments)) is None:
             return True
-        run_id, optimization_id = (arguments.get(name) for name in _NAMED)
-        if run_id is not None:
-            return self.gateway.holds(run_id)
-        return optimization_id is None or self.gateway.holds_optimization(optimization_id)
+        return self.knows(named) and not self.is_elsewhere(named)
+
+    def knows(self, named: Named) -> bool:
+        """Return whether a run or an optimization is in memory."""
+        kind, identity = named
+        if kind == "run":
+            return self.gateway.holds(identity)
+        return self.gateway.holds_optimization(identity)
+
+    def is_elsewhere(self, named: Named) -> bool:
+        """Return whether what is in memory has not ended, and another gateway computes it."""
+        return self.holding is not None and self.holding.is_elsewhere(named)
 
     async def load_named(self, arguments: Mapping[str, str]) -> None:
         """Load what the parameters of a path name, so that it is in memory.
@@ -216,11 +241,11 @@ class AppState:
         Raises:
             UnknownRunError: There is no such run or optimization.
         """
-        run_id, optimization_id = (arguments.get(name) for name in _NAMED)
-        if run_id is not None:
-            await self.gateway.load_run(run_id)
-        if optimization_id is not None:
-            await self.gateway.load_optimization(optimization_id)
+        match named_in(arguments):
+            case "run", run_id:
+                await self.gateway.load_run(run_id)
+            case "optimization", optimization_id:
+                await self.gateway.load_optimization(optimization_id)
 
     def announce_stop(self) -> None:
         """Answer 503 on `/readyz` from now on; everything else goes on."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
-from typing import Annotated, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Annotated, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import trio
 from attrs import frozen
@@ -20,6 +19,7 @@ from glowback_trio.model.stream_protocol import (
     ATTEMPT_NOT_FOUND,
     CURSOR_AHEAD,
     ENDED,
+    HELD_ELSEWHERE,
     OPTIMIZATION_NOT_FOUND,
     RUN_NOT_FOUND,
     TOO_MANY_STREAMS,
@@ -31,6 +31,7 @@ from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.feeds import heartbeat, messages
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
 from glowback_trio.serving import HANDOFF, Handoff
+from glowback_trio.store.cluster import HeldElsewhereError, Named
 
 __all__ = [
     "Batch",
@@ -89,13 +90,17 @@ class StreamKind(Generic[Q]):
 
 
 def log_kind(
-    path: str, query: type[Q], find: Callable[[AppState, str, Q], Awaitable[Streamed]]
+    path: str,
+    query: type[Q],
+    kind: Literal["run", "optimization"],
+    find: Callable[[AppState, str, Q], Awaitable[Streamed]],
 ) -> StreamKind[Q]:
     """Return the kind of stream that gives logs.
 
     Args:
         path: The path, with the parameter that names what the log is of.
         query: What its queries are read as; it has the fields of a `StreamSelection`.
+        kind: What the log is of.
         find: Finds what the log is of.
     """
 
@@ -108,10 +113,33 @@ def log_kind(
     ) -> None:
         [identity] = arguments.values()
         selection = cast("StreamSelection", asked)
-        found = partial(find, app_state, identity, asked)
+        named: Named = (kind, identity)
+
+        async def found() -> Streamed:
+            source = await find(app_state, identity, asked)
+            if app_state.is_elsewhere(named):
+                await _check_followed(app_state, websocket, named, source, selection.last_event_id)
+            return source
+
         await _stream_events(app_state, websocket, found, selection, subprotocol)
 
     return StreamKind(path, query, serve)
+
+
+async def _check_followed(
+    app_state: AppState, websocket: AsgiWebSocket, named: Named, source: Streamed, cursor: int
+) -> None:
+    """Check that a log which another gateway computes can be streamed here.
+
+    Raises:
+        HeldElsewhereError: It is for a peer, which follows it at its holder only.
+    """
+    if websocket.context.notes.from_peer:
+        raise HeldElsewhereError(f"Another gateway holds {named[0]} {named[1]}")
+    holding = app_state.holding
+    # The client may have read more at another gateway than this one has been told.
+    if holding is not None and cursor > source.broadcaster.log.watermark:
+        await holding.catch_up(named)
 
 
 def websocket_only(instead: str) -> HttpError:
@@ -156,6 +184,9 @@ async def _stream_events(
         return
     except CursorAheadError:
         await websocket.close(CURSOR_AHEAD)
+        return
+    except HeldElsewhereError:
+        await websocket.close(HELD_ELSEWHERE)
         return
     # After the lookup, so that a client that would get nothing anyway learns why.
     if app_state.streams.full and not websocket.context.notes.from_peer:

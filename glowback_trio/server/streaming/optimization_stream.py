@@ -66,4 +66,6 @@ async def _find(
 
 
 #: The streams of optimizations.
-OPTIMIZATIONS = log_kind("/optimizations/{optimization_id}/stream", OptimizationStreamQuery, _find)
+OPTIMIZATIONS = log_kind(
+    "/optimizations/{optimization_id}/stream", OptimizationStreamQuery, "optimization", _find
+)

@@ -55,4 +55,4 @@ async def _find(app_state: AppState, run_id: str, _query: StreamQuery) -> Stream
 
 
 #: The streams of runs.
-RUNS = log_kind("/backtests/{run_id}/stream", StreamQuery, _find)
+RUNS = log_kind("/backtests/{run_id}/stream", StreamQuery, "run", _find)
