@@ -19,6 +19,7 @@ __all__ = [
     "OPTUNA",
     "PANDAS",
     "PARQUET",
+    "POSTGRES",
     "Extra",
 ]
 
@@ -69,3 +70,4 @@ IPYTHON = Extra("IPython", "Live views")
 FAST = Extra("numba", "Compiled runs")
 OPTUNA = Extra("optuna", "Bayesian searches")
 CMAES = Extra("cmaes", "Searches by CMA-ES")
+POSTGRES = Extra("psycopg", "Stores in PostgreSQL")

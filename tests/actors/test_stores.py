@@ -42,7 +42,7 @@ from glowback_trio.errors import StoreError, UnknownRunError
 from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.model.lifecycle import fold
 from glowback_trio.store import Store
-from glowback_trio.store.sqlite import session
+from glowback_trio.store.durable import session
 from glowback_trio.store.sqlite.database import connect
 from glowback_trio.testing import virtual_now
 from glowback_trio.wire.json_text import dumps

@@ -28,6 +28,7 @@ RECOMPUTATION = "glowback_trio/actors/runs/recomputation.py"
 EMISSION = "glowback_trio/actors/runs/emission.py"
 MEMORY_LOG = "glowback_trio/store/memory_log.py"
 SQLITE = "glowback_trio/store/sqlite"
+SHARED = "glowback_trio/store/durable"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
 SUBMISSION = "glowback_trio/server/routes/submission.py"
 HUB = "glowback_trio/serving/hub.py"
@@ -187,49 +188,49 @@ MUTANTS = (
     ),
     Mutant(
         "sqlite: an event is shown before it is committed",
-        f"{SQLITE}/log.py",
+        f"{SHARED}/log.py",
         "[start : min(start + limit, self.watermark - self._before)]",
         "[start : start + limit]",
         STORES,
     ),
     Mutant(
         "sqlite: events that are not written leave memory",
-        f"{SQLITE}/log.py",
+        f"{SHARED}/log.py",
         "min(len(self._events) - most, self.watermark - self._before)",
         "len(self._events) - most",
         STORES,
     ),
     Mutant(
         "sqlite: a commit that failed is not tried again",
-        f"{SQLITE}/writer.py",
-        "            self._put_back(group)\n",
-        "",
+        f"{SHARED}/writer.py",
+        "self._group or self._gather()",
+        "self._gather()",
         STORES,
     ),
     Mutant(
         "sqlite: what is left is not written at the end",
         f"{SQLITE}/store.py",
-        "            await session.writer.close()\n",
+        "            await opened.session.writer.close()\n",
         "            pass\n",
         STORES,
     ),
     Mutant(
         "sqlite: a file that was deleted is written on",
-        f"{SQLITE}/writer.py",
+        f"{SQLITE}/committer.py",
         "            if self._find_identity() != self._identity:\n",
         "            if False:\n",
         STORES,
     ),
     Mutant(
         "sqlite: damaged events are given back",
-        f"{SQLITE}/event_batch.py",
+        f"{SHARED}/event_batch.py",
         "zlib.crc32(lines) != checksum or ",
         "",
         STORES,
     ),
     Mutant(
         "sqlite: the rows of a forgotten run go while its log is read",
-        f"{SQLITE}/session.py",
+        f"{SHARED}/session.py",
         "self.cleaner.wake_after(log)",
         "self.cleaner.wake()",
         STORES,
@@ -243,9 +244,9 @@ MUTANTS = (
     ),
     Mutant(
         "sqlite: a commit that failed is dropped",
-        f"{SQLITE}/writer.py",
-        "            self._put_back(group)\n",
-        "",
+        f"{SHARED}/writer.py",
+        "self._group or self._gather()",
+        "self._gather()",
         ("tests/actors/test_disk_faults.py",),
     ),
     Mutant(

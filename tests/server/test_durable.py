@@ -92,8 +92,8 @@ async def test_a_run_that_cannot_be_stored_is_refused_and_was_never_there(
 ) -> None:
     key = {"Idempotency-Key": "once"}
     async with served(path) as (client, gateway, store):
-        assert store._session is not None
-        disk = store._session.writer.connection
+        assert store._open is not None
+        disk = store._open.committer.connection
         disk.pragma("max_page_count", disk.pragma("page_count"))
         large = request_body | {"symbols": [f"SYMBOL{number}" for number in range(1000)]}
         for _ in range(2):

@@ -21,8 +21,8 @@ BORDERED = {
     "glowback_trio.serving.accepting.Acceptor.run",
     "glowback_trio.serving.hub.Hub._catch_up",
     "glowback_trio.serving.hub.Hub.run",
-    "glowback_trio.store.sqlite.upkeep.cleaner.Cleaner.clean_for_ever",
-    "glowback_trio.store.sqlite.writer.Writer.write_for_ever",
+    "glowback_trio.store.durable.cleaner.Cleaner.clean_for_ever",
+    "glowback_trio.store.durable.writer.Writer.write_for_ever",
     "run",
 }
 

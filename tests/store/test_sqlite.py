@@ -228,8 +228,8 @@ async def test_a_second_server_is_refused_and_told_who_has_the_file(path: Path) 
 
 def fill(store: SqliteStore, pages: int) -> None:
     """Let the file grow to so many pages and no further."""
-    assert store._session is not None
-    store._session.writer.connection.pragma("max_page_count", pages)
+    assert store._open is not None
+    store._open.committer.connection.pragma("max_page_count", pages)
 
 
 async def test_a_full_disk_loses_nothing_shows_nothing_and_recovers(
@@ -310,13 +310,13 @@ async def test_a_file_that_cannot_be_written_is_tried_until_it_can(
 ) -> None:
     async with opened(path) as store:
         log = await written(store, 1)
-        assert store._session is not None
-        store._session.writer.connection.pragma("query_only", 1)
+        assert store._open is not None
+        store._open.committer.connection.pragma("query_only", 1)
         log.append(note(2))
         with pytest.raises(StoreError, match="is read-only"):
             await store.flush()
         assert len(await log.read(0, 10)) == 1
-        store._session.writer.connection.pragma("query_only", 0)
+        store._open.committer.connection.pragma("query_only", 0)
         await trio.sleep(1)
         assert (store.writable, log.watermark) == (True, 2)
 

@@ -85,8 +85,8 @@ async def _live(session: Session, path: Path, synchronous: Any, number: int) -> 
             session.accepted.append((len(session.operations), f"{number}-{key}", run.run_id))
             nursery.start_soon(_follow, session, run)
         await trio.sleep(3)
-        assert store._session is not None
-        store._session.checkpointer.note(1 << 40)
+        assert store._open is not None
+        store._open.checkpointer.note(1 << 40)
         await trio.sleep(3)
         await _interfere(session, gateway, number)
         await trio.sleep(3)

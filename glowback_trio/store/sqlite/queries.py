@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import apsw
-from attrs import frozen
 
 from glowback_trio.errors import DamagedError, StoreError, UnknownRunError
 from glowback_trio.model.events import AnyEventType, Event
-from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.result import Result
-from glowback_trio.store.sqlite.event_batch import type_bits, unpack
-from glowback_trio.store.sqlite.listing import STATUS, WITH_LABELS, status_of
+from glowback_trio.store.durable.event_batch import type_bits, unpack
+from glowback_trio.store.durable.ports import Keeping, RunRow
+from glowback_trio.store.sqlite.listing import STATUS, WITH_LABELS, list_statuses, status_of
 from glowback_trio.wire.exports.packed_result import unpack_result
 
 __all__ = [
-    "Keeping",
-    "RunRow",
     "any_forgotten",
     "expired",
     "find_by_key",
@@ -26,27 +23,13 @@ __all__ = [
     "free_pages",
     "has_run",
     "last_seq",
+    "list_statuses",
     "read_events",
     "read_result",
     "run_ids",
     "select_events",
     "unfinished_ids",
 ]
-
-
-@frozen
-class RunRow:
-    """A run's row.
-
-    Attributes:
-        seq: Its number.
-        request: The request as JSON.
-        status: The status, which the writer keeps equal to a fold over the log, with the labels.
-    """
-
-    seq: int
-    request: bytes
-    status: Status
 
 
 def run_ids(connection: apsw.Connection) -> list[str]:
@@ -94,21 +77,6 @@ def free_pages(connection: apsw.Connection) -> int:
 
 
 _INCREMENTAL = 2
-
-
-@frozen
-class Keeping:
-    """Which finished runs are kept; None: any.
-
-    Attributes:
-        runs: How many.
-        size: How many bytes of events and results. The newest run is kept whatever its size.
-        ended_since: Those that have ended at this time or later, as in the file.
-    """
-
-    runs: int | None
-    size: int | None
-    ended_since: str | None
 
 
 def expired(connection: apsw.Connection, keeping: Keeping, limit: int) -> list[str]:

@@ -12,8 +12,8 @@ import trio
 from attrs import define, field
 
 from glowback_trio.errors import StoreError
+from glowback_trio.store.durable.statement import CallInThread
 from glowback_trio.store.sqlite.database import connect, failures_of
-from glowback_trio.store.sqlite.writer import CallInThread
 
 __all__ = ["Reader"]
 

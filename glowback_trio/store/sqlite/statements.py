@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import TERMINAL, State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.store.sqlite.event_batch import pack
+from glowback_trio.store.durable.event_batch import pack
+from glowback_trio.store.durable.statement import RowNumber, Statement
 from glowback_trio.wire.exports.packed_result import pack_result
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
 
 __all__ = [
-    "Statement",
     "append_events",
     "forget_run",
     "give_back",
@@ -32,25 +30,11 @@ __all__ = [
 ]
 
 
-@frozen
-class Statement:
-    """A change of rows.
-
-    Attributes:
-        sql: One statement.
-        values: What its parameters stand for.
-        size: How many bytes it holds, roughly.
-    """
-
-    sql: str
-    values: Sequence[Any] = ()
-    size: int = 100
-
-
 def insert_run(
-    seq: int, run_id: str, key: str | None, request: BacktestRequest
+    row: RowNumber, run_id: str, key: str | None, request: BacktestRequest
 ) -> Sequence[Statement]:
     """Return the statements that note a new run. An older run with the same key loses the key."""
+    seq = row.value
     text = dumps(request_document(request))
     symbols = dumps(request.symbols).decode()
     values = (seq, run_id, key, request.strategy.name, symbols)
@@ -127,7 +111,7 @@ def insert_result(run_id: str, result: Result) -> Sequence[Statement]:
 
 
 def insert_finished(
-    seq: int,
+    row: RowNumber,
     run_id: str,
     request: BacktestRequest,
     events: Sequence[Event],
@@ -136,8 +120,8 @@ def insert_finished(
     """Return the statements that keep a whole run. Takes tenths of a second for a long one."""
     kept = [] if result is None else insert_result(run_id, result)
     return [
-        *insert_run(seq, run_id, None, request),
-        *append_events([(seq, events)]),
+        *insert_run(row, run_id, None, request),
+        *append_events([(row.value, events)]),
         *kept,
     ]
 

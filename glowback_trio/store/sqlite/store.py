@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
 from weakref import ref
 
-import orjson
 import trio
 from attrs import define, field
 
 from glowback_trio.border import log_fault, restarted
-from glowback_trio.errors import RunExistsError, StoreError
+from glowback_trio.errors import StoreError
 from glowback_trio.memory import Memory
 from glowback_trio.model.events import Event
-from glowback_trio.model.instant import stamp, utc_now
+from glowback_trio.model.instant import utc_now
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
@@ -27,17 +26,17 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.nursery import open_bare_nursery
+from glowback_trio.store.durable.log import DurableLog
+from glowback_trio.store.durable.optimizations import DurableOptimizations
+from glowback_trio.store.durable.ports import Keeping
+from glowback_trio.store.durable.session import Session
+from glowback_trio.store.durable.statement import CallInThread
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
-from glowback_trio.store.sqlite import queries, statements
-from glowback_trio.store.sqlite.listing import list_statuses
 from glowback_trio.store.sqlite.lock import held
-from glowback_trio.store.sqlite.log import SqliteLog
+from glowback_trio.store.sqlite.open_file import OpenFile
+from glowback_trio.store.sqlite.optimizations import rows
 from glowback_trio.store.sqlite.optimizations.ledger import SqliteLedger
-from glowback_trio.store.sqlite.optimizations.shelf import SqliteOptimizations
-from glowback_trio.store.sqlite.session import Session
-from glowback_trio.store.sqlite.writer import CallInThread
-from glowback_trio.wire.requests import parse_kept_request
 
 __all__ = ["SqliteStore"]
 
@@ -45,8 +44,6 @@ _log = logging.getLogger(__name__)
 
 # A bound of its own: queries must not queue behind other users of trio's default one.
 _THREADS = 8
-# Runs that are forgotten in one step.
-_EXPIRED_AT_ONCE = 64
 _FAULT = "A task of the store has failed; it begins again"
 
 
@@ -80,9 +77,9 @@ class SqliteStore:
     keep_days: float | None = None
     keep_bytes: int | None = None
     _call: CallInThread = field(alias="call_in_thread", factory=_threads)
-    _session: Session | None = field(default=None, init=False)
+    _open: OpenFile | None = field(default=None, init=False)
     #: The optimizations.
-    optimizations: SqliteOptimizations = field(init=False)
+    optimizations: DurableOptimizations = field(init=False)
     #: The ledger of trials.
     ledger: SqliteLedger = field(init=False)
 
@@ -90,12 +87,12 @@ class SqliteStore:
         # Not a bound method: the store would be freed by the garbage collector alone.
         session = partial(_kept_by, ref(self))
         self.ledger = SqliteLedger(session)
-        self.optimizations = SqliteOptimizations(
-            session, self._call, self.keep_runs, self.keep_days
+        self.optimizations = DurableOptimizations(
+            rows, session, self._call, self.keep_runs, self.keep_days
         )
 
     def __repr__(self) -> str:
-        state = "closed" if self._session is None else "open"
+        state = "closed" if self._open is None else "open"
         return describe(self, str(self.path), state, synchronous=self.synchronous)
 
     @property
@@ -110,7 +107,7 @@ class SqliteStore:
     @property
     def writable(self) -> bool:
         """False from a commit that failed to the next one that did not."""
-        return self._session is None or self._session.writer.problem is None
+        return self._open is None or self._kept.writer.problem is None
 
     @asynccontextmanager
     async def opened(
@@ -127,23 +124,19 @@ class SqliteStore:
                 a newer version, or no store at all.
         """
         with held(self.path, utc_now()):
-            session: Session = await self._call(
-                Session.open,
+            opened: OpenFile = await self._call(
+                OpenFile.open,
                 self.path,
                 self.synchronous,
                 self.commit_interval_s,
                 strategies,
                 self._call,
+                memory or Memory(),
             )
-            session.memory = memory or Memory()
-            self._session = session
+            self._open = opened
             try:
                 async with open_bare_nursery() as nursery:
-                    for task in (
-                        session.writer.write_for_ever,
-                        session.checkpointer.copy_for_ever,
-                        session.cleaner.clean_for_ever,
-                    ):
+                    for task in opened.tasks:
                         nursery.start_soon(restarted, task, log_fault(_FAULT), name=task)
                     try:
                         await self.ledger.load()
@@ -153,27 +146,27 @@ class SqliteStore:
             except BaseException:
                 # What is raised already says more; this is logged.
                 with suppress(StoreError):
-                    await self._close(session)
+                    await self._close(opened)
                 raise
-            await self._close(session)
+            await self._close(opened)
 
-    async def _close(self, session: Session) -> None:
+    async def _close(self, opened: OpenFile) -> None:
         """Write what is left and close the file."""
         try:
-            await session.writer.close()
+            await opened.session.writer.close()
         except StoreError as error:
             _log.error("Not everything was written: %s", error)
             raise
         finally:
-            self._session = None
+            self._open = None
             with trio.CancelScope(shield=True):
-                await self._call(session.close)
+                await self._call(opened.close)
 
     @property
     def _kept(self) -> Session:
-        if self._session is None:
+        if self._open is None:
             raise StoreError(f"The store {self.path} is closed")
-        return self._session
+        return self._open.session
 
     async def flush(self) -> None:
         """Wait until all that was handed over so far is as durable as the store promises.
@@ -189,13 +182,11 @@ class SqliteStore:
 
     async def run_ids(self) -> Sequence[str]:
         """Return the ids of all runs, oldest first."""
-        await self._kept.catch_up()
-        return self._kept.known(await self._kept.reader.ask(queries.run_ids))
+        return await self._kept.run_ids()
 
     async def resident_ids(self) -> Sequence[str]:
         """Return the ids of the runs that have not ended, oldest first."""
-        await self._kept.catch_up()
-        return self._kept.known(await self._kept.reader.ask(queries.unfinished_ids))
+        return await self._kept.resident_ids()
 
     async def statuses(self, only: RunFilter, before: str | None, limit: int) -> Sequence[Status]:
         """Return statuses as they are written, newest first.
@@ -203,12 +194,11 @@ class SqliteStore:
         Raises:
             UnknownRunError: There is no run `before`.
         """
-        found = await self._kept.reader.ask(list_statuses, only, before, limit)
-        return [status for status in found if self._kept.knows(status.run_id)]
+        return await self._kept.statuses(only, before, limit)
 
     async def find_key(self, key: str) -> str | None:
         """Return the id of the run that was opened with an idempotency key."""
-        return await self._kept.reader.ask(queries.find_by_key, key)
+        return await self._kept.find_key(key)
 
     async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
         """Give back a run.
@@ -218,13 +208,7 @@ class SqliteStore:
             InvalidRequestError: Its request cannot be read.
             StoreError: It cannot be read.
         """
-        kept = self._kept
-        if run_id in kept.logs:
-            await self._kept.catch_up()
-        row = await kept.find(run_id)
-        request = parse_kept_request(orjson.loads(row.request), kept.converter)
-        log = kept.begin(run_id, row.seq, row.status.event_count, on_durable)
-        return StoredRun(request, row.status, log)
+        return await self._kept.reopen(run_id, on_durable)
 
     def open_log(
         self,
@@ -232,12 +216,9 @@ class SqliteStore:
         request: BacktestRequest,
         on_durable: Callable[[], None],
         key: str | None = None,
-    ) -> SqliteLog:
+    ) -> DurableLog:
         """Begin a run's log. A run that had this id is forgotten."""
-        kept = self._kept
-        seq = kept.replace(run_id)
-        kept.writer.add(*statements.insert_run(seq, run_id, key, request))
-        return kept.begin(run_id, seq, 0, on_durable)
+        return self._kept.open_log(run_id, request, on_durable, key)
 
     async def import_run(
         self,
@@ -252,35 +233,19 @@ class SqliteStore:
             RunExistsError: A run has this id.
             StoreError: It cannot be written at the moment.
         """
-        kept = self._kept
-        async with kept.importing:
-            await kept.writer.flush()
-            if await kept.reader.ask(queries.has_run, run_id):
-                raise RunExistsError(run_id)
-            rows = (kept.replace(run_id), run_id, request, events, result)
-            kept.writer.add(*await self._call(statements.insert_finished, *rows))
-            try:
-                await kept.writer.flush()
-            except BaseException:
-                # It would be written later, when nobody expects it any more.
-                kept.forget(run_id)
-                raise
+        await self._kept.import_run(run_id, request, events, result)
 
     def label(self, run_id: str, labels: Labels) -> None:
         """Replace a run's labels."""
-        self._kept.writer.add(*statements.label_run(run_id, labels))
+        self._kept.label(run_id, labels)
 
     def note_pause(self, run_id: str, *, paused: bool) -> None:
         """Note whether a run is paused."""
-        self._kept.writer.add(*statements.pause_run(run_id, paused=paused))
+        self._kept.note_pause(run_id, paused=paused)
 
     async def keep_result(self, run_id: str, result: Result) -> None:
         """Keep a result, unless its run has been forgotten meanwhile."""
-        kept = self._kept
-        kept.writer.add(*await self._call(statements.insert_result, run_id, result))
-        # A disk that fails for a while must not fail the run: its events wait, too.
-        await kept.writer.flush(patient=True)
-        kept.keep_at_hand(run_id, result)
+        await self._kept.keep_result(run_id, result)
 
     def result_nowait(self, run_id: str) -> Result | None:
         """Return a result that is in memory."""
@@ -293,11 +258,7 @@ class SqliteStore:
             UnknownRunError: It was never kept, or is gone.
             StoreError: It cannot be read.
         """
-        if (result := self.result_nowait(run_id)) is not None:
-            await trio.lowlevel.checkpoint()
-            return result
-        self._kept.check(run_id)
-        return await self._kept.reader.ask(queries.read_result, run_id)
+        return await self._kept.result(run_id)
 
     def retire(self, run_id: str) -> Sequence[str]:
         """Let a finished run's events leave memory, and name the runs that should. None is lost."""
@@ -310,10 +271,8 @@ class SqliteStore:
 
     async def expired(self, now: datetime) -> Sequence[str]:
         """Return the ids of finished runs that are not to be kept any more, oldest first."""
-        since = None if self.keep_days is None else stamp(now - timedelta(days=self.keep_days))
-        keeping = queries.Keeping(self.keep_runs, self.keep_bytes, since)
-        kept = self._kept
-        return kept.known(await kept.reader.ask(queries.expired, keeping, _EXPIRED_AT_ONCE))
+        keeping = Keeping.at(now, self.keep_runs, self.keep_days, self.keep_bytes)
+        return await self._kept.expired(keeping)
 
     def forget(self, run_id: str) -> None:
         """Drop a run. Those who read its log can go on; its rows are removed afterwards."""

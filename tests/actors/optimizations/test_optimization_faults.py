@@ -73,7 +73,7 @@ class Faults:
         self.failing, self.commits = failing, 0
 
     async def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
-        if function.__name__ == "_write":
+        if function.__name__ == "write":
             self.commits += 1
             if self.commits in self.failing:
                 await trio.sleep(1)

@@ -13,8 +13,8 @@ from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
 from glowback_trio.model.ledger.entry import GENESIS, LedgerEntry, Tally, next_entry
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals
-from glowback_trio.store.sqlite.session import Session
-from glowback_trio.store.sqlite.statements import Statement
+from glowback_trio.store.durable.session import Session
+from glowback_trio.store.durable.statement import Statement
 
 __all__ = ["SqliteLedger", "broken_entry"]
 
@@ -69,7 +69,8 @@ class SqliteLedger:
 
     async def broken(self) -> BrokenEntry | None:
         """Return the first entry that does not follow from those before it."""
-        return await self._session().reader.ask(broken_entry)
+        found: BrokenEntry | None = await self._session().reader.ask(broken_entry)
+        return found
 
     def append(self, tally: Tally) -> None:
         """Enter trials as the next entry."""
@@ -98,14 +99,18 @@ class SqliteLedger:
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
         """Return the totals of a family, and those akin to it, on one dataset."""
         await self._session().catch_up()
-        return await self._session().reader.ask(_totals_of, family, dataset)
+        found: TrialTotals = await self._session().reader.ask(_totals_of, family, dataset)
+        return found
 
     async def totals(
         self, strategy: str | None, dataset: str | None
     ) -> Mapping[tuple[str, str], TrialTotals]:
         """Return the totals by name of the strategy and digest of the bars."""
         await self._session().catch_up()
-        return await self._session().reader.ask(_totals, strategy, dataset)
+        found: Mapping[tuple[str, str], TrialTotals] = await self._session().reader.ask(
+            _totals, strategy, dataset
+        )
+        return found
 
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
@@ -113,7 +118,8 @@ class SqliteLedger:
         """Return entries in order."""
         await self._session().catch_up()
         wanted = (strategy, dataset, owner, after, limit)
-        return await self._session().reader.ask(_entries, wanted)
+        found: Sequence[LedgerEntry] = await self._session().reader.ask(_entries, wanted)
+        return found
 
 
 def _entry(columns: Sequence[Any]) -> LedgerEntry:

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 import apsw
 import orjson
-from attrs import evolve, frozen
+from attrs import evolve
 
 from glowback_trio.errors import InvalidRequestError, StoreError
 from glowback_trio.model.optimization.errors import UnknownOptimizationError
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.result import OptimizationResult
+from glowback_trio.store.durable.ports import AttemptRow, OptimizationRow
+from glowback_trio.store.durable.statement import RowNumber, Statement
 from glowback_trio.store.optimization_shelf import TrialNote
-from glowback_trio.store.sqlite.statements import Statement
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.optimizations.requests import optimization_document
 from glowback_trio.wire.optimizations.results import kept_result_document, parse_kept_result
@@ -25,8 +26,6 @@ from glowback_trio.wire.optimizations.statuses import (
 )
 
 __all__ = [
-    "AttemptRow",
-    "OptimizationRow",
     "expired_ids",
     "find_by_key",
     "find_optimization",
@@ -71,12 +70,12 @@ def insert_optimization(
     ]
 
 
-def insert_attempt(seq: int, optimization_id: str, number: int) -> Statement:
+def insert_attempt(row: RowNumber, optimization_id: str, number: int) -> Statement:
     """Return the statement that notes a new attempt, which is numbered with the runs."""
     return Statement(
         "INSERT INTO attempts (seq, optimization, number) SELECT ?, seq, ? FROM optimizations "
         "WHERE optimization_id = ?",
-        (seq, number, optimization_id),
+        (row.value, number, optimization_id),
     )
 
 
@@ -130,27 +129,6 @@ def forget(optimization_id: str) -> Statement:
         "WHERE optimization_id = ?",
         (optimization_id,),
     )
-
-
-@frozen
-class AttemptRow:
-    """An attempt's row.
-
-    Attributes:
-        seq: Its number among runs and attempts.
-        status: The status that was noted last, with the number of its events.
-    """
-
-    seq: int
-    status: OptimizationStatus
-
-
-@frozen
-class OptimizationRow:
-    """An optimization's row, with those of its attempts in order."""
-
-    request: bytes
-    attempts: Sequence[AttemptRow]
 
 
 def ids(connection: apsw.Connection) -> list[str]:

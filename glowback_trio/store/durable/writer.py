@@ -1,43 +1,33 @@
 """The writer: the one task that changes the database, a group of changes in each commit.
 
 Whatever is handed over while a commit is under way joins the next one. A commit that fails is tried
-again, with everything that has come since, until the disk takes it: nothing is dropped, and nothing
-that is not written can be read.
+again, as it was, until the database takes it: nothing is dropped, and nothing that is not written
+can be read. Only what a gateway hands over whose lease was fenced is dropped, by `drop_pending`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-import apsw
 import trio
 from attrs import define, field
 
 from glowback_trio.border import Border
-from glowback_trio.errors import ResourceError, StoreError
+from glowback_trio.errors import GlowbackError, ResourceError, StoreError
 from glowback_trio.model.events import Event
-from glowback_trio.store.sqlite.database import failures_of, transaction
-from glowback_trio.store.sqlite.statements import Statement, append_events
+from glowback_trio.store.cluster import FencedError
+from glowback_trio.store.durable.statement import CallInThread, LogTable, RowNumber, Statement
 
-__all__ = ["CallInThread", "LogTable", "Pending", "Writer"]
+__all__ = ["Group", "Pending", "Writer"]
 
 _log = logging.getLogger(__name__)
-
-#: Calls a function where it may block, and returns what it returns.
-CallInThread = Callable[..., Awaitable[Any]]
-#: The table that has the row of what a log is of.
-LogTable = Literal["runs", "attempts"]
 
 # When so much is waiting, the next commit is made at once.
 _GROUP_BYTES = 1 << 18
 # Runs wait when this much is waiting: a disk that is slow or full must not fill the memory.
 _MOST_BYTES = 1 << 25
-# How long the write-ahead log may become: 256 MB.
-_MOST_LOG_PAGES = 1 << 16
 # A commit that failed is tried again after this time, then after twice as long, and so on.
 _RETRY_S = 0.25
 _RETRY_MOST_S = 4.0
@@ -49,7 +39,7 @@ class Pending(Protocol):
     """A log, as far as the writer needs it."""
 
     @property
-    def seq(self) -> int:
+    def row(self) -> RowNumber:
         """Number of the row of the run or the attempt."""
 
     @property
@@ -62,57 +52,67 @@ class Pending(Protocol):
     def written(self, newest: int) -> None:
         """Note that all events up to this id are durable."""
 
+    def drop_unwritten(self, refusal: GlowbackError | None = None) -> None:
+        """Let go of what is not stored, and never will be."""
+
 
 @define(eq=False)
-class _Group:
+class Group:
     """The work of one commit.
 
     Attributes:
+        statements: Changes of rows; they are made before any event is stored.
+        events: The next events of each log.
+        goal: Which change was the last one before it.
+        size: How many bytes it holds, roughly.
+        refused: Logs whose events were not taken, and why. The rest is committed.
         written: It has been committed, whatever failed later.
     """
 
     statements: Sequence[Statement]
     events: Sequence[tuple[Pending, Sequence[Event]]]
+    goal: int
+    size: int
+    refused: Mapping[Pending, GlowbackError] = field(factory=dict)
     written: bool = False
 
 
 @define(eq=False)
 class Writer:
-    """Collects changes and commits them.
+    """Collects changes and has them committed.
 
     Args:
-        path: The database's file.
-        connection: A connection to it that nothing else uses.
-        call: Carries out commits.
+        name: The store, as messages name it.
+        call: Calls what blocks.
         interval_s: After a pause a commit is made at once, then at most this often.
-        on_commit: Called after a commit, with the pages that the write-ahead log has now.
+        write: Makes all the changes of a group in one transaction, and says so in `written`; it
+            blocks.
+        on_commit: Called after a commit.
     """
 
-    path: Path
-    connection: apsw.Connection
+    name: str
     call: CallInThread
     interval_s: float
-    on_commit: Callable[[int], None]
+    write: Callable[[Group], None]
+    on_commit: Callable[[Group], None]
     #: Why the last commit failed; None once one has succeeded.
     problem: StoreError | None = field(default=None, init=False)
     _statements: list[Statement] = field(factory=list, init=False)
     _logs: dict[Pending, None] = field(factory=dict, init=False)
+    #: The commit that is under way or has failed.
+    _group: Group | None = field(default=None, init=False)
+    _committing: trio.Lock = field(factory=trio.Lock, init=False)
     #: How much is not written, and how much of it is not in the commit under way.
     _bytes: int = field(default=0, init=False)
     _group_bytes: int = field(default=0, init=False)
     #: Changes are counted: how many were handed over, and how many are written.
     handed_over: int = field(default=0, init=False)
     written: int = field(default=0, init=False)
+    #: How often what was handed over was dropped.
+    _drops: int = field(default=0, init=False)
     _bell: trio.Event = field(factory=trio.Event, init=False)
     _enough: trio.Event = field(factory=trio.Event, init=False)
     _attempted: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
-    _identity: tuple[int, int] = field(init=False)
-    _log_pages: int = field(default=0, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._identity = self._find_identity()
-        # Instead of SQLite's own checkpoints, which come within a commit.
-        self.connection.set_wal_hook(self._note_log)
 
     def add(self, *statements: Statement) -> None:
         """Take over changes of rows; they are made before any event of the same commit."""
@@ -141,11 +141,16 @@ class Writer:
         Raises:
             StoreError: A commit failed, and the caller is not patient. It is tried again, so the
                 changes may be written later.
+            FencedError: They are never written.
         """
         await trio.lowlevel.checkpoint()
-        goal = self.handed_over
+        goal, drops = self.handed_over, self._drops
         while self.written < goal:
+            if isinstance(self.problem, FencedError):
+                raise self.problem
             await self._attempted.park()
+            if self._drops != drops:
+                raise FencedError(f"What was handed over to {self.name} was dropped")
             if self.problem is not None and self.written < goal and not patient:
                 raise self.problem
 
@@ -182,87 +187,70 @@ class Writer:
             while self.written < self.handed_over:
                 await self.commit()
                 if self.problem is not None:
-                    if trio.current_time() >= until:
+                    if trio.current_time() >= until or isinstance(self.problem, FencedError):
                         raise self.problem
                     await trio.sleep(_RETRY_S)
 
     async def commit(self) -> None:
         """Try to write all that is waiting, and note what came of it."""
-        group = _Group(tuple(self._statements), [(log, log.unwritten()) for log in self._logs])
-        goal, size = self.handed_over, self._bytes
-        self._statements, self._logs, self._group_bytes = [], {}, 0
-        self._bell, self._enough = trio.Event(), trio.Event()
-        try:
+        async with self._committing:
+            if isinstance(self.problem, FencedError):
+                return
+            group = self._group = self._group or self._gather()
             # Shielded: a commit whose outcome nobody awaits would be written and never shown.
             with Border(self._note_fault), trio.CancelScope(shield=True):
-                await self.call(self._write, group)
-        finally:
-            if not group.written:
-                self._put_back(group)
-        if group.written:
-            self._bytes -= size
-            self.on_commit(self._log_pages)
-            self._note_written(group, goal)
-        self._attempted.unpark_all()
+                await self.call(self.write, group)
+            if group.written:
+                self._group = None
+                self._bytes -= group.size
+                self.on_commit(group)
+                self._note_written(group)
+            self._attempted.unpark_all()
 
-    def _write(self, group: _Group) -> None:
-        """Make all the changes in one transaction. Called where it may block."""
-        with failures_of(self.path):
-            if self._find_identity() != self._identity:
-                raise StoreError(f"The store {self.path} cannot be used: its file was replaced")
-            with transaction(self.connection):
-                logs = [(log.of, (log.seq, events)) for log, events in group.events]
-                events = append_events(
-                    [each for of, each in logs if of == "runs"],
-                    [each for of, each in logs if of == "attempts"],
-                )
-                for statement in (*group.statements, *events):
-                    # To its end: some pragmas do a part of their work at each row.
-                    self.connection.execute(statement.sql, statement.values).fetchall()
-            group.written = True  # here, so that no later fault has it written again
-            if self._log_pages >= _MOST_LOG_PAGES:
-                # The checkpointer does not keep up; commits wait for the disk now.
-                with suppress(apsw.BusyError):
-                    self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+    def _gather(self) -> Group:
+        events = [(log, log.unwritten()) for log in self._logs]
+        statements, size = tuple(self._statements), self._group_bytes
+        self._statements, self._logs, self._group_bytes = [], {}, 0
+        self._bell, self._enough = trio.Event(), trio.Event()
+        return Group(statements, events, self.handed_over, size)
 
-    def _note_log(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
-
-    def _find_identity(self) -> tuple[int, int]:
-        """Return what tells the file from another one under the same name."""
-        # A file that was deleted can still be written to, and is gone when the process ends.
-        try:
-            status = self.path.stat()
-        except OSError as error:
-            message = f"The store {self.path} cannot be used: its file is gone ({error.strerror})"
-            raise StoreError(message) from error
-        return status.st_dev, status.st_ino
-
-    def _put_back(self, group: _Group) -> None:
-        self._statements[:0] = group.statements
-        self._logs = {**{log: None for log, _ in group.events}, **self._logs}
-        self._bell.set()
+    async def drop_pending(self) -> None:
+        """Let go of all that was handed over and is not written; no commit is under way then."""
+        async with self._committing:
+            logs = {log: None for log, _ in self._group.events} if self._group else {}
+            for log in {**logs, **self._logs}:
+                log.drop_unwritten()
+            self._gather()
+            self._group, self._bytes, self.problem = None, 0, None
+            self.written = self.handed_over
+            self._drops += 1
+            self._attempted.unpark_all()
 
     def _note_fault(self, error: BaseException) -> None:
         """Note why a commit failed: the disk, or for example a thread that cannot be started."""
+        self._bell.set()
         if isinstance(error, StoreError):
             self._note_problem(error)
             return
         _log.error("A commit has failed unexpectedly", exc_info=error)
         reason = ResourceError.of(error) or type(error).__name__
-        self._note_problem(StoreError(f"The store {self.path} cannot be written: {reason}"))
+        self._note_problem(StoreError(f"The store {self.name} cannot be written: {reason}"))
 
     def _note_problem(self, error: StoreError) -> None:
-        if self.problem is None:
+        if isinstance(error, FencedError):
+            _log.error("%s", error)
+        elif self.problem is None:
             _log.error("%s; trying again until it can be written", error)
         self.problem = error
 
-    def _note_written(self, group: _Group, goal: int) -> None:
+    def _note_written(self, group: Group) -> None:
         if self.problem is not None:
-            _log.warning("The store %s can be written again", self.path)
+            _log.warning("The store %s can be written again", self.name)
         self.problem = None
-        self.written = goal
+        self.written = group.goal
         for log, events in group.events:
-            if events:
+            if (refusal := group.refused.get(log)) is not None:
+                _log.error("%s", refusal)
+                log.drop_unwritten(refusal)
+            elif events:
                 log.written(events[-1].event_id)

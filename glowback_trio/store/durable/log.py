@@ -1,4 +1,4 @@
-"""A run's log: the newest events in memory, all durable ones on disk."""
+"""A log: the newest events in memory, all durable ones in the database."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from itertools import islice
 import trio
 from attrs import define, field, frozen
 
+from glowback_trio.errors import GlowbackError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.short_repr import describe
+from glowback_trio.store.durable.ports import Asks, RunQueries
+from glowback_trio.store.durable.statement import LogTable, RowNumber
+from glowback_trio.store.durable.writer import Writer
 from glowback_trio.store.event_log import EVENT_OVERHEAD
-from glowback_trio.store.sqlite.queries import read_events, select_events
-from glowback_trio.store.sqlite.reader import Reader
-from glowback_trio.store.sqlite.writer import LogTable, Writer
 
-__all__ = ["SqliteLog"]
+__all__ = ["DurableLog"]
 
-# Enough for readers that are a turn or two late, so that only those that come late ask the disk.
+# Enough for readers that are a turn or two late, so that only those that come late ask it.
 _AT_HAND = 1024
 # The same once the run has ended: its readers are at the end, or come much later.
 _AT_HAND_ENDED = 64
@@ -56,19 +57,20 @@ class _Selected:
 
 
 @define(eq=False, repr=False, slots=True, weakref_slot=True)
-class SqliteLog:
-    """A run's events: those after `_before` are in memory, those up to `watermark` on disk.
+class DurableLog:
+    """Events of which those after `_before` are in memory, and those up to `watermark` are stored.
 
     Args:
-        seq: Number of the row of the run or the attempt.
-        watermark: Id of the newest event that is on disk.
+        row: Number of the row of the run or the attempt.
+        watermark: Id of the newest event that is stored.
         of: The table that this row is in.
     """
 
-    seq: int
+    row: RowNumber
     watermark: int
     _writer: Writer
-    _reader: Reader
+    _reader: Asks
+    _queries: RunQueries
     _on_durable: Callable[[], None]
     _held: Holding
     of: LogTable = "runs"
@@ -79,6 +81,8 @@ class SqliteLog:
     #: What the last query brought: a reader that goes through a log needs few of them.
     _ahead: Sequence[Event] = field(default=(), init=False)
     _selected: _Selected | None = field(default=None, init=False)
+    #: Why no event is taken; None: the next one is.
+    _refusal: GlowbackError | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._before = self.watermark
@@ -87,13 +91,19 @@ class SqliteLog:
         return describe(self, f"{self.watermark:,} events", in_memory=len(self._events))
 
     def append(self, event: Event) -> None:
-        """Hand the next event over to the writer."""
+        """Hand the next event over to the writer.
+
+        Raises:
+            HeldElsewhereError: Another gateway has begun to append to it.
+        """
+        if self._refusal is not None:
+            raise self._refusal
         self._events.append(event)
         self._size += len(event.data) + EVENT_OVERHEAD
         self._writer.add_event(self, len(event.data))
 
     def read_nowait(self, after: int, limit: int) -> Sequence[Event]:
-        """Return events that are in memory and on disk."""
+        """Return events that are in memory and stored."""
         start = after - self._before
         if start < 0:
             return ()
@@ -108,7 +118,8 @@ class SqliteLog:
         limit = min(limit, self.watermark - after)
         if not (events := self._read_ahead(after, limit)):
             more = min(max(limit, _AT_ONCE), self.watermark - after)
-            self._ahead = await self._reader.ask(read_events, self.seq, after, more)
+            query = self._queries.read_events
+            self._ahead = await self._reader.ask(query, self.row.value, after, more)
             events = self._ahead[:limit]
         if after + limit == self.watermark:
             self._ahead = ()  # the reader is through
@@ -117,7 +128,7 @@ class SqliteLog:
     def select_nowait(
         self, after: int, limit: int, types: Collection[AnyEventType]
     ) -> tuple[Sequence[Event], int]:
-        """Return those events of these types that are in memory and on disk."""
+        """Return those events of these types that are in memory and stored."""
         start = after - self._before
         if start < 0:
             return (), after
@@ -138,7 +149,12 @@ class SqliteLog:
         if selected is None or not selected.has(after, types):
             until, more = self.watermark, max(limit, _AT_ONCE)
             events, until = await self._reader.ask(
-                select_events, self.seq, after, until=until, limit=more, types=types
+                self._queries.select_events,
+                self.row.value,
+                after,
+                until=until,
+                limit=more,
+                types=types,
             )
             selected = self._selected = _Selected(types, after, until, events)
         found, until = selected.take(after, limit)
@@ -164,6 +180,37 @@ class SqliteLog:
             self._leave(self._most)
         self._held.grow_to(self._size)
         self._on_durable()
+
+    def take_told(self, events: Sequence[Event]) -> None:
+        """Take events over that are stored, since another gateway has told them.
+
+        Args:
+            events: In order; the first has the id `watermark` + 1.
+        """
+        self.drop_unwritten()
+        self._events += events
+        self._size += sum(len(event.data) + EVENT_OVERHEAD for event in events)
+        self.written(self.watermark + len(events))
+
+    def note_stored(self, count: int) -> None:
+        """Let be read what another gateway has stored, up to an event; never fewer than before."""
+        self.drop_unwritten()
+        if count > self.watermark:
+            self._events, self._size, self._before = [], 0, count
+            self.written(count)
+
+    def drop_unwritten(self, refusal: GlowbackError | None = None) -> None:
+        """Let go of what is not stored, and never will be.
+
+        Args:
+            refusal: Raised by `append` from now on, until others are known to append.
+        """
+        self._refusal = refusal
+        if unwritten := self.unwritten():
+            self._size -= sum(len(event.data) + EVENT_OVERHEAD for event in unwritten)
+            del self._events[self.watermark - self._before :]
+        if refusal is not None:
+            self._on_durable()
 
     def shrink(self) -> None:
         """Keep fewer events in memory from now on: the run has ended."""

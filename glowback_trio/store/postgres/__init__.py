@@ -1,0 +1,6 @@
+"""PostgreSQL: the store that several gateways share, in a database of a server.
+
+Belongs here: the schema, what commits, queries, and what gateways of a cluster know of each other.
+Never here: what a run is, and who computes it. No part of a database is ever unpickled.
+May be imported by: `glowback_trio`, `server` and `cli`, by name: it needs the extra `postgres`.
+"""
