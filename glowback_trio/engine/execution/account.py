@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableSequence
+from typing import cast
+
 import numpy as np
-from attrs import define
+from attrs import define, field
 
 from glowback_trio.engine.finite import quiet
 from glowback_trio.model.bars import Floats
@@ -20,10 +23,16 @@ class Account:
     Attributes:
         cash: Currency; negative when borrowed.
         units: Signed units of each symbol, (N,).
+        held: The same memory as a view, which reads and writes one number several times faster.
     """
 
     cash: float
     units: Floats
+    held: MutableSequence[float] = field(init=False, repr=False)
+
+    @held.default
+    def _view(self) -> MutableSequence[float]:
+        return cast("MutableSequence[float]", self.units.data)
 
     @classmethod
     def opened(cls, capital: float, symbols: int) -> Account:
@@ -55,7 +64,7 @@ class Account:
 
     def worth_of_one(self, mark: float) -> tuple[float, float]:
         """Return equity and gross exposure of an account for one symbol, at this price."""
-        value = self.units.item(0) * mark
+        value = self.held[0] * mark
         return self.cash + value, abs(value)
 
 

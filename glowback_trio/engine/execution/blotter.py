@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class Blotter:
         self._end = len(timeline)
         self.is_complete = all(len(rows) == self._end for rows in timeline.rows)
         self._journal = journal
+        # Views give a plain float several times faster than arrays do.
+        self._closes: list[Sequence[float]] = [bars.close.data for bars in timeline.bars]
         self._due: defaultdict[int, list[Order]] = defaultdict(list)  # by row
         self._latest = 0  # the number given last
         self.open: dict[int, Order] = {}
@@ -87,12 +90,14 @@ class Blotter:
 
     def enter(self, row: int, symbol: int, quantity: float, bar: int, spec: OrderSpec) -> Order:
         """Submit an order that the caller tries on its first bar itself."""
-        self._latest += 1
-        order = self.adopt(self._latest, symbol, quantity, bar)
+        number = self._latest = self._latest + 1
+        # `adopt`, without a call: every order of the broker comes here.
+        mark = self._closes[symbol][bar - 1]
+        order = self.open[number] = Order(number, symbol, quantity, bar, mark, quantity, bar)
         if spec is not PLAIN:
-            self.specs[order.number] = order.spec = spec
+            self.specs[number] = order.spec = spec
             order.level = _trigger(order)
-        self._journal.event(_SUBMITTED, row, order.number, symbol, quantity)
+        self._journal.event(_SUBMITTED, row, number, symbol, quantity)
         return order
 
     def enter_exits(
@@ -108,9 +113,8 @@ class Blotter:
 
     def adopt(self, number: int, symbol: int, quantity: float, bar: int) -> Order:
         """Keep a market order whose submission has been recorded already."""
-        prices = self._prices(symbol, bar)
-        order = Order(number, symbol, quantity, bar, *prices, quantity, bar)
-        self.open[number] = order
+        mark = self._closes[symbol][bar - 1]
+        order = self.open[number] = Order(number, symbol, quantity, bar, mark, quantity, bar)
         return order
 
     def wait(self, row: int, order: Order) -> None:
@@ -118,7 +122,7 @@ class Blotter:
         if order.spec.time_in_force in _ONE_BAR:
             return self.close(row, order, _ONE_BAR[order.spec.time_in_force])
         bar = order.bar + 1
-        order.bar, (order.open_price, order.mark) = bar, self._prices(order.symbol, bar)
+        order.bar, order.mark = bar, self._closes[order.symbol][bar - 1]
         return self._due[self._row(order.symbol, bar)].append(order)
 
     def trim(self, row: int, order: Order, most: float, kind: OrderEventKind) -> None:
@@ -185,12 +189,6 @@ class Blotter:
         """Return the row of a symbol's bar; the end of the timeline past its last bar."""
         rows = self._timeline.rows[symbol]
         return rows.item(bar) if bar < len(rows) else self._end
-
-    def _prices(self, symbol: int, bar: int) -> tuple[float, float]:
-        """Return the open of a symbol's bar (past its last: of that) and the close before it."""
-        bars = self._timeline.bars[symbol]
-        opens = bars.open
-        return opens.item(bar if bar < len(opens) else -1), bars.close.item(bar - 1)
 
 
 def _trigger(order: Order) -> float | None:

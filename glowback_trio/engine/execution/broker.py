@@ -9,7 +9,7 @@ made on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from glowback_trio.engine.execution.blotter import Blotter
 from glowback_trio.engine.execution.brackets import Brackets
 from glowback_trio.engine.execution.costs import CostModel
 from glowback_trio.engine.execution.journal import EventJournal
-from glowback_trio.engine.execution.matching import Match, follow, match, prices
+from glowback_trio.engine.execution.matching import Match, at_open, follow, match, prices
 from glowback_trio.engine.execution.order import Order, Remainder
 from glowback_trio.engine.execution.sizing import TargetAtFill, exceeds, reduces, shortfall
 from glowback_trio.engine.finite import quiet
@@ -38,7 +38,6 @@ Matched = tuple[Order, Match]
 __all__ = ["Broker"]
 
 # A global costs a quarter of a member looked up on its class, which shows at every fill.
-_FILLED = OrderEventKind.FILLED
 _UNAFFORDABLE = OrderEventKind.UNAFFORDABLE, OrderEventKind.REMAINDER_UNAFFORDABLE  # by `filled`
 _NO_ROW = -1
 _YEAR = np.timedelta64(365, "D")
@@ -70,6 +69,7 @@ class Broker:
         self._endings = timeline.endings if costs.closes_ended else {}
         self._marks: Floats = np.zeros((0, len(timeline.bars)))
         self._symbols = len(timeline.bars)
+        self._opens: list[Sequence[float]] = [bars.open.data for bars in timeline.bars]
         self._first = 0
         self._valued_row, self._valued = _NO_ROW, (0.0, 0.0)
 
@@ -107,7 +107,7 @@ class Broker:
             matched: list[Matched] = []
             for order in orders:
                 if order.spec is PLAIN:
-                    matched.append((order, _at_open(order)))
+                    matched.append((order, at_open(self._opens[order.symbol][order.bar])))
                 elif found := self._match(order, row):
                     matched.append((order, found))
             if ended:
@@ -131,7 +131,7 @@ class Broker:
         # Flat instead of refused: strategies that only know sides are usable without shorts.
         if fraction < 0.0 and not self._costs.allow_short:
             fraction = 0.0
-        equity, held = self.value(row)[0], self.account.units.item(symbol)
+        equity, held = self.value(row)[0], self.account.held[symbol]
         quantity = shortfall(fraction * (equity / self._symbols), close, held)
         if is_held_already(quantity, held, close, equity):
             return
@@ -184,7 +184,7 @@ class Broker:
         self.blotter.close_all(row, OrderEventKind.RUINED)
         for symbol in np.flatnonzero(self.account.units).tolist():
             bar = self.blotter.first_bar(row, symbol, self._costs.latency)
-            self.blotter.submit(row, symbol, -self.account.units.item(symbol), bar)
+            self.blotter.submit(row, symbol, -self.account.held[symbol], bar)
 
     def _closings(self, row: int) -> list[Matched]:
         """Order closed, at their last closes, the positions whose data have ended.
@@ -195,16 +195,17 @@ class Broker:
         matched = []
         for symbol in self._endings[row]:
             self.blotter.close_symbol(row, symbol, OrderEventKind.DATA_ENDED)
-            if units := self.account.units.item(symbol):
+            if units := self.account.held[symbol]:
                 bar = len(self._timeline.bars[symbol])
                 order = self.blotter.enter(row, symbol, -units, bar, PLAIN)
-                matched.append((order, Match(order.mark, at_open=True, limited=False)))
+                matched.append((order, at_open(order.mark)))
         return matched
 
     def fill_remainder(self, rest: Remainder, row: int) -> None:
         """Fill what a batch has submitted but not filled, on the row it is due."""
         orders = [self.blotter.adopt(*one) for one in rest.orders]
-        self._fill([(order, _at_open(order)) for order in orders], row, rest.equity, rest.gross)
+        opens = [at_open(self._opens[order.symbol][order.bar]) for order in orders]
+        self._fill(list(zip(orders, opens, strict=True)), row, rest.equity, rest.gross)
 
     def _match(self, order: Order, row: int) -> Match | None:
         """Find where an order's bar fills it; if it does not, let the order wait or end."""
@@ -237,7 +238,7 @@ class Broker:
     def _turn(self, matched: Matched) -> tuple[bool, bool, int, bool, int]:
         """Return the sort key of an order; of two for one symbol the stop, the worse, is first."""
         order, at = matched
-        held = self.account.units.item(order.symbol)
+        held = self.account.held[order.symbol]
         # An exit shrinks to its position when its turn comes, and so never does more than reduce.
         reducing = reduces(held, order.remaining) or (
             order.reduce_only and held * order.remaining < 0.0
@@ -253,7 +254,7 @@ class Broker:
             Equity and gross exposure afterwards, at the last closes.
         """
         costs, mark = self._costs, order.mark
-        held = self.account.units.item(order.symbol)
+        held = self.account.held[order.symbol]
         size = abs(held)
         # These conditions spare the most frequent order, an ordinary market order, three calls.
         if order.reduce_only or order.fraction is not None or not costs.allow_short:
@@ -274,9 +275,10 @@ class Broker:
         if fits:
             equity += fits * (mark - price) - commission
             gross += (abs(held + fits) - size) * mark
-            units = held_after(held, fits, price, worth)
-            self._book(order, row, fits, units, (price, commission, abs(fits * (price - at.price))))
-            if order.spec.exits:
+            units, lost = held_after(held, fits, price, worth), abs(fits * (price - at.price))
+            cash = self.account.cash - (fits * price + commission)
+            self._book(order, row, fits, (price, commission, lost, units, cash))
+            if order.spec is not PLAIN and order.spec.exits:
                 self._brackets.note_fill(order, at, fits, units)
         # What volume leaves may fill on the next bar; what money leaves is cancelled.
         if fits != quantity and order.remaining:
@@ -349,8 +351,7 @@ class Broker:
         order: Order,
         row: int,
         quantity: float,
-        units: float,
-        figures: tuple[float, float, float],
+        figures: tuple[float, float, float, float, float],
     ) -> None:
         """Change the account by a fill and record it.
 
@@ -358,19 +359,16 @@ class Broker:
             order: The order.
             row: The row.
             quantity: Signed units filled.
-            units: Held after the fill.
-            figures: Price, commission and slippage cost.
+            figures: Price, commission and slippage cost, and units and cash after it.
         """
         symbol, account = order.symbol, self.account
-        account.cash -= quantity * figures[0] + figures[1]
-        held = account.units.item(symbol)
-        account.units[symbol] = units
+        held, units = account.held[symbol], figures[3]
+        account.held[symbol], account.cash = units, figures[4]
         if self._costs.participation is not None:
             self._filled_volume[symbol] = self._filled_volume.get(symbol, 0.0) + abs(quantity)
         order.filled = True
         self.blotter.set_remaining(order, order.remaining - quantity)
-        self._journal.event(_FILLED, row, order.number, symbol, quantity)
-        self._journal.fill(*figures, units, account.cash)
+        self._journal.fill(row, order.number, symbol, quantity, figures)
         if order.oco is not None and order.oco.remaining:
             kind = OrderEventKind.OCO_FILLED
             self.blotter.trim(row, order.oco, abs(order.remaining), kind)
@@ -392,7 +390,3 @@ class Broker:
             # The fills of this row start from the value after payment.
             self._valued = equity - amount, gross
             self._journal.financing(row, borrow, interest, account.cash)
-
-
-def _at_open(order: Order) -> Match:
-    return Match(order.open_price, True, False)  # noqa: FBT003 - at the open, not limited; named arguments take longer

@@ -128,9 +128,12 @@ class CostModel:
 
     def commission(self, quantity: float, price: float, *, maker: bool = False) -> float:
         """Return the commission of a fill, at least the minimum."""
-        # The fee is written out, because every fill of the broker comes here.
-        rate = self.maker_rate if maker else self.rate
-        return max(self.minimum, abs(quantity) * (price * rate + self.per_share))
+        # The fee and the maximum are written out, because every fill of the broker comes here.
+        rate, minimum = self.maker_rate if maker else self.rate, self.minimum
+        commission = abs(quantity) * (price * rate + self.per_share)
+        if commission > minimum:
+            return commission
+        return minimum
 
     def commission_each(self, quantity: Floats, price: Floats) -> Floats | float:
         """Return the commission of each taker's fill, (n,); 0.0 if none can arise."""

@@ -114,10 +114,11 @@ class EventJournal:
         self._events += _pack_event(kind, row, order, symbol, quantity)
 
     def fill(
-        self, price: float, commission: float, slippage: float, units: float, cash: float
+        self, row: int, order: int, symbol: int, quantity: float, figures: tuple[float, ...]
     ) -> None:
-        """Record the figures of the fill whose event has just been recorded."""
-        self._fills += _pack_fill(price, commission, slippage, units, cash)
+        """Record that an order was filled; the figures are the fields of `FILL`."""
+        self._events += _pack_event(_FILLED, row, order, symbol, quantity)
+        self._fills += _pack_fill(*figures)
 
     def financing(self, row: int, borrow: float, interest: float, cash: float) -> None:
         """Record what was paid at a row for borrowed units and borrowed cash."""

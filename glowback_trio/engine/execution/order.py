@@ -20,8 +20,7 @@ class Order:
         symbol: Index of the symbol.
         remaining: Signed units still to fill, positive buys; 0.0 once the order is closed.
         bar: Index, among the symbol's own bars, of the next one to try.
-        open_price: Open of that bar, currency.
-        mark: Close of the bar before it, currency.
+        mark: Close of the bar before that one, currency.
         ordered: Signed units it was made for; what is left of them by rounding is nothing.
         first: The `bar` it began with, whose session is that of a DAY order.
         filled: True once any of it has been filled.
@@ -37,7 +36,6 @@ class Order:
     symbol: int
     remaining: float
     bar: int
-    open_price: float
     mark: float
     ordered: float
     first: int

@@ -149,7 +149,7 @@ class BarTrader:
             stop: One past the last row.
         """
         account = self.broker.account
-        if account.cash > 0.0 and min(account.units.tolist()) >= 0.0:
+        if account.cash > 0.0 and min(account.held) >= 0.0:
             # Without debt or short positions no price above zero can make equity negative.
             return stop, False
         return self._look_closely(row, stop, account)

@@ -153,12 +153,15 @@ class BrokerContext:
 
     def target(self, symbol: str, fraction: float) -> None:
         """Order what the symbol lacks to a fraction of its share of equity."""
-        at = self._index[symbol] if symbol in self._by_row else self._tradable(symbol)
+        row, closes = self.row, self._by_row.get(symbol)
+        if closes is None:
+            at, close = self._tradable(symbol), self.close(symbol)
+        else:
+            at, close = self._index[symbol], closes[row]
         if not math.isfinite(fraction):
             raise StrategyError(f"a target is a finite fraction, not {fraction!r}")
-        broker, row = self._broker, self.row
-        bar = broker.first_bar(row, at)
-        broker.order_target(row, at, float(fraction), self.close(symbol), bar)
+        bar = self._broker.first_bar(row, at)
+        self._broker.order_target(row, at, float(fraction), close, bar)
 
     def order(
         self,
