@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -170,17 +171,19 @@ class DirectoryLoad:
         path = self.directory.provenance()
         return Provenance() if path is None else read_provenance(path, self.file_limits)
 
-    def _versions(self) -> Mapping[Path, Version | None]:
+    def _versions(self) -> Mapping[str, Version | None]:
         """Return the versions of all files that the load reads, those of prices as listed."""
         others: list[Path | None] = []
         if self.request.adjustment != "none":
             others = [self.directory.factors(found[0].symbol) for found in self.files]
         versions = {
-            path: _version_at(path) for path in (*others, self.directory.provenance()) if path
+            str(path): _version_at(str(path))
+            for path in (*others, self.directory.provenance())
+            if path
         }
-        return versions | {found[0].path: found[0].version for found in self.files}
+        return versions | {found[0].location: found[0].version for found in self.files}
 
-    def _check_versions(self, before: Mapping[Path, Version | None]) -> None:
+    def _check_versions(self, before: Mapping[str, Version | None]) -> None:
         """Check that the files belong together.
 
         A single one that has changed fits the others, which have been as they are all the time.
@@ -188,7 +191,11 @@ class DirectoryLoad:
         Raises:
             MixedFilesError: More than one has changed.
         """
-        changed = [path.name for path, version in before.items() if _version_at(path) != version]
+        changed = [
+            Path(location).name
+            for location, version in before.items()
+            if _version_at(location) != version
+        ]
         if len(changed) > 1:
             raise MixedFilesError(
                 f"{listed(changed, _LISTED)} change while they are read, so their bars may not "
@@ -248,9 +255,9 @@ class DirectoryLoad:
                 yield Problem("not_available", self.request.place(index), message, symbol)
 
 
-def _version_at(path: Path) -> Version | None:
+def _version_at(location: str) -> Version | None:
     try:
-        return version_of(path.stat())
+        return version_of(os.stat(location))  # noqa: PTH116 - a path for each of hundreds takes longer
     except OSError:
         return None
 

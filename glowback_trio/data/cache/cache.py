@@ -25,7 +25,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from glowback_trio.data.cache.parsed_file import ParsedFile
-from glowback_trio.data.cache.shard import CacheEntry, Shard, Words, open_shard, write_shard
+from glowback_trio.data.cache.shard import CacheEntry, Shard, open_shard, write_shard
 from glowback_trio.data.files.price_file import FileFormat, PriceFile
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.unchanged_file import OpenedFile, Version, read_unchanged
@@ -99,10 +99,11 @@ class Cache:
     limits: FileLimits = DEFAULT_LIMITS
     now: Callable[[], int] = time.time_ns
     max_pending: int = 256 << 20
-    # Mutable: the shared shards opened by this load, and the new entries of each shard.
+    # Mutable: the shared shards opened by this load, the new entries of each shard, and the entries
+    # of files that were read ahead, None where there is no sound one.
     _shards: dict[str, Shard] = field(factory=dict, init=False, repr=False)
     _pending: dict[str, list[CacheEntry]] = field(factory=dict, init=False, repr=False)
-    _ahead: dict[str, Words] = field(factory=dict, init=False, repr=False)
+    _ahead: dict[str, CacheEntry | None] = field(factory=dict, init=False, repr=False)
     _known: dict[str, Stamps] = field(factory=dict, init=False, repr=False)
 
     def read_ahead(self, files: Sequence[PriceFile]) -> None:
@@ -128,8 +129,12 @@ class Cache:
         words, start = np.frombuffer(memory.toreadonly(), np.uint64), 0
         for name, length in lengths.items():
             self.checkpoint()
-            read = self._shards[name].read_into(memory[start * 8 : (start + length) * 8])
-            self._ahead[name] = words[start : start + read // 8]
+            shard = self._shards[name]
+            read = shard.read_into(memory[start * 8 : (start + length) * 8])
+            part = words[start : start + read // 8]
+            # Summed up at once, while the processor's caches still hold what has been read.
+            for file in wanted[name]:
+                self._ahead[file.name] = shard.take(file.name, part, self._known)
             start += length
 
     def read(self, file: PriceFile) -> ParsedFile:
@@ -138,11 +143,7 @@ class Cache:
         Raises:
             DataError: The file cannot be read, or has a bad cell or another symbol's rows.
         """
-        shard_name = _shard_of(file)
-        shard = self._shards.get(shard_name) or open_shard(self.home / shard_name)
-        if not _is_large(file):
-            self._shards[shard_name] = shard
-        entry = shard.take(file.name, self._ahead.get(shard_name), self._known)
+        entry = self._ahead.pop(file.name) if file.name in self._ahead else self._entry(file)
         if entry is not None and entry.version == file.version:
             return _unpacked(entry, file)
         fresh, version = read_unchanged(file.path, partial(self._read_again, file, entry))
@@ -150,10 +151,18 @@ class Cache:
         # The file may have changed since it was listed: what was read is what is kept.
         read = evolve(file, version=version)
         if self._is_settled(version):
-            self._pending.setdefault(shard_name, []).append(_packed(parsed, read, source))
+            pending = self._pending.setdefault(_shard_of(file), [])
+            pending.append(_packed(parsed, read, source))
             if _is_large(file) or self._pending_bytes() > self.max_pending:
                 self.flush()
         return parsed
+
+    def _entry(self, file: PriceFile) -> CacheEntry | None:
+        name = _shard_of(file)
+        shard = self._shards.get(name) or open_shard(self.home / name)
+        if not _is_large(file):
+            self._shards[name] = shard
+        return shard.take(file.name, known=self._known)
 
     def _read_again(
         self, file: PriceFile, entry: CacheEntry | None, opened: OpenedFile
@@ -172,7 +181,6 @@ class Cache:
                 self.checkpoint()
                 self.home.mkdir(parents=True, exist_ok=True)
                 shard = self._shards.pop(name, Shard())
-                self._ahead.pop(name, None)
                 others = shard.index.keys() & self.names - {entry.name for entry in entries}
                 kept = [shard.take(other) for other in sorted(others)]
                 write_shard(self.home / name, [*filter(None, kept), *entries])

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -148,13 +148,14 @@ class PriceDirectory:
 
     def factors(self, symbol: str) -> Path | None:
         """Return the file of a symbol's adjustment factors; None if there is none."""
-        named = (self.path / f"{stem}{FACTORS_ENDING}" for stem in file_stems(symbol))
-        return next((path for path in named if path.name in self.names and self._stat(path)), None)
+        named = (f"{stem}{FACTORS_ENDING}" for stem in file_stems(symbol))
+        found = (self.path / name for name in named if name in self.names and self._stat(name))
+        return next(found, None)
 
     def provenance(self) -> Path | None:
         """Return the file that says where the prices come from; None if there is none."""
-        path = self.path / PROVENANCE
-        return path if path.name in self.names and self._stat(path) else None
+        is_there = PROVENANCE in self.names and self._stat(PROVENANCE)
+        return self.path / PROVENANCE if is_there else None
 
     def files(self) -> Iterator[PriceFile]:
         """Yield every price file, ordered by name."""
@@ -167,14 +168,13 @@ class PriceDirectory:
             wanted: Says by its name whether a file is wanted.
         """
         for name in sorted(each for each in self.names if not _is_ours(each) and wanted(each)):
-            path = self.path / name
-            if not name.startswith(".") and self._stat(path):
-                yield path
+            if not name.startswith(".") and self._stat(name):
+                yield self.path / name
 
     def factors_files(self) -> Iterator[Path]:
         """Yield every factors file, ordered by name."""
-        named = (self.path / name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))
-        return filter(self._stat, named)
+        named = (name for name in sorted(self.names) if name.endswith(FACTORS_ENDING))
+        return (self.path / name for name in named if self._stat(name))
 
     def resolutions(
         self, symbol: str, formats: Sequence[FileFormat] = FORMATS
@@ -200,22 +200,27 @@ class PriceDirectory:
         """Describe a price file; None if it is not one, or a link out of the data directory."""
         if (named := _Name.of(name)) is None:
             return None
-        path = self.path / name
-        if (found := self._stat(path)) is None:
+        if (found := self._stat(name)) is None:
             return None
         return PriceFile(
-            path=path,
+            location=self._prefix + name,
+            name=name,
             symbol=named.symbol,
             resolution=named.resolution,
             format=named.format,
             version=version_of(found),
         )
 
-    def _stat(self, path: Path) -> os.stat_result | None:
+    @cached_property
+    def _prefix(self) -> str:
+        return os.path.join(self.path, "")  # noqa: PTH118 - ends with a separator, as no path does
+
+    def _stat(self, name: str) -> os.stat_result | None:
         """Return the status of a file; None if it is not a file, or a link out of the directory."""
         try:
-            found = path.lstat()
+            found = os.lstat(self._prefix + name)
             if stat.S_ISLNK(found.st_mode):
+                path = self.path / name
                 if not path.resolve().is_relative_to(self.home):
                     return None
                 found = path.stat()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import frozen
 
 from glowback_trio.data.files.csv_file import csv_table, place_in_csv
 from glowback_trio.data.files.parquet_cells import place_in_parquet
@@ -31,25 +31,26 @@ class PriceFile:
     """A price file, as it was when its directory was listed.
 
     Attributes:
-        path: Its path.
+        location: Its path as text: of hundreds of files paths take longer than all else.
+        name: The last part of its path.
         symbol: The symbol in its name.
         resolution: The resolution in its name; None if the name has none.
         format: Its format.
         version: Size, times of the last change of the content and of the inode in nanoseconds since
             1970, and inode number. While all four are equal, the content is.
-        name: The last part of its path.
     """
 
-    path: Path
+    location: str
+    name: str
     symbol: str
     resolution: Resolution | None
     format: FileFormat
     version: Version
-    name: str = field(init=False, eq=False, repr=False)
 
-    @name.default
-    def _name(self) -> str:
-        return self.path.name
+    @cached_property
+    def path(self) -> Path:
+        """Its path."""
+        return Path(self.location)
 
     @property
     def most_rows(self) -> int:
@@ -75,4 +76,7 @@ class PriceFile:
         """Return a function that returns where a row is in the file, by its number from 0."""
         if self.format == "parquet":
             return place_in_parquet
-        return partial(place_in_csv, self.path, self.version)
+        return self._line
+
+    def _line(self, row: int) -> str:
+        return place_in_csv(self.path, self.version, row)
