@@ -15,6 +15,7 @@ from attrs import frozen
 
 from glowback_trio.errors import GlowbackError, StoreError
 from glowback_trio.model.short_repr import describe
+from glowback_trio.store.shared_state import SharedState
 
 __all__ = [
     "LEASE_S",
@@ -110,8 +111,21 @@ class Cluster(Protocol):
     async def wait_fenced(self) -> None:
         """Wait until `fenced` is true."""
 
+    @property
+    def shared(self) -> SharedState:
+        """What the gateways share besides runs."""
+
     def advertise(self, address: str | None) -> None:
         """Let the others know, with the next renewal, where this gateway is reached."""
+
+    def note_origin(self, named: Named, owner: str, fingerprint: str | None) -> None:
+        """Keep of something that was opened just now whose it is and which bars it needs.
+
+        Args:
+            named: A run or an optimization whose first event is not handed over yet.
+            owner: On whose account it is.
+            fingerprint: Fingerprint of its bars; None: not known.
+        """
 
     async def renew(self) -> bool:
         """Renew the lease; False if it was fenced.

@@ -6,15 +6,24 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from attrs import asdict, field, frozen
 
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.short_repr import describe
 
-__all__ = ["GENESIS", "LedgerEntry", "Origin", "Tally", "digest_of", "next_entry", "owner_digest"]
+__all__ = [
+    "GENESIS",
+    "LedgerEntry",
+    "Origin",
+    "Tally",
+    "digest_of",
+    "digest_parts",
+    "next_entry",
+    "owner_digest",
+]
 
 #: What stands for the hash before the first entry.
 GENESIS = f"sha256:{'0' * 64}"
@@ -149,6 +158,26 @@ def digest_of(number: int, previous: str, tally: Tally) -> str:
     Canonical means keys in alphabetical order, no white space, UTF-8, and numbers in the shortest
     form that is read back as the same number.
     """
-    content = {"number": number, "previous": previous, **asdict(tally)}
-    written = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    before, between, after = digest_parts(tally)
+    written = f"{before}{number}{between}{previous}{after}"
     return f"sha256:{hashlib.sha256(written.encode()).hexdigest()}"
+
+
+def digest_parts(tally: Tally) -> tuple[str, str, str]:
+    """Return what is hashed of trials: the text before the number, up to the hash, and after it.
+
+    A database that numbers entries itself puts those two in between.
+    """
+    content = asdict(tally)
+    before = {name: value for name, value in content.items() if name < "number"}
+    between = {name: value for name, value in content.items() if "number" < name < "previous"}
+    after = {name: value for name, value in content.items() if name > "previous"}
+    return (
+        f'{_canonical(before)[:-1]},"number":',
+        f',{_canonical(between)[1:-1]},"previous":"',
+        f'",{_canonical(after)[1:]}',
+    )
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

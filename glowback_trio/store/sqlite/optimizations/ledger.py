@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import apsw
 from attrs import define, field
 
-from glowback_trio.model.ledger.chain import BrokenEntry, first_broken
-from glowback_trio.model.ledger.entry import GENESIS, LedgerEntry, Tally, next_entry
+from glowback_trio.model.ledger.chain import BrokenEntry
+from glowback_trio.model.ledger.entry import LedgerEntry, Tally, next_entry
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.model.ledger.totals import TrialTotals
+from glowback_trio.store.durable.ledger_rows import (
+    COLUMNS,
+    broken_row,
+    columns_of,
+    head_of,
+    legible,
+)
 from glowback_trio.store.durable.session import Session
 from glowback_trio.store.durable.statement import Statement
 
 __all__ = ["SqliteLedger", "broken_entry"]
 
-_COLUMNS = (
-    "number, previous, hash, name, fingerprint, dataset, origin, origin_id, owner, trials, rated, "
-    "sharpe_sum, sharpe_square_sum, alike"
-)
 _SUMS = (
     "ifnull(sum(trials), 0), ifnull(sum(rated), 0), ifnull(sum(sharpe_sum), 0.0), "
     "ifnull(sum(sharpe_square_sum), 0.0), ifnull(sum(alike), 0)"
@@ -30,17 +32,6 @@ _SOME = (
     "(?1 IS NULL OR name = ?1) AND (?2 IS NULL OR dataset = ?2) AND (?3 IS NULL OR owner = ?3) "
     "AND number > ?4"
 )
-# Counts of a newest entry whose own are none.
-_UNKNOWN: Any = {
-    "dataset": GENESIS,
-    "origin": "run",
-    "origin_id": "",
-    "owner": "",
-    "trials": 1,
-    "rated": 0,
-    "sharpe_sum": 0.0,
-    "sharpe_square_sum": 0.0,
-}
 
 
 @define(eq=False)
@@ -75,25 +66,10 @@ class SqliteLedger:
     def append(self, tally: Tally) -> None:
         """Enter trials as the next entry."""
         entry = self._newest = next_entry(self._newest, tally)
-        values = (
-            entry.number,
-            entry.previous,
-            entry.hash,
-            tally.family.name,
-            tally.family.fingerprint,
-            tally.dataset,
-            tally.origin,
-            tally.origin_id,
-            tally.owner,
-            tally.trials,
-            tally.rated,
-            tally.sharpe_sum,
-            tally.sharpe_square_sum,
-            tally.alike,
-        )
+        values = (entry.number, entry.previous, entry.hash, *columns_of(tally))
         places = ", ".join("?" * len(values))
         self._session().writer.add(
-            Statement(f"INSERT INTO ledger ({_COLUMNS}) VALUES ({places})", values, 400)
+            Statement(f"INSERT INTO ledger ({COLUMNS}) VALUES ({places})", values, 400)
         )
 
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
@@ -122,37 +98,13 @@ class SqliteLedger:
         return found
 
 
-def _entry(columns: Sequence[Any]) -> LedgerEntry:
-    number, previous, digest, name, fingerprint, *tally = columns
-    return LedgerEntry(number, previous, digest, Tally(Family(name, fingerprint), *tally))
-
-
 def _head(connection: apsw.Connection) -> LedgerEntry | None:
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY number DESC LIMIT 1")
-    for row in rows:
-        try:
-            return _entry(row)
-        except ValueError:  # somebody has changed its counts; the next entry needs none of them
-            number, previous, digest, name, *_ = row
-            return LedgerEntry(number, previous, digest, Tally(Family(name), **_UNKNOWN))
-    return None
+    return head_of(connection.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY number DESC LIMIT 1"))
 
 
 def broken_entry(connection: apsw.Connection) -> BrokenEntry | None:
     """Return the first entry of a file that does not follow from those before it."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM ledger ORDER BY number")
-    seen = 0
-
-    def entries() -> Iterator[LedgerEntry]:
-        nonlocal seen
-        for row in found:
-            yield _entry(row)
-            seen += 1
-
-    try:
-        return first_broken(entries())
-    except ValueError as error:  # of a count or a digest that no entry has
-        return BrokenEntry(seen + 1, f"Entry {seen + 1} was changed: {error}")
+    return broken_row(connection.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY number"))
 
 
 def _totals_of(connection: apsw.Connection, family: Family, dataset: str) -> TrialTotals:
@@ -170,12 +122,5 @@ def _totals(
 
 
 def _entries(connection: apsw.Connection, wanted: Sequence[Any]) -> list[LedgerEntry]:
-    sql = f"SELECT {_COLUMNS} FROM ledger WHERE {_SOME} ORDER BY number LIMIT ?5"
-    return [*_legible(connection.execute(sql, wanted))]
-
-
-def _legible(rows: Iterable[Sequence[Any]]) -> Iterator[LedgerEntry]:
-    """Yield what somebody has not changed into what no entry can be; `broken_entry` names it."""
-    for row in rows:
-        with suppress(ValueError):
-            yield _entry(row)
+    sql = f"SELECT {COLUMNS} FROM ledger WHERE {_SOME} ORDER BY number LIMIT ?5"
+    return [*legible(connection.execute(sql, wanted))]

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import apsw
-import orjson
-from attrs import evolve
 
-from glowback_trio.errors import InvalidRequestError, StoreError
 from glowback_trio.model.optimization.errors import UnknownOptimizationError
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.optimization.result import OptimizationResult
+from glowback_trio.store.durable.kept_optimizations import (
+    pack_result,
+    read_status,
+    unpack_result,
+)
 from glowback_trio.store.durable.ports import AttemptRow, OptimizationRow
 from glowback_trio.store.durable.statement import RowNumber, Statement
 from glowback_trio.store.optimization_shelf import TrialNote
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.optimizations.requests import optimization_document
-from glowback_trio.wire.optimizations.results import kept_result_document, parse_kept_result
 from glowback_trio.wire.optimizations.statuses import (
     optimization_status_document,
-    parse_optimization_status,
 )
 
 __all__ = [
@@ -113,7 +112,7 @@ def note_trials(optimization_id: str, notes: Sequence[TrialNote]) -> Statement:
 
 def insert_result(result: OptimizationResult) -> Statement:
     """Return the statement that keeps a result. Takes tenths of a second for many trials."""
-    packed = zlib.compress(dumps(kept_result_document(result)), 1)
+    packed = pack_result(result)
     return Statement(
         "INSERT OR REPLACE INTO optimization_results "
         "SELECT seq, ? FROM optimizations WHERE optimization_id = ?",
@@ -190,7 +189,7 @@ def find_optimization(connection: apsw.Connection, optimization_id: str) -> Opti
     request, attempts = b"", list[AttemptRow]()
     for text, paused, seq, status, count in connection.execute(sql, (optimization_id,)):
         request = text.encode()
-        attempts.append(AttemptRow(seq, _status(status, count, paused=bool(paused))))
+        attempts.append(AttemptRow(seq, read_status(status, count, paused=bool(paused))))
     if not attempts:
         raise UnknownOptimizationError(optimization_id)
     return OptimizationRow(request, attempts)
@@ -222,15 +221,7 @@ def list_statuses(
         "ORDER BY optimizations.seq DESC LIMIT ?",
         (*values, limit),
     )
-    return [_status(status, count, paused=bool(paused)) for status, count, paused in rows]
-
-
-def _status(text: str, count: int, *, paused: bool) -> OptimizationStatus:
-    try:
-        status = parse_optimization_status(orjson.loads(text))
-    except (ValueError, InvalidRequestError) as error:
-        raise StoreError(f"The stored status of an optimization is damaged: {error}") from error
-    return evolve(status, event_count=count, paused=paused and not status.finished)
+    return [read_status(status, count, paused=bool(paused)) for status, count, paused in rows]
 
 
 def read_notes(connection: apsw.Connection, optimization_id: str) -> list[TrialNote]:
@@ -248,9 +239,5 @@ def read_result(connection: apsw.Connection, optimization_id: str) -> Optimizati
     """
     sql = f"SELECT packed FROM optimization_results WHERE optimization = {_SEQ}"
     for (packed,) in connection.execute(sql, (optimization_id,)):
-        try:
-            return parse_kept_result(orjson.loads(zlib.decompress(packed)))
-        except (ValueError, zlib.error, InvalidRequestError) as error:
-            message = f"The stored result of an optimization is damaged: {error}"
-            raise StoreError(message) from error
+        return unpack_result(packed)
     return None
