@@ -46,6 +46,7 @@ from glowback_trio.model.short_repr import counted, describe
 from glowback_trio.model.strategies.leak_report import LeakReport
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.store import Durability, RunFilter, Store
+from glowback_trio.store.cluster import Cluster
 from glowback_trio.wire.changes import ChangeType
 from glowback_trio.wire.exports.run_export import RunExport
 from glowback_trio.wire.exports.verdict import Verdict
@@ -100,6 +101,11 @@ class Gateway:
         state = "closed" if self.closed else "open"
         runs = counted(len(self._runs), "run")
         return describe(self, state, runs, source=type(self.source).__name__)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The gateways that share the store; None: this one is alone."""
+        return self._store.cluster
 
     @property
     def closed(self) -> bool:

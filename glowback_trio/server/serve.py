@@ -25,12 +25,14 @@ from glowback_trio.server.routes.pages import read_pages
 from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.state.shared_rates import exchange_for_ever
 from glowback_trio.wire.json_text import dumps
 
 __all__ = ["serve"]
 
 _DEFAULTS = Settings()
 _UNMEASURED = "Measuring the lag of the event loop has failed; it begins again"
+_UNSHARED = "Telling other gateways what clients use of their rates has failed; it begins again"
 _UNDELAYED = "Waiting for the shutdown has failed; it begins again"
 
 
@@ -86,6 +88,9 @@ async def serve(
                 nursery.start_soon(_delay, app_state, stop, closing)
             measure = app_state.metrics.measure_lag
             nursery.start_soon(restarted, measure, log_fault(_UNMEASURED), name=measure)
+            if app_state.shared is not None:
+                exchange = partial(exchange_for_ever, app_state.access, app_state.shared)
+                nursery.start_soon(restarted, exchange, log_fault(_UNSHARED), name=exchange)
             await serve_app(
                 app_state,
                 app,
@@ -94,7 +99,7 @@ async def serve(
                 stop=closing,
                 task_status=task_status,
             )
-            # Ends the measurement of the lag, and the wait for a `stop` that never came.
+            # Ends what measures and exchanges, and the wait for a `stop` that never came.
             nursery.cancel_scope.cancel()
 
 

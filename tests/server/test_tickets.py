@@ -36,64 +36,64 @@ class Hands:
         return self.now
 
 
-def test_a_ticket_opens_once_and_for_whom_it_was_made() -> None:
+async def test_a_ticket_opens_once_and_for_whom_it_was_made() -> None:
     tickets = Tickets(clock=Hands())
-    ann, ben = tickets.issue("ann"), tickets.issue("ben")
-    assert tickets.redeem(ben.value) == "ben"
-    assert tickets.redeem(ann.value) == "ann"
-    assert tickets.redeem(ann.value) is None
-    assert tickets.redeem(ben.value) is None
+    ann, ben = await tickets.issue("ann"), await tickets.issue("ben")
+    assert await tickets.redeem(ben.value) == "ben"
+    assert await tickets.redeem(ann.value) == "ann"
+    assert await tickets.redeem(ann.value) is None
+    assert await tickets.redeem(ben.value) is None
 
 
-def test_a_ticket_opens_until_its_time_is_over() -> None:
+async def test_a_ticket_opens_until_its_time_is_over() -> None:
     clock = Hands(1000.0)
     tickets = Tickets(clock=clock)
-    in_time, too_late = tickets.issue("ann"), tickets.issue("ann")
+    in_time, too_late = await tickets.issue("ann"), await tickets.issue("ann")
     assert in_time.expires_in_s == 30.0
     clock.now = 1029.9
-    assert tickets.redeem(in_time.value) == "ann"
+    assert await tickets.redeem(in_time.value) == "ann"
     clock.now = 1030.0
-    assert tickets.redeem(too_late.value) is None
+    assert await tickets.redeem(too_late.value) is None
 
 
-def test_what_is_no_ticket_opens_nothing() -> None:
+async def test_what_is_no_ticket_opens_nothing() -> None:
     tickets = Tickets(clock=Hands(), entropy=Counting())
-    tickets.issue("ann")
+    await tickets.issue("ann")
     for value in ("", "value-2", "value-1 ", "VALUE-1", "\udc80", "x" * 100_000):
-        assert tickets.redeem(value) is None
-    assert tickets.redeem("value-1") == "ann"
+        assert await tickets.redeem(value) is None
+    assert await tickets.redeem("value-1") == "ann"
 
 
-def test_one_ticket_too_many_makes_the_oldest_void() -> None:
+async def test_one_ticket_too_many_makes_the_oldest_void() -> None:
     tickets = Tickets(most=3, clock=Hands(), entropy=Counting())
     for _ in range(4):
-        tickets.issue("ann")
+        await tickets.issue("ann")
     assert len(tickets) == 3
-    assert tickets.redeem("value-1") is None
-    assert tickets.redeem("value-2") == "ann"
+    assert await tickets.redeem("value-1") is None
+    assert await tickets.redeem("value-2") == "ann"
 
 
-def test_unused_tickets_are_forgotten() -> None:
+async def test_unused_tickets_are_forgotten() -> None:
     clock = Hands()
     tickets = Tickets(clock=clock)
     for _ in range(100_000):
         clock.now += 0.1
-        tickets.issue("ann")
+        await tickets.issue("ann")
         assert len(tickets) <= 301
 
 
-def test_values_cannot_be_guessed_and_are_not_shown() -> None:
+async def test_values_cannot_be_guessed_and_are_not_shown() -> None:
     tickets = Tickets(clock=Hands())
-    issued = [tickets.issue("ann") for _ in range(1000)]
+    issued = [await tickets.issue("ann") for _ in range(1000)]
     assert len({ticket.value for ticket in issued}) == 1000
     assert all(len(ticket.value) >= 43 for ticket in issued)  # 256 bits in base 64
     shown = repr(tickets) + repr(issued) + repr(read_protocols([f"ticket.{issued[0].value}"]))
     assert not [ticket for ticket in issued if ticket.value in shown]
 
 
-def test_a_new_value_can_be_offered_as_a_subprotocol() -> None:
+async def test_a_new_value_can_be_offered_as_a_subprotocol() -> None:
     tickets = Tickets(clock=Hands())
-    value = tickets.issue("ann").value
+    value = (await tickets.issue("ann")).value
     assert read_protocols([f"glowback.v1, ticket.{value}"]) == OfferedProtocols(
         value, "glowback.v1"
     )
@@ -101,10 +101,10 @@ def test_a_new_value_can_be_offered_as_a_subprotocol() -> None:
 
 async def test_the_clock_is_trios_unless_another_is_given(mock_clock: MockClock) -> None:
     tickets = Tickets()
-    ticket = tickets.issue("ann")
+    ticket = await tickets.issue("ann")
     mock_clock.jump(30.0)
     await trio.lowlevel.checkpoint()
-    assert tickets.redeem(ticket.value) is None
+    assert await tickets.redeem(ticket.value) is None
 
 
 @pytest.mark.parametrize("options", [{"lifetime_s": 0.0}, {"most": 0}])

@@ -59,13 +59,14 @@ def admit_peer(access: AccessControl, context: RequestContext) -> bool:
     return True
 
 
-def admit_stream(
+async def admit_stream(
     access: AccessControl, context: RequestContext, offered: OfferedProtocols, key: str | None
 ) -> None:
     """Admit a stream by its ticket, if it offers one, else by its key; a peer needs neither.
 
     Raises:
         HttpError: As `admit` does.
+        StoreError: The store that gateways share cannot be read at the moment.
     """
     if context.notes.from_peer and key is None:
         return
@@ -75,7 +76,7 @@ def admit_stream(
         return
     address = caller_of(None, context.client)
     _require(access.wrong_keys.look(address), f"Too many wrong tickets from this address{_LATER}")
-    if access.tickets.redeem(offered.ticket) is None:
+    if await access.tickets.redeem(offered.ticket) is None:
         access.wrong_keys.take(address)
         message = "This ticket is unknown, used or expired: get one by POST /stream-tickets"
         raise unauthorized(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol, TypeVar
 
 import trio
@@ -22,6 +23,8 @@ from glowback_trio.server.state.idempotency import (
     idempotency_key,
     stored_key,
 )
+from glowback_trio.server.state.key_claims import make_claim
+from glowback_trio.store.shared_state import KeyClaim
 from glowback_trio.wire.converter import Converter, Document
 
 __all__ = ["Begun", "Submittable", "submission_response"]
@@ -96,22 +99,48 @@ async def submission_response(
     # A request of a thousand symbols takes milliseconds to read and tens of them to check.
     requested, digest = await trio.to_thread.run_sync(read, limiter=app_state.readers)
     sent = _Sent(client, key, digest)
-    first = await _first_response(app_state, kind, requested, sent)
+    first, claim = await _first_response(app_state, kind, requested, sent), None
     if first is None:
         with located("body"):
             await kind.check(app_state, requested)
-        # Meanwhile the same request may have come once more.
-        first = await _first_response(app_state, kind, requested, sent)
-    if first is None:
-        kept_key = stored_key(client, key) if key else None
-        with located("body"):
-            first = kind.begin(app_state, requested, client, kept_key)
-        if key:
-            # Only a success is kept, so that a corrected request may use the same key.
-            app_state.idempotency.keep(client, key, digest, first)
-    await _wait_stored(app_state, kind, first.identity, sent)
+        first, claim = await _begin_once(app_state, kind, requested, sent)
+    await _wait_stored(app_state, kind, first.identity, sent, claim)
     location = f"{prefix(request.path)}{kind.path}/{first.identity}"
     return json_response(first.body, 201, {"Location": location})
+
+
+async def _begin_once(
+    app_state: AppState, kind: Submittable[R], requested: R, sent: _Sent
+) -> tuple[FirstResponse, KeyClaim | None]:
+    """Begin what is requested, unless it was begun meanwhile with this key, here or elsewhere.
+
+    Returns:
+        The first response, and the claim to release once what was begun is stored.
+    """
+    claims = app_state.key_claims
+    if sent.key is None or claims is None:
+        first = await _first_response(app_state, kind, requested, sent)
+        return first or _begin(app_state, kind, requested, sent), None
+    claim = make_claim(kind.path, stored_key(sent.client, sent.key), sent.digest)
+    async with claims.turn(claim.key):
+        find = partial(_first_response, app_state, kind, requested, sent)
+        if (first := await claims.claim(claim, find, sent.key)) is not None:
+            return first, None
+        try:
+            return _begin(app_state, kind, requested, sent), claim
+        except Exception:
+            await claims.release(claim)
+            raise
+
+
+def _begin(app_state: AppState, kind: Submittable[R], requested: R, sent: _Sent) -> FirstResponse:
+    kept_key = stored_key(sent.client, sent.key) if sent.key else None
+    with located("body"):
+        first = kind.begin(app_state, requested, sent.client, kept_key)
+    if sent.key:
+        # Only a success is kept, so that a corrected request may use the same key.
+        app_state.idempotency.keep(sent.client, sent.key, sent.digest, first)
+    return first
 
 
 async def _first_response(
@@ -134,20 +163,34 @@ async def _first_response(
 
 
 async def _wait_stored(
-    app_state: AppState, kind: Submittable[R], identity: str, sent: _Sent
+    app_state: AppState,
+    kind: Submittable[R],
+    identity: str,
+    sent: _Sent,
+    claim: KeyClaim | None,
 ) -> None:
     """Wait until what was begun is stored; where it cannot be, let it never have been.
+
+    A claim is released then. It is not where the wait is cancelled: what is not stored yet cannot
+    be found by another gateway.
 
     Raises:
         StoreError: It cannot be stored at the moment.
     """
-    if (begun := kind.begun(app_state, identity)) is None:
-        return  # it was deleted, or has left memory for the store
     try:
-        await begun.wait_stored()
+        # What was deleted, or has left memory for the store, is not waited for.
+        if (begun := kind.begun(app_state, identity)) is not None:
+            await begun.wait_stored()
     except StoreError:
         if kind.begun(app_state, identity) is not None:
             kind.delete(app_state, identity)
         if sent.key:
             app_state.idempotency.forget(sent.client, sent.key)
+        await _release(app_state, claim)
         raise
+    await _release(app_state, claim)
+
+
+async def _release(app_state: AppState, claim: KeyClaim | None) -> None:
+    if claim is not None and app_state.key_claims is not None:
+        await app_state.key_claims.release(claim)

@@ -21,6 +21,6 @@ async def create_stream_ticket(app_state: AppState) -> Response:
     """
     caller = current_request().notes.caller
     assert caller is not None  # every route that is rate limited has one
-    ticket = app_state.access.tickets.issue(caller)
+    ticket = await app_state.access.tickets.issue(caller)
     expires_at = app_state.clock() + timedelta(seconds=ticket.expires_in_s)
     return json_response({"ticket": ticket.value, "expires_at": stamp(expires_at)}, 201)

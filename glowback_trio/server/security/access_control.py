@@ -8,7 +8,7 @@ from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.security.peer_identity import PeerIdentity
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
-from glowback_trio.server.security.tickets import Tickets
+from glowback_trio.server.security.tickets import TicketBox, Tickets
 
 __all__ = ["AccessControl"]
 
@@ -36,4 +36,4 @@ class AccessControl:
     request_rates: Buckets
     peers: PeerIdentity = PeerIdentity.of(None)
     wrong_keys: Buckets = field(factory=lambda: Buckets(_WRONG_KEYS, _WRONG_KEY_WINDOW_S))
-    tickets: Tickets = field(factory=Tickets)
+    tickets: TicketBox = field(factory=Tickets)

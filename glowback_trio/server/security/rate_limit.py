@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 
 import trio
@@ -109,6 +109,8 @@ class Buckets:
     window_s: float = field(validator=gt(0))
     clock: Callable[[], float] = trio.current_time
     most: int = field(default=100_000, validator=ge(1))
+    #: Tokens taken by each caller since they were collected; None: nobody collects them.
+    _taken: Counter[str] | None = field(default=None, init=False)
     #: In order of the last request, the latest at the end.
     _full_at: OrderedDict[str, float] = field(factory=OrderedDict, init=False)
 
@@ -124,10 +126,26 @@ class Buckets:
         allowed = self._wait_s(missing_s) <= 0
         if allowed:
             missing_s += self._token_s
+            if self._taken is not None:
+                self._taken[caller] += 1
         self._full_at[caller] = now + missing_s
         self._full_at.move_to_end(caller)
         self._forget(now)
         return self._verdict(missing_s, allowed=allowed)
+
+    def collect_taken(self) -> Mapping[str, int]:
+        """Return the tokens that each caller has taken here since the last call."""
+        taken, self._taken = self._taken or Counter[str](), Counter()
+        return taken
+
+    def charge(self, caller: str, tokens: int) -> None:
+        """Take tokens that a caller has used at another gateway; there may be fewer left."""
+        if self.limit:
+            now = self.clock()
+            missing_s = self._missing_s(caller, now) + tokens * self._token_s
+            self._full_at[caller] = now + min(missing_s, self.window_s)
+            self._full_at.move_to_end(caller)
+            self._forget(now)
 
     def look(self, caller: str) -> Verdict:
         """Return what `take` would find, without taking a token."""

@@ -11,14 +11,23 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import trio
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
 from glowback_trio.model.stream_protocol import SUBPROTOCOL, TICKET_PREFIX
+from glowback_trio.store.shared_state import SharedState
 
-__all__ = ["OfferedProtocols", "Ticket", "Tickets", "read_protocols"]
+__all__ = [
+    "OfferedProtocols",
+    "SharedTickets",
+    "Ticket",
+    "TicketBox",
+    "Tickets",
+    "read_protocols",
+]
 
 _TICKET = re.compile(rf"{re.escape(TICKET_PREFIX)}(?P<value>[A-Za-z0-9_-]{{1,128}})")
 
@@ -36,6 +45,20 @@ class Ticket:
     expires_in_s: float
 
 
+class TicketBox(Protocol):
+    """Issues tickets, and knows which of them are still valid."""
+
+    async def issue(self, caller: str) -> Ticket:
+        """Make a ticket.
+
+        Args:
+            caller: The caller it is issued to, as `rate_limit.caller_of` names it.
+        """
+
+    async def redeem(self, value: str) -> str | None:
+        """Use a ticket up and return its caller; None if it is unknown, used or expired."""
+
+
 @frozen
 class _Issued:
     caller: str
@@ -44,7 +67,7 @@ class _Issued:
 
 @define(eq=False)
 class Tickets:
-    """The tickets that are still valid.
+    """The tickets of a gateway that is alone.
 
     Only digests of their values are stored: a memory dump opens nothing, and the time of a look-up
     reveals nothing about a guessed value.
@@ -66,19 +89,15 @@ class Tickets:
     def __len__(self) -> int:
         return len(self._issued)
 
-    def issue(self, caller: str) -> Ticket:
-        """Make a ticket.
-
-        Args:
-            caller: The caller it is issued to, as `rate_limit.caller_of` names it.
-        """
+    async def issue(self, caller: str) -> Ticket:
+        """Make a ticket."""
         now = self.clock()
         value = self.entropy()
         self._issued[_digest(value)] = _Issued(caller, now + self.lifetime_s)
         self._forget(now)
         return Ticket(value, self.lifetime_s)
 
-    def redeem(self, value: str) -> str | None:
+    async def redeem(self, value: str) -> str | None:
         """Use a ticket up and return its caller; None if it is unknown, used or expired."""
         self._forget(self.clock())
         # Removed before anything else can use it: a ticket opens one stream.
@@ -91,6 +110,37 @@ class Tickets:
             if oldest.expires_at > now and len(self._issued) <= self.most:
                 return
             self._issued.popitem(last=False)
+
+
+@frozen(eq=False)
+class SharedTickets:
+    """The tickets of all gateways of a cluster: each opens one stream, on any of them.
+
+    Args:
+        shared: What the gateways share.
+        lifetime_s: Seconds for which a ticket is valid.
+    """
+
+    _shared: SharedState
+    lifetime_s: float = 30.0
+
+    async def issue(self, caller: str) -> Ticket:
+        """Make a ticket.
+
+        Raises:
+            StoreError: The store cannot be written at the moment.
+        """
+        value = secrets.token_urlsafe()
+        await self._shared.keep_ticket(_digest(value), caller, self.lifetime_s)
+        return Ticket(value, self.lifetime_s)
+
+    async def redeem(self, value: str) -> str | None:
+        """Use a ticket up and return its caller; None if it is unknown, used or expired.
+
+        Raises:
+            StoreError: The store cannot be read at the moment.
+        """
+        return await self._shared.take_ticket(_digest(value))
 
 
 def _digest(value: str) -> bytes:

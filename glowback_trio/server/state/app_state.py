@@ -27,15 +27,18 @@ from glowback_trio.server.security.hosts import ServedHosts
 from glowback_trio.server.security.peer_identity import PeerIdentity
 from glowback_trio.server.security.proxies import Proxies
 from glowback_trio.server.security.rate_limit import Buckets
+from glowback_trio.server.security.tickets import SharedTickets, Tickets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.change_feed import ChangeFeeds
 from glowback_trio.server.state.holding import Holding, named_in
 from glowback_trio.server.state.idempotency import IdempotencyCache
+from glowback_trio.server.state.key_claims import KeyClaims
 from glowback_trio.server.state.renderings import Renderings
 from glowback_trio.server.state.status_bodies import StatusBodies
 from glowback_trio.server.state.streams import Streams
 from glowback_trio.serving import Load
 from glowback_trio.store.cluster import Named
+from glowback_trio.store.shared_state import SharedState
 from glowback_trio.wire.converter import Converter, make_converter
 
 __all__ = ["AppState"]
@@ -66,6 +69,7 @@ class AppState:
         change_feeds: The feeds of changes that they read.
         status_bodies: Statuses as JSON.
         idempotency: First responses to requests that may be repeated.
+        key_claims: Claims of idempotency keys; None where the gateway is alone.
         renderings: Bodies of results and exports, written and read.
         threads: Limits the worker threads, which read files.
         readers: Limits the threads that read requests.
@@ -94,6 +98,7 @@ class AppState:
     change_feeds: ChangeFeeds = field(init=False)
     status_bodies: StatusBodies = field(factory=StatusBodies, init=False)
     idempotency: IdempotencyCache = field(init=False)
+    key_claims: KeyClaims | None = field(default=None, init=False)
     renderings: Renderings = field(init=False)
     threads: trio.CapacityLimiter = field(init=False)
     readers: trio.CapacityLimiter = field(init=False)
@@ -117,8 +122,11 @@ class AppState:
             self.hosts,
             Buckets(settings.rate_limit, settings.rate_window),
             PeerIdentity.of(settings.peer_secret),
+            tickets=Tickets() if self.shared is None else SharedTickets(self.shared),
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
+        if self.shared is not None:
+            self.key_claims = KeyClaims(self.shared)
         self.connections = ConnectionBudget.of(settings)
         self.streams = Streams(
             settings.max_streams, settings.max_message_bytes, self.gateway.memory.account("feeds")
@@ -148,6 +156,12 @@ class AppState:
         return ClusterFigures(
             holding.held, holding.followed, sum(reachable.values()), holding.lease_seconds_left
         )
+
+    @property
+    def shared(self) -> SharedState | None:
+        """What the gateways of the cluster share besides runs; None: this one is alone."""
+        cluster = self.gateway.cluster
+        return None if cluster is None else cluster.shared
 
     async def check(self, request: BacktestRequest) -> None:
         """Look up in a thread what a request asks for: a thousand symbols take a while.

@@ -57,7 +57,7 @@ async def serve_stream(app_state: AppState, websocket: AsgiWebSocket) -> None:
     try:
         requested = _find(app_state, context)
         with logging_faults():
-            subprotocol = _admit(app_state, context)
+            subprotocol = await _admit(app_state, context)
             query = _read_query(context, requested.kind)
     except Exception as error:  # noqa: BLE001 - every error has its response
         await websocket.reject(
@@ -93,13 +93,13 @@ _PATTERNS = [(kind, _pattern(kind)) for kind in _KINDS]
 _DEFAULTS: Mapping[StreamKind[Any], Checked] = {kind: kind.query() for kind in _KINDS}
 
 
-def _admit(app_state: AppState, context: RequestContext) -> str | None:
+async def _admit(app_state: AppState, context: RequestContext) -> str | None:
     """Admit a client, and return the subprotocol to select."""
     offered = read_protocols(context.headers.getlist("Sec-WebSocket-Protocol"))
     # Skips the parsing; thousands of streams may connect at once after a restart.
     in_query = _arguments(context).get("api_key") if context.scope["query_string"] else None
     key = presented_key(context.headers, in_query)
-    admit_stream(app_state.access, context, offered, key)
+    await admit_stream(app_state.access, context, offered, key)
     check_cross_origin(app_state, context)
     return offered.subprotocol
 
