@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from glowback_trio.reports.writing import report
     from glowback_trio.search.optimize import SearchProgress, optimize
     from glowback_trio.store import MemoryStore, RunFilter
+    from glowback_trio.store.postgres import PostgresStore
     from glowback_trio.store.sqlite import SqliteStore
     from glowback_trio.wire.exports.run_export import RunExport, read_export, write_export
     from glowback_trio.wire.exports.verdict import Difference, Verdict
@@ -127,6 +128,7 @@ else:
             "glowback_trio.reports.writing": ("report",),
             "glowback_trio.search.optimize": ("SearchProgress", "optimize"),
             "glowback_trio.store": ("MemoryStore", "RunFilter"),
+            "glowback_trio.store.postgres": ("PostgresStore",),
             "glowback_trio.store.sqlite": ("SqliteStore",),
             "glowback_trio.wire.exports.run_export": ("RunExport", "read_export", "write_export"),
             "glowback_trio.wire.exports.verdict": ("Difference", "Verdict"),
@@ -166,6 +168,7 @@ __all__ = [
     "Panel",
     "Parameter",
     "PortfolioConstruction",
+    "PostgresStore",
     "ProcessCompute",
     "ReportedRun",
     "Result",

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "extras": {"errors", "extras"},
     "engine": _WIRE | {"engine"},
     "data": _WIRE | {"extras", "data"},
-    "store": _WIRE | {"border", "nursery", "memory", "store"},
+    "store": _WIRE | {"extras", "border", "nursery", "memory", "store"},
     "compute": _COMPUTE,
     "search": _WIRE | {"extras", "engine", "search"},
     "actors": _ACTORS | {"lazy"},

@@ -1,9 +1,9 @@
 """What every store must do, whatever it keeps its runs in.
 
-Doctrine: each test is run on every store that the package has (`MemoryStore`, `SqliteStore`), and
-on doubles that keep bytes only, write late, or let events leave memory. A store is held to what can
-be seen through its protocol: how it keeps things is not tested. Where a store may write late, a
-test waits until all tasks are blocked.
+Doctrine: each test is run on every store that the package has (`MemoryStore`, `SqliteStore`,
+`PostgresStore`), and on doubles that keep bytes only, write late, or let events leave memory. A
+store is held to what can be seen through its protocol: how it keeps things is not tested. Where a
+store may write late, a test waits until all tasks are blocked.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import trio
 from attrs import frozen
 from support.bytes_store import BytesStore
 from support.pickling_compute import PicklingCompute
+from support.postgres_stores import inline_postgres_store
 from support.sqlite_files import inline_store
 from trio.testing import MockClock
 
@@ -51,6 +52,7 @@ BACKENDS = {
 STORES: dict[str, Callable[[], Store]] = {
     "MemoryStore": MemoryStore,
     "SqliteStore": inline_store,
+    "PostgresStore": inline_postgres_store,
     "bytes": BytesStore,
     "bytes that leave memory": partial(BytesStore, at_hand=2),
     "bytes written late": partial(BytesStore, lag=True),

@@ -13,6 +13,7 @@ from glowback_trio.errors import GlowbackError
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import AnyEventType, Event
 from glowback_trio.model.short_repr import describe
+from glowback_trio.store.cluster import Named
 from glowback_trio.store.durable.ports import Asks, RunQueries
 from glowback_trio.store.durable.statement import LogTable, RowNumber
 from glowback_trio.store.durable.writer import Writer
@@ -64,6 +65,7 @@ class DurableLog:
         row: Number of the row of the run or the attempt.
         watermark: Id of the newest event that is stored.
         of: The table that this row is in.
+        named: The run or optimization whose log it is, if that is known.
     """
 
     row: RowNumber
@@ -74,6 +76,7 @@ class DurableLog:
     _on_durable: Callable[[], None]
     _held: Holding
     of: LogTable = "runs"
+    named: Named | None = None
     _most: int = field(default=_AT_HAND, init=False)
     _before: int = field(init=False)
     _events: list[Event] = field(factory=list, init=False)

@@ -101,7 +101,7 @@ class DurableOptimizations:
         row = session.new_row()
         session.writer.add(self._rows.insert_attempt(row, optimization_id, number))
         self._finished.pop(optimization_id, None)
-        log = session.make_log(row, 0, on_durable, of="attempts")
+        log = session.make_log(("optimization", optimization_id), row, 0, on_durable)
         self._logs[optimization_id, number] = log
         return log
 
@@ -123,10 +123,18 @@ class DurableOptimizations:
         """Give back the log of an attempt."""
         attempt = (await self._find(optimization_id)).attempts[number - 1]
         log = self._session().make_log(
-            RowNumber(attempt.seq), attempt.status.event_count, on_durable, of="attempts"
+            ("optimization", optimization_id),
+            RowNumber(attempt.seq),
+            attempt.status.event_count,
+            on_durable,
         )
         self._logs[optimization_id, number] = log
         return log
+
+    def newest_log(self, optimization_id: str) -> DurableLog | None:
+        """Return the log of the newest attempt that somebody holds."""
+        held = [key for key in self._logs if key[0] == optimization_id]
+        return self._logs.get(max(held)) if held else None
 
     async def _find(self, optimization_id: str) -> OptimizationRow:
         await self._session().catch_up()

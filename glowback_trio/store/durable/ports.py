@@ -144,8 +144,8 @@ class RunQueries(Protocol):
     def find_by_key(self, connection: Any, key: str) -> str | None:
         """Return the id of the run that was opened with a key; None if there is none."""
 
-    def has_run(self, connection: Any, run_id: str) -> bool:
-        """Return whether a run has this id, even one that cannot be read."""
+    def row_of(self, connection: Any, run_id: str) -> int | None:
+        """Return the number of a run's row, even if it cannot be read; None if there is none."""
 
     def expired(self, connection: Any, keeping: Keeping, limit: int) -> list[str]:
         """Return the ids of finished runs that are not to be kept, oldest first."""

@@ -18,6 +18,7 @@ from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.store.cluster import Named
 from glowback_trio.store.durable.cleaner import Cleaner
 from glowback_trio.store.durable.forgotten import Forgotten
 from glowback_trio.store.durable.log import DurableLog
@@ -94,12 +95,17 @@ class Session:
                 await self.writer.flush()
 
     def make_log(
-        self, row: RowNumber, watermark: int, on_durable: Callable[[], None], of: LogTable = "runs"
+        self,
+        named: Named,
+        row: RowNumber,
+        watermark: int,
+        on_durable: Callable[[], None],
     ) -> DurableLog:
         """Make the log of a run or an attempt."""
         held = Holding(self.memory.account("logs"))
         parts = (self.writer, self.reader, self.queries)
-        return DurableLog(row, watermark, *parts, on_durable, held, of)
+        of: LogTable = "runs" if named[0] == "run" else "attempts"
+        return DurableLog(row, watermark, *parts, on_durable, held, of, named)
 
     def open_log(
         self,
@@ -121,7 +127,7 @@ class Session:
     def _begin(
         self, run_id: str, row: RowNumber, watermark: int, on_durable: Callable[[], None]
     ) -> DurableLog:
-        log = self.logs[run_id] = self.make_log(row, watermark, on_durable)
+        log = self.logs[run_id] = self.make_log(("run", run_id), row, watermark, on_durable)
         return log
 
     async def reopen(self, run_id: str, on_durable: Callable[[], None]) -> StoredRun:
@@ -162,9 +168,11 @@ class Session:
         """
         async with self._importing:
             await self.writer.flush()
-            if await self.reader.ask(self.queries.has_run, run_id):
+            if await self.reader.ask(self.queries.row_of, run_id) is not None:
                 raise RunExistsError(run_id)
-            rows = (self._replace(run_id), run_id, request, events, result)
+            self._forgotten.remove(run_id)
+            row = self.new_row()
+            rows = (row, run_id, request, events, result)
             self.writer.add(*await self.call(self.statements.insert_finished, *rows))
             try:
                 await self.writer.flush()
@@ -172,6 +180,9 @@ class Session:
                 # It would be written later, when nobody expects it any more.
                 self.forget(run_id)
                 raise
+            # Another gateway may have been first.
+            if await self.reader.ask(self.queries.row_of, run_id) != row.value:
+                raise RunExistsError(run_id)
 
     async def run_ids(self) -> Sequence[str]:
         """Return the ids of all runs, oldest first."""

@@ -34,8 +34,10 @@ class Statement:
         sql: One statement.
         values: What its parameters stand for.
         size: How many bytes it holds, roughly.
+        last: It holds up the commits of others, so it is made at the end.
     """
 
     sql: str
     values: Sequence[Any] = ()
     size: int = 100
+    last: bool = False

@@ -17,7 +17,7 @@ from attrs import define, field
 from glowback_trio.border import Border
 from glowback_trio.errors import GlowbackError, ResourceError, StoreError
 from glowback_trio.model.events import Event
-from glowback_trio.store.cluster import FencedError
+from glowback_trio.store.cluster import FencedError, Named
 from glowback_trio.store.durable.statement import CallInThread, LogTable, RowNumber, Statement
 
 __all__ = ["Group", "Pending", "Writer"]
@@ -45,6 +45,10 @@ class Pending(Protocol):
     @property
     def of(self) -> LogTable:
         """The table that the row is in."""
+
+    @property
+    def named(self) -> Named | None:
+        """The run or optimization whose log it is, if that is known."""
 
     def unwritten(self) -> Sequence[Event]:
         """Return the events that are not durable yet."""
@@ -88,6 +92,7 @@ class Writer:
         write: Makes all the changes of a group in one transaction, and says so in `written`; it
             blocks.
         on_commit: Called after a commit.
+        on_fenced: Called when a commit was refused because the lease of this gateway was fenced.
     """
 
     name: str
@@ -95,6 +100,7 @@ class Writer:
     interval_s: float
     write: Callable[[Group], None]
     on_commit: Callable[[Group], None]
+    on_fenced: Callable[[], None] | None = None
     #: Why the last commit failed; None once one has succeeded.
     problem: StoreError | None = field(default=None, init=False)
     _statements: list[Statement] = field(factory=list, init=False)
@@ -194,8 +200,6 @@ class Writer:
     async def commit(self) -> None:
         """Try to write all that is waiting, and note what came of it."""
         async with self._committing:
-            if isinstance(self.problem, FencedError):
-                return
             group = self._group = self._group or self._gather()
             # Shielded: a commit whose outcome nobody awaits would be written and never shown.
             with Border(self._note_fault), trio.CancelScope(shield=True):
@@ -238,7 +242,10 @@ class Writer:
 
     def _note_problem(self, error: StoreError) -> None:
         if isinstance(error, FencedError):
-            _log.error("%s", error)
+            if not isinstance(self.problem, FencedError):
+                _log.error("%s", error)
+            if self.on_fenced is not None:
+                self.on_fenced()
         elif self.problem is None:
             _log.error("%s; trying again until it can be written", error)
         self.problem = error

@@ -21,11 +21,11 @@ __all__ = [
     "find_run",
     "forgotten",
     "free_pages",
-    "has_run",
     "last_seq",
     "list_statuses",
     "read_events",
     "read_result",
+    "row_of",
     "run_ids",
     "select_events",
     "unfinished_ids",
@@ -110,10 +110,10 @@ def last_seq(connection: apsw.Connection) -> int:
     return int(connection.execute(sql).get)
 
 
-def has_run(connection: apsw.Connection, run_id: str) -> bool:
-    """Return whether a run has this id, even one that cannot be read."""
-    sql = "SELECT count(*) FROM runs WHERE run_id = ?"
-    return bool(connection.execute(sql, (run_id,)).get)
+def row_of(connection: apsw.Connection, run_id: str) -> int | None:
+    """Return the number of a run's row, even if it cannot be read; None if there is none."""
+    found: int | None = connection.execute("SELECT seq FROM runs WHERE run_id = ?", (run_id,)).get
+    return found
 
 
 def find_run(connection: apsw.Connection, run_id: str) -> RunRow:

@@ -7,9 +7,9 @@ from typing import Any
 
 from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
-from glowback_trio.model.lifecycle import TERMINAL, State
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.store.durable.changes import Row, attempt_changes, status_changes
 from glowback_trio.store.durable.event_batch import pack
 from glowback_trio.store.durable.statement import RowNumber, Statement
 from glowback_trio.wire.exports.packed_result import pack_result
@@ -193,10 +193,10 @@ def append_events(runs: _Logs, attempts: _Logs = ()) -> Iterator[Statement]:
     rows = [(seq, *row) for seq, events in (*runs, *attempts) for row in pack(events)]
     for some in _chunks(rows):
         yield Statement(_INSERT_BATCHES.format(_places(some)), _flat(some))
-    changes = [(seq, *_changes(events)) for seq, events in runs if events]
+    changes = [(seq, *status_changes(events)) for seq, events in runs if events]
     for some in _chunks(changes):
         yield Statement(_UPDATE_RUNS.format(_places(some)), _flat(some))
-    ends = [(seq, *_end(events)) for seq, events in attempts if events]
+    ends = [(seq, *attempt_changes(events)) for seq, events in attempts if events]
     for some in _chunks(ends):
         yield Statement(_UPDATE_ATTEMPTS.format(_places(some)), _flat(some))
 
@@ -232,8 +232,6 @@ FROM new WHERE attempts.seq = new.seq
 # SQLite takes 32,766 values in one statement.
 _ROWS = 1000
 
-Row = tuple[Any, ...]
-
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
@@ -245,36 +243,3 @@ def _places(rows: Sequence[Row]) -> str:
 
 def _flat(rows: Sequence[Row]) -> list[Any]:
     return [value for row in rows for value in row]
-
-
-def _end(events: Sequence[Event]) -> Row:
-    """Return the columns of an attempt's `new`, from `bytes` on."""
-    last = events[-1]
-    fields = last.decode() if last.type == "state" else {}
-    finished = fields["timestamp"] if fields and fields["payload"]["state"] in TERMINAL else None
-    return sum([len(event.data) + 1 for event in events]), last.event_id, finished
-
-
-def _changes(events: Sequence[Event]) -> Row:
-    """Return the columns of `new` that events of one run stand for, from `bytes` on."""
-    progress: float | None = None
-    state = created = started = finished = error = None
-    # Of many, only the last one counts, so the others are not decoded.
-    last = next((event for event in reversed(events) if event.type == "progress"), None)
-    if last is not None:
-        progress = float(last.payload["progress"])
-    for event in events:
-        if event.type != "state":
-            continue
-        fields = event.decode()
-        state, time = fields["payload"]["state"], fields["timestamp"]
-        if state in TERMINAL:
-            finished, error = time, fields["payload"].get("error")
-        elif state == State.QUEUED:
-            created = time
-        else:
-            started = time
-    if state == State.COMPLETED:
-        progress = 1.0
-    size = sum([len(event.data) + 1 for event in events])
-    return size, events[-1].event_id, progress, state, created, started, finished, error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from weakref import ref
 import trio
 from attrs import define, field
 
-from glowback_trio.border import log_fault, restarted
 from glowback_trio.errors import StoreError
 from glowback_trio.memory import Memory
 from glowback_trio.model.events import Event
@@ -25,12 +24,12 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.registry import StrategyRegistry
-from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store.durable.log import DurableLog
 from glowback_trio.store.durable.optimizations import DurableOptimizations
 from glowback_trio.store.durable.ports import Keeping
 from glowback_trio.store.durable.session import Session
 from glowback_trio.store.durable.statement import CallInThread
+from glowback_trio.store.durable.store_tasks import running
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 from glowback_trio.store.sqlite.lock import held
@@ -44,7 +43,6 @@ _log = logging.getLogger(__name__)
 
 # A bound of its own: queries must not queue behind other users of trio's default one.
 _THREADS = 8
-_FAULT = "A task of the store has failed; it begins again"
 
 
 def _threads() -> CallInThread:
@@ -134,21 +132,9 @@ class SqliteStore:
                 memory or Memory(),
             )
             self._open = opened
-            try:
-                async with open_bare_nursery() as nursery:
-                    for task in opened.tasks:
-                        nursery.start_soon(restarted, task, log_fault(_FAULT), name=task)
-                    try:
-                        await self.ledger.load()
-                        yield
-                    finally:
-                        nursery.cancel_scope.cancel()
-            except BaseException:
-                # What is raised already says more; this is logged.
-                with suppress(StoreError):
-                    await self._close(opened)
-                raise
-            await self._close(opened)
+            async with running(opened.tasks, partial(self._close, opened)):
+                await self.ledger.load()
+                yield
 
     async def _close(self, opened: OpenFile) -> None:
         """Write what is left and close the file."""

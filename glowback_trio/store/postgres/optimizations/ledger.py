@@ -60,7 +60,9 @@ class PostgresLedger:
         """Enter trials as the next entry."""
         values = (*digest_parts(tally), *columns_of(tally))
         places = ", ".join(["%s"] * len(values))
-        self._session().writer.add(Statement(f"SELECT append_to_ledger({places})", values, 800))
+        self._session().writer.add(
+            Statement(f"SELECT append_to_ledger({places})", values, 800, last=True)
+        )
 
     async def totals_of(self, family: Family, dataset: str) -> TrialTotals:
         """Return the totals of a family, and those akin to it, on one dataset."""

@@ -1,0 +1,158 @@
+"""An open database: its connections, and the tasks that a store in it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import trio
+from attrs import define, frozen
+
+from glowback_trio.errors import StoreError
+from glowback_trio.memory import Memory
+from glowback_trio.model.strategies.registry import StrategyRegistry
+from glowback_trio.store.cluster import Named
+from glowback_trio.store.durable.cleaner import Cleaner
+from glowback_trio.store.durable.log import DurableLog
+from glowback_trio.store.durable.session import Session
+from glowback_trio.store.durable.statement import CallInThread, RowNumber, Statement
+from glowback_trio.store.durable.writer import Group, Writer
+from glowback_trio.store.postgres import queries, statements
+from glowback_trio.store.postgres.cluster.membership import PostgresCluster
+from glowback_trio.store.postgres.committer import Committer
+from glowback_trio.store.postgres.connecting import Database
+from glowback_trio.store.postgres.reader import Reader
+from glowback_trio.store.postgres.schema import upgrade
+from glowback_trio.wire.converter import make_converter
+
+__all__ = ["OpenDatabase", "make_session"]
+
+
+@define(eq=False)
+class OpenDatabase:
+    """An open database.
+
+    Attributes:
+        session: The store in it.
+        cluster: The gateways that share it.
+    """
+
+    session: Session
+    cluster: PostgresCluster
+    _committer: Committer
+    _reader: Reader
+
+    @classmethod
+    async def open(
+        cls,
+        database: Database,
+        interval_s: float,
+        session_of: Callable[[Writer, Reader, CallInThread], Session],
+        find_log: Callable[[Named], DurableLog | None],
+        call: CallInThread | None,
+    ) -> OpenDatabase:
+        """Open a database, and join the gateways that share it.
+
+        Args:
+            database: The database.
+            interval_s: See `Writer`.
+            session_of: Makes the store in it.
+            find_log: Returns the newest log of a run or an optimization, if somebody holds it.
+            call: Calls what blocks; left out, threads.
+
+        Raises:
+            StoreError: It cannot be reached or used, or is no database that this package knows.
+        """
+        in_thread = call or trio.to_thread.run_sync
+        reader = Reader(database, call)
+        committer = Committer(database, lambda: cluster.epoch)
+        writer = Writer(
+            database.name,
+            in_thread,
+            interval_s,
+            committer.write,
+            lambda group: cluster.news.tell(_named(group)),
+            lambda: cluster.note_fenced(cluster.epoch),
+        )
+        hooks = _Hooks(writer, find_log)
+        cluster = PostgresCluster(reader.ask, hooks, database.connect, in_thread)
+        try:
+            await reader.ask(upgrade)
+            await cluster.join()
+        except BaseException:
+            await reader.close()
+            raise
+        session = session_of(writer, reader, in_thread)
+        session.cleaner.wake()
+        return cls(session, cluster, committer, reader)
+
+    @property
+    def tasks(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """The tasks that run while it is open."""
+        news = self.cluster.news
+        return (
+            self.session.writer.write_for_ever,
+            self.session.cleaner.clean_for_ever,
+            news.tell_for_ever,
+            news.listen_for_ever,
+        )
+
+    async def close(self) -> None:
+        """Leave the cluster, and close all connections."""
+        with trio.CancelScope(shield=True):
+            # Where it cannot be said, the others find that the lease has expired.
+            with suppress(StoreError):
+                await self.cluster.leave()
+            await self.session.writer.call(self._committer.close)
+            await self._reader.close()
+
+
+@frozen
+class _Hooks:
+    """What the cluster needs of the store."""
+
+    _writer: Writer
+    _find_log: Callable[[Named], DurableLog | None]
+
+    def add(self, *statements: Statement) -> None:
+        self._writer.add(*statements)
+
+    async def flush(self) -> None:
+        await self._writer.flush()
+
+    async def drop_pending(self) -> None:
+        await self._writer.drop_pending()
+
+    def begin_holding(self, named: Named, event_count: int) -> None:
+        if (log := self._find_log(named)) is not None:
+            log.note_stored(event_count)
+
+
+def _named(group: Group) -> list[Named]:
+    return [log.named for log, events in group.events if events and log.named is not None]
+
+
+def make_session(
+    strategies: StrategyRegistry, memory: Memory
+) -> Callable[[Writer, Reader, CallInThread], Session]:
+    """Return what makes the store of a database.
+
+    Args:
+        strategies: Those that the requests of kept runs may name.
+        memory: Its accounts are told of what is at hand.
+    """
+
+    def made(writer: Writer, reader: Reader, call: CallInThread) -> Session:
+        return Session(
+            writer,
+            Cleaner(writer, reader, statements, queries),
+            reader,
+            statements,
+            queries,
+            make_converter(strategies),
+            call,
+            RowNumber,
+            memory,
+        )
+
+    return made
