@@ -169,7 +169,8 @@ class Cluster(Protocol):
         """Hold queued runs that nobody holds, or that others hold and have not begun.
 
         By priority, then of the owner with the fewest running, then the oldest first. Paused ones
-        are left.
+        are left. What was taken and has not begun some seconds later is given out again, perhaps to
+        the same gateway.
 
         Args:
             most: How many at most.

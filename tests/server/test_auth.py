@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.testing
 from quart.typing import TestClientProtocol as Client
-from support.raw_http import RawResponse, send_raw
+from support.raw_http import shake
 from support.served import Serve
 from support.watcher import connected
 
@@ -29,17 +29,6 @@ ClientOf = Callable[..., Client]
 RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 KEY = {"X-API-Key": "right"}
 WRONG = {"X-API-Key": "wrong"}
-
-
-async def shake(url: str, path: str, *headers: str, host: str = "localhost") -> RawResponse:
-    """Send a handshake by hand and read the response."""
-    lines = "".join(f"{line}\r\n" for line in headers)
-    head = (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n"
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
-    )
-    return await send_raw(url, head.encode())
 
 
 # Rates

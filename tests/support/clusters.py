@@ -14,26 +14,14 @@ from typing import Any
 import psycopg
 import trio
 from attrs import define, field
-from support.postgres import new_database
+from support.postgres_stores import new_store_database
 
 from glowback_trio.errors import StoreError
 from glowback_trio.store.cluster import Named
 from glowback_trio.store.durable.statement import Statement
 from glowback_trio.store.postgres.cluster.membership import PostgresCluster
-from glowback_trio.store.postgres.schema import upgrade
 
-__all__ = ["Member", "changes_of", "joined", "new_cluster", "prepare"]
-
-
-def prepare(url: str) -> None:
-    """Give a database the tables of a store."""
-    with psycopg.connect(url) as connection:
-        upgrade(connection)
-
-
-def new_cluster() -> str:
-    """Make a database with the tables of a store and return its URL."""
-    return new_database(prepare)
+__all__ = ["Member", "changes_of", "joined"]
 
 
 @define(eq=False)
@@ -113,7 +101,7 @@ class Member:
 @asynccontextmanager
 async def joined(count: int, url: str | None = None) -> AsyncIterator[list[Member]]:
     """Let so many members join the cluster of a database; a new one unless it is given."""
-    members = [Member(url or new_cluster())]
+    members = [Member(url or new_store_database())]
     members += [Member(members[0].url) for _ in range(count - 1)]
     async with trio.open_nursery() as nursery:
         for each in members:

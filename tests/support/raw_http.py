@@ -11,7 +11,15 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-__all__ = ["RawResponse", "connect", "open_request", "read_response", "read_until", "send_raw"]
+__all__ = [
+    "RawResponse",
+    "connect",
+    "open_request",
+    "read_response",
+    "read_until",
+    "send_raw",
+    "shake",
+]
 
 
 @attrs.frozen
@@ -47,6 +55,17 @@ async def send_raw(url: str, data: bytes) -> RawResponse:
         async with await connect(url) as stream:
             await stream.send_all(data)
             return await read_response(stream)
+
+
+async def shake(url: str, path: str, *headers: str, host: str = "localhost") -> RawResponse:
+    """Send a handshake by hand and read the response."""
+    lines = "".join(f"{line}\r\n" for line in headers)
+    head = (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+    )
+    return await send_raw(url, head.encode())
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ class OpenDatabase:
     session: Session
     cluster: PostgresCluster
     _committer: Committer
-    _reader: Reader
+    _readers: Sequence[Reader]
 
     @classmethod
     async def open(
@@ -75,16 +75,19 @@ class OpenDatabase:
             lambda: cluster.note_fenced(cluster.epoch),
         )
         hooks = _Hooks(writer, find_log)
-        cluster = PostgresCluster(reader.ask, hooks, database.connect, in_thread)
+        # Connections of its own: long queries must not keep a lease from being renewed.
+        members = Reader(database, call)
+        cluster = PostgresCluster(members.ask, hooks, database.connect, in_thread)
         try:
             await reader.ask(upgrade)
             await cluster.join()
         except BaseException:
+            await members.close()
             await reader.close()
             raise
         session = session_of(writer, reader, in_thread)
         session.cleaner.wake()
-        return cls(session, cluster, committer, reader)
+        return cls(session, cluster, committer, (members, reader))
 
     @property
     def tasks(self) -> Sequence[Callable[[], Awaitable[None]]]:
@@ -104,7 +107,8 @@ class OpenDatabase:
             with suppress(StoreError):
                 await self.cluster.leave()
             await self.session.writer.call(self._committer.close)
-            await self._reader.close()
+            for each in self._readers:
+                await each.close()
 
 
 @frozen

@@ -15,6 +15,7 @@ import trio
 from support.clusters import Member, changes_of, joined
 
 from glowback_trio.store.cluster import FencedError, Held, Named
+from glowback_trio.store.postgres.cluster.leases import check_lease
 
 A: Named = ("run", "a")
 B: Named = ("run", "b")
@@ -162,6 +163,17 @@ async def test_a_fence_ends_a_commit_that_is_frozen(three: list[Member]) -> None
     assert await second.cluster.positions([A]) == {A: 1}
 
 
+async def test_a_fence_ends_a_claim_that_is_frozen(three: list[Member]) -> None:
+    first, second, _ = three
+    await first.submit("a")
+    await second.expire(first)
+    with trio.fail_after(20), psycopg.connect(first.url) as connection:
+        check_lease(connection, first.cluster.epoch)
+        assert await second.cluster.fence([first.cluster.epoch]) == [Held(A, "")]
+        with pytest.raises(psycopg.OperationalError):
+            connection.commit()
+
+
 async def test_one_holds_what_nobody_else_holds(three: list[Member]) -> None:
     first, second, _ = three
     await first.submit("a")
@@ -224,6 +236,21 @@ async def test_the_queue_is_taken_by_priority_then_fairly_then_in_order(
     assert named(await second.cluster.claim_queued(4)) == order[:4]
     assert named(await second.cluster.claim_queued(9)) == order[4:]
     assert named(await second.cluster.claim_queued(9)) == []
+
+
+async def test_what_was_taken_and_not_begun_is_given_out_again(three: list[Member]) -> None:
+    first, second, third = three
+    await first.submit("a")
+    assert named(await first.cluster.claim_queued(1)) == []  # it has it already
+    assert named(await second.cluster.claim_queued(1)) == ["a"]
+    for each in three:
+        assert named(await each.cluster.claim_queued(1)) == []
+    for each in (second, third, second):
+        await first.sql("UPDATE runs SET taken_at = taken_at - interval '6 s'")
+        assert named(await each.cluster.claim_queued(1)) == ["a"]
+    await first.sql("UPDATE runs SET taken_at = taken_at - interval '6 s'")
+    assert await second.cluster.claim(A)
+    assert named(await third.cluster.claim_queued(1)) == []
 
 
 async def test_only_runs_are_taken_whose_bars_are_there(three: list[Member]) -> None:

@@ -25,7 +25,8 @@ __all__ = [
     "release",
 ]
 
-# Who has taken a run out of the queue has it for so long before others may take it in turn.
+# Who has taken a run out of the queue has it for so long before others may take it in turn. It may
+# then be given the run once more itself: the answer may have been lost with its connection.
 _TAKEN = "5 s"
 # What was changed in transactions that had begun before the clock was read may be seen later only.
 _NOW = (
@@ -34,8 +35,10 @@ _NOW = (
 )
 _QUEUED = (
     "run_id IS NOT NULL AND finished_at IS NULL AND state = 'queued' AND NOT begun AND NOT paused "
-    "AND event_count > 0 AND held_by IS DISTINCT FROM %(epoch)s "
-    f"AND (taken_at IS NULL OR taken_at < clock_timestamp() - interval '{_TAKEN}' OR {NOBODY}) "
+    "AND event_count > 0 AND CASE "
+    f"WHEN {NOBODY} THEN true "
+    "WHEN taken_at IS NULL THEN held_by <> %(epoch)s "
+    f"ELSE taken_at < clock_timestamp() - interval '{_TAKEN}' END "
     "AND (%(fingerprints)s::text[] IS NULL OR fingerprint = ANY(%(fingerprints)s))"
 )
 # Of each owner the first gets the place after those that the owner has running, and so on.

@@ -75,11 +75,16 @@ def renew(connection: psycopg.Connection, epoch: int, address: str | None) -> bo
 def check_lease(connection: psycopg.Connection, epoch: int) -> None:
     """Check that a lease is not fenced, and keep it from being fenced during the transaction.
 
+    The transaction gets the name by which a fence finds and ends it, should it hang.
+
     Raises:
         FencedError: It is.
     """
-    sql = "SELECT 1 FROM gateways WHERE epoch = %s AND NOT fenced FOR KEY SHARE"
-    if connection.execute(sql, (epoch,)).fetchone() is None:
+    sql = (
+        "SELECT set_config('application_name', %s, true) FROM gateways "
+        "WHERE epoch = %s AND NOT fenced FOR KEY SHARE"
+    )
+    if connection.execute(sql, (committing(epoch), epoch)).fetchone() is None:
         raise fenced_error(epoch)
 
 
