@@ -20,7 +20,6 @@ from glowback_trio.store.durable.writer import Group, Writer
 from glowback_trio.store.postgres import queries, statements
 from glowback_trio.store.postgres.cluster.membership import PostgresCluster
 from glowback_trio.store.postgres.committer import Committer
-from glowback_trio.store.postgres.connecting import Database
 from glowback_trio.store.postgres.reader import Reader
 from glowback_trio.store.postgres.schema import upgrade
 from glowback_trio.wire.converter import make_converter
@@ -45,30 +44,29 @@ class OpenDatabase:
     @classmethod
     async def open(
         cls,
-        database: Database,
+        reader: Reader,
         interval_s: float,
         session_of: Callable[[Writer, Reader, CallInThread], Session],
         find_log: Callable[[Named], DurableLog | None],
-        call: CallInThread | None,
+        call: CallInThread,
     ) -> OpenDatabase:
         """Open a database, and join the gateways that share it.
 
         Args:
-            database: The database.
+            reader: Asks the database.
             interval_s: See `Writer`.
             session_of: Makes the store in it.
             find_log: Returns the newest log of a run or an optimization, if somebody holds it.
-            call: Calls what blocks; left out, threads.
+            call: Calls what blocks.
 
         Raises:
             StoreError: It cannot be reached or used, or is no database that this package knows.
         """
-        in_thread = call or trio.to_thread.run_sync
-        reader = Reader(database, call)
+        database = reader.database
         committer = Committer(database, lambda: cluster.epoch)
         writer = Writer(
             database.name,
-            in_thread,
+            call,
             interval_s,
             committer.write,
             lambda group: cluster.news.tell(_named(group)),
@@ -76,8 +74,8 @@ class OpenDatabase:
         )
         hooks = _Hooks(writer, find_log)
         # Connections of its own: long queries must not keep a lease from being renewed.
-        members = Reader(database, call)
-        cluster = PostgresCluster(members.ask, hooks, database.connect, in_thread)
+        members = Reader(database, reader.call)
+        cluster = PostgresCluster(members.ask, hooks, database.connect, call)
         try:
             await reader.ask(upgrade)
             await cluster.join()
@@ -85,7 +83,7 @@ class OpenDatabase:
             await members.close()
             await reader.close()
             raise
-        session = session_of(writer, reader, in_thread)
+        session = session_of(writer, reader, call)
         session.cleaner.wake()
         return cls(session, cluster, committer, (members, reader))
 

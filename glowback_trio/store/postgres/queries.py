@@ -134,12 +134,15 @@ def read_events(connection: Connection, seq: int, after: int, limit: int) -> lis
     return events[:limit]
 
 
+# Small numbers are sent as such, and their sum might be too large for one.
 _FIRST = (
-    "(SELECT max(first_id) FROM event_batches WHERE run = %(seq)s AND first_id <= %(after)s + 1)"
+    "(SELECT max(first_id) FROM event_batches "
+    "WHERE run = %(seq)s AND first_id <= %(after)s::bigint + 1)"
 )
 _READ_BATCHES = (
     "SELECT first_id, count, checksum, events FROM event_batches "
-    f"WHERE run = %(seq)s AND first_id BETWEEN {_FIRST} AND %(after)s + %(limit)s ORDER BY first_id"
+    f"WHERE run = %(seq)s AND first_id BETWEEN {_FIRST} AND %(after)s::bigint + %(limit)s "
+    "ORDER BY first_id"
 ).encode()
 # Of each so many batches with a wanted type are read at once: some milliseconds.
 _BATCHES = 32

@@ -21,6 +21,10 @@ _log = logging.getLogger(__name__)
 
 # Queries wait for the database and for the interpreter lock; more at once make each of them slower.
 _MOST = 6
+# A server that is frozen answers when it goes on; who asks is told earlier that it is away.
+_PATIENCE_S = 10.0
+# How long closing waits for questions that nobody waits for any more.
+_CLOSE_S = 5.0
 
 
 @define(eq=False)
@@ -48,7 +52,13 @@ class Reader:
             trio.to_thread.run_sync, abandon_on_cancel=True, limiter=self._places
         )
         try:
-            return await call(self._ask, query, args, more)
+            with trio.fail_after(_PATIENCE_S):
+                return await call(self._ask, query, args, more)
+        except trio.TooSlowError:
+            reason = f"it does not answer within {_PATIENCE_S:g} s"
+            message = f"The store {self.database.name} cannot be used: {reason}"
+            _log.error("%s", message)
+            raise StoreError(message) from None
         except StoreError as error:
             # Clients are not told where a database is and what is wrong with it.
             _log.error("%s", error)
@@ -81,7 +91,8 @@ class Reader:
 
     async def close(self) -> None:
         """Wait for the queries that nobody waits for any more, and close the connections."""
-        with trio.CancelScope(shield=True):
+        # They end with the process if their server is frozen until then.
+        with trio.move_on_after(_CLOSE_S, shield=True):
             for _ in range(_MOST):
                 await self._places.acquire_on_behalf_of(object())
         self._close_idle()

@@ -33,12 +33,20 @@ from glowback_trio.store.postgres.connecting import Database
 from glowback_trio.store.postgres.open_database import OpenDatabase, make_session
 from glowback_trio.store.postgres.optimizations import rows
 from glowback_trio.store.postgres.optimizations.ledger import PostgresLedger
+from glowback_trio.store.postgres.reader import Reader
 from glowback_trio.store.protocol import Durability, StoredRun
 from glowback_trio.store.run_filter import RunFilter
 
 __all__ = ["PostgresStore"]
 
 _log = logging.getLogger(__name__)
+
+# A bound of its own: commits must not queue behind other users of trio's default one.
+_THREADS = 8
+
+
+def _threads() -> CallInThread:
+    return partial(trio.to_thread.run_sync, limiter=trio.CapacityLimiter(_THREADS))
 
 
 @define(eq=False, repr=False, weakref_slot=True)
@@ -57,7 +65,7 @@ class PostgresStore:
         keep_days: How long a run is kept after its end; None: for ever.
         keep_bytes: How many bytes the events and results of finished runs may take together, of
             which the newest is always kept; None: any number.
-        call_in_thread: Carries out what blocks; left out, threads of trio's.
+        call_in_thread: Carries out what blocks, queries too; left out, threads of trio's.
 
     Raises:
         StoreError: The URL names no database.
@@ -69,6 +77,7 @@ class PostgresStore:
     keep_days: float | None = None
     keep_bytes: int | None = None
     _call: CallInThread | None = field(alias="call_in_thread", default=None)
+    _in_thread: CallInThread = field(init=False)
     _database: Database = field(init=False)
     _in_use: bool = field(default=False, init=False)
     _open: OpenDatabase | None = field(default=None, init=False)
@@ -79,11 +88,12 @@ class PostgresStore:
 
     def __attrs_post_init__(self) -> None:
         self._database = Database(self.url)
+        self._in_thread = self._call or _threads()
         # Not a bound method: the store would be freed by the garbage collector alone.
         session = partial(_kept_by, ref(self))
         self.ledger = PostgresLedger(session)
         self.optimizations = DurableOptimizations(
-            rows, session, self._call or trio.to_thread.run_sync, self.keep_runs, self.keep_days
+            rows, session, self._in_thread, self.keep_runs, self.keep_days
         )
 
     def __repr__(self) -> str:
@@ -129,7 +139,11 @@ class PostgresStore:
         try:
             session_of = make_session(strategies, memory or Memory())
             opened = self._open = await OpenDatabase.open(
-                self._database, self.commit_interval_s, session_of, self._find_log, self._call
+                Reader(self._database, self._call),
+                self.commit_interval_s,
+                session_of,
+                self._find_log,
+                self._in_thread,
             )
             async with running(opened.tasks, partial(self._close, opened)):
                 yield

@@ -29,7 +29,7 @@ from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog, RunFilter
 from glowback_trio.store.cluster import FencedError, HeldElsewhereError
 from glowback_trio.store.durable.log import DurableLog
-from glowback_trio.store.postgres import PostgresStore, committer
+from glowback_trio.store.postgres import PostgresStore, committer, reader
 from glowback_trio.store.postgres.schema import SCRIPTS, check_version, upgrade
 
 _commit: Callable[..., Any] = committer._commit
@@ -354,3 +354,30 @@ async def test_a_store_leaves_no_connection_behind() -> None:
     asked = "SELECT count(*) FROM pg_sleep(0.01), pg_stat_activity WHERE datname = %s"
     # A process of the server ends some time after its connection was closed.
     assert 0 in (left for _ in range(500) for left in shared_server().ask(asked, database))
+
+
+async def test_a_log_is_read_beyond_the_largest_small_integer() -> None:
+    async with opened() as store:
+        log = await begun(store, events=33_500)
+        events = await (await store.reopen("r", quiet)).log.read(32_000, 1500)
+        assert [each.event_id for each in events] == [*range(32_001, 33_501)]
+        found, until = await log.select(0, 3, {"state"})
+        assert (list(found), until) == ([QUEUED], log.watermark)
+
+
+async def test_a_frozen_database_is_given_up_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "_PATIENCE_S", 0.3)
+    with postgres_server() as server:
+        store = PostgresStore(server.new_database())
+        async with store.opened(make_registry()):
+            await begun(store)
+            server.pause()
+            try:
+                with pytest.raises(StoreError, match="it does not answer within"):
+                    await store.run_ids()
+            finally:
+                server.resume()
+            monkeypatch.setattr(reader, "_PATIENCE_S", 20.0)
+            assert list(await store.run_ids()) == ["r"]
