@@ -168,6 +168,14 @@ def same_logs(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """Compute on a real Ray cluster of two nodes, and kill parts of it; ten minutes, 700 MB."""
+    _install(session, "ray")
+    modules = sorted(map(str, Path("tests/extended/on_ray").glob("[!c]*.py")))
+    session.run("pytest", *modules, *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Do to a server all that clients do, for ten minutes or as many seconds as are given."""
     _install(session, "tests")

@@ -23,7 +23,14 @@ from glowback_trio.version import VERSION as __version__
 # of its names is first used. A test holds both, and `__all__`, to the same names.
 if TYPE_CHECKING:
     from glowback_trio.actors import Attempt, Gateway, Optimization, Run, Subscription, open_gateway
-    from glowback_trio.compute import InlineCompute, ProcessCompute, ThreadCompute, verify, warm
+    from glowback_trio.compute import (
+        InlineCompute,
+        ProcessCompute,
+        RayCompute,
+        ThreadCompute,
+        verify,
+        warm,
+    )
     from glowback_trio.data import Catalogue, FileLimits, MemoryCatalogue, demo_path, load_dataset
     from glowback_trio.engine import backtest, check_strategy, result_json, result_rows
     from glowback_trio.model.bars import Bars
@@ -79,6 +86,7 @@ else:
             "glowback_trio.compute": (
                 "InlineCompute",
                 "ProcessCompute",
+                "RayCompute",
                 "ThreadCompute",
                 "verify",
                 "warm",
@@ -170,6 +178,7 @@ __all__ = [
     "PortfolioConstruction",
     "PostgresStore",
     "ProcessCompute",
+    "RayCompute",
     "ReportedRun",
     "Result",
     "Rsi",

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 from attrs import evolve, field, frozen
 
 __all__ = [
+    "ComputeError",
     "CursorAheadError",
     "DamagedError",
     "DataError",
@@ -413,6 +414,15 @@ class StoreError(GlowbackError, RuntimeError):
 
     Another gateway has it open; its file cannot be opened, read or written; what it holds is
     damaged or of a newer version. The message names the file.
+    """
+
+    code = "unavailable"
+
+
+class ComputeError(GlowbackError, RuntimeError):
+    """Raised when runs cannot be computed where they should be, such as on a Ray cluster.
+
+    The message says what is in the way, and what to do.
     """
 
     code = "unavailable"

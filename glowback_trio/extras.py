@@ -20,6 +20,7 @@ __all__ = [
     "PANDAS",
     "PARQUET",
     "POSTGRES",
+    "RAY",
     "Extra",
 ]
 
@@ -71,3 +72,4 @@ FAST = Extra("numba", "Compiled runs")
 OPTUNA = Extra("optuna", "Bayesian searches")
 CMAES = Extra("cmaes", "Searches by CMA-ES")
 POSTGRES = Extra("psycopg", "Stores in PostgreSQL")
+RAY = Extra("ray", "Runs on a Ray cluster")

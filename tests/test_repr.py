@@ -38,6 +38,7 @@ from glowback_trio import (
     Parameter,
     PortfolioConstruction,
     ProcessCompute,
+    RayCompute,
     ReportedRun,
     RunFilter,
     SearchProgress,
@@ -141,6 +142,7 @@ def values() -> Iterator[object]:
     yield from (
         ThreadCompute(),
         ProcessCompute(),
+        RayCompute(),
         InlineCompute(),
         BacktestJob(REQUEST, Catalogue()),
     )

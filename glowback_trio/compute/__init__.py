@@ -13,6 +13,7 @@ from glowback_trio.compute.kernel import warm
 from glowback_trio.compute.leak_check import LeakCheckJob, leak_report_of
 from glowback_trio.compute.process.cores import usable_cores
 from glowback_trio.compute.process.pool import ProcessCompute
+from glowback_trio.compute.ray.ray_compute import RayCompute
 from glowback_trio.compute.steps import Answered, Done, Failed, Progressed, Step
 from glowback_trio.compute.trials import LoadJob, TrialsJob
 from glowback_trio.compute.turns import UNSHARED, Turn
@@ -31,6 +32,7 @@ __all__ = [
     "LoadJob",
     "ProcessCompute",
     "Progressed",
+    "RayCompute",
     "Step",
     "ThreadCompute",
     "TrialsJob",

@@ -17,6 +17,7 @@ from glowback_trio import (
     MemoryCatalogue,
     MemoryStore,
     ProcessCompute,
+    RayCompute,
     Run,
     SqliteStore,
     Stream,
@@ -38,12 +39,14 @@ COMPUTES: Mapping[str, Callable[[], Compute]] = {
     "inline": InlineCompute,
     "thread": ThreadCompute,
     "process": lambda: ProcessCompute(workers=2),
+    "ray": lambda: RayCompute("auto"),
 }
 STORES: Mapping[str, Callable[[], Store]] = {
     "memory": lambda: MemoryStore(keep_runs=10_000),
     "sqlite": lambda: SqliteStore(new_path()),
 }
-PAIRS = [(compute, store) for compute in COMPUTES for store in STORES]
+#: All but Ray, which has a session of nox of its own.
+PAIRS = [(compute, store) for compute in COMPUTES if compute != "ray" for store in STORES]
 
 _EXECUTIONS: Mapping[str, Sequence[Any]] = {
     "slippage_bps": (0.5, 50.0),

@@ -26,7 +26,7 @@ from glowback_trio.cli.options.flags import read_settings, with_setting_flags
 from glowback_trio.cli.options.store_option import open_store
 from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.cli.upkeep import collecting_shortly, give_back_for_ever
-from glowback_trio.compute import Compute, ProcessCompute, ThreadCompute, usable_cores
+from glowback_trio.compute import Compute, ProcessCompute, RayCompute, ThreadCompute, usable_cores
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import resident, usable_memory
 from glowback_trio.server import Settings, serve
@@ -43,6 +43,7 @@ Examples:
   GLOWBACK_API_KEY=change-me glowback-trio serve --host 0.0.0.0 --data ./prices
   glowback-trio serve --data demo --strategies my_strategies:Breakout
   glowback-trio serve --data demo --store sqlite:./runs.sqlite
+  glowback-trio serve --data /srv/prices --compute ray --ray-address auto
   glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
 Prints `listening on http://HOST:PORT` once it accepts connections (https with
@@ -158,14 +159,16 @@ def _check_key(settings: Settings) -> None:
 def _compute(settings: Settings) -> Compute:
     if settings.compute == "thread":
         return ThreadCompute()
+    limits: dict[str, Any] = {
+        "memory_bytes": settings.worker_memory_bytes or None,
+        "cpu_s": settings.max_run_seconds or None,
+        "warm": settings.warm,
+    }
+    if settings.compute == "ray":
+        return RayCompute(settings.ray_address, settings.workers or None, **limits)
     # More workers than runs that may run would only take memory.
     cores = min(usable_cores(), settings.max_running)
-    return ProcessCompute(
-        workers=settings.workers or cores,
-        memory_bytes=settings.worker_memory_bytes or None,
-        cpu_s=settings.max_run_seconds or None,
-        warm=settings.warm,
-    )
+    return ProcessCompute(workers=settings.workers or cores, **limits)
 
 
 def _bind(host: str, port: int) -> str:

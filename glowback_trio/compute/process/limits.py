@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from attrs import astuple, frozen
 
@@ -41,6 +44,28 @@ class WorkerLimits:
         if self.cpu_s is not None:
             # The system counts whole seconds from the start of the process.
             _lower(resource.RLIMIT_CPU, int(time.process_time() + self.cpu_s) + 1)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold this process to them for the length of a block, beyond what it uses already."""
+        kinds = (resource.RLIMIT_DATA, resource.RLIMIT_CPU)
+        before = [(kind, resource.getrlimit(kind)) for kind in kinds]
+        memory = None if self.memory_bytes is None else self.memory_bytes + _data_bytes()
+        WorkerLimits(memory, self.cpu_s).apply()
+        try:
+            yield
+        finally:
+            for kind, limits in before:
+                resource.setrlimit(kind, limits)
+
+
+def _data_bytes() -> int:
+    """Return the bytes that `RLIMIT_DATA` counts now; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except FileNotFoundError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _lower(which: int, soft: int) -> None:

@@ -21,10 +21,11 @@ from glowback_trio.compute.process.frames import Parts, pack_value, unpack_value
 from glowback_trio.compute.process.nameless_file import write_nameless
 from glowback_trio.model.bars import Bars
 
-__all__ = ["MappedBars", "Segment", "SharedBars", "SharedValue"]
+__all__ = ["BarsPickler", "BarsPlace", "BarsUnpickler"]
+__all__ += ["MappedBars", "Segment", "SharedBars", "SharedValue"]
 
 #: Number of a segment, and which of its bars.
-_Place = tuple[int, int]
+BarsPlace = tuple[int, int]
 
 
 @define(eq=False)
@@ -69,14 +70,14 @@ class SharedBars:
         number, fresh = next(self._numbers), dict[Bars, int]()
         needed: dict[int, Segment] = {}
 
-        def place(bars: Bars) -> _Place:
+        def place(bars: Bars) -> BarsPlace:
             if known := self._places.get(bars):
                 segment, index = known
                 needed[segment.number] = segment
                 return segment.number, index
             return number, fresh.setdefault(bars, len(fresh))
 
-        parts = pack_value(value, lambda *args, **more: _Pickler(place, *args, **more))
+        parts = pack_value(value, lambda *args, **more: BarsPickler(place, *args, **more))
         if fresh:
             needed[number] = Segment(number, write_nameless(pack_value(list(fresh))))
             self._segments.add(needed[number])
@@ -113,9 +114,9 @@ class MappedBars:
         Raises:
             Exception: Whatever importing the value's classes raises.
         """
-        return unpack_value(body, lambda *args, **more: _Unpickler(self._find, *args, **more))
+        return unpack_value(body, lambda *args, **more: BarsUnpickler(self._find, *args, **more))
 
-    def _find(self, place: _Place) -> Bars:
+    def _find(self, place: BarsPlace) -> Bars:
         number, index = place
         return self._segments[number][index]
 
@@ -130,19 +131,37 @@ def _mapped(descriptor: int) -> Sequence[Bars]:
     return bars
 
 
-class _Pickler(pickle.Pickler):
-    def __init__(self, place: Callable[[Bars], _Place], file: IO[bytes], **more: Any) -> None:
+class BarsPickler(pickle.Pickler):
+    """Writes a value with the places of its bars instead of the bars.
+
+    Args:
+        place: Returns the place of some bars.
+        file: What is written.
+        more: Passed on to `pickle.Pickler`.
+    """
+
+    def __init__(self, place: Callable[[Bars], BarsPlace], file: IO[bytes], **more: Any) -> None:
         super().__init__(file, **more)
         self._place = place
 
-    def persistent_id(self, obj: Any) -> _Place | None:
+    def persistent_id(self, obj: Any) -> BarsPlace | None:
+        """Return the place of bars; None for all else."""
         return self._place(obj) if type(obj) is Bars else None
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, find: Callable[[_Place], Bars], file: IO[bytes], **more: Any) -> None:
+class BarsUnpickler(pickle.Unpickler):
+    """Reads a value that `BarsPickler` has written.
+
+    Args:
+        find: Returns the bars of a place.
+        file: What is read.
+        more: Passed on to `pickle.Unpickler`.
+    """
+
+    def __init__(self, find: Callable[[BarsPlace], Bars], file: IO[bytes], **more: Any) -> None:
         super().__init__(file, **more)
         self._find = find
 
-    def persistent_load(self, pid: _Place) -> Bars:
+    def persistent_load(self, pid: BarsPlace) -> Bars:
+        """Return the bars of a place."""
         return self._find(pid)

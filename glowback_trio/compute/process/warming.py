@@ -19,7 +19,7 @@ from glowback_trio.compute.kernel import is_kept, warm
 from glowback_trio.errors import DataError
 from glowback_trio.extras import FAST
 
-__all__ = ["Warming"]
+__all__ = ["Warming", "load_kernel"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +54,11 @@ class Warming:
         busy = time.monotonic() - self._started > _BUSY_S
         if busy or not select.select([descriptor], [], [], _IDLE_S)[0]:
             self.wanted = False
-            threading.Thread(target=_load, name="warming", daemon=True).start()
+            threading.Thread(target=load_kernel, name="warming", daemon=True).start()
 
 
-def _load() -> None:
+def load_kernel() -> None:
+    """Load the compiled kernel, compiled first if it never was; without `fast`, do nothing."""
     if not FAST.is_installed:
         return
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from glowback_trio.compute.ray.cluster import why_refused
 from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.server.security.proxies import Proxies
 
@@ -13,6 +14,7 @@ __all__ = [
     "check_keeping",
     "check_peer_secret",
     "check_proxies",
+    "check_ray",
 ]
 
 _SHORTEST_SECRET = 16
@@ -29,13 +31,19 @@ def check_proxies(trusted_proxies: tuple[str, ...]) -> Iterator[Problem]:
 def check_compute(
     compute: str, worker_memory_bytes: int, max_run_seconds: float
 ) -> Iterator[Problem]:
-    """Check that only worker processes are limited."""
+    """Check that only jobs in processes of their own are limited."""
     if compute == "thread":
         limits = {"worker_memory_bytes": worker_memory_bytes, "max_run_seconds": max_run_seconds}
         for name, value in limits.items():
             if value:
                 message = "Only worker processes can be limited: set GLOWBACK_COMPUTE to process"
                 yield Problem("value_error", (name,), message, value)
+
+
+def check_ray(ray_address: str) -> Iterator[Problem]:
+    """Check that the address of a Ray cluster is of a kind that can be used."""
+    if message := why_refused(ray_address):
+        yield Problem("value_error", ("ray_address",), message, ray_address)
 
 
 def check_certificate(tls_cert: str | None, tls_key: str | None) -> Iterator[Problem]:

@@ -8,7 +8,17 @@ from attrs import field
 
 from glowback_trio.model.bounds import Ge, MinLen, Pattern
 
-__all__ = ["Count", "File", "Host", "ImportPath", "Origin", "lower", "setting", "upper"]
+__all__ = [
+    "Count",
+    "File",
+    "Host",
+    "ImportPath",
+    "Origin",
+    "RayAddress",
+    "lower",
+    "setting",
+    "upper",
+]
 
 T = TypeVar("T")
 
@@ -20,6 +30,10 @@ Host = Annotated[
     str, Pattern(r"\[[^\s\[\]@/]+\]|[^\s\[\]@/:]+", "a host name or address without a port")
 ]
 File = Annotated[str, MinLen(1)]
+RayAddress = Annotated[
+    str,
+    Pattern(r"auto|local|ray://.+|[^\s/]+:\d{1,5}", "`auto`, `local` or HOST:PORT of a Ray head"),
+]
 ImportPath = Annotated[
     str,
     Pattern(

@@ -25,6 +25,7 @@ from glowback_trio.server.settings.checks import (
     check_keeping,
     check_peer_secret,
     check_proxies,
+    check_ray,
 )
 from glowback_trio.server.settings.rows import (
     Count,
@@ -32,6 +33,7 @@ from glowback_trio.server.settings.rows import (
     Host,
     ImportPath,
     Origin,
+    RayAddress,
     lower,
     setting,
     upper,
@@ -54,6 +56,7 @@ class Settings(Checked):
         check_proxies,
         check_certificate,
         check_compute,
+        check_ray,
         check_keeping,
         check_peer_secret,
     )
@@ -207,18 +210,27 @@ class Settings(Checked):
         "Maximum number of open connections",
         flag="--max-connections",
     )
-    compute: Literal["process", "thread"] = setting(
+    compute: Literal["process", "thread", "ray"] = setting(
         "process",
         "GLOWBACK_COMPUTE",
-        "Where runs are computed: `process`: in worker processes; `thread`: in one thread",
+        "Where runs are computed: `process`: in worker processes; `thread`: in one thread; `ray`: "
+        "on a Ray cluster",
         flag="--compute",
         converter=lower,
+    )
+    ray_address: RayAddress = setting(
+        "auto",
+        "GLOWBACK_RAY_ADDRESS",
+        "The Ray cluster: `auto`: the one that this machine is a node of; HOST:PORT of its head; "
+        "`local`: one that is started here",
+        flag="--ray-address",
     )
     workers: Annotated[int, Ge(0)] = setting(
         0,
         "GLOWBACK_WORKERS",
-        "Number of worker processes; 0: one for each core that the process may use (its quota "
-        "counts), and at most one for each running run",
+        "Number of worker processes, or of jobs on a Ray cluster; 0: one for each core that the "
+        "process may use (its quota counts), and at most one for each running run; with Ray: one "
+        "for each CPU of the cluster at the start",
         flag="--workers",
     )
     worker_memory_bytes: Annotated[int, Ge(0)] = setting(

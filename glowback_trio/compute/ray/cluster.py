@@ -1,0 +1,186 @@
+"""The connection to a Ray cluster. A process of Python has one at most, by Ray's own rule."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+from attrs import define
+
+from glowback_trio.compute.process.cores import usable_cores
+from glowback_trio.compute.ray.node import carry_out, node_version
+from glowback_trio.errors import ComputeError
+from glowback_trio.extras import RAY
+from glowback_trio.model.strategies.foreign import text_of
+
+__all__ = ["LOCAL", "Cluster", "connect", "importable", "why_refused"]
+
+#: The address of a cluster that is started here and ends with the connection.
+LOCAL = "local"
+# Streams with back-pressure are not yet public in Ray, and may change with any minor version.
+_MINOR = "2.60"
+_NEEDED = f"Computing on Ray needs ray {_MINOR}, and {{}} installed: pip install 'ray=={_MINOR}.*'"
+_CLIENT = (
+    "Ray's client protocol (ray://) cannot stream what a run emits. Make this machine a node of "
+    "the cluster, with `ray start --address=HOST:6379 --num-cpus=0`, and give the address `auto`"
+)
+# Items that wait in the gateway for their turn to be read; with as many in the node's process,
+# because a job that is to stop hears of it within some of them.
+_ITEMS_AHEAD = 16
+# Ray ends the whole process when the head has been away for so long; by default after 60 s.
+_HEAD_AWAY_S = 10 * 365 * 86_400
+
+
+@define(eq=False)
+class Cluster:
+    """A connection. Made by `connect`, in a thread, like all calls that take time.
+
+    Attributes:
+        ray: Ray's module.
+        task: Starts the task of a job: gate, number of the attempt and order.
+        gate: The actor that stops jobs and lets them go on.
+        cpus: How many CPUs the cluster had when it was connected.
+    """
+
+    ray: Any
+    task: Callable[..., Any]
+    gate: Any
+    cpus: int
+    _connected_here: bool
+
+    def close(self) -> None:
+        """End what this connection has in the cluster; end the cluster if it was started here."""
+        self.ray.kill(self.gate)
+        if self._connected_here:
+            self.ray.shutdown()
+
+
+def connect(address: str, workers: int | None) -> Cluster:
+    """Connect to a cluster, or start one.
+
+    Args:
+        address: `auto`: the cluster that this machine is a node of; HOST:PORT: its head; `local`:
+            start one here.
+        workers: How many CPUs a cluster that is started here has; None: all that may be used.
+
+    Raises:
+        ComputeError: It cannot be used; the message says what to do.
+    """
+    ray = _load(address)
+    connected_here = not ray.is_initialized()
+    if connected_here:
+        _init(ray, address, workers)
+    try:
+        return _opened(ray, connected_here=connected_here)
+    except BaseException:
+        if connected_here:
+            ray.shutdown()
+        raise
+
+
+def _load(address: str) -> Any:
+    """Return Ray's module, if it can be used for this address."""
+    if why := why_refused(address):
+        raise ComputeError(why)
+    if not RAY.is_installed:
+        raise ComputeError(_NEEDED.format("it is not"))
+    if not (found := version("ray")).startswith(f"{_MINOR}."):
+        raise ComputeError(_NEEDED.format(f"{found} is"))
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(_HEAD_AWAY_S))
+    return RAY.load("ray")
+
+
+def why_refused(address: str) -> str | None:
+    """Say why an address cannot be used; None if that is not known before connecting."""
+    return _CLIENT if address.startswith("ray://") else None
+
+
+def _init(ray: Any, address: str, workers: int | None) -> None:
+    options = {"num_cpus": workers or usable_cores(), "include_dashboard": False}
+    try:
+        ray.init(
+            address,
+            **(options if address == LOCAL else {}),
+            # What a strategy prints is in the logs of its node.
+            log_to_driver=False,
+            configure_logging=False,
+        )
+    except BaseException as error:
+        raise ComputeError(_why_not(error, address)) from error
+
+
+def _why_not(error: BaseException, address: str) -> str:
+    """Say why there is no connection."""
+    causes = list(_causes(error))
+    text = " ".join(str(error).split())
+    if any(type(cause).__name__ == "AuthenticationError" for cause in causes):
+        return (
+            f"The Ray cluster at {address} wants a token: set RAY_AUTH_MODE=token, and copy "
+            "~/.ray/auth_token from the head, or name a copy by RAY_AUTH_TOKEN_PATH"
+        )
+    if "Version mismatch" in text:
+        return (
+            f"The Ray cluster at {address} has another version of Ray or Python: {text}; install "
+            "the same Ray and the same Python on every node and for the gateway"
+        )
+    return (
+        f"No Ray cluster can be reached at {address}: {text}. This machine must be a node of it: "
+        "run `ray start --address=HOST:6379 --num-cpus=0` here first, or use the address `local` "
+        "to start one on this machine"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what it was raised from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _opened(ray: Any, *, connected_here: bool) -> Cluster:
+    cpus = int(ray.cluster_resources().get("CPU", 0))
+    if not cpus:
+        raise ComputeError(
+            "The Ray cluster has no node with CPUs: start one with `ray start --address=HOST:6379` "
+            "on a machine that is to compute"
+        )
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    try:
+        gate = _gate(ray, here)
+    except ray.exceptions.RayError as error:
+        raise ComputeError(
+            "The Ray node of this machine cannot work for the gateway: "
+            f"{text_of(getattr(error, 'cause', None) or error)}; start it by the `ray` of the "
+            "environment that glowback-trio is installed in"
+        ) from error
+    task = ray.remote(carry_out).options(
+        num_cpus=1,
+        num_returns="streaming",
+        max_retries=0,
+        _generator_backpressure_num_objects=_ITEMS_AHEAD,
+    )
+    return Cluster(ray, task.remote, gate, cpus, connected_here)
+
+
+def _gate(ray: Any, here: Any) -> Any:
+    """Return the actor that stops jobs, on this node, once it is there."""
+    # A task says what is missing here; an actor that cannot begin is only not available.
+    ray.get(ray.remote(node_version).options(num_cpus=0, scheduling_strategy=here).remote())
+    # It imports asyncio, which a program that computes elsewhere need not have.
+    gates = RAY.load("glowback_trio.compute.ray.gate")
+    made = ray.remote(gates.Gate).options(
+        num_cpus=0, max_restarts=-1, max_concurrency=100_000, scheduling_strategy=here
+    )
+    gate = made.remote()
+    ray.get(gate.forget.remote(0))
+    return gate
+
+
+def importable() -> list[str]:
+    """Return where this program imports modules from, as absolute paths."""
+    return [os.path.abspath(path) for path in sys.path]  # noqa: PTH100 - it keeps links
