@@ -29,6 +29,7 @@ EMISSION = "glowback_trio/actors/runs/emission.py"
 MEMORY_LOG = "glowback_trio/store/memory_log.py"
 SQLITE = "glowback_trio/store/sqlite"
 SHARED = "glowback_trio/store/durable"
+POSTGRES = "glowback_trio/store/postgres"
 BACKTESTS = "glowback_trio/server/routes/backtests.py"
 SUBMISSION = "glowback_trio/server/routes/submission.py"
 HUB = "glowback_trio/serving/hub.py"
@@ -250,6 +251,34 @@ MUTANTS = (
         ("tests/actors/test_disk_faults.py",),
     ),
     Mutant(
+        "postgres: events of what another gateway holds are stored",
+        f"{POSTGRES}/appending.py",
+        "runs.held_by = %s",
+        "(runs.held_by = %s OR true)",
+        ("tests/store/postgres",),
+    ),
+    Mutant(
+        "postgres: a commit whose outcome was lost is not found",
+        f"{POSTGRES}/committer.py",
+        "                if state != _MADE_BEFORE:\n",
+        "                if True:\n",
+        ("tests/store/postgres",),
+    ),
+    Mutant(
+        "postgres: what a fenced gateway had handed over is written under its next lease",
+        f"{SHARED}/writer.py",
+        "            self._gather()\n            self._group",
+        "            self._group",
+        ("tests/store/postgres",),
+    ),
+    Mutant(
+        "postgres: a connection that was cut while idle is an error",
+        f"{POSTGRES}/reader.py",
+        "                    if not connection.closed:\n                        raise\n",
+        "                    raise\n",
+        ("tests/store/postgres",),
+    ),
+    Mutant(
         "restart: a run that could not be read at first never goes on",
         "glowback_trio/actors/run_tasks.py",
         "                if run.needs_task and starts():\n",
@@ -290,7 +319,7 @@ MUTANTS = (
     Mutant(
         "server: a run is answered before it is stored",
         SUBMISSION,
-        "    await _wait_stored(app_state, kind, first.identity, sent)\n",
+        "    await _wait_stored(app_state, kind, first.identity, sent, claim)\n",
         "",
         DURABLE,
     ),

@@ -13,7 +13,7 @@ from glowback_trio.store.durable.event_batch import pack
 from glowback_trio.store.durable.writer import Pending
 from glowback_trio.store.postgres.connecting import Connection
 
-__all__ = ["append_to_attempts", "append_to_runs", "find_written"]
+__all__ = ["append_to_attempts", "append_to_runs", "find_written", "run_changes"]
 
 Appended = Sequence[tuple[Pending, Sequence[Event]]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -84,7 +84,7 @@ def append_to_runs(connection: Connection, epoch: int, logs: Appended) -> Iterat
     Yields:
         The answer, which has the numbers of the rows that have taken their events.
     """
-    changes = [(*_begin(log, events), *status_changes(events)) for log, events in logs]
+    changes = [(*_begin(log, events), *run_changes(events)) for log, events in logs]
     if changes:
         yield _append(connection, _APPEND_TO_RUNS, changes, epoch, logs)
 
@@ -94,6 +94,13 @@ def append_to_attempts(connection: Connection, epoch: int, logs: Appended) -> It
     changes = [(*_begin(log, events), *attempt_changes(events)) for log, events in logs]
     if changes:
         yield _append(connection, _APPEND_TO_ATTEMPTS, changes, epoch, logs)
+
+
+def run_changes(events: Sequence[Event]) -> Row:
+    """Return what events change in the row of a run, as the database takes it."""
+    *columns, error = status_changes(events)
+    # No text in PostgreSQL holds this character; the log has it as it was.
+    return *columns, error and error.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _begin(log: Pending, events: Sequence[Event]) -> Row:

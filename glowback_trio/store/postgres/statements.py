@@ -8,9 +8,9 @@ from glowback_trio.model.events import Event
 from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.store.durable.changes import status_changes
 from glowback_trio.store.durable.event_batch import pack
 from glowback_trio.store.durable.statement import RowNumber, Statement
+from glowback_trio.store.postgres.appending import run_changes
 from glowback_trio.wire.exports.packed_result import pack_result
 from glowback_trio.wire.json_text import dumps
 from glowback_trio.wire.requests import request_document
@@ -118,7 +118,7 @@ def insert_finished(
     result: Result | None,
 ) -> Sequence[Statement]:
     """Return the statements that keep a whole run. Takes tenths of a second for a long one."""
-    size, count, progress, state, created, started, finished, error = status_changes(events)
+    size, count, progress, state, created, started, finished, error = run_changes(events)
     batches = [
         Statement(
             "INSERT INTO event_batches (run, first_id, count, checksum, events, types) "

@@ -356,6 +356,19 @@ async def test_a_store_leaves_no_connection_behind() -> None:
     assert 0 in (left for _ in range(500) for left in shared_server().ask(asked, database))
 
 
+async def test_an_error_with_a_character_that_no_text_holds_is_stored() -> None:
+    end = event(2, "state", b'{"state":"failed","error":"a\\u0000b"}')
+    async with opened() as store:
+        log = await begun(store)
+        log.append(end)
+        await store.flush()
+        stored = await store.reopen("r", quiet)
+        assert stored.status.error == "a\N{REPLACEMENT CHARACTER}b"
+        assert list(await stored.log.read(1, 9)) == [end]
+        await store.import_run("other", REQUEST, [QUEUED, end], None)
+        assert (await store.reopen("other", quiet)).status.finished
+
+
 async def test_a_log_is_read_beyond_the_largest_small_integer() -> None:
     async with opened() as store:
         log = await begun(store, events=33_500)
