@@ -29,6 +29,7 @@ BENCHMARKS = (
     "dashboard",
     "live_curve",
     "growth",
+    "postgres",
 )
 GROUPS = nox.project.load_toml("pyproject.toml")
 
@@ -293,6 +294,7 @@ def bench(session: nox.Session) -> None:
     `--check` compares their ratios with the committed ones, `--record` writes new ones.
     """
     _install(session, "bench")
+    session.env["PYTHONPATH"] = "tests"  # real databases and gateways are started as for tests
     named = [name for name in session.posargs if not name.startswith("--")] or BENCHMARKS
     if "--check" in session.posargs:
         session.run("python", "benchmarks/check.py", *named)

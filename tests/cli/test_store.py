@@ -159,4 +159,4 @@ def test_looking_for_the_default_store_makes_no_directory(
 def test_a_store_of_another_kind_is_refused(glowback: Glowback) -> None:
     done = glowback("serve", "--port", "0", "--store", "redis://localhost")
     assert done.returncode == 2
-    assert "`memory`, or `sqlite:` and the path of a file" in done.stderr
+    assert "`memory`, `sqlite:` and the path of a file, or the URL of" in done.stderr

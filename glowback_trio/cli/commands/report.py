@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from glowback_trio.cli.commands.runs.examples import RUN_ID, make_command
 from glowback_trio.cli.options.server_option import LOCAL_SERVER, ServerOption
-from glowback_trio.cli.options.store_option import store_path
+from glowback_trio.cli.options.store_option import FORMS, place_of
 from glowback_trio.client import Client
 from glowback_trio.client.files import REPORT_FORMS, ReportForm
 from glowback_trio.errors import (
@@ -23,15 +23,12 @@ from glowback_trio.errors import (
 from glowback_trio.model.bounds import one_of
 from glowback_trio.reports.subjects import Comparison
 from glowback_trio.reports.writing import report
-from glowback_trio.store.sqlite.maintenance import export_from_store
 from glowback_trio.wire.exports.run_export import RunExport, load_export
 
 __all__ = ["app"]
 
 # Without the variable of `serve`, which would hide the server's own runs.
-StoreOfRuns = Annotated[
-    str | None, Parameter(name="--store", metavar="sqlite:PATH", show_default=False)
-]
+StoreOfRuns = Annotated[str | None, Parameter(name="--store", metavar=FORMS, show_default=False)]
 FormOption = Annotated[ReportForm | None, Parameter(show_default=False)]
 
 app = make_command(
@@ -99,7 +96,7 @@ def _form(form: ReportForm | None, out: Path | None) -> ReportForm:
 def _export(run: str, store: str | None) -> RunExport:
     if _is_file(run):
         return load_export(Path(run))
-    return export_from_store(store_path(store), run)
+    return place_of(store).export(run)
 
 
 def _written(runs: Sequence[RunExport], form: ReportForm) -> str:

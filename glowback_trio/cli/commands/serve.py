@@ -23,7 +23,7 @@ from glowback_trio.cli.messages import print_note, print_warning, printing_to_st
 from glowback_trio.cli.options.data_option import file_limits, open_catalogue
 from glowback_trio.cli.options.environment import unknown_variables
 from glowback_trio.cli.options.flags import read_settings, with_setting_flags
-from glowback_trio.cli.options.store_option import open_store
+from glowback_trio.cli.options.store_option import open_store, where_kept
 from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.cli.upkeep import collecting_shortly, give_back_for_ever
 from glowback_trio.compute import Compute, ProcessCompute, RayCompute, ThreadCompute, usable_cores
@@ -31,8 +31,7 @@ from glowback_trio.errors import InvalidRequestError, Problem
 from glowback_trio.memory import resident, usable_memory
 from glowback_trio.server import Settings, serve
 from glowback_trio.server.security.hosts import is_loopback
-from glowback_trio.store import Store
-from glowback_trio.store.sqlite import SqliteStore
+from glowback_trio.store import MemoryStore, Store
 
 __all__ = ["app"]
 
@@ -44,6 +43,7 @@ Examples:
   glowback-trio serve --data demo --strategies my_strategies:Breakout
   glowback-trio serve --data demo --store sqlite:./runs.sqlite
   glowback-trio serve --data /srv/prices --compute ray --ray-address auto
+  glowback-trio serve --data ./prices --store postgresql://glowback@db/glowback
   glowback-trio serve --host unix:/run/glowback.sock --trusted-proxies unix
 
 Prints `listening on http://HOST:PORT` once it accepts connections (https with
@@ -82,9 +82,10 @@ async def serve_backtests(
 ) -> None:
     """Serve backtests over HTTP and WebSocket.
 
-    Runs are kept in a file, so that they survive the process, unless `--store memory` says
-    otherwise. On SIGINT or SIGTERM queued runs, and those that say `"on_restart": "rerun"`, go on
-    at the next start; other runs are cancelled, and streams receive their last events.
+    Runs are kept in a file, so that they survive the process, unless `--store` says otherwise:
+    memory, or a database of PostgreSQL that several servers share. On SIGINT or SIGTERM queued
+    runs, and those that say `"on_restart": "rerun"`, go on at the next start; other runs are
+    cancelled, and streams receive their last events.
 
     Args:
         host: Address to listen on, or `unix:/path` for a Unix socket, which has no port.
@@ -181,8 +182,8 @@ def _bind(host: str, port: int) -> str:
 def _notes(settings: Settings, host: str, store: Store) -> list[str]:
     """Return what the operator should know once the server listens."""
     notes = [] if settings.api_keys or not _is_local(host) else [_OPEN_HERE]
-    if isinstance(store, SqliteStore):
-        notes.append(f"runs are kept in {store.path.absolute()}")
+    if not isinstance(store, MemoryStore):
+        notes.append(f"runs are kept in {where_kept(settings.store)}")
     return notes
 
 

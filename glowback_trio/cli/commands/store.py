@@ -1,4 +1,4 @@
-"""`glowback-trio store`: look after the file that a server keeps its runs in; move its runs."""
+"""`glowback-trio store`: look after where a server keeps its runs; move its runs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,11 @@ from rich.console import Console
 from glowback_trio.actors.transfers import check_same, import_export
 from glowback_trio.cli.messages import print_error
 from glowback_trio.cli.options.server_option import ServerOption
-from glowback_trio.cli.options.store_option import StoreOption, path_to_write, store_path
+from glowback_trio.cli.options.store_option import StoreOption, place_of, place_to_write
 from glowback_trio.cli.options.strategy_option import StrategiesOption, load_strategies
+from glowback_trio.cli.store_place import StorePlace
 from glowback_trio.errors import InvalidRequestError, Problem, RunExistsError, StoreError
 from glowback_trio.model.strategies.registry import make_registry
-from glowback_trio.store.sqlite import SqliteStore
-from glowback_trio.store.sqlite.maintenance import (
-    backup_store,
-    check_store,
-    compact_store,
-    export_from_store,
-    store_info,
-)
 from glowback_trio.wire.exports.run_export import MOST_BYTES, RunExport, export_pieces, read_export
 
 __all__ = ["app"]
@@ -39,6 +32,7 @@ _EXAMPLES = """\
 Examples:
 
   glowback-trio store info
+  glowback-trio store info --store postgresql://glowback@db/glowback
   glowback-trio store check --store sqlite:./runs.sqlite
   glowback-trio store compact --store sqlite:./runs.sqlite
   glowback-trio store backup copy.sqlite
@@ -48,7 +42,7 @@ Examples:
 
 app = App(
     name="store",
-    help="Look after the file that a server keeps its runs in; move its runs.",
+    help="Look after where a server keeps its runs; move its runs.",
     help_format="plaintext",
     help_epilogue=_EXAMPLES,
 )
@@ -61,21 +55,8 @@ def info(*, store: StoreOption = None) -> None:
     Args:
         store: The store; left out, that of `serve`.
     """
-    path = store_path(store)
-    found = store_info(path)
-    states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items()))
-    lines = {
-        "file": str(path),
-        "version": str(found.version),
-        "size": f"{found.size:,} bytes, {found.free:,} of them free",
-        "runs": f"{sum(found.states.values()):,}" + (f" ({states})" if states else ""),
-        "events": f"{found.events:,}",
-        "results": f"{found.results:,}",
-        "optimizations": f"{found.optimizations:,}",
-        "trials": f"{found.trials:,} in the ledger",
-    }
     console = Console(highlight=False)
-    for name, text in lines.items():
+    for name, text in place_of(store).info().items():
         console.print(f"{name:13} {text}", markup=False, soft_wrap=True)
 
 
@@ -90,41 +71,37 @@ def check(*, store: StoreOption = None) -> int:
     Args:
         store: The store; left out, that of `serve`.
     """
-    path = store_path(store)
+    place = place_of(store)
     wrong = 0
-    for finding in check_store(path):
+    for finding in place.check():
         wrong += 1
         print_error(finding)
     if not wrong:
-        Console(highlight=False).print(f"{path} is sound", markup=False, soft_wrap=True)
+        Console(highlight=False).print(f"{place} is sound", markup=False, soft_wrap=True)
     return 1 if wrong else 0
 
 
 @app.command
 def compact(*, store: StoreOption = None) -> None:
-    """Give the space of deleted runs back to the disk. No server may be using the store.
+    """Give the space of deleted runs in a file back to the disk. No server may be using it.
 
     Args:
         store: The store; left out, that of `serve`.
     """
-    path = store_path(store)
-    before = store_info(path).size
-    compact_store(path)
-    after = store_info(path).size
-    Console(highlight=False).print(f"{before:,} bytes before, {after:,} bytes now")
+    Console(highlight=False).print(place_of(store).compact())
 
 
 @app.command
 def backup(file: Path, *, store: StoreOption = None) -> None:
-    """Copy a store into a new file, as of one moment. A server may be using it.
+    """Copy a store's file into a new one, as of one moment. A server may be using it.
 
     Args:
         file: The copy.
         store: The store; left out, that of `serve`.
     """
-    path = store_path(store)
-    backup_store(path, file)
-    Console(highlight=False).print(f"{file} is a copy of {path}", markup=False, soft_wrap=True)
+    place = place_of(store)
+    place.backup(file)
+    Console(highlight=False).print(f"{file} is a copy of {place}", markup=False, soft_wrap=True)
 
 
 @app.command(name="export")
@@ -146,7 +123,7 @@ async def export_run(
         api_key: API key of the server; the first one of a comma list.
     """
     if url is None:
-        pieces = export_pieces(export_from_store(store_path(store), run))
+        pieces = export_pieces(place_of(store).export(run))
         with _new_file(file) as opened:
             opened.writelines(pieces)
     else:
@@ -169,7 +146,7 @@ async def import_run(
 
     Args:
         file: What `store export` has written.
-        store: The store, which no server may be using; left out, that of `serve`.
+        store: The store; if it is a file, no server may be using it. Left out, that of `serve`.
         strategies: Custom strategies, as MODULE:ATTRIBUTE naming a class or a list of classes.
         url: Send the run to this server instead.
         api_key: API key of the server; the first one of a comma list.
@@ -177,21 +154,21 @@ async def import_run(
     data = _read(file)
     export = read_export(data)
     if url is None:
-        await _import_into(path_to_write(store), export, strategies)
+        await _import_into(place_to_write(store), export, strategies)
     else:
         async with ServerOption(url=url, api_key=api_key).open_client() as client:
             await client.import_run(data)
     Console(highlight=False).print(f"{export.run_id} is there", markup=False, soft_wrap=True)
 
 
-async def _import_into(path: Path, export: RunExport, strategies: list[str] | None) -> None:
+async def _import_into(place: StorePlace, export: RunExport, strategies: list[str] | None) -> None:
     registry = make_registry(load_strategies(strategies or ()))
-    kept = SqliteStore(path)
+    kept = place.open()
     try:
         async with kept.opened(registry):
             await import_export(export, kept, registry)
     except RunExistsError:
-        there = await trio.to_thread.run_sync(export_from_store, path, export.run_id)
+        there = await trio.to_thread.run_sync(place.export, export.run_id)
         await check_same(export, there)
     except StoreError as error:
         error.add_note("a server that uses the store takes the run with --url")

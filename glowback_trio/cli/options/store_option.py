@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from platformdirs import user_data_path
 
+from glowback_trio.cli.store_place import DatabasePlace, FilePlace, StorePlace
 from glowback_trio.errors import InvalidRequestError, Problem, StoreError
 from glowback_trio.server import Settings
 from glowback_trio.store import MemoryStore, Store
-from glowback_trio.store.sqlite import SqliteStore
 
-__all__ = ["StoreOption", "open_store", "path_to_write", "store_path"]
+__all__ = ["FORMS", "StoreOption", "open_store", "place_of", "place_to_write", "where_kept"]
+
+#: What `--store` may be, for help texts.
+FORMS = "sqlite:PATH|postgresql://..."
 
 StoreOption = Annotated[
     str | None,
-    Parameter(name="--store", metavar="sqlite:PATH", env_var="GLOWBACK_STORE", show_default=False),
+    Parameter(name="--store", metavar=FORMS, env_var="GLOWBACK_STORE", show_default=False),
 ]
 
 _SQLITE = "sqlite:"
+_POSTGRES = re.compile("postgres(ql)?://")
 
 
 def open_store(settings: Settings) -> Store:
@@ -29,35 +34,38 @@ def open_store(settings: Settings) -> Store:
 
     Raises:
         StoreError: None is named, and the default directory cannot be written.
+        DataError: It is in PostgreSQL, and the extra for that is not installed.
     """
+    keeping = {"keep_runs": settings.keep_runs, "keep_bytes": settings.keep_bytes}
     if settings.store == "memory":
-        given = {"keep_runs": settings.keep_runs, "keep_bytes": settings.keep_bytes}
-        return MemoryStore(**{name: most for name, most in given.items() if most is not None})
-    return SqliteStore(
-        path_to_write(settings.store),
-        "FULL" if settings.durability == "power" else "NORMAL",
-        keep_runs=settings.keep_runs,
-        keep_days=settings.keep_days,
-        keep_bytes=settings.keep_bytes,
-    )
+        return MemoryStore(**{name: most for name, most in keeping.items() if most is not None})
+    place = place_to_write(settings.store)
+    if isinstance(place, DatabasePlace):
+        return place.open(keep_days=settings.keep_days, **keeping)
+    synchronous = "FULL" if settings.durability == "power" else "NORMAL"
+    return place.open(synchronous=synchronous, keep_days=settings.keep_days, **keeping)
 
 
-def store_path(store: str | None) -> Path:
-    """Return the file that `--store` names; where it names none, the default one.
+def place_of(store: str | None) -> StorePlace:
+    """Return the place that `--store` names; where it names none, the default file.
 
     Raises:
         InvalidRequestError: It names the memory.
     """
     if store is None:
-        return _default_directory() / "runs.sqlite"
-    if not store.startswith(_SQLITE):
-        message = "Input should be sqlite:PATH: a store in memory ends with its server"
-        raise InvalidRequestError([Problem("value_error", ("--store",), message, store)])
-    return Path(store.removeprefix(_SQLITE))
+        return FilePlace(_default_directory() / "runs.sqlite")
+    if store.startswith(_SQLITE):
+        return FilePlace(Path(store.removeprefix(_SQLITE)))
+    if _POSTGRES.match(store):
+        return DatabasePlace(store)
+    message = (
+        "Input should be sqlite:PATH or postgresql://...: a store in memory ends with its server"
+    )
+    raise InvalidRequestError([Problem("value_error", ("--store",), message, store)])
 
 
-def path_to_write(store: str | None) -> Path:
-    """Return the same file as `store_path`; make the default directory if need be.
+def place_to_write(store: str | None) -> StorePlace:
+    """Return the same place as `place_of`; make the default directory if need be.
 
     Raises:
         InvalidRequestError: It names the memory.
@@ -65,7 +73,13 @@ def path_to_write(store: str | None) -> Path:
     """
     if store is None:
         _make(_default_directory())
-    return store_path(store)
+    return place_of(store)
+
+
+def where_kept(store: str | None) -> str:
+    """Return where runs are kept, for people: the file with its whole path, or the database."""
+    place = place_of(store)
+    return str(place.path.absolute() if isinstance(place, FilePlace) else place)
 
 
 def _default_directory() -> Path:

@@ -86,12 +86,20 @@ class Settings(Checked):
         flag="--strategies",
     )
     store: (
-        Annotated[str, Pattern("memory|sqlite:.+", "`memory`, or `sqlite:` and the path of a file")]
+        Annotated[
+            str,
+            Pattern(
+                "memory|sqlite:.+|postgres(ql)?://.+",
+                "`memory`, `sqlite:` and the path of a file, or the URL of a PostgreSQL database",
+            ),
+        ]
         | None
     ) = setting(
         None,
         "GLOWBACK_STORE",
-        "Where runs are kept: memory or sqlite:PATH; none: a file in the user's data directory",
+        "Where runs are kept: memory, sqlite:PATH, or postgresql://..., which several servers may "
+        "share; none: a file in the user's data directory",
+        repr=False,
         flag="--store",
     )
     durability: Literal["process", "power"] = setting(

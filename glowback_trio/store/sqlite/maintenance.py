@@ -7,18 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
-import attrs
-import orjson
 from attrs import frozen
 
-from glowback_trio.errors import GlowbackError, LogError, NotReadyError, StoreError
+from glowback_trio.errors import GlowbackError, StoreError
 from glowback_trio.model.instant import utc_now
-from glowback_trio.model.invariants import assert_sound
-from glowback_trio.model.lifecycle import State
+from glowback_trio.store.inspection import StoredCounts, check_run, export_run
+from glowback_trio.store.sqlite import queries
 from glowback_trio.store.sqlite.database import connect, failures_of
 from glowback_trio.store.sqlite.lock import held
 from glowback_trio.store.sqlite.optimizations.checks import check_optimizations
-from glowback_trio.store.sqlite.queries import find_run, read_events, read_result
 from glowback_trio.store.sqlite.schema import check_version
 from glowback_trio.wire.exports.run_export import RunExport
 
@@ -30,6 +27,12 @@ _OPTIMIZATIONS = 5
 
 # Not those that were forgotten, whose rows are removed later.
 _KNOWN = "(SELECT * FROM runs WHERE run_id IS NOT NULL)"
+_COUNTS = f"""
+SELECT run_id, seq, event_count,
+    (SELECT ifnull(sum(count), 0) FROM event_batches WHERE run = seq),
+    finished_at IS NOT NULL, EXISTS (SELECT 1 FROM results WHERE run = seq)
+FROM {_KNOWN}
+"""
 
 
 @frozen
@@ -104,26 +107,14 @@ def check_store(path: Path) -> Iterator[str]:
         for (finding,) in connection.execute("PRAGMA integrity_check"):
             if finding != "ok":
                 yield f"The database: {finding}"
-        runs = f"SELECT seq, run_id, event_count, finished_at FROM {_KNOWN}"
-        for seq, run_id, count, finished_at in connection.execute(runs):
+        for row in connection.execute(_COUNTS):
+            run = StoredCounts(*row)
             try:
-                _check_run(connection, seq, run_id, count, ended=finished_at is not None)
+                check_run(queries, connection, run)
             except (GlowbackError, ValueError, KeyError) as error:
-                yield f"Run {run_id}: {error}"
+                yield f"Run {run.run_id}: {error}"
         if check_version(connection) >= _OPTIMIZATIONS:
             yield from check_optimizations(connection)
-
-
-def _check_run(
-    connection: apsw.Connection, seq: int, run_id: str, count: int, *, ended: bool
-) -> None:
-    batches = "SELECT ifnull(sum(count), 0) FROM event_batches WHERE run = ?"
-    if (found := connection.execute(batches, (seq,)).get) != count:
-        raise LogError(f"{found:,} events are stored, and {count:,} are noted")
-    if count:
-        assert_sound(read_events(connection, seq, 0, count), ended=ended)
-    if connection.execute("SELECT 1 FROM results WHERE run = ?", (seq,)).get:
-        read_result(connection, run_id)
 
 
 def compact_store(path: Path) -> None:
@@ -166,15 +157,7 @@ def export_from_store(path: Path, run_id: str) -> RunExport:
     """
     with _opened(path) as connection:
         connection.execute("BEGIN")  # all of it as of one moment
-        row = find_run(connection, run_id)
-        if not row.status.finished:
-            raise NotReadyError("The run has not ended: it can be exported once it has")
-        events = read_events(connection, row.seq, 0, row.status.event_count)
-        lines = b"".join([b"%b\n" % event.data for event in events])
-        completed = row.status.state is State.COMPLETED
-        result = read_result(connection, run_id) if completed else None
-        labels = attrs.asdict(row.status.labels)
-        return RunExport(run_id, orjson.loads(row.request), lines, result, labels=labels)
+        return export_run(queries, connection, run_id)
 
 
 def backup_store(path: Path, copy: Path) -> None:
