@@ -168,7 +168,8 @@ class Study:
         """
         plans: list[TrialPlan] = []
         while len(plans) < most and self._refill():
-            batch = next(each for each in self._batches if each.last > self._asked)
+            # All before it have been asked for: a batch is added only then.
+            batch = self._batches[-1]
             self._asked += 1
             candidate = batch.candidates[self._asked - batch.first]
             plans.append(self._evaluation.plan(self._asked, candidate, batch.search.split))

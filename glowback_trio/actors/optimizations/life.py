@@ -37,7 +37,8 @@ class AttemptFold:
 
     trials: list[Trial] = field(factory=list, init=False)
     validations: int = field(default=0, init=False)
-    _newest: Trial | None = field(default=None, init=False)
+    #: The payload of the newest trial: few of them are the best, and only those are read.
+    _newest: Mapping[str, Any] | None = field(default=None, init=False)
 
     def check(self, status: OptimizationStatus, kind: AnyEventType) -> None:
         """Check that the state allows an event of this type."""
@@ -52,17 +53,17 @@ class AttemptFold:
     def collect(self, event: Event) -> None:
         """Take note of an event of a log that is read again, whose status is known already."""
         if event.type == "trial":
-            self._newest = parse_trial(event.payload)
-            self.trials.append(self._newest)
+            self._newest = payload = event.payload
+            self.trials.append(parse_trial(payload))
         self.validations += event.type == "validation"
 
     def _folded(
         self, status: OptimizationStatus, kind: AnyEventType, payload: Mapping[str, Any]
     ) -> OptimizationStatus:
         if kind == "trial":
-            self._newest = trial = parse_trial(payload)
-            completed = status.trials_completed + (trial.status == "completed")
-            failed = status.trials_failed + (trial.status == "failed")
+            self._newest = payload
+            completed = status.trials_completed + (payload["status"] == "completed")
+            failed = status.trials_failed + (payload["status"] == "failed")
             return evolve(status, trials_completed=completed, trials_failed=failed)
         if kind == "best":
             return evolve(status, best_trial=self._best(payload))
@@ -73,8 +74,8 @@ class AttemptFold:
     def _best(self, payload: Mapping[str, Any]) -> Trial:
         # It follows the event of its trial.
         newest, number = self._newest, payload["trial_number"]
-        if newest is not None and newest.trial_number == number:
-            return newest
+        if newest is not None and newest["trial_number"] == number:
+            return parse_trial(newest)
         return parse_trial({"status": "completed", **payload})
 
 
