@@ -53,14 +53,17 @@ class ConnectionBudget:
         return cls(min(settings.max_connections, max(free - refusals, 1)), refusals)
 
     def tell(self, settings: Settings) -> None:
-        """Log that there are fewer connections than were asked for, if so."""
+        """Log that there are fewer connections than were asked for, or fewer streams, if so."""
         if self.most < settings.max_connections:
+            fewer = self.most < settings.max_streams
             _log.warning(
-                "At most %d connections are served, not the %d of GLOWBACK_MAX_CONNECTIONS: the "
-                "limit on open files (ulimit -n) allows no more beside the %d that are kept for "
-                "the server itself",
+                "At most %d connections%s are served, not the %d of GLOWBACK_MAX_CONNECTIONS%s: "
+                "the limit on open files (ulimit -n) allows no more beside the %d that are kept "
+                "for the server itself",
                 self.most,
+                ", streams among them," if fewer else "",
                 settings.max_connections,
+                f" and the {settings.max_streams} of GLOWBACK_MAX_STREAMS" if fewer else "",
                 _reserve(settings),
             )
 

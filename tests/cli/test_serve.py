@@ -132,10 +132,15 @@ def few_files() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_as_many_files_may_be_open_as_the_system_allows(few_files: int, own_server: Any) -> None:
+def test_as_many_files_may_be_open_as_the_system_allows(
+    few_files: int, own_server: Any, tmp_path: Path
+) -> None:
     limits = Path(f"/proc/{own_server.process.pid}/limits").read_text()
     (allowed,) = (line.split()[3:5] for line in limits.splitlines() if "Max open files" in line)
     assert allowed == [str(few_files), str(few_files)]
+    httpx2.get(f"{own_server.url}/healthz")  # what is said at the start has been said by then
+    raised = f"note: the limit on open files (ulimit -n) is raised from 256 to {few_files}\n"
+    assert raised in (tmp_path / "serve.log").read_text()
 
 
 @pytest.fixture

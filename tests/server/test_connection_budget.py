@@ -52,9 +52,12 @@ def test_more_workers_and_runs_keep_more_files_back() -> None:
 def test_fewer_connections_than_asked_for_are_told(caplog: pytest.LogCaptureFixture) -> None:
     ConnectionBudget.of(ONE_WORKER, 1024).tell(ONE_WORKER)
     (line,) = caplog.messages
-    assert "not the 12000 of GLOWBACK_MAX_CONNECTIONS" in line
+    assert "not the 12000 of GLOWBACK_MAX_CONNECTIONS and the 10000 of GLOWBACK_MAX_STREAMS" in line
     assert "ulimit -n" in line
     assert caplog.records[0].levelno == logging.WARNING
+    caplog.clear()
+    ConnectionBudget.of(ONE_WORKER, 12_000).tell(ONE_WORKER)
+    assert "not the 12000 of GLOWBACK_MAX_CONNECTIONS: the limit" in caplog.messages[0]
     caplog.clear()
     ConnectionBudget.of(ONE_WORKER, 1_000_000).tell(ONE_WORKER)
     assert caplog.messages == []

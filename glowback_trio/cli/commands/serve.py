@@ -105,7 +105,7 @@ async def serve_backtests(
         file_limits=file_limits(settings),
     )
     store = open_store(settings)
-    _raise_open_file_limit()
+    raised = _raise_open_file_limit()
     if not (settings.api_keys or _is_local(host)):
         print_warning(_OPEN_TO_ALL.format(host=host))
     async with open_gateway(
@@ -131,7 +131,7 @@ async def serve_backtests(
                 partial(serve, gateway, bind=_bind(host, port), settings=settings),
                 partial(give_back_for_ever, gateway.memory),
                 stdout,
-                _notes(settings, host, store),
+                [*_notes(settings, host, store), *raised],
             )
 
 
@@ -222,11 +222,19 @@ async def _set_on_signal(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _raise_open_file_limit() -> None:
-    """Raise the soft limit on open files to the hard one, since every stream is an open file."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _raise_open_file_limit() -> list[str]:
+    """Raise the soft limit on open files to the hard one, since every stream is an open file.
+
+    Returns:
+        A note for the operator, if that has changed anything.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if soft != hard:
+            most = "as many as the system can" if hard == resource.RLIM_INFINITY else str(hard)
+            return [f"the limit on open files (ulimit -n) is raised from {soft} to {most}"]
+    return []
 
 
 def _is_local(host: str) -> bool:

@@ -18,9 +18,9 @@ app = App(name="warm", help_format="plaintext", help_epilogue="Example:\n\n  glo
 def warm_up() -> None:
     """Compile the engine's kernel once, for all later runs on this machine.
 
-    It needs numba, which 'pip install "glowback-trio[fast]"' installs, and takes some ten seconds.
-    What it makes is kept in the directory that GLOWBACK_KERNEL_CACHE names, by default in the
-    user's cache directory; an image of a container can hold it. Results are the same without.
+    It needs numba, which 'pip install "glowback-trio[fast]"' installs, and takes some twenty
+    seconds. What it makes is kept in the directory that GLOWBACK_KERNEL_CACHE names, by default in
+    the user's cache directory; an image of a container can hold it. Results are the same without.
     """
     start = time.monotonic()
     compiled = warm()
