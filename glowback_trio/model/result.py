@@ -6,11 +6,12 @@ are in the units of the wire already (see `engine.analytics.metrics`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
-from attrs import Factory, field, frozen
+from attrs import Factory, field, fields, frozen
 from numpy.typing import NDArray
 
 from glowback_trio.lazy import late_part
@@ -19,7 +20,7 @@ from glowback_trio.model.orders import OrderEventKind, OrderSpec
 from glowback_trio.model.portfolio import Portfolio
 from glowback_trio.model.short_repr import counted, describe
 
-__all__ = ["Benchmark", "Curve", "Fills", "OrderLog", "Result"]
+__all__ = ["Benchmark", "Curve", "Fills", "Happened", "OrderLog", "Result"]
 
 
 #: Small integers in whatever width holds them: a run may have millions of fills.
@@ -28,6 +29,9 @@ Codes = NDArray[np.integer[Any]]
 # By the number of an `OrderEventKind`: a tuple is much faster than the attribute of a member.
 _EVENTS = tuple(kind.event for kind in OrderEventKind)
 _REASONS = tuple(kind.reason for kind in OrderEventKind)
+# Of a result: the parts that are made late, and what stands in their place while it is made.
+_LATE = ("trades", "orders")
+_NOT_YET: Any = None
 
 
 @frozen(eq=False, repr=False)
@@ -201,6 +205,22 @@ class Benchmark:
         return returns
 
 
+class Happened(Protocol):
+    """The records that a result's fills and orders are made from."""
+
+    @property
+    def trades(self) -> Fills:
+        """Every fill."""
+
+    @property
+    def orders(self) -> OrderLog:
+        """The life of every order."""
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the columns of both take, once they are made."""
+
+
 @frozen(eq=False, repr=False)
 class Result:
     """The result of a completed backtest: data only, so that it can be stored, sent and pickled.
@@ -223,6 +243,8 @@ class Result:
             for short positions, `interest` on negative cash.
         benchmark: The benchmark that the run was measured against; None without one.
         risk_free_rate: Fraction per year, as the request gave it.
+        happened: What `trades` and `orders` are made from when they are asked for, and all of them
+            that a pickle holds; None where they were given.
     """
 
     metrics: Mapping[str, float | int | None]
@@ -238,6 +260,30 @@ class Result:
     carry: Mapping[str, float] = field(factory=dict)
     benchmark: Benchmark | None = None
     risk_free_rate: float = 0.0
+    happened: Happened | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, happened: Happened, **others: Any) -> Result:
+        """Return a result whose fills and orders are made when somebody asks for them.
+
+        Args:
+            happened: What they are made from.
+            others: All other attributes.
+        """
+        result = cls(trades=_NOT_YET, orders=_NOT_YET, **others)
+        object.__setattr__(result, "happened", happened)
+        for name in _LATE:
+            object.__delattr__(result, name)
+        return result
+
+    def __reduce__(self) -> tuple[Callable[..., Result], tuple[Any, ...]]:
+        """Pickle what cannot be made from the rest."""
+        late = () if self.happened is None else _LATE
+        names = (each.name for each in fields(Result) if each.init and each.name not in late)
+        others = {name: getattr(self, name) for name in names}
+        if self.happened is None:
+            return partial(Result, **others), ()
+        return partial(Result.of, **others), (self.happened,)
 
     def __repr__(self) -> str:
         return describe(
@@ -268,3 +314,16 @@ class Result:
     def _repr_html_(self) -> str:
         card: str = late_part("notebook.cards").result_card(self)
         return card
+
+
+def _made(result: Result, name: str) -> Any:
+    """Make one of the parts of a result that have not been made yet."""
+    if name not in _LATE:
+        raise AttributeError(f"{type(result).__name__!r} object has no attribute {name!r}")
+    part = getattr(result.happened, name)
+    object.__setattr__(result, name, part)
+    return part
+
+
+# Not a method of the class, which type checkers would take for any attribute at all.
+Result.__getattr__ = _made  # type: ignore[attr-defined]  # see above

@@ -14,7 +14,9 @@ def result_bytes(result: Result | None) -> int:
     """Return the bytes of a result's arrays; the rest is small compared with its events."""
     if result is None:
         return 0
-    parts = (result.curve, result.trades, result.orders, result.portfolio, result.benchmark)
+    happened = result.happened
+    late = (result.trades, result.orders) if happened is None else ()
+    parts = (result.curve, *late, result.portfolio, result.benchmark)
     # Parts share columns, such as the times: each is counted once.
     columns = {
         id(column): column.nbytes
@@ -23,4 +25,5 @@ def result_bytes(result: Result | None) -> int:
         for column in astuple(part, recurse=False)
         if isinstance(column, np.ndarray)
     }
-    return sum(columns.values())
+    # As if they were there: whoever asks for them must not make the account wrong.
+    return sum(columns.values()) + (0 if happened is None else happened.nbytes)

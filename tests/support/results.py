@@ -41,7 +41,8 @@ def plain(value: Any) -> Any:
         case float():
             return value.hex()
         case _ if has(type(value)):
-            return plain(asdict(value, recurse=False))
+            # What is no argument is made from the others.
+            return plain(asdict(value, recurse=False, filter=lambda field, _: field.init))
         case _:
             return value
 

@@ -60,7 +60,8 @@ def differences(then: Any, now: Any, field: str = "") -> Iterator[Found]:
     if isinstance(then, np.ndarray) and isinstance(now, np.ndarray):
         yield from _in_arrays(then, now, field)
     elif attrs.has(type(then)) and type(then) is type(now):
-        for one in attrs.fields(type(then)):
+        # What is no argument is made from the others.
+        for one in (each for each in attrs.fields(type(then)) if each.init):
             place = _under(field, one.name)
             yield from differences(getattr(then, one.name), getattr(now, one.name), place)
     elif isinstance(then, Mapping) and isinstance(now, Mapping):

@@ -17,6 +17,7 @@ from glowback_trio.model.result import Fills, OrderLog
 
 __all__ = ["BookedRecords", "Statement"]
 
+_STEP_BYTES, _FILL_BYTES = 36, 64  # of a row of `OrderLog`, and of `Fills`
 _FILLED = int(OrderEventKind.FILLED)  # numpy takes four times as long over a member of an enum
 
 
@@ -49,6 +50,17 @@ class Statement:
     @cached_property
     def _records(self) -> Records:
         return Records.joined([one.records for one in self.booked])
+
+    @property
+    def in_one_piece(self) -> Statement:
+        """The same as a single stretch, which holds nothing but what cannot be worked out."""
+        booked = [BookedRecords(self._records, _joined([one.pnl for one in self.booked]))]
+        return Statement(booked, self.time, self.symbols, self.strategy_id, self.specs)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the columns of `orders` and `trades` take together."""
+        return _STEP_BYTES * len(self._records.events) + _FILL_BYTES * len(self._records.fills)
 
     @property
     def orders(self) -> OrderLog:

@@ -95,14 +95,13 @@ def result(ended: Ended, sentences: Sequence[str]) -> Result:
         sentences: Warnings, and what the strategy logged.
     """
     request, curve, timeline = ended.request, ended.curve, ended.timeline
-    orders, measured = ended.statement.orders, measure(ended)
-    fills = measured.trades
-    return Result(
+    statement, measured = ended.statement.in_one_piece, measure(ended)
+    steps = len(statement.event_rows)
+    return Result.of(
+        statement,
         metrics=measured.metrics,
         curve=curve,
-        trades=fills,
-        orders=orders,
-        logs=[*summary(curve, fills, len(orders), request.currency), *sentences],
+        logs=[*summary(curve, measured.trades, steps, request.currency), *sentences],
         final_cash=ended.account.cash,
         final_positions=_positions(ended),
         final_prices=_last_closes(timeline),

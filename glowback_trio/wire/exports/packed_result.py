@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import attrs
@@ -50,7 +51,8 @@ _LEVEL = 1
 def pack_result(result: Result) -> bytes:
     """Write a result as bytes."""
     arrays: Arrays = {}
-    document = taken_apart(result, "", arrays)
+    # Of a copy, so that what is made for this is let go afterwards.
+    document = taken_apart(copy(result), "", arrays)
     distinct = {id(array): array for array in arrays.values()}
     index = {key: number for number, key in enumerate(distinct)}
     header = {
