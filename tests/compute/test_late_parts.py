@@ -63,7 +63,7 @@ async def test_a_summary_makes_neither_fills_nor_orders(store: str, tmp_path: Pa
         run = gateway.submit(REQUEST)
         await run.wait_finished()
         result = await run.load_result()
-        document = result_document(result, run.run_id, include=("metrics_summary",))
+        document = result_document(result, run.run_id, include={"metrics_summary"})
         assert document["metrics_summary"]["total_trades"] > 0
         # What was read back from a file has all of it at once.
         if result.happened is not None:
