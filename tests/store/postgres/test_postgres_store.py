@@ -234,6 +234,7 @@ async def test_a_fenced_gateway_writes_nothing_more_and_goes_on_with_a_new_lease
         with pytest.raises(FencedError, match="was paused or cut off for longer than its lease"):
             await store.flush()
         await cluster.wait_fenced()
+        store.label("r", Labels(tags=["later"]))
         await cluster.rejoin()
         assert (log.watermark, list(await log.read(0, 9))) == (1, [QUEUED])
         other = await begun(store, "other", events=2)
