@@ -23,8 +23,8 @@ __all__ = [
     "renew",
 ]
 
-# Fenced leases, and news of changes, that nobody has needed for so long are removed.
-_OLD_LEASE, _OLD_CHANGE = "1 hour", "10 minutes"
+# Fenced leases, claims of keys, and news of changes that nobody has needed for so long are removed.
+_OLD_LEASE, _OLD_CLAIM, _OLD_CHANGE = "1 hour", "1 day", "10 minutes"
 # A fence waits for a commit that is under way for so long before it ends that.
 _PATIENCE_MS = 2000
 _UNTIL = f"clock_timestamp() + interval '{LEASE_S} s'"
@@ -49,6 +49,9 @@ def join(connection: psycopg.Connection, name: str, address: str | None, version
         connection.execute(
             f"DELETE FROM gateways WHERE lease_until < clock_timestamp() - interval '{_OLD_LEASE}' "
             "AND fenced"
+        )
+        connection.execute(
+            f"DELETE FROM idempotency_keys WHERE made_at < now() - interval '{_OLD_CLAIM}'"
         )
         row = connection.execute(
             "INSERT INTO gateways (name, address, version, lease_until) "
