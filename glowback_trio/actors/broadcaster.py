@@ -119,6 +119,10 @@ class Broadcaster:
         self._end = event_id
         self._bell.ring()
 
+    def revoke_end(self) -> None:
+        """Take back an end that has not become durable, and never will."""
+        self._end = None
+
     def ring(self) -> None:
         """Wake the readers, and tell watchers that something has changed that no log says."""
         self._bell.ring()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic
 
 import trio
 from attrs import define, field
 
 from glowback_trio.actors.broadcaster import GOES_ON, Broadcaster
+from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.log_writer import LogWriter, S, log_failure, log_late_error
 from glowback_trio.border import Border
 from glowback_trio.compute import Failed, fault_step
-from glowback_trio.errors import GatewayClosedError, LogError
+from glowback_trio.errors import GatewayClosedError, LogError, StoreError
+from glowback_trio.store.cluster import FencedError, HeldElsewhereError
 
 __all__ = ["Course"]
 
@@ -31,12 +33,14 @@ class Course(Generic[S]):
         broadcaster: Its log as readers see it.
         writer: Appends to the log.
         lasts: Returns whether the next gateway on the store goes on with it, if nothing ends it.
+        tenure: Whether this gateway may write its end.
     """
 
     _what: str
     broadcaster: Broadcaster
     writer: LogWriter[S]
     _lasts: Callable[[S], bool]
+    tenure: Tenure
     #: Cancelled when the work is to stop.
     scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     #: The reason of the first `cancel`.
@@ -62,10 +66,10 @@ class Course(Generic[S]):
             GatewayClosedError: The gateway has closed; the next one on the store goes on.
         """
         await self._ended.wait()
-        if self._left and not self.writer.finished:
-            raise GatewayClosedError(GOES_ON)
         # A store may still be writing the terminal event.
         while not self.writer.ended:
+            if self._left:
+                raise GatewayClosedError(GOES_ON)
             await self.broadcaster.wait_ring()
 
     def cancel(self, reason: str) -> None:
@@ -77,23 +81,78 @@ class Course(Generic[S]):
 
     def close(self, reason: str) -> None:
         """Stop it without an end if it survives its gateway; otherwise cancel it."""
-        if self.survives:
+        if self.survives or not self.tenure.ours:
             self._left = True
             self.scope.cancel(reason)
+            self.tenure.stop_following()
         else:
             self.cancel(reason)
+        if self.tenure.shared:
+            self.broadcaster.ring()  # its task may wait for an end that will not become durable
 
     def stop(self) -> None:
-        """End it if nothing else has, or leave it to the next gateway: its task is over."""
-        self._left = self.survives
+        """End it if nothing else has, or leave it to the next gateway: its work is over."""
+        if not self.tenure.ours:
+            return  # another gateway goes on with it, or this one does in a moment
+        self._left = self.survives or not (self.tenure.here or self.writer.finished)
         if self._left:
-            self.broadcaster.break_off()
-            self._ended.set()
+            self.leave()
         elif not self.writer.finished:
             self.cut_off()
 
+    @property
+    def left(self) -> bool:
+        """True if this gateway adds nothing more, and it has not ended."""
+        return self._left and not self.writer.finished
+
+    def leave(self) -> None:
+        """Leave it to another gateway: this one tells its readers nothing more."""
+        self._left = True
+        self.broadcaster.break_off()
+        self._ended.set()
+
+    async def hold(self, flush: Callable[[], Awaitable[object]]) -> bool:
+        """Hold it for good once it is stored; True if this gateway does.
+
+        Args:
+            flush: Waits until what was handed over is stored.
+        """
+        # The others find only what is stored.
+        tenure = self.tenure
+        while tenure.shared and not tenure.elsewhere and self.broadcaster.log.watermark == 0:
+            try:
+                await flush()
+            except StoreError:
+                await trio.sleep(_RETRY_S)
+        return await tenure.claim()
+
+    async def claim_end(self) -> None:
+        """Hold what is to be ended, unless another gateway does: only its holder ends it."""
+        if self.tenure.ours and (self._reason is not None or self._failure):
+            await self.tenure.claim()
+
+    def lose(self) -> None:
+        """Stop without an end: another gateway goes on with it."""
+        self.tenure.lose()
+        self.writer.shut()
+        self.scope.cancel()
+        self.broadcaster.ring()
+
+    def begin_again(self) -> None:
+        """Go on as if nothing had been about to end it: what was, is not durable."""
+        self.scope = trio.CancelScope()
+        self._reason = self._failure = None
+        self.broadcaster.revoke_end()
+        if self._ended.is_set():
+            self._ended = trio.Event()
+
     def fail(self, error: BaseException) -> None:
         """End it because of an error in its task or beneath it; after the end, log it only."""
+        if not self.tenure.ours:
+            return  # what has failed had to stop
+        if isinstance(error, FencedError | HeldElsewhereError):
+            self.lose()  # others go on with it
+            return
         if self.writer.finished:
             log_late_error(self._what, error)
             return
@@ -104,7 +163,8 @@ class Course(Generic[S]):
         """End it because its work has failed."""
         self.note_failure(step)
         self._failure = self._failure or step.error
-        self.cut_off()
+        if self.tenure.here:
+            self.cut_off()
 
     def note_failure(self, step: Failed) -> None:
         """Keep the traceback of a failure, and write it to the log of the program."""
@@ -129,6 +189,8 @@ class Course(Generic[S]):
             given_up = closing()
             await trio.sleep(_RETRY_S)
             with Border(_take_no_note):  # it is logged already
+                if not await self.tenure.claim():
+                    return
                 self.cut_off()
 
     def end(self, state: str, error: str | None = None) -> None:

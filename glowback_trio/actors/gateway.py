@@ -14,6 +14,7 @@ from attrs import define, field
 from glowback_trio.actors.changes.change_log import ChangeLog
 from glowback_trio.actors.changes.noting import Changes
 from glowback_trio.actors.changes.subscription import ChangeSubscription
+from glowback_trio.actors.cluster.membership import Membership
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.optimizations.optimization import Optimization
@@ -21,23 +22,19 @@ from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.run_tasks import RunTasks
+from glowback_trio.actors.runs.admission import Admission
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import check_same, export_run, import_export
 from glowback_trio.compute import Compute, LeakCheckJob, VerifyJob, leak_report_of, verdict_of
 from glowback_trio.data import Source
-from glowback_trio.data.loading import raise_problems
 from glowback_trio.engine.lookahead.check import CUTS, check_checkable
 from glowback_trio.errors import (
     GatewayClosedError,
-    LiveRunsFullError,
     NotReadyError,
-    QueueFullError,
     RunExistsError,
-    StoreError,
     UnknownRunError,
 )
 from glowback_trio.memory import Memory
-from glowback_trio.model.bounds import check_type
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
@@ -84,18 +81,19 @@ class Gateway:
     _clock: Callable[[], datetime]
     _new_id: Callable[[], str]
     _slots: RunSlots
-    _max_queued: int
+    _admission: Admission
     _tasks: RunTasks
     _runs: dict[str, Run]
     _optimizations: Optimizations
     _loop: EventLoop
     _thread_calls: ThreadCalls
     _changes: Changes
+    #: Its part in the cluster of gateways on its store; None: the store is its own alone.
+    membership: Membership | None = None
     #: Exports that are held in memory at once, to be verified or kept.
     _transfers: trio.CapacityLimiter = field(
         factory=lambda: trio.CapacityLimiter(_TRANSFERS), init=False
     )
-    _closed: str | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -110,7 +108,7 @@ class Gateway:
     @property
     def closed(self) -> bool:
         """True if no new runs are accepted."""
-        return self._closed is not None
+        return self._admission.closed is not None
 
     @property
     def writable(self) -> bool:
@@ -153,28 +151,11 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
         # Before the run exists: one without a task would be waited for for ever.
-        self._check("gateway.submit", request, checked=checked)
-        # They may be paused, or have a slow pace: nobody knows when one will end.
-        if self._slots.begun >= self._slots.live:
-            raise LiveRunsFullError(self._slots.live)
-        if not self._store.writable:
-            raise StoreError("No new runs are accepted: the store cannot be written at the moment")
-        run = Run.queued(self._new_id(), request, self._store, self._clock, key)
+        self._admission.check_run(request, checked=checked)
+        run = Run.queued(self._new_id(), request, self._store, self._clock, key=key, owner=owner)
         self._runs[run.run_id] = run
         self._tasks.start(run, owner)
         return run
-
-    def _check(self, call: str, request: BacktestRequest, *, checked: bool) -> None:
-        """Check that work may be taken on."""
-        if self._closed is not None:
-            raise GatewayClosedError(f"No new runs are accepted: {self._closed}")
-        self._loop.check(call)
-        check_type("request", request, BacktestRequest)
-        if not checked:
-            raise_problems(self.source.problems(request))
-        if self._slots.waiting >= self._max_queued:
-            raise QueueFullError(self._max_queued)
-        self.memory.check()
 
     @overload
     def from_thread(
@@ -320,7 +301,7 @@ class Gateway:
         Raises:
             VerificationError: It cannot be checked, such as one that fails on these bars.
         """
-        self._check("gateway.check_strategy", request, checked=checked)
+        self._admission.check("gateway.check_strategy", request, checked=checked)
         check_checkable(request, cuts)
         job = LeakCheckJob(request, self.source, cuts)
         return leak_report_of(await self._slots.answer(job, self._compute, owner, request.priority))
@@ -337,8 +318,8 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop.
         """
         self._loop.check("gateway.import_run")
-        if self._closed is not None:
-            raise GatewayClosedError(f"No runs are accepted: {self._closed}")
+        if self.closed:
+            raise GatewayClosedError(f"No runs are accepted: {self._admission.closed}")
         async with self._transfers:
             try:
                 await import_export(export, self._store, self.strategies)
@@ -484,7 +465,9 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop.
         """
         self._loop.check("gateway.close")
-        self._closed = self._closed or reason
+        self._admission.closed = self._admission.closed or reason
+        if self.membership is not None:
+            self.membership.close()
         for run in self._runs.values():
             run.close(reason)
         self._optimizations.close(reason)

@@ -14,6 +14,8 @@ import trio
 
 from glowback_trio.actors.changes.change_log import ChangeLog
 from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.actors.cluster.membership import Membership
+from glowback_trio.actors.cluster.peers import Peers
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.gateway import Gateway
 from glowback_trio.actors.optimizations.ledger import Ledger
@@ -23,6 +25,7 @@ from glowback_trio.actors.restoring import restored_runs
 from glowback_trio.actors.retention import remove_expired
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.run_tasks import RunTasks
+from glowback_trio.actors.runs.admission import Admission
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.compute import Compute, ThreadCompute
 from glowback_trio.compute.result_budget import MOST_RESULT_BYTES
@@ -64,6 +67,7 @@ async def open_gateway(
     max_memory: int | None = None,
     max_optimizations: int = 100,
     strategies: Iterable[type[CustomStrategy]] = (),
+    peers: Peers | None = None,
 ) -> AsyncIterator[Gateway]:
     """Open a gateway for the length of an `async with` block.
 
@@ -101,6 +105,8 @@ async def open_gateway(
         max_optimizations: How many optimizations may not have ended, paused ones included.
         strategies: Classes of strategies that requests may name in addition to the built-in ones.
             They are code of the program that opens the gateway, never of its clients.
+        peers: How logs are followed that other gateways on the store append to; None: what they
+            tell is read from the store, some seconds later.
 
     Raises:
         EventLoopError: There is no trio event loop here, such as under asyncio.
@@ -120,13 +126,19 @@ async def open_gateway(
     memory = Memory(max_memory)
     now = clock or utc_now
     closing = trio.Event()
-    async with kept.opened(registry, memory), computing.opened(), open_bare_nursery() as nursery:
-        slots = RunSlots(
-            min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
-        )
+    slots = RunSlots(
+        min(max_running, computing.slots or max_running), max_live_runs, max_parked_runs
+    )
+    async with (
+        kept.opened(registry, memory),
+        computing.opened(),
+        _membership(kept, peers, slots) as membership,
+        open_bare_nursery() as nursery,
+    ):
         ledger = Ledger(kept.ledger)
         await ledger.open()
-        runs = await restored_runs(kept, now)
+        # In a cluster the others may go on with what is kept: it is taken over, or followed.
+        runs = await restored_runs(kept, now) if membership is None else {}
         held = Holding(memory.account("changes"))
         changes = Changes(ChangeLog(now, epoch or random_id(), held=held))
         tasks = RunTasks(
@@ -143,6 +155,7 @@ async def open_gateway(
             clock=now,
             closed=closing.is_set,
             changes=changes,
+            membership=membership,
         )
         equipment = Equipment(
             kept, source, computing, slots, ledger, lambda: Holding(memory.account("results"))
@@ -155,6 +168,7 @@ async def open_gateway(
             nursery=nursery,
             most=max_optimizations,
             changes=changes,
+            membership=membership,
         )
         gateway = Gateway(
             source=source,
@@ -166,7 +180,7 @@ async def open_gateway(
             clock=now,
             new_id=new_id or random_id,
             slots=slots,
-            max_queued=max_queued,
+            admission=Admission(loop, source, slots, max_queued, memory, kept),
             tasks=tasks,
             runs=runs,
             optimizations=optimizations,
@@ -182,7 +196,10 @@ async def open_gateway(
         equipment.submit = _held_elsewhere(gateway._submit_once)  # noqa: SLF001 - opening owns what it made
         # Nothing is waited for after a task has been started: whoever opens the gateway sees each
         # run and optimization as it was kept.
-        await optimizations.restore()
+        if membership is None:
+            await optimizations.restore()
+        else:
+            membership.take_part({"run": tasks, "optimization": optimizations})
         for run in gateway.runs()[::-1]:
             if run.needs_task:
                 tasks.start(run)
@@ -193,6 +210,19 @@ async def open_gateway(
             closing.set()
             gateway.close("the gateway was closed")
             await gateway._thread_calls.wait_left()  # noqa: SLF001 - opening owns what it made
+
+
+@asynccontextmanager
+async def _membership(
+    store: Store, peers: Peers | None, slots: RunSlots
+) -> AsyncIterator[Membership | None]:
+    """Take part in the cluster of a store, if it has one, for the length of a block."""
+    if (cluster := store.cluster) is None:
+        yield None
+        return
+    membership = Membership(cluster, peers, slots, lambda: None)
+    async with membership.opened():
+        yield membership
 
 
 def _held_elsewhere(method: Callable[P, T]) -> Callable[P, T]:

@@ -11,11 +11,12 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 import trio
 from attrs import define, evolve, field, frozen
 
-from glowback_trio.errors import FailureTraceback
+from glowback_trio.errors import FailureTraceback, GlowbackError, LogError
 from glowback_trio.model.events import AnyEventType, Event, EventDraft, encode
 from glowback_trio.model.instant import stamp, start_instant
 from glowback_trio.model.invariants import Digest
 from glowback_trio.store import EventLog
+from glowback_trio.store.cluster import HeldElsewhereError
 from glowback_trio.wire.json_text import dumps
 
 __all__ = ["Announced", "Life", "LogWriter", "S", "log_failure", "log_late_error"]
@@ -97,6 +98,11 @@ class LogWriter(Generic[S]):
     #: The status that was asked for last, after what it was made of.
     _told: tuple[S, tuple[int, Mapping[str, object]], S] | None = field(default=None, init=False)
 
+    #: True while another gateway appends.
+    _shut: bool = field(default=False, init=False)
+    #: False while the log is being read again.
+    _whole: bool = field(default=True, init=False)
+
     def __attrs_post_init__(self) -> None:
         self._latest = self._newest.created_at
         self._durable = self._newest
@@ -118,8 +124,8 @@ class LogWriter(Generic[S]):
 
     async def _replay(self, take: Callable[[Event], object] | None) -> None:
         """Read the log for its digest and its latest time."""
-        cursor = 0
-        while events := await self._log.read(cursor, _READ_AT_ONCE):
+        cursor, count = 0, self._count
+        while events := await self._log.read(cursor, min(_READ_AT_ONCE, count - cursor)):
             for event in events:
                 self._digest.add(event.data)
                 if take is not None:
@@ -127,6 +133,69 @@ class LogWriter(Generic[S]):
             await trio.lowlevel.checkpoint()
             cursor = events[-1].event_id
             self._latest = start_instant(events[-1].decode()["timestamp"])
+
+    async def recall(self, take: Callable[[Event], object] | None = None) -> None:
+        """Go back to what is durable: the rest is never written, as another gateway goes on.
+
+        Args:
+            take: Called with each durable event, if the log has not ended.
+        """
+        self._whole = False
+        self._newest = self.durable
+        self._ahead.clear()
+        self._digest = Digest()
+        # What others have stored may be known only in part.
+        await self.resume(min(self._count, self._log.watermark), take)
+        self._whole = True
+
+    @property
+    def whole(self) -> bool:
+        """True if it says what is durable, and nothing else: there is nothing to `recall`."""
+        return self._whole and self._count <= self._log.watermark
+
+    def shut(self) -> None:
+        """Append nothing, until `reopen`: another gateway may."""
+        self._shut = True
+
+    def reopen(self) -> None:
+        """Append again."""
+        self._shut = False
+
+    def take(self, event: Event) -> None:
+        """Take note of the next event, which another gateway has appended.
+
+        Raises:
+            LogError: It is not the next one, the table does not allow it, or it is an end whose
+                count or digest is not that of the log.
+        """
+        head = b'{"event_id":%d,"run_id":"%b",' % (self._count + 1, self._log_id.encode())
+        if self.finished or not event.data.startswith(head):
+            raise LogError(f"Event {event.event_id} does not follow event {self._count}")
+        try:
+            status = self._folded(event)
+        except (GlowbackError, ValueError, KeyError) as error:
+            raise LogError(f"Event {event.event_id} cannot follow: {error}") from error
+        self._count += 1
+        self._digest.add(event.data)
+        self._latest = start_instant(event.decode()["timestamp"])
+        if status is not self._newest:
+            self._note_change(status)
+
+    def _folded(self, event: Event) -> S:
+        """Return the status after one more event."""
+        if event.type != "state":
+            self._life.check(self._newest, event.type)
+            progress = event.payload["progress"] if event.type == "progress" else None
+            draft = EventDraft(event.type, _payload_of(event), 0, progress)
+            return self._life.after(self._newest, draft)
+        payload = event.payload
+        before = _changed(self._newest, event_count=self._count)
+        state = type(before.state)(payload["state"])
+        status = before.announcing(state, event.timestamp, payload.get("error"))
+        told = payload.get("event_count"), payload.get("digest")
+        if status.finished and told != (event.event_id, str(self._digest)):
+            raise LogError("its count or digest is not that of the events before it")
+        return status
 
     @property
     def count(self) -> int:
@@ -217,6 +286,8 @@ class LogWriter(Generic[S]):
         return count
 
     def _append(self, kind: AnyEventType, payload: bytes, moment: datetime) -> None:
+        if self._shut:
+            raise HeldElsewhereError(f"{self._log_id} is computed by another gateway now")
         # The log comes first: what it refuses must not count.
         event = encode(self._count + 1, self._log_id, kind, stamp(moment), payload)
         self._log.append(event)
@@ -227,6 +298,12 @@ class LogWriter(Generic[S]):
     def _now(self) -> datetime:
         """Return the clock's time, but never one before the previous event's (log law 4)."""
         return max(self._clock(), self._latest)
+
+
+def _payload_of(event: Event) -> bytes:
+    # The payload ends the event; before it stand id, run, type and time.
+    mark = b'"payload":'
+    return event.data[event.data.index(mark) + len(mark) : -1]
 
 
 def _changed(status: S, **changes: object) -> S:

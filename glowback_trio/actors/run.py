@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import trio
 from attrs import define, field
 
 from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
+from glowback_trio.actors.cluster.following import FollowedEnd
+from glowback_trio.actors.cluster.peers import LogName
+from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.course import Course
 from glowback_trio.actors.log_writer import LogWriter
-from glowback_trio.actors.run_slots import SlotTurn, compute_in_turns
+from glowback_trio.actors.run_slots import SlotTurn
 from glowback_trio.actors.runs.difference import LogDifference, difference_of
 from glowback_trio.actors.runs.emission import Emission
 from glowback_trio.actors.runs.life import RUN_LIFE, begin_run_log
 from glowback_trio.actors.runs.pacing import Pacer
-from glowback_trio.border import Border
-from glowback_trio.compute import (
-    Answered,
-    Compute,
-    Done,
-    Failed,
-    Job,
-    Progressed,
-    Step,
+from glowback_trio.actors.runs.work import RunWork
+from glowback_trio.compute import Compute, Job
+from glowback_trio.errors import (
+    FailureTraceback,
+    GlowbackError,
+    NotReadyError,
+    RunEndedError,
+    StoreError,
 )
-from glowback_trio.errors import FailureTraceback, NotReadyError, RunEndedError
 from glowback_trio.lazy import late_part
 from glowback_trio.memory import Holding
 from glowback_trio.model.events import Event, EventType
@@ -42,17 +42,8 @@ from glowback_trio.model.short_repr import describe, listed
 from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.model.stream_protocol import checked_types
 from glowback_trio.store import Store
-from glowback_trio.store.sizes import result_bytes
 
 __all__ = ["Run"]
-
-# Slices computed ahead of what has been emitted. A paced run is computed whole, so that it does not
-# hold a compute slot while it waits.
-_SLICES_AHEAD = 4
-
-
-def _nothing(_result: Result) -> None:
-    """Enter nothing."""
 
 
 @define(eq=False, repr=False)
@@ -72,24 +63,20 @@ class Run:
     _writer: LogWriter[Status]
     _labels: Labels
     _pacer: Pacer = field(init=False)
-    _emission: Emission = field(init=False)
-    #: When it may be computed; None for one that has no task.
-    _turn: SlotTurn | None = field(default=None, init=False)
-    _held: Holding | None = field(default=None, init=False)
-    #: What is said of its result, once that is kept.
-    _headline: Headline | None = field(default=None, init=False)
-    _enter: Callable[[Result], object] = field(default=_nothing, init=False)
+    _work: RunWork = field(init=False)
     #: How it ends.
     _course: Course[Status] = field(init=False)
     #: One change at a time: each begins with what the last one has left.
     _labelling: trio.Lock = field(factory=trio.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pacer = Pacer(self.request.stream.pace_bars_per_s)
-        what, lasts = f"Run {self.run_id}", partial(_lasts, self._store, self.request)
-        self._course = Course(what, self._broadcaster, self._writer, lasts)
-        log = self._broadcaster.log
-        self._emission = Emission(log, self._writer, self._store, self._pacer)
+        writer, store = self._writer, self._store
+        self._pacer = pacer = Pacer(self.request.stream.pace_bars_per_s)
+        what, lasts = f"Run {self.run_id}", partial(_lasts, store, self.request)
+        tenure = Tenure(("run", self.run_id), store.cluster)
+        self._course = Course(what, self._broadcaster, writer, lasts, tenure)
+        emission = Emission(self._broadcaster.log, writer, store, pacer)
+        self._work = RunWork(self.run_id, store, self._course, writer, pacer, emission)
 
     def __repr__(self) -> str:
         status = self.status
@@ -104,11 +91,15 @@ class Run:
         request: BacktestRequest,
         store: Store,
         clock: Callable[[], datetime],
+        *,
         key: str | None = None,
+        owner: str = "",
     ) -> Run:
         """Open the log of a new run."""
         bell = Bell()
         log = store.open_log(run_id, request, bell.ring, key)
+        if store.cluster is not None:
+            store.cluster.note_origin(("run", run_id), owner, None)
         writer = begin_run_log(log, run_id, request, clock)
         return cls(run_id, request, store, Broadcaster(log, bell), writer, request.labels)
 
@@ -128,13 +119,13 @@ class Run:
         writer = LogWriter(stored.log, run_id, clock, RUN_LIFE, status)
         await writer.resume(status.event_count)
         run = cls(run_id, stored.request, store, broadcaster, writer, status.labels)
-        run._headline = status.metrics
+        run._work.headline = status.metrics
         if status.paused:
             run._pacer.pause()
         if writer.finished:
             run._course.close_log(status.event_count)
         elif status.state is State.RUNNING and stored.request.on_restart == "rerun":
-            run._emission.repeat()
+            run._work.emission.repeat()
         return run
 
     def settle(self) -> None:
@@ -146,7 +137,7 @@ class Run:
             return
         if isinstance(strategy := self.request.strategy, LostStrategy):
             self._course.end(State.FAILED, strategy.advice)
-        elif self.status.state is State.RUNNING and not self._emission.repeats:
+        elif self.status.state is State.RUNNING and not self._work.emission.repeats:
             self._course.end(State.FAILED, INTERRUPTED)
 
     @property
@@ -160,7 +151,7 @@ class Run:
             name=labels.name,
             tags=labels.tags,
             note=labels.note,
-            metrics=self._headline if completed else None,
+            metrics=self._work.headline if completed else None,
             pace_bars_per_s=None if self.finished else self._pacer.bars_per_s,
         )
 
@@ -254,6 +245,8 @@ class Run:
         self._broadcaster.loop.check("run.wait_stored")
         await trio.lowlevel.checkpoint()
         while self._broadcaster.log.watermark == 0:
+            if self._course.left:
+                raise StoreError("The run was not kept: the gateway was cut off from its store")
             await self._store.flush()
 
     async def wait_finished(self) -> Status:
@@ -330,6 +323,7 @@ class Run:
             StoreError: The store cannot be written at the moment. It may keep the change later.
         """
         self._broadcaster.loop.check("run.label")
+        self._check_held("labelled")
         changes = LabelChanges(name=name, tags=tags, note=note)
         async with self._labelling:
             labels = changes.applied_to(self._labels)
@@ -342,7 +336,12 @@ class Run:
     def cancel(self, reason: str) -> None:
         """Cancel the run. The first reason counts; after the end this does nothing."""
         self._broadcaster.loop.check("run.cancel")
+        self._check_held("cancelled")
         self._course.cancel(reason)
+
+    def _check_held(self, command: str) -> None:
+        if self.needs_task:
+            self.tenure.check(command)
 
     def close(self, reason: str) -> None:
         """Stop the run without an end if it survives its gateway; otherwise cancel it."""
@@ -359,20 +358,22 @@ class Run:
     def pause(self) -> None:
         """Pause the run: it emits nothing until `resume`. The store keeps it, the log does not."""
         self._broadcaster.loop.check("run.pause")
+        self._check_held("paused")
         if not self._writer.finished:
             self._store.note_pause(self.run_id, paused=True)
             self._pacer.pause()
-            if self._turn is not None:
-                self._turn.pause()
+            if self._work.turn is not None:
+                self._work.turn.pause()
             self._broadcaster.ring()
 
     def resume(self) -> None:
         """Let a paused run go on where it was. Its pace is kept as if the pause took no time."""
         self._broadcaster.loop.check("run.resume")
+        self._check_held("resumed")
         self._store.note_pause(self.run_id, paused=False)
         self._pacer.resume()
-        if self._turn is not None:
-            self._turn.resume()
+        if self._work.turn is not None:
+            self._work.turn.resume()
         self._broadcaster.ring()
 
     def set_pace(self, bars_per_s: float | None) -> None:
@@ -386,26 +387,53 @@ class Run:
             RunEndedError: The run has ended.
         """
         self._broadcaster.loop.check("run.set_pace")
+        self._check_held("paced")
         pace = Pace(bars_per_s=bars_per_s)
         if self._writer.finished:
             raise RunEndedError(f"The pace cannot be set: the run has {self.state}")
         self._pacer.set_pace(pace.bars_per_s)
         self._broadcaster.ring()
 
+    @property
+    def tenure(self) -> Tenure:
+        """Whether this gateway computes it, or another one of the cluster."""
+        return self._course.tenure
+
+    @property
+    def held_here(self) -> bool:
+        """False if another gateway of the cluster computes it, and it has not ended."""
+        return self.finished or not self.tenure.elsewhere
+
+    async def hold(self) -> None:
+        """Make sure that this gateway holds the run, before it is changed, unless it has ended.
+
+        Raises:
+            HeldElsewhereError: Another gateway of the cluster does.
+            StoreError: The store cannot be asked.
+        """
+        if self.needs_task:
+            await self.tenure.claim_left(paused=self._pacer.paused)
+        if self.needs_task and not await self._course.hold(self._store.flush):
+            self.tenure.check("changed")
+
+    @property
+    def followed(self) -> FollowedEnd[Status]:
+        """Its log, for following what another gateway appends to it."""
+        name, ended = LogName(("run", self.run_id)), self._course.close_log
+        return FollowedEnd(name, self._broadcaster, self._writer, self.tenure, ended)
+
     def take_turns(self, turn: SlotTurn) -> None:
-        """Be computed in these turns. Called once, before `carry_out`."""
-        self._turn = turn
-        if self._pacer.paused:
-            turn.pause()
+        """Be computed in these turns. Called before `carry_out`."""
+        self._work.take_turns(turn)
 
     async def carry_out(
         self, compute: Compute, job: Job, held: Holding, enter: Callable[[Result], object]
     ) -> None:
-        """Be the run's task: wait for a slot, work, emit, end. Called once, by the gateway.
+        """Be the run's task: wait for a slot, work, emit, end. Called by the gateway.
 
         However the run ends, by itself, by `cancel` or with the gateway, its log gets a terminal
-        event, unless it survives its gateway. That is emitted at once; a worker in the middle of a
-        step is waited for afterwards.
+        event, unless it survives its gateway or another one of the cluster holds it. That is
+        emitted at once; a worker in the middle of a step is waited for afterwards.
 
         Args:
             compute: Where the work is carried out.
@@ -413,81 +441,41 @@ class Run:
             held: What the result takes of the memory, from the first bar until it is stored.
             enter: Enters the result in the ledger of trials, in one step with the end.
         """
-        self._held, self._enter = held, enter
-        # Closed after the worker has let go: a worker that still sends must find a reader or a
-        # cancellation, not a broken channel.
-        with ExitStack() as channels:
-            async with trio.open_nursery() as workers:
-                try:
-                    with self._course.scope, Border(self.fail):
-                        await self._complete(
-                            partial(compute_in_turns, compute, job), workers, channels
-                        )
-                finally:
-                    # Synchronous, so that a cancellation from outside cannot interrupt it.
-                    self._course.stop()
-                    workers.cancel_scope.cancel()
-                    self._held = None
+        await self._work.carry_out(compute, job, held, enter)
 
-    async def _complete(
-        self, work: Callable[..., Awaitable[None]], workers: trio.Nursery, channels: ExitStack
-    ) -> None:
-        """Work and emit until the run has ended; begin again where the work has been dropped."""
-        assert self._turn is not None, "take_turns comes first"
-        await self._turn.wait()
-        if not self._emission.repeats:
-            self._writer.announce(State.RUNNING)
-        while not self._writer.finished:
-            paced = self._pacer.bars_per_s is not None
-            send, steps = trio.open_memory_channel[Step](math.inf if paced else _SLICES_AHEAD)
-            channels.enter_context(send)
-            channels.enter_context(steps)
-            rested = trio.Event()
-            workers.start_soon(work, send, self._turn, rested)
-            await self._follow(steps)
-            await rested.wait()
-            if self._turn.dropped:
-                self._emission.repeat()  # it was dropped in a pause
-                self._turn.begin_again()
-                await self._turn.wait()
-            elif not self._writer.finished:
-                self._course.end(State.FAILED, "The run was given up where it was computed")
+    def lose(self) -> None:
+        """Stop without an end: another gateway goes on with it."""
+        self._course.lose()
 
-    async def _follow(self, steps: AsyncIterable[Step]) -> None:
-        self._pacer.begin()
-        async for taken in steps:
-            match taken:
-                case Progressed(drafts, size):
-                    self._hold(size)
-                    await self._emission.emit(drafts)
-                case Done(result):
-                    self._emission.check_over()
-                    await self._pacer.wait_resumed()
-                    self._hold(result_bytes(result))
-                    # Before the end is announced: a client that sees it may fetch the result.
-                    await self._store.keep_result(self.run_id, result)
-                    self._headline = Headline.of(result.metrics)
-                    # The run may have been paused while the store wrote.
-                    await self._pacer.wait_resumed()
-                    self._enter(result)
-                    self._course.end(State.COMPLETED)
-                case Failed(error):
-                    await self._pacer.wait_resumed()
-                    self._course.note_failure(taken)
-                    self._course.end(State.FAILED, error)
-                case Answered():
-                    raise AssertionError("a run's job is a backtest")
-                case never:
-                    assert_never(never)
+    def leave(self) -> None:
+        """Tell the readers that this gateway adds nothing more."""
+        self._course.leave()
 
-    def _hold(self, size: int) -> None:
-        """Hold memory for a result of this size.
+    async def note_end(self) -> None:
+        """Take note of what came with an end that another gateway has written."""
+        if self.state is State.COMPLETED:
+            with suppress(GlowbackError):  # it was deleted, or cannot be read now
+                result = await self._store.result(self.run_id)
+                self._work.headline = Headline.of(result.metrics)
 
-        Raises:
-            ResourceError: None is left.
+    async def go_back(self) -> None:
+        """Go back to what is durable of the log: nothing else of it will ever be."""
+        self._course.begin_again()
+        async with self.tenure.reading:
+            if not self._writer.whole:
+                await self._writer.recall()
+
+    def go_on(self, *, paused: bool) -> None:
+        """Go on with the log that another gateway has left, or end it: see `settle`.
+
+        Args:
+            paused: True if it was paused there.
         """
-        if self._held is not None:
-            self._held.resize(size)
+        self._writer.reopen()
+        (self._pacer.pause if paused else self._pacer.resume)()
+        if self.state is State.RUNNING and self.request.on_restart == "rerun":
+            self._work.emission.repeat()
+        self.settle()
 
 
 def _lasts(store: Store, request: BacktestRequest, status: Status) -> bool:

@@ -171,6 +171,18 @@ class RunSlots:
     #: How many slots had been given when an owner got the latest one.
     _served: dict[str, int] = field(factory=dict, init=False)
     _given: int = field(default=0, init=False)
+    _freed: trio.Event = field(factory=trio.Event, init=False)
+
+    @property
+    def free(self) -> int:
+        """How many slots are free while nothing waits for one."""
+        return 0 if self._queue else self.slots - len(self._holders)
+
+    async def wait_free(self) -> None:
+        """Wait until a slot is free while nothing waits for one."""
+        while not self.free:
+            self._freed = trio.Event()
+            await self._freed.wait()
 
     @property
     def waiting(self) -> int:
@@ -292,6 +304,8 @@ class RunSlots:
             self._served[turn.owner] = self._given
             turn.give()
         self._forget_absent()
+        if self.free:
+            self._freed.set()
 
     def _next(self, leaving: SlotTurn | None = None) -> SlotTurn | None:
         """Return whose turn it is, of those that wait and for whose work there is room.

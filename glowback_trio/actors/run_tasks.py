@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -13,6 +13,8 @@ from attrs import define, evolve
 from glowback_trio.actors.changes.change_log import Sight
 from glowback_trio.actors.changes.noting import Changes
 from glowback_trio.actors.changes.sights import run_sight
+from glowback_trio.actors.cluster.membership import Membership, be_task
+from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.optimizations.ledger import Ledger
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots, SlotTurn
@@ -24,7 +26,9 @@ from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
+from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.store import RunFilter, Store
+from glowback_trio.store.cluster import Held
 
 __all__ = ["RunTasks"]
 
@@ -52,6 +56,7 @@ class RunTasks:
         clock: Gives the time, with its zone, for events.
         closed: Returns whether the gateway is closing.
         changes: Takes note of what becomes of runs.
+        membership: The gateway's part in its cluster; None: it has none.
     """
 
     source: Source
@@ -67,17 +72,39 @@ class RunTasks:
     clock: Callable[[], datetime]
     closed: Callable[[], bool]
     changes: Changes
+    membership: Membership | None = None
 
     def start(self, run: Run, owner: str = "") -> None:
         """Start the task of a run that has not ended."""
         # The slot is requested here: started tasks begin in no particular order.
-        turn = self.slots.request(owner, run.request.priority, run.run_id)
-        run.take_turns(turn)
+        run.tenure.owner = owner
+        turns = [self._request(run)] if run.tenure.ours else []
         self.changes.follow(("run", run.run_id), run.broadcaster)
-        self.nursery.start_soon(self._carry_out, run, turn, name=run.run_id)
+        self.nursery.start_soon(self._be_task, run, turns, name=run.run_id)
+
+    def _request(self, run: Run) -> SlotTurn:
+        """Request the slot of a run that this gateway is to compute."""
+        turn = self.slots.request(run.tenure.owner, run.request.priority, run.run_id)
+        run.take_turns(turn)
+        return turn
+
+    async def _be_task(self, run: Run, turns: list[SlotTurn]) -> None:
+        """Be the run's task, whoever computes it.
+
+        Args:
+            run: The run.
+            turns: The turn that was requested for it already, if any.
+        """
+
+        async def work() -> None:
+            await self._carry_out(run, turns.pop() if turns else self._request(run))
+
+        await be_task(run, work, self.membership, self.closed)
+        if not run.needs_task:
+            self.retire(run)
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
-        """Be the run's task, and give back what it holds when it has ended."""
+        """Carry the run out, and give back what it holds when it has ended."""
         with Border(run.fail):
             try:
                 with Border(run.fail):
@@ -91,7 +118,7 @@ class RunTasks:
                 turn.end()
                 if not run.needs_task:
                     self.retire(run)
-            if run.needs_task and not run.survives:
+            if run.needs_task and run.tenure.ours and not run.survives:
                 await run.end_late(self.closed)
                 self.retire(run)
 
@@ -149,7 +176,10 @@ class RunTasks:
             # Another task may have loaded it meanwhile.
             run = self.runs.setdefault(run_id, restored)
             if run is restored:
-                run.settle()
+                if self.membership is None:
+                    run.settle()
+                else:
+                    run.lose()
                 if run.needs_task and starts():
                     self.start(run)
         if not run.needs_task:
@@ -177,6 +207,56 @@ class RunTasks:
             # Any other store gives it back.
             if self.store.durability == "memory":
                 self.changes.delete(("run", evicted))
+
+    async def take_over(self, held: Held, *, queued: bool) -> bool:
+        """Go on with a run that this gateway holds now: see `Taker`."""
+        run_id, restored = held.named[1], None
+        if (run := self.runs.get(run_id)) is None:
+            restored = await Run.restored(run_id, self.store, self.clock)
+            run = self.runs.setdefault(run_id, restored)
+        new = run is restored
+        if queued and not self._has_bars(run.request):
+            if new:
+                del self.runs[run_id]
+            return False
+        if run.tenure.ours:
+            run.lose()  # its task goes on with it
+        run.tenure.take(held.owner, queued=queued, paused=held.paused)
+        if new:
+            self.start(run, held.owner)
+        return True
+
+    def _has_bars(self, request: BacktestRequest) -> bool:
+        """Return whether a run can be carried out here."""
+        known = not isinstance(request.strategy, LostStrategy)
+        return known and next(iter(self.source.problems(request)), None) is None
+
+    def tenures(self) -> Collection[Tenure]:
+        """Return the tenures of the runs that have not ended."""
+        return [run.tenure for run in self.runs.values() if not run.finished]
+
+    def lose(self, name: str) -> None:
+        """Let go of a run, which another gateway has taken."""
+        if (run := self.runs.get(name)) is not None and run.tenure.queued:
+            run.lose()
+
+    def lose_all(self) -> None:
+        """Let go of the runs that this gateway holds: others take them over."""
+        for run in tuple(self.runs.values()):
+            if run.finished:
+                continue
+            run.lose()
+            if run.broadcaster.log.watermark == 0:  # it was never stored
+                del self.runs[run.run_id]
+                self.changes.delete(("run", run.run_id))
+
+    def note_changed(self, name: str) -> None:
+        """Take note that another gateway has changed a run."""
+        run = self.runs.get(name)
+        if run is not None and run.finished and not run.subscribers:
+            del self.runs[name]  # it is read again when it is asked for
+        if run is None or run.finished:
+            self.changes.touch(("run", name))
 
     async def sight(self, run_id: str) -> Sight | None:
         """Return how a run stands; None if it is gone, or not durable yet."""

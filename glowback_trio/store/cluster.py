@@ -48,9 +48,17 @@ class HeldElsewhereError(GlowbackError, RuntimeError):
     """Raised when a run is to be changed that another gateway of the cluster computes.
 
     The message names that gateway, which can change it.
+
+    Args:
+        message: What cannot be done here, and who can do it.
+        address: Where that gateway is reached, a URL; None: it is not known.
     """
 
     code = "held_elsewhere"
+
+    def __init__(self, message: str, address: str | None = None) -> None:
+        super().__init__(message)
+        self.address = address
 
 
 @frozen(repr=False)
@@ -91,10 +99,12 @@ class Held:
     Attributes:
         named: The run or optimization.
         owner: On whose account it is.
+        paused: True if it is paused.
     """
 
     named: Named
     owner: str
+    paused: bool = False
 
 
 class Cluster(Protocol):

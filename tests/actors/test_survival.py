@@ -100,6 +100,7 @@ async def test_a_pause_survives_and_leaves_no_trace(
     async with open_virtual_gateway(store=store) as gateway:
         for run in runs:
             again = await gateway.load_run(run.run_id)
+            await again.hold()
             again.resume()
             assert essence(await read_all(again)) == alone
     async with open_virtual_gateway(store=store) as gateway:

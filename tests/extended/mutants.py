@@ -22,6 +22,7 @@ from attrs import frozen
 ROOT = Path(__file__).parents[2]
 BROADCASTER = "glowback_trio/actors/broadcaster.py"
 RUN = "glowback_trio/actors/run.py"
+WORK = "glowback_trio/actors/runs/work.py"
 COURSE = "glowback_trio/actors/course.py"
 WRITER = "glowback_trio/actors/log_writer.py"
 RECOMPUTATION = "glowback_trio/actors/runs/recomputation.py"
@@ -132,11 +133,11 @@ MUTANTS = (
     ),
     Mutant(
         "the end emitted before the result is kept",
-        RUN,
-        "                    await self._store.keep_result(self.run_id, result)\n",
+        WORK,
+        "                    await self._store.keep_result(self._run_id, result)\n",
         "                    self._course.end(State.COMPLETED)\n"
         "                    await trio.lowlevel.checkpoint()\n"
-        "                    await self._store.keep_result(self.run_id, result)\n"
+        "                    await self._store.keep_result(self._run_id, result)\n"
         "                    return\n",
     ),
     Mutant(
@@ -171,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "store: a run that is paused while its result is written completes",
-        RUN,
+        WORK,
         "await self._pacer.wait_resumed()\n                    self._enter(result)\n",
         "self._enter(result)\n",
     ),
@@ -534,7 +535,7 @@ MUTANTS = (
     ),
     Mutant(
         "outside the loop: a run is submitted from another thread",
-        GATEWAY,
+        "glowback_trio/actors/runs/admission.py",
         "        self._loop.check(call)\n",
         "",
         THREADS,
@@ -543,13 +544,15 @@ MUTANTS = (
         "outside the loop: the check comes after the pause",
         RUN,
         '        self._broadcaster.loop.check("run.pause")\n'
+        '        self._check_held("paused")\n'
         "        if not self._writer.finished:\n"
         "            self._store.note_pause(self.run_id, paused=True)\n"
         "            self._pacer.pause()\n",
         "        if not self._writer.finished:\n"
         "            self._store.note_pause(self.run_id, paused=True)\n"
         "            self._pacer.pause()\n"
-        '        self._broadcaster.loop.check("run.pause")\n',
+        '        self._broadcaster.loop.check("run.pause")\n'
+        '        self._check_held("paused")\n',
         THREADS,
     ),
     Mutant(

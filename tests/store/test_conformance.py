@@ -15,7 +15,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from support.backends import STORES, in_virtual_time
+from support.backends import ALL_STORES, in_virtual_time
 from support.results import plain, small_result
 from trio.testing import wait_all_tasks_blocked
 
@@ -37,9 +37,9 @@ REQUEST = BacktestRequest(
 )
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 def closed_store(request: pytest.FixtureRequest) -> Store:
-    return STORES[request.param]()
+    return ALL_STORES[request.param]()
 
 
 @pytest.fixture
@@ -286,14 +286,14 @@ async def test_what_was_handed_over_is_durable_when_the_store_is_closed(
 
 
 @given(
-    name=st.sampled_from(sorted(STORES)),
+    name=st.sampled_from(sorted(ALL_STORES)),
     steps=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 6), st.integers(1, 4))),
 )
 def test_logs_beside_each_other_are_lists(name: str, steps: list[tuple[str, int, int]]) -> None:
     """Append to either of two logs, and read it from anywhere: a list has the same."""
 
     async def scenario() -> None:
-        store = STORES[name]()
+        store = ALL_STORES[name]()
         async with store.opened(make_registry()):
             logs = {run_id: store.open_log(run_id, REQUEST, quiet) for run_id in "ab"}
             lists: dict[str, list[Event]] = {"a": [], "b": []}

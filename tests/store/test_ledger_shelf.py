@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import apsw
 import pytest
-from support.backends import STORES
+from support.backends import ALL_STORES
 from support.sqlite_files import inline_store, new_path
 
 from glowback_trio.model.ledger.entry import LedgerEntry, Origin, Tally, next_entry, owner_digest
@@ -52,9 +52,9 @@ def chain(tallies: list[Tally]) -> list[LedgerEntry]:
 ENTRIES = chain(TALLIES)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    made = STORES[request.param]()
+    made = ALL_STORES[request.param]()
     async with made.opened(make_registry()):
         assert await made.ledger.head() is None
         assert await made.ledger.broken() is None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
-from support.backends import STORES
+from support.backends import ALL_STORES
 from support.optimizations import search_request
 from support.sqlite_files import inline_store, new_path
 
@@ -30,9 +30,9 @@ MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 PENDING = OptimizationStatus.pending("o", REQUEST, MOMENT)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=ALL_STORES)
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    made = STORES[request.param]()
+    made = ALL_STORES[request.param]()
     async with made.opened(make_registry()):
         yield made
 

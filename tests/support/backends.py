@@ -14,6 +14,7 @@ from typing import Any
 import trio
 from attrs import frozen
 from support.bytes_store import BytesStore
+from support.model_store import ModelStore
 from support.pickling_compute import PicklingCompute
 from support.postgres_stores import inline_postgres_store
 from support.sqlite_files import inline_store
@@ -24,6 +25,7 @@ from glowback_trio.compute import Compute
 from glowback_trio.store import Store
 
 __all__ = [
+    "ALL_STORES",
     "BACKENDS",
     "SERVED_STORES",
     "STORES",
@@ -58,6 +60,9 @@ STORES: dict[str, Callable[[], Store]] = {
     "bytes written late": partial(BytesStore, lag=True),
     "bytes written late that leave memory": partial(BytesStore, at_hand=2, lag=True),
 }
+
+#: The same, and the double that several gateways share.
+ALL_STORES: dict[str, Callable[[], Store]] = {**STORES, "model of a database": ModelStore}
 
 #: Stores that a server must answer the same from. No test waits for the real clock, and a store
 #: that writes late would need that.

@@ -9,6 +9,9 @@ from functools import partial
 from attrs import define, evolve
 
 from glowback_trio.actors.broadcaster import Bell, Broadcaster, Subscription
+from glowback_trio.actors.cluster.following import FollowedEnd
+from glowback_trio.actors.cluster.peers import LogName
+from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.course import Course
 from glowback_trio.actors.log_writer import LogWriter
 from glowback_trio.actors.optimizations.life import (
@@ -94,7 +97,8 @@ class Attempt:
     ) -> Attempt:
         status = writer.newest
         what = f"Optimization {status.optimization_id}"
-        course = Course(what, broadcaster, writer, partial(_lasts, store, request))
+        tenure = Tenure(("optimization", status.optimization_id), store.cluster)
+        course = Course(what, broadcaster, writer, partial(_lasts, store, request), tenure)
         return cls(status.attempt, broadcaster, writer, course, told)
 
     @property
@@ -126,6 +130,30 @@ class Attempt:
     def needs_task(self) -> bool:
         """True if it has not ended."""
         return not self._writer.finished
+
+    @property
+    def tenure(self) -> Tenure:
+        """Whether this gateway computes it, or another one of the cluster."""
+        return self.course.tenure
+
+    @property
+    def followed(self) -> FollowedEnd[OptimizationStatus]:
+        """Its log, for following what another gateway appends to it."""
+        name = LogName(self.tenure.named, self.number)
+        ended = self.course.close_log
+        return FollowedEnd(name, self._broadcaster, self._writer, self.tenure, ended)
+
+    async def go_back(self) -> None:
+        """Go back to what is durable of the log: nothing else of it will ever be."""
+        self.course.begin_again()
+        async with self.tenure.reading:
+            if self.tenure.taking or not self._writer.whole:
+                self.told.forget()
+                await self._writer.recall(self.told.collect)
+
+    def leave(self) -> None:
+        """Tell the readers that this gateway adds nothing more."""
+        self.course.leave()
 
     @property
     def survives(self) -> bool:

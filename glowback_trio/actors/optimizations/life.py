@@ -50,6 +50,10 @@ class AttemptFold:
             return self._folded(status, draft.type, orjson.loads(draft.payload))
         return status
 
+    def forget(self) -> None:
+        """Begin to collect anew."""
+        self.trials, self.validations = [], 0
+
     def collect(self, event: Event) -> None:
         """Take note of an event of a log that is read again, whose status is known already."""
         if event.type == "trial":

@@ -86,6 +86,8 @@ class Optimization:
     ) -> Optimization:
         """Open the log of the first attempt of a new one."""
         store.optimizations.open(optimization_id, request, key)
+        if store.cluster is not None:
+            store.cluster.note_origin(("optimization", optimization_id), account, None)
         pending = OptimizationStatus.pending(optimization_id, request, clock())
         attempt = Attempt.begin(store, request, pending, clock)
         return cls(optimization_id, request, store, clock, ref(owner), [attempt], account)
@@ -116,6 +118,38 @@ class Optimization:
         running = attempt.newest.state is OptimizationState.RUNNING
         if running and self.request.on_restart == "fail":
             attempt.course.end(OptimizationState.FAILED, INTERRUPTED)
+
+    def go_on(self, *, paused: bool) -> None:
+        """Go on with what another gateway has left, or end it: see `settle`.
+
+        Args:
+            paused: True if it was paused there.
+        """
+        self.attempt().writer.reopen()
+        (self._pacer.pause if paused else self._pacer.resume)()
+        self.settle()
+
+    @property
+    def held_here(self) -> bool:
+        """False if another gateway of the cluster computes it, and it has not ended."""
+        return self.finished or not self.attempt().tenure.elsewhere
+
+    async def hold(self) -> None:
+        """Make sure that this gateway holds it, before it is changed, unless it has ended.
+
+        Raises:
+            HeldElsewhereError: Another gateway of the cluster does.
+            StoreError: The store cannot be asked.
+        """
+        course = self.attempt().course
+        if self.needs_task:
+            await course.tenure.claim_left(paused=self._pacer.paused)
+        if self.needs_task and not await course.hold(self._store.flush):
+            course.tenure.check("changed")
+
+    def _check_held(self, command: str) -> None:
+        if self.needs_task:
+            self.attempt().tenure.check(command)
 
     @property
     def attempts(self) -> int:
@@ -219,6 +253,7 @@ class Optimization:
         """Cancel the newest attempt. The first reason counts; after its end this does nothing."""
         attempt = self.attempt()
         attempt.broadcaster.loop.check("optimization.cancel")
+        self._check_held("cancelled")
         attempt.course.cancel(reason)
 
     def close(self, reason: str) -> None:
@@ -233,6 +268,7 @@ class Optimization:
         """
         attempt = self.attempt()
         attempt.broadcaster.loop.check("optimization.pause")
+        self._check_held("paused")
         if not attempt.needs_task:
             state = attempt.newest.state
             raise OptimizationConflictError(f"The optimization cannot be paused: it is {state}")
@@ -256,6 +292,7 @@ class Optimization:
         """
         attempt = self.attempt()
         attempt.broadcaster.loop.check("optimization.resume")
+        self._check_held("resumed")
         state = attempt.newest.state
         if attempt.needs_task and self._pacer.paused:
             self._go_on()

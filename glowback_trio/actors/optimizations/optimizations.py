@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import trio
@@ -13,8 +13,11 @@ from attrs import define, evolve, field
 from glowback_trio.actors.changes.change_log import Sight
 from glowback_trio.actors.changes.noting import Changes
 from glowback_trio.actors.changes.sights import optimization_sight
+from glowback_trio.actors.cluster.membership import Membership, be_task
+from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.optimization import Optimization
+from glowback_trio.actors.optimizations.shared import SharedAttempt
 from glowback_trio.actors.optimizations.work import Equipment, Work
 from glowback_trio.border import Border
 from glowback_trio.data.loading import raise_problems
@@ -34,6 +37,7 @@ from glowback_trio.model.optimization.errors import (
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.search.request_checks import request_problems
+from glowback_trio.store.cluster import Held
 
 __all__ = ["Optimizations"]
 
@@ -55,6 +59,7 @@ class Optimizations:
         nursery: Where their tasks are started.
         most: How many may not have ended.
         changes: Takes note of what becomes of them.
+        membership: The gateway's part in its cluster; None: it has none.
     """
 
     _equipment: Equipment
@@ -64,6 +69,7 @@ class Optimizations:
     _nursery: trio.Nursery
     _most: int
     _changes: Changes
+    _membership: Membership | None = None
     _loop: EventLoop = field(factory=EventLoop, init=False)
     _all: dict[str, Optimization] = field(factory=dict, init=False)
     _closed: str | None = field(default=None, init=False)
@@ -115,20 +121,47 @@ class Optimizations:
 
     def start(self, optimization: Optimization, owner: str) -> None:
         """Start the task of the newest attempt."""
-        request, slots = optimization.request, self._equipment.slots
         # The slot is requested here: started tasks begin in no particular order.
+        attempt, name = optimization.attempt(), optimization.optimization_id
+        attempt.tenure.owner = owner
+        works = [self._employ(optimization)] if attempt.tenure.ours else []
+        self._changes.follow(("optimization", name), optimization.broadcaster)
+        self._nursery.start_soon(self._be_task, optimization, works, name=name)
+
+    def _employ(self, optimization: Optimization) -> Work:
+        """Request the slot of one that this gateway is to carry out, and return its work."""
+        request, slots = optimization.request, self._equipment.slots
+        owner = optimization.attempt().tenure.owner
         turn = slots.request(owner, request.priority, optimization.optimization_id)
-        work = optimization.employ(
+        return optimization.employ(
             lambda attempt, earlier, pacer: Work(
                 request, attempt, earlier, self._equipment, pacer, turn
             )
         )
-        name = optimization.optimization_id
-        self._changes.follow(("optimization", name), optimization.broadcaster)
-        self._nursery.start_soon(self._carry_out, optimization, work, name=name)
+
+    async def _be_task(self, optimization: Optimization, works: list[Work]) -> None:
+        """Be the task of an attempt, whoever carries it out.
+
+        Args:
+            optimization: The optimization.
+            works: The work that was made for it already, if any.
+        """
+
+        async def work() -> None:
+            await self._carry_out(
+                optimization, works.pop() if works else self._employ(optimization)
+            )
+
+        shared = SharedAttempt(optimization, optimization.attempt())
+        await be_task(shared, work, self._membership, self._is_closed)
+        if not shared.needs_task:
+            self._retire(optimization)
+
+    def _is_closed(self) -> bool:
+        return self._closed is not None
 
     async def _carry_out(self, optimization: Optimization, work: Work) -> None:
-        """Be the task of an attempt, and give back what it holds when it has ended."""
+        """Carry an attempt out, and give back what it holds when it has ended."""
         attempt = optimization.attempt()
         with Border(attempt.course.fail):
             try:
@@ -137,8 +170,8 @@ class Optimizations:
             finally:
                 if not optimization.needs_task:
                     self._retire(optimization)
-            if attempt.needs_task and not attempt.survives:
-                await attempt.course.end_late(lambda: self._closed is not None)
+            if attempt.needs_task and attempt.tenure.ours and not attempt.survives:
+                await attempt.course.end_late(self._is_closed)
                 self._retire(optimization)
 
     def _retire(self, optimization: Optimization) -> None:
@@ -203,9 +236,54 @@ class Optimizations:
             raise UnknownOptimizationError(optimization_id) from error
 
     def _take_up(self, optimization: Optimization) -> None:
-        optimization.settle()
+        if self._membership is None:
+            optimization.settle()
+        else:
+            optimization.attempt().course.lose()
         if optimization.needs_task and self._closed is None:
             self.start(optimization, "")
+
+    async def take_over(self, held: Held, *, queued: bool) -> bool:
+        """Go on with one that this gateway holds now: see `Taker`."""
+        name, restored = held.named[1], None
+        if (found := self._all.get(name)) is None:
+            restored = await self._restored(name)
+            found = self._all.setdefault(name, restored)
+        course = found.attempt().course
+        if course.tenure.ours:
+            course.lose()  # its task goes on with it
+        course.tenure.take(held.owner, queued=queued, paused=held.paused)
+        if found is restored:
+            self.start(found, held.owner)
+        return True
+
+    def tenures(self) -> Collection[Tenure]:
+        """Return the tenures of those that have not ended."""
+        return [each.attempt().tenure for each in self._all.values() if not each.finished]
+
+    def lose(self, name: str) -> None:
+        """Let go of one, which another gateway has taken."""
+        found = self._all.get(name)
+        if found is not None and found.attempt().tenure.queued:
+            found.attempt().course.lose()
+
+    def lose_all(self) -> None:
+        """Let go of those that this gateway holds: others take them over."""
+        for each in tuple(self._all.values()):
+            if each.finished:
+                continue
+            each.attempt().course.lose()
+            if each.broadcaster.log.watermark == 0:  # it was never stored
+                del self._all[each.optimization_id]
+                self._changes.delete(("optimization", each.optimization_id))
+
+    def note_changed(self, name: str) -> None:
+        """Take note that another gateway has changed one."""
+        found = self._all.get(name)
+        if found is not None and found.finished and not found.broadcaster.subscribers:
+            del self._all[name]  # it is read again when it is asked for
+        if found is None or found.finished:
+            self._changes.touch(("optimization", name))
 
     async def restore(self) -> None:
         """Reopen those that a gateway has to hold, oldest first; start what has not ended."""

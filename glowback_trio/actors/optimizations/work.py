@@ -35,6 +35,7 @@ from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.outcome.report import Report
 from glowback_trio.search.study import Study
 from glowback_trio.store import Store, TrialNote
+from glowback_trio.store.cluster import FencedError, HeldElsewhereError
 
 __all__ = ["Equipment", "Work"]
 
@@ -141,6 +142,7 @@ class Work:
                 try:
                     with course.scope, Border(self.fail):
                         await self._complete()
+                    await course.claim_end()
                 finally:
                     # Synchronous, so that a cancellation from outside cannot interrupt it.
                     course.stop()
@@ -159,7 +161,9 @@ class Work:
     def fail(self, error: BaseException) -> None:
         """End the attempt because of an error in its tasks."""
         course = self._attempt.course
-        if isinstance(error, LostWorkError):
+        if not course.tenure.ours or isinstance(error, FencedError | HeldElsewhereError):
+            course.fail(error)
+        elif isinstance(error, LostWorkError):
             course.give_up(error.step)
         elif isinstance(error, GlowbackError) and self._attempt.needs_task:
             course.give_up(Failed(str(error)))
@@ -169,6 +173,8 @@ class Work:
 
     async def _complete(self) -> None:
         await self._turn.wait()
+        if not await self._attempt.course.hold(self._equipment.store.flush):
+            return  # another gateway has taken it
         await self._pacer.wait_resumed()
         if self._attempt.newest.state is OptimizationState.PENDING:
             self._attempt.writer.announce(OptimizationState.RUNNING)

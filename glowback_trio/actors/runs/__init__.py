@@ -1,6 +1,6 @@
 """Runs: the parts that a run is made of.
 
-Belongs here: what a run's events do to its status, and when the next ones are emitted.
-Never here: tasks, slots, other actors.
+Belongs here: whether a run is taken on, its work, what its events do to its status, their pace.
+Never here: what outlives a run, optimizations.
 May be imported by: `actors`.
 """

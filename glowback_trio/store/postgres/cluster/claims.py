@@ -129,9 +129,10 @@ def find_holders(
 def find_free(connection: psycopg.Connection) -> list[Held]:
     """Return what nobody holds and has not ended, but for queued runs; oldest first."""
     rows = connection.execute(
-        f"SELECT kind, id, owner FROM work WHERE NOT ended AND NOT queued AND {NOBODY} ORDER BY seq"
+        "SELECT kind, id, owner, paused FROM work "
+        f"WHERE NOT ended AND NOT queued AND {NOBODY} ORDER BY seq"
     )
-    return [Held((kind, identity), owner) for kind, identity, owner in rows]
+    return [Held((kind, identity), owner, paused) for kind, identity, owner, paused in rows]
 
 
 def find_positions(connection: psycopg.Connection, named: Collection[Named]) -> dict[Named, int]:

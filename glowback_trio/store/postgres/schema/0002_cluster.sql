@@ -7,11 +7,11 @@ $$;
 CREATE VIEW work AS
 SELECT 'run' AS kind, run_id AS id, seq, owner, held_by, changed_at, event_count,
     finished_at IS NOT NULL AS ended,
-    state = 'queued' AND NOT begun AS queued
+    state = 'queued' AND NOT begun AS queued, paused
 FROM runs WHERE run_id IS NOT NULL
 UNION ALL
 SELECT 'optimization', optimization_id, optimizations.seq, owner, held_by, changed_at,
-    newest.event_count, newest.finished_at IS NOT NULL, false
+    newest.event_count, newest.finished_at IS NOT NULL, false, paused
 FROM optimizations CROSS JOIN LATERAL (
     SELECT event_count, finished_at FROM attempts
     WHERE optimization = optimizations.seq ORDER BY number DESC LIMIT 1

@@ -1,0 +1,226 @@
+"""Several gateways on one store, in virtual time, on a model of what a database promises.
+
+Doctrine: `support.cluster_rounds` plays a round of random faults for each seed: gateways are killed
+and stand still for longer than their lease, the database is away, peers are cut off. The other
+tests set up one thing at a time. A gateway that stands still is one whose link to the database and
+whose streams do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from support.backends import in_virtual_time
+from support.cluster_rounds import play
+from support.model_database import ModelDatabase
+from support.model_store import ModelStore
+
+from glowback_trio import BacktestRequest, Gateway, InlineCompute, MaCrossover
+from glowback_trio.actors import open_gateway
+from glowback_trio.model.invariants import assert_sound
+from glowback_trio.model.lifecycle import INTERRUPTED, State
+from glowback_trio.model.request import Stream
+from glowback_trio.store.cluster import HeldElsewhereError
+from glowback_trio.testing.gateway import virtual_now
+
+REQUEST = BacktestRequest(
+    symbols=["AAPL"],
+    start_date="2024-01-01",
+    end_date="2024-02-15",
+    strategy=MaCrossover(short_period=2, long_period=5),
+    stream=Stream(pace_bars_per_s=1.0),
+)
+
+
+@asynccontextmanager
+async def opened(store: ModelStore, **options: Any) -> AsyncIterator[Gateway]:
+    numbers = iter(range(1, 1000))
+    async with open_gateway(
+        store=store,
+        compute=InlineCompute(),
+        clock=virtual_now,
+        new_id=lambda: f"{store.name}-{next(numbers)}",
+        **options,
+    ) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_fault_breaks_a_log_or_a_stream(seed: int) -> None:
+    play(seed)
+
+
+def test_a_run_that_another_gateway_computes_is_read_and_not_changed() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(one) as there, opened(two) as here:
+            await trio.sleep(0.5)  # until both look for queued runs only after a hint
+            run = there.submit(REQUEST)
+            await run.wait_stored()
+            await trio.sleep(1)
+            followed = await here.load_run(run.run_id)
+            assert not followed.held_here
+            await trio.sleep(3)
+            with pytest.raises(HeldElsewhereError, match="gateway one"):
+                followed.cancel("here")
+            with followed.subscribe() as events:
+                log = [event async for event in events]
+            assert_sound(log)
+            assert followed.status.state is State.COMPLETED
+            assert followed.status == run.status
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("on_restart", ["rerun", "fail"])
+def test_the_run_of_a_killed_gateway_is_taken_over_within_20_seconds(on_restart: str) -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        request = BacktestRequest(
+            symbols=["AAPL"],
+            start_date="2024-01-01",
+            end_date="2024-02-15",
+            strategy=MaCrossover(short_period=2, long_period=5),
+            stream=Stream(pace_bars_per_s=1.0),
+            on_restart="rerun" if on_restart == "rerun" else "fail",
+        )
+        async with opened(two) as here, trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+            begun = trio.Event()
+
+            await trio.sleep(0.5)
+
+            async def killed() -> None:
+                with scope:
+                    async with opened(one) as there:
+                        await there.submit(request).wait_stored()
+                        begun.set()
+                        await trio.sleep_forever()
+
+            nursery.start_soon(killed)
+            await begun.wait()
+            await trio.sleep(11.5)
+            run = await here.load_run("one-1")
+            with run.subscribe() as events:
+                seen = [await anext(events) for _ in range(3)]
+                one.link.kill()
+                scope.cancel()
+                assert run.tenure.elsewhere
+                await trio.sleep(20)
+                assert run.held_here
+                seen += [event async for event in events]
+            assert_sound(seen)
+            assert [event.data for event in seen] == [
+                event.data for event in database.runs["one-1"].events
+            ]
+            failed = run.status.error == INTERRUPTED
+            assert failed == (on_restart == "fail")
+
+    in_virtual_time(scenario)
+
+
+def test_queued_runs_are_begun_by_whoever_has_a_slot() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(one, max_running=1) as there, opened(two, max_running=1):
+            runs = [there.submit(REQUEST) for _ in range(2)]
+            await trio.sleep(10)
+            assert [run.state for run in runs] == [State.RUNNING] * 2
+            assert [run.held_here for run in runs].count(False) == 1
+            for run in runs:
+                assert (await run.wait_finished()).state is State.COMPLETED
+
+    in_virtual_time(scenario)
+
+
+def test_a_gateway_that_closes_hands_its_queue_over_at_once() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(two, max_running=2) as here:
+            async with opened(one, max_running=1) as there:
+                blocked = [here.submit(REQUEST) for _ in range(2)]
+                runs = [there.submit(REQUEST) for _ in range(3)]
+                for run in (*blocked, *runs):
+                    await run.wait_stored()
+            await trio.sleep(0.1)
+            assert {row.held_by for _, row in database.everything()} <= {None, two.epoch}
+            for run in runs[1:]:
+                taken = await here.load_run(run.run_id)
+                assert (await taken.wait_finished()).state is State.COMPLETED
+
+    in_virtual_time(scenario)
+
+
+def test_a_gateway_that_stood_still_follows_what_others_took_over() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(one) as there, opened(two):
+            await trio.sleep(0.5)
+            request = BacktestRequest(
+                symbols=["AAPL"],
+                start_date="2024-01-01",
+                end_date="2024-04-15",
+                strategy=MaCrossover(short_period=2, long_period=5),
+                stream=Stream(pace_bars_per_s=1.0),
+                on_restart="rerun",
+            )
+            run = there.submit(request)
+            await run.wait_stored()
+            await trio.sleep(5)
+            epoch = one.epoch
+            one.link.stop()
+            await trio.sleep(30)
+            one.link.go_on()
+            await trio.sleep(10)
+            assert one.epoch > epoch
+            assert not run.held_here
+            with run.subscribe() as events:
+                assert_sound([event async for event in events])
+            assert not database.violations
+
+    in_virtual_time(scenario)
+
+
+def test_an_outage_of_the_database_fences_nobody() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(one) as there, opened(two):
+            await trio.sleep(0.5)
+            run = there.submit(REQUEST)
+            await run.wait_stored()
+            await trio.sleep(5)
+            database.away = True
+            await trio.sleep(40)
+            database.away = False
+            assert (await run.wait_finished()).state is State.COMPLETED
+            assert not any(lease.fenced for lease in database.leases.values())
+
+    in_virtual_time(scenario)
+
+
+def test_a_run_that_is_paused_in_the_queue_is_held_by_whoever_is_to_change_it() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(two) as here:
+            async with opened(one, max_running=1) as there:
+                runs = [there.submit(REQUEST) for _ in range(2)]
+                runs[1].pause()
+                await runs[1].wait_stored()
+            run = await here.load_run("one-2")
+            await run.hold()
+            assert run.status.paused
+            run.resume()
+            assert (await run.wait_finished()).state is State.COMPLETED
+
+    in_virtual_time(scenario)
