@@ -187,6 +187,7 @@ async def open_gateway(
             loop=loop,
             thread_calls=ThreadCalls(loop),
             changes=changes,
+            membership=membership,
         )
         lookups = {"run": tasks.sight, "optimization": optimizations.sight}
         nursery.start_soon(changes.note_for_ever, lookups)

@@ -17,6 +17,7 @@ from glowback_trio.client.backoff import Backoff
 from glowback_trio.client.responses import reason_of
 from glowback_trio.client.subjects import optimization_subject, run_subject
 from glowback_trio.client.websocket import Broken, Rejected, WebSocket, open_websocket
+from glowback_trio.errors import ServingError
 from glowback_trio.peers.following import HEARTBEAT_S, FollowedStream, verifier_of
 from glowback_trio.peers.reach import Reach
 from glowback_trio.server.http.forwarding import Forwarded, ForwardedAnswer
@@ -134,9 +135,9 @@ async def open_peers(
         transport: Carries the requests; None: the network.
 
     Raises:
-        OSError: The file cannot be read, or holds no certificates.
+        ServingError: The file cannot be read, or holds no certificates.
     """
-    verify = True if ca_file is None else ssl.create_default_context(cafile=ca_file)
+    verify = True if ca_file is None else _trusting(ca_file)
     # No limit on connections: each followed log occupies one.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     async with httpx2.AsyncClient(
@@ -149,6 +150,14 @@ async def open_peers(
         trust_env=False,
     ) as http:
         yield HttpPeers(http, jitter)
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        why = error.strerror or error
+        raise ServingError(f"The certificates in {ca_file} cannot be read: {why}") from error
 
 
 def _stream_url(address: str, log: LogName) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 import trio
 from quart_trio import QuartTrio
@@ -71,7 +72,7 @@ async def serve(
     Raises:
         ServingError: An address cannot be bound.
     """
-    hosts = ServedHosts.of(settings.allowed_hosts, settings.api_keys, bind, listeners)
+    hosts = ServedHosts.of(_listed_hosts(settings), settings.api_keys, bind, listeners)
     app_state = make_app_state(gateway, settings, hosts=hosts, forwarder=forwarder)
     _load_ahead()
     # Takes a while, so not while anything is watched that takes long.
@@ -101,6 +102,13 @@ async def serve(
             )
             # Ends what measures and exchanges, and the wait for a `stop` that never came.
             nursery.cancel_scope.cancel()
+
+
+def _listed_hosts(settings: Settings) -> Sequence[str]:
+    """Return the hosts that are served: those that are listed, and the one for peers."""
+    reached = urlsplit(settings.advertise or "").hostname
+    more = [f"[{reached}]" if ":" in reached else reached] if reached else []
+    return [*settings.allowed_hosts, *more] if settings.allowed_hosts else []
 
 
 def _load_ahead() -> None:

@@ -49,6 +49,7 @@ class Told:
     after_hold: Lease | None = None
     away: bool = False
     caught_up: list[Named] = field(factory=list)
+    changed: list[Named] = field(factory=list)
     held: int = 0
     followed: int = 0
     lease_seconds_left: float = 15.0
@@ -62,6 +63,9 @@ class Told:
     def is_elsewhere(self, named: Named) -> bool:
         return self.holder is not None
 
+    def is_settled(self, named: Named) -> bool:
+        return False
+
     async def holder_of(self, named: Named) -> Lease | None:
         if self.away:
             raise StoreError("The database is away")
@@ -71,6 +75,9 @@ class Told:
         if self.after_hold is not None:
             self.holder = self.after_hold
             raise HeldElsewhereError("held elsewhere")
+
+    def note_changed(self, named: Named) -> None:
+        self.changed.append(named)
 
     async def catch_up(self, named: Named) -> None:
         self.caught_up.append(named)
@@ -180,6 +187,7 @@ async def test_a_run_is_steered_through_the_wrong_gateway(pair: Pair, prefix: st
     path = f"{prefix}/backtests/{run.run_id}"
     assert (await pair.ask("POST", f"{path}/pause")).json()["paused"] is True
     assert run.status.paused
+    assert pair.told.changed == [("run", run.run_id)]
     assert (await pair.ask("POST", f"{path}/pace", json={"bars_per_s": 2})).status_code == 200
     assert (await pair.ask("POST", f"{path}/pace", json={"bars_per_s": "x"})).status_code == 422
     named = await pair.ask("PATCH", path, json={"name": "one"})

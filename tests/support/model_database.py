@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import trio
 from attrs import define, field
+from support.model_shared import ModelTables
 
 from glowback_trio.errors import StoreError
 from glowback_trio.model.events import Event
@@ -126,6 +127,8 @@ class ModelDatabase:
     optimizations: dict[str, OptimizationRow] = field(factory=dict, init=False)
     leases: dict[int, LeaseRow] = field(factory=dict, init=False)
     ledger: MemoryLedger = field(factory=MemoryLedger, init=False)
+    #: Keys, tickets and rates.
+    tables: ModelTables = field(factory=ModelTables, init=False)
     #: What must never happen, and has.
     violations: list[str] = field(factory=list, init=False)
     links: list[Link] = field(factory=list, init=False)

@@ -23,6 +23,7 @@ from support.model_database import (
     ended,
 )
 from support.model_optimizations import ModelOptimizations
+from support.model_shared import ModelShared
 
 from glowback_trio.errors import RunExistsError, StoreError, UnknownRunError
 from glowback_trio.memory import Memory
@@ -172,6 +173,7 @@ class ModelCluster:
 
     _store: ModelStore
     _address: str | None = field(default=None, init=False)
+    _shared: ModelShared | None = field(default=None, init=False)
     fenced: bool = field(default=False, init=False)
     _fence: trio.Event = field(factory=trio.Event, init=False)
 
@@ -197,7 +199,9 @@ class ModelCluster:
 
     @property
     def shared(self) -> SharedState:
-        raise NotImplementedError("no server stands on this store")
+        if self._shared is None:
+            self._shared = ModelShared(self._store.database.tables, self.epoch)
+        return self._shared
 
     def note_origin(self, named: Named, owner: str, fingerprint: str | None) -> None:
         del fingerprint

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from glowback_trio.border import log_fault, restarted
 from glowback_trio.errors import StoreError
-from glowback_trio.store.cluster import RENEWED_S, Cluster
+from glowback_trio.store.cluster import LEASE_S, RENEWED_S, Cluster
 
 __all__ = ["LeaseKeeper"]
 
@@ -32,10 +32,19 @@ class LeaseKeeper:
 
     _cluster: Cluster
     _lose_all: Callable[[], object]
+    #: When the last good renewal began, on trio's clock.
+    _renewed_at: float = field(factory=trio.current_time, init=False)
     _joined: trio.Event = field(factory=trio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._joined.set()
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds that the lease lives at least unless it is renewed; 0 or less: it may be over."""
+        if self._cluster.fenced:
+            return 0.0
+        return LEASE_S - (trio.current_time() - self._renewed_at)
 
     async def wait_joined(self) -> None:
         """Wait while the lease is fenced."""
@@ -53,9 +62,12 @@ class LeaseKeeper:
         while True:
             with trio.move_on_after(wait_s):
                 await self._cluster.wait_fenced()
+            began = trio.current_time()
             try:
                 if self._cluster.fenced or not await self._cluster.renew():
                     await self._join_again()
+                    began = trio.current_time()
+                self._renewed_at = began
                 wait_s, reached = RENEWED_S, True
             except StoreError as error:
                 if reached and not self._cluster.fenced:

@@ -135,6 +135,11 @@ class Membership:
         """Take nothing more: the gateway closes."""
         self._taking.cancel()
 
+    @property
+    def lease_seconds_left(self) -> float:
+        """Seconds that the lease lives at least unless it is renewed; 0 or less: it may be over."""
+        return self._keeper.seconds_left
+
     async def holder_of(self, named: Named) -> Lease | None:
         """Return which other gateway holds a run or an optimization.
 
@@ -157,6 +162,11 @@ class Membership:
         known = shared.followed.log.watermark > 0  # otherwise it was never stored
         if known and shared.tenure.elsewhere and shared.needs_task:
             await self.following.catch_up(shared.followed)
+
+    def note_changed(self, named: Named) -> None:
+        """Take note that another gateway has changed something, before its news arrive."""
+        kind, name = named
+        self._takers[kind].note_changed(name)
 
     def _lose_all(self) -> None:
         for taker in self._takers.values():

@@ -6,8 +6,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -17,7 +17,7 @@ from attrs import fields
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from glowback_trio.actors import open_gateway
+from glowback_trio.actors import Gateway, open_gateway
 from glowback_trio.border import log_fault, restarted
 from glowback_trio.cli.messages import print_note, print_warning, printing_to_stderr
 from glowback_trio.cli.options.data_option import file_limits, open_catalogue
@@ -27,8 +27,9 @@ from glowback_trio.cli.options.store_option import open_store, where_kept
 from glowback_trio.cli.options.strategy_option import load_strategies
 from glowback_trio.cli.upkeep import collecting_shortly, give_back_for_ever
 from glowback_trio.compute import Compute, ProcessCompute, RayCompute, ThreadCompute, usable_cores
-from glowback_trio.errors import InvalidRequestError, Problem
+from glowback_trio.errors import InvalidRequestError, Problem, StoreError
 from glowback_trio.memory import resident, usable_memory
+from glowback_trio.peers import HttpPeers, advertised_address, check_advertised, open_peers
 from glowback_trio.server import Settings, serve
 from glowback_trio.server.security.hosts import is_loopback
 from glowback_trio.store import MemoryStore, Store
@@ -108,30 +109,35 @@ async def serve_backtests(
     raised = _raise_open_file_limit()
     if not (settings.api_keys or _is_local(host)):
         print_warning(_OPEN_TO_ALL.format(host=host))
-    async with open_gateway(
-        data=prices,
-        store=store,
-        compute=_compute(settings),
-        max_running=settings.max_running,
-        max_queued=settings.max_queued,
-        max_live_runs=settings.max_live_runs,
-        max_parked_runs=settings.max_parked_runs,
-        max_optimizations=settings.max_optimizations,
-        max_log_bytes=settings.max_log_bytes,
-        max_result_bytes=settings.max_result_bytes,
-        max_memory=settings.max_memory or usable_memory() // 2,
-        strategies=strategies,
-    ) as gateway:
+    async with (
+        _open_peers(settings, host) as peers,
+        open_gateway(
+            data=prices,
+            store=store,
+            compute=_compute(settings),
+            max_running=settings.max_running,
+            max_queued=settings.max_queued,
+            max_live_runs=settings.max_live_runs,
+            max_parked_runs=settings.max_parked_runs,
+            max_optimizations=settings.max_optimizations,
+            max_log_bytes=settings.max_log_bytes,
+            max_result_bytes=settings.max_result_bytes,
+            max_memory=settings.max_memory or usable_memory() // 2,
+            strategies=strategies,
+            peers=peers,
+        ) as gateway,
+    ):
         # What no account can estimate: the interpreter, its modules, the catalogue of prices.
         gateway.memory.account("program").add(resident())
         sys.setswitchinterval(_SWITCH_S)
         stdout = sys.stdout
         with printing_to_stderr(), collecting_shortly():
             await _serve_until_signal(
-                partial(serve, gateway, bind=_bind(host, port), settings=settings),
+                partial(serve, gateway, bind=_bind(host, port), settings=settings, forwarder=peers),
                 partial(give_back_for_ever, gateway.memory),
                 stdout,
                 [*_notes(settings, host, store), *raised],
+                partial(_advertise, gateway, settings),
             )
 
 
@@ -172,6 +178,32 @@ def _compute(settings: Settings) -> Compute:
     return ProcessCompute(workers=settings.workers or cores, **limits)
 
 
+@asynccontextmanager
+async def _open_peers(settings: Settings, host: str) -> AsyncIterator[HttpPeers | None]:
+    """Open the way to the other gateways on the store, if it is one that several can share.
+
+    Raises:
+        InvalidRequestError: They cannot reach or know this one.
+    """
+    if not (settings.store or "").startswith("postgres"):
+        yield None
+        return
+    secret = settings.peer_secret
+    check_advertised(
+        settings.advertise, host, has_secret=bool(secret), has_keys=bool(settings.api_keys)
+    )
+    async with open_peers(secret or "", ca_file=settings.peer_ca) as peers:
+        yield peers
+
+
+async def _advertise(gateway: Gateway, settings: Settings, urls: Sequence[str]) -> None:
+    """Tell the other gateways where this one is reached."""
+    if (cluster := gateway.cluster) is not None:
+        cluster.advertise(advertised_address(settings.advertise, urls))
+        with suppress(StoreError):  # told with the next renewal
+            await cluster.renew()
+
+
 def _bind(host: str, port: int) -> str:
     if host.startswith(_UNIX):
         return host
@@ -188,7 +220,11 @@ def _notes(settings: Settings, host: str, store: Store) -> list[str]:
 
 
 async def _serve_until_signal(
-    serving: partial[Any], upkeep: partial[Any], stdout: TextIO, notes: Sequence[str]
+    serving: partial[Any],
+    upkeep: partial[Any],
+    stdout: TextIO,
+    notes: Sequence[str],
+    advertise: Callable[[Sequence[str]], Awaitable[None]],
 ) -> None:
     stop = trio.Event()
     async with trio.open_nursery() as listening:
@@ -197,7 +233,9 @@ async def _serve_until_signal(
         await listening.start(_set_on_signal, stop)
         listening.start_soon(restarted, upkeep, log_fault(_NO_UPKEEP), name=upkeep)
         async with trio.open_nursery() as nursery:
-            for url in await nursery.start(partial(serving, stop=stop)):
+            urls: list[str] = await nursery.start(partial(serving, stop=stop))
+            await advertise(urls)
+            for url in urls:
                 _announce(url, stdout)
             for note in notes:
                 print_note(note)

@@ -120,6 +120,8 @@ class _Question:
                 why = "it is out of reach"
                 break
             if answer.status != _MISDIRECTED:
+                if self.route.changes_state:
+                    self.holding.note_changed(self.named)
                 return _relayed(answer)
         if holder is not None and self.route.changes_state:
             raise self._unavailable(holder, why)

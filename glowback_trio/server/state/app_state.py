@@ -30,6 +30,7 @@ from glowback_trio.server.security.rate_limit import Buckets
 from glowback_trio.server.security.tickets import SharedTickets, Tickets
 from glowback_trio.server.settings import Settings
 from glowback_trio.server.state.change_feed import ChangeFeeds
+from glowback_trio.server.state.gateway_holding import GatewayHolding
 from glowback_trio.server.state.holding import Holding, named_in
 from glowback_trio.server.state.idempotency import IdempotencyCache
 from glowback_trio.server.state.key_claims import KeyClaims
@@ -114,14 +115,19 @@ class AppState:
 
     def __attrs_post_init__(self) -> None:
         self.started_at = self.clock()
+        if (membership := self.gateway.membership) is not None:
+            self.holding = GatewayHolding(self.gateway, membership)
         self.converter = make_converter(self.gateway.strategies)
         settings = self.settings
+        # Without keys everybody may do what a peer may; with them, only who knows the secret.
+        open_to_all = self.gateway.cluster is not None and not settings.api_keys
+        secret = settings.peer_secret or ("" if open_to_all else None)
         self.access = AccessControl(
             settings.api_keys,
             Proxies.read(settings.trusted_proxies),
             self.hosts,
             Buckets(settings.rate_limit, settings.rate_window),
-            PeerIdentity.of(settings.peer_secret),
+            PeerIdentity.of(secret),
             tickets=Tickets() if self.shared is None else SharedTickets(self.shared),
         )
         self.idempotency = IdempotencyCache(self.gateway.memory.account("idempotency"))
@@ -236,7 +242,9 @@ class AppState:
         """Return whether what the parameters of a path name is in memory, and held here or over."""
         if not arguments or (named := named_in(arguments)) is None:
             return True
-        return self.knows(named) and not self.is_elsewhere(named)
+        if self.holding is not None:
+            return self.holding.is_settled(named)
+        return self.knows(named)
 
     def knows(self, named: Named) -> bool:
         """Return whether a run or an optimization is in memory."""

@@ -26,6 +26,9 @@ class Holding(Protocol):
     def is_elsewhere(self, named: Named) -> bool:
         """Return whether something is in memory, has not ended, and is not held here."""
 
+    def is_settled(self, named: Named) -> bool:
+        """Return whether something is in memory, and has ended or is held here for good."""
+
     async def holder_of(self, named: Named) -> Lease | None:
         """Return which other gateway holds something; None: this one, nobody, or it has ended.
 
@@ -47,6 +50,9 @@ class Holding(Protocol):
         Raises:
             StoreError: The store cannot be read.
         """
+
+    def note_changed(self, named: Named) -> None:
+        """Take note that another gateway has changed something, before its news arrive."""
 
     @property
     def lease_seconds_left(self) -> float:
