@@ -263,7 +263,10 @@ class RunTasks:
         if (run := self.runs.get(run_id)) is None:
             try:
                 run = await Run.restored(run_id, self.store, self.clock)
-            except (UnknownRunError, InvalidRequestError):
+            except UnknownRunError:  # another gateway has deleted it
+                self.changes.delete(("run", run_id))
+                return None
+            except InvalidRequestError:
                 return None
         if run.broadcaster.log.watermark == 0:
             return None

@@ -186,7 +186,8 @@ class Optimizations:
         if (found := self._all.get(optimization_id)) is None:
             try:
                 found = await self._restored(optimization_id)
-            except UnknownRunError:
+            except UnknownRunError:  # another gateway has deleted it
+                self._changes.delete(("optimization", optimization_id))
                 return None
         if found.broadcaster.log.watermark == 0:
             return None
