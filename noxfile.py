@@ -30,6 +30,7 @@ BENCHMARKS = (
     "live_curve",
     "growth",
     "postgres",
+    "cluster",
 )
 GROUPS = nox.project.load_toml("pyproject.toml")
 
@@ -182,6 +183,14 @@ def soak(session: nox.Session) -> None:
     _install(session, "tests")
     environment = {"PYTHONPATH": "tests"}
     session.run("python", "tests/extended/soak.py", *session.posargs, env=environment)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Let gateways of a cluster, their database and their links fail; 100 rounds, an hour."""
+    _install(session, "tests")
+    environment = {"PYTHONPATH": "tests"}
+    session.run("python", "tests/extended/chaos.py", *session.posargs, env=environment)
 
 
 @nox.session
