@@ -172,7 +172,8 @@ class LogWriter(Generic[S]):
         if self.finished or not event.data.startswith(head):
             raise LogError(f"Event {event.event_id} does not follow event {self._count}")
         try:
-            status = self._folded(event)
+            # What the first event says is known, stored or not.
+            status = self._folded(event) if self._count else self._newest
         except (GlowbackError, ValueError, KeyError) as error:
             raise LogError(f"Event {event.event_id} cannot follow: {error}") from error
         self._count += 1

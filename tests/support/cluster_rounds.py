@@ -12,7 +12,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
+import pytest
 import trio
 from attrs import define, field
 from support.model_database import ModelDatabase, OptimizationRow, RunRow, ended
@@ -307,7 +309,14 @@ class Round:
                 assert [each.data for each in log] == [each.data for each in row.log], name
 
 
+async def _in_the_loop(function: Callable[..., Any], *args: Any, **_more: Any) -> Any:
+    await trio.lowlevel.checkpoint()
+    return function(*args)
+
+
 def play(seed: int) -> None:
     """Play the round of a seed."""
-    with seeded_schedule(seed):
+    with pytest.MonkeyPatch.context() as patch, seeded_schedule(seed):
+        # Virtual time does not wait for a thread: how long one takes would decide what happens.
+        patch.setattr(trio.to_thread, "run_sync", _in_the_loop)
         trio.run(Round(seed).run, clock=MockClock(autojump_threshold=0))

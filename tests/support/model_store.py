@@ -244,6 +244,7 @@ class ModelCluster:
         database = self._store.database
         lease = await self._store.link.ask(lambda: database.join(self._lease.name, self._address))
         self._store.lease = lease
+        self._store.forget_pending()  # what was handed over meanwhile was for the old lease
         self.fenced, self._fence = False, trio.Event()
         return lease.epoch
 
@@ -493,10 +494,16 @@ class ModelStore:
         """Forget what was handed over, once no commit is under way."""
         while self._committing:
             await self._written.wait()
+        self.forget_pending()
+
+    def forget_pending(self) -> None:
+        """Forget what was handed over and is not under way."""
         for _, log in self._pending:
             if log is not None:
                 log.drop_unwritten()
         self._pending = []
+        self._written.set()
+        self._written = trio.Event()
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 
 import trio
@@ -286,7 +287,7 @@ async def be_task(
         found = True
         while found:
             if shared.tenure.taking:
-                await membership.go_on(shared)
+                await restarted(partial(membership.go_on, shared), log_fault(_FOLLOWING_FAULT))
             if shared.needs_task and shared.tenure.ours:
                 await work()
             await _wait_durable(shared, closed)
