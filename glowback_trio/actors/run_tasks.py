@@ -219,6 +219,8 @@ class RunTasks:
             if new:
                 del self.runs[run_id]
             return False
+        if not new and run.tenure.has(queued=queued):
+            return True
         if run.tenure.ours:
             run.lose()  # its task goes on with it
         run.tenure.take(held.owner, queued=queued, paused=held.paused)

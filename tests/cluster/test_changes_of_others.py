@@ -66,7 +66,7 @@ async def watched() -> AsyncIterator[Watched]:
             for _ in range(2)
         ]
         nursery = await stack.enter_async_context(trio.open_nursery())
-        found = Watched(*both)
+        found = Watched(both[0], both[1])
         await nursery.start(found.watch)
         with trio.fail_after(30):
             yield found

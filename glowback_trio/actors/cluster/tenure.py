@@ -80,6 +80,14 @@ class Tenure:
         """True if another gateway may have taken it out of the queue."""
         return self._where is _Where.QUEUED and self.shared and not self.elsewhere
 
+    def has(self, *, queued: bool) -> bool:
+        """Return whether there is nothing to `take`: this gateway goes on with it already.
+
+        Args:
+            queued: True if it was taken out of the queue.
+        """
+        return self.here or self.taking or (queued and self.queued)
+
     async def claim(self) -> bool:
         """Hold it for good if nobody else does; wait for a store that cannot be reached.
 
@@ -156,7 +164,8 @@ class Tenure:
             queued: True if another one may still take it out of the queue.
             paused: True if it is paused.
         """
-        self._where, self._settled = _Where.TAKING, trio.Event()
+        if self._where is not _Where.TAKING:  # otherwise somebody may wait already
+            self._where, self._settled = _Where.TAKING, trio.Event()
         self.owner, self.holder = owner, None
         self._queued, self.paused = queued, paused
         self.stop_following()

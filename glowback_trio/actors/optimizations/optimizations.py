@@ -251,6 +251,8 @@ class Optimizations:
             restored = await self._restored(name)
             found = self._all.setdefault(name, restored)
         course = found.attempt().course
+        if found is not restored and course.tenure.has(queued=queued):
+            return True
         if course.tenure.ours:
             course.lose()  # its task goes on with it
         course.tenure.take(held.owner, queued=queued, paused=held.paused)
