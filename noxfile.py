@@ -163,6 +163,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster_seeds(session: nox.Session) -> None:
+    """Play a thousand rounds of gateways that share a store, in virtual time; some ten minutes."""
+    _install(session, "tests")
+    session.run("pytest", "tests/extended/cluster_seeds.py", *session.posargs)
+
+
+@nox.session
 def same_logs(session: nox.Session) -> None:
     """Compare logs of random requests on every backend and store; some minutes."""
     _install(session, "tests")
