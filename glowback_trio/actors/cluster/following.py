@@ -120,6 +120,9 @@ class Following:
                     return False
                 end.tenure.holder = sighting.holder
                 try:
+                    if sighting.holder is not None and sighting.holder.epoch == self.lookout.epoch:
+                        # The store's answer to a claim was lost.
+                        await end.tenure.claim_left(paused=end.tenure.paused)
                     await end.read_to(sighting.position)
                 except StoreError as error:
                     _log.info("%s cannot be read on: %s", end.name.named[1], error)

@@ -69,6 +69,11 @@ class Lookout:
     _followed: dict[Sighting, None] = field(factory=dict, init=False)
     _look: trio.Event = field(factory=trio.Event, init=False)
 
+    @property
+    def epoch(self) -> int:
+        """The number of this gateway's lease."""
+        return self._cluster.epoch
+
     @contextmanager
     def watching(self, named: Named) -> Iterator[Sighting]:
         """Look at something for the length of a `with` block; the first look comes at once."""

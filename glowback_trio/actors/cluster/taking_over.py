@@ -81,6 +81,8 @@ class _Takers:
         taken = False
         try:
             taken = await self._takers[held.named[0]].take_over(held, queued=queued)
+        except StoreError:
+            raise  # it is tried again
         except GlowbackError as error:
             _log.error("%s %s cannot be taken over: %s", *held.named, error)
         if not taken:
@@ -103,6 +105,8 @@ class Finder:
     _steady_since: float = field(default=0.0, init=False)
     _looked_at: float = field(default=-1e9, init=False)
     _expired: set[int] = field(factory=set, init=False)
+    #: What this gateway may hold by now without knowing it: an answer of the store was lost.
+    _unsure: dict[Named, Held] = field(factory=dict, init=False)
 
     @classmethod
     def of(cls, cluster: Cluster, takers: Mapping[str, Taker]) -> Finder:
@@ -142,12 +146,23 @@ class Finder:
             await self._cluster.fence(due)
 
     async def _take_free(self) -> None:
-        for held in await self._cluster.free():
-            if held.named in self._takers.refused:
+        found = {**self._unsure, **{held.named: held for held in await self._cluster.free()}}
+        for named, held in found.items():
+            if named in self._takers.refused and named not in self._unsure:
                 continue
+            self._unsure[named] = held
             with Border(log_fault(_FAULT)):
-                if await self._cluster.claim(held.named):
-                    await self._takers.take(held, queued=False)
+                await self._take(held)
+
+    async def _take(self, held: Held) -> None:
+        """Take something over, if nobody else has done so."""
+        try:
+            if await self._cluster.claim(held.named):
+                await self._takers.take(held, queued=False)
+        except StoreError as error:
+            _log.info("%s %s is not taken over yet: %s", *held.named, error)
+        else:
+            del self._unsure[held.named]
 
 
 @define(eq=False)

@@ -121,6 +121,7 @@ class Tenure:
         if self._cluster is None or self._where is not _Where.ELSEWHERE:
             return
         epoch = self._cluster.epoch
+        self.paused = paused  # an answer may be lost: see `Following.follow`
         held = await self._cluster.claim(self.named)
         if held and self.elsewhere and self._cluster.epoch == epoch:
             self.take(self.owner, paused=paused)
