@@ -22,7 +22,7 @@ from glowback_trio.model.orders import Kind
 from glowback_trio.model.strategies.api import Context
 from glowback_trio.server.openapi.documents import EquityRow, ExposureRow, OrderEvent, Trade
 from glowback_trio.server.openapi.event_documents import EventDocument
-from glowback_trio.store import sqlite
+from glowback_trio.store import postgres, sqlite
 
 ENGINE, STREAMS, STRATEGIES = (
     page(f"docs/{name}.md") for name in ("engine", "streams", "strategies")
@@ -96,8 +96,10 @@ def test_a_parameter_of_an_order_is_in_the_page_on_strategies() -> None:
 
 def test_a_store_is_held_to_the_suite_of_stores() -> None:
     suite = page("tests/store/test_conformance.py")
-    stores = implementations(store, "open_log") | implementations(sqlite, "open_log")
-    assert stores >= {"MemoryStore", "SqliteStore"}
+    stores = set[str]()
+    for package in store, sqlite, postgres:
+        stores |= implementations(package, "open_log")
+    assert stores >= {"MemoryStore", "SqliteStore", "PostgresStore"}
     assert {name for name in stores if name not in suite} == set()
     assert stores <= set(glowback_trio.__all__)
 
@@ -106,5 +108,8 @@ def test_a_compute_backend_is_held_to_the_tests_of_all() -> None:
     suite = page("tests/compute/test_compute.py").partition("COMPUTES")[2].partition("]\n")[0]
     computes = implementations(compute, "run_job")
     assert computes >= {"InlineCompute", "ThreadCompute"}
-    assert {name for name in computes if name not in suite} == set()
+    # A backend that needs a cluster has the same cases in a session of its own.
+    on_ray = page("tests/extended/on_ray/logs.py") + page("tests/extended/on_ray/jobs.py")
+    assert "RayCompute(" in on_ray
+    assert {name for name in computes - {"RayCompute"} if name not in suite} == set()
     assert computes <= set(glowback_trio.__all__)

@@ -37,6 +37,7 @@ from glowback_trio import (
     OptimizationStatus,
     Parameter,
     PortfolioConstruction,
+    PostgresStore,
     ProcessCompute,
     RayCompute,
     ReportedRun,
@@ -143,6 +144,7 @@ def values() -> Iterator[object]:
         ThreadCompute(),
         ProcessCompute(),
         RayCompute(),
+        PostgresStore(f"postgresql://someone:secret@a-host-with-a-long-name.example/{'x' * 40}"),
         InlineCompute(),
         BacktestJob(REQUEST, Catalogue()),
     )
