@@ -102,6 +102,9 @@ class RunTasks:
         await be_task(run, work, self.membership, self.closed)
         if not run.needs_task:
             self.retire(run)
+        elif not (self.membership is None or self.closed()):  # it is to be found nowhere
+            if self.runs.get(run.run_id) is run:
+                del self.runs[run.run_id]
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
         """Carry the run out, and give back what it holds when it has ended."""

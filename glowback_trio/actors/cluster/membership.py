@@ -160,8 +160,7 @@ class Membership:
         Raises:
             StoreError: The store cannot be asked.
         """
-        known = shared.followed.log.watermark > 0  # otherwise it was never stored
-        if known and shared.tenure.elsewhere and shared.needs_task:
+        if shared.tenure.elsewhere and shared.needs_task:
             await self.following.catch_up(shared.followed)
 
     def note_changed(self, named: Named) -> None:
@@ -229,8 +228,6 @@ class Membership:
         with shared.tenure.following():
             await self._keeper.wait_joined()
             await self._go_back(shared)
-            if shared.followed.log.watermark == 0:  # it was never stored
-                return False
             found = await self.following.follow(shared.followed)
         if shared.finished:
             await shared.note_end()

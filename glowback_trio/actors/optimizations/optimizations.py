@@ -154,8 +154,12 @@ class Optimizations:
 
         shared = SharedAttempt(optimization, optimization.attempt())
         await be_task(shared, work, self._membership, self._is_closed)
+        name = optimization.optimization_id
         if not shared.needs_task:
             self._retire(optimization)
+        elif not (self._membership is None or self._is_closed()):  # it is to be found nowhere
+            if self._all.get(name) is optimization:
+                del self._all[name]
 
     def _is_closed(self) -> bool:
         return self._closed is not None
