@@ -102,9 +102,13 @@ class RunTasks:
         await be_task(run, work, self.membership, self.closed)
         if not run.needs_task:
             self.retire(run)
-        elif not (self.membership is None or self.closed()):  # it is to be found nowhere
-            if self.runs.get(run.run_id) is run:
-                del self.runs[run.run_id]
+        elif self._lacks(run):
+            del self.runs[run.run_id]
+
+    def _lacks(self, run: Run) -> bool:
+        """Return whether a run whose task is over is not in the store that it shares."""
+        gone = self.membership is not None and not self.closed()
+        return gone and self.runs.get(run.run_id) is run
 
     async def _carry_out(self, run: Run, turn: SlotTurn) -> None:
         """Carry the run out, and give back what it holds when it has ended."""

@@ -157,9 +157,13 @@ class Optimizations:
         name = optimization.optimization_id
         if not shared.needs_task:
             self._retire(optimization)
-        elif not (self._membership is None or self._is_closed()):  # it is to be found nowhere
-            if self._all.get(name) is optimization:
-                del self._all[name]
+        elif self._lacks(optimization):
+            del self._all[name]
+
+    def _lacks(self, optimization: Optimization) -> bool:
+        """Return whether one whose task is over is not in the store that it shares."""
+        gone = self._membership is not None and not self._is_closed()
+        return gone and self._all.get(optimization.optimization_id) is optimization
 
     def _is_closed(self) -> bool:
         return self._closed is not None
