@@ -165,6 +165,8 @@ async def test_a_commit_that_hangs_is_ended_by_the_fence(three: list[PostgresSto
             await trio.sleep(0.01)
         await fence(second, first)
         connection.rollback()
+    # Until the commit is tried again, the store knows only that its connection was ended.
+    await cluster_of(first).wait_fenced()
     with pytest.raises(FencedError):
         await first.flush()
     assert list(await stored(third)) == [event(n) for n in range(1, 4)]
