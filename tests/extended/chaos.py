@@ -6,8 +6,9 @@ Two hundred clients submit, follow, pause and cancel runs at any gateway, and go
 chance or when theirs does not answer. In each round one thing fails: a gateway is killed and starts
 again, or is stopped for longer than its lease lives; the database is restarted; connections to it
 are cut; gateways cannot reach each other. After the round every client must have the log that the
-database has, with one end and the right digest; no request may have started two runs, and no run
-may have failed that a fault does not explain. At the end some runs are computed again and compared.
+database has, with one end and the right digest; each batch must have been written by the gateway
+that held the run; no request may have started two runs, and no run may have failed that a fault
+does not explain. At the end some runs are computed again and compared.
 Each of a hundred rounds takes half a minute. Prints a line for each.
 """
 
@@ -23,6 +24,7 @@ import trio
 from support.cluster.gateways import open_cluster
 from support.cluster.rounds import FAULTS, TAKEOVER_S, Rounds
 from support.cluster.wanderers import open_wanderers
+from support.cluster.writers import check_writers, note_writers
 from support.postgres import postgres_server
 
 VERIFIED = 10
@@ -36,6 +38,7 @@ async def live(folder: Path, rounds: int, seed: int, faults: Sequence[str]) -> N
             open_cluster(folder, server, "--log-level", "WARNING", gateways=3) as cluster,
             open_wanderers([each.url for each in cluster.gateways], rng) as wanderers,
         ):
+            note_writers(cluster)
             life = Rounds(cluster, wanderers)
             for number in range(rounds):
                 fault = faults[number % len(faults)]
@@ -44,6 +47,8 @@ async def live(folder: Path, rounds: int, seed: int, faults: Sequence[str]) -> N
             for run_id in runs:
                 verdict = await wanderers.clients[0].verify(run_id)
                 assert verdict.same, (run_id, verdict)
+            batches, taken_over = check_writers(cluster)
+    print({"batches": batches, "runs of several writers in turn": taken_over})
     print({"takeover_s": [round(each, 1) for each in sorted(life.takeovers)]})
     assert max(life.takeovers, default=0.0) <= TAKEOVER_S
 

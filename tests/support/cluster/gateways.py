@@ -121,6 +121,11 @@ class Cluster:
         with psycopg.connect(self.database, autocommit=True) as connection:
             return connection.execute(statement.encode(), values or None).fetchall()
 
+    def do(self, statement: str) -> None:
+        """Carry out a statement that gives no rows."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
     def log_of(self, run_id: str) -> list[bytes]:
         """Return the events of a run as the database has them, one JSON document each.
 

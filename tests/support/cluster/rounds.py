@@ -13,6 +13,7 @@ import trio
 from attrs import define, field
 from support.cluster.gateways import Cluster, Gateway
 from support.cluster.wanderers import Wanderers, request_by
+from support.cluster.writers import check_writers
 from support.watcher import event_of
 
 from glowback_trio.model.invariants import assert_sound
@@ -20,7 +21,6 @@ from glowback_trio.model.lifecycle import INTERRUPTED, State
 
 __all__ = ["FAULTS", "Rounds"]
 
-RUNS = 12
 #: Longer than a lease lives, and shorter than that.
 LONG_S, SHORT_S = (17.0, 25.0), (1.0, 8.0)
 #: Within so many seconds of its end nobody may be left in the name of a gateway.
@@ -35,6 +35,7 @@ class Rounds:
         cluster: The cluster, which lives.
         wanderers: Its clients.
         clients: How many there are in a round.
+        runs: How many they start in a round.
 
     Attributes:
         takeovers: How long it took after each kill until no run was held by the killed gateway.
@@ -43,6 +44,7 @@ class Rounds:
     cluster: Cluster
     wanderers: Wanderers
     clients: int = 200
+    runs: int = 12
     takeovers: list[float] = field(factory=list, init=False)
     _number: int = field(default=0, init=False)
 
@@ -54,11 +56,11 @@ class Rounds:
         """Let clients work while something fails; heal it; check; return figures of the round."""
         self._number += 1
         before = self.wanderers.counted.copy()
-        keys = [f"round-{self._number}-{number}" for number in range(RUNS)]
+        keys = [f"round-{self._number}-{number}" for number in range(self.runs)]
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
             for key in keys:
-                nursery.start_soon(self._use, key, self.clients // RUNS + 1)
+                nursery.start_soon(self._use, key, self.clients // self.runs + 1)
             await trio.sleep(0.5 + 3 * self.rng.random())
             await FAULTS[fault](self)
         states = self.check(keys, may_fail=fault in ("kill", "pause"))
@@ -99,6 +101,7 @@ class Rounds:
             ended[str(state)] = ended.get(str(state), 0) + 1
         stored = self.cluster.ask("SELECT count(*) FROM runs")
         assert stored == [(len(self.wanderers.started),)], (stored, len(self.wanderers.started))
+        check_writers(self.cluster)
         return ended
 
     async def kill(self) -> None:
