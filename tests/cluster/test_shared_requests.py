@@ -131,6 +131,38 @@ async def test_a_claim_whose_gateway_died_is_taken_over(both: Both) -> None:
     assert both.ask("SELECT count(*) FROM idempotency_keys") == [(0,)]
 
 
+async def test_a_request_whose_commit_was_cut_begins_one_run_wherever_it_is_repeated(
+    both: Both,
+) -> None:
+    clients = both.clients()
+    answers: list[Any] = []
+
+    async def post() -> None:
+        answers.extend(await posted(clients[:1], "/backtests", REQUEST))
+
+    waiting = (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+        "AND datname = current_database() AND application_name LIKE 'glowback-trio commit%'"
+    )
+    async with trio.open_nursery() as nursery:
+        with psycopg.connect(both.url) as connection:
+            connection.execute("LOCK TABLE event_batches IN SHARE MODE")  # no commit, but any look
+            nursery.start_soon(post)
+            with trio.fail_after(20):
+                while not both.ask(waiting):  # noqa: ASYNC110 - no bell rings in a database
+                    await trio.sleep(0.01)
+            both.ask(f"SELECT pg_terminate_backend(pid) FROM ({waiting}) AS waiting")
+            with trio.fail_after(20):
+                while not answers:  # noqa: ASYNC110 - the same
+                    await trio.sleep(0.01)
+    assert answers[0][0] == 503
+    again = await posted(clients, "/backtests", REQUEST)
+    assert len(set(again)) == 1
+    assert again[0][0] == 201
+    # Another gateway may have responded with it before the first one could have taken it back.
+    assert both.ask("SELECT count(DISTINCT id) FROM changes WHERE kind = 'run'") == [(1,)]
+
+
 async def test_a_ticket_of_one_is_used_at_the_other(both: Both) -> None:
     first = both.clients(api_keys=("right",))[0]
     response = await first.post("/stream-tickets", headers=ME)

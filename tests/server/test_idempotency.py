@@ -100,22 +100,45 @@ def account(limit: int | None = None) -> Account:
     return Memory(limit).account("idempotency")
 
 
+def found(repeats: IdempotencyCache, key: str, digest: bytes, *, alive: bool = True) -> Any:
+    return repeats.find("client", key, digest, alive=lambda _: alive)
+
+
 async def test_answers_are_forgotten_after_a_day(
     digest: bytes, mock_clock: trio.testing.MockClock
 ) -> None:
     repeats = IdempotencyCache(account())
     repeats.keep("client", "key", digest, ANSWER)
     mock_clock.jump(DAY - 1)
-    assert repeats.find("client", "key", digest) is ANSWER
+    assert found(repeats, "key", digest) is ANSWER
     mock_clock.jump(1)
-    assert repeats.find("client", "key", digest) is None
+    assert found(repeats, "key", digest) is None
+
+
+async def test_what_was_lost_before_it_was_stored_may_be_asked_for_again(digest: bytes) -> None:
+    repeats = IdempotencyCache(account())
+    for key in "ab":
+        repeats.keep("client", key, digest, ANSWER)
+    repeats.note_stored("client", "b", "run")
+    repeats.note_stored("client", "a", "another run")
+    assert [found(repeats, key, digest, alive=False) for key in "ab"] == [None, ANSWER]
+    assert found(repeats, "a", digest) is None
+
+
+async def test_only_what_is_to_be_forgotten_is(digest: bytes) -> None:
+    repeats = IdempotencyCache(account())
+    repeats.keep("client", "key", digest, ANSWER)
+    repeats.forget("client", "key", "an earlier run")
+    assert found(repeats, "key", digest) is ANSWER
+    repeats.forget("client", "key", "run")
+    assert found(repeats, "key", digest) is None
 
 
 async def test_the_oldest_answer_leaves_first(digest: bytes) -> None:
     repeats = IdempotencyCache(account(), most=2)
     for key in "abc":
         repeats.keep("client", key, digest, ANSWER)
-    assert [repeats.find("client", key, digest) for key in "abc"] == [None, ANSWER, ANSWER]
+    assert [found(repeats, key, digest) for key in "abc"] == [None, ANSWER, ANSWER]
 
 
 async def test_an_answer_counts_as_memory_for_as_long_as_it_is_kept(digest: bytes) -> None:
@@ -124,9 +147,9 @@ async def test_an_answer_counts_as_memory_for_as_long_as_it_is_kept(digest: byte
     for key in "abcdef":
         repeats.keep("client", key, digest, ANSWER)
     assert held.held <= 5000
-    assert [repeats.find("client", key, digest) for key in "abf"] == [None, None, ANSWER]
+    assert [found(repeats, key, digest) for key in "abf"] == [None, None, ANSWER]
     for key in "abcdef":
-        repeats.forget("client", key)
+        repeats.forget("client", key, "run")
     assert held.held == 0
 
 

@@ -152,14 +152,23 @@ async def _first_response(
     """
     if sent.key is None:
         return None
-    if (first := app_state.idempotency.find(sent.client, sent.key, sent.digest)) is not None:
+    if (first := _remembered(app_state, kind, sent.key, sent)) is not None:
         return first
     kept = await kind.find(app_state, stored_key(sent.client, sent.key), KEPT_S)
     if kept is not None:
         known, first = kept
         check_same(same=known == requested, key=sent.key)
         return first
-    return app_state.idempotency.find(sent.client, sent.key, sent.digest)
+    return _remembered(app_state, kind, sent.key, sent)
+
+
+def _remembered(
+    app_state: AppState, kind: Submittable[R], key: str, sent: _Sent
+) -> FirstResponse | None:
+    def alive(identity: str) -> bool:
+        return kind.begun(app_state, identity) is not None
+
+    return app_state.idempotency.find(sent.client, key, sent.digest, alive=alive)
 
 
 async def _wait_stored(
@@ -169,10 +178,11 @@ async def _wait_stored(
     sent: _Sent,
     claim: KeyClaim | None,
 ) -> None:
-    """Wait until what was begun is stored; where it cannot be, let it never have been.
+    """Wait until what was begun is stored.
 
-    A claim is released then. It is not where the wait is cancelled: what is not stored yet cannot
-    be found by another gateway.
+    Where it cannot be, it shall never have been, unless it has a key in a cluster: it may be stored
+    by now, or later, and another gateway may have responded with it. The claim of the key holds on
+    then, so that a repeated request gets it from any gateway, once it is stored.
 
     Raises:
         StoreError: It cannot be stored at the moment.
@@ -182,13 +192,19 @@ async def _wait_stored(
         if (begun := kind.begun(app_state, identity)) is not None:
             await begun.wait_stored()
     except StoreError:
-        if kind.begun(app_state, identity) is not None:
-            kind.delete(app_state, identity)
-        if sent.key:
-            app_state.idempotency.forget(sent.client, sent.key)
-        await _release(app_state, claim)
+        if sent.key is None or app_state.key_claims is None:
+            _undo(app_state, kind, identity, sent)
         raise
+    if sent.key is not None:
+        app_state.idempotency.note_stored(sent.client, sent.key, identity)
     await _release(app_state, claim)
+
+
+def _undo(app_state: AppState, kind: Submittable[R], identity: str, sent: _Sent) -> None:
+    if kind.begun(app_state, identity) is not None:
+        kind.delete(app_state, identity)
+    if sent.key is not None:
+        app_state.idempotency.forget(sent.client, sent.key, identity)
 
 
 async def _release(app_state: AppState, claim: KeyClaim | None) -> None:

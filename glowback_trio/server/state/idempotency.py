@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 import trio
 from attrs import define, field, frozen
@@ -85,11 +86,13 @@ def digest_of(document: Document) -> bytes:
     return hashlib.sha256(dumps(document)).digest()
 
 
-@frozen
+@define
 class _Entry:
     digest: bytes
     response: FirstResponse
     expires_at: float
+    #: True once what the request began is stored: until then it may be lost.
+    stored: bool = False
 
     @property
     def size(self) -> int:
@@ -111,8 +114,17 @@ class IdempotencyCache:
     #: takes time in proportion to the entries deleted before it.
     _entries: OrderedDict[tuple[str, str], _Entry] = field(factory=OrderedDict, init=False)
 
-    def find(self, client: str, key: str, digest: bytes) -> FirstResponse | None:
+    def find(
+        self, client: str, key: str, digest: bytes, *, alive: Callable[[str], bool]
+    ) -> FirstResponse | None:
         """Return the first response to the request with this digest; None if it is new.
+
+        Args:
+            client: Who sent it.
+            key: Its key.
+            digest: Stands for the request.
+            alive: Returns whether what a request began, by its id, is in memory. What is not, and
+                was not stored as far as is known, may be lost: its response is forgotten.
 
         Raises:
             InvalidRequestError: The key was used with a different request.
@@ -121,12 +133,15 @@ class IdempotencyCache:
         entry = self._entries.get((client, key))
         if entry is None:
             return None
+        if not (entry.stored or alive(entry.response.identity)):
+            self._forget(client, key)
+            return None
         check_same(same=entry.digest == digest, key=key)
         return entry.response
 
     def keep(self, client: str, key: str, digest: bytes, response: FirstResponse) -> None:
         """Remember a first response."""
-        self.forget(client, key)
+        self._forget(client, key)
         entry = _Entry(digest, response, trio.current_time() + KEPT_S)
         while self._entries and not self._account.has_room(entry.size):
             self._drop_oldest()
@@ -134,8 +149,22 @@ class IdempotencyCache:
         self._account.add(entry.size)
         self._forget_old()
 
-    def forget(self, client: str, key: str) -> None:
-        """Forget a first response, so that the request may be repeated."""
+    def note_stored(self, client: str, key: str, identity: str) -> None:
+        """Take note that what a request began is stored."""
+        entry = self._entries.get((client, key))
+        if entry is not None and entry.response.identity == identity:
+            entry.stored = True
+
+    def forget(self, client: str, key: str, identity: str) -> None:
+        """Forget the response that names what a request began, so that it may be repeated.
+
+        Another request may have begun something else with the key since: that is remembered.
+        """
+        entry = self._entries.get((client, key))
+        if entry is not None and entry.response.identity == identity:
+            self._forget(client, key)
+
+    def _forget(self, client: str, key: str) -> None:
         if (entry := self._entries.pop((client, key), None)) is not None:
             self._account.release(entry.size)
 

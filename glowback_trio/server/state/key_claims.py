@@ -60,17 +60,22 @@ class KeyClaims:
         # What this gateway has begun and not stored yet: its claim must go on to hold.
         if (first := await find()) is not None:
             return first
-        with trio.move_on_after(_PATIENCE_S):
-            while True:
-                held = await self._shared.claim_key(claim)
-                # Only now: what held the key until then is stored, or will never be.
-                if (first := await find()) is not None:
-                    await self.release(claim)
-                    return first
-                if held == claim:
-                    return None
-                check_same(same=held.digest == claim.digest, key=sent_key)
-                await trio.sleep(_PERIOD_S)
+        claimed = False
+        try:
+            with trio.move_on_after(_PATIENCE_S):
+                while True:
+                    held = await self._shared.claim_key(claim)
+                    # Only now: what held the key until then is stored, or will never be.
+                    if (first := await find()) is not None:
+                        return first
+                    if held == claim:
+                        claimed = True
+                        return None
+                    check_same(same=held.digest == claim.digest, key=sent_key)
+                    await trio.sleep(_PERIOD_S)
+        finally:
+            if not claimed:  # also if the client has gone, and if no answer came to a claim
+                await self.release(claim)
         raise StoreError(
             f"The same request has been at another gateway for {_PATIENCE_S:g} s and is not stored "
             "yet; send it again with the same key"
