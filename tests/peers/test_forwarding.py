@@ -21,7 +21,7 @@ from attrs import define, field
 from glowback_trio import BacktestRequest, InlineCompute, open_gateway
 from glowback_trio.actors import Gateway
 from glowback_trio.client import open_client
-from glowback_trio.errors import StoreError
+from glowback_trio.errors import ServerRefusedError, StoreError
 from glowback_trio.model.request import Stream
 from glowback_trio.peers import HttpPeers, open_peers
 from glowback_trio.server import Settings
@@ -53,6 +53,8 @@ class Told:
     held: int = 0
     followed: int = 0
     lease_seconds_left: float = 15.0
+    #: How many events the store has of any log.
+    position: int = 0
 
     async def leases(self) -> Sequence[Lease]:
         return [] if self.holder is None else [self.holder]
@@ -81,6 +83,10 @@ class Told:
 
     async def catch_up(self, named: Named) -> None:
         self.caught_up.append(named)
+
+    async def check_position(self, named: Named, cursor: int) -> None:
+        if cursor <= self.position:
+            raise StoreError("It is not known here yet")
 
 
 def lease(address: str | None) -> Lease:
@@ -243,6 +249,26 @@ async def test_a_read_is_answered_here_if_the_holder_is_out_of_reach(pair: Pair)
     answer = await pair.ask("GET", f"/backtests/{run.run_id}")
     assert (answer.status_code, answer.json()["run_id"]) == (200, run.run_id)
     assert pair.told.caught_up == [("run", run.run_id)]
+
+
+@pytest.mark.parametrize(("position", "close", "status"), [(8, 4400, 409), (9, 1011, 503)])
+async def test_a_cursor_is_ahead_only_if_the_store_has_no_such_event(
+    pair: Pair, position: int, close: int, status: int
+) -> None:
+    # As at a gateway that was stopped: others went on with what it still takes for its own.
+    run = pair.first.gateway.submit(ENDLESS)
+    pair.told.holder, pair.told.position = None, position
+    path = f"/backtests/{run.run_id}/events?after=9"
+    for media in ("application/json", "application/x-ndjson", "text/event-stream"):
+        answer = await pair.ask("GET", path, headers={"Accept": media})
+        assert (answer.status_code, "Retry-After" in answer.headers) == (status, status == 503)
+    with pytest.raises(ServerRefusedError) as refused:
+        async with (
+            open_client(pair.first_url) as client,
+            client.stream(run.run_id, after=9, retry_for=0.0) as events,
+        ):
+            await anext(events)
+    assert refused.value.status == close
 
 
 async def test_what_another_gateway_has_just_taken_is_changed_there(pair: Pair) -> None:

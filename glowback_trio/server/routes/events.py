@@ -22,6 +22,8 @@ from glowback_trio.server.http.request import current_request
 from glowback_trio.server.http.responses import JSON, Response
 from glowback_trio.server.http.route import prefix
 from glowback_trio.server.state.app_state import AppState
+from glowback_trio.server.state.subscribing import subscribe
+from glowback_trio.store.cluster import Named
 
 __all__ = [
     "COMMENT",
@@ -73,10 +75,12 @@ class LogPlace:
 
     Attributes:
         path: The path, without its prefix.
+        named: Names what the log is of.
         query: What tells the log apart from others at this path.
     """
 
     path: str
+    named: Named
     query: Mapping[str, object] = {}
 
 
@@ -102,7 +106,7 @@ async def run_events(app_state: AppState, run_id: str, query: EventsQuery) -> Re
     the rest. `text/event-stream` replays the stored events and then streams live ones, up to the
     terminal event. An event has the same bytes in every format and on the WebSocket.
     """
-    place = LogPlace(f"/backtests/{run_id}/events")
+    place = LogPlace(f"/backtests/{run_id}/events", ("run", run_id))
     return await events_response(app_state, app_state.gateway.run(run_id), query, place)
 
 
@@ -119,11 +123,11 @@ async def events_response(
     """
     match request.accept_mimetypes.best_match([JSON, NDJSON, SSE], default=JSON):
         case "text/event-stream":
-            return _live(app_state, source, query)
+            return await _live(app_state, source, query, place)
         case "application/x-ndjson":
-            return await _stored(source, query, place, _Form(NDJSON, _lines))
+            return await _stored(app_state, source, query, place, _Form(NDJSON, _lines))
         case _:
-            return await _stored(source, query, place, _Form(JSON, _array))
+            return await _stored(app_state, source, query, place, _Form(JSON, _array))
 
 
 def _lines(events: Sequence[Event]) -> Iterator[bytes]:
@@ -153,9 +157,9 @@ class _Form:
 
 
 async def _stored(
-    source: Streamed, query: EventsSelection, place: LogPlace, form: _Form
+    app_state: AppState, source: Streamed, query: EventsSelection, place: LogPlace, form: _Form
 ) -> Response:
-    subscription = source.subscribe(query.after, query.types)
+    subscription = await subscribe(app_state.holding, place.named, source, query.after, query.types)
     events: list[Event] = []
     while subscription.behind and len(events) < query.limit:
         events += await subscription.read_stored(query.limit - len(events))
@@ -185,10 +189,12 @@ def _rest(query: EventsSelection, cursor: int, place: LogPlace) -> str:
     return f'<{prefix(request.path)}{place.path}?{parameters}>; rel="next"'
 
 
-def _live(app_state: AppState, source: Streamed, query: EventsSelection) -> Response:
+async def _live(
+    app_state: AppState, source: Streamed, query: EventsSelection, place: LogPlace
+) -> Response:
     cursor, name = _cursor(query)
     try:
-        subscription = source.subscribe(cursor, query.types)
+        subscription = await subscribe(app_state.holding, place.named, source, cursor, query.types)
     except CursorAheadError as error:
         raise CursorAheadError(error.after, error.newest, name) from None
     if subscription.ended:

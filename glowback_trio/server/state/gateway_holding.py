@@ -10,6 +10,7 @@ from glowback_trio.actors import Gateway, Optimization, Run
 from glowback_trio.actors.cluster.membership import Membership
 from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.actors.optimizations.shared import SharedAttempt
+from glowback_trio.errors import StoreError
 from glowback_trio.store.cluster import Lease, Named
 
 __all__ = ["GatewayHolding"]
@@ -37,8 +38,10 @@ class GatewayHolding:
 
     def is_settled(self, named: Named) -> bool:
         """Return whether something is in memory, and has ended or is held here for good."""
-        work = self._in_memory(named)
-        return work is not None and (work.finished or _tenure(work).here)
+        if (work := self._in_memory(named)) is None:
+            return False
+        # A gateway that was stopped wakes up without knowing that others have taken over.
+        return work.finished or (_tenure(work).here and self.lease_seconds_left > 0)
 
     async def holder_of(self, named: Named) -> Lease | None:
         """Return which other gateway holds something; None: this one, nobody, or it has ended."""
@@ -61,6 +64,15 @@ class GatewayHolding:
                 await self.membership.catch_up(shared)
             case _:
                 pass
+
+    async def check_position(self, named: Named, cursor: int) -> None:
+        """Check that the store has no event at a cursor which this gateway does not know of."""
+        position = (await self.membership.cluster.positions([named])).get(named, 0)
+        if position >= cursor:
+            raise StoreError(
+                f"Event {cursor} of {named[0]} {named[1]} is stored, and not known here yet: this "
+                "gateway was stopped or cut off for a while; try again"
+            )
 
     def note_changed(self, named: Named) -> None:
         """Take note that another gateway has changed something, before its news arrive."""

@@ -51,6 +51,13 @@ class Holding(Protocol):
             StoreError: The store cannot be read.
         """
 
+    async def check_position(self, named: Named, cursor: int) -> None:
+        """Check that the store has no event at a cursor which this gateway does not know of.
+
+        Raises:
+            StoreError: It has, or cannot be read.
+        """
+
     def note_changed(self, named: Named) -> None:
         """Take note that another gateway has changed something, before its news arrive."""
 

@@ -29,6 +29,7 @@ from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.feeds import heartbeat, messages
+from glowback_trio.server.state.subscribing import subscribe
 from glowback_trio.server.streaming.websocket import AsgiWebSocket
 from glowback_trio.serving import HANDOFF, Handoff
 from glowback_trio.store.cluster import HeldElsewhereError, Named
@@ -115,13 +116,15 @@ def log_kind(
         selection = cast("StreamSelection", asked)
         named: Named = (kind, identity)
 
-        async def found() -> Streamed:
+        async def subscribed() -> tuple[Streamed, Subscription]:
             source = await find(app_state, identity, asked)
+            cursor = selection.last_event_id
             if app_state.is_elsewhere(named):
-                await _check_followed(app_state, websocket, named, source, selection.last_event_id)
-            return source
+                await _check_followed(app_state, websocket, named, source, cursor)
+            types = selection.types
+            return source, await subscribe(app_state.holding, named, source, cursor, types)
 
-        await _stream_events(app_state, websocket, found, selection, subprotocol)
+        await _stream_events(app_state, websocket, subscribed, selection, subprotocol)
 
     return StreamKind(path, query, serve)
 
@@ -158,7 +161,7 @@ def websocket_only(instead: str) -> HttpError:
 async def _stream_events(
     app_state: AppState,
     websocket: AsgiWebSocket,
-    find: Callable[[], Awaitable[Streamed]],
+    find: Callable[[], Awaitable[tuple[Streamed, Subscription]]],
     query: StreamSelection,
     subprotocol: str | None,
 ) -> None:
@@ -169,7 +172,7 @@ async def _stream_events(
     Args:
         app_state: The state of the app.
         websocket: The WebSocket, not accepted yet.
-        find: Finds what the log is of.
+        find: Finds what the log is of, and subscribes to it.
         query: Which events, and how.
         subprotocol: What to select; None: nothing.
     """
@@ -177,8 +180,7 @@ async def _stream_events(
     # handshake, but they do show close codes.
     await websocket.accept({"X-Request-ID": websocket.context.request_id}, subprotocol)
     try:
-        source = await find()
-        subscription = source.subscribe(query.last_event_id, query.types)
+        source, subscription = await find()
     except UnknownRunError as error:
         await websocket.close(_not_found(error))
         return

@@ -12,6 +12,7 @@ from glowback_trio.server.http.responses import Response
 from glowback_trio.server.routes.events import LogPlace, events_response
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.streaming.optimization_stream import AttemptNumber
+from glowback_trio.store.cluster import Named
 
 __all__ = ["OptimizationEventsQuery", "optimization_events"]
 
@@ -41,5 +42,7 @@ async def optimization_events(
     All is as for the events of runs. `Link` names the attempt, so that it leads through one log.
     """
     attempt = app_state.gateway.optimization(optimization_id).attempt(query.attempt)
-    place = LogPlace(f"/optimizations/{optimization_id}/events", {"attempt": attempt.number})
+    named: Named = ("optimization", optimization_id)
+    path, query_of_log = f"/optimizations/{optimization_id}/events", {"attempt": attempt.number}
+    place = LogPlace(path, named, query_of_log)
     return await events_response(app_state, attempt, query, place)
