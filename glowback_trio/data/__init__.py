@@ -8,6 +8,7 @@ May be imported by: `compute`, `actors`, `server`, `cli`, `testing`; `tools` by 
 from glowback_trio.data.cache.cache import CACHE_NAME
 from glowback_trio.data.catalogue import Catalogue
 from glowback_trio.data.demo_prices import demo_path
+from glowback_trio.data.fingerprint import Fingerprinting, differing, fingerprint_of
 from glowback_trio.data.memory import MemoryCatalogue
 from glowback_trio.data.named_source import load_dataset, open_source
 from glowback_trio.data.reading.limits import FileLimits
@@ -17,10 +18,13 @@ __all__ = [
     "CACHE_NAME",
     "Catalogue",
     "FileLimits",
+    "Fingerprinting",
     "Listing",
     "MemoryCatalogue",
     "Source",
     "demo_path",
+    "differing",
+    "fingerprint_of",
     "load_dataset",
     "no_checkpoint",
     "open_source",

@@ -18,8 +18,10 @@ from glowback_trio.data.directory_load import DirectoryLoad, MixedFilesError, ex
 from glowback_trio.data.doubts import with_doubts
 from glowback_trio.data.files.directory import PriceDirectory
 from glowback_trio.data.files.price_file import PriceFile
+from glowback_trio.data.fingerprint import combined
 from glowback_trio.data.loading import collect, parted, raise_problems
 from glowback_trio.data.near_misses import NearMiss, near_misses
+from glowback_trio.data.reading.file_digests import FileDigests
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.reader_errors import errors_named
 from glowback_trio.data.request_checks import (
@@ -29,7 +31,7 @@ from glowback_trio.data.request_checks import (
     adjustment_problems,
     calendar_problems,
 )
-from glowback_trio.data.sample import sample_bars
+from glowback_trio.data.sample import GENERATOR, sample_bars
 from glowback_trio.data.source import Listing, no_checkpoint
 from glowback_trio.errors import DataError, InvalidRequestError, Problem
 from glowback_trio.model.bars import Bars, Dataset, Quality
@@ -78,6 +80,7 @@ class Catalogue:
     _listings: dict[Path, tuple[PriceFile, Listing]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
+    _digests: FileDigests = field(factory=FileDigests, init=False, repr=False, eq=False)
 
     def __repr__(self) -> str:
         root = None if self.root is None else str(self.root)
@@ -115,6 +118,24 @@ class Catalogue:
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def fingerprint(self, request: BacktestRequest) -> str:
+        """Return the fingerprint of the bars of a request: see `Fingerprinting.fingerprint`.
+
+        It stands for the names and contents of the files that `load` would read, those of factors
+        and of the origin of the prices included; times and paths of files are no part of it. Each
+        file is read once, and again when it has changed. For generated prices it stands for the
+        generator.
+
+        Raises:
+            InvalidRequestError: There is not one file for each symbol.
+            DataError: A file cannot be read.
+        """
+        if self._means_sample(request):
+            return combined(GENERATOR, {})
+        if (load := self._directory_load(request)) is None:
+            raise InvalidRequestError([self._no_directory(request)])
+        return load.fingerprint(self._digests)
 
     def datasets(self) -> Sequence[Listing]:
         """List the sample generator, and every price file directly in the data directory.

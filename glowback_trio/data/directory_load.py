@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -21,8 +22,10 @@ from glowback_trio.data.files.factors import FACTORS_ENDING, adjusted, read_fact
 from glowback_trio.data.files.price_file import FORMATS, FileFormat, PriceFile
 from glowback_trio.data.files.provenance import read_provenance
 from glowback_trio.data.files.symbol_names import file_stem
+from glowback_trio.data.fingerprint import combined
 from glowback_trio.data.loading import collect, market_zone, parted, raise_problems
 from glowback_trio.data.near_misses import near_misses_of
+from glowback_trio.data.reading.file_digests import FileDigests
 from glowback_trio.data.reading.limits import DEFAULT_LIMITS, FileLimits
 from glowback_trio.data.reading.reader_errors import errors_named
 from glowback_trio.data.reading.unchanged_file import ChangedFileError, Version, version_of
@@ -131,6 +134,35 @@ class DirectoryLoad:
         # Files of both formats are reported as `default`, the source that allows both.
         source = formats.pop() if len(formats) == 1 else "default"
         return parted(request, Dataset(bars, source, stated.kind, quality, stated))
+
+    def fingerprint(self, digests: FileDigests) -> str:
+        """Return the fingerprint of the bars: of the names and contents of the files to be read.
+
+        Args:
+            digests: The digests of files.
+
+        Raises:
+            InvalidRequestError: There is not one file for each symbol.
+            DataError: A file cannot be read.
+        """
+        if any(len(found) != 1 for found in self.files):
+            raise_problems(self.problems())
+        stated = self.directory.provenance()
+        others = b"" if stated is None else _digest_at(digests, stated)
+        return combined(
+            others, {found[0].symbol: self._digest_of(digests, found[0]) for found in self.files}
+        )
+
+    def _digest_of(self, digests: FileDigests, file: PriceFile) -> bytes:
+        """Return the digest of all that is read for a symbol."""
+        read = hashlib.sha256(f"{file.name}\0".encode())
+        read.update(digests.of(file.location, file.version))
+        if self.request.adjustment != "none":
+            if (factors := self.directory.factors(file.symbol)) is None:
+                raise_problems(self._missing_factors())
+            else:
+                read.update(_digest_at(digests, factors))
+        return read.digest()
 
     def _load_one(
         self,
@@ -253,6 +285,11 @@ class DirectoryLoad:
                 name = f"{file_stem(symbol)}{FACTORS_ENDING}"
                 message = f"Cannot adjust {symbol!r}: there is no file {name}"
                 yield Problem("not_available", self.request.place(index), message, symbol)
+
+
+def _digest_at(digests: FileDigests, path: Path) -> bytes:
+    with errors_named(path.name):
+        return digests.of(str(path), version_of(path.stat()))
 
 
 def _version_at(location: str) -> Version | None:

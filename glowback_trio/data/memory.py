@@ -11,6 +11,7 @@ from attrs import field, frozen
 from glowback_trio.data.calendars.gaps import with_gaps
 from glowback_trio.data.calendars.resolution import check_resolution, resolution_of
 from glowback_trio.data.doubts import with_doubts
+from glowback_trio.data.fingerprint import combined
 from glowback_trio.data.loading import collect, market_zone, parted, raise_problems
 from glowback_trio.data.request_checks import (
     MAX_BARS,
@@ -94,6 +95,16 @@ class MemoryCatalogue:
             [Stamps.of(one) for one in bars], quality, request.resolution, request.calendar
         )
         return parted(request, Dataset(bars, "memory", "user_provided", quality))
+
+    def fingerprint(self, request: BacktestRequest) -> str:
+        """Return the fingerprint of the bars of a request: see `Fingerprinting.fingerprint`.
+
+        Raises:
+            InvalidRequestError: A symbol is not there.
+        """
+        raise_problems(self.problems(request))
+        bars = {symbol: self.bars[symbol].digest() for symbol in request.priced}
+        return combined(b"memory", {symbol: bytes.fromhex(bars[symbol]) for symbol in bars})
 
     def datasets(self) -> Sequence[Listing]:
         """List the bars in memory, ordered by symbol."""

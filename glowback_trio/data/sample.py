@@ -34,7 +34,10 @@ from glowback_trio.model.request import Resolution
 
 Words = NDArray[np.uint64]
 
-__all__ = ["sample_bars"]
+__all__ = ["GENERATOR", "sample_bars"]
+
+#: The generator of these prices, by a name that changes when they do.
+GENERATOR = b"sample 1"
 
 _BLOCK = 256  # trading days between two points of the coarse walk
 _BLOCKS = 512  # covers 1900 to 2200 on either calendar
