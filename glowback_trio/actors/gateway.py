@@ -132,6 +132,7 @@ class Gateway:
         key: str | None = None,
         owner: str = "",
         checked: bool = False,
+        fingerprint: str | None = None,
     ) -> Run:
         """Queue a run; it begins when a slot is free.
 
@@ -140,6 +141,7 @@ class Gateway:
             key: Kept with the run, for `find_key`.
             owner: On whose account: owners take turns at the slots.
             checked: True if `source.problems` has found none in it.
+            fingerprint: Fingerprint of its bars, if `checked`; otherwise it is worked out here.
 
         Raises:
             InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
@@ -152,7 +154,16 @@ class Gateway:
         """
         # Before the run exists: one without a task would be waited for for ever.
         self._admission.check_run(request, checked=checked)
-        run = Run.queued(self._new_id(), request, self._store, self._clock, key=key, owner=owner)
+        bars = fingerprint if checked else self._tasks.fingerprint(request)
+        run = Run.queued(
+            self._new_id(),
+            request,
+            self._store,
+            self._clock,
+            key=key,
+            owner=owner,
+            fingerprint=bars,
+        )
         self._runs[run.run_id] = run
         self._tasks.start(run, owner)
         return run
@@ -372,6 +383,7 @@ class Gateway:
         key: str | None = None,
         owner: str = "",
         checked: bool = False,
+        fingerprint: str | None = None,
     ) -> Optimization:
         """Begin an optimization; its trials take turns at the slots with runs.
 
@@ -380,6 +392,7 @@ class Gateway:
             key: Kept with it, for `find_optimization_key`.
             owner: On whose account.
             checked: True if nothing has been found wrong with it already.
+            fingerprint: As for `submit`, of the bars of all trials.
 
         Raises:
             InvalidRequestError: It is no `OptimizationRequest`, or the data source cannot serve it.
@@ -389,7 +402,9 @@ class Gateway:
             GatewayClosedError: The gateway is closing or closed.
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
-        return self._optimizations.optimize(request, key, owner, checked=checked)
+        return self._optimizations.optimize(
+            request, key, owner, checked=checked, fingerprint=fingerprint
+        )
 
     def optimization(self, optimization_id: str) -> Optimization:
         """Return an optimization that is in memory.

@@ -14,6 +14,7 @@ import trio
 
 from glowback_trio.actors.changes.change_log import ChangeLog
 from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.actors.cluster.bars import Bars
 from glowback_trio.actors.cluster.membership import Membership
 from glowback_trio.actors.cluster.peers import Peers
 from glowback_trio.actors.event_loop import EventLoop
@@ -132,7 +133,7 @@ async def open_gateway(
     async with (
         kept.opened(registry, memory),
         computing.opened(),
-        _membership(kept, peers, slots) as membership,
+        _membership(kept, peers, slots, source) as membership,
         open_bare_nursery() as nursery,
     ):
         ledger = Ledger(kept.ledger)
@@ -215,13 +216,13 @@ async def open_gateway(
 
 @asynccontextmanager
 async def _membership(
-    store: Store, peers: Peers | None, slots: RunSlots
+    store: Store, peers: Peers | None, slots: RunSlots, source: Source
 ) -> AsyncIterator[Membership | None]:
     """Take part in the cluster of a store, if it has one, for the length of a block."""
     if (cluster := store.cluster) is None:
         yield None
         return
-    membership = Membership(cluster, peers, slots, lambda: None)
+    membership = Membership(cluster, peers, slots, Bars(cluster, source))
     async with membership.opened():
         yield membership
 

@@ -94,12 +94,13 @@ class Run:
         *,
         key: str | None = None,
         owner: str = "",
+        fingerprint: str | None = None,
     ) -> Run:
         """Open the log of a new run."""
         bell = Bell()
         log = store.open_log(run_id, request, bell.ring, key)
         if store.cluster is not None:
-            store.cluster.note_origin(("run", run_id), owner, None)
+            store.cluster.note_origin(("run", run_id), owner, fingerprint)
         writer = begin_run_log(log, run_id, request, clock)
         return cls(run_id, request, store, Broadcaster(log, bell), writer, request.labels)
 

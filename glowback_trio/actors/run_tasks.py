@@ -26,7 +26,6 @@ from glowback_trio.memory import Holding, Memory
 from glowback_trio.model.lifecycle import Status
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.model.result import Result
-from glowback_trio.model.strategies.lost import LostStrategy
 from glowback_trio.store import RunFilter, Store
 from glowback_trio.store.cluster import Held
 
@@ -74,6 +73,10 @@ class RunTasks:
     changes: Changes
     membership: Membership | None = None
 
+    def fingerprint(self, request: BacktestRequest) -> str | None:
+        """Return the fingerprint of a request's bars, where gateways compare them."""
+        return None if self.membership is None else self.membership.bars.fingerprint(request)
+
     def start(self, run: Run, owner: str = "") -> None:
         """Start the task of a run that has not ended."""
         # The slot is requested here: started tasks begin in no particular order.
@@ -97,13 +100,21 @@ class RunTasks:
         """
 
         async def work() -> None:
-            await self._carry_out(run, turns.pop() if turns else self._request(run))
+            if turns:
+                await self._carry_out(run, turns.pop())
+            elif not await self._gives_back(run):
+                await self._carry_out(run, self._request(run))
 
         await be_task(run, work, self.membership, self.closed)
         if not run.needs_task:
             self.retire(run)
         elif self._lacks(run):
             del self.runs[run.run_id]
+
+    async def _gives_back(self, run: Run) -> bool:
+        """Return whether a run that was not submitted here is left to gateways with its bars."""
+        membership = self.membership
+        return membership is not None and await membership.bars.gives_back(run, run.request)
 
     def _lacks(self, run: Run) -> bool:
         """Return whether a run whose task is over is not in the store that it shares."""
@@ -217,28 +228,34 @@ class RunTasks:
 
     async def take_over(self, held: Held, *, queued: bool) -> bool:
         """Go on with a run that this gateway holds now: see `Taker`."""
-        run_id, restored = held.named[1], None
-        if (run := self.runs.get(run_id)) is None:
-            restored = await Run.restored(run_id, self.store, self.clock)
-            run = self.runs.setdefault(run_id, restored)
-        new = run is restored
-        if queued and not self._has_bars(run.request):
-            if new:
-                del self.runs[run_id]
+        run = await self._found(held)
+        if queued and await self._lacks_bars(held, run):
             return False
+        # Another task may have loaded it meanwhile, or let it go.
+        new = held.named[1] not in self.runs
+        run = self.runs.setdefault(held.named[1], run)
         if not new and run.tenure.has(queued=queued):
             return True
         if run.tenure.ours:
             run.lose()  # its task goes on with it
-        run.tenure.take(held.owner, queued=queued, paused=held.paused)
+        run.tenure.take(held.owner, queued=queued, paused=held.paused, compared=True)
         if new:
             self.start(run, held.owner)
         return True
 
-    def _has_bars(self, request: BacktestRequest) -> bool:
-        """Return whether a run can be carried out here."""
-        known = not isinstance(request.strategy, LostStrategy)
-        return known and next(iter(self.source.problems(request)), None) is None
+    async def lacks(self, held: Held) -> bool:
+        """Return whether one with the same bars should compute a run again: see `Taker`."""
+        run = await self._found(held)
+        return run.request.on_restart == "rerun" and await self._lacks_bars(held, run)
+
+    async def _found(self, held: Held) -> Run:
+        """Return a run that is in memory, or as the store has it."""
+        run_id = held.named[1]
+        return self.runs.get(run_id) or await Run.restored(run_id, self.store, self.clock)
+
+    async def _lacks_bars(self, held: Held, run: Run) -> bool:
+        membership = self.membership
+        return membership is not None and await membership.bars.lacks(held, run.request)
 
     def tenures(self) -> Collection[Tenure]:
         """Return the tenures of the runs that have not ended."""

@@ -19,12 +19,14 @@ from glowback_trio.store.shared_state import SharedState
 
 __all__ = [
     "LEASE_S",
+    "NOTHING",
     "RENEWED_S",
     "Cluster",
     "FencedError",
     "Held",
     "HeldElsewhereError",
     "Lease",
+    "LeftOut",
     "Named",
 ]
 
@@ -100,11 +102,30 @@ class Held:
         named: The run or optimization.
         owner: On whose account it is.
         paused: True if it is paused.
+        fingerprint: Fingerprint of the bars that it needs; None: not known.
     """
 
     named: Named
     owner: str
     paused: bool = False
+    fingerprint: str | None = None
+
+
+@frozen
+class LeftOut:
+    """Queued runs that a gateway leaves to others.
+
+    Attributes:
+        fingerprints: Those that need bars of these fingerprints.
+        run_ids: Those of these ids.
+    """
+
+    fingerprints: Collection[str] = ()
+    run_ids: Collection[str] = ()
+
+
+#: Nothing is left out.
+NOTHING = LeftOut()
 
 
 class Cluster(Protocol):
@@ -134,7 +155,7 @@ class Cluster(Protocol):
         Args:
             named: A run or an optimization whose first event is not handed over yet.
             owner: On whose account it is.
-            fingerprint: Fingerprint of its bars; None: not known.
+            fingerprint: Fingerprint of the bars; None: not known.
         """
 
     async def renew(self) -> bool:
@@ -173,9 +194,7 @@ class Cluster(Protocol):
         False if another one holds it whose lease is not fenced.
         """
 
-    async def claim_queued(
-        self, most: int, fingerprints: Collection[str] | None = None
-    ) -> Sequence[Held]:
+    async def claim_queued(self, most: int, left_out: LeftOut = NOTHING) -> Sequence[Held]:
         """Hold queued runs that nobody holds, or that others hold and have not begun.
 
         By priority, then of the owner with the fewest running, then the oldest first. Paused ones
@@ -184,8 +203,14 @@ class Cluster(Protocol):
 
         Args:
             most: How many at most.
-            fingerprints: Only those whose bars have one of these fingerprints; None: all.
+            left_out: What is left to others: it keeps no other run from being taken.
         """
+
+    async def queued(self, left_out: LeftOut) -> Sequence[Held]:
+        """Return what `claim_queued` leaves out of the queue, whoever holds it, oldest first."""
+
+    async def origin(self, named: Named) -> Held | None:
+        """Return what was kept of the origin of something; None if it is not there."""
 
     async def release(self, named: Collection[Named]) -> None:
         """Hold these no longer, once what was handed over of them is written."""

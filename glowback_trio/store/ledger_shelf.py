@@ -42,6 +42,9 @@ class LedgerShelf(Protocol):
             dataset: Only this one; None: all.
         """
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        """Return the digests of the bars on which trials of a run or optimization were made."""
+
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
     ) -> Sequence[LedgerEntry]:

@@ -43,6 +43,11 @@ class MemoryLedger:
         """Return the totals by name of the strategy and digest of the bars."""
         return fold_totals(entry.tally for entry in self._some(strategy, dataset, None, 0))
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        """Return the digests of the bars on which trials of a run or optimization were made."""
+        tallies = (entry.tally for entry in self._entries)
+        return frozenset(tally.dataset for tally in tallies if tally.origin_id == origin_id)
+
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
     ) -> Sequence[LedgerEntry]:

@@ -14,13 +14,16 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import evolve
 from support.backends import in_virtual_time
-from support.cluster_rounds import play
+from support.cluster_rounds import DIFFERING, in_the_loop, play, source_of
+from support.held_compute import HeldCompute
 from support.model_database import ModelDatabase
 from support.model_store import ModelStore
 
 from glowback_trio import BacktestRequest, Gateway, InlineCompute, MaCrossover
 from glowback_trio.actors import open_gateway
+from glowback_trio.data import MemoryCatalogue
 from glowback_trio.model.invariants import assert_sound
 from glowback_trio.model.lifecycle import INTERRUPTED, State
 from glowback_trio.model.request import Stream
@@ -36,15 +39,19 @@ REQUEST = BacktestRequest(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trio.to_thread, "run_sync", in_the_loop)  # see `play`
+
+
 @asynccontextmanager
 async def opened(store: ModelStore, **options: Any) -> AsyncIterator[Gateway]:
     numbers = iter(range(1, 1000))
     async with open_gateway(
         store=store,
-        compute=InlineCompute(),
         clock=virtual_now,
         new_id=lambda: f"{store.name}-{next(numbers)}",
-        **options,
+        **{"compute": InlineCompute(), **options},
     ) as gateway:
         yield gateway
 
@@ -128,10 +135,14 @@ def test_the_run_of_a_killed_gateway_is_taken_over_within_20_seconds(on_restart:
 def test_queued_runs_are_begun_by_whoever_has_a_slot() -> None:
     async def scenario() -> None:
         database = ModelDatabase()
-        one, two = ModelStore(database, "one"), ModelStore(database, "two")
-        async with opened(one, max_running=1) as there, opened(two, max_running=1):
+        one, two, held = ModelStore(database, "one"), ModelStore(database, "two"), HeldCompute()
+        async with (
+            opened(one, max_running=1, compute=held) as there,
+            opened(two, max_running=1, compute=held),
+        ):
             runs = [there.submit(REQUEST) for _ in range(2)]
             await trio.sleep(10)
+            held.let_go.set()
             assert [run.state for run in runs] == [State.RUNNING] * 2
             assert [run.held_here for run in runs].count(False) == 1
             for run in runs:
@@ -222,5 +233,132 @@ def test_a_run_that_is_paused_in_the_queue_is_held_by_whoever_is_to_change_it() 
             assert run.status.paused
             run.resume()
             assert (await run.wait_finished()).state is State.COMPLETED
+
+    in_virtual_time(scenario)
+
+
+def asking(**fields: Any) -> BacktestRequest:
+    return evolve(REQUEST, symbols=[DIFFERING], stream=Stream(), **fields)
+
+
+def test_a_run_waits_for_a_gateway_with_its_bars_and_others_do_not_wait_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(two, data=source_of(1), max_running=1) as here:
+            held = HeldCompute()
+            async with opened(one, data=source_of(0), max_running=1, compute=held) as there:
+                blocking = there.submit(REQUEST)
+                await trio.sleep(1)
+                runs = [there.submit(asking(priority=5)) for _ in range(3)]
+                plain = there.submit(evolve(REQUEST, stream=Stream()))
+                for each in (blocking, *runs, plain):
+                    await each.wait_stored()
+                assert (await plain.wait_finished()).state is State.COMPLETED
+                assert database.runs[plain.run_id].begun_by == "two"
+                await trio.sleep(5)
+                assert [run.state for run in runs] == [State.QUEUED] * 3
+                assert here.membership is not None
+                assert here.membership.bars.left == 3
+            await trio.sleep(60)  # nobody is left that has them
+            assert here.membership.bars.left == 3
+            loaded = [await here.load_run(run.run_id) for run in runs]
+            assert [run.state for run in loaded] == [State.QUEUED] * 3
+            said = [each.getMessage() for each in caplog.records if "is left to" in each.message]
+            (warning,) = said
+            assert warning == (
+                f"Run {runs[0].run_id} is left to other gateways: this gateway has other bars of "
+                f"{DIFFERING}; copy the price files from a gateway that has them, or cancel it"
+            )
+            async with opened(ModelStore(database, "three"), data=source_of(0)):
+                for run in loaded:
+                    assert (await run.wait_finished()).state is State.COMPLETED
+                await trio.sleep(40)
+                assert here.membership.bars.left == 0
+        assert {database.runs[run.run_id].begun_by for run in runs} == {"three"}
+
+    in_virtual_time(scenario)
+
+
+def test_a_symbol_that_is_missing_leaves_the_run_to_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        fewer = MemoryCatalogue([source_of(0).bars["AAPL"]])
+        held = HeldCompute()
+        async with (
+            opened(two, data=fewer),
+            opened(one, data=source_of(0), max_running=1, compute=held) as there,
+        ):
+            runs = [there.submit(request) for request in (REQUEST, asking())]
+            await trio.sleep(5)
+            held.let_go.set()
+            assert (await runs[1].wait_finished()).state is State.COMPLETED
+        assert "bars of MSFT are missing here; copy the price files" in caplog.text
+        assert database.runs[runs[1].run_id].begun_by == "one"
+
+    in_virtual_time(scenario)
+
+
+def test_a_run_that_only_others_can_begin_is_cancelled_by_whoever_is_asked() -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(two, data=source_of(1)) as here:
+            held = HeldCompute()
+            async with opened(one, data=source_of(0), max_running=1, compute=held) as there:
+                runs = [there.submit(request) for request in (REQUEST, asking(), asking())]
+                for run in runs:
+                    await run.wait_stored()
+                await trio.sleep(1)
+            changed, cancelled = [await here.load_run(run.run_id) for run in runs[1:]]
+            await changed.hold()
+            await changed.label(name="mine")
+            await cancelled.hold()
+            cancelled.cancel("by a client")
+            assert (await cancelled.wait_finished()).state is State.CANCELLED
+            await trio.sleep(40)
+            assert changed.state is State.QUEUED
+            assert database.runs[changed.run_id].held_by is None
+            assert changed.status.name == "mine"
+
+    in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("others", ["the same", "different"])
+def test_a_dead_gateways_run_goes_first_to_one_with_the_same_bars(others: str) -> None:
+    async def scenario() -> None:
+        database = ModelDatabase()
+        names = "one", "two", "three"
+        stores = dict(zip(names, (ModelStore(database, name) for name in names), strict=True))
+        request = evolve(asking(on_restart="rerun"), stream=Stream(pace_bars_per_s=1.0))
+        async with opened(stores["two"], data=source_of(1)) as two, trio.open_nursery() as nursery:
+            scope, begun = trio.CancelScope(), trio.Event()
+
+            async def killed() -> None:
+                with scope:
+                    async with opened(stores["one"], data=source_of(0)) as there:
+                        await there.submit(request).wait_stored()
+                        begun.set()
+                        await trio.sleep_forever()
+
+            nursery.start_soon(killed)
+            await begun.wait()
+            async with opened(stores["three"], data=source_of(0 if others == "the same" else 1)):
+                await trio.sleep(25.5)
+                stores["one"].link.kill()
+                scope.cancel()
+                run = await two.load_run("one-1")
+                await run.wait_finished()
+                if others == "the same":
+                    assert run.state is State.COMPLETED
+                else:
+                    assert run.state is State.FAILED
+                    assert "the run differs from its log" in str(run.status.error)
+        assert not database.violations
 
     in_virtual_time(scenario)

@@ -24,7 +24,7 @@ from glowback_trio.data import (
     differing,
     fingerprint_of,
 )
-from glowback_trio.data.reading import file_digests
+from glowback_trio.data.reading import file_digests, unchanged_file
 from glowback_trio.data.sample import GENERATOR
 from glowback_trio.errors import InvalidRequestError
 from glowback_trio.model.bars import Bars
@@ -109,7 +109,7 @@ def test_a_file_is_read_once_and_again_when_it_changes(
 ) -> None:
     here, _ = both
     read: list[str] = []
-    really = file_digests.read_unchanged
+    really = unchanged_file.read_unchanged
 
     def counted(path: Path, function: Any) -> Any:
         read.append(path.name)

@@ -55,6 +55,7 @@ class Told:
     lease_seconds_left: float = 15.0
     #: How many events the store has of any log.
     position: int = 0
+    left: int = 0
 
     async def leases(self) -> Sequence[Lease]:
         return [] if self.holder is None else [self.holder]

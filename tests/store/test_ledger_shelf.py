@@ -93,6 +93,12 @@ async def test_entries_are_found_by_strategy_bars_and_owner(store: Store) -> Non
     assert await numbers(None, None, "") == [1, 3, 5]
 
 
+async def test_the_bars_of_an_origin_are_found(store: Store) -> None:
+    assert await store.ledger.datasets_of("x") == {BARS, OTHER}
+    assert await store.ledger.datasets_of("y") == {BARS}
+    assert await store.ledger.datasets_of("z") == set()
+
+
 async def test_totals_are_those_of_the_entries(store: Store) -> None:
     assert await store.ledger.totals(None, None) == fold_totals(TALLIES)
     assert list(await store.ledger.totals("a", OTHER)) == [("a", OTHER)]

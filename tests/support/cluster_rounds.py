@@ -4,7 +4,8 @@ Gateways are killed, closed and started again, and stand still for longer than a
 database is away; peers are cut off from each other. Clients submit runs and optimizations, cancel
 some, and each reads one log to its end, on whatever gateway lives. When all is healed and has
 ended, each log must be sound, each reader must have got it once and in order, and no log may have
-been written by two gateways.
+been written by two gateways. In some rounds gateways have different bars of one symbol: a run of it
+that was queued must have begun where the bars are that it was submitted with.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 from support.model_database import ModelDatabase, OptimizationRow, RunRow, ended
 from support.model_peers import Network, PeersOf
 from support.model_store import ModelStore
@@ -25,6 +26,8 @@ from trio.testing import MockClock
 
 from glowback_trio import BacktestRequest, Event, Gateway, InlineCompute, MaCrossover, Run
 from glowback_trio.actors import Attempt, open_gateway
+from glowback_trio.compute import UNSHARED, BacktestJob, Job, Step, Turn
+from glowback_trio.data import Catalogue, MemoryCatalogue
 from glowback_trio.errors import (
     CursorAheadError,
     GatewayClosedError,
@@ -34,12 +37,15 @@ from glowback_trio.errors import (
     UnknownRunError,
 )
 from glowback_trio.model.invariants import assert_sound
+from glowback_trio.model.lifecycle import State
 from glowback_trio.model.request import Stream
 from glowback_trio.testing.gateway import virtual_now
 from glowback_trio.testing.sim import seeded_schedule
 
-__all__ = ["play"]
+__all__ = ["DIFFERING", "in_the_loop", "play", "source_of"]
 
+#: A symbol of which gateways may have different bars.
+DIFFERING = "MSFT"
 _FAULTS_S = 90.0
 _HEALED_S = 240.0
 
@@ -54,6 +60,20 @@ class Member:
     closing: trio.Event = field(factory=trio.Event)
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     gone: trio.Event = field(factory=trio.Event)
+
+
+@define(eq=False)
+class SlowCompute(InlineCompute):
+    """Takes so many seconds before it begins with a run, so that others wait for its slot."""
+
+    delay_s: float
+
+    async def run_job(
+        self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
+    ) -> None:
+        if isinstance(job, BacktestJob):
+            await trio.sleep(self.delay_s)
+        await super().run_job(job, send, turn)
 
 
 @define(eq=False)
@@ -73,6 +93,11 @@ class Round:
     kept: dict[str, None] = field(factory=dict)
     got: dict[str, list[list[Event]]] = field(factory=dict)
     searches: dict[str, None] = field(factory=dict)
+    #: Which bars of `DIFFERING` a gateway has, by its address; and those of runs of it.
+    bars: dict[str, int] = field(factory=dict)
+    needed: dict[str, int] = field(factory=dict)
+    differs: bool = field(init=False)
+    slowness: list[float] = field(init=False)
     ids: Callable[[], str] = field(init=False)
     nursery: trio.Nursery = field(init=False)
 
@@ -84,6 +109,8 @@ class Round:
             lost_hints=self.rng.choice([0.0, 0.3, 1.0]),
             lost_answers=self.rng.choice([0.0, 0.02]),
         )
+        self.differs = self.rng.random() < 0.6
+        self.slowness = self.rng.choice([[0.0], [0.0, 10.0], [20.0]])
         numbers = count(1)
         self.ids = lambda: f"id-{next(numbers)}"
 
@@ -92,7 +119,9 @@ class Round:
         async with trio.open_nursery() as nursery:
             self.nursery = nursery
             for number in range(self.rng.choice([2, 3])):
-                self.start(f"http://g{number}")
+                address = f"http://g{number}"
+                self.bars[address] = number % 2 if self.differs else 0
+                self.start(address)
             nursery.start_soon(self._submit)
             with trio.move_on_after(_FAULTS_S):
                 await self._make_faults()
@@ -114,8 +143,9 @@ class Round:
     async def _be(self, member: Member) -> None:
         with member.scope:
             async with open_gateway(
+                data=source_of(self.bars[member.address]),
                 store=member.store,
-                compute=InlineCompute(),
+                compute=SlowCompute(self.rng.choice(self.slowness)),
                 clock=virtual_now,
                 new_id=self.ids,
                 epoch="epoch",
@@ -137,8 +167,12 @@ class Round:
 
     def pick(self) -> Gateway | None:
         """Return a gateway as a load balancer does."""
+        member = self._pick_member()
+        return None if member is None else member.gateway
+
+    def _pick_member(self) -> Member | None:
         found = [each for each in self.living() if not each.store.link.stopped]
-        return self.rng.choice(found).gateway if found else None
+        return self.rng.choice(found) if found else None
 
     async def _make_faults(self) -> None:
         faults = [self._kill, self._close, self._stop, self._stop, self._away, self._part]
@@ -215,18 +249,21 @@ class Round:
     async def _submit(self) -> None:
         for number in range(self.rng.randint(4, 12)):
             await trio.sleep(self.rng.uniform(0, 8))
-            if (gateway := self.pick()) is None:
+            member = self._pick_member()
+            if member is None or (gateway := member.gateway) is None:
                 continue
             try:
                 if self.rng.random() < 0.25:
                     await self._submit_search(gateway)
                 else:
-                    await self._submit_run(gateway, number)
+                    await self._submit_run(gateway, number, self.bars[member.address])
             except (StoreError, GatewayClosedError, QueueFullError):
                 continue  # a client tries again
 
-    async def _submit_run(self, gateway: Gateway, number: int) -> None:
+    async def _submit_run(self, gateway: Gateway, number: int, bars: int) -> None:
         run = gateway.submit(self._request(), key=f"key-{number}")
+        if run.request.symbols == (DIFFERING,):
+            self.needed[run.run_id] = bars
         await run.wait_stored()
         self.kept[run.run_id] = None
         for _ in range(3):
@@ -238,7 +275,7 @@ class Round:
 
     def _request(self) -> BacktestRequest:
         return BacktestRequest(
-            symbols=["AAPL"],
+            symbols=[self.rng.choice(["AAPL", DIFFERING])],
             start_date="2024-01-01",
             end_date="2024-02-15",
             strategy=MaCrossover(short_period=2, long_period=5),
@@ -248,6 +285,9 @@ class Round:
 
     async def _submit_search(self, gateway: Gateway) -> None:
         request = search_request(on_restart=self.rng.choice(["rerun", "fail"]))
+        if self.rng.random() < 0.5:
+            base = evolve(request.base_backtest, symbols=[DIFFERING])
+            request = evolve(request, base_backtest=base)
         search = gateway.optimize(request)
         await search.wait_stored()
         self.searches[search.optimization_id] = None
@@ -300,6 +340,7 @@ class Round:
         assert not self.database.violations, self.database.violations
         for run_id in self.kept:
             assert_sound(self.database.runs[run_id].events)
+            self._check_begun(run_id)
         for name in self.searches:
             assert_sound(self.database.optimizations[name].log, kind="optimization")
         for name, logs in self.got.items():
@@ -308,8 +349,29 @@ class Round:
             for log in logs:
                 assert [each.data for each in log] == [each.data for each in row.log], name
 
+    def _check_begun(self, run_id: str) -> None:
+        """Check that a run that has begun did so where its bars are."""
+        row = self.database.runs[run_id]
+        begun = row.events[1].payload["state"] == State.RUNNING
+        if begun and run_id in self.needed:
+            assert row.begun_by is not None
+            assert self.bars[row.begun_by] == self.needed[run_id], run_id
 
-async def _in_the_loop(function: Callable[..., Any], *args: Any, **_more: Any) -> Any:
+
+def source_of(bars: int) -> MemoryCatalogue:
+    """Return a source that differs from others in the bars of `DIFFERING`."""
+    request = BacktestRequest(
+        symbols=["AAPL", DIFFERING],
+        start_date="2023-01-01",
+        end_date="2024-12-31",
+        strategy=MaCrossover(),
+    )
+    one, other = Catalogue().load(request).bars
+    return MemoryCatalogue([one, evolve(other, close=other.close * (1 + bars / 100))])
+
+
+async def in_the_loop(function: Callable[..., Any], *args: Any, **_more: Any) -> Any:
+    """Call a function as `trio.to_thread.run_sync` does, with no thread for which time waits."""
     await trio.lowlevel.checkpoint()
     return function(*args)
 
@@ -318,5 +380,5 @@ def play(seed: int) -> None:
     """Play the round of a seed."""
     with pytest.MonkeyPatch.context() as patch, seeded_schedule(seed):
         # Virtual time does not wait for a thread: how long one takes would decide what happens.
-        patch.setattr(trio.to_thread, "run_sync", _in_the_loop)
+        patch.setattr(trio.to_thread, "run_sync", in_the_loop)
         trio.run(Round(seed).run, clock=MockClock(autojump_threshold=0))

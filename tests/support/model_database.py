@@ -50,10 +50,17 @@ class Shared:
     key: str | None
     owner: str
     held_by: int | None
+    #: Who wrote its second event.
+    begun_by: str | None = field(default=None, init=False)
     begun: bool = field(default=False, init=False)
     paused: bool = field(default=False, init=False)
+    fingerprint: str | None = field(default=None, init=False)
     #: Number of the commit that changed it last, and the gateway that did.
     changed: tuple[int, int | None] = field(default=(0, None), init=False)
+
+    def held(self, named: Named) -> Held:
+        """Return it as a gateway is told of it."""
+        return Held(named, self.owner, self.paused, self.fingerprint)
 
 
 @define(eq=False)
@@ -165,7 +172,7 @@ class ModelDatabase:
         for named, row in self.everything():
             if row.held_by == epoch:
                 row.held_by, row.begun = None, row.begun and not self.queued(named)
-                held.append(Held(named, row.owner, row.paused))
+                held.append(row.held(named))
         return held
 
     def everything(self) -> Iterator[tuple[Named, RunRow | OptimizationRow]]:
@@ -201,6 +208,8 @@ class ModelDatabase:
                 self.violations.append(f"event {event.event_id} after {len(log)} from {epoch}")
                 return
             log.append(event)
+            if event.event_id == 2:
+                row.begun_by = self.leases[epoch].name
         self.touch(row, epoch)
 
     def tell(self, named: Collection[Named], sender: Link) -> None:

@@ -39,7 +39,15 @@ from glowback_trio.model.result import Result
 from glowback_trio.model.strategies.registry import StrategyRegistry
 from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.store import Durability, RunFilter, StoredRun
-from glowback_trio.store.cluster import LEASE_S, FencedError, Held, Lease, Named
+from glowback_trio.store.cluster import (
+    LEASE_S,
+    NOTHING,
+    FencedError,
+    Held,
+    Lease,
+    LeftOut,
+    Named,
+)
 from glowback_trio.store.shared_state import SharedState
 from glowback_trio.testing.gateway import EPOCH
 
@@ -159,6 +167,10 @@ class ModelLedger:
         await self._store.settle()
         return await self._store.database.ledger.totals(strategy, dataset)
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        await self._store.settle()
+        return await self._store.database.ledger.datasets_of(origin_id)
+
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
     ) -> Sequence[LedgerEntry]:
@@ -204,11 +216,9 @@ class ModelCluster:
         return self._shared
 
     def note_origin(self, named: Named, owner: str, fingerprint: str | None) -> None:
-        del fingerprint
-
         def note(_epoch: int) -> None:
             if (row := self._store.database.find(named)) is not None:
-                row.owner = owner
+                row.owner, row.fingerprint = owner, fingerprint
 
         self._store.hand_over(note)
 
@@ -294,22 +304,41 @@ class ModelCluster:
 
         return await self._ask(claim)
 
-    async def claim_queued(
-        self, most: int, fingerprints: Collection[str] | None = None
-    ) -> Sequence[Held]:
+    async def claim_queued(self, most: int, left_out: LeftOut = NOTHING) -> Sequence[Held]:
         def claim() -> Sequence[Held]:
-            database = self._store.database
             found = [
                 (named, row)
-                for named, row in database.everything()
-                if database.queued(named)
-                and not (row.begun or row.paused or row.held_by == self.epoch)
+                for named, row in self._waiting()
+                if row.held_by != self.epoch and not _leaves(left_out, named, row)
             ][:most]
             for _, row in found:
                 row.held_by = self.epoch
-            return [Held(named, row.owner) for named, row in found]
+            return [row.held(named) for named, row in found]
 
         return await self._ask(claim)
+
+    def _waiting(self) -> list[tuple[Named, Shared]]:
+        database = self._store.database
+        return [
+            (named, row)
+            for named, row in database.everything()
+            if database.queued(named) and not (row.begun or row.paused)
+        ]
+
+    async def queued(self, left_out: LeftOut) -> Sequence[Held]:
+        def queued() -> Sequence[Held]:
+            return [
+                row.held(named) for named, row in self._waiting() if _leaves(left_out, named, row)
+            ]
+
+        return await self._store.link.ask(queued)
+
+    async def origin(self, named: Named) -> Held | None:
+        def origin() -> Held | None:
+            row = self._store.database.find(named)
+            return None if row is None else row.held(named)
+
+        return await self._store.link.ask(origin)
 
     async def release(self, named: Collection[Named]) -> None:
         await self._store.flush()
@@ -326,7 +355,7 @@ class ModelCluster:
         def free() -> Sequence[Held]:
             database = self._store.database
             return [
-                Held(named, row.owner, row.paused)
+                row.held(named)
                 for named, row in database.everything()
                 if row.held_by is None and not database.queued(named)
             ]
@@ -359,6 +388,10 @@ class ModelCluster:
 
     async def wait_news(self) -> Collection[Named]:
         return await self._store.link.wait_hint()
+
+
+def _leaves(left_out: LeftOut, named: Named, row: Shared) -> bool:
+    return row.fingerprint in left_out.fingerprints or named[1] in left_out.run_ids
 
 
 @define(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import trio
 from attrs import define, field
 
+from glowback_trio.actors.cluster.bars import Bars
 from glowback_trio.actors.cluster.following import FollowedEnd, Following
 from glowback_trio.actors.cluster.lease import LeaseKeeper
 from glowback_trio.actors.cluster.lookout import Lookout
@@ -79,13 +80,13 @@ class Membership:
         cluster: The gateways on the store.
         peers: The others; None: what they tell is read from the store alone.
         slots: The slots of this gateway.
-        fingerprints: Returns the fingerprints of bars that this gateway has; None: any.
+        bars: Compares bars that others need with those that are here.
     """
 
     cluster: Cluster
     _peers: Peers | None
     _slots: Slots
-    _fingerprints: Callable[[], Collection[str] | None]
+    bars: Bars
     following: Following = field(init=False)
     _takers: Mapping[str, Taker] = field(factory=dict, init=False)
     _keeper: LeaseKeeper = field(init=False)
@@ -121,9 +122,15 @@ class Membership:
             takers: What goes on with it, by kind.
         """
         self._takers = takers
-        self._claimer = Claimer.of(self.cluster, takers, self._slots, self._fingerprints)
-        finder = Finder.of(self.cluster, takers)
-        tasks = finder.find_for_ever, self._claimer.claim_for_ever, self._hear, self._ask
+        self._claimer = Claimer.of(self.cluster, takers, self._slots, self.bars)
+        finder = Finder.of(self.cluster, takers, self.bars)
+        tasks = (
+            finder.find_for_ever,
+            self._claimer.claim_for_ever,
+            self.bars.count_for_ever,
+            self._hear,
+            self._ask,
+        )
         self._nursery.start_soon(self._take, tasks)
 
     async def _take(self, tasks: Sequence[Callable[[], Awaitable[object]]]) -> None:

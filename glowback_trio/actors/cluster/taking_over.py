@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import trio
 from attrs import define, field
 
+from glowback_trio.actors.cluster.bars import Bars
 from glowback_trio.actors.cluster.tenure import Tenure
 from glowback_trio.border import Border, log_fault, restarted
 from glowback_trio.errors import GlowbackError, StoreError
@@ -26,6 +27,8 @@ _LOOK_S = 1.0
 _STEADY_S = 5.0
 # Seconds between two looks that make them one series.
 _GAP_S = 3.0
+# Seconds for which a gateway with the same bars may forestall one that has others.
+_PATIENCE_S = 10.0
 _FAULT = "What other gateways held is not taken over; it is tried again"
 
 
@@ -41,6 +44,13 @@ class Taker(Protocol):
 
         Returns:
             False if this gateway cannot, and others should.
+        """
+
+    async def lacks(self, held: Held) -> bool:
+        """Return whether one with the same bars should go on with something that nobody holds.
+
+        Raises:
+            GlowbackError: It cannot be read.
         """
 
     def tenures(self) -> Collection[Tenure]:
@@ -73,8 +83,16 @@ class _Takers:
 
     _cluster: Cluster
     _takers: Mapping[str, Taker]
-    #: What this gateway cannot go on with.
-    refused: set[Named] = field(factory=set, init=False)
+    bars: Bars
+
+    async def lacks(self, held: Held) -> bool:
+        """Return whether one with the same bars should go on with something."""
+        try:
+            return await self._takers[held.named[0]].lacks(held)
+        except StoreError:
+            raise  # it is tried again
+        except GlowbackError:
+            return False  # taking it over says what is wrong
 
     async def take(self, held: Held, *, queued: bool) -> None:
         """Go on with something, or give it back."""
@@ -86,7 +104,7 @@ class _Takers:
         except GlowbackError as error:
             _log.error("%s %s cannot be taken over: %s", *held.named, error)
         if not taken:
-            self.refused.add(held.named)
+            self.bars.leave(held.named)
             await self._cluster.release([held.named])
 
 
@@ -105,13 +123,15 @@ class Finder:
     _steady_since: float = field(default=0.0, init=False)
     _looked_at: float = field(default=-1e9, init=False)
     _expired: set[int] = field(factory=set, init=False)
+    #: Until when what nobody holds is left to gateways that have its bars.
+    _due: dict[Named, float] = field(factory=dict, init=False)
     #: What this gateway may hold by now without knowing it: an answer of the store was lost.
     _unsure: dict[Named, Held] = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, cluster: Cluster, takers: Mapping[str, Taker]) -> Finder:
+    def of(cls, cluster: Cluster, takers: Mapping[str, Taker], bars: Bars) -> Finder:
         """Make the finder of a gateway."""
-        return cls(cluster, _Takers(cluster, takers))
+        return cls(cluster, _Takers(cluster, takers, bars))
 
     async def find_for_ever(self) -> None:
         """Be the task, until it is cancelled."""
@@ -147,12 +167,26 @@ class Finder:
 
     async def _take_free(self) -> None:
         found = {**self._unsure, **{held.named: held for held in await self._cluster.free()}}
+        self._due = {named: due for named, due in self._due.items() if named in found}
         for named, held in found.items():
-            if named in self._takers.refused and named not in self._unsure:
-                continue
-            self._unsure[named] = held
             with Border(log_fault(_FAULT)):
+                if named not in self._unsure and await self._leaves(held):
+                    continue
+                self._unsure[named] = held
                 await self._take(held)
+
+    async def _leaves(self, held: Held) -> bool:
+        """Return whether something is left to others for now."""
+        named, now = held.named, trio.current_time()
+        if named not in self._due:
+            lacks = held.fingerprint is not None and await self._takers.lacks(held)
+            self._due[named] = now + _PATIENCE_S if lacks else 0.0
+        if (due := self._due[named]) > now:
+            return True
+        if due:
+            _log.warning("%s %s goes on here: nobody with the same bars has taken it over", *named)
+            self._due[named] = 0.0
+        return self._takers.bars.leaves(named)
 
     async def _take(self, held: Held) -> None:
         """Take something over, if nobody else has done so."""
@@ -173,13 +207,12 @@ class Claimer:
         cluster: The gateways on the store.
         takers: Go on with it.
         slots: The slots of this gateway.
-        fingerprints: Returns the fingerprints of bars that this gateway has; None: any.
+        bars: Says what is left to others.
     """
 
     _cluster: Cluster
     _takers: _Takers
     _slots: Slots
-    _fingerprints: Callable[[], Collection[str] | None]
     _hint: trio.Event = field(factory=trio.Event, init=False)
 
     @classmethod
@@ -188,10 +221,10 @@ class Claimer:
         cluster: Cluster,
         takers: Mapping[str, Taker],
         slots: Slots,
-        fingerprints: Callable[[], Collection[str] | None],
+        bars: Bars,
     ) -> Claimer:
         """Make the claimer of a gateway."""
-        return cls(cluster, _Takers(cluster, takers), slots, fingerprints)
+        return cls(cluster, _Takers(cluster, takers, bars), slots)
 
     def hint(self) -> None:
         """Look soon: something has changed."""
@@ -216,8 +249,9 @@ class Claimer:
         """Take some runs; True if there were any."""
         if self._cluster.fenced:
             return False
+        left_out = self._takers.bars.left_out
         try:
-            taken = await self._cluster.claim_queued(self._slots.free, self._fingerprints())
+            taken = await self._cluster.claim_queued(self._slots.free, left_out)
             for held in taken:
                 await self._takers.take(held, queued=True)
         except StoreError as error:

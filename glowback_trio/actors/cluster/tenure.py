@@ -52,6 +52,8 @@ class Tenure:
     _queued: bool = field(default=False, init=False)
     paused: bool = field(default=False, init=False)
     _settled: trio.Event = field(factory=trio.Event, init=False)
+    #: True once the bars that it needs were compared with those that are here.
+    compared: bool = field(default=False, init=False)
 
     @property
     def shared(self) -> bool:
@@ -157,14 +159,18 @@ class Tenure:
             self._where = _Where.ELSEWHERE
             self._settled.set()
 
-    def take(self, owner: str, *, queued: bool = False, paused: bool = False) -> None:
+    def take(
+        self, owner: str, *, queued: bool = False, paused: bool = False, compared: bool = False
+    ) -> None:
         """Note that this gateway holds it from now on; who follows it goes on with it then.
 
         Args:
             owner: On whose account it is.
             queued: True if another one may still take it out of the queue.
             paused: True if it is paused.
+            compared: True if the bars are here that it needs, or it goes on with others.
         """
+        self.compared = compared
         if self._where is not _Where.TAKING:  # otherwise somebody may wait already
             self._where, self._settled = _Where.TAKING, trio.Event()
         self.owner, self.holder = owner, None

@@ -140,6 +140,10 @@ class Ledger:
         """Return the totals of a family, and those akin to it, on one dataset."""
         return await self._shelf.totals_of(family, dataset)
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        """Return the digests of the bars on which trials of a run or optimization were made."""
+        return await self._shelf.datasets_of(origin_id)
+
     async def totals(
         self, strategy: str | None = None, dataset: str | None = None
     ) -> Mapping[tuple[str, str], TrialTotals]:

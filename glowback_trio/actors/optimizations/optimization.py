@@ -83,11 +83,12 @@ class Optimization:
         owner: Owner,
         key: str | None,
         account: str,
+        fingerprint: str | None = None,
     ) -> Optimization:
         """Open the log of the first attempt of a new one."""
         store.optimizations.open(optimization_id, request, key)
         if store.cluster is not None:
-            store.cluster.note_origin(("optimization", optimization_id), account, None)
+            store.cluster.note_origin(("optimization", optimization_id), account, fingerprint)
         pending = OptimizationStatus.pending(optimization_id, request, clock())
         attempt = Attempt.begin(store, request, pending, clock)
         return cls(optimization_id, request, store, clock, ref(owner), [attempt], account)

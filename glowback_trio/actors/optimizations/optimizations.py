@@ -35,7 +35,9 @@ from glowback_trio.model.optimization.errors import (
     UnknownOptimizationError,
 )
 from glowback_trio.model.optimization.lifecycle import OptimizationStatus
+from glowback_trio.model.optimization.overlay import loading_request
 from glowback_trio.model.optimization.request import OptimizationRequest
+from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.request_checks import request_problems
 from glowback_trio.store.cluster import Held
 
@@ -98,7 +100,13 @@ class Optimizations:
             )
 
     def optimize(
-        self, request: OptimizationRequest, key: str | None, account: str, *, checked: bool
+        self,
+        request: OptimizationRequest,
+        key: str | None,
+        account: str,
+        *,
+        checked: bool,
+        fingerprint: str | None = None,
     ) -> Optimization:
         """Queue one; see `Gateway.optimize`."""
         if self._closed is None:  # that it is closed says more
@@ -108,8 +116,17 @@ class Optimizations:
             self._check(request)
         self.admit(None)
         store = self._equipment.store
+        if not checked and self._membership is not None:
+            fingerprint = self._membership.bars.fingerprint(_loading(request))
         made = Optimization.queued(
-            self._new_id(), request, store, self._clock, owner=self, key=key, account=account
+            self._new_id(),
+            request,
+            store,
+            self._clock,
+            owner=self,
+            key=key,
+            account=account,
+            fingerprint=fingerprint,
         )
         self._all[made.optimization_id] = made
         self.start(made, account)
@@ -252,6 +269,14 @@ class Optimizations:
         if optimization.needs_task and self._closed is None:
             self.start(optimization, "")
 
+    async def lacks(self, held: Held) -> bool:
+        """Return whether one with the same bars should go on with one: see `Taker`."""
+        found = self._all.get(held.named[1]) or await self._restored(held.named[1])
+        membership, request = self._membership, found.request
+        if membership is None or not found.survives:
+            return False
+        return await membership.bars.lacks(held, _loading(request))
+
     async def take_over(self, held: Held, *, queued: bool) -> bool:
         """Go on with one that this gateway holds now: see `Taker`."""
         name, restored = held.named[1], None
@@ -367,3 +392,8 @@ class Optimizations:
         self._closed = self._closed or reason
         for each in self._all.values():
             each.close(reason)
+
+
+def _loading(request: OptimizationRequest) -> BacktestRequest:
+    """Return the request for the bars of all trials."""
+    return loading_request(request.base_backtest, request.search_space)

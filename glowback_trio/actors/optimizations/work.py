@@ -23,7 +23,7 @@ from glowback_trio.compute import Compute, Failed, Job, LoadJob, TrialsJob
 from glowback_trio.data import Source
 from glowback_trio.engine.analytics.honesty.sketch import ReturnsSketch
 from glowback_trio.engine.trials.plan import TrialOutcome, TrialPlan
-from glowback_trio.errors import GlowbackError
+from glowback_trio.errors import DataError, GlowbackError
 from glowback_trio.memory import Holding
 from glowback_trio.model.bars import Dataset
 from glowback_trio.model.events import EventDraft
@@ -181,6 +181,8 @@ class Work:
         self._turn.rest()
         study = await self._study()
         await self._load()
+        if study.trials:
+            await self._check_bars()
         self._open_lanes()
         await self._evaluate(study)
         await self._conclude(study)
@@ -191,6 +193,19 @@ class Work:
         assert isinstance(bars, Dataset), "the answer of a loading"
         self._dataset = f"sha256:{await self._thought(bars.digest)}"
         self._bars = bars
+
+    async def _check_bars(self) -> None:
+        """Check that the trials so far were made on these bars: others cannot be compared.
+
+        Raises:
+            DataError: They were made on others.
+        """
+        optimization_id = self._attempt.newest.optimization_id
+        if await self._equipment.ledger.datasets_of(optimization_id) - {self._dataset}:
+            raise DataError(
+                "The bars are not those of the trials so far, so the optimization cannot go on "
+                "with them: begin a new one, or bring the price files back and resume it"
+            )
 
     async def _study(self) -> Study:
         """Return the study as the trials leave it that were told before."""

@@ -22,12 +22,14 @@ class ClusterFigures:
     Attributes:
         held: Runs and optimizations that it computes, or that wait here.
         followed: Runs and optimizations in its memory that others compute.
+        left: Queued runs that it leaves to others, since it lacks their bars.
         reachable: Peers that the last attempt reached.
         lease_seconds_left: Seconds that its lease lives unless it is renewed.
     """
 
     held: int
     followed: int
+    left: int
     reachable: int
     lease_seconds_left: float
 
@@ -56,10 +58,12 @@ class ClusterMetrics:
         work.add_metric(("here",), now.held)
         work.add_metric(("elsewhere",), now.followed)
         yield work
+        left = "Queued runs that this gateway leaves to others, since it does not have their bars."
+        yield GaugeMetricFamily("glowback_runs_left_to_others", left, value=now.left)
         reached = "Other gateways that the last attempt reached."
         yield GaugeMetricFamily("glowback_peers_reachable", reached, value=now.reachable)
-        left = "Seconds that the lease of this gateway lives unless it is renewed."
-        yield GaugeMetricFamily("glowback_lease_left_seconds", left, value=now.lease_seconds_left)
+        lease = "Seconds that the lease of this gateway lives unless it is renewed."
+        yield GaugeMetricFamily("glowback_lease_left_seconds", lease, value=now.lease_seconds_left)
         sent = "Requests that were forwarded to other gateways, by what became of them."
         forwarded = CounterMetricFamily("glowback_forwarded_requests", sent, labels=("outcome",))
         for outcome in ("answered", "unreachable"):

@@ -112,13 +112,19 @@ class _Backtests:
     def write(self, requested: BacktestRequest) -> Document:
         return request_document(requested)
 
-    async def check(self, app_state: AppState, requested: BacktestRequest) -> None:
-        await app_state.check(requested)
+    async def check(self, app_state: AppState, requested: BacktestRequest) -> str | None:
+        return await app_state.check(requested)
 
     def begin(
-        self, app_state: AppState, requested: BacktestRequest, owner: str, key: str | None
+        self,
+        app_state: AppState,
+        requested: BacktestRequest,
+        owner: str,
+        key: str | None,
+        fingerprint: str | None,
     ) -> FirstResponse:
-        return _first_response(app_state.submit(requested, owner, key))
+        run = app_state.submit(requested, owner, key, fingerprint=fingerprint)
+        return _first_response(run)
 
     async def find(
         self, app_state: AppState, key: str, max_age_s: float

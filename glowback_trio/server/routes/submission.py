@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from quart import request
 
 from glowback_trio.errors import StoreError
@@ -52,11 +52,16 @@ class Submittable(Protocol[R]):
     def write(self, requested: R) -> Document:
         """Write a request, by which it is known again; in a thread."""
 
-    async def check(self, app_state: AppState, requested: R) -> None:
-        """Check what needs more than the fields."""
+    async def check(self, app_state: AppState, requested: R) -> str | None:
+        """Check what needs more than the fields; return the fingerprint of the bars, if known."""
 
     def begin(
-        self, app_state: AppState, requested: R, owner: str, key: str | None
+        self,
+        app_state: AppState,
+        requested: R,
+        owner: str,
+        key: str | None,
+        fingerprint: str | None,
     ) -> FirstResponse:
         """Begin what is requested, on an owner's account, kept with a key."""
 
@@ -74,11 +79,12 @@ class Submittable(Protocol[R]):
 
 @frozen
 class _Sent:
-    """Who sent a request, and what tells it apart from others."""
+    """Who sent a request, what tells it apart from others, and which bars it needs."""
 
     client: str
     key: str | None
     digest: bytes
+    fingerprint: str | None = None
 
 
 async def submission_response(
@@ -102,7 +108,7 @@ async def submission_response(
     first, claim = await _first_response(app_state, kind, requested, sent), None
     if first is None:
         with located("body"):
-            await kind.check(app_state, requested)
+            sent = evolve(sent, fingerprint=await kind.check(app_state, requested))
         first, claim = await _begin_once(app_state, kind, requested, sent)
     await _wait_stored(app_state, kind, first.identity, sent, claim)
     location = f"{prefix(request.path)}{kind.path}/{first.identity}"
@@ -136,7 +142,7 @@ async def _begin_once(
 def _begin(app_state: AppState, kind: Submittable[R], requested: R, sent: _Sent) -> FirstResponse:
     kept_key = stored_key(sent.client, sent.key) if sent.key else None
     with located("body"):
-        first = kind.begin(app_state, requested, sent.client, kept_key)
+        first = kind.begin(app_state, requested, sent.client, kept_key, sent.fingerprint)
     if sent.key:
         # Only a success is kept, so that a corrected request may use the same key.
         app_state.idempotency.keep(sent.client, sent.key, sent.digest, first)

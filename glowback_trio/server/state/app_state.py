@@ -14,6 +14,7 @@ from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import GatewayClosedError, InvalidRequestError, Problem
 from glowback_trio.model.lifecycle import State
 from glowback_trio.model.optimization.lifecycle import OptimizationState
+from glowback_trio.model.optimization.overlay import loading_request
 from glowback_trio.model.optimization.request import OptimizationRequest
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.search.request_checks import request_problems
@@ -76,6 +77,7 @@ class AppState:
         readers: Limits the threads that read requests.
         listers: Limits the threads that list datasets.
         uploads: Limits the threads that read and write uploaded files.
+        hashers: Limits the threads that read price files for fingerprints.
         connections: How many connections can be open.
         api_document: The OpenAPI document, once it was asked for.
         load: Open connections and sent messages, counted by the serving room.
@@ -105,6 +107,7 @@ class AppState:
     readers: trio.CapacityLimiter = field(init=False)
     listers: trio.CapacityLimiter = field(init=False)
     uploads: trio.CapacityLimiter = field(init=False)
+    hashers: trio.CapacityLimiter = field(init=False)
     connections: ConnectionBudget = field(init=False)
     api_document: bytes | None = field(default=None, init=False)
     load: Load = field(factory=Load, init=False)
@@ -144,6 +147,7 @@ class AppState:
         self.readers = trio.CapacityLimiter(1)
         self.listers = trio.CapacityLimiter(1)
         self.uploads = trio.CapacityLimiter(1)
+        self.hashers = trio.CapacityLimiter(1)
         self.metrics = Metrics(
             self.gateway,
             frozenset(prefix + route.path for prefix in PREFIXES for route in self.routes),
@@ -160,7 +164,11 @@ class AppState:
             return None
         reachable = {} if self.forwarder is None else self.forwarder.reachable
         return ClusterFigures(
-            holding.held, holding.followed, sum(reachable.values()), holding.lease_seconds_left
+            holding.held,
+            holding.followed,
+            holding.left,
+            sum(reachable.values()),
+            holding.lease_seconds_left,
         )
 
     @property
@@ -169,27 +177,46 @@ class AppState:
         cluster = self.gateway.cluster
         return None if cluster is None else cluster.shared
 
-    async def check(self, request: BacktestRequest) -> None:
+    async def check(self, request: BacktestRequest) -> str | None:
         """Look up in a thread what a request asks for: a thousand symbols take a while.
 
         Args:
             request: What to simulate.
 
+        Returns:
+            The fingerprint of its bars; None where nothing is compared, or it is not known.
+
         Raises:
             InvalidRequestError: The data source cannot serve it.
         """
         await trio.to_thread.run_sync(self._check, request, limiter=self.readers)
+        return await self._fingerprint(request)
+
+    async def _fingerprint(self, request: BacktestRequest) -> str | None:
+        if (membership := self.gateway.membership) is None:
+            return None
+        # Not among the readers: other requests must not wait until gigabytes are read.
+        find = membership.bars.fingerprint
+        return await trio.to_thread.run_sync(find, request, limiter=self.hashers)
 
     def _check(self, request: BacktestRequest) -> None:
         raise_problems(self.gateway.source.problems(request))
 
-    def submit(self, request: BacktestRequest, owner: str, key: str | None = None) -> Run:
+    def submit(
+        self,
+        request: BacktestRequest,
+        owner: str,
+        key: str | None = None,
+        *,
+        fingerprint: str | None = None,
+    ) -> Run:
         """Queue a run that `check` has checked, unless the server is draining.
 
         Args:
             request: What to simulate.
             owner: On whose account.
             key: Kept with the run, to find it by.
+            fingerprint: What `check` has returned.
 
         Raises:
             InvalidRequestError: Its priority is higher than clients may set.
@@ -197,23 +224,33 @@ class AppState:
                 `Gateway.submit` for everything else.
         """
         self.admit(request.priority)
-        return self.gateway.submit(request, key=key, owner=owner, checked=True)
+        return self.gateway.submit(
+            request, key=key, owner=owner, checked=True, fingerprint=fingerprint
+        )
 
-    async def check_optimization(self, request: OptimizationRequest) -> None:
-        """Look in a thread for what is wrong with a request beyond its fields.
+    async def check_optimization(self, request: OptimizationRequest) -> str | None:
+        """Look in a thread for what is wrong with a request beyond its fields; see `check`.
 
         Raises:
             InvalidRequestError: It cannot be carried out here.
         """
         find = partial(request_problems, request, source_problems=self.gateway.source.problems)
         await trio.to_thread.run_sync(lambda: raise_problems(find()), limiter=self.readers)
+        return await self._fingerprint(loading_request(request.base_backtest, request.search_space))
 
     def optimize(
-        self, request: OptimizationRequest, owner: str, key: str | None = None
+        self,
+        request: OptimizationRequest,
+        owner: str,
+        key: str | None = None,
+        *,
+        fingerprint: str | None = None,
     ) -> Optimization:
         """Begin an optimization that `check_optimization` has checked; see `submit`."""
         self.admit(request.priority)
-        return self.gateway.optimize(request, key=key, owner=owner, checked=True)
+        return self.gateway.optimize(
+            request, key=key, owner=owner, checked=True, fingerprint=fingerprint
+        )
 
     def admit(self, priority: int) -> None:
         """Check that new work of a priority is accepted.

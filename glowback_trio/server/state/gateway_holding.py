@@ -93,6 +93,11 @@ class GatewayHolding:
         """The number of runs and optimizations in memory that others compute."""
         return sum(not work.held_here for work in self._live())
 
+    @property
+    def left(self) -> int:
+        """The number of queued runs that are left to others, since their bars are not here."""
+        return self.membership.bars.left
+
     def _live(self) -> Iterator[Run | Optimization]:
         work: list[Run | Optimization] = [*self.gateway.runs(), *self.gateway.optimizations()]
         return (each for each in work if each.needs_task)

@@ -73,6 +73,10 @@ class Holding(Protocol):
     def followed(self) -> int:
         """The number of runs and optimizations in memory that others compute."""
 
+    @property
+    def left(self) -> int:
+        """The number of queued runs that are left to others, since their bars are not here."""
+
 
 def named_in(arguments: Mapping[str, str]) -> Named | None:
     """Return what the parameters of a path name: a run, an optimization, or neither."""

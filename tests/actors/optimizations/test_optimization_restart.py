@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from support.optimizations import read_log, search_request
 from support.sqlite_files import inline_store, new_path
 from trio.testing import MockClock
 
+from glowback_trio.data import Catalogue, MemoryCatalogue
 from glowback_trio.errors import GatewayClosedError
 from glowback_trio.model.events import Event
 from glowback_trio.model.invariants import assert_sound, essence
@@ -82,6 +84,26 @@ async def test_one_that_shall_not_go_on_has_failed_and_can_be_resumed(
     whole = [event.payload for event in await undisturbed() if event.type == "trial"]
     assert told == whole
     assert logs[1][0].payload["trials_taken_over"] == status.trials_completed
+
+
+async def test_one_whose_bars_have_changed_does_not_mix_its_trials(
+    autojump_clock: MockClock,
+) -> None:
+    optimization_id, _, copy = await crashed(new_path(), 5, on_restart="rerun")
+    request = search_request().base_backtest
+    (bars,) = Catalogue().load(request).bars
+    changed = evolve(bars, close=bars.close * 1.01)
+    async with open_virtual_gateway(
+        store=inline_store(copy), data=MemoryCatalogue([changed])
+    ) as gateway:
+        restored = await gateway.load_optimization(optimization_id)
+        status = await restored.wait_finished()
+        assert status.state is OptimizationState.FAILED
+        assert "The bars are not those of the trials so far" in str(status.error)
+    async with open_virtual_gateway(store=inline_store(copy)) as gateway:
+        restored = await gateway.load_optimization(optimization_id)
+        restored.resume()  # the bars are back
+        assert (await restored.wait_finished()).state is OptimizationState.COMPLETED
 
 
 async def test_closing_leaves_it_to_the_next_gateway(autojump_clock: MockClock) -> None:

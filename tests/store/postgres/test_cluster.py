@@ -14,7 +14,7 @@ import pytest
 import trio
 from support.clusters import Member, changes_of, joined
 
-from glowback_trio.store.cluster import FencedError, Held, Named
+from glowback_trio.store.cluster import FencedError, Held, LeftOut, Named
 from glowback_trio.store.postgres.cluster.leases import check_lease
 
 A: Named = ("run", "a")
@@ -253,13 +253,50 @@ async def test_what_was_taken_and_not_begun_is_given_out_again(three: list[Membe
     assert named(await third.cluster.claim_queued(1)) == []
 
 
-async def test_only_runs_are_taken_whose_bars_are_there(three: list[Member]) -> None:
+async def test_what_is_left_out_keeps_no_other_run_from_being_taken(three: list[Member]) -> None:
+    first, second, third = three
+    await first.submit("a", "b", fingerprint="x", priority=9)
+    await first.submit("c", fingerprint="y", owner="own")
+    await first.submit("d", "e", "f")
+    left_out = LeftOut(["x", "z"], ["d"])
+    assert await second.cluster.claim_queued(1, left_out) == [
+        Held(("run", "c"), "own", fingerprint="y")
+    ]
+    assert named(await second.cluster.claim_queued(5, left_out)) == ["e", "f"]
+    assert named(await second.cluster.claim_queued(5, left_out)) == []
+    assert named(await third.cluster.claim_queued(5)) == ["a", "b", "d"]
+
+
+async def test_what_is_left_out_is_found_in_the_queue_whoever_holds_it(
+    three: list[Member],
+) -> None:
     first, second, _ = three
-    await first.submit("a", fingerprint="x")
-    await first.submit("b", fingerprint="y")
-    assert named(await second.cluster.claim_queued(5, ["z"])) == []
-    assert named(await second.cluster.claim_queued(5, ["y", "z"])) == ["b"]
-    assert named(await second.cluster.claim_queued(5)) == ["a"]
+    await first.submit("a", "b", "c", "d", fingerprint="x")
+    await first.submit("paused", fingerprint="x", paused=True)
+    await first.submit("e", fingerprint="y")
+    await first.submit("f")
+    assert await first.cluster.claim(A)  # it begins
+    left_out = LeftOut(["x"], ["f"])
+    assert named(await second.cluster.queued(left_out)) == ["b", "c", "d", "f"]
+    assert named(await second.cluster.queued(LeftOut())) == []
+
+
+async def test_what_was_kept_of_an_origin_is_told(three: list[Member]) -> None:
+    first, second, _ = three
+    await first.submit("a", owner="own", fingerprint="x", paused=True)
+    assert await second.cluster.origin(A) == Held(A, "own", paused=True, fingerprint="x")
+    assert await second.cluster.origin(B) is None
+    await begin_optimization(first)
+    assert await second.cluster.origin(STUDY) == Held(STUDY, "")
+
+
+async def test_what_nobody_holds_is_told_with_its_fingerprint(three: list[Member]) -> None:
+    first, second, _ = three
+    await first.submit("a", begun=True, state="running", fingerprint="x")
+    await begin_optimization(first)
+    await first.sql("UPDATE optimizations SET fingerprint = 'y'")
+    await first.cluster.leave()
+    assert [each.fingerprint for each in await second.cluster.free()] == ["x", "y"]
 
 
 async def test_what_a_fenced_member_had_only_queued_is_queued_again(three: list[Member]) -> None:

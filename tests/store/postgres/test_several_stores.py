@@ -22,7 +22,7 @@ from glowback_trio.model.instant import stamp
 from glowback_trio.model.ledger.entry import Tally
 from glowback_trio.model.ledger.family import Family
 from glowback_trio.store import EventLog
-from glowback_trio.store.cluster import Cluster, FencedError, HeldElsewhereError, Named
+from glowback_trio.store.cluster import Cluster, FencedError, HeldElsewhereError, LeftOut, Named
 from glowback_trio.store.durable.log import DurableLog
 from glowback_trio.store.postgres import PostgresStore
 from glowback_trio.wire.json_text import dumps
@@ -224,7 +224,7 @@ async def test_a_queued_run_is_begun_by_one_of_those_who_want_it(
     taken: list[str] = []
 
     async def take(store: PostgresStore) -> None:
-        while found := await cluster_of(store).claim_queued(2, ["bars"]):
+        while found := await cluster_of(store).claim_queued(2, LeftOut(["other bars"])):
             for each in found:
                 await begin_one(store, each.named)
 

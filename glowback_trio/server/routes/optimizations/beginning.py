@@ -44,13 +44,19 @@ class _Optimizations:
     def write(self, requested: OptimizationRequest) -> Document:
         return optimization_document(requested)
 
-    async def check(self, app_state: AppState, requested: OptimizationRequest) -> None:
-        await app_state.check_optimization(requested)
+    async def check(self, app_state: AppState, requested: OptimizationRequest) -> str | None:
+        return await app_state.check_optimization(requested)
 
     def begin(
-        self, app_state: AppState, requested: OptimizationRequest, owner: str, key: str | None
+        self,
+        app_state: AppState,
+        requested: OptimizationRequest,
+        owner: str,
+        key: str | None,
+        fingerprint: str | None,
     ) -> FirstResponse:
-        return _first_response(app_state.optimize(requested, owner, key))
+        begun = app_state.optimize(requested, owner, key, fingerprint=fingerprint)
+        return _first_response(begun)
 
     async def find(
         self, app_state: AppState, key: str, max_age_s: float

@@ -116,8 +116,9 @@ async def run_trial(app_state: AppState, optimization_id: str, trial_number: str
     requested = applied(optimization.request.base_backtest, trial.parameters)
     tag = f"optimization:{optimization_id}"
     requested = evolve(requested, tags=(*requested.tags[:_MOST_TAGS], tag))
-    await app_state.check(requested)
-    run = app_state.submit(requested, presented_key(request.headers) or "")
+    fingerprint = await app_state.check(requested)
+    owner = presented_key(request.headers) or ""
+    run = app_state.submit(requested, owner, fingerprint=fingerprint)
     try:
         await run.wait_stored()
     except StoreError:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from glowback_trio.store.cluster import Held, Lease, Named
+from glowback_trio.store.cluster import Held, Lease, LeftOut, Named
 from glowback_trio.store.postgres.cluster.kinds import KINDS, NOBODY, by_kind
 from glowback_trio.store.postgres.cluster.leases import check_lease, committing, find_leases
 
@@ -21,7 +21,9 @@ __all__ = [
     "find_changed",
     "find_free",
     "find_holders",
+    "find_origin",
     "find_positions",
+    "find_queued",
     "release",
 ]
 
@@ -33,13 +35,17 @@ _NOW = (
     "SELECT least(clock_timestamp(), min(xact_start)) - interval '100 ms' FROM pg_stat_activity "
     "WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
 )
-_QUEUED = (
+_WAITS = (
     "run_id IS NOT NULL AND finished_at IS NULL AND state = 'queued' AND NOT begun AND NOT paused "
-    "AND event_count > 0 AND CASE "
+    "AND event_count > 0"
+)
+# Runs without a fingerprint are left out by their ids alone.
+_LEFT_OUT = "(coalesce(fingerprint = ANY(%(fingerprints)s), false) OR run_id = ANY(%(run_ids)s))"
+_QUEUED = (
+    f"{_WAITS} AND NOT {_LEFT_OUT} AND CASE "
     f"WHEN {NOBODY} THEN true "
     "WHEN taken_at IS NULL THEN held_by <> %(epoch)s "
-    f"ELSE taken_at < clock_timestamp() - interval '{_TAKEN}' END "
-    "AND (%(fingerprints)s::text[] IS NULL OR fingerprint = ANY(%(fingerprints)s))"
+    f"ELSE taken_at < clock_timestamp() - interval '{_TAKEN}' END"
 )
 # Of each owner the first gets the place after those that the owner has running, and so on.
 _CLAIM_QUEUED = f"""
@@ -57,7 +63,7 @@ WITH running AS (
 )
 UPDATE runs SET held_by = %(epoch)s, taken_at = clock_timestamp(), changed_at = clock_timestamp()
 FROM picked JOIN ranked ON ranked.seq = picked.seq WHERE runs.seq = picked.seq
-RETURNING -ranked.priority, place, runs.seq, run_id, owner
+RETURNING -ranked.priority, place, runs.seq, run_id, owner, fingerprint
 """
 
 
@@ -85,20 +91,41 @@ def claim(connection: psycopg.Connection, epoch: int, named: Named) -> int | Non
 
 
 def claim_queued(
-    connection: psycopg.Connection, epoch: int, most: int, fingerprints: Collection[str] | None
+    connection: psycopg.Connection, epoch: int, most: int, left_out: LeftOut
 ) -> list[Held]:
     """Hold queued runs that nobody has begun; the one that should run first comes first.
 
     Raises:
         FencedError: The lease is fenced.
     """
-    known = None if fingerprints is None else list(fingerprints)
+    values = {"epoch": epoch, "most": most, **_lists(left_out)}
     with connection.transaction():
         check_lease(connection, epoch)
-        rows = connection.execute(
-            _CLAIM_QUEUED, {"epoch": epoch, "most": most, "fingerprints": known}
-        ).fetchall()
-    return [Held(("run", run_id), owner) for *_, run_id, owner in sorted(rows)]
+        rows = connection.execute(_CLAIM_QUEUED, values).fetchall()
+    ranked = sorted(rows, key=lambda row: row[:3])
+    return [Held(("run", run_id), owner, fingerprint=bars) for *_, run_id, owner, bars in ranked]
+
+
+def _lists(left_out: LeftOut) -> dict[str, Any]:
+    return {"fingerprints": list(left_out.fingerprints), "run_ids": list(left_out.run_ids)}
+
+
+def find_queued(connection: psycopg.Connection, left_out: LeftOut) -> list[Held]:
+    """Return what is left out of the queue, whoever holds it, oldest first."""
+    rows = connection.execute(
+        f"SELECT run_id, owner, fingerprint FROM runs WHERE {_WAITS} AND {_LEFT_OUT} ORDER BY seq",
+        _lists(left_out),
+    )
+    return [Held(("run", run_id), owner, fingerprint=bars) for run_id, owner, bars in rows]
+
+
+def find_origin(connection: psycopg.Connection, named: Named) -> Held | None:
+    """Return what was kept of the origin of something; None if it is not there."""
+    kind = KINDS[named[0]]
+    row = connection.execute(
+        f"SELECT owner, paused, fingerprint FROM {kind.table} WHERE {kind.id} = %s", named[1:]
+    ).fetchone()
+    return None if row is None else Held(named, *row)
 
 
 def release(connection: psycopg.Connection, epoch: int, named: Collection[Named]) -> None:
@@ -129,10 +156,12 @@ def find_holders(
 def find_free(connection: psycopg.Connection) -> list[Held]:
     """Return what nobody holds and has not ended, but for queued runs; oldest first."""
     rows = connection.execute(
-        "SELECT kind, id, owner, paused FROM work "
-        f"WHERE NOT ended AND NOT queued AND {NOBODY} ORDER BY seq"
+        "SELECT kind, id, owner, paused, CASE kind "
+        "WHEN 'run' THEN (SELECT fingerprint FROM runs WHERE run_id = id) "
+        "ELSE (SELECT fingerprint FROM optimizations WHERE optimization_id = id) END "
+        f"FROM work WHERE NOT ended AND NOT queued AND {NOBODY} ORDER BY seq"
     )
-    return [Held((kind, identity), owner, paused) for kind, identity, owner, paused in rows]
+    return [Held((kind, identity), *rest) for kind, identity, *rest in rows]
 
 
 def find_positions(connection: psycopg.Connection, named: Collection[Named]) -> dict[Named, int]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import define, field
 
-from glowback_trio.store.cluster import Held, Lease, Named
+from glowback_trio.store.cluster import NOTHING, Held, Lease, LeftOut, Named
 from glowback_trio.store.durable.statement import Statement
 from glowback_trio.store.postgres.cluster import claims, leases
 from glowback_trio.store.postgres.cluster.asking import Asking, AsksAsMember
@@ -161,15 +161,21 @@ class PostgresCluster:
         self.news.tell([named])
         return True
 
-    async def claim_queued(
-        self, most: int, fingerprints: Collection[str] | None = None
-    ) -> Sequence[Held]:
+    async def claim_queued(self, most: int, left_out: LeftOut = NOTHING) -> Sequence[Held]:
         """Hold queued runs that nobody holds, or that others hold and have not begun."""
-        held: Sequence[Held] = await self._asking.ask_as_member(
-            claims.claim_queued, most, fingerprints
-        )
+        held: Sequence[Held] = await self._asking.ask_as_member(claims.claim_queued, most, left_out)
         self.news.tell([each.named for each in held])
         return held
+
+    async def queued(self, left_out: LeftOut) -> Sequence[Held]:
+        """Return what `claim_queued` leaves out of the queue, whoever holds it, oldest first."""
+        found: Sequence[Held] = await self._ask(claims.find_queued, left_out)
+        return found
+
+    async def origin(self, named: Named) -> Held | None:
+        """Return what was kept of the origin of something; None if it is not there."""
+        found: Held | None = await self._ask(claims.find_origin, named)
+        return found
 
     async def release(self, named: Collection[Named]) -> None:
         """Hold these no longer, once what was handed over of them is written."""

@@ -77,6 +77,11 @@ class PostgresLedger:
         found: Mapping[tuple[str, str], TrialTotals] = await self._ask(_totals, wanted)
         return found
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        """Return the digests of the bars on which trials of a run or optimization were made."""
+        found: frozenset[str] = await self._ask(_datasets_of, origin_id)
+        return found
+
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
     ) -> Sequence[LedgerEntry]:
@@ -107,6 +112,11 @@ def _totals_of(connection: psycopg.Connection, family: Family, dataset: str) -> 
     sql = f"SELECT {_SUMS} FROM ledger WHERE dataset = %s AND (name = %s OR fingerprint = %s)"
     [sums] = connection.execute(sql, (dataset, family.name, family.fingerprint))
     return TrialTotals(*sums)
+
+
+def _datasets_of(connection: psycopg.Connection, origin_id: str) -> frozenset[str]:
+    sql = "SELECT DISTINCT dataset FROM ledger WHERE origin_id = %s"
+    return frozenset(dataset for (dataset,) in connection.execute(sql, (origin_id,)))
 
 
 def _totals(

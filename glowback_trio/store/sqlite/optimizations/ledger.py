@@ -88,6 +88,12 @@ class SqliteLedger:
         )
         return found
 
+    async def datasets_of(self, origin_id: str) -> frozenset[str]:
+        """Return the digests of the bars on which trials of a run or optimization were made."""
+        await self._session().catch_up()
+        found: frozenset[str] = await self._session().reader.ask(_datasets_of, origin_id)
+        return found
+
     async def entries(
         self, strategy: str | None, dataset: str | None, owner: str | None, after: int, limit: int
     ) -> Sequence[LedgerEntry]:
@@ -111,6 +117,11 @@ def _totals_of(connection: apsw.Connection, family: Family, dataset: str) -> Tri
     sql = f"SELECT {_SUMS} FROM ledger WHERE dataset = ? AND (name = ? OR fingerprint = ?)"
     [sums] = connection.execute(sql, (dataset, family.name, family.fingerprint))
     return TrialTotals(*sums)
+
+
+def _datasets_of(connection: apsw.Connection, origin_id: str) -> frozenset[str]:
+    sql = "SELECT DISTINCT dataset FROM ledger WHERE origin_id = ?"
+    return frozenset(str(dataset) for (dataset,) in connection.execute(sql, (origin_id,)))
 
 
 def _totals(
