@@ -72,12 +72,14 @@ class FollowedEnd(Generic[S]):
             self._note_end()
 
     async def read_to(self, position: int) -> None:
-        """Read on to what the store has.
+        """Read on to what the store has, unless this gateway appends to it by now.
 
         Raises:
             StoreError: It cannot be read.
         """
         async with self.tenure.reading:
+            if self.tenure.ours:
+                return  # it knows what it has appended, and that may not be stored yet
             cast(FollowedLog, self.log).note_stored(position)
             while self.writer.count < self.log.watermark:
                 events = await self.log.read(self.writer.count, _READ_AT_ONCE)
