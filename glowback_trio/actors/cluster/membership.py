@@ -218,8 +218,18 @@ class Membership:
         if not (queued := {each.named for each in self._tenures() if each.queued}):
             return
         epoch = self.cluster.epoch
-        for (kind, name), holder in (await self.cluster.holders(queued)).items():
-            if holder is not None and holder.epoch != epoch == self.cluster.epoch:
+        holders = await self.cluster.holders(queued)
+        taken = {
+            named
+            for named, holder in holders.items()
+            if holder is not None and holder.epoch != epoch
+        }
+        if others := queued - holders.keys():
+            # What is stored and held by nobody has ended meanwhile, where it was taken to.
+            stored = set(await self.cluster.positions(others))
+            taken |= stored - (await self.cluster.holders(stored)).keys()
+        if self.cluster.epoch == epoch:
+            for kind, name in taken:
                 self._takers[kind].lose(name)
 
     def _tenures(self) -> Sequence[Tenure]:
