@@ -237,6 +237,22 @@ def test_a_run_that_is_paused_in_the_queue_is_held_by_whoever_is_to_change_it() 
     in_virtual_time(scenario)
 
 
+def test_a_run_that_another_one_took_and_ended_at_once_has_ended_here_too() -> None:
+    async def scenario() -> None:
+        database, held = ModelDatabase(lost_hints=1.0), HeldCompute()
+        one, two = ModelStore(database, "one"), ModelStore(database, "two")
+        async with opened(one, max_running=1, compute=held) as there, opened(two):
+            there.submit(REQUEST)
+            await trio.sleep(1)
+            run = there.submit(evolve(REQUEST, stream=Stream()))
+            with trio.fail_after(10):
+                assert (await run.wait_finished()).state is State.COMPLETED
+            assert database.runs[run.run_id].begun_by == "two"
+            held.let_go.set()
+
+    in_virtual_time(scenario)
+
+
 def asking(**fields: Any) -> BacktestRequest:
     return evolve(REQUEST, symbols=[DIFFERING], stream=Stream(), **fields)
 

@@ -313,8 +313,8 @@ MUTANTS = (
     Mutant(
         "restart: an idempotency key is not kept with its run",
         BACKTESTS,
-        "app_state.submit(requested, owner, key)",
-        "app_state.submit(requested, owner)",
+        "app_state.submit(requested, owner, key, fingerprint=fingerprint)",
+        "app_state.submit(requested, owner, fingerprint=fingerprint)",
         DURABLE,
     ),
     Mutant(
