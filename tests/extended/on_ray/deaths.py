@@ -136,7 +136,8 @@ async def test_a_search_of_which_a_node_is_killed_has_every_trial_once(node: int
 @pytest.mark.timeout(300)
 async def test_a_killed_node_fails_its_runs_alone(node: int) -> None:
     async with open_gateway(compute=RayCompute("auto"), max_running=3) as gateway:
-        runs = [gateway.submit(LONG) for _ in range(3)]
+        # Long enough for none of them to end before the node does.
+        runs = [gateway.submit(evolve(LONG, end_date="2018-12-31")) for _ in range(3)]
         for run in runs:
             await begun(run)
         os.kill(node, signal.SIGKILL)
@@ -149,6 +150,26 @@ async def test_a_killed_node_fails_its_runs_alone(node: int) -> None:
         assert "has died" in str(lost[0]) or "has ended" in str(lost[0])
         assert ends.count((State.COMPLETED, None)) == 2
         assert (await gateway.submit(REQUEST).wait_finished()).state is State.COMPLETED
+
+
+@pytest.mark.timeout(300)
+async def test_a_process_that_holds_the_lock_ends_with_its_node(
+    node: int, connected: RayCluster, tmp_path: Path
+) -> None:
+    async with open_gateway(compute=RayCompute("auto"), max_running=3) as gateway:
+        traces = [tmp_path / str(number) for number in range(3)]
+        endless = [Misbehaving("holds the lock", str(trace)) for trace in traces]
+        for one in endless:
+            gateway.submit(evolve(REQUEST, strategy=one))
+        for trace in traces:
+            while not await trio.Path(trace).exists():
+                await trio.lowlevel.checkpoint()
+        before = connected.processes("ray::carry_out")
+        assert len(before) == 3
+        os.kill(node, signal.SIGKILL)
+        with trio.fail_after(10):
+            while len(connected.processes("ray::carry_out") & before) == 3:
+                await trio.lowlevel.checkpoint()
 
 
 async def test_a_gateway_leaves_no_task_actor_or_object(
