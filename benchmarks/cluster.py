@@ -1,13 +1,13 @@
 """Time a cluster of two gateways over one PostgreSQL: being told, taking over, crowds, many runs.
 
-    PYTHONPATH=tests python benchmarks/cluster.py [told|takeover|crowd|same ...] [--full]
+    PYTHONPATH=tests python benchmarks/cluster.py [told|takeover|crowd|same ...] [--full] [--ray]
 
 `told`: how late a subscriber at the other gateway receives what a run emits, beside one at its own.
 `takeover`: how long a subscriber at the other gateway waits for the next event after its run's
 gateway was killed. `crowd`: 10,000 subscribers of one run at both gateways, each of whom must
 receive every event; `--full`, else 2,000. `same`: 1,000 runs submitted to both gateways in turn,
 whose logs must be those of the same runs at a gateway alone, but for times and ids; `--full`, else
-200.
+200. With `--ray` the gateways compute on a Ray cluster of two nodes, which needs the extra `ray`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import trio
 from attrs import define
 from support.cluster.gateways import Cluster, open_cluster
 from support.postgres import postgres_server
+from support.ray_cluster import ray_cluster
 from support.server_process import serving_process
 from watchers import connect, connect_many, delays, watch
 
@@ -192,14 +193,19 @@ PARTS: Mapping[str, Callable[[Pair], Awaitable[None]]] = {
 }
 
 
-async def main(names: Sequence[str], *, full: bool) -> None:
+async def main(names: Sequence[str], *, full: bool, ray: bool) -> None:
     """Measure those parts, each with gateways of its own."""
-    with postgres_server(durable=True) as server:
+    with postgres_server(durable=True) as server, ExitStack() as nodes:
+        compute: tuple[str, ...] = ()
+        if ray:
+            on_ray = nodes.enter_context(ray_cluster())
+            on_ray.start_node()
+            compute = ("--compute", "ray", "--ray-address", on_ray.address)
         for name in names:
             print(name, flush=True)
             with tempfile.TemporaryDirectory() as folder:
                 async with (
-                    open_cluster(Path(folder), server, *OPTIONS) as cluster,
+                    open_cluster(Path(folder), server, *OPTIONS, *compute) as cluster,
                     AsyncExitStack() as stack,
                 ):
                     urls = [each.url for each in cluster.gateways]
@@ -211,5 +217,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--full", action="store_true", help="as many as the targets say")
+    parser.add_argument("--ray", action="store_true", help="compute on a Ray cluster of two nodes")
     given = parser.parse_args()
-    trio.run(lambda: main(given.parts or [*PARTS], full=given.full))
+    trio.run(lambda: main(given.parts or [*PARTS], full=given.full, ray=given.ray))
