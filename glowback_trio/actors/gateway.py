@@ -22,7 +22,7 @@ from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.run_tasks import RunTasks
-from glowback_trio.actors.runs.admission import Admission
+from glowback_trio.actors.runs.admission import Admission, check_names
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import check_same, export_run, import_export
 from glowback_trio.compute import Compute, LeakCheckJob, VerifyJob, leak_report_of, verdict_of
@@ -154,6 +154,7 @@ class Gateway:
         """
         # Before the run exists: one without a task would be waited for for ever.
         self._admission.check_run(request, checked=checked)
+        check_names(key, owner)
         bars = fingerprint if checked else self._tasks.fingerprint(request)
         run = Run.queued(
             self._new_id(),

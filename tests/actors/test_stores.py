@@ -20,6 +20,7 @@ import trio.testing
 from attrs import evolve
 from support.backends import STORES
 from support.held_compute import HeldCompute
+from support.optimizations import search_request
 from support.results import plain
 from support.sqlite_files import call_inline, inline_store, new_path
 from trio.testing import MockClock
@@ -38,9 +39,14 @@ from glowback_trio import (
     Stream,
     open_gateway,
 )
-from glowback_trio.errors import StoreError, UnknownRunError
+from glowback_trio.errors import (
+    InvalidRequestError,
+    StoreError,
+    UnknownRunError,
+)
 from glowback_trio.model.invariants import assert_sound, essence
 from glowback_trio.model.lifecycle import fold
+from glowback_trio.model.optimization.errors import UnknownOptimizationError
 from glowback_trio.store import Store
 from glowback_trio.store.durable import session
 from glowback_trio.store.sqlite.database import connect
@@ -362,3 +368,33 @@ async def test_a_run_that_could_not_be_read_at_the_start_is_taken_up_when_it_is_
         end = await loaded[0].wait_finished()
         assert end.state is (State.FAILED if on_restart == "fail" else State.COMPLETED)
         assert_sound(await loaded[0].load_events(limit=10_000))
+
+
+async def test_text_that_some_database_cannot_store_is_found_nowhere(store: Store) -> None:
+    odd = "a\0b"
+    async with gateway_on(store) as gateway:
+        run = gateway.submit(request_with())
+        await run.wait_finished()
+        with pytest.raises(UnknownRunError):
+            await gateway.load_run(odd)
+        with pytest.raises(UnknownOptimizationError):
+            await gateway.load_optimization(odd)
+        assert await gateway.find_key(odd) is None
+        for name in ("tag", "q", "search", "strategy", "symbol"):
+            assert not await gateway.statuses(evolve(RunFilter(), **{name: odd})), name
+
+
+async def test_a_key_or_owner_that_some_database_cannot_store_is_refused(store: Store) -> None:
+    async with gateway_on(store) as gateway:
+        for key in ("", "a\0b", "a\udfff", "k" * 256):
+            with pytest.raises(InvalidRequestError, match="key"):
+                gateway.submit(request_with(), key=key)
+            with pytest.raises(InvalidRequestError, match="key"):
+                gateway.optimize(search_request(), key=key)
+        for owner in ("a\0b", "a\udfff"):
+            with pytest.raises(InvalidRequestError, match="owner"):
+                gateway.submit(request_with(), owner=owner)
+        # An index of a database has a limit for what it holds.
+        run = gateway.submit(request_with(), key="😀" * 255, owner="😀" * 5_000)
+        await run.wait_finished()
+        assert await gateway.find_key("😀" * 255) is run

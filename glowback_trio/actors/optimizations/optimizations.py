@@ -19,6 +19,7 @@ from glowback_trio.actors.event_loop import EventLoop
 from glowback_trio.actors.optimizations.optimization import Optimization
 from glowback_trio.actors.optimizations.shared import SharedAttempt
 from glowback_trio.actors.optimizations.work import Equipment, Work
+from glowback_trio.actors.runs.admission import check_names
 from glowback_trio.border import Border
 from glowback_trio.data.loading import raise_problems
 from glowback_trio.errors import (
@@ -112,6 +113,7 @@ class Optimizations:
         if self._closed is None:  # that it is closed says more
             self._loop.check("gateway.optimize")
         check_type("request", request, OptimizationRequest)
+        check_names(key, account)
         if not checked:
             self._check(request)
         self.admit(None)

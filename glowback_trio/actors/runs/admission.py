@@ -15,11 +15,27 @@ from glowback_trio.errors import (
     StoreError,
 )
 from glowback_trio.memory import Memory
-from glowback_trio.model.bounds import check_type
+from glowback_trio.model.bounds import MaxLen, MinLen, Pattern, check_type, violations
 from glowback_trio.model.request import BacktestRequest
 from glowback_trio.store import Store
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "check_names"]
+
+# As long as databases index it, and as long as the header of HTTP may be.
+_KEY = (MinLen(1), MaxLen(255))
+# No database stores half a surrogate pair, and PostgreSQL no NUL.
+_TEXT = Pattern(r"[^\x00\ud800-\udfff]*", "text without NUL and halves of surrogate pairs")
+
+
+def check_names(key: str | None, owner: str) -> None:
+    """Check that stores can keep whose something is, and by which key it is found.
+
+    Raises:
+        InvalidRequestError: They cannot.
+    """
+    of_key = () if key is None else violations(key, (*_KEY, _TEXT))
+    raise_problems(problem.under("key") for problem in of_key)
+    raise_problems(problem.under("owner") for problem in violations(owner, (_TEXT,)))
 
 
 @define(eq=False)

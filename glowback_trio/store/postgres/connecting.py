@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +11,15 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from attrs import define, field
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.string import StrDumperUnknown
 
 from glowback_trio.errors import StoreError
 
 __all__ = ["Connection", "Database", "without_password"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 # A server that is gone without a word is noticed within some 15 s; a URL may name other values.
 _DEFAULTS: dict[str, str | int] = {
@@ -58,6 +62,18 @@ def without_password(url: str) -> str:
     return urlunsplit((parts.scheme, name, parts.path, "", ""))
 
 
+class _AnyText(StrDumperUnknown):
+    """Passes on any text.
+
+    PostgreSQL has no NUL, and no half of a surrogate pair: a look for a text with one shall find
+    nothing, and be no fault of the database. What is stored has neither, nor the character that
+    stands for them here.
+    """
+
+    def dump(self, obj: str) -> bytes:
+        return _UNSTORABLE.sub("\x01", obj).encode()
+
+
 @define(eq=False, repr=False)
 class Database:
     """A database of a server of PostgreSQL.
@@ -86,6 +102,7 @@ class Database:
     def connect(self) -> Connection:
         """Open a connection that commits each statement by itself. Blocks."""
         connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection.adapters.register_dumper(str, _AnyText)
         try:
             connection.execute(_SESSION)
         except BaseException:
