@@ -381,7 +381,8 @@ async def test_text_that_some_database_cannot_store_is_found_nowhere(store: Stor
             await gateway.load_optimization(odd)
         assert await gateway.find_key(odd) is None
         for name in ("tag", "q", "search", "strategy", "symbol"):
-            assert not await gateway.statuses(evolve(RunFilter(), **{name: odd})), name
+            condition: dict[str, Any] = {name: odd}
+            assert not await gateway.statuses(RunFilter(**condition)), name
 
 
 async def test_a_key_or_owner_that_some_database_cannot_store_is_refused(store: Store) -> None:
