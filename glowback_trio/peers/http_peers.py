@@ -21,7 +21,7 @@ from glowback_trio.errors import ServingError
 from glowback_trio.peers.following import HEARTBEAT_S, FollowedStream, verifier_of
 from glowback_trio.peers.reach import Reach
 from glowback_trio.server.http.forwarding import Forwarded, ForwardedAnswer
-from glowback_trio.server.security.peer_identity import authorization
+from glowback_trio.server.security.peer_identity import SCHEME, authorization
 
 __all__ = ["HttpPeers", "open_peers"]
 
@@ -30,6 +30,10 @@ _CONNECT_S, _ANSWER_S = 2.0, 10.0
 # How long a stream that was good is connected again, before the store is read instead.
 _OUTAGE_S = 2.0
 _BATCH = 500
+_STRANGER = (
+    "it does not take this gateway for a peer; give all gateways of a cluster the same "
+    "GLOWBACK_PEER_SECRET"
+)
 # The answers about a run that has not ended are small; events are at most ten thousand a response.
 _MOST_BYTES = 8 << 20
 # Of the connection to the peer, or written anew here (RFC 9110, 7.6.1).
@@ -109,6 +113,10 @@ class HttpPeers:
         finally:
             with trio.CancelScope(shield=True):
                 await response.aclose()
+        if response.headers.get("WWW-Authenticate") == SCHEME:
+            # It is this gateway that is refused, and not its client.
+            self._reach.note(address, lost=_STRANGER)
+            raise PeerError(f"The gateway at {address} refuses this one: {_STRANGER}")
         headers = {
             name: value
             for name, value in response.headers.items()

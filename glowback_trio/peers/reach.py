@@ -13,6 +13,14 @@ __all__ = ["Reach"]
 
 _log = logging.getLogger(__name__)
 
+# What is most likely wrong, by what the libraries say.
+_ADVICE = {
+    "CERTIFICATE_VERIFY_FAILED": "name the authority that has signed its certificate by --peer-ca, "
+    "and let it advertise a name that is in the certificate",
+    "WRONG_VERSION_NUMBER": "if it does not serve over TLS, let it advertise http://",
+    "disconnected without sending": "if it serves over TLS, let it advertise https://",
+}
+
 
 @define(eq=False)
 class Reach:
@@ -31,7 +39,8 @@ class Reach:
         self._reached[address] = lost is None
         shown = without_password(address)
         if lost is not None and before is not False:
-            _log.warning("The gateway at %s cannot be reached: %s", shown, lost)
+            advice = [f"; {then}" for said, then in _ADVICE.items() if said in lost]
+            _log.warning("The gateway at %s cannot be reached: %s%s", shown, lost, "".join(advice))
         elif lost is None and before is False:
             _log.info("The gateway at %s can be reached again", shown)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -32,6 +33,8 @@ from glowback_trio.server.state.app_state import AppState
 from glowback_trio.store.cluster import HeldElsewhereError, Lease, Named
 
 SECRET = "a secret of more than 16 characters"
+#: A self-signed certificate for `localhost`, with its key.
+PEM = Path(__file__).parents[1] / "serving" / "localhost.pem"
 ENDLESS = BacktestRequest(
     symbols=["AAPL"],
     start_date="2024-01-01",
@@ -218,6 +221,52 @@ async def test_the_key_of_the_client_counts_and_no_other(pair: Pair, nursery: tr
         bearer = {"Authorization": f"Bearer {key}"}
         answer = await pair.ask("GET", f"/backtests/{run.run_id}", headers=bearer)
         assert answer.status_code == 200  # counted where the client has sent it, and only there
+
+
+async def test_a_gateway_with_another_secret_is_out_of_reach_and_no_fault_of_a_client(
+    pair: Pair, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Settings(log_level="ERROR", peer_secret="another secret of more than 16")
+    second = make_app_state(pair.second, other)
+    second.holding = Told()
+    pair.told.holder = lease(await serve(second, nursery))
+    run = pair.first.gateway.submit(ENDLESS)
+    for _ in range(35):  # more than wrong tokens may come from one address
+        answer = await pair.ask("GET", f"/backtests/{run.run_id}")
+        assert (answer.status_code, answer.json()["run_id"]) == (200, run.run_id)
+    changed = await pair.ask("POST", f"/backtests/{run.run_id}/cancel")
+    assert (changed.status_code, "Retry-After" in changed.headers) == (503, True)
+    said = [each.message for each in caplog.records if "GLOWBACK_PEER_SECRET" in each.message]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("https", str(PEM), None),
+        ("https", None, "--peer-ca"),
+        ("http", str(PEM), "let it advertise https://"),
+    ],
+)
+async def test_gateways_reach_each_other_over_tls_by_their_own_authority(
+    pair: Pair,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+    way: tuple[str, str | None, str | None],
+) -> None:
+    scheme, authority, said = way
+    over_tls = Settings(log_level="ERROR", peer_secret=SECRET, tls_cert=str(PEM))
+    second = make_app_state(pair.second, over_tls)
+    second.holding = Told()
+    url = await serve(second, nursery)
+    pair.told.holder = lease(f"{scheme}://localhost:{url.rpartition(':')[2]}")
+    run = pair.second.submit(ENDLESS)
+    async with open_peers(SECRET, ca_file=authority) as peers:
+        pair.first.forwarder = peers
+        changed = await pair.ask("POST", f"/backtests/{run.run_id}/pause")
+    assert (changed.status_code, run.status.paused) == ((503, False) if said else (200, True))
+    lost = [each.message for each in caplog.records if "cannot be reached" in each.message]
+    assert [said in each for each in lost if said] == ([True] if said else [])
 
 
 async def test_what_a_peer_forwards_is_never_forwarded_again(pair: Pair) -> None:

@@ -6,7 +6,7 @@ from glowback_trio.server.http.errors import HttpError
 from glowback_trio.server.http.request import RequestContext
 from glowback_trio.server.security.access_control import AccessControl
 from glowback_trio.server.security.api_keys import check_key, unauthorized
-from glowback_trio.server.security.peer_identity import presented_token
+from glowback_trio.server.security.peer_identity import SCHEME, presented_token
 from glowback_trio.server.security.rate_limit import Verdict, caller_of
 from glowback_trio.server.security.tickets import OfferedProtocols
 
@@ -52,10 +52,13 @@ def admit_peer(access: AccessControl, context: RequestContext) -> bool:
     if (token := presented_token(context.headers)) is None:
         return False
     address = caller_of(None, context.client)
-    _require(access.wrong_keys.look(address), f"Too many wrong tokens from this address{_LATER}")
+    verdict = access.wrong_keys.look(address)
+    if not verdict.allowed:
+        message = f"Too many wrong tokens from this address{_LATER}"
+        raise HttpError(429, message, headers={**verdict.headers, "WWW-Authenticate": SCHEME})
     if not access.peers.knows(token):
         access.wrong_keys.take(address)
-        raise unauthorized(_NO_PEER)
+        raise unauthorized(_NO_PEER, SCHEME)
     return True
 
 

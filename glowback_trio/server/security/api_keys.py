@@ -40,6 +40,6 @@ def check_key(keys: Sequence[str], presented: str | None) -> None:
         raise unauthorized(f"{what}: {_HOW}")
 
 
-def unauthorized(message: str) -> HttpError:
+def unauthorized(message: str, scheme: str = "Bearer") -> HttpError:
     """Return a 401, which names the scheme to authenticate with."""
-    return HttpError(401, message, headers={"WWW-Authenticate": "Bearer"})
+    return HttpError(401, message, headers={"WWW-Authenticate": scheme})
