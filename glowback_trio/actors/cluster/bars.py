@@ -188,7 +188,7 @@ class Bars:
                 await self._count()
             except StoreError as error:
                 _log.info("The queue of all gateways cannot be seen: %s", error)
-            if not (self._fingerprints or self._names):
+            if not (self._fingerprints or self._names or self.left):
                 self._some = trio.Event()
 
     async def _count(self) -> None:
