@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from glowback_trio.errors import ComputeError
 from glowback_trio.extras import RAY
 from glowback_trio.model.strategies.foreign import text_of
 
-__all__ = ["LOCAL", "Cluster", "connect", "importable", "why_refused"]
+__all__ = ["LOCAL", "Cluster", "check_head", "connect", "importable", "why_refused"]
 
 #: The address of a cluster that is started here and ends with the connection.
 LOCAL = "local"
@@ -32,6 +33,8 @@ _CLIENT = (
 _ITEMS_AHEAD = 16
 # Ray ends the whole process when the head has been away for so long; by default after 60 s.
 _HEAD_AWAY_S = 10 * 365 * 86_400
+# Seconds that a head has for taking a connection.
+_CONNECT_S = 5.0
 
 
 @define(eq=False)
@@ -72,6 +75,7 @@ def connect(address: str, workers: int | None) -> Cluster:
     ray = _load(address)
     connected_here = not ray.is_initialized()
     if connected_here:
+        check_head(address)
         _init(ray, address, workers)
     try:
         return _opened(ray, connected_here=connected_here)
@@ -96,6 +100,20 @@ def _load(address: str) -> Any:
 def why_refused(address: str) -> str | None:
     """Say why an address cannot be used; None if that is not known before connecting."""
     return _CLIENT if address.startswith("ray://") else None
+
+
+def check_head(address: str) -> None:
+    """Check that something answers where the head should be, since Ray looks for it for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise ComputeError(
+            f"No Ray head answers at {address} ({error.strerror or error}): start it with "
+            "`ray start --head --port=6379`, and name the port that it prints"
+        ) from error
 
 
 def _init(ray: Any, address: str, workers: int | None) -> None:
