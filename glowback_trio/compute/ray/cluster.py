@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -46,12 +46,14 @@ class Cluster:
         task: Starts the task of a job: gate, number of the attempt and order.
         gate: The actor that stops jobs and lets them go on.
         cpus: How many CPUs the cluster had when it was connected.
+        places: Host and port of what the connection stands on, by what is there.
     """
 
     ray: Any
     task: Callable[..., Any]
     gate: Any
     cpus: int
+    places: Mapping[str, tuple[str, int]]
     _connected_here: bool
 
     def close(self) -> None:
@@ -165,9 +167,8 @@ def _opened(ray: Any, *, connected_here: bool) -> Cluster:
             "The Ray cluster has no node with CPUs: start one with `ray start --address=HOST:6379` "
             "on a machine that is to compute"
         )
-    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(), soft=False
-    )
+    node_id = ray.get_runtime_context().get_node_id()
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
     try:
         gate = _gate(ray, here)
     except ray.exceptions.RayError as error:
@@ -182,7 +183,17 @@ def _opened(ray: Any, *, connected_here: bool) -> Cluster:
         max_retries=0,
         _generator_backpressure_num_objects=_ITEMS_AHEAD,
     )
-    return Cluster(ray, task.remote, gate, cpus, connected_here)
+    return Cluster(ray, task.remote, gate, cpus, _places(ray, node_id), connected_here)
+
+
+def _places(ray: Any, node_id: str) -> Mapping[str, tuple[str, int]]:
+    """Return host and port of what a connection stands on, by what is there."""
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    [own] = [node for node in ray.nodes() if node["NodeID"] == node_id]
+    return {
+        "The head of the Ray cluster": (host, int(port)),
+        "The Ray node of this machine": (own["NodeManagerAddress"], own["NodeManagerPort"]),
+    }
 
 
 def _gate(ray: Any, here: Any) -> Any:

@@ -16,10 +16,13 @@ from glowback_trio.compute.process.limits import WorkerLimits
 from glowback_trio.compute.ray.cluster import LOCAL, Cluster, connect, importable
 from glowback_trio.compute.ray.orders import Order, PutBars
 from glowback_trio.compute.ray.task import Task
+from glowback_trio.compute.ray.watching import watch
 from glowback_trio.compute.steps import Failed, Step
 from glowback_trio.compute.turns import UNSHARED, Turn
+from glowback_trio.errors import ComputeError
 from glowback_trio.model.short_repr import describe
 from glowback_trio.model.strategies.foreign import text_of
+from glowback_trio.nursery import open_bare_nursery
 from glowback_trio.version import VERSION
 
 __all__ = ["RayCompute"]
@@ -83,12 +86,19 @@ class RayCompute:
         """Be connected to the cluster for the length of an `async with` block.
 
         Raises:
-            ComputeError: The cluster cannot be used; the message says what to do.
+            ComputeError: The cluster cannot be used, or is gone; the message says what to do.
         """
         cluster = await trio.to_thread.run_sync(connect, self.address, self.workers)
         self._cluster = cluster
+        gone = False
         try:
-            yield
+            async with open_bare_nursery() as nursery:
+                nursery.start_soon(watch, cluster.places)
+                yield
+                nursery.cancel_scope.cancel()
+        except ComputeError:
+            gone = True
+            raise
         finally:
             self._cluster = None
             with trio.CancelScope(shield=True):
@@ -97,7 +107,8 @@ class RayCompute:
                         await over.wait()
                 self._following.clear()
                 self._bars.close()
-                await trio.to_thread.run_sync(cluster.close)
+                if not gone:  # otherwise Ray waits for ever, or ends the process
+                    await trio.to_thread.run_sync(cluster.close)
 
     async def run_job(
         self, job: Job, send: trio.MemorySendChannel[Step], turn: Turn = UNSHARED
