@@ -19,7 +19,8 @@ from trio.testing import MockClock
 from glowback_trio import BacktestRequest, InlineCompute, MemoryStore, Stream, open_gateway
 from glowback_trio.actors import ChangeLog, ChangeSubscription, Gateway
 from glowback_trio.actors.changes.change_log import AT_RESET, Sight
-from glowback_trio.errors import GatewayClosedError
+from glowback_trio.actors.changes.noting import Changes
+from glowback_trio.errors import GatewayClosedError, StoreError
 from glowback_trio.model.instant import utc_now
 from glowback_trio.store import Store
 from glowback_trio.wire.changes import Change
@@ -223,6 +224,46 @@ async def test_readers_learn_that_the_gateway_closes(autojump_clock: MockClock) 
         gateway.close("enough")
         with pytest.raises(GatewayClosedError):
             await changes.read()
+
+
+async def test_what_the_store_cannot_tell_at_the_moment_is_looked_at_again(
+    autojump_clock: MockClock,
+) -> None:
+    answers = [StoreError("The database is away") for _ in range(3)]
+
+    async def lookup(name: str) -> Sight:
+        if answers:
+            raise answers.pop()
+        return Sight(1, lambda: {"run_id": name})
+
+    changes = Changes(ChangeLog(utc_now, "epoch"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(changes.note_for_ever, {"run": lookup})
+        changes.touch(("run", "a"))
+        with trio.fail_after(10):
+            await changes.log.bell.wait()
+        ((change,), _) = changes.log.read(0, 10)
+        assert change.payload == {"run_id": "a"}
+        changes.close()
+
+
+async def test_what_is_deleted_while_the_store_is_away_is_not_looked_at_again(
+    autojump_clock: MockClock,
+) -> None:
+    asked: list[str] = []
+
+    async def lookup(name: str) -> Sight:
+        asked.append(name)
+        changes.delete(("run", name))
+        raise StoreError("The database is away")
+
+    changes = Changes(ChangeLog(utc_now, "epoch"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(changes.note_for_ever, {"run": lookup})
+        changes.touch(("run", "a"))
+        await trio.sleep(10)
+        assert asked == ["a"]
+        changes.close()
 
 
 def noted(log: ChangeLog, name: str, value: int) -> None:

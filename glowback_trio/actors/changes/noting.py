@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -11,13 +12,18 @@ from attrs import define, field
 from glowback_trio.actors.broadcaster import Broadcaster
 from glowback_trio.actors.changes.change_log import ChangeLog, Key, Sight
 from glowback_trio.border import Border, log_fault, restarted
+from glowback_trio.errors import StoreError
 
 __all__ = ["Changes", "Lookup"]
+
+_log = logging.getLogger(__name__)
 
 # Seconds between two looks: what happens in between is one change.
 _PERIOD_S = 0.25
 # Statuses that are looked at in a row: a millisecond's work.
 _LOOKED_AT_PER_TURN = 50
+# Seconds after which a store that could not tell something is asked again.
+_RETRY_S = 1.0
 _FAULT = "A change is not told to those who follow changes"
 
 #: Returns how a run or an optimization stands; None where it is not there, or not
@@ -99,20 +105,31 @@ class Changes:
 
     async def _note_touched(self, lookups: Mapping[str, Lookup]) -> None:
         # What is touched meanwhile is for the next look.
+        unseen: StoreError | None = None
         for count, key in enumerate([*self._touched], start=1):
             if key not in self._touched:
                 continue  # it was deleted meanwhile
             del self._touched[key]
             with Border(log_fault(_FAULT)):
-                await self._note(key, lookups[key[0]])
+                unseen = await self._note(key, lookups[key[0]]) or unseen
             if count % _LOOKED_AT_PER_TURN == 0:
                 await trio.lowlevel.checkpoint()
+        if unseen is not None:
+            _log.info("Changes that the store cannot tell now are looked at again: %s", unseen)
+            await trio.sleep(_RETRY_S)
 
-    async def _note(self, key: Key, lookup: Lookup) -> None:
+    async def _note(self, key: Key, lookup: Lookup) -> StoreError | None:
+        """Look at something; if the store cannot tell, look again and return why."""
         self._looked_up = key
-        sight = await lookup(key[1])
+        try:
+            sight = await lookup(key[1])
+        except StoreError as error:
+            if self._looked_up == key:
+                self.touch(key)
+            return error
         if sight is not None and self._looked_up == key:
             self.log.note(key, sight)
+        return None
 
     def close(self) -> None:
         """End the task, and tell the readers that nothing more will come."""
