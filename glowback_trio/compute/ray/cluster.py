@@ -21,6 +21,12 @@ __all__ = ["LOCAL", "Cluster", "check_head", "connect", "importable", "why_refus
 
 #: The address of a cluster that is started here and ends with the connection.
 LOCAL = "local"
+_WORDS = ("auto", LOCAL)
+_HIGHEST_PORT, _LONGEST_PORT = 65_535, 5
+_FORMS = (
+    "give HOST:PORT of its head, such as 192.0.2.10:6379, or `auto` for the cluster that this "
+    "machine is a node of, or `local` to start one here"
+)
 # Streams with back-pressure are not yet public in Ray, and may change with any minor version.
 _MINOR = "2.60"
 _NEEDED = f"Computing on Ray needs ray {_MINOR}, and {{}} installed: pip install 'ray=={_MINOR}.*'"
@@ -101,14 +107,24 @@ def _load(address: str) -> Any:
 
 def why_refused(address: str) -> str | None:
     """Say why an address cannot be used; None if that is not known before connecting."""
-    return _CLIENT if address.startswith("ray://") else None
+    if address.startswith("ray://"):
+        return _CLIENT
+    host, _, port = address.rpartition(":")
+    digits = port.isascii() and port.isdecimal() and len(port) <= _LONGEST_PORT
+    if address in _WORDS or (host and digits and 0 < int(port) <= _HIGHEST_PORT):
+        return None
+    return f"{address!r:.100} is no address of a Ray cluster: {_FORMS}"
 
 
 def check_head(address: str) -> None:
-    """Check that something answers where the head should be, since Ray looks for it for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon:
+    """Check that something answers where the head should be, since Ray looks for it for minutes.
+
+    Raises:
+        ComputeError: Nothing does; the message says what to do.
+    """
+    if address in _WORDS:
         return
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
     except OSError as error:
