@@ -416,6 +416,8 @@ class ModelStore:
     _bell: trio.Event = field(factory=trio.Event, init=False)
     _written: trio.Event = field(factory=trio.Event, init=False)
     _failing: bool = field(default=False, init=False)
+    #: How often what was handed over was dropped.
+    _drops: int = field(default=0, init=False)
     _finished: dict[str, None] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -535,11 +537,13 @@ class ModelStore:
             if log is not None:
                 log.drop_unwritten()
         self._pending = []
+        self._drops += 1
         self._written.set()
         self._written = trio.Event()
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()
+        drops = self._drops
         while self._pending or self._committing:
             if self.cluster.fenced:
                 raise FencedError("This gateway was cut off for longer than its lease")
@@ -547,6 +551,8 @@ class ModelStore:
                 raise StoreError("The database cannot be reached")
             with trio.move_on_after(_RETRY_S):
                 await self._written.wait()
+            if self._drops != drops:
+                raise FencedError("What was handed over was dropped")
 
     async def settle(self) -> None:
         """Wait until what was handed over is stored, if it ever will be."""

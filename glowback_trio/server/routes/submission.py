@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -24,6 +25,7 @@ from glowback_trio.server.state.idempotency import (
     stored_key,
 )
 from glowback_trio.server.state.key_claims import make_claim
+from glowback_trio.store.cluster import HeldElsewhereError
 from glowback_trio.store.shared_state import KeyClaim
 from glowback_trio.wire.converter import Converter, Document
 
@@ -208,7 +210,9 @@ async def _wait_stored(
 
 def _undo(app_state: AppState, kind: Submittable[R], identity: str, sent: _Sent) -> None:
     if kind.begun(app_state, identity) is not None:
-        kind.delete(app_state, identity)
+        # It was stored after all, and another gateway has taken it: it stays.
+        with suppress(HeldElsewhereError):
+            kind.delete(app_state, identity)
     if sent.key is not None:
         app_state.idempotency.forget(sent.client, sent.key, identity)
 

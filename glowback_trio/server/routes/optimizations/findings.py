@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 from attrs import evolve
 from quart import request
@@ -24,6 +24,7 @@ from glowback_trio.server.routes.results import FORMS
 from glowback_trio.server.security.api_keys import presented_key
 from glowback_trio.server.state.app_state import AppState
 from glowback_trio.server.state.renderings import Draft
+from glowback_trio.store.cluster import HeldElsewhereError
 from glowback_trio.wire.optimizations.results import optimization_result_chunks
 from glowback_trio.wire.optimizations.tables import trial_table
 from glowback_trio.wire.statuses import status_document
@@ -123,7 +124,9 @@ async def run_trial(app_state: AppState, optimization_id: str, trial_number: str
         await run.wait_stored()
     except StoreError:
         if app_state.gateway.holds(run.run_id):
-            app_state.gateway.delete(run.run_id)
+            # It was stored after all, and another gateway has taken it: it stays.
+            with suppress(HeldElsewhereError):
+                app_state.gateway.delete(run.run_id)
         raise
     location = f"{prefix(request.path)}/backtests/{run.run_id}"
     return json_response(status_document(run.status), 201, {"Location": location})
