@@ -48,8 +48,13 @@ class RayCluster:
         """Start a further node; return the process id of its raylet."""
         return self._start(f"--address={self.address}", _STORE)
 
-    def processes(self, title: str = "") -> set[int]:
-        """Return the ids of the cluster's processes whose command line begins so."""
+    def processes(self, title: str = "", *, of: int | None = None) -> set[int]:
+        """Return the ids of the cluster's processes whose command line begins so.
+
+        Args:
+            title: What it begins with.
+            of: Only those that this raylet has started.
+        """
         mark, found = f"RAY_AUTH_TOKEN={self.token}".encode(), set[int]()
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended just now
@@ -57,7 +62,7 @@ class RayCluster:
                     continue
                 if (folder / "cmdline").read_bytes().startswith(title.encode()):
                     found.add(int(folder.name))
-        return found - {os.getpid()}
+        return (found if of is None else found & {*_children(of)}) - {os.getpid()}
 
     def stop(self) -> None:
         """End all nodes, and see that no process is left."""
