@@ -22,7 +22,7 @@ from glowback_trio.actors.optimizations.optimizations import Optimizations
 from glowback_trio.actors.run import Run
 from glowback_trio.actors.run_slots import RunSlots
 from glowback_trio.actors.run_tasks import RunTasks
-from glowback_trio.actors.runs.admission import Admission, check_names
+from glowback_trio.actors.runs.admission import Admission
 from glowback_trio.actors.thread_calls import ThreadCalls
 from glowback_trio.actors.transfers import check_same, export_run, import_export
 from glowback_trio.compute import Compute, LeakCheckJob, VerifyJob, leak_report_of, verdict_of
@@ -144,7 +144,8 @@ class Gateway:
             fingerprint: Fingerprint of its bars, if `checked`; otherwise it is worked out here.
 
         Raises:
-            InvalidRequestError: It is no `BacktestRequest`, or the data source cannot serve it.
+            InvalidRequestError: It is no `BacktestRequest`, the data source cannot serve it, or no
+                store can keep `key` or `owner`.
             QueueFullError: As many runs wait as may.
             ResourceError: No memory is left of `max_memory`.
             LiveRunsFullError: As many runs have begun and not ended as may.
@@ -153,8 +154,7 @@ class Gateway:
             EventLoopError: Called outside the gateway's event loop; see `from_thread`.
         """
         # Before the run exists: one without a task would be waited for for ever.
-        self._admission.check_run(request, checked=checked)
-        check_names(key, owner)
+        self._admission.check_run(request, key, owner, checked=checked)
         bars = fingerprint if checked else self._tasks.fingerprint(request)
         run = Run.queued(
             self._new_id(),
@@ -396,7 +396,8 @@ class Gateway:
             fingerprint: As for `submit`, of the bars of all trials.
 
         Raises:
-            InvalidRequestError: It is no `OptimizationRequest`, or the data source cannot serve it.
+            InvalidRequestError: It is no `OptimizationRequest`, the data source cannot serve it, or
+                no store can keep `key` or `owner`.
             OptimizationsFullError: As many have not ended as may.
             ResourceError: No memory is left of `max_memory`.
             StoreError: The store cannot be written at the moment.

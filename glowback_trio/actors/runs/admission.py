@@ -54,9 +54,12 @@ class Admission:
     _store: Store
     closed: str | None = field(default=None, init=False)
 
-    def check_run(self, request: BacktestRequest, *, checked: bool) -> None:
+    def check_run(
+        self, request: BacktestRequest, key: str | None, owner: str, *, checked: bool
+    ) -> None:
         """Check that a run may be queued; see `Gateway.submit`."""
         self.check("gateway.submit", request, checked=checked)
+        check_names(key, owner)
         # They may be paused, or have a slow pace: nobody knows when one will end.
         if self._slots.begun >= self._slots.live:
             raise LiveRunsFullError(self._slots.live)
