@@ -126,6 +126,27 @@ class Course(Generic[S]):
                 await trio.sleep(_RETRY_S)
         return await tenure.claim()
 
+    async def wait_stored(self, flush: Callable[[], Awaitable[object]]) -> None:
+        """Wait until its log has begun in the store.
+
+        Args:
+            flush: Waits until what was handed over is stored.
+
+        Raises:
+            StoreError: The store cannot be written at the moment; or this gateway was cut off from
+                it, and nobody goes on with it.
+        """
+        log = self.broadcaster.log
+        while log.watermark == 0:
+            if self._left:
+                raise StoreError(
+                    f"{self._what} was not kept: the gateway was cut off from its store"
+                )
+            await flush()
+            if log.watermark == 0 and not self._left:
+                # A fence has dropped it. Whoever follows the log finds out what has become of it.
+                await self.broadcaster.wait_ring()
+
     async def claim_end(self) -> None:
         """Hold what is to be ended, unless another gateway does: only its holder ends it."""
         if self.tenure.ours and (self._reason is not None or self._failure):

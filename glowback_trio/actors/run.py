@@ -29,7 +29,6 @@ from glowback_trio.errors import (
     GlowbackError,
     NotReadyError,
     RunEndedError,
-    StoreError,
 )
 from glowback_trio.lazy import late_part
 from glowback_trio.memory import Holding
@@ -245,10 +244,7 @@ class Run:
         """
         self._broadcaster.loop.check("run.wait_stored")
         await trio.lowlevel.checkpoint()
-        while self._broadcaster.log.watermark == 0:
-            if self._course.left:
-                raise StoreError("The run was not kept: the gateway was cut off from its store")
-            await self._store.flush()
+        await self._course.wait_stored(self._store.flush)
 
     async def wait_finished(self) -> Status:
         """Wait for the end, as durable as the store promises, and return the status.

@@ -232,11 +232,10 @@ class Optimization:
         Raises:
             StoreError: The store cannot be written at the moment. It may keep it later.
         """
-        broadcaster = self.attempt().broadcaster
-        broadcaster.loop.check("optimization.wait_stored")
+        course = self.attempt().course
+        course.broadcaster.loop.check("optimization.wait_stored")
         await trio.lowlevel.checkpoint()
-        while broadcaster.log.watermark == 0:
-            await self._store.flush()
+        await course.wait_stored(self._store.flush)
 
     async def wait_finished(self) -> OptimizationStatus:
         """Wait for the end of the newest attempt, and return the status.
