@@ -150,6 +150,14 @@ class Rounds:
         for each in gateways:
             each.link.heal()
 
+    async def upgrade(self) -> None:
+        """End all gateways in order, one after the other, and start each again."""
+        for gateway in self.cluster.gateways:
+            epoch = self._epoch_of(gateway)
+            await gateway.end(signal.SIGTERM)
+            assert not await self._held_by(epoch), f"{gateway.name} has handed over nothing"
+            await gateway.start()
+
     async def nothing(self) -> None:
         """Let nothing fail."""
 
@@ -185,5 +193,6 @@ FAULTS: Mapping[str, Callable[[Rounds], Awaitable[None]]] = {
     "restart": Rounds.restart_database,
     "backends": Rounds.cut_backends,
     "part": Rounds.part,
+    "upgrade": Rounds.upgrade,
     "nothing": Rounds.nothing,
 }
