@@ -4,12 +4,12 @@
 
 Two hundred clients submit, follow, pause and cancel runs at any gateway, and go to another one by
 chance or when theirs does not answer. In each round one thing fails: a gateway is killed and starts
-again, or is stopped for longer than its lease lives; the database is restarted; connections to it
-are cut; gateways cannot reach each other; or all gateways are ended in order and started again,
-one after the other. After the round every client must have the log that the database has, with one
-end and the right digest; each batch must have been written by the gateway that held the run; no
-request may have started two runs, and no run may have failed that a fault does not explain. At the
-end some runs are computed again and compared.
+again, or is stopped for longer than its lease lives; the database is restarted, or stands still;
+connections to it are cut; gateways cannot reach each other; or all gateways are ended in order and
+started again, one after the other. After the round every client must have the log that the database
+has, with one end and the right digest; each batch must have been written by the gateway that held
+the run; no request may have started two runs, and no run may have failed that a fault does not
+explain. At the end some runs are computed again and compared.
 Each of a hundred rounds takes half a minute. Prints a line for each.
 """
 

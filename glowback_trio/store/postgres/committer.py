@@ -37,7 +37,8 @@ class Committer:
 
     database: Database
     epoch: Callable[[], int]
-    _connection: Connection | None = field(default=None, init=False)
+    #: The connection that it uses; None: it opens one for the next commit.
+    connection: Connection | None = field(default=None, init=False)
     #: The lease under which the last commit was made, and the number of that commit.
     _last: tuple[int, int] = field(default=(0, 0), init=False)
 
@@ -74,13 +75,13 @@ class Committer:
             group.written = True
 
     def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = self.database.connect()
-        return self._connection
+        if self.connection is None or self.connection.closed:
+            self.connection = self.database.connect()
+        return self.connection
 
     def close(self) -> None:
         """Close the connection; the next commit opens another one."""
-        connection, self._connection = self._connection, None
+        connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from threading import Lock
 from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakSet
 
 import psycopg
 from attrs import define, field
@@ -14,10 +15,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import StrDumperUnknown
 
 from glowback_trio.errors import StoreError
+from glowback_trio.store.postgres.cutting import Connection, cut
 
 __all__ = ["Connection", "Database", "without_password"]
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -86,6 +86,9 @@ class Database:
     #: The URL without its password.
     name: str = field(init=False)
     _conninfo: str = field(init=False)
+    #: Those that are open, made in any thread.
+    _connections: WeakSet[Connection] = field(factory=WeakSet, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.name = without_password(self.url)
@@ -103,12 +106,21 @@ class Database:
         """Open a connection that commits each statement by itself. Blocks."""
         connection = psycopg.connect(self._conninfo, autocommit=True)
         connection.adapters.register_dumper(str, _AnyText)
+        with self._lock:
+            self._connections.add(connection)
         try:
             connection.execute(_SESSION)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def cut(self) -> None:
+        """Cut all connections: whoever waits for an answer, in any thread, gets an error."""
+        with self._lock:
+            connections = [*self._connections]
+        for each in connections:
+            cut(each)
 
     @contextmanager
     def failures(self) -> Iterator[None]:

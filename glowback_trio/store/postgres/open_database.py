@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import trio
 from attrs import define, frozen
@@ -20,11 +21,15 @@ from glowback_trio.store.durable.writer import Group, Writer
 from glowback_trio.store.postgres import queries, statements
 from glowback_trio.store.postgres.cluster.membership import PostgresCluster
 from glowback_trio.store.postgres.committer import Committer
+from glowback_trio.store.postgres.cutting import cut_when_late
 from glowback_trio.store.postgres.reader import Reader
 from glowback_trio.store.postgres.schema import upgrade
 from glowback_trio.wire.converter import make_converter
 
 __all__ = ["OpenDatabase", "make_session"]
+
+# Seconds that a gateway which closes waits until the others know.
+_LEAVE_S = 2.0
 
 
 @define(eq=False)
@@ -64,9 +69,14 @@ class OpenDatabase:
         """
         database = reader.database
         committer = Committer(database, lambda: cluster.epoch)
+
+        async def call_in_time(function: Callable[..., Any], *args: Any) -> Any:
+            async with cut_when_late(lambda: committer.connection):
+                return await call(function, *args)
+
         writer = Writer(
             database.name,
-            call,
+            call_in_time,
             interval_s,
             committer.write,
             lambda group: cluster.news.tell(_named(group)),
@@ -102,7 +112,7 @@ class OpenDatabase:
         """Leave the cluster, and close all connections."""
         with trio.CancelScope(shield=True):
             # Where it cannot be said, the others find that the lease has expired.
-            with suppress(StoreError):
+            with suppress(StoreError), trio.move_on_after(_LEAVE_S):
                 await self.cluster.leave()
             await self.session.writer.call(self._committer.close)
             for each in self._readers:

@@ -14,6 +14,7 @@ from attrs import define, field
 from glowback_trio.errors import StoreError
 from glowback_trio.store.durable.statement import CallInThread
 from glowback_trio.store.postgres.connecting import Connection, Database
+from glowback_trio.store.postgres.cutting import PATIENCE_S
 
 __all__ = ["Reader"]
 
@@ -21,10 +22,9 @@ _log = logging.getLogger(__name__)
 
 # Queries wait for the database and for the interpreter lock; more at once make each of them slower.
 _MOST = 6
-# A server that is frozen answers when it goes on; who asks is told earlier that it is away.
-_PATIENCE_S = 10.0
-# How long closing waits for questions that nobody waits for any more.
-_CLOSE_S = 5.0
+# How long closing waits for questions that nobody waits for any more, and then for those that were
+# cut; a thread that connects takes five seconds at most.
+_CLOSE_S, _CUT_S = 2.0, 6.0
 
 
 @define(eq=False)
@@ -41,6 +41,8 @@ class Reader:
     call: CallInThread | None = None
     _idle: list[Connection] = field(factory=list, init=False)
     _places: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(_MOST), init=False)
+    #: Places that are taken because it closes.
+    _taken: int = field(default=0, init=False)
 
     async def ask(self, query: Callable[..., Any], *args: Any, **more: Any) -> Any:
         """Return what a query returns that is given a connection and these arguments.
@@ -52,10 +54,10 @@ class Reader:
             trio.to_thread.run_sync, abandon_on_cancel=True, limiter=self._places
         )
         try:
-            with trio.fail_after(_PATIENCE_S):
+            with trio.fail_after(PATIENCE_S):
                 return await call(self._ask, query, args, more)
         except trio.TooSlowError:
-            reason = f"it does not answer within {_PATIENCE_S:g} s"
+            reason = f"it does not answer within {PATIENCE_S:g} s"
             message = f"The store {self.database.name} cannot be used: {reason}"
             _log.error("%s", message)
             raise StoreError(message) from None
@@ -90,9 +92,19 @@ class Reader:
             self._idle.pop().close()
 
     async def close(self) -> None:
-        """Wait for the queries that nobody waits for any more, and close the connections."""
-        # They end with the process if their server is frozen until then.
-        with trio.move_on_after(_CLOSE_S, shield=True):
-            for _ in range(_MOST):
-                await self._places.acquire_on_behalf_of(object())
+        """Wait for the queries that nobody waits for any more, and close the connections.
+
+        Queries that a server does not answer are cut.
+        """
+        if not await self._taken_all(_CLOSE_S):
+            self.database.cut()
+            await self._taken_all(_CUT_S)
         self._close_idle()
+
+    async def _taken_all(self, seconds: float) -> bool:
+        """Take all places, so that no query is under way; False if it takes longer."""
+        with trio.move_on_after(seconds, shield=True) as patience:
+            while self._taken < _MOST:
+                await self._places.acquire_on_behalf_of(object())
+                self._taken += 1
+        return not patience.cancelled_caught

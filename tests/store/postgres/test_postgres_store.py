@@ -7,8 +7,10 @@ what is stored is there once, and a store goes on by itself.
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -28,8 +30,9 @@ from glowback_trio.model.labelling.labels import Labels
 from glowback_trio.model.strategies.registry import make_registry
 from glowback_trio.store import EventLog, RunFilter
 from glowback_trio.store.cluster import FencedError, HeldElsewhereError
+from glowback_trio.store.durable import writer
 from glowback_trio.store.durable.log import DurableLog
-from glowback_trio.store.postgres import PostgresStore, committer, reader
+from glowback_trio.store.postgres import PostgresStore, committer, cutting, reader
 from glowback_trio.store.postgres.schema import SCRIPTS, check_version, upgrade
 
 _commit: Callable[..., Any] = committer._commit
@@ -382,7 +385,7 @@ async def test_a_log_is_read_beyond_the_largest_small_integer() -> None:
 async def test_a_frozen_database_is_given_up_and_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(reader, "PATIENCE_S", 0.3)
     with postgres_server() as server:
         store = PostgresStore(server.new_database())
         async with store.opened(make_registry()):
@@ -393,5 +396,58 @@ async def test_a_frozen_database_is_given_up_and_asked_again(
                     await store.run_ids()
             finally:
                 server.resume()
-            monkeypatch.setattr(reader, "_PATIENCE_S", 20.0)
+            monkeypatch.setattr(reader, "PATIENCE_S", 20.0)
             assert list(await store.run_ids()) == ["r"]
+
+
+async def test_a_commit_that_a_frozen_database_does_not_answer_is_made_once_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cutting, "PATIENCE_S", 0.3)
+    with postgres_server() as server:
+        store = PostgresStore(f"{server.new_database()}?connect_timeout=2")
+        async with store.opened(make_registry()):
+            log = await begun(store)
+            server.pause()
+            try:
+                log.append(event(2))
+                with pytest.raises(StoreError, match="it cannot be reached"):
+                    await store.flush()
+                assert not store.writable
+            finally:
+                server.resume()
+            monkeypatch.setattr(cutting, "PATIENCE_S", 20.0)
+            log.append(event(3))
+            while log.watermark < 3:
+                with suppress(StoreError):  # what the attempt before has come to
+                    await store.flush()
+            kept = await store.reopen("r", quiet)
+            assert [each.event_id for each in await kept.log.read(0, 9)] == [1, 2, 3]
+
+
+async def test_a_store_whose_database_is_frozen_closes_and_leaves_no_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name in ((cutting, "PATIENCE_S"), (reader, "_CLOSE_S"), (writer, "_CLOSE_S")):
+        monkeypatch.setattr(module, name, 0.3)
+    with postgres_server() as server:
+        store = PostgresStore(f"{server.new_database()}?connect_timeout=2")
+
+        async def freeze_while_it_is_open() -> None:
+            async with store.opened(make_registry()):
+                log = await begun(store)
+                server.pause()
+                log.append(event(2))
+
+        before = threads_at_work()
+        with pytest.raises(StoreError, match="it cannot be reached"):
+            await freeze_while_it_is_open()
+        assert threads_at_work() == before
+        server.resume()
+    gc.collect()  # an error of the driver holds its socket, in a circle
+
+
+def threads_at_work() -> int:
+    """Count the threads that wait in the driver of the database."""
+    frames = (frame for frame in sys._current_frames().values())
+    return sum("psycopg" in frame.f_code.co_filename for frame in frames)

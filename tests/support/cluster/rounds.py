@@ -132,6 +132,13 @@ class Rounds:
         await trio.sleep(self.rng.choice((0.0, 3.0, 20.0)))
         await trio.to_thread.run_sync(server.start)
 
+    async def freeze_database(self) -> None:
+        """Let the database stand still with its connections, longer than a lease or shorter."""
+        server = self.cluster.server
+        await trio.to_thread.run_sync(server.pause)
+        await trio.sleep(self.rng.uniform(*self.rng.choice((LONG_S, SHORT_S))))
+        await trio.to_thread.run_sync(server.resume)
+
     async def cut_backends(self) -> None:
         """Cut connections to the database by chance, several times."""
         for _ in range(10):
@@ -191,6 +198,7 @@ FAULTS: Mapping[str, Callable[[Rounds], Awaitable[None]]] = {
     "kill": Rounds.kill,
     "pause": Rounds.pause,
     "restart": Rounds.restart_database,
+    "freeze": Rounds.freeze_database,
     "backends": Rounds.cut_backends,
     "part": Rounds.part,
     "upgrade": Rounds.upgrade,

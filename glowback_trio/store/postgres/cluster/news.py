@@ -17,6 +17,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.store.cluster import Named
+from glowback_trio.store.postgres.cutting import cut_when_late
 
 __all__ = ["CallInThread", "Connect", "News"]
 
@@ -100,10 +101,12 @@ class News:
             await self._any_untold.wait()
             await trio.sleep(_GATHERED_S * max(1.0, self.listeners / _FEW))
             untold, self._untold, self._any_untold = self._untold, {}, trio.Event()
-            await self._call(_notify, connection, [*_payloads(self._epoch(), untold)])
+            async with cut_when_late(lambda: connection):
+                await self._call(_notify, connection, [*_payloads(self._epoch(), untold)])
 
     async def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        await self._call(connection.execute, f"LISTEN {_CHANNEL}")
+        async with cut_when_late(lambda: connection):
+            await self._call(connection.execute, f"LISTEN {_CHANNEL}")
         while True:
             for notice in connection.notifies(timeout=0):
                 self._take(notice.payload)
