@@ -20,6 +20,7 @@ from glowback_trio.errors import StoreError
 from glowback_trio.store.cluster import Named
 from glowback_trio.store.durable.statement import Statement
 from glowback_trio.store.postgres.cluster.membership import PostgresCluster
+from glowback_trio.store.postgres.cutting import Watch
 
 __all__ = ["Member", "changes_of", "joined"]
 
@@ -40,7 +41,7 @@ class Member:
 
     def __attrs_post_init__(self) -> None:
         connect = partial(psycopg.connect, self.url, autocommit=True, application_name="news")
-        self.cluster = PostgresCluster(self.ask, self, connect, trio.to_thread.run_sync)
+        self.cluster = PostgresCluster(self.ask, self, connect, trio.to_thread.run_sync, Watch())
 
     async def ask(self, function: Callable[..., Any], /, *args: Any) -> Any:
         return await trio.to_thread.run_sync(self._ask, function, args)

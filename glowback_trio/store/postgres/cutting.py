@@ -9,49 +9,72 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import psycopg
 import trio
+from attrs import define, field
 
+from glowback_trio.border import log_fault, restarted
 from glowback_trio.nursery import open_bare_nursery
 
-__all__ = ["PATIENCE_S", "Connection", "cut", "cut_when_late"]
+__all__ = ["PATIENCE_S", "Connection", "Watch", "cut"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-#: Seconds that a server has for an answer.
+_FAULT = "The watch over waits for PostgreSQL has failed; it begins again"
+#: Seconds that a server has for an answer; a wait may take a quarter more.
 PATIENCE_S = 10.0
 
 
-@asynccontextmanager
-async def cut_when_late(connection: Callable[[], Connection | None]) -> AsyncIterator[None]:
-    """Cut a connection if the block takes longer than a server may, or is cancelled.
+@define(eq=False)
+class Watch:
+    """Watches waits for answers, and cuts the connections of those that take too long."""
 
-    Args:
-        connection: Returns the connection that the block uses by then.
-    """
-    over = False
+    #: When a wait is too long, and the connection that is used by then.
+    _waits: dict[object, tuple[float, Callable[[], Connection | None]]] = field(
+        factory=dict, init=False
+    )
 
-    async def watch() -> None:
-        try:
-            await trio.sleep(PATIENCE_S)
-        finally:
-            if not over:
-                cut(connection())
+    @contextmanager
+    def over(self, connection: Callable[[], Connection | None]) -> Iterator[None]:
+        """Watch over the waits of a block.
 
-    async with open_bare_nursery() as nursery:
-        nursery.start_soon(watch)
+        Args:
+            connection: Returns the connection that the block uses by then.
+        """
+        wait = object()
+        self._waits[wait] = trio.current_time() + PATIENCE_S, connection
         try:
             yield
-        except psycopg.Error:
-            await trio.lowlevel.checkpoint()  # one that was cancelled has not failed
-            raise
         finally:
-            over = True
-        nursery.cancel_scope.cancel()
+            del self._waits[wait]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch for the length of a block, however it is cancelled."""
+        # A task for each wait would cost more than most commits.
+        scope = trio.CancelScope(shield=True)
+        async with open_bare_nursery() as nursery:
+            nursery.start_soon(self._watch, scope)
+            try:
+                yield
+            finally:
+                scope.cancel()
+
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await restarted(self._cut_late, log_fault(_FAULT))
+
+    async def _cut_late(self) -> None:
+        while True:
+            await trio.sleep(PATIENCE_S / 4)
+            now = trio.current_time()
+            for late, connection in [*self._waits.values()]:
+                if late <= now:
+                    cut(connection())
 
 
 def cut(connection: Connection | None) -> None:

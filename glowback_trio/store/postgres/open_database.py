@@ -21,7 +21,7 @@ from glowback_trio.store.durable.writer import Group, Writer
 from glowback_trio.store.postgres import queries, statements
 from glowback_trio.store.postgres.cluster.membership import PostgresCluster
 from glowback_trio.store.postgres.committer import Committer
-from glowback_trio.store.postgres.cutting import cut_when_late
+from glowback_trio.store.postgres.cutting import Watch
 from glowback_trio.store.postgres.reader import Reader
 from glowback_trio.store.postgres.schema import upgrade
 from glowback_trio.wire.converter import make_converter
@@ -39,10 +39,12 @@ class OpenDatabase:
     Attributes:
         session: The store in it.
         cluster: The gateways that share it.
+        watch: Runs for as long as it is open.
     """
 
     session: Session
     cluster: PostgresCluster
+    watch: Watch
     _committer: Committer
     _readers: Sequence[Reader]
 
@@ -67,11 +69,11 @@ class OpenDatabase:
         Raises:
             StoreError: It cannot be reached or used, or is no database that this package knows.
         """
-        database = reader.database
+        database, watch = reader.database, Watch()
         committer = Committer(database, lambda: cluster.epoch)
 
         async def call_in_time(function: Callable[..., Any], *args: Any) -> Any:
-            async with cut_when_late(lambda: committer.connection):
+            with watch.over(lambda: committer.connection):
                 return await call(function, *args)
 
         writer = Writer(
@@ -85,7 +87,7 @@ class OpenDatabase:
         hooks = _Hooks(writer, find_log)
         # Connections of its own: long queries must not keep a lease from being renewed.
         members = Reader(database, reader.call)
-        cluster = PostgresCluster(members.ask, hooks, database.connect, call)
+        cluster = PostgresCluster(members.ask, hooks, database.connect, call, watch)
         try:
             await reader.ask(upgrade)
             await cluster.join()
@@ -95,7 +97,7 @@ class OpenDatabase:
             raise
         session = session_of(writer, reader, call)
         session.cleaner.wake()
-        return cls(session, cluster, committer, (members, reader))
+        return cls(session, cluster, watch, committer, (members, reader))
 
     @property
     def tasks(self) -> Sequence[Callable[[], Awaitable[None]]]:

@@ -145,7 +145,7 @@ class PostgresStore:
                 self._find_log,
                 self._in_thread,
             )
-            async with running(opened.tasks, partial(self._close, opened)):
+            async with opened.watch.running(), running(opened.tasks, partial(self._close, opened)):
                 yield
         finally:
             self._in_use = False

@@ -17,6 +17,7 @@ from glowback_trio.store.postgres.cluster.asking import Asking, AsksAsMember
 from glowback_trio.store.postgres.cluster.kinds import KINDS
 from glowback_trio.store.postgres.cluster.news import CallInThread, Connect, News
 from glowback_trio.store.postgres.cluster.shared import PostgresShared
+from glowback_trio.store.postgres.cutting import Watch
 from glowback_trio.version import VERSION
 
 __all__ = ["Hooks", "PostgresCluster"]
@@ -47,12 +48,14 @@ class PostgresCluster:
         hooks: What it needs of the store.
         connect: Opens a connection of its own, for hints. It blocks.
         call: Carries out what blocks.
+        watch: Ends waits for hints.
     """
 
     _ask: Asking = field(alias="ask")
     _hooks: Hooks
     _connect: Connect
     _call: CallInThread
+    _watch: Watch
     #: Hints to the others and from them; its tasks are the store's.
     news: News = field(init=False)
     #: What the gateways share besides runs.
@@ -62,7 +65,7 @@ class PostgresCluster:
 
     def __attrs_post_init__(self) -> None:
         asking = self._asking = AsksAsMember(self._ask)
-        self.news = News(self._connect, self._call, lambda: asking.epoch)
+        self.news = News(self._connect, self._call, self._watch, lambda: asking.epoch)
         self.shared = PostgresShared(asking)
 
     @property

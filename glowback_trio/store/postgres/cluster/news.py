@@ -17,7 +17,7 @@ import trio
 from attrs import define, field
 
 from glowback_trio.store.cluster import Named
-from glowback_trio.store.postgres.cutting import cut_when_late
+from glowback_trio.store.postgres.cutting import Watch
 
 __all__ = ["CallInThread", "Connect", "News"]
 
@@ -45,11 +45,13 @@ class News:
     Args:
         connect: Opens a connection in autocommit mode. It blocks.
         call: Carries out what blocks.
+        watch: Ends waits that take too long.
         epoch: Returns the epoch of this gateway, whose own hints are left out.
     """
 
     _connect: Connect
     _call: CallInThread
+    _watch: Watch
     _epoch: Callable[[], int]
     #: How many gateways there are, roughly.
     listeners: int = field(default=1, init=False)
@@ -101,11 +103,11 @@ class News:
             await self._any_untold.wait()
             await trio.sleep(_GATHERED_S * max(1.0, self.listeners / _FEW))
             untold, self._untold, self._any_untold = self._untold, {}, trio.Event()
-            async with cut_when_late(lambda: connection):
+            with self._watch.over(lambda: connection):
                 await self._call(_notify, connection, [*_payloads(self._epoch(), untold)])
 
     async def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        async with cut_when_late(lambda: connection):
+        with self._watch.over(lambda: connection):
             await self._call(connection.execute, f"LISTEN {_CHANNEL}")
         while True:
             for notice in connection.notifies(timeout=0):
