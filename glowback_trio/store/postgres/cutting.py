@@ -27,6 +27,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _FAULT = "The watch over waits for PostgreSQL has failed; it begins again"
 #: Seconds that a server has for an answer; a wait may take a quarter more.
 PATIENCE_S = 10.0
+# At which it takes in what is sent to it: an imported run may have hundreds of megabytes.
+_LEAST_BYTES_PER_S = 1_000_000
 
 
 @define(eq=False)
@@ -39,14 +41,15 @@ class Watch:
     )
 
     @contextmanager
-    def over(self, connection: Callable[[], Connection | None]) -> Iterator[None]:
+    def over(self, connection: Callable[[], Connection | None], size: int = 0) -> Iterator[None]:
         """Watch over the waits of a block.
 
         Args:
             connection: Returns the connection that the block uses by then.
+            size: How many bytes the block sends.
         """
-        wait = object()
-        self._waits[wait] = trio.current_time() + PATIENCE_S, connection
+        wait, patience_s = object(), PATIENCE_S + size / _LEAST_BYTES_PER_S
+        self._waits[wait] = trio.current_time() + patience_s, connection
         try:
             yield
         finally:

@@ -73,7 +73,8 @@ class OpenDatabase:
         committer = Committer(database, lambda: cluster.epoch)
 
         async def call_in_time(function: Callable[..., Any], *args: Any) -> Any:
-            with watch.over(lambda: committer.connection):
+            size = sum(each.size for each in args if isinstance(each, Group))
+            with watch.over(lambda: committer.connection, size):
                 return await call(function, *args)
 
         writer = Writer(
