@@ -86,6 +86,8 @@ def _steps(order: Order, turns: _Turns) -> Iterator[Step]:
                 "for `ray start` on every node"
             )
             return
+        # A sign that the work begins: a new process has taken seconds to import what it needs.
+        yield Progressed()
         yield from held_back(turns.between(job.steps(no_checkpoint)))
 
 

@@ -45,6 +45,8 @@ class Task:
     following: set[trio.Event]
     #: Set when the task has begun: what ends it from then on is the job's doing.
     _begun: trio.Event = field(factory=trio.Event, init=False)
+    #: Set when the job is at work, and its turn begins.
+    _at_work: trio.Event = field(factory=trio.Event, init=False)
 
     async def carry_out(
         self, order: Order, send: trio.MemorySendChannel[Step], turn: Turn
@@ -58,6 +60,7 @@ class Task:
         stream = self.cluster.task(self.cluster.gate, self.attempt, order)
 
         async def pass_on(step: Step) -> None:
+            self._at_work.set()
             await turn.pass_on(step, send)
 
         follower = Follower(
@@ -89,12 +92,13 @@ class Task:
         return last
 
     async def _drive(self, turn: Turn) -> None:
-        """Be the task that stops the job at the end of its turns, once it has begun."""
+        """Be the task that stops the job at the end of its turns, once it is at work."""
         with trio.move_on_after(_PATIENT_S):
             await self._begun.wait()
         if not self._begun.is_set():
             _log.warning("A job has waited %g s for a free CPU in the Ray cluster", _PATIENT_S)
             await self._begun.wait()
+        await self._at_work.wait()
         gate, attempt = self.cluster.gate, self.attempt
         await turn.drive(lambda: gate.stop.remote(attempt), lambda: gate.go.remote(attempt))
 
