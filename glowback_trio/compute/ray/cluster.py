@@ -39,6 +39,9 @@ _CLIENT = (
 _ITEMS_AHEAD = 16
 # Ray ends the whole process when the head has been away for so long; by default after 60 s.
 _HEAD_AWAY_S = 10 * 365 * 86_400
+# Processes that a node keeps though they have nothing to do. By default it keeps as many as it has
+# free CPUs, so that it ends and starts them all the time where runs take turns.
+_KEPT_PROCESSES = 16
 # Seconds that a head has for taking a connection.
 _CONNECT_S = 5.0
 
@@ -102,6 +105,8 @@ def _load(address: str) -> Any:
     if not (found := version("ray")).startswith(f"{_MINOR}."):
         raise ComputeError(_NEEDED.format(f"{found} is"))
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(_HEAD_AWAY_S))
+    # For a cluster that is started here; others are told by whoever starts them.
+    os.environ.setdefault("RAY_num_workers_soft_limit", str(_KEPT_PROCESSES))
     return RAY.load("ray")
 
 
