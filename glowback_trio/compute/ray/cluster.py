@@ -86,7 +86,7 @@ def connect(address: str, workers: int | None) -> Cluster:
     ray = _load(address)
     connected_here = not ray.is_initialized()
     if connected_here:
-        check_head(address)
+        check_head(_found(address))
         _init(ray, address, workers)
     try:
         return _opened(ray, connected_here=connected_here)
@@ -119,6 +119,19 @@ def why_refused(address: str) -> str | None:
     if address in _WORDS or (host and digits and 0 < int(port) <= _HIGHEST_PORT):
         return None
     return f"{address!r:.100} is no address of a Ray cluster: {_FORMS}"
+
+
+def _found(address: str) -> str:
+    """Return HOST:PORT of the cluster that `auto` stands for; any other address as it is."""
+    if address != "auto":
+        return address
+    try:
+        # No public function says where it is, and `ray.init` waits for a dead one for ever.
+        services = RAY.load("ray._private.services")
+        found: str | None = services.canonicalize_bootstrap_address(address)
+    except (ConnectionError, ValueError):
+        return address  # there is none, and Ray says so at once
+    return found or address
 
 
 def check_head(address: str) -> None:

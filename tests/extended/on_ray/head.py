@@ -46,5 +46,12 @@ def test_a_gateway_ends_and_says_so_when_its_head_has_died() -> None:
                 if b"gcs_server" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
             said, _ = gateway.communicate(timeout=90)
+            program[-1] = "auto"  # stands for the cluster that is gone
+            environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+            again = subprocess.run(
+                program, capture_output=True, text=True, env=environment, timeout=60, check=True
+            )
     assert said.startswith("The head of the Ray cluster at ")
     assert "start this program again" in said
+    assert again.stdout.startswith("No Ray head answers at ")
+    assert f":{cluster.address.rpartition(':')[2]} (" in again.stdout
