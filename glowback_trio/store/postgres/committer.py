@@ -19,6 +19,7 @@ from glowback_trio.store.durable.writer import Group, Pending
 from glowback_trio.store.postgres.appending import append_to_attempts, append_to_runs, find_written
 from glowback_trio.store.postgres.cluster.leases import fenced_error
 from glowback_trio.store.postgres.connecting import Connection, Database
+from glowback_trio.store.postgres.cutting import was_cut
 
 __all__ = ["Committer"]
 
@@ -75,7 +76,9 @@ class Committer:
             group.written = True
 
     def _connected(self) -> Connection:
-        if self.connection is None or self.connection.closed:
+        if self.connection is not None and was_cut(self.connection):
+            self.close()  # by a server that was restarted while nothing was committed
+        if self.connection is None:
             self.connection = self.database.connect()
         return self.connection
 

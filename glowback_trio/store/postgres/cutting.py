@@ -8,6 +8,7 @@ down under it instead: the thread gets an error, as from a connection that was l
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -20,7 +21,7 @@ from attrs import define, field
 from glowback_trio.border import log_fault, restarted
 from glowback_trio.nursery import open_bare_nursery
 
-__all__ = ["PATIENCE_S", "Connection", "Watch", "cut"]
+__all__ = ["PATIENCE_S", "Connection", "Watch", "cut", "was_cut"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -78,6 +79,22 @@ class Watch:
             for late, connection in [*self._waits.values()]:
                 if late <= now:
                     cut(connection())
+
+
+def was_cut(connection: Connection) -> bool:
+    """Return whether a connection that nobody uses at the moment is closed, here or by the server.
+
+    A server that is gone without a word is not noticed.
+    """
+    readable = select.poll()
+    try:
+        readable.register(connection.fileno(), select.POLLIN)
+        # What it has said may be a notice, and comes before its end.
+        while readable.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def cut(connection: Connection | None) -> None:

@@ -382,6 +382,20 @@ async def test_a_log_is_read_beyond_the_largest_small_integer() -> None:
         assert (list(found), until) == ([QUEUED], log.watermark)
 
 
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_database_that_was_restarted_while_nothing_was_written_refuses_no_commit(
+    mode: str,
+) -> None:
+    with postgres_server() as server:
+        store = PostgresStore(server.new_database())
+        async with store.opened(make_registry()):
+            log = await begun(store)
+            server.restart(mode)
+            log.append(event(2))
+            await store.flush()
+            assert log.watermark == 2
+
+
 async def test_a_frozen_database_is_given_up_and_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
