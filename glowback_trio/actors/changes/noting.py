@@ -97,13 +97,14 @@ class Changes:
             if not self._touched and self._told == self.log.revision:
                 self._something = trio.Event()
                 await self._something.wait()
-            await self._note_touched(lookups)
+            whole = await self._note_touched(lookups)
             if self.log.revision > self._told:
                 self._told = self.log.revision
                 self.log.bell.ring()
-            await trio.sleep(_PERIOD_S)
+            await trio.sleep(_PERIOD_S if whole else _RETRY_S)
 
-    async def _note_touched(self, lookups: Mapping[str, Lookup]) -> None:
+    async def _note_touched(self, lookups: Mapping[str, Lookup]) -> bool:
+        """Look at what has been touched; False if the store could not tell some of it."""
         # What is touched meanwhile is for the next look.
         unseen: StoreError | None = None
         for count, key in enumerate([*self._touched], start=1):
@@ -116,7 +117,7 @@ class Changes:
                 await trio.lowlevel.checkpoint()
         if unseen is not None:
             _log.info("Changes that the store cannot tell now are looked at again: %s", unseen)
-            await trio.sleep(_RETRY_S)
+        return unseen is None
 
     async def _note(self, key: Key, lookup: Lookup) -> StoreError | None:
         """Look at something; if the store cannot tell, look again and return why."""
