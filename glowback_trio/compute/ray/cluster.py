@@ -86,7 +86,10 @@ def connect(address: str, workers: int | None) -> Cluster:
     ray = _load(address)
     connected_here = not ray.is_initialized()
     if connected_here:
-        check_head(_found(address))
+        found = _found(address)
+        if why := why_refused(found):
+            raise ComputeError(why)
+        check_head(found)
         _init(ray, address, workers)
     try:
         return _opened(ray, connected_here=connected_here)
@@ -122,7 +125,7 @@ def why_refused(address: str) -> str | None:
 
 
 def _found(address: str) -> str:
-    """Return HOST:PORT of the cluster that `auto` stands for; any other address as it is."""
+    """Return the address of the cluster that `auto` stands for; any other as it is."""
     if address != "auto":
         return address
     try:
